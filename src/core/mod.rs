@@ -1,0 +1,28 @@
+//! Pure parts: no clock, disk, network, screen or async. What goes in decides what comes out.
+//!
+//! ```text
+//! digest   exact bytes -> the name of a version; row digests for fsck
+//! prompt   names, labels, selectors, templates and their settings
+//! template variables and rendering in three syntaxes
+//! tokens   offline token counts
+//! text     the one place that cuts, measures or cleans strings; Untrusted
+//! diff     two texts -> aligned rows, words refined; unified output
+//! item     cases, responses and items to be judged
+//! rubric   criteria with anchors for 1..5
+//! verdict  the states a judgement can end in
+//! parse    a judge's reply -> a score with its reasons, or why there is none
+//! stats    means, intervals, agreement, comparison
+//! queue    the order of a blind review, from a stored seed
+//! ```
+pub mod diff;
+pub mod digest;
+pub mod item;
+pub mod parse;
+pub mod prompt;
+pub mod queue;
+pub mod rubric;
+pub mod stats;
+pub mod template;
+pub mod text;
+pub mod tokens;
+pub mod verdict;

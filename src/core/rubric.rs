@@ -1,0 +1,48 @@
+//! Rubrics: criteria scored 1 to 5, each score with its anchor, read from TOML and versioned by digest.
+
+use super::digest::{Digest, canonical_digest};
+use serde::{Deserialize, Serialize};
+
+/// One question put to a judge or a human, answered by a score from 1 to 5.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Short name: `accuracy`. `[a-z0-9][a-z0-9_-]*`, up to 40 bytes.
+    pub name: String,
+    /// What is asked about the response.
+    pub question: String,
+    /// What a response that earns 1, 2, 3, 4, 5 looks like, in that order.
+    pub anchors: [String; 5],
+    /// How to go about it: fixed steps, never generated per call.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// True for an ad-hoc criterion with generic anchors; shown so.
+    #[serde(default)]
+    pub generic: bool,
+}
+
+impl Criterion {
+    /// The version of this criterion: a digest over all of it. Editing any word makes a new one.
+    pub fn version(&self) -> Digest {
+        // Strings, an array and a bool: serialising cannot fail; an empty digest would still not collide.
+        canonical_digest(self).unwrap_or_else(|_| Digest::of(&self.name))
+    }
+}
+
+/// A named, versioned list of criteria.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rubric {
+    /// `[a-z0-9][a-z0-9_-]*`.
+    pub name: String,
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// At least one; names are unique.
+    pub criteria: Vec<Criterion>,
+}
+
+impl Rubric {
+    /// The version of this rubric: a digest over all of it.
+    pub fn version(&self) -> Digest {
+        canonical_digest(self).unwrap_or_else(|_| Digest::of(&self.name))
+    }
+}

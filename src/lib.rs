@@ -1,0 +1,15 @@
+//! assize: a local registry of LLM prompts with diffs, judge scores and human review.
+//!
+//! ```text
+//!   core  <-  store, judge, interop  <-  eval  <-  tui, cli
+//! ```
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod eval;
+pub mod interop;
+pub mod judge;
+pub mod store;
+pub mod tui;
