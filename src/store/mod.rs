@@ -1,1 +1,26 @@
-//! (in work)
+//! The registry: one SQLite file, opened, migrated, read and written here and nowhere else.
+//!
+//! ```text
+//! open -> migrate -> Store (one connection) --+-- used directly by commands
+//!                                             +-- owned by the worker thread of a Handle (screens, runs):
+//!                                                 reads on a second connection, writes in groups
+//! ```
+pub mod cases;
+pub mod error;
+pub mod fsck;
+pub mod labels;
+pub mod migrate;
+pub mod open;
+pub mod prompts;
+pub mod registry;
+pub mod reviews;
+pub mod rows;
+pub mod runs;
+pub mod scores;
+pub mod search;
+pub mod worker;
+
+pub use error::{Result, StoreError};
+pub use open::Store;
+pub use rows::*;
+pub use worker::Handle;

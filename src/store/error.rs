@@ -1,0 +1,127 @@
+//! Why the registry could not do something, in words that say what to do next.
+
+use std::path::PathBuf;
+
+/// The result of asking the registry.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What kept the registry from answering.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the registry {path}: {why}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said, and what to do.
+        why: String,
+    },
+    /// Written by a newer program.
+    #[error(
+        "the registry {path} has schema {found}, and this assize knows up to {known}: use the newer assize that wrote it; the file is unchanged"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The newest known here.
+        known: u32,
+    },
+    /// No prompt of this name.
+    #[error("no prompt is named '{name}'{hint}")]
+    NoPrompt {
+        /// As asked.
+        name: String,
+        /// Near names, or nothing.
+        hint: String,
+    },
+    /// The selector picks nothing.
+    #[error("{name} has no revision '{selector}'{hint}")]
+    NoRevision {
+        /// The prompt.
+        name: String,
+        /// As asked.
+        selector: String,
+        /// What there is.
+        hint: String,
+    },
+    /// A prefix that fits several digests.
+    #[error("{name} has several versions that start with '{prefix}': {}", candidates.join(", "))]
+    Ambiguous {
+        /// The prompt.
+        name: String,
+        /// As asked.
+        prefix: String,
+        /// Enough digits of each to tell them apart, with its revision.
+        candidates: Vec<String>,
+    },
+    /// Nothing of this name or id.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request cannot be meant as it stands.
+    #[error("{0}")]
+    Invalid(String),
+    /// A compare-and-set found another value.
+    #[error("{0}")]
+    Conflict(String),
+    /// A body that was forgotten on purpose.
+    #[error("the text of {0} was forgotten on purpose; its digest and history remain")]
+    Forgotten(String),
+    /// The registry was opened for reading only.
+    #[error("the registry {path} is open for reading only: {why}")]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The disk is full.
+    #[error(
+        "the disk is full: nothing of this change was saved, all before it is; free some space and try again"
+    )]
+    Full,
+    /// Another process keeps the registry locked.
+    #[error("the registry is busy: another process has been writing for a long time; try again")]
+    Busy,
+    /// A row does not fit its digest, or SQLite found damage.
+    #[error("the registry is damaged: {0}; run `assize fsck`, and restore a backup if it names faults")]
+    Damaged(String),
+    /// Anything else SQLite said.
+    #[error("the registry failed while {doing}: {source}")]
+    Sqlite {
+        /// What was being done.
+        doing: &'static str,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The thread that owns the registry has ended.
+    #[error("the registry was closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// The exit code of the command line: 2 for what was asked wrongly, 4 for the registry itself.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoPrompt { .. }
+            | Self::NoRevision { .. }
+            | Self::Ambiguous { .. }
+            | Self::NotFound(_)
+            | Self::Invalid(_) => 2,
+            _ => 4,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
+        match source.sqlite_error_code() {
+            Some(DiskFull) => Self::Full,
+            Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(source.to_string()),
+            _ => Self::Sqlite { doing: "working", source },
+        }
+    }
+}

@@ -1,0 +1,646 @@
+//! What goes into the registry and what comes out of it: plain values, no SQL.
+//!
+//! Listing types (`*Info`, [`Cell`]) never carry bodies; a body is asked for by its digest.
+
+use crate::core::digest::Digest;
+use crate::core::item::{Case, Item, Subject};
+use crate::core::prompt::{Kind, Label, PromptName, Selector, Settings, Syntax, Template};
+use crate::core::rubric::{Criterion, Rubric};
+use crate::core::verdict::{Reading, State};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Who changes something, when and why; goes into the event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// The author's name, when known.
+    pub author: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A revision to be registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRevision {
+    /// Which prompt; made when there is none of this name.
+    pub name: PromptName,
+    /// The exact bytes.
+    pub template: Template,
+    /// Syntax and model config.
+    pub settings: Settings,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Why it was changed.
+    pub message: Option<String>,
+    /// Anything else.
+    pub metadata: Map<String, Value>,
+    /// Tags of this revision.
+    pub tags: Vec<String>,
+    /// Labels to set on it.
+    pub labels: Vec<Label>,
+    /// RFC 3339; now when absent.
+    pub created_at: Option<String>,
+    /// Key of an imported row; a row whose key is present is known and adds nothing.
+    pub origin: Option<Digest>,
+}
+
+impl NewRevision {
+    /// A revision with only a name and a template.
+    pub fn new(name: PromptName, template: Template) -> Self {
+        Self {
+            name,
+            template,
+            settings: Settings::default(),
+            author: None,
+            message: None,
+            metadata: Map::new(),
+            tags: Vec::new(),
+            labels: Vec::new(),
+            created_at: None,
+            origin: None,
+        }
+    }
+}
+
+/// What registering did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registered {
+    /// The revision that now holds the template: a new one, or the newest, which held it already.
+    pub revision: RevisionInfo,
+    /// False when the newest revision already held exactly this (template and settings).
+    pub new: bool,
+}
+
+/// One entry of a prompt's history, without its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RevisionInfo {
+    /// The prompt's name.
+    pub name: PromptName,
+    /// Its number in the prompt's sequence: the 3 of `r3`.
+    pub seq: u32,
+    /// sha256 of the template's bytes.
+    pub digest: Digest,
+    /// sha256 over template, kind, syntax and config.
+    pub settings_digest: Digest,
+    /// Text or chat.
+    pub kind: Kind,
+    /// How variables are written.
+    pub syntax: Syntax,
+    /// Model parameters, `role`, `input`.
+    pub config: Map<String, Value>,
+    /// The sequence number it followed.
+    pub parent: Option<u32>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Why.
+    pub message: Option<String>,
+    /// RFC 3339, as given or the clock's.
+    pub created_at: String,
+    /// Anything else.
+    pub metadata: Map<String, Value>,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Labels that point here, sorted.
+    pub labels: Vec<String>,
+    /// Length of the template in bytes.
+    pub bytes: u64,
+}
+
+impl RevisionInfo {
+    /// Syntax and config together.
+    pub fn settings(&self) -> Settings {
+        Settings { syntax: self.syntax, config: self.config.clone() }
+    }
+}
+
+/// One prompt of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptInfo {
+    /// Its name.
+    pub name: PromptName,
+    /// A line about it.
+    pub description: String,
+    /// Whether it is put away.
+    pub archived: bool,
+    /// How many revisions it has.
+    pub revisions: u32,
+    /// The newest revision.
+    pub latest: RevisionInfo,
+    /// Label to sequence number.
+    pub labels: BTreeMap<String, u32>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListQuery {
+    /// Only names that contain this text (case-insensitive).
+    pub containing: Option<String>,
+    /// Archived prompts instead of live ones.
+    pub archived: bool,
+    /// Skip so many.
+    pub offset: usize,
+    /// At most so many; all when absent.
+    pub limit: Option<usize>,
+}
+
+/// How many rows of an import were new and how many were there already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Rows taken in.
+    pub new: usize,
+    /// Rows that were there.
+    pub known: usize,
+}
+
+/// Where a label must stand for a move to go ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// It must not be set yet.
+    Unset,
+    /// It must point at the revision this selects.
+    At(Selector),
+}
+
+/// A change of a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LabelMove {
+    /// The label.
+    pub label: String,
+    /// Sequence number before; null when it was not set.
+    pub from: Option<u32>,
+    /// Sequence number after; null when it was removed.
+    pub to: Option<u32>,
+}
+
+/// One row of the append-only log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventInfo {
+    /// RFC 3339.
+    pub at: String,
+    /// What happened: `label_set`, `archived`, `renamed`, ...
+    pub kind: String,
+    /// By whom.
+    pub author: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Particulars, e.g. `{"label":"production","from":2,"to":3}`.
+    pub payload: Value,
+}
+
+/// A hit of a text search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// The prompt.
+    pub name: PromptName,
+    /// The first revision that held the line.
+    pub seq: u32,
+    /// The line.
+    pub line: String,
+}
+
+/// A versioned set of cases or items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseSetInfo {
+    /// Its row.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Over its rows.
+    pub digest: Digest,
+    /// `cases` or `items`.
+    pub kind: String,
+    /// How many rows.
+    pub rows: u64,
+    /// RFC 3339.
+    pub created_at: String,
+    /// Names of the arms that have responses in it.
+    pub arms: Vec<String>,
+}
+
+/// What importing items did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedItems {
+    /// The set they are in.
+    pub set: CaseSetInfo,
+    /// Items taken in, and items that were there.
+    pub count: Imported,
+    /// Finished runs made of their verdicts: run id, judge's name, verdict rows; empty when there were none (or known).
+    pub runs: Vec<(String, String, usize)>,
+}
+
+/// What produced a response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arm {
+    /// Its full name: an imported name, or `NAME@rN+MODEL`.
+    pub name: String,
+    /// The prompt and the revision, for a generated arm.
+    pub prompt: Option<(PromptName, u32)>,
+    /// The model that ran it.
+    pub model: Option<String>,
+}
+
+/// How a stored response came out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseText {
+    /// The text, stored under this digest.
+    Text(Digest),
+    /// No text: [`State::Overflow`] or [`State::NotGenerated`], and why.
+    Failed(State, String),
+}
+
+/// A response to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewResponse {
+    /// The set its case belongs to.
+    pub set_id: i64,
+    /// The case.
+    pub case_id: String,
+    /// The arm's full name.
+    pub arm: Arm,
+    /// Which of several generations.
+    pub repeat: u32,
+    /// What it answered.
+    pub subject: Subject,
+    /// The text, or why there is none.
+    pub text: Result<String, (State, String)>,
+    /// Usage, model returned, latency: JSON object.
+    pub detail: Value,
+}
+
+/// One thing to be judged, as planned in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunItem {
+    /// Its place in the run, from 0.
+    pub ord: u32,
+    /// The case.
+    pub case_id: String,
+    /// The arm's full name.
+    pub arm: String,
+    /// The set.
+    pub set_id: i64,
+    /// Which generation.
+    pub repeat: u32,
+    /// Shared source, if any.
+    pub cluster: Option<String>,
+    /// Slices.
+    pub tags: Vec<String>,
+}
+
+/// An item with its texts, for judging and for the item view.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FullItem {
+    /// Where it stands in the run.
+    pub item: RunItem,
+    /// The prompt, variables and reference; absent while the response has yet to be generated.
+    pub subject: Option<Subject>,
+    /// The response; absent while it has yet to be generated.
+    pub response: Option<Result<String, (State, String)>>,
+}
+
+/// All that is needed to carry out or resume a run: stored before the first call, never with a key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Shown name of the case set.
+    pub set: String,
+    /// Version of the case set.
+    pub set_digest: Digest,
+    /// Shown name of the rubric (`criteria` for ad-hoc ones, `own` when items bring theirs).
+    pub rubric: String,
+    /// The criteria, in order of columns. Empty when each item brings its own.
+    pub criteria: Vec<Criterion>,
+    /// Each item brings its own criterion.
+    pub own_criterion: bool,
+    /// The judge's name in the config, or `URL#MODEL`.
+    pub judge: String,
+    /// The judge's parameters as they were: JSON of `judge::JudgeConfig` without a key.
+    pub judge_config: Value,
+    /// The model that generates responses, for arms that need it: name or `URL#MODEL`.
+    pub model: Option<String>,
+    /// Its parameters, as for the judge.
+    pub model_config: Option<Value>,
+    /// Passes per (item, criterion).
+    pub repeats: u32,
+    /// Spending cap.
+    pub max_cost_usd: Option<f64>,
+    /// Cap on HTTP calls.
+    pub max_calls: Option<u64>,
+}
+
+/// A run to be created: its plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// The plan's particulars.
+    pub spec: RunSpec,
+    /// What will be judged, in order; arms are made when missing.
+    pub items: Vec<(RunItem, Arm)>,
+}
+
+/// What a run cost so far, in all its invocations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunUsage {
+    /// Every HTTP request: retries, re-asks and discovery included.
+    pub calls: u64,
+    /// Verdicts taken from the cache.
+    pub cached: u64,
+    /// Null when no reply said.
+    pub prompt_tokens: Option<u64>,
+    /// Null when no reply said.
+    pub completion_tokens: Option<u64>,
+    /// Null when the price is unknown.
+    pub cost_usd: Option<f64>,
+    /// Time spent running, in all invocations.
+    pub wall_s: f64,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// Its writer is alive.
+    Running,
+    /// Every planned verdict has a state.
+    Complete,
+    /// It was interrupted, or its writer is gone.
+    Partial,
+    /// The endpoint or a cap stopped it.
+    Stopped,
+}
+
+/// One run of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunInfo {
+    /// 12 hex digits.
+    pub id: String,
+    /// How it stands; `Running` only while its holder's heartbeat is fresh.
+    pub state: RunState,
+    /// Why it stopped.
+    pub reason: String,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub finished_at: Option<String>,
+    /// The plan.
+    pub spec: RunSpec,
+    /// The judge's fingerprint, once known.
+    pub fingerprint: Option<Digest>,
+    /// Its verdicts were reached elsewhere and imported.
+    pub imported: bool,
+    /// How many items.
+    pub items: u32,
+    /// How many verdict keys are planned.
+    pub planned: u32,
+    /// Names of the columns, in order.
+    pub criteria: Vec<String>,
+    /// Names of the arms, in order of first use.
+    pub arms: Vec<String>,
+    /// Newest verdict per key, counted by state.
+    pub verdicts: BTreeMap<State, u32>,
+    /// What it cost.
+    pub usage: RunUsage,
+    /// pid@host of the present writer.
+    pub holder: Option<String>,
+}
+
+/// One cell of the grid: the newest verdict of a key, without its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// `RunItem::ord`.
+    pub item: u32,
+    /// Column.
+    pub criterion: u32,
+    /// Pass.
+    pub repeat: u32,
+    /// How it ended.
+    pub state: State,
+    /// 1..5 when scored.
+    pub score: Option<u8>,
+    /// Whether it carries a flag.
+    pub flagged: bool,
+}
+
+/// A verdict to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewVerdict {
+    /// `RunItem::ord`.
+    pub item: u32,
+    /// Column.
+    pub criterion: u32,
+    /// Pass.
+    pub repeat: u32,
+    /// How it ended.
+    pub state: State,
+    /// Score and reasons, when scored.
+    pub reading: Option<Reading>,
+    /// Why there is no score.
+    pub reason: String,
+    /// Of the criterion that was put.
+    pub criterion_version: Digest,
+    /// Of the judge.
+    pub fingerprint: Digest,
+    /// The text that was judged.
+    pub response: Option<Digest>,
+    /// Key under which a scored verdict may be used again.
+    pub cache_key: Option<Digest>,
+    /// Taken from the cache.
+    pub cached: bool,
+    /// Which step of the ladder the reply came by.
+    pub rung: String,
+    /// `injection_suspected`, `quote_not_found`, ...
+    pub flags: Vec<String>,
+    /// The model that answered.
+    pub model_returned: Option<String>,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// Unknown when absent.
+    pub prompt_tokens: Option<u64>,
+    /// Unknown when absent.
+    pub completion_tokens: Option<u64>,
+    /// Unknown when absent.
+    pub cost_usd: Option<f64>,
+    /// From sending to the last byte, all attempts.
+    pub latency_ms: u64,
+    /// HTTP requests made for it.
+    pub attempts: u32,
+    /// The call's nonce; the exact request is rebuilt from it.
+    pub nonce: String,
+    /// The reply as it came.
+    pub raw: Vec<u8>,
+}
+
+/// A stored verdict with its texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerdictInfo {
+    /// Its row.
+    pub id: i64,
+    /// All that was stored.
+    pub verdict: NewVerdict,
+    /// RFC 3339.
+    pub at: String,
+}
+
+/// A scored or failed verdict as statistics need it, pooled over runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PooledVerdict {
+    /// The run.
+    pub run: String,
+    /// The set's version.
+    pub set_digest: Digest,
+    /// The set's name.
+    pub set: String,
+    /// The case.
+    pub case_id: String,
+    /// The arm's full name.
+    pub arm: String,
+    /// The criterion's name.
+    pub criterion: String,
+    /// And version.
+    pub criterion_version: Digest,
+    /// The judge's name.
+    pub judge: String,
+    /// And fingerprint.
+    pub fingerprint: Digest,
+    /// The model that answered.
+    pub model_returned: Option<String>,
+    /// Pass.
+    pub repeat: u32,
+    /// How it ended.
+    pub state: State,
+    /// 1..5 when scored.
+    pub score: Option<u8>,
+    /// Shared source, if any.
+    pub cluster: Option<String>,
+    /// Slices.
+    pub tags: Vec<String>,
+}
+
+/// Which verdicts to pool.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolQuery {
+    /// Only these arms (full names); all when empty.
+    pub arms: Vec<String>,
+    /// Only this run.
+    pub run: Option<String>,
+    /// Only this case set (name).
+    pub set: Option<String>,
+    /// Only runs under this rubric's name.
+    pub rubric: Option<String>,
+    /// Only this judge's name.
+    pub judge: Option<String>,
+}
+
+/// Mean score of one revision under one judge and criterion, for lists and histories.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RevisionScore {
+    /// Sequence number of the revision.
+    pub seq: u32,
+    /// Criterion's name.
+    pub criterion: String,
+    /// Judge's fingerprint.
+    pub fingerprint: Digest,
+    /// Whether the verdicts were imported or replayed.
+    pub recorded: bool,
+    /// Mean of each case's mean score, with the case's id: pairs are formed by it.
+    pub cases: Vec<(String, f64)>,
+    /// Verdict keys without a score.
+    pub failed: u32,
+}
+
+/// How the item of a review was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// By the stored seed: fit for correcting the judge's mean.
+    Random,
+    /// By a person, or for a reason.
+    Picked,
+    /// After the judge's score was seen.
+    Override,
+}
+
+/// A human's score and comment to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewReview {
+    /// The run whose item it is.
+    pub run: String,
+    /// `RunItem::ord`.
+    pub item: u32,
+    /// Column.
+    pub criterion: u32,
+    /// Who scored.
+    pub reviewer: String,
+    /// 1..5; absent when skipped.
+    pub score: Option<u8>,
+    /// Free words.
+    pub comment: String,
+    /// Failure modes.
+    pub modes: Vec<String>,
+    /// Whether the judge's score was visible.
+    pub saw_judge: bool,
+    /// How the item was chosen.
+    pub sampling: Sampling,
+    /// Time spent.
+    pub seconds: Option<f64>,
+    /// Takes back this earlier review instead of adding a score.
+    pub undo: Option<i64>,
+}
+
+/// A stored review.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewInfo {
+    /// Its row.
+    pub id: i64,
+    /// All that was stored.
+    pub review: NewReview,
+    /// The case.
+    pub case_id: String,
+    /// The arm's full name.
+    pub arm: String,
+    /// RFC 3339.
+    pub at: String,
+}
+
+/// One fault that `fsck` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Table and row: `revision 12 (summarize r3)`.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What it affects and what to do.
+    pub advice: String,
+}
+
+/// What `fsck` read and found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FsckReport {
+    /// Rows re-hashed, by table.
+    pub checked: BTreeMap<String, u64>,
+    /// Bodies that were forgotten on purpose.
+    pub forgotten: u64,
+    /// Empty when all is well.
+    pub faults: Vec<Fault>,
+}
+
+/// A rubric as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RubricInfo {
+    /// The rubric.
+    pub rubric: Rubric,
+    /// Its version.
+    pub digest: Digest,
+    /// RFC 3339.
+    pub created_at: String,
+    /// Comes with the program.
+    pub built_in: bool,
+}
+
+/// Cases or items about to be imported into a set.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewSet {
+    /// Inputs only.
+    Cases(Vec<Case>),
+    /// Prompts with responses.
+    Items(Vec<Item>),
+}
