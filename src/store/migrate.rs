@@ -51,7 +51,7 @@ pub fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
     if present > 0 && present < KNOWN {
         let copy = path.with_extension(format!("before-schema-{KNOWN}.db"));
         if !copy.exists() {
-            conn.backup("main", &copy, None)?;
+            conn.backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)?;
         }
     }
     patiently(|| conn.execute_batch("BEGIN IMMEDIATE"))?;

@@ -156,6 +156,20 @@ impl Store {
         done
     }
 
+    /// Runs a job of the worker: inside a group it is all or nothing, however many writes it makes.
+    pub(super) fn as_one_job<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if !self.in_group {
+            return work(self);
+        }
+        self.conn.execute_batch("SAVEPOINT whole")?;
+        let done = work(self);
+        let end = if done.is_ok() { "RELEASE whole" } else { "ROLLBACK TO whole; RELEASE whole" };
+        match (done, self.conn.execute_batch(end)) {
+            (Ok(_), Err(e)) => Err(e.into()),
+            (done, _) => done,
+        }
+    }
+
     /// Opens a group: writes until [`Store::commit_group`] are one transaction.
     pub(super) fn begin_group(&mut self) -> Result<()> {
         if self.read_only.is_none() {
