@@ -222,7 +222,7 @@ fn flip(path: &Path, table: &str, column: &str) -> Vec<String> {
     for trigger in triggers {
         conn.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
     }
-    let value = if column == "score" { "5 - score" } else { &format!("CAST(substr({column}, 1, length({column}) - 1) AS {})", if column == "bytes" { "BLOB" } else { "TEXT" }) };
+    let value = if column == "score" { "5 - score" } else { &format!("CAST(substr({column}, 1, length({column}) - 1) AS {})", if matches!(column, "bytes" | "raw") { "BLOB" } else { "TEXT" }) };
     conn.execute_batch(&format!("UPDATE {table} SET {column} = {value} WHERE length({column}) > 0")).unwrap();
     conn.close().unwrap();
     let faults = Store::open(&copy).unwrap().fsck().unwrap().faults;

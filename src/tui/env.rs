@@ -1,0 +1,46 @@
+//! Facts of this session that every screen may read.
+
+use super::keys::Keymap;
+use super::theme::{Meaning, Theme};
+use crate::config::Config;
+use ratatui::style::Style;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Facts of this session.
+#[derive(Clone)]
+pub struct Env {
+    /// The file.
+    pub registry: PathBuf,
+    /// Whether it is the demo's.
+    pub demo: bool,
+    /// Why it cannot be written, when it cannot.
+    pub read_only: Option<String>,
+    /// Judges, models, looks.
+    pub config: Arc<Config>,
+    /// How things look.
+    pub theme: Theme,
+    /// What keys do.
+    pub keymap: Arc<Keymap>,
+    /// Unix seconds; set before each update and draw, so that screens read no clock.
+    pub now: i64,
+    /// Counts ticks, for spinners.
+    pub tick: u64,
+    /// The person at the keyboard.
+    pub reviewer: String,
+    /// Runs in progress here, with what is to be said of each in the bottom line.
+    pub running: Vec<String>,
+}
+
+impl Env {
+    /// The look of a meaning.
+    pub fn style(&self, meaning: Meaning) -> Style {
+        self.theme.style(meaning)
+    }
+
+    /// The present frame of a spinner.
+    pub fn spinner(&self) -> &'static str {
+        const FRAMES: [&str; 8] = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠇", "⠏", "⠋"];
+        FRAMES[(self.tick % 8) as usize]
+    }
+}

@@ -1,0 +1,340 @@
+//! The one table of keys: what is pressed, what it does, in which screen, and the words that say so.
+//!
+//! Help, the palette, the bottom line and the documents are all made from [`TABLE`]; a test holds that no key
+//! means two things in one screen and that every action can be reached.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::collections::HashMap;
+
+/// Where a key counts. A screen's own scope goes before [`Scope::Move`], and that before [`Scope::Everywhere`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are those of the screens")]
+pub enum Scope {
+    Everywhere,
+    Move,
+    Prompts,
+    Diff,
+    Blame,
+    Runs,
+    Grid,
+    Item,
+    Review,
+    Reveal,
+    Agreement,
+    Compare,
+    Trends,
+}
+
+impl Scope {
+    /// The screen's name, as help shows it and as the config writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Move => "move",
+            Self::Prompts => "prompts",
+            Self::Diff => "diff",
+            Self::Blame => "blame",
+            Self::Runs => "runs",
+            Self::Grid => "run",
+            Self::Item => "item",
+            Self::Review => "review",
+            Self::Reveal => "reveal",
+            Self::Agreement => "agreement",
+            Self::Compare => "compare",
+            Self::Trends => "trends",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($name:ident),* $(,)?) => {
+        /// Everything a key can do. The same action may do the like in several screens.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is described, for people, in the table of keys")]
+        pub enum Action { $($name),* }
+        impl Action {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// The name as the code has it.
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+actions! {
+    Quit, Help, Palette, Back, Enter, Redraw, Suspend,
+    TabPrompts, TabRuns, TabReview, TabTrends, NextPane, PreviousPane,
+    Down, Up, PageDown, PageUp, First, Last, Left, Right,
+    Filter, Mark, Diff, Edit, Label, UndoLabel, Judge, Copy, Blame, Timeline,
+    NextHunk, PreviousHunk, Whitespace, Fold, Unified, Wrap, Older, Newer, Search,
+    Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
+    Anchors, Exchange, OtherArm, DiffArms, NextItem, PreviousItem, NextCriterion,
+    Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Where it counts.
+    pub scope: Scope,
+    /// Keys, separated by blanks: `j Down`, `C-c`, `Space`.
+    pub keys: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// The short word in the bottom line; empty when it has no place there.
+    pub hint: &'static str,
+    /// What help says.
+    pub help: &'static str,
+}
+
+const fn key(scope: Scope, keys: &'static str, action: Action, hint: &'static str, help: &'static str) -> Binding {
+    Binding { scope, keys, action, hint, help }
+}
+
+/// All keys of all screens, in the order in which help shows them.
+pub const TABLE: &[Binding] = &{
+    use Action as A;
+    use Scope as S;
+    [
+        key(S::Everywhere, "?", A::Help, "keys", "keys of this screen, and what its figures mean"),
+        key(S::Everywhere, ": C-p", A::Palette, "", "palette: every action by name"),
+        key(S::Everywhere, "1", A::TabPrompts, "", "Prompts"),
+        key(S::Everywhere, "2", A::TabRuns, "", "Runs"),
+        key(S::Everywhere, "3", A::TabReview, "", "Review"),
+        key(S::Everywhere, "4", A::TabTrends, "", "Trends"),
+        key(S::Everywhere, "Esc", A::Back, "", "out: close, clear, or back to the screen before"),
+        key(S::Everywhere, "q", A::Quit, "", "quit (from the first screen), or back"),
+        key(S::Everywhere, "C-c", A::Quit, "", "quit; a run in progress is saved and can be resumed"),
+        key(S::Everywhere, "C-l", A::Redraw, "", "draw the whole screen again"),
+        key(S::Everywhere, "C-z", A::Suspend, "", "suspend; `fg` comes back"),
+        key(S::Move, "j Down", A::Down, "", "down"),
+        key(S::Move, "k Up", A::Up, "", "up"),
+        key(S::Move, "C-d PageDown", A::PageDown, "", "down by a page"),
+        key(S::Move, "C-u PageUp", A::PageUp, "", "up by a page"),
+        key(S::Move, "g Home", A::First, "", "first"),
+        key(S::Move, "G End", A::Last, "", "last"),
+        key(S::Move, "h Left", A::Left, "", "left"),
+        key(S::Move, "l Right", A::Right, "", "right"),
+        key(S::Move, "Enter", A::Enter, "", "in: open what is selected"),
+        key(S::Move, "Tab", A::NextPane, "", "next pane"),
+        key(S::Move, "BackTab", A::PreviousPane, "", "previous pane"),
+        key(S::Prompts, "d", A::Diff, "diff", "diff: marked with selected, else with the one before"),
+        key(S::Prompts, "J", A::Judge, "judge", "judge this revision: plan a run"),
+        key(S::Prompts, "e", A::Edit, "edit", "edit in $EDITOR into a new revision"),
+        key(S::Prompts, "l", A::Label, "label", "set a label on this revision"),
+        key(S::Prompts, "b", A::Blame, "blame", "blame: who brought each line, when and why"),
+        key(S::Prompts, "/", A::Filter, "filter", "filter names, or search all texts with a leading /"),
+        key(S::Prompts, "Space", A::Mark, "", "mark a revision to diff against"),
+        key(S::Prompts, "u", A::UndoLabel, "", "undo the last label move of this prompt (asks y)"),
+        key(S::Prompts, "t", A::Timeline, "", "timeline: labels, names, tags and archive, who and why"),
+        key(S::Prompts, "y", A::Copy, "", "send the text to the terminal's clipboard"),
+        key(S::Diff, "n", A::NextHunk, "hunk", "next hunk, or next match while searching"),
+        key(S::Diff, "N", A::PreviousHunk, "", "previous hunk, or previous match"),
+        key(S::Diff, "w", A::Whitespace, "whitespace", "make blanks, tabs and line ends visible"),
+        key(S::Diff, "f", A::Fold, "fold", "fold what is equal, or show all of it"),
+        key(S::Diff, "u", A::Unified, "unified", "one column, or side by side"),
+        key(S::Diff, "z", A::Wrap, "", "wrap long lines, or scroll them"),
+        key(S::Diff, "[", A::Older, "older", "step to the older pair of revisions"),
+        key(S::Diff, "]", A::Newer, "newer", "step to the newer pair of revisions"),
+        key(S::Diff, "/", A::Search, "", "search in the diff; Esc ends it"),
+        key(S::Diff, "J", A::Judge, "judge", "judge both revisions: plan a run"),
+        key(S::Blame, "d", A::Diff, "diff", "diff of the revision that brought this line"),
+        key(S::Blame, "y", A::Copy, "", "send the line to the terminal's clipboard"),
+        key(S::Runs, "J", A::Judge, "new run", "plan a run"),
+        key(S::Runs, "r", A::Resume, "resume", "resume a partial or stopped run"),
+        key(S::Runs, "c", A::Compare, "compare", "compare the run's arms"),
+        key(S::Runs, "v", A::Go, "review", "score this run's items blind"),
+        key(S::Grid, "p", A::Pause, "pause", "pause, or go on"),
+        key(S::Grid, "x", A::Cancel, "cancel", "cancel: what is done stays; resume later"),
+        key(S::Grid, "r", A::Resume, "resume", "resume: ask for what is missing, nothing twice"),
+        key(S::Grid, "R", A::RetryFailures, "retry", "ask again for verdicts that failed"),
+        key(S::Grid, "o", A::Sort, "sort", "sort: as planned, lowest first, most disagreement first"),
+        key(S::Grid, "F", A::FailuresOnly, "", "only rows with a failure, or all"),
+        key(S::Grid, "c", A::Compare, "compare", "compare the run's arms"),
+        key(S::Grid, "v", A::Go, "review", "score this run's items blind"),
+        key(S::Grid, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
+        key(S::Item, "1", A::Score1, "1-5 score", "your score for the selected criterion: 1"),
+        key(S::Item, "2", A::Score2, "", "2"),
+        key(S::Item, "3", A::Score3, "", "3"),
+        key(S::Item, "4", A::Score4, "", "4"),
+        key(S::Item, "5", A::Score5, "", "5"),
+        key(S::Item, "c", A::Comment, "comment", "comment on your score"),
+        key(S::Item, "u", A::Undo, "", "take your last score back"),
+        key(S::Item, "a", A::Anchors, "anchors", "what each score means"),
+        key(S::Item, "x", A::Exchange, "exchange", "the exact request and reply"),
+        key(S::Item, "s", A::NextCriterion, "", "select the next criterion"),
+        key(S::Item, "n", A::NextItem, "next", "next item"),
+        key(S::Item, "N", A::PreviousItem, "", "previous item"),
+        key(S::Item, "o", A::OtherArm, "", "the same case in the other arm"),
+        key(S::Item, "y", A::Copy, "", "send the response to the terminal's clipboard"),
+        key(S::Review, "1", A::Score1, "1-5 score", "score 1 and go on"),
+        key(S::Review, "2", A::Score2, "", "score 2 and go on"),
+        key(S::Review, "3", A::Score3, "", "score 3 and go on"),
+        key(S::Review, "4", A::Score4, "", "score 4 and go on"),
+        key(S::Review, "5", A::Score5, "", "score 5 and go on"),
+        key(S::Review, "c", A::Comment, "comment", "comment, saved with the next score"),
+        key(S::Review, "t", A::Tag, "failure mode", "tag a failure mode, saved with the next score"),
+        key(S::Review, "s", A::Skip, "skip", "skip this item"),
+        key(S::Review, "u", A::Undo, "undo", "take the last score back and see its item again"),
+        key(S::Review, "a", A::Anchors, "anchors", "what each score means, in full"),
+        key(S::Reveal, "Space", A::Go, "go on", "go on"),
+        key(S::Agreement, "o", A::NextCriterion, "criterion", "next criterion"),
+        key(S::Compare, "o", A::Sort, "", "sort flips by drop or by gain"),
+        key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),
+    ]
+};
+
+/// A key as pressed, in one comparable form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Chord {
+    code: KeyCode,
+    control: bool,
+    alt: bool,
+}
+
+impl Chord {
+    /// From a terminal event. Shift is part of the character, save for Tab.
+    pub fn of(event: &KeyEvent) -> Self {
+        let code = match (event.code, event.modifiers.contains(KeyModifiers::SHIFT)) {
+            (KeyCode::Tab, true) => KeyCode::BackTab,
+            (code, _) => code,
+        };
+        Self {
+            code,
+            control: event.modifiers.contains(KeyModifiers::CONTROL),
+            alt: event.modifiers.contains(KeyModifiers::ALT),
+        }
+    }
+
+    /// From words as in the table: `j`, `C-d`, `M-x`, `Space`, `PageDown`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (control, rest) = text.strip_prefix("C-").map_or((false, text), |r| (true, r));
+        let (alt, rest) = rest.strip_prefix("M-").map_or((false, rest), |r| (true, r));
+        let code = match rest {
+            "Enter" => KeyCode::Enter,
+            "Esc" => KeyCode::Esc,
+            "Tab" => KeyCode::Tab,
+            "BackTab" => KeyCode::BackTab,
+            "Space" => KeyCode::Char(' '),
+            "Up" => KeyCode::Up,
+            "Down" => KeyCode::Down,
+            "Left" => KeyCode::Left,
+            "Right" => KeyCode::Right,
+            "Home" => KeyCode::Home,
+            "End" => KeyCode::End,
+            "PageUp" => KeyCode::PageUp,
+            "PageDown" => KeyCode::PageDown,
+            "Backspace" => KeyCode::Backspace,
+            "Delete" => KeyCode::Delete,
+            _ => {
+                let mut chars = rest.chars();
+                match (chars.next(), chars.next()) {
+                    (Some(c), None) => KeyCode::Char(c),
+                    _ => return None,
+                }
+            }
+        };
+        Some(Self { code, control, alt })
+    }
+}
+
+/// Keys in force: the table, changed by the config.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    by_key: HashMap<(Scope, Chord), Action>,
+    shown: HashMap<(Scope, Action), String>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self::with(&[]).0
+    }
+}
+
+impl Keymap {
+    /// The table with changes `("prompts.Diff", "D")`; all that is wrong with them is returned together.
+    pub fn with(changes: &[(String, String)]) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut wanted: HashMap<(Scope, Action), &str> = HashMap::new();
+        for (what, keys) in changes {
+            let found = TABLE.iter().find(|b| format!("{}.{}", b.scope.name(), b.action.id()).eq_ignore_ascii_case(what));
+            match found {
+                None => problems.push(format!("[ui.keys] '{what}' is no action; `assize` then ? lists them")),
+                Some(_) if keys.split_whitespace().any(|k| Chord::parse(k).is_none()) => {
+                    problems.push(format!("[ui.keys] '{keys}' is not a key; write j, D, C-d, Space, F5 or the like"));
+                }
+                Some(binding) => {
+                    wanted.insert((binding.scope, binding.action), keys);
+                }
+            }
+        }
+        let (mut by_key, mut shown) = (HashMap::new(), HashMap::new());
+        for binding in TABLE {
+            let keys = wanted.get(&(binding.scope, binding.action)).copied().unwrap_or(binding.keys);
+            shown.entry((binding.scope, binding.action)).or_insert_with(|| keys.to_owned());
+            for chord in keys.split_whitespace().filter_map(Chord::parse) {
+                if let Some(other) = by_key.insert((binding.scope, chord), binding.action)
+                    && other != binding.action
+                {
+                    problems.push(format!(
+                        "[ui.keys] in {} the key of {} is also that of {}",
+                        binding.scope.name(),
+                        binding.action.id(),
+                        other.id()
+                    ));
+                }
+            }
+        }
+        (Self { by_key, shown }, problems)
+    }
+
+    /// What a key does in a screen.
+    pub fn action(&self, scope: Scope, event: &KeyEvent) -> Option<Action> {
+        let chord = Chord::of(event);
+        [scope, Scope::Move, Scope::Everywhere].into_iter().find_map(|s| self.by_key.get(&(s, chord)).copied())
+    }
+
+    /// The keys of an action as shown to people.
+    pub fn shown(&self, scope: Scope, action: Action) -> &str {
+        self.shown.get(&(scope, action)).map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_screen() {
+        let (_, problems) = Keymap::with(&[]);
+        assert_eq!(problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_key_of_the_table_can_be_read_and_every_action_reached() {
+        for binding in TABLE {
+            for word in binding.keys.split_whitespace() {
+                assert!(Chord::parse(word).is_some(), "{word:?} of {:?}", binding.action);
+            }
+            assert!(!binding.help.is_empty());
+        }
+        for action in Action::ALL {
+            assert!(TABLE.iter().any(|b| b.action == *action), "{action:?} has no key");
+        }
+    }
+
+    #[test]
+    fn changes_are_applied_and_all_problems_come_together() {
+        let (map, problems) = Keymap::with(&[("prompts.diff".into(), "D".into())]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(map.shown(Scope::Prompts, Action::Diff), "D");
+        let (_, problems) = Keymap::with(&[
+            ("prompts.nothing".into(), "x".into()),
+            ("diff.Fold".into(), "n".into()),
+            ("diff.Wrap".into(), "Zoom".into()),
+        ]);
+        assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+}

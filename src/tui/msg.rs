@@ -1,0 +1,108 @@
+//! What travels: messages into [`super::app::App::update`], effects out of it, and the tickets that tie them.
+//!
+//! ```text
+//! key press ---+                         +--> Load(ticket, query) --> registry ---+
+//! reply     ---+--> one queue --> update +--> Run(...)           --> eval        -+--> messages
+//! progress  ---+                         +--> Edit, Copy, Quit ...
+//! ```
+
+use super::query::{Query, Reply};
+use crate::eval::{Control, Progress, Scope};
+use crate::store::RunInfo;
+use crossterm::event::Event;
+
+/// Names one question; a reply whose ticket is no longer awaited is dropped.
+pub type Ticket = u64;
+
+/// Questions of one lane replace each other: only the newest is worth answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named after the pane that asks")]
+pub enum Lane {
+    List,
+    History,
+    Preview,
+    Tokens,
+    Scores,
+    Filter,
+    Diff,
+    Item,
+    Other,
+}
+
+/// Into the loop.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key, a paste, a resize.
+    Input(Event),
+    /// An answer, or why there is none.
+    Reply {
+        /// Of which question.
+        ticket: Ticket,
+        /// The answer.
+        result: Result<Reply, String>,
+    },
+    /// A run went on.
+    Run {
+        /// Its id.
+        run: String,
+        /// How.
+        progress: Progress,
+    },
+    /// A run's task ended.
+    RunEnded {
+        /// Its id.
+        run: String,
+        /// As it stands now, or what went wrong.
+        result: Result<Box<RunInfo>, String>,
+    },
+    /// The editor was closed.
+    Edited {
+        /// Who asked.
+        ticket: Ticket,
+        /// The new text, or why there is none.
+        result: Result<String, String>,
+    },
+    /// Another process wrote to the registry.
+    Changed,
+    /// While something is awaited: spinners and clocks move.
+    Tick,
+    /// The system asks for an end.
+    Terminate,
+}
+
+/// Out of the loop; performed by `effects`, and nowhere else.
+pub enum Effect {
+    /// Ask the registry (or a pure computation) in the background.
+    Load {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// What it replaces.
+        lane: Lane,
+        /// The question.
+        query: Query,
+    },
+    /// Carry out a stored run.
+    Execute {
+        /// Its id.
+        run: String,
+        /// What to ask for.
+        scope: Scope,
+        /// To pause and cancel it.
+        control: Control,
+    },
+    /// Open `$EDITOR` on a text.
+    Edit {
+        /// Comes back with the text.
+        ticket: Ticket,
+        /// What to edit.
+        text: String,
+        /// Extension of the file: how the editor colours it.
+        extension: &'static str,
+    },
+    /// Send text to the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Stop until the shell's `fg`.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+}

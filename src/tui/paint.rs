@@ -1,0 +1,159 @@
+//! Drawing by rows: the only place where screens write text into the buffer, and where that text is cleaned.
+
+use super::theme::{Meaning, Theme};
+use crate::core::text;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::borrow::Cow;
+
+/// A piece of a row.
+#[derive(Debug, Clone)]
+pub struct Seg<'a> {
+    /// The words; cleaned when drawn.
+    pub text: Cow<'a, str>,
+    /// Their look.
+    pub style: Style,
+}
+
+/// A piece of a row.
+pub fn seg<'a>(text: impl Into<Cow<'a, str>>, style: Style) -> Seg<'a> {
+    Seg { text: text.into(), style }
+}
+
+/// Draws `segs` from (x, y), at most `width` columns; the column after the last one drawn.
+///
+/// Controls, bidi and zero-width characters appear as visible escapes, whatever their origin.
+pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
+    let area = buf.area;
+    if y < area.top() || y >= area.bottom() || x >= area.right() {
+        return x;
+    }
+    let end = x.saturating_add(width).min(area.right());
+    let mut at = x;
+    for piece in segs {
+        if at >= end {
+            break;
+        }
+        let clean = text::escape_line(&piece.text);
+        let (next, _) = buf.set_stringn(at, y, clean.as_ref(), usize::from(end - at), piece.style);
+        at = next;
+    }
+    at
+}
+
+/// As [`put`], ending in `…` when it does not fit.
+pub fn put_cut(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
+    let total: usize = segs.iter().map(|s| text::width(&text::escape_line(&s.text))).sum();
+    if total <= usize::from(width) || width == 0 {
+        return put(buf, x, y, width, segs);
+    }
+    let at = put(buf, x, y, width.saturating_sub(1), segs);
+    let style = segs.last().map_or_else(Style::default, |s| s.style);
+    put(buf, at, y, 1, &[seg("…", style)])
+}
+
+/// Draws one piece so that it ends at column `right` (exclusive).
+pub fn put_right(buf: &mut Buffer, right: u16, y: u16, room: u16, piece: &Seg) -> u16 {
+    let clean = text::escape_line(&piece.text);
+    let shown = text::truncate(&clean, usize::from(room));
+    let wide = u16::try_from(text::width(&shown)).unwrap_or(u16::MAX).min(room);
+    let x = right.saturating_sub(wide);
+    put(buf, x, y, wide, &[seg(shown.as_ref(), piece.style)]);
+    x
+}
+
+/// Gives a whole row a style: selection, added, removed.
+pub fn tint(buf: &mut Buffer, area: Rect, style: Style) {
+    buf.set_style(area.intersection(buf.area), style);
+}
+
+/// A thin rule across; `joints` are columns where a vertical rule meets it.
+pub fn rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], joint: char, theme: Theme) {
+    if y >= area.bottom() {
+        return;
+    }
+    let style = theme.style(Meaning::Rule);
+    for x in area.left()..area.right() {
+        let c = if joints.contains(&x) { joint } else { '─' };
+        put(buf, x, y, 1, &[seg(String::from(c), style)]);
+    }
+}
+
+/// A thin rule down.
+pub fn upright(buf: &mut Buffer, x: u16, top: u16, bottom: u16, theme: Theme) {
+    let style = theme.style(Meaning::Rule);
+    for y in top..bottom {
+        put(buf, x, y, 1, &[seg("│", style)]);
+    }
+}
+
+/// The row at `y` of an area.
+pub fn row(area: Rect, y: u16) -> Rect {
+    Rect { x: area.x, y, width: area.width, height: 1 }
+}
+
+/// A rectangle in the middle of another, at most as large.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// Marks the selected row: a bar at its left, and a tint.
+pub fn select(buf: &mut Buffer, row: Rect, focused: bool, theme: Theme) {
+    tint(buf, row, theme.style(if focused { Meaning::Selected } else { Meaning::SelectedElsewhere }));
+    let bar = if focused { theme.style(Meaning::Accent) } else { theme.style(Meaning::Dim) };
+    put(buf, row.x, row.y, 1, &[seg("▌", bar)]);
+}
+
+/// A bar of `width` cells of which `share` (0..=1) is full, in eighths.
+pub fn gauge(share: f64, width: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let eighths = (share * width as f64 * 8.0).floor() as usize;
+    let (full, part) = (eighths / 8, EIGHTHS[eighths % 8]);
+    let used = full + usize::from(!part.is_empty());
+    format!("{}{part}{}", "█".repeat(full), "·".repeat(width.saturating_sub(used)))
+}
+
+/// A line of eight heights for values from 1 to 5.
+pub fn sparkline(values: impl IntoIterator<Item = f64>) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    values
+        .into_iter()
+        .map(|v| HEIGHTS[(((v - 1.0) / 4.0 * 7.0).round().clamp(0.0, 7.0)) as usize])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row_text(buf: &Buffer, y: u16) -> String {
+        (0..buf.area.width).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>().trim_end().to_owned()
+    }
+
+    #[test]
+    fn hostile_text_is_drawn_as_visible_escapes() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 60, 1));
+        put(&mut buf, 0, 0, 60, &[seg("a\u{1b}[31mb\u{202e}c", Style::default())]);
+        let drawn = row_text(&buf, 0);
+        assert!(drawn.contains("[31m") && !drawn.contains('\u{1b}') && !drawn.contains('\u{202e}'), "{drawn:?}");
+    }
+
+    #[test]
+    fn nothing_is_drawn_outside() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 4, 1));
+        put(&mut buf, 2, 0, 90, &[seg("漢字漢字", Style::default())]);
+        put(&mut buf, 0, 7, 9, &[seg("x", Style::default())]);
+        put_right(&mut buf, 0, 0, 0, &seg("abc", Style::default()));
+        assert_eq!(row_text(&buf, 0).trim_start(), "漢");
+    }
+
+    #[test]
+    fn a_gauge_is_as_wide_as_asked() {
+        for (share, width) in [(0.0, 10), (0.33, 7), (1.0, 5), (f64::NAN, 3), (2.0, 4)] {
+            assert_eq!(gauge(share, width).chars().count(), width, "{share}");
+        }
+    }
+}

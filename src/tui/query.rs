@@ -1,0 +1,280 @@
+//! Questions that screens ask, and how each is answered off the loop.
+//!
+//! Reads go to the registry's reading thread, writes to its writing thread, and what only computes (diffs,
+//! tokens) to a blocking thread. No list query loads a body.
+
+use super::screen::diff::DiffDoc;
+use crate::config::Config;
+use crate::core::digest::Digest;
+use crate::core::prompt::{Kind, Label, PromptName, Selector};
+use crate::core::template::{self, Variable};
+use crate::core::tokens;
+use crate::eval::{Plan, RunRequest};
+use crate::store::{
+    Cause, Cell, EventInfo, FullItem, Handle, Hit, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo, Registered,
+    ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
+};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use std::sync::Arc;
+
+/// Which revision: a prompt and a number in its sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The prompt.
+    pub name: PromptName,
+    /// Its revision.
+    pub seq: u32,
+}
+
+/// A question.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the reply of the same name says what is asked for")]
+pub enum Query {
+    List { offset: usize, limit: usize },
+    Filter(String),
+    Rows(Vec<PromptName>),
+    Log { name: PromptName, before: Option<u32>, limit: usize },
+    Preview(Spot),
+    Tokens(Digest),
+    Scores(PromptName),
+    Events(PromptName),
+    Search(String),
+    Diff { left: Spot, right: Spot },
+    Draft(PromptName),
+    SaveDraft { name: PromptName, base: u32, text: String },
+    SetLabel { name: PromptName, label: Label, seq: u32, confirmed: bool },
+    UndoLabel { name: PromptName },
+    Register { revision: Box<NewRevision>, draft: Option<i64> },
+    Blame(Spot),
+    Runs,
+    Grid(String),
+    Item { run: String, item: u32 },
+    AddReview(NewReview),
+    Reviews(String),
+    Choices,
+    Plan(Box<RunRequest>),
+    CreateRun(Box<Plan>),
+    Pooled(crate::store::PoolQuery),
+    Endpoints,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub enum Reply {
+    /// A page of the list, with how many prompts and revisions there are.
+    List { rows: Vec<PromptInfo>, prompts: usize, revisions: usize },
+    /// Names that fit, best first.
+    Names(Vec<PromptName>),
+    /// Prompts by name, in the order asked.
+    Rows(Vec<PromptInfo>),
+    /// A piece of a history, newest first.
+    Log(Vec<RevisionInfo>),
+    /// A revision's text and variables; or why its variables cannot be read.
+    Preview { text: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
+    /// Tokens of a text.
+    Tokens(usize),
+    /// Scores of a prompt's revisions.
+    Scores(Vec<RevisionScore>),
+    /// What happened to a prompt besides its revisions.
+    Events(Vec<EventInfo>),
+    /// Lines found.
+    Hits(Vec<Hit>),
+    /// Two revisions, compared.
+    Diff(Arc<DiffDoc>),
+    /// A kept edit: id, base, text.
+    Draft(Option<(i64, Option<u32>, String)>),
+    /// A label moved.
+    Moved(LabelMove),
+    /// A revision was registered, or was the newest already.
+    Registered(Box<Registered>),
+    /// The revision that brought each line, and the history.
+    Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo> },
+    /// Runs, newest first.
+    Runs(Vec<RunInfo>),
+    /// A run with its items and cells.
+    Grid { run: Box<RunInfo>, items: Vec<RunItem>, cells: Vec<Cell>, reviews: Vec<ReviewInfo> },
+    /// An item with its texts, verdicts and reviews.
+    Item { item: Box<FullItem>, verdicts: Vec<VerdictInfo>, reviews: Vec<ReviewInfo> },
+    /// A review was stored under this id.
+    Reviewed(i64),
+    /// Reviews in force.
+    Reviews(Vec<ReviewInfo>),
+    /// What a plan can choose from.
+    Choices(Box<super::layer::plan::Choices>),
+    /// What a run would do.
+    Plan(Box<Plan>),
+    /// A run was stored under this id.
+    Created(String),
+    /// Verdicts over runs.
+    Pooled(Vec<crate::store::PooledVerdict>),
+    /// Servers that answer on this machine.
+    Endpoints(Vec<String>),
+    /// Something was saved.
+    Done,
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// One line for the user: what failed and what to do.
+pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Result<Reply, String> {
+    match query {
+        Query::Filter(pattern) => handle.read(move |s| s.names()).await.map(|names| Reply::Names(fuzzy(&pattern, names))),
+        Query::Tokens(digest) => {
+            let text = handle.read(move |s| s.text(&digest)).await.map_err(|e| e.to_string())?;
+            return compute(move || Reply::Tokens(tokens::count(&text))).await;
+        }
+        Query::Diff { left, right } => return diff(left, right, handle).await,
+        Query::Blame(spot) => return blame(spot, handle).await,
+        Query::Endpoints => return Ok(Reply::Endpoints(crate::judge::endpoints_here().await)),
+        Query::SaveDraft { .. }
+        | Query::SetLabel { .. }
+        | Query::UndoLabel { .. }
+        | Query::Register { .. }
+        | Query::AddReview(_)
+        | Query::CreateRun(_) => handle.write(move |s| write(s, query)).await,
+        _ => {
+            let config = Arc::clone(config);
+            handle.read(move |s| read(s, &config, query)).await
+        }
+    }
+    .map_err(|e| e.to_string())
+}
+
+async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| format!("the computation failed: {e}"))
+}
+
+fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store::Result<Reply> {
+    Ok(match query {
+        Query::List { offset, limit } => {
+            let all = ListQuery::default();
+            let (prompts, revisions) = s.count(&all)?;
+            Reply::List { rows: s.list(&ListQuery { offset, limit: Some(limit), ..all })?, prompts, revisions }
+        }
+        Query::Rows(names) => Reply::Rows(names.iter().map(|n| s.prompt(n)).collect::<Result<_, _>>()?),
+        Query::Log { name, before, limit } => Reply::Log(s.log(&name, before, Some(limit))?),
+        Query::Preview(spot) => {
+            let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
+            let text = s.text(&info.digest)?;
+            let variables = template::variables(&text, info.syntax).map_err(|e| e.to_string());
+            Reply::Preview { text: text.into(), kind: info.kind, variables }
+        }
+        Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
+        Query::Events(name) => Reply::Events(s.events(&name)?),
+        Query::Search(text) => Reply::Hits(s.search(&text, 200)?),
+        Query::Draft(name) => Reply::Draft(s.draft(&name)?),
+        Query::Runs => Reply::Runs(s.runs(Some(500))?),
+        Query::Grid(run) => {
+            let info = s.run(&run)?;
+            Reply::Grid {
+                items: s.run_items(&info.id)?,
+                cells: s.cells(&info.id)?,
+                reviews: s.reviews(Some(&info.id))?,
+                run: Box::new(info),
+            }
+        }
+        Query::Item { run, item } => Reply::Item {
+            item: Box::new(s.full_item(&run, item)?),
+            verdicts: s.item_verdicts(&run, item)?,
+            reviews: s.reviews(Some(&run))?.into_iter().filter(|r| r.review.item == item).collect(),
+        },
+        Query::Reviews(run) => Reply::Reviews(s.reviews(Some(&run))?),
+        Query::Choices => Reply::Choices(Box::new(super::layer::plan::choices(s, config)?)),
+        Query::Plan(request) => Reply::Plan(Box::new(
+            crate::eval::plan(s, config, &request).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?,
+        )),
+        Query::Pooled(query) => Reply::Pooled(s.pooled(&query)?),
+        _ => Reply::Done,
+    })
+}
+
+fn write(s: &mut crate::store::Store, query: Query) -> crate::store::Result<Reply> {
+    let cause = Cause::default();
+    Ok(match query {
+        Query::SetLabel { name, label, seq, confirmed } => {
+            Reply::Moved(s.set_label(&name, &label, &Selector::revision(seq), None, confirmed, &cause)?)
+        }
+        Query::UndoLabel { name } => Reply::Moved(s.undo_label(&name, None, false, &cause)?),
+        Query::Register { revision, draft } => {
+            let done = s.register(*revision)?;
+            if let Some(id) = draft {
+                s.drop_draft(id)?;
+            }
+            Reply::Registered(Box::new(done))
+        }
+        Query::SaveDraft { name, base, text } => {
+            s.save_draft(&name, Some(base), &text)?;
+            Reply::Done
+        }
+        Query::AddReview(review) => Reply::Reviewed(s.add_review(&review)?),
+        Query::CreateRun(plan) => Reply::Created(s.create_run(&plan.run)?),
+        _ => Reply::Done,
+    })
+}
+
+/// Names that fit a pattern, best first; all of them for an empty one.
+fn fuzzy(pattern: &str, names: Vec<PromptName>) -> Vec<PromptName> {
+    if pattern.trim().is_empty() {
+        return names;
+    }
+    let pattern = Pattern::parse(pattern, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = nucleo_matcher::Matcher::new(nucleo_matcher::Config::DEFAULT.match_paths());
+    let mut scored: Vec<(u32, PromptName)> = names
+        .into_iter()
+        .filter_map(|name| {
+            let mut chars = Vec::new();
+            pattern.score(nucleo_matcher::Utf32Str::new(name.as_str(), &mut chars), &mut matcher).map(|s| (s, name))
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    scored.into_iter().map(|(_, name)| name).collect()
+}
+
+async fn diff(left: Spot, right: Spot, handle: &Handle) -> Result<Reply, String> {
+    let sides = handle
+        .read(move |s| {
+            let side = |spot: &Spot| -> crate::store::Result<(RevisionInfo, String)> {
+                let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
+                let text = s.text(&info.digest)?;
+                Ok((info, text))
+            };
+            let scores = if left.name == right.name { s.revision_scores(&left.name)? } else { Vec::new() };
+            Ok((side(&left)?, side(&right)?, scores))
+        })
+        .await
+        .map_err(|e| e.to_string())?;
+    compute(move || Reply::Diff(Arc::new(DiffDoc::new(sides.0, sides.1, sides.2)))).await
+}
+
+async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
+    let (log, texts) = handle
+        .read(move |s| {
+            let log: Vec<RevisionInfo> =
+                s.log(&spot.name, None, None)?.into_iter().filter(|r| r.seq <= spot.seq).collect();
+            let texts =
+                log.iter().rev().map(|r| Ok((r.seq, s.text(&r.digest)?))).collect::<crate::store::Result<Vec<_>>>()?;
+            Ok((log, texts))
+        })
+        .await
+        .map_err(|e| e.to_string())?;
+    let lines = compute(move || crate::core::blame::blame(&texts)).await?;
+    Ok(Reply::Blame { lines, log })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(texts: &[&str]) -> Vec<PromptName> {
+        texts.iter().map(|t| t.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_filter_is_fuzzy_and_puts_the_best_first() {
+        let all = names(&["analyze_prose/system", "extract_wisdom/system", "write_essay/system"]);
+        assert_eq!(fuzzy("", all.clone()), all);
+        assert_eq!(fuzzy("wisd", all.clone())[0].as_str(), "extract_wisdom/system");
+        assert_eq!(fuzzy("zzz", all), names(&[]));
+    }
+}

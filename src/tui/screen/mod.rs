@@ -1,0 +1,271 @@
+//! What a screen is: state that answers actions and replies, and draws itself. It does no I/O; it asks for effects.
+
+use super::env::Env;
+use super::keys::{Action, Scope};
+use super::layer::Layer;
+use super::msg::{Effect, Lane, Ticket};
+use super::query::{Query, Reply};
+use crate::eval::Progress;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub mod diff;
+pub mod prompts;
+
+/// The four tabs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the screens")]
+pub enum Tab {
+    Prompts,
+    Runs,
+    Review,
+    Trends,
+}
+
+/// Where to go next.
+pub enum Nav {
+    /// Into a screen.
+    Push(Box<dyn Screen>),
+    /// Replace this screen by another.
+    Replace(Box<dyn Screen>),
+    /// Out of this screen.
+    Pop,
+    /// To a tab, and into a screen there if given.
+    Tab(Tab, Option<Box<dyn Screen>>),
+}
+
+/// One line for the user, in the place of the hints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// The words: what happened, and what to do.
+    pub text: String,
+    /// Stays until a key is pressed.
+    pub error: bool,
+}
+
+/// What a screen may use and what it may ask for while it handles something.
+pub struct Cx<'a> {
+    /// Facts of this session.
+    pub env: &'a Env,
+    /// Asked for.
+    pub effects: Vec<Effect>,
+    /// Where to go.
+    pub nav: Option<Nav>,
+    /// What to put on top.
+    pub layer: Option<Layer>,
+    /// What to say.
+    pub toast: Option<Toast>,
+    pub(super) next_ticket: &'a mut Ticket,
+}
+
+impl Cx<'_> {
+    /// Asks a question; its reply carries the ticket.
+    pub fn ask(&mut self, lane: Lane, query: Query) -> Ticket {
+        let ticket = self.ticket();
+        self.effects.push(Effect::Load { ticket, lane, query });
+        ticket
+    }
+
+    /// A fresh ticket.
+    pub fn ticket(&mut self) -> Ticket {
+        *self.next_ticket += 1;
+        *self.next_ticket
+    }
+
+    /// Says something that leaves by itself.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), error: false });
+    }
+
+    /// Says what failed and what to do; stays until a key.
+    pub fn fail(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), error: true });
+    }
+}
+
+/// An input field's or confirmation's purpose, so that a screen knows what was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after the question")]
+pub enum Purpose {
+    Filter,
+    Search,
+    LabelName { name: String, seq: u32 },
+    ConfirmProtected { name: String, label: String, seq: u32 },
+    ConfirmUndo { name: String },
+    SaveMessage,
+    Comment,
+    FailureMode,
+    ReviewerName,
+    Other(&'static str),
+}
+
+/// A screen. All of its texts may come from anywhere: `paint` cleans what it draws.
+pub trait Screen {
+    /// Whose keys count.
+    fn scope(&self) -> Scope;
+    /// Which tab it lives in.
+    fn tab(&self) -> Tab;
+    /// Shown for the first time, or again after another screen was on top: ask for what is missing.
+    fn open(&mut self, cx: &mut Cx);
+    /// A key of the table was pressed. False when it means nothing here.
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool;
+    /// An answer arrived. False when the ticket is none of this screen's.
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool;
+    /// A field or confirmation was answered; `None` when it was closed.
+    fn answered(&mut self, _purpose: &Purpose, _text: Option<&str>, _cx: &mut Cx) {}
+    /// A field is being typed in.
+    fn typing(&mut self, _purpose: &Purpose, _text: &str, _cx: &mut Cx) {}
+    /// The editor came back.
+    fn edited(&mut self, _ticket: Ticket, _result: &Result<String, String>, _cx: &mut Cx) -> bool {
+        false
+    }
+    /// A run went on.
+    fn progress(&mut self, _run: &str, _progress: &Progress, _cx: &mut Cx) {}
+    /// A run's task ended.
+    fn run_ended(&mut self, _run: &str, _cx: &mut Cx) {}
+    /// Somebody wrote to the registry: ask again for what is shown.
+    fn changed(&mut self, _cx: &mut Cx) {}
+    /// Draws between the top bar (if any) and the bottom line. May note how much fits, so that the cursor stays in sight.
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env);
+    /// Whether the bar with the tabs is shown above it.
+    fn has_tabs(&self) -> bool {
+        true
+    }
+    /// Actions worth a place in the bottom line, most useful first.
+    fn hints(&self) -> Vec<Action>;
+    /// Right side of the top bar.
+    fn summary(&self, _env: &Env) -> String {
+        String::new()
+    }
+    /// Right side of the bottom line.
+    fn status(&self, _env: &Env) -> String {
+        String::new()
+    }
+    /// What each figure on the screen means, for help: name and one line.
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+    /// Whether something is being waited for that a clock on the screen depends on.
+    fn ticks(&self) -> bool {
+        false
+    }
+    /// For tests and titles: what is on the screen in a few words.
+    fn title(&self) -> String;
+}
+
+/// A value that is asked for, awaited and kept.
+#[derive(Debug)]
+pub struct Slot<T> {
+    ticket: Option<Ticket>,
+    value: Option<T>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { ticket: None, value: None }
+    }
+}
+
+impl<T> Slot<T> {
+    /// Asks anew; the old value stays until the answer is there.
+    pub fn ask(&mut self, cx: &mut Cx, lane: Lane, query: Query) {
+        self.ticket = Some(cx.ask(lane, query));
+    }
+
+    /// Takes an answer if it is the one awaited: true when it was.
+    pub fn settle(&mut self, ticket: Ticket) -> bool {
+        let ours = self.ticket == Some(ticket);
+        if ours {
+            self.ticket = None;
+        }
+        ours
+    }
+
+    /// Keeps a value.
+    pub fn set(&mut self, value: T) {
+        self.value = Some(value);
+    }
+
+    /// Forgets the value and what is awaited.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The value, if there is one.
+    pub fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// The value, to change it.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        self.value.as_mut()
+    }
+
+    /// Whether an answer is awaited.
+    pub fn is_waiting(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
+/// A cursor over rows of which only some are in sight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The selected row.
+    pub at: usize,
+    /// The first row in sight.
+    pub top: usize,
+    /// How many rows were in sight when last drawn.
+    pub height: usize,
+}
+
+impl Cursor {
+    /// Moves by an action over `len` rows; false when the action is no movement.
+    pub fn act(&mut self, action: Action, len: usize) -> bool {
+        let page = self.height.saturating_sub(1).max(1);
+        let to = match action {
+            Action::Down => self.at.saturating_add(1),
+            Action::Up => self.at.saturating_sub(1),
+            Action::PageDown => self.at.saturating_add(page),
+            Action::PageUp => self.at.saturating_sub(page),
+            Action::First => 0,
+            Action::Last => usize::MAX,
+            _ => return false,
+        };
+        self.at = to.min(len.saturating_sub(1));
+        true
+    }
+
+    /// Brings the selected row into sight of `height` rows; the rows in sight.
+    pub fn window(&mut self, len: usize, height: usize) -> std::ops::Range<usize> {
+        self.height = height;
+        self.at = self.at.min(len.saturating_sub(1));
+        if self.at < self.top {
+            self.top = self.at;
+        } else if height > 0 && self.at >= self.top.saturating_add(height) {
+            self.top = self.at + 1 - height;
+        }
+        self.top = self.top.min(len.saturating_sub(height));
+        self.top..len.min(self.top.saturating_add(height))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_stays_in_its_rows_and_in_sight() {
+        let mut cursor = Cursor::default();
+        assert_eq!(cursor.window(0, 10), 0..0);
+        assert!(cursor.act(Action::Last, 100));
+        assert_eq!(cursor.window(100, 10), 90..100);
+        cursor.act(Action::PageUp, 100);
+        assert_eq!((cursor.at, cursor.window(100, 10)), (90, 90..100));
+        cursor.act(Action::Up, 100);
+        assert_eq!(cursor.window(100, 10), 89..99);
+        // Rows vanish: the cursor follows.
+        assert_eq!(cursor.window(3, 10), 0..3);
+        assert_eq!(cursor.at, 2);
+        assert!(!cursor.act(Action::Diff, 3));
+    }
+}

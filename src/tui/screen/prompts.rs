@@ -1,0 +1,536 @@
+//! Prompts: the list, the history of the selected prompt, and a preview of the selected revision.
+//!
+//! ```text
+//! list (a page at a time, never bodies) -> history of the selected -> text and variables of the selected
+//! ```
+//! Each pane asks only when the selection it depends on has come to rest in this update; an answer to an
+//! older selection carries an old ticket and is dropped.
+
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::layer::Layer;
+use super::super::msg::{Lane, Ticket};
+use super::super::query::{Query, Reply, Spot};
+use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
+use crate::core::prompt::{Kind, PromptName};
+use crate::core::template::Variable;
+use crate::store::{EventInfo, NewRevision, PromptInfo, RevisionInfo, RevisionScore};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) mod edit;
+mod view;
+
+/// Rows asked for at once.
+const PAGE: usize = 128;
+/// Revisions asked for at once.
+const LOG_PAGE: usize = 200;
+
+/// The pane that has the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pane {
+    List,
+    History,
+    Preview,
+}
+
+/// A revision's text, as previewed.
+pub(super) struct Preview {
+    pub text: Arc<str>,
+    pub kind: Kind,
+    pub variables: Result<Vec<Variable>, String>,
+}
+
+/// The state of the screen.
+pub struct Prompts {
+    pub(super) pane: Pane,
+    /// Names in the order shown; rows that were not loaded yet are absent from `rows`.
+    pub(super) index: Index,
+    pub(super) rows: HashMap<PromptName, PromptInfo>,
+    pub(super) list: Cursor,
+    pub(super) totals: (usize, usize),
+    pub(super) filter: String,
+    pub(super) log: Vec<RevisionInfo>,
+    pub(super) log_of: Option<PromptName>,
+    pub(super) log_whole: bool,
+    pub(super) history: Cursor,
+    pub(super) preview: Slot<Preview>,
+    pub(super) preview_of: Option<Spot>,
+    pub(super) preview_top: usize,
+    pub(super) tokens: Slot<usize>,
+    pub(super) scores: Slot<Vec<RevisionScore>>,
+    pub(super) events: Slot<Vec<EventInfo>>,
+    pub(super) marked: Option<Spot>,
+    pub(super) editing: edit::Editing,
+    first: Slot<()>,
+    page: Slot<usize>,
+    names: Slot<()>,
+    history_slot: Slot<()>,
+    moved: Slot<()>,
+    /// A selection to come back to after the next answer.
+    wanted: Option<Spot>,
+}
+
+/// Which prompts are shown, in order.
+pub(super) enum Index {
+    /// All, by name: pages of rows by offset.
+    All(Vec<Option<PromptName>>),
+    /// Those that fit the filter.
+    Some(Vec<PromptName>),
+}
+
+impl Index {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(rows) => rows.len(),
+            Self::Some(names) => names.len(),
+        }
+    }
+
+    fn name(&self, at: usize) -> Option<&PromptName> {
+        match self {
+            Self::All(rows) => rows.get(at)?.as_ref(),
+            Self::Some(names) => names.get(at),
+        }
+    }
+}
+
+impl Default for Prompts {
+    fn default() -> Self {
+        Self {
+            pane: Pane::List,
+            index: Index::All(Vec::new()),
+            rows: HashMap::new(),
+            list: Cursor::default(),
+            totals: (0, 0),
+            filter: String::new(),
+            log: Vec::new(),
+            log_of: None,
+            log_whole: false,
+            history: Cursor::default(),
+            preview: Slot::default(),
+            preview_of: None,
+            preview_top: 0,
+            tokens: Slot::default(),
+            scores: Slot::default(),
+            events: Slot::default(),
+            marked: None,
+            editing: edit::Editing::default(),
+            first: Slot::default(),
+            page: Slot::default(),
+            names: Slot::default(),
+            history_slot: Slot::default(),
+            moved: Slot::default(),
+            wanted: None,
+        }
+    }
+}
+
+impl Prompts {
+    /// The selected prompt.
+    pub(super) fn selected(&self) -> Option<&PromptName> {
+        self.index.name(self.list.at)
+    }
+
+    /// The selected revision.
+    pub(super) fn revision(&self) -> Option<&RevisionInfo> {
+        if self.log_of.as_ref() != self.selected() {
+            return None;
+        }
+        self.log.get(self.history.at)
+    }
+
+    pub(super) fn spot(&self) -> Option<Spot> {
+        self.revision().map(|r| Spot { name: r.name.clone(), seq: r.seq })
+    }
+
+    /// Asks for whatever the present selection lacks.
+    fn follow(&mut self, cx: &mut Cx) {
+        self.load_rows(cx);
+        let Some(name) = self.selected().cloned() else {
+            self.log_of = None;
+            self.log.clear();
+            self.preview.clear();
+            self.preview_of = None;
+            return;
+        };
+        if self.log_of.as_ref() != Some(&name) {
+            self.log_of = Some(name.clone());
+            self.log.clear();
+            self.log_whole = false;
+            self.history = Cursor { height: self.history.height, ..Cursor::default() };
+            self.scores.clear();
+            self.events.clear();
+            self.history_slot.ask(cx, Lane::History, Query::Log { name: name.clone(), before: None, limit: LOG_PAGE });
+            self.scores.ask(cx, Lane::Scores, Query::Scores(name));
+        } else if !self.log_whole && self.history.at + 50 > self.log.len() && !self.history_slot.is_waiting() {
+            let before = self.log.last().map(|r| r.seq);
+            self.history_slot.ask(cx, Lane::History, Query::Log { name, before, limit: LOG_PAGE });
+        }
+        self.follow_preview(cx);
+    }
+
+    fn follow_preview(&mut self, cx: &mut Cx) {
+        let spot = self.spot();
+        if spot.is_some() && spot != self.preview_of {
+            if let Some((spot, digest)) = spot.clone().zip(self.revision().map(|r| r.digest)) {
+                self.preview.ask(cx, Lane::Preview, Query::Preview(spot));
+                self.tokens.clear();
+                self.tokens.ask(cx, Lane::Tokens, Query::Tokens(digest));
+            }
+            self.preview_of = spot;
+            self.preview_top = 0;
+        }
+    }
+
+    /// Asks for the rows around the cursor that are not there yet.
+    fn load_rows(&mut self, cx: &mut Cx) {
+        if self.page.is_waiting() {
+            return;
+        }
+        let near = self.list.at.saturating_sub(PAGE / 4)..(self.list.at + PAGE / 2).min(self.index.len());
+        match &self.index {
+            Index::All(rows) => {
+                if let Some(gap) = near.clone().find(|i| rows.get(*i).is_some_and(Option::is_none)) {
+                    let offset = gap / PAGE * PAGE;
+                    self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE });
+                    self.page.set(offset);
+                }
+            }
+            Index::Some(names) => {
+                let lacking: Vec<PromptName> =
+                    near.filter_map(|i| names.get(i)).filter(|n| !self.rows.contains_key(n)).cloned().collect();
+                if !lacking.is_empty() {
+                    self.page.ask(cx, Lane::List, Query::Rows(lacking));
+                    self.page.set(usize::MAX);
+                }
+            }
+        }
+    }
+
+    fn take_page(&mut self, offset: usize, rows: &[PromptInfo], totals: (usize, usize)) {
+        self.totals = totals;
+        if let Index::All(index) = &mut self.index {
+            index.resize(totals.0, None);
+            for (i, row) in rows.iter().enumerate() {
+                if let Some(place) = index.get_mut(offset + i) {
+                    *place = Some(row.name.clone());
+                }
+            }
+        }
+        for row in rows {
+            self.rows.insert(row.name.clone(), row.clone());
+        }
+    }
+
+    fn take_log(&mut self, rows: &[RevisionInfo]) {
+        self.log_whole = rows.len() < LOG_PAGE;
+        let seen = self.log.last().map_or(u32::MAX, |r| r.seq);
+        self.log.extend(rows.iter().filter(|r| r.seq < seen).cloned());
+        if let Some(at) = self.wanted.as_ref().and_then(|w| self.log.iter().position(|r| r.name == w.name && r.seq == w.seq)) {
+            self.history.at = at;
+            self.wanted = None;
+        }
+    }
+
+    /// Puts the selection on a revision, loading what that needs.
+    pub(super) fn go_to(&mut self, spot: Spot, cx: &mut Cx) {
+        self.filter = spot.name.to_string();
+        self.wanted = Some(spot.clone());
+        self.index = Index::Some(vec![spot.name]);
+        self.list = Cursor { height: self.list.height, ..Cursor::default() };
+        self.pane = Pane::History;
+        self.log_of = None;
+        self.follow(cx);
+    }
+
+    fn diff(&mut self, cx: &mut Cx) {
+        let Some(right) = self.spot() else { return cx.fail("no revision is selected") };
+        let left = match &self.marked {
+            Some(marked) if *marked != right => marked.clone(),
+            _ => match self.log.get(self.history.at + 1) {
+                Some(older) => Spot { name: older.name.clone(), seq: older.seq },
+                None => return cx.say(format!("r{} is the first revision: mark another with Space to compare", right.seq)),
+            },
+        };
+        // Older on the left, when both are of one prompt.
+        let (left, right) = if left.name == right.name && left.seq > right.seq { (right, left) } else { (left, right) };
+        cx.nav = Some(Nav::Push(Box::new(super::diff::DiffScreen::new(left, right))));
+    }
+
+    fn mark(&mut self, cx: &mut Cx) {
+        let spot = self.spot();
+        self.marked = if self.marked == spot { None } else { spot };
+        if let Some(spot) = &self.marked {
+            cx.say(format!("marked {} r{}: d on another revision compares the two", spot.name, spot.seq));
+        }
+    }
+
+    fn ask_label(&mut self, cx: &mut Cx) {
+        let Some(spot) = self.spot() else { return cx.fail("no revision is selected") };
+        let title = format!("label for r{}", spot.seq);
+        let purpose = Purpose::LabelName { name: spot.name.to_string(), seq: spot.seq };
+        cx.layer = Some(Layer::input(&title, "production, staging, ... Enter sets it, Esc leaves", "", purpose));
+    }
+
+    fn set_label(&mut self, text: &str, seq: u32, confirmed: bool, cx: &mut Cx) {
+        let Some(name) = self.log_of.clone() else { return };
+        match text.trim().parse() {
+            Ok(label) => self.moved.ask(cx, Lane::Other, Query::SetLabel { name, label, seq, confirmed }),
+            Err(e) => cx.fail(format!("{e}")),
+        }
+    }
+
+    fn move_focus(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let next = match (action, self.pane) {
+            (Action::Right | Action::Enter | Action::NextPane, Pane::List) => Pane::History,
+            (Action::Right | Action::NextPane, Pane::History) => Pane::Preview,
+            (Action::NextPane, Pane::Preview) => Pane::List,
+            (Action::PreviousPane, Pane::List) => Pane::Preview,
+            (Action::Left | Action::Back | Action::PreviousPane, Pane::History) => Pane::List,
+            (Action::Left | Action::Back | Action::PreviousPane, Pane::Preview) => Pane::History,
+            (Action::Enter, Pane::History) => {
+                self.diff(cx);
+                return true;
+            }
+            (Action::Back, Pane::List) if !self.filter.is_empty() => {
+                self.set_filter("", cx);
+                return true;
+            }
+            _ => return false,
+        };
+        self.pane = next;
+        true
+    }
+
+    fn set_filter(&mut self, text: &str, cx: &mut Cx) {
+        self.filter = text.to_owned();
+        if text.is_empty() {
+            self.index = Index::All(Vec::new());
+            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE });
+        } else {
+            self.names.ask(cx, Lane::Filter, Query::Filter(text.to_owned()));
+        }
+    }
+
+    fn scroll(&mut self, action: Action) -> bool {
+        match self.pane {
+            Pane::List => self.list.act(action, self.index.len()),
+            Pane::History => self.history.act(action, self.log.len()),
+            Pane::Preview => {
+                let mut cursor = Cursor { at: self.preview_top, top: 0, height: 20 };
+                let lines = self.preview.get().map_or(0, |p| p.text.lines().count());
+                let moved = cursor.act(action, lines);
+                self.preview_top = cursor.at;
+                moved
+            }
+        }
+    }
+}
+
+impl Screen for Prompts {
+    fn scope(&self) -> Scope {
+        Scope::Prompts
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Prompts
+    }
+
+    fn title(&self) -> String {
+        "Prompts".into()
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        if self.index.len() == 0 && self.filter.is_empty() {
+            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE });
+        } else {
+            self.changed(cx);
+        }
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        // Keep the selection: ask again for what is in sight, and for the history in place.
+        self.wanted = self.spot();
+        self.preview_of = None;
+        self.log_of = None;
+        if self.filter.is_empty() {
+            let offset = self.list.at / PAGE * PAGE;
+            self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE });
+            self.page.set(offset);
+        } else {
+            self.rows.clear();
+        }
+        self.follow(cx);
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.scroll(action) {
+            self.follow(cx);
+            return true;
+        }
+        if self.move_focus(action, cx) {
+            return true;
+        }
+        match action {
+            Action::Diff => self.diff(cx),
+            Action::Mark => self.mark(cx),
+            Action::Filter => {
+                cx.layer = Some(Layer::input("filter", "names; a leading / searches all texts", &self.filter, Purpose::Filter));
+            }
+            Action::Label => self.ask_label(cx),
+            Action::UndoLabel => match self.log_of.clone() {
+                Some(name) => {
+                    let purpose = Purpose::ConfirmUndo { name: name.to_string() };
+                    cx.layer = Some(Layer::confirm(&format!("undo the last label move of {name}?"), purpose));
+                }
+                None => cx.fail("no prompt is selected"),
+            },
+            Action::Timeline => match self.log_of.clone() {
+                Some(name) => self.events.ask(cx, Lane::Other, Query::Events(name)),
+                None => cx.fail("no prompt is selected"),
+            },
+            Action::Copy => match self.preview.get() {
+                Some(preview) => cx.effects.push(super::super::msg::Effect::Copy(preview.text.to_string())),
+                None => cx.fail("no text is shown"),
+            },
+            Action::Blame => match self.spot() {
+                Some(spot) => cx.nav = Some(Nav::Push(Box::new(super::blame::Blame::new(spot)))),
+                None => cx.fail("no revision is selected"),
+            },
+            Action::Judge => {
+                let arms = [self.marked.clone(), self.spot()];
+                cx.layer = Some(Layer::plan(arms.into_iter().flatten().collect(), cx));
+            }
+            Action::Edit => self.start_edit(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if self.editing_reply(ticket, result, cx) {
+            return true;
+        }
+        let known = [
+            self.first.settle(ticket),
+            self.page.settle(ticket),
+            self.names.settle(ticket),
+            self.history_slot.settle(ticket),
+            self.preview.settle(ticket),
+            self.tokens.settle(ticket),
+            self.scores.settle(ticket),
+            self.events.settle(ticket),
+            self.moved.settle(ticket),
+        ];
+        if !known.contains(&true) {
+            return false;
+        }
+        match result {
+            Err(why) => cx.fail(why.clone()),
+            Ok(Reply::List { rows, prompts, revisions }) => {
+                let offset = if known[1] { self.page.get().copied().unwrap_or(0) } else { 0 };
+                self.take_page(offset, rows, (*prompts, *revisions));
+            }
+            Ok(Reply::Rows(rows)) => self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone()))),
+            Ok(Reply::Names(names)) if !self.filter.is_empty() => {
+                self.index = Index::Some(names.clone());
+                self.list = Cursor { height: self.list.height, ..Cursor::default() };
+            }
+            Ok(Reply::Log(rows)) => self.take_log(rows),
+            Ok(Reply::Preview { text, kind, variables }) => {
+                self.preview.set(Preview { text: Arc::clone(text), kind: *kind, variables: variables.clone() });
+            }
+            Ok(Reply::Tokens(n)) => self.tokens.set(*n),
+            Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),
+            Ok(Reply::Events(events)) => {
+                let title = self.log_of.as_ref().map(ToString::to_string).unwrap_or_default();
+                cx.layer = Some(Layer::timeline(&title, events));
+            }
+            Ok(Reply::Moved(moved)) => {
+                cx.say(match (moved.from, moved.to) {
+                    (Some(a), Some(b)) => format!("{} moved from r{a} to r{b}; u takes it back", moved.label),
+                    (None, Some(b)) => format!("{} set on r{b}; u takes it back", moved.label),
+                    (_, None) => format!("{} removed", moved.label),
+                });
+                self.changed(cx);
+            }
+            Ok(_) => {}
+        }
+        self.follow(cx);
+        true
+    }
+
+    fn typing(&mut self, purpose: &Purpose, text: &str, cx: &mut Cx) {
+        if *purpose == Purpose::Filter && !text.starts_with('/') {
+            self.set_filter(text, cx);
+        }
+    }
+
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+        match (purpose, text) {
+            (Purpose::Filter, Some(text)) => match text.strip_prefix('/') {
+                Some(words) => {
+                    self.set_filter("", cx);
+                    cx.nav = Some(Nav::Push(Box::new(super::found::Found::new(words))));
+                }
+                None => self.set_filter(text, cx),
+            },
+            (Purpose::Filter, None) => self.set_filter("", cx),
+            (Purpose::LabelName { seq, .. }, Some(text)) => self.set_label(text, *seq, false, cx),
+            (Purpose::ConfirmUndo { .. }, Some(_)) => {
+                if let Some(name) = self.log_of.clone() {
+                    self.moved.ask(cx, Lane::Other, Query::UndoLabel { name });
+                }
+            }
+            (Purpose::SaveMessage, text) => self.save_edit(text, cx),
+            _ => {}
+        }
+    }
+
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+        self.take_edit(ticket, result, cx)
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        view::draw(self, area, buf, env);
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Diff, Action::Judge, Action::Edit, Action::Label, Action::Blame, Action::Filter]
+    }
+
+    fn summary(&self, env: &Env) -> String {
+        let judge = match env.config.judges.len() {
+            _ if env.demo => "demo · judge recorded".to_owned(),
+            0 => "no judge yet".to_owned(),
+            1 => format!("judge {}", env.config.judges.keys().next().map_or("", String::as_str)),
+            n => format!("{n} judges"),
+        };
+        let (prompts, revisions) = self.totals;
+        format!(
+            "{} prompts · {} revisions · {judge}",
+            crate::core::text::count(prompts as u64),
+            crate::core::text::count(revisions as u64)
+        )
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("r58", "revision: its place in the prompt's history"),
+            ("3f2a91bc", "version: the first 8 hex digits of the sha256 of the text"),
+            ("4.31±.12", "mean of the judge's scores over cases, and half of its 95 % interval"),
+            ("▲.12 ▼.12", "change from the revision before, where the paired 95 % interval excludes zero"),
+            ("?", "judged on both sides, and not enough evidence of a change"),
+            ("—", "never judged"),
+            ("~1,204 tok", "tokens by o200k_base; ~ marks an estimate until they are counted"),
+        ]
+    }
+}
+
+/// A revision that follows another: same prompt and settings, a new text.
+pub(super) fn following(info: &RevisionInfo, template: crate::core::prompt::Template) -> NewRevision {
+    NewRevision { settings: info.settings(), ..NewRevision::new(info.name.clone(), template) }
+}
