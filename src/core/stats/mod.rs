@@ -1,1 +1,14 @@
-//! (in work)
+//! Statistics: what the scores say, and how sure one can be. Pure functions, each with its formula and source.
+//!
+//! ```text
+//! dist      normal, t, noncentral t          rng       seeded chance, stable for ever
+//! mean      means, clusters, bounds, rates   rank      Pearson, Spearman, tau-b
+//! paired    two arms on the same cases       multiple  Holm, Benjamini-Hochberg
+//! ```
+//! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
+pub mod dist;
+pub mod mean;
+pub mod multiple;
+pub mod paired;
+pub mod rank;
+pub mod rng;
