@@ -6,9 +6,16 @@
 //! paired    two arms on the same cases       multiple  Holm, Benjamini-Hochberg
 //! ```
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
+pub mod agree;
+pub mod alpha;
+pub mod correct;
 pub mod dist;
+pub mod logprob;
 pub mod mean;
 pub mod multiple;
 pub mod paired;
+pub mod power;
 pub mod rank;
+pub mod repeat;
 pub mod rng;
+pub mod wilcoxon;
