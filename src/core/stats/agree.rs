@@ -446,7 +446,9 @@ mod tests {
         assert!(c.rho.iter().all(|r| r.is_some_and(|r| (r - 1.0).abs() < 1e-12)));
         assert_eq!(human_ceiling(&[row(&[1, 2])]).rho, [None]);
         let l = length_bias(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0], &[10.0, 20.0, 30.0]).unwrap();
-        assert!((l.human - 1.0).abs() < 1e-12 && (l.judge + 1.0).abs() < 1e-12 && (l.excess + 2.0).abs() < 1e-12);
+        assert!(
+            (l.human - 1.0).abs() < 1e-12 && (l.judge + 1.0).abs() < 1e-12 && (l.excess + 2.0).abs() < 1e-12
+        );
         assert_eq!(length_bias(&[1.0, 1.0], &[1.0, 2.0], &[1.0, 2.0]), None);
     }
 

@@ -29,10 +29,7 @@ impl LogprobScore {
 /// but for the rounding some servers show.
 pub fn expectation<T: AsRef<str>>(top: &[(T, f64)], labels: &[(&str, f64)]) -> LogprobScore {
     let weight = |label: &str| -> f64 {
-        top.iter()
-            .filter(|(token, lp)| token.as_ref() == label && *lp <= 1e-3)
-            .map(|(_, lp)| lp.exp())
-            .sum()
+        top.iter().filter(|(token, lp)| token.as_ref() == label && *lp <= 1e-3).map(|(_, lp)| lp.exp()).sum()
     };
     let weights: Vec<f64> = labels.iter().map(|(label, _)| weight(label)).collect();
     let mass: f64 = weights.iter().sum();

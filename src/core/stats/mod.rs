@@ -8,8 +8,10 @@
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
 pub mod agree;
 pub mod alpha;
+pub mod compare;
 pub mod correct;
 pub mod dist;
+pub mod gate;
 pub mod logprob;
 pub mod mean;
 pub mod multiple;
