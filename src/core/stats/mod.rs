@@ -1,1 +1,23 @@
-//! (in work)
+//! Statistics: what the scores say, and how sure one can be. Pure functions, each with its formula and source.
+//!
+//! ```text
+//! dist      normal, t, noncentral t          rng       seeded chance, stable for ever
+//! mean      means, clusters, bounds, rates   rank      Pearson, Spearman, tau-b
+//! paired    two arms on the same cases       multiple  Holm, Benjamini-Hochberg
+//! ```
+//! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
+pub mod agree;
+pub mod alpha;
+pub mod compare;
+pub mod correct;
+pub mod dist;
+pub mod gate;
+pub mod logprob;
+pub mod mean;
+pub mod multiple;
+pub mod paired;
+pub mod power;
+pub mod rank;
+pub mod repeat;
+pub mod rng;
+pub mod wilcoxon;
