@@ -158,29 +158,37 @@ fn is_word(token: Option<&Token<'_>>, words: &[&str]) -> bool {
     matches!(token, Some(Token::Word(word)) if words.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
-/// Joins `4 out of 5` and `4 / 5` into one token.
+/// The value of a number, or of one of the words `one` to `five`.
+fn value(token: &Token<'_>) -> Option<f64> {
+    match token {
+        Token::Number(value) => Some(*value),
+        Token::Word(word) => ["one", "two", "three", "four", "five"]
+            .iter()
+            .zip([1.0, 2.0, 3.0, 4.0, 5.0])
+            .find(|(name, _)| word.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value),
+        _ => None,
+    }
+}
+
+/// Joins `4 out of 5`, `four out of five` and `4 / 5` into one token.
 fn merge_out_of_five(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     let mut out: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
     for token in tokens {
-        if token == Token::Number(5.0) {
-            let words = match out.as_slice() {
-                [.., Token::Number(_), of, five]
-                    if is_word(Some(of), &["out"]) && is_word(Some(five), &["of"]) =>
-                {
-                    2
-                }
-                [.., Token::Number(_), Token::Mark('/')] => 1,
-                _ => 0,
-            };
-            if words > 0 {
-                out.truncate(out.len() - words);
-                if let Some(Token::Number(score)) = out.pop() {
-                    out.push(Token::OutOfFive(score));
-                }
-                continue;
+        let joined = match (value(&token), out.as_slice()) {
+            (Some(5.0), [.., score, out, of]) if is_word(Some(out), &["out"]) && is_word(Some(of), &["of"]) => {
+                value(score).map(|score| (score, 3))
             }
+            (Some(5.0), [.., score, Token::Mark('/')]) => value(score).map(|score| (score, 2)),
+            _ => None,
+        };
+        match joined {
+            Some((score, length)) => {
+                out.truncate(out.len() - length);
+                out.push(Token::OutOfFive(score));
+            }
+            None => out.push(token),
         }
-        out.push(token);
     }
     out
 }
@@ -192,8 +200,7 @@ const REACH: usize = 8;
 fn stated(tokens: &[Token<'_>], at: usize) -> Option<f64> {
     let score = match tokens.get(at)? {
         Token::OutOfFive(score) => return Some(*score),
-        Token::Number(score) => *score,
-        _ => return None,
+        other => value(other)?,
     };
     let before = tokens.get(..at)?;
     let led = is_word(before.last(), &["of", "a", "an", "as", "is"])
@@ -220,15 +227,7 @@ fn stars(tokens: &[Token<'_>]) -> Option<f64> {
     if !is_word(tokens.get(1), &["star", "stars"]) {
         return None;
     }
-    match tokens.first()? {
-        Token::Number(score) => Some(*score),
-        Token::Word(word) => ["one", "two", "three", "four", "five"]
-            .iter()
-            .zip([1.0, 2.0, 3.0, 4.0, 5.0])
-            .find(|(name, _)| word.eq_ignore_ascii_case(name))
-            .map(|(_, score)| score),
-        _ => None,
-    }
+    value(tokens.first()?)
 }
 
 /// A number that is all that follows the last sentence (`... for better flow. 2.5`), or stands in brackets at the end.
