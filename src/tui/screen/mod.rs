@@ -9,7 +9,9 @@ use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub mod blame;
 pub mod diff;
+pub mod found;
 pub mod prompts;
 
 /// The four tabs.

@@ -11,7 +11,6 @@ use super::super::super::query::{Query, Reply};
 use super::super::{Cx, Purpose, Slot};
 use super::{Prompts, following};
 use crate::core::prompt::{Kind, PromptName, Template};
-use crate::core::text;
 use crate::store::RevisionInfo;
 
 /// An edit under way.
@@ -146,7 +145,6 @@ impl Prompts {
 
 /// Lines added and removed, for the question after an edit.
 fn changed_lines(before: &str, after: &str) -> (usize, usize) {
-    let diff = crate::core::diff::diff(before, after);
-    let _ = text::width;
+    let diff = crate::core::diff::Diff::new(before, after);
     (diff.stats.added, diff.stats.removed)
 }
