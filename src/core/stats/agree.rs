@@ -453,7 +453,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn the_grid_says_what_the_lists_say(pairs in prop::collection::vec((1..=5_u8, 1..=5_u8), 0..60)) {
             let grid = Grid::of(pairs.iter().copied());

@@ -7,7 +7,7 @@
 //! ```
 
 use super::dist::t_two_sided;
-use super::mean::{MeanCi, is_constant, mean_ci, sum};
+use super::mean::{MeanCi, mean_ci, sum};
 use super::rank::pearson;
 use super::rng::Rng;
 use std::collections::BTreeMap;
@@ -213,11 +213,6 @@ pub fn sign_test(wins: u64, losses: u64) -> f64 {
         tail += ln_term.exp();
     }
     (2.0 * tail).min(1.0)
-}
-
-/// Whether differences carry no spread at all: their interval is a point, and a t test has no answer.
-pub fn all_equal(d: &[f64]) -> bool {
-    is_constant(d)
 }
 
 #[cfg(test)]
