@@ -86,6 +86,12 @@ impl App {
         self.toast = Some((Toast { text, error: true }, self.env.now));
     }
 
+    /// Says something that leaves by itself.
+    pub fn say(&mut self, text: &str) {
+        self.toast = Some((Toast { text: text.to_owned(), error: false }, self.env.now));
+        self.dirty = true;
+    }
+
     fn screen(&self) -> &dyn Screen {
         let stack = &self.stacks[index(self.tab)];
         stack[stack.len() - 1].as_ref()
