@@ -10,7 +10,7 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
-use crate::core::diff::fold::{View, fold};
+use crate::core::diff::{View, fold};
 use crate::core::diff::{Diff, RowKind};
 use crate::core::prompt::Kind;
 use crate::core::template;

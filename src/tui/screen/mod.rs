@@ -13,6 +13,9 @@ pub mod blame;
 pub mod diff;
 pub mod found;
 pub mod prompts;
+pub mod review;
+pub mod runs;
+pub mod trends;
 
 /// The four tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

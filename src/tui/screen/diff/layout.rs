@@ -1,16 +1,16 @@
 //! From rows to drawn lines: wrapped or scrolled, side by side or in one column. Only what is in sight is laid out.
 
 use super::DiffScreen;
-use crate::core::diff::fold::View;
-use crate::core::diff::segments::{Segment, Show, segments};
+use crate::core::diff::View;
+use crate::core::diff::{Segment, Show, segments};
 use crate::core::diff::{Row, RowKind, Side};
 use crate::core::text;
 use std::sync::Arc;
 
 /// Longer lines are shown up to here; the cut is marked.
 const LONGEST: usize = 16_384;
-/// Columns of a line number, its sign and blanks.
-pub(super) const GUTTER: usize = 6;
+/// Columns of a line number, its sign and the blanks around them.
+pub(super) const GUTTER: usize = 7;
 
 /// One side of a drawn line.
 #[derive(Debug, Clone, Default)]

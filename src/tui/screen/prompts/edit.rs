@@ -8,7 +8,7 @@
 use super::super::super::layer::Layer;
 use super::super::super::msg::{Effect, Lane, Ticket};
 use super::super::super::query::{Query, Reply};
-use super::super::{Cx, Purpose, Slot};
+use super::super::{Cx, Purpose, Screen, Slot};
 use super::{Prompts, following};
 use crate::core::prompt::{Kind, PromptName, Template};
 use crate::store::RevisionInfo;
@@ -132,9 +132,9 @@ impl Prompts {
                 } else {
                     format!("{} r{} holds this text already", r.name, r.seq)
                 });
-                let name = r.name.clone();
                 self.history.at = 0;
-                self.changed_to(name, r.seq, cx);
+                self.changed(cx);
+                self.select_newest();
             }
             Ok(_) => {}
             Err(why) => cx.fail(format!("not saved, kept as a draft: {why}")),
