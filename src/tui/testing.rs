@@ -135,6 +135,12 @@ impl Harness {
         }
     }
 
+    /// As when another process has written.
+    pub async fn changed(&mut self) {
+        self.handle(Msg::Changed);
+        self.idle().await;
+    }
+
     /// Pastes a text.
     pub async fn paste(&mut self, text: &str) {
         self.handle(Msg::Input(Event::Paste(text.to_owned())));
