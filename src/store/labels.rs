@@ -1,54 +1,204 @@
-//! Labels: movable pointers with an append-only log.
-use super::*;
+//! Labels: movable pointers with an append-only log, moved by compare-and-set inside one transaction.
+
+use super::prompts::{log_event, prompt_id, read_event, resolve, revision_at};
+use super::rows::{Cause, EventInfo, Expect, LabelMove};
+use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName, Selector};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
+
+pub(super) fn is_protected(conn: &Connection, label: &str) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM protected_label WHERE label = ?1)")?
+        .query_row([label], |r| r.get(0))?)
+}
+
+fn present(conn: &Connection, prompt: i64, label: &str) -> Result<Option<u32>> {
+    Ok(conn
+        .prepare_cached("SELECT seq FROM label WHERE prompt_id = ?1 AND label = ?2")?
+        .query_row(params![prompt, label], |r| r.get(0))
+        .optional()?)
+}
+
+fn shown(seq: Option<u32>) -> String {
+    seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"))
+}
+
+/// Sets (or, with `None`, removes) a label inside a transaction; `guard` is (what must be there, confirmed).
+pub(super) fn move_label(
+    conn: &Connection,
+    (prompt, name): (i64, &PromptName),
+    label: &Label,
+    to: Option<u32>,
+    guard: (Option<Option<u32>>, bool),
+    cause: &Cause,
+) -> Result<LabelMove> {
+    let from = present(conn, prompt, label.as_str())?;
+    let moved = LabelMove { label: label.to_string(), from, to };
+    let (expected, confirmed) = guard;
+    if let Some(expected) = expected
+        && expected != from
+    {
+        return Err(StoreError::Conflict(format!(
+            "{name}: {label} is {}, not {}; nothing was changed",
+            shown(from),
+            shown(expected)
+        )));
+    }
+    if from == to {
+        return Ok(moved);
+    }
+    if is_protected(conn, label.as_str())? && !confirmed {
+        return Err(StoreError::Invalid(format!("{label} is protected: confirm the move with --confirm {label}")));
+    }
+    let kind = match to {
+        Some(seq) => {
+            conn.prepare_cached("INSERT INTO label (prompt_id, label, seq) VALUES (?1, ?2, ?3) ON CONFLICT (prompt_id, label) DO UPDATE SET seq = ?3")?
+                .execute(params![prompt, label.as_str(), seq])?;
+            "label_set"
+        }
+        None => {
+            conn.execute("DELETE FROM label WHERE prompt_id = ?1 AND label = ?2", params![prompt, label.as_str()])?;
+            "label_removed"
+        }
+    };
+    log_event(conn, Some(prompt), kind, &json!({"label": label, "from": from, "to": to}), cause)?;
+    Ok(moved)
+}
 
 impl Store {
     /// Points a label at a revision; `expect` makes it a compare-and-set; a protected label needs `confirmed`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the present value when the expectation fails.
     pub fn set_label(
         &mut self,
-        _name: &PromptName,
-        _label: &Label,
-        _selector: &Selector,
-        _expect: Option<&Expect>,
-        _confirmed: bool,
-        _cause: &Cause,
+        name: &PromptName,
+        label: &Label,
+        selector: &Selector,
+        expect: Option<&Expect>,
+        confirmed: bool,
+        cause: &Cause,
     ) -> Result<LabelMove> {
-        todo!()
+        self.write(|conn| {
+            let (prompt, info) = resolve(conn, name, selector)?;
+            let expected = match expect {
+                None => None,
+                Some(Expect::Unset) => Some(None),
+                Some(Expect::At(at)) => Some(Some(resolve(conn, name, at)?.1.seq)),
+            };
+            move_label(conn, (prompt, name), label, Some(info.seq), (expected, confirmed), cause)
+        })
     }
+
     /// Removes a label.
-    pub fn remove_label(
-        &mut self,
-        _name: &PromptName,
-        _label: &Label,
-        _confirmed: bool,
-        _cause: &Cause,
-    ) -> Result<LabelMove> {
-        todo!()
+    ///
+    /// # Errors
+    /// When it is not set, or protected and not confirmed.
+    pub fn remove_label(&mut self, name: &PromptName, label: &Label, confirmed: bool, cause: &Cause) -> Result<LabelMove> {
+        self.write(|conn| {
+            let prompt = prompt_id(conn, name)?;
+            if present(conn, prompt, label.as_str())?.is_none() {
+                return Err(StoreError::NotFound(format!("{name} has no label '{label}'")));
+            }
+            move_label(conn, (prompt, name), label, None, (None, confirmed), cause)
+        })
     }
-    /// Takes back the last move (of one label, or of any of the prompt's).
-    pub fn undo_label(
-        &mut self,
-        _name: &PromptName,
-        _label: Option<&Label>,
-        _confirmed: bool,
-        _cause: &Cause,
-    ) -> Result<LabelMove> {
-        todo!()
+
+    /// Takes back the last move (of one label, or of any of the prompt's) that was not taken back yet.
+    ///
+    /// # Errors
+    /// When there is none, or the label has since been moved by hand.
+    pub fn undo_label(&mut self, name: &PromptName, label: Option<&Label>, confirmed: bool, cause: &Cause) -> Result<LabelMove> {
+        self.write(|conn| {
+            let prompt = prompt_id(conn, name)?;
+            let (event, payload) = last_move(conn, prompt, label)?
+                .ok_or_else(|| StoreError::NotFound(format!("{name} has no label move to take back")))?;
+            let seq = |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+            let label: Label = payload
+                .get("label")
+                .and_then(Value::as_str)
+                .and_then(|l| l.parse().ok())
+                .ok_or_else(|| StoreError::Damaged(format!("event {event} names no label")))?;
+            let (back_to, was) = (seq("from"), seq("to"));
+            if let Some(seq) = back_to
+                && revision_at(conn, prompt, seq)?.is_none()
+            {
+                return Err(StoreError::Damaged(format!("r{seq} of {name} is missing")));
+            }
+            let moved = move_label(conn, (prompt, name), &label, back_to, (Some(was), confirmed), cause)?;
+            log_event(conn, Some(prompt), "label_undone", &json!({"label": label, "event": event}), cause)?;
+            Ok(moved)
+        })
     }
+
     /// Moves of a prompt's labels, newest first.
-    pub fn label_log(&self, _name: &PromptName, _label: Option<&Label>) -> Result<Vec<EventInfo>> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is no such prompt.
+    pub fn label_log(&self, name: &PromptName, label: Option<&Label>) -> Result<Vec<EventInfo>> {
+        let prompt = prompt_id(&self.conn, name)?;
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 \
+             AND kind IN ('label_set', 'label_removed') AND (?2 IS NULL OR payload ->> 'label' = ?2) ORDER BY id DESC",
+        )?;
+        Ok(stmt.query_map(params![prompt, label.map(Label::as_str)], read_event)?.collect::<Result<_, _>>()?)
     }
-    /// From now on moving this label (anywhere) asks for its name.
-    pub fn protect(&mut self, _label: &Label, _cause: &Cause) -> Result<()> {
-        todo!()
+
+    /// From now on moving this label (in any prompt) asks for its name.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    pub fn protect(&mut self, label: &Label, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            conn.execute("INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING", [label.as_str()])?;
+            log_event(conn, None, "protected", &json!({"label": label}), cause).map(|_| ())
+        })
     }
+
     /// Lifts the protection.
-    pub fn unprotect(&mut self, _label: &Label, _cause: &Cause) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the label is not protected.
+    pub fn unprotect(&mut self, label: &Label, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            if conn.execute("DELETE FROM protected_label WHERE label = ?1", [label.as_str()])? == 0 {
+                return Err(StoreError::NotFound(format!("'{label}' is not protected")));
+            }
+            log_event(conn, None, "unprotected", &json!({"label": label}), cause).map(|_| ())
+        })
     }
+
     /// Protected labels, sorted.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
     pub fn protected(&self) -> Result<Vec<String>> {
-        todo!()
+        let mut stmt = self.conn.prepare_cached("SELECT label FROM protected_label ORDER BY label")?;
+        Ok(stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?)
     }
+}
+
+/// The newest move that is neither taken back nor itself the taking back of one.
+fn last_move(conn: &Connection, prompt: i64, label: Option<&Label>) -> Result<Option<(i64, Value)>> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT id, kind, payload FROM event WHERE prompt_id = ?1 AND kind IN ('label_set','label_removed','label_undone') \
+         AND (?2 IS NULL OR payload ->> 'label' = ?2) ORDER BY id DESC",
+    )?;
+    let mut rows = stmt.query(params![prompt, label.map(Label::as_str)])?;
+    let (mut undone, mut skip_next) = (std::collections::HashSet::new(), false);
+    while let Some(row) = rows.next()? {
+        let (id, kind): (i64, String) = (row.get(0)?, row.get(1)?);
+        let payload: Value = serde_json::from_str(&row.get::<_, String>(2)?).unwrap_or(Value::Null);
+        if kind == "label_undone" {
+            undone.extend(payload.get("event").and_then(Value::as_i64));
+            // The move just before it is the one that carried out the undoing.
+            skip_next = true;
+        } else if skip_next {
+            skip_next = false;
+        } else if !undone.contains(&id) {
+            return Ok(Some((id, payload)));
+        }
+    }
+    Ok(None)
 }

@@ -1,104 +1,696 @@
-//! Prompts and their revisions.
-use super::*;
-use crate::core::prompt::{PromptName, Selector};
+//! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
+
+use super::rows::{Cause, EventInfo, Imported, ListQuery, NewRevision, PromptInfo, Registered, RevisionInfo};
+use super::{Result, Store, StoreError, search};
+use crate::core::digest::{Digest, RowDigest};
+use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
+    r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id \
+    FROM revision r JOIN prompt p ON p.id = r.prompt_id ";
+
+/// Now, as RFC 3339.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
+}
+
+pub(super) fn digest_at(row: &Row, at: usize) -> rusqlite::Result<Digest> {
+    let bytes: Vec<u8> = row.get(at)?;
+    Digest::from_bytes(&bytes).ok_or_else(|| {
+        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, "not a digest".into())
+    })
+}
+
+/// Stores a body once; its digest.
+pub(super) fn put_body(conn: &Connection, bytes: &[u8]) -> Result<Digest> {
+    let digest = Digest::of(bytes);
+    conn.prepare_cached("INSERT INTO body (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
+        .execute(params![digest.as_bytes(), bytes])?;
+    Ok(digest)
+}
+
+/// Appends an event.
+pub(super) fn log_event(conn: &Connection, prompt: Option<i64>, kind: &str, payload: &Value, cause: &Cause) -> Result<i64> {
+    let (at, payload) = (now(), payload.to_string());
+    let digest = event_digest(prompt, &at, cause.author.as_deref(), cause.reason.as_deref(), kind, &payload);
+    conn.prepare_cached(
+        "INSERT INTO event (prompt_id, at, author, reason, kind, payload, row_digest) VALUES (?1,?2,?3,?4,?5,?6,?7)",
+    )?
+    .execute(params![prompt, at, cause.author, cause.reason, kind, payload, digest.as_bytes()])?;
+    Ok(conn.last_insert_rowid())
+}
+
+pub(super) fn event_digest(
+    prompt: Option<i64>,
+    at: &str,
+    author: Option<&str>,
+    reason: Option<&str>,
+    kind: &str,
+    payload: &str,
+) -> Digest {
+    RowDigest::new("assize.event.1")
+        .maybe(prompt, RowDigest::int)
+        .text(at)
+        .maybe(author, RowDigest::text)
+        .maybe(reason, RowDigest::text)
+        .text(kind)
+        .text(payload)
+        .finish()
+}
+
+/// What a revision's row digest covers.
+pub(super) struct RevisionRow<'a> {
+    pub prompt_id: i64,
+    pub seq: u32,
+    pub digest: Digest,
+    pub settings: Digest,
+    pub kind: &'a str,
+    pub syntax: &'a str,
+    pub config: &'a str,
+    pub parent: Option<u32>,
+    pub author: Option<&'a str>,
+    pub message: Option<&'a str>,
+    pub created_at: &'a str,
+    pub recorded_at: &'a str,
+    pub metadata: &'a str,
+    pub bytes: i64,
+    pub origin: Option<&'a [u8]>,
+}
+
+impl RevisionRow<'_> {
+    pub(super) fn digest(&self) -> Digest {
+        RowDigest::new("assize.revision.1")
+            .int(self.prompt_id)
+            .int(i64::from(self.seq))
+            .bytes(self.digest.as_bytes())
+            .bytes(self.settings.as_bytes())
+            .text(self.kind)
+            .text(self.syntax)
+            .text(self.config)
+            .maybe(self.parent.map(i64::from), RowDigest::int)
+            .maybe(self.author, RowDigest::text)
+            .maybe(self.message, RowDigest::text)
+            .text(self.created_at)
+            .text(self.recorded_at)
+            .text(self.metadata)
+            .int(self.bytes)
+            .maybe(self.origin, RowDigest::bytes)
+            .finish()
+    }
+}
+
+pub(super) fn prompt_id(conn: &Connection, name: &PromptName) -> Result<i64> {
+    find_prompt(conn, name)?.map(|(id, _)| id).ok_or_else(|| no_prompt(conn, name))
+}
+
+fn find_prompt(conn: &Connection, name: &PromptName) -> Result<Option<(i64, u32)>> {
+    Ok(conn
+        .prepare_cached("SELECT id, latest FROM prompt WHERE name = ?1 AND archived = 0")?
+        .query_row([name.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?)
+}
+
+fn no_prompt(conn: &Connection, name: &PromptName) -> StoreError {
+    let near = nearest(conn, name.as_str()).unwrap_or_default();
+    let archived: bool = conn
+        .query_row("SELECT EXISTS (SELECT 1 FROM prompt WHERE name = ?1)", [name.as_str()], |r| r.get(0))
+        .unwrap_or(false);
+    let hint = match (archived, near.as_slice()) {
+        (true, _) => format!("; it is archived: `assize unarchive {name}` takes it back"),
+        (false, []) => "; `assize list` shows what there is".to_owned(),
+        (false, near) => format!("; did you mean {}?", near.join(" or ")),
+    };
+    StoreError::NoPrompt { name: name.to_string(), hint }
+}
+
+/// Up to three live names that are nearest: those that contain the text, then by shared pieces of two letters.
+fn nearest(conn: &Connection, name: &str) -> Result<Vec<String>> {
+    let pairs = |t: &str| -> Vec<(char, char)> { t.chars().zip(t.chars().skip(1)).collect() };
+    let wanted = pairs(name);
+    let mut stmt = conn.prepare("SELECT name FROM prompt WHERE archived = 0 LIMIT 20000")?;
+    let mut scored: Vec<(usize, String)> = stmt
+        .query_map([], |r| r.get::<_, String>(0))?
+        .filter_map(std::result::Result::ok)
+        .filter_map(|other| {
+            let there = pairs(&other);
+            let shared = wanted.iter().filter(|p| there.contains(p)).count() * 2;
+            let total = (wanted.len() + there.len()).max(1);
+            let score = shared * 100 / total + if other.contains(name) { 100 } else { 0 };
+            (score >= 50).then_some((score, other))
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    Ok(scored.into_iter().take(3).map(|(_, n)| n).collect())
+}
+
+fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i64)> {
+    let text = |at: usize| row.get::<_, String>(at);
+    let map = |at: usize| text(at).map(|t| serde_json::from_str(&t).unwrap_or_default());
+    let name: String = text(12)?;
+    let name = name.parse().map_err(|e: crate::core::prompt::NameError| {
+        rusqlite::Error::FromSqlConversionFailure(12, rusqlite::types::Type::Text, Box::new(e))
+    })?;
+    let info = RevisionInfo {
+        name,
+        seq: row.get(0)?,
+        digest: digest_at(row, 1)?,
+        settings_digest: digest_at(row, 2)?,
+        kind: if text(3)? == "chat" { Kind::Chat } else { Kind::Text },
+        syntax: match text(4)?.as_str() {
+            "fstring" => Syntax::Fstring,
+            "literal" => Syntax::Literal,
+            _ => Syntax::Jinja,
+        },
+        config: map(5)?,
+        parent: row.get(6)?,
+        author: row.get(7)?,
+        message: row.get(8)?,
+        created_at: text(9)?,
+        metadata: map(10)?,
+        tags: Vec::new(),
+        labels: Vec::new(),
+        bytes: row.get::<_, i64>(11)?.unsigned_abs(),
+    };
+    Ok((info, row.get(13)?, row.get(14)?))
+}
+
+/// Adds what is kept apart from the row: labels and tags.
+fn complete(conn: &Connection, (mut info, id, prompt): (RevisionInfo, i64, i64)) -> Result<RevisionInfo> {
+    info.labels = conn
+        .prepare_cached("SELECT label FROM label WHERE prompt_id = ?1 AND seq = ?2 ORDER BY label")?
+        .query_map(params![prompt, info.seq], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    info.tags = conn
+        .prepare_cached("SELECT tag FROM revision_tag WHERE revision_id = ?1 ORDER BY tag")?
+        .query_map([id], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(info)
+}
+
+pub(super) fn revision_at(conn: &Connection, prompt: i64, seq: u32) -> Result<Option<RevisionInfo>> {
+    let sql = format!("{REVISION} WHERE r.prompt_id = ?1 AND r.seq = ?2");
+    let found = conn.prepare_cached(&sql)?.query_row(params![prompt, seq], read_revision).optional()?;
+    found.map(|row| complete(conn, row)).transpose()
+}
+
+pub(super) fn resolve(conn: &Connection, name: &PromptName, selector: &Selector) -> Result<(i64, RevisionInfo)> {
+    let Some((prompt, latest)) = find_prompt(conn, name)? else { return Err(no_prompt(conn, name)) };
+    let missing = |hint: String| StoreError::NoRevision { name: name.to_string(), selector: selector.to_string(), hint };
+    let seq = match &selector.base {
+        Base::Latest => latest,
+        Base::Revision(seq) => *seq,
+        Base::Label(label) => conn
+            .prepare_cached("SELECT seq FROM label WHERE prompt_id = ?1 AND label = ?2")?
+            .query_row(params![prompt, label.as_str()], |r| r.get(0))
+            .optional()?
+            .ok_or_else(|| missing(format!("; its labels: {}", label_list(conn, prompt))))?,
+        Base::Digest(prefix) => by_digest(conn, prompt, name, prefix)?
+            .ok_or_else(|| missing(format!("; `assize log {name}` lists its versions")))?,
+    };
+    let found = seq.checked_sub(selector.back).filter(|s| *s > 0).map(|s| revision_at(conn, prompt, s)).transpose()?;
+    found.flatten().map(|info| (prompt, info)).ok_or_else(|| missing(format!("; it has r1 to r{latest}")))
+}
+
+fn label_list(conn: &Connection, prompt: i64) -> String {
+    let labels: Vec<String> = conn
+        .prepare_cached("SELECT label FROM label WHERE prompt_id = ?1 ORDER BY label")
+        .and_then(|mut s| s.query_map([prompt], |r| r.get(0))?.collect())
+        .unwrap_or_default();
+    if labels.is_empty() { "none".into() } else { labels.join(", ") }
+}
+
+/// The newest revision holding the one digest that starts with `prefix`.
+fn by_digest(conn: &Connection, prompt: i64, name: &PromptName, prefix: &str) -> Result<Option<u32>> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT lower(hex(digest)), max(seq) FROM revision WHERE prompt_id = ?1 AND lower(hex(digest)) LIKE ?2 || '%' \
+         GROUP BY digest ORDER BY 1",
+    )?;
+    let found: Vec<(String, u32)> =
+        stmt.query_map(params![prompt, prefix], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    if found.len() < 2 {
+        return Ok(found.first().map(|(_, seq)| *seq));
+    }
+    // Enough digits of each to tell them all apart.
+    let apart = (8..=64).find(|n| {
+        let cut: std::collections::HashSet<&str> = found.iter().filter_map(|(h, _)| h.get(..*n)).collect();
+        cut.len() == found.len()
+    });
+    let digits = apart.unwrap_or(64).max(prefix.len()) + 4;
+    let candidates = found.iter().map(|(hex, seq)| format!("{} (r{seq})", hex.get(..digits.min(64)).unwrap_or(hex))).collect();
+    Err(StoreError::Ambiguous { name: name.to_string(), prefix: prefix.to_owned(), candidates })
+}
+
+fn check_time(at: Option<&str>) -> Result<String> {
+    match at {
+        None => Ok(now()),
+        Some(text) if text.parse::<jiff::Timestamp>().is_ok() => Ok(text.to_owned()),
+        Some(text) => Err(StoreError::Invalid(format!(
+            "'{text}' is not a time: write it as 2026-01-31T12:00:00Z (RFC 3339, with its offset)"
+        ))),
+    }
+}
+
+/// Adds one revision inside a transaction. `true` when it is new.
+pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64, u32, bool)> {
+    let (prompt, latest) = match find_prompt(conn, &new.name)? {
+        Some(found) => found,
+        None => {
+            let at = check_time(new.created_at.as_deref())?;
+            conn.prepare_cached("INSERT INTO prompt (name, created_at) VALUES (?1, ?2)")?
+                .execute(params![new.name.as_str(), at])?;
+            (conn.last_insert_rowid(), 0)
+        }
+    };
+    if let Some(origin) = &new.origin {
+        let known: Option<u32> = conn
+            .prepare_cached("SELECT seq FROM revision WHERE prompt_id = ?1 AND origin = ?2")?
+            .query_row(params![prompt, origin.as_bytes()], |r| r.get(0))
+            .optional()?;
+        if let Some(seq) = known {
+            return Ok((prompt, seq, false));
+        }
+    }
+    let settings = new.settings.digest(&new.template).map_err(|e| StoreError::Invalid(format!("config: {e}")))?;
+    if latest > 0 && new.origin.is_none() {
+        let newest: Vec<u8> = conn
+            .prepare_cached("SELECT settings_digest FROM revision WHERE prompt_id = ?1 AND seq = ?2")?
+            .query_row(params![prompt, latest], |r| r.get(0))?;
+        if newest == settings.as_bytes() {
+            return Ok((prompt, latest, false));
+        }
+    }
+    let seq = latest + 1;
+    insert_revision(conn, prompt, seq, settings, new)?;
+    conn.prepare_cached("UPDATE prompt SET latest = ?2 WHERE id = ?1")?.execute(params![prompt, seq])?;
+    search::index(conn, prompt, seq, &new.template.body)?;
+    Ok((prompt, seq, true))
+}
+
+fn insert_revision(conn: &Connection, prompt: i64, seq: u32, settings: Digest, new: &NewRevision) -> Result<()> {
+    let digest = put_body(conn, new.template.body.as_bytes())?;
+    let config = Value::Object(new.settings.config.clone()).to_string();
+    let metadata = Value::Object(new.metadata.clone()).to_string();
+    let (created_at, recorded_at) = (check_time(new.created_at.as_deref())?, now());
+    let row = RevisionRow {
+        prompt_id: prompt,
+        seq,
+        digest,
+        settings,
+        kind: new.template.kind.name(),
+        syntax: new.settings.syntax.name(),
+        config: &config,
+        parent: (seq > 1).then(|| seq - 1),
+        author: new.author.as_deref(),
+        message: new.message.as_deref(),
+        created_at: &created_at,
+        recorded_at: &recorded_at,
+        metadata: &metadata,
+        bytes: new.template.body.len() as i64,
+        origin: new.origin.as_ref().map(Digest::as_bytes),
+    };
+    conn.prepare_cached(
+        "INSERT INTO revision (prompt_id, seq, digest, settings_digest, kind, syntax, config, parent, author, message, \
+         created_at, recorded_at, metadata, bytes, origin, row_digest) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    )?
+    .execute(params![
+        row.prompt_id,
+        row.seq,
+        row.digest.as_bytes(),
+        row.settings.as_bytes(),
+        row.kind,
+        row.syntax,
+        row.config,
+        row.parent,
+        row.author,
+        row.message,
+        row.created_at,
+        row.recorded_at,
+        row.metadata,
+        row.bytes,
+        row.origin,
+        row.digest().as_bytes()
+    ])?;
+    let id = conn.last_insert_rowid();
+    add_tags(conn, id, &new.tags)
+}
+
+fn add_tags(conn: &Connection, revision: i64, tags: &[String]) -> Result<()> {
+    for tag in tags {
+        if tag.trim().is_empty() || tag.len() > 200 {
+            return Err(StoreError::Invalid(format!("'{tag}' is not a tag: use 1 to 200 bytes that are not blank")));
+        }
+        conn.prepare_cached("INSERT INTO revision_tag (revision_id, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![revision, tag])?;
+    }
+    Ok(())
+}
 
 impl Store {
-    /// Adds a revision, unless the newest one already holds the same template and settings (then labels and tags are still applied).
-    pub fn register(&mut self, _new: NewRevision) -> Result<Registered> {
-        todo!()
+    /// Adds a revision, unless the newest one already holds the same template and settings (labels and tags are
+    /// still applied).
+    ///
+    /// # Errors
+    /// When a label is protected, a time is no time, or the registry cannot be written.
+    pub fn register(&mut self, new: NewRevision) -> Result<Registered> {
+        self.write(|conn| {
+            let (prompt, seq, is_new) = add_revision(conn, &new)?;
+            let cause = Cause { author: new.author.clone(), reason: None };
+            for label in &new.labels {
+                super::labels::move_label(conn, (prompt, &new.name), label, Some(seq), (None, false), &cause)?;
+            }
+            if !is_new && !new.tags.is_empty() {
+                let id: i64 = conn.query_row(
+                    "SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2",
+                    params![prompt, seq],
+                    |r| r.get(0),
+                )?;
+                add_tags(conn, id, &new.tags)?;
+                log_event(conn, Some(prompt), "tagged", &json!({"seq": seq, "add": new.tags}), &cause)?;
+            }
+            let revision = revision_at(conn, prompt, seq)?.ok_or(StoreError::Closed)?;
+            Ok(Registered { revision, new: is_new })
+        })
     }
+
     /// Adds many in one transaction, in order. A row whose `origin` is present is known and changes nothing.
-    pub fn import_revisions(&mut self, _rows: Vec<NewRevision>) -> Result<Imported> {
-        todo!()
+    ///
+    /// # Errors
+    /// As [`Store::register`]; then nothing at all was added.
+    pub fn import_revisions(&mut self, rows: Vec<NewRevision>) -> Result<Imported> {
+        self.write(|conn| {
+            let mut count = Imported::default();
+            for row in &rows {
+                let (prompt, seq, is_new) = add_revision(conn, row)?;
+                if !is_new {
+                    count.known += 1;
+                    continue;
+                }
+                count.new += 1;
+                let cause = Cause { author: row.author.clone(), reason: Some("import".into()) };
+                for label in &row.labels {
+                    if !super::labels::is_protected(conn, label.as_str())? {
+                        super::labels::move_label(conn, (prompt, &row.name), label, Some(seq), (None, false), &cause)?;
+                    }
+                }
+            }
+            Ok(count)
+        })
     }
+
     /// The revision a selector picks.
-    pub fn resolve(&self, _name: &PromptName, _selector: &Selector) -> Result<RevisionInfo> {
-        todo!()
+    ///
+    /// # Errors
+    /// When prompt or revision do not exist, or a digest's prefix fits several (its candidates are named).
+    pub fn resolve(&self, name: &PromptName, selector: &Selector) -> Result<RevisionInfo> {
+        resolve(&self.conn, name, selector).map(|(_, info)| info)
     }
+
     /// A prompt of the list.
-    pub fn prompt(&self, _name: &PromptName) -> Result<PromptInfo> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn prompt(&self, name: &PromptName) -> Result<PromptInfo> {
+        let id = prompt_id(&self.conn, name)?;
+        prompt_info(&self.conn, id)
     }
+
     /// A prompt's history, newest first; `before` pages.
-    pub fn log(
-        &self,
-        _name: &PromptName,
-        _before: Option<u32>,
-        _limit: Option<usize>,
-    ) -> Result<Vec<RevisionInfo>> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn log(&self, name: &PromptName, before: Option<u32>, limit: Option<usize>) -> Result<Vec<RevisionInfo>> {
+        let id = prompt_id(&self.conn, name)?;
+        let sql = format!("{REVISION} WHERE r.prompt_id = ?1 AND r.seq < ?2 ORDER BY r.seq DESC LIMIT ?3");
+        let limit = limit.map_or(-1, |n| n as i64);
+        let rows: Vec<_> = self
+            .conn
+            .prepare_cached(&sql)?
+            .query_map(params![id, before.unwrap_or(u32::MAX), limit], read_revision)?
+            .collect::<Result<_, _>>()?;
+        rows.into_iter().map(|row| complete(&self.conn, row)).collect()
     }
+
     /// Prompts by name.
-    pub fn list(&self, _query: &ListQuery) -> Result<Vec<PromptInfo>> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
+        let limit = query.limit.map_or(-1, |n| n as i64);
+        let ids: Vec<i64> = self
+            .conn
+            .prepare_cached(
+                "SELECT id FROM prompt WHERE archived = ?1 AND (?2 IS NULL OR instr(name, lower(?2)) > 0) AND latest > 0 \
+                 ORDER BY name LIMIT ?3 OFFSET ?4",
+            )?
+            .query_map(params![query.archived, query.containing, limit, query.offset as i64], |r| r.get(0))?
+            .collect::<Result<_, _>>()?;
+        ids.into_iter().map(|id| prompt_info(&self.conn, id)).collect()
     }
+
     /// How many prompts a query has, and how many revisions they hold together.
-    pub fn count(&self, _query: &ListQuery) -> Result<(usize, usize)> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn count(&self, query: &ListQuery) -> Result<(usize, usize)> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT count(*), coalesce(sum(latest), 0) FROM prompt \
+                 WHERE archived = ?1 AND (?2 IS NULL OR instr(name, lower(?2)) > 0) AND latest > 0",
+            )?
+            .query_row(params![query.archived, query.containing], |r| {
+                Ok((r.get::<_, i64>(0)? as usize, r.get::<_, i64>(1)? as usize))
+            })?)
     }
-    /// All live names in order (for fuzzy filtering and completion).
+
+    /// All live names in order.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
     pub fn names(&self) -> Result<Vec<PromptName>> {
-        todo!()
+        let mut stmt = self.conn.prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
+        let names = stmt.query_map([], |r| r.get::<_, String>(0))?;
+        Ok(names.filter_map(|n| n.ok()?.parse().ok()).collect())
     }
+
     /// Puts a prompt away; its name becomes free.
-    pub fn archive(&mut self, _name: &PromptName, _cause: &Cause) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn archive(&mut self, name: &PromptName, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            let id = prompt_id(conn, name)?;
+            conn.execute("UPDATE prompt SET archived = 1 WHERE id = ?1", [id])?;
+            log_event(conn, Some(id), "archived", &json!({"name": name}), cause).map(|_| ())
+        })
     }
-    /// Takes the most recently archived prompt of that name back; refused while the name is taken.
-    pub fn unarchive(&mut self, _name: &PromptName, _cause: &Cause) -> Result<()> {
-        todo!()
+
+    /// Takes the most recently archived prompt of that name back.
+    ///
+    /// # Errors
+    /// When none of that name is archived, or the name is in use again.
+    pub fn unarchive(&mut self, name: &PromptName, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            if find_prompt(conn, name)?.is_some() {
+                let why = format!("'{name}' is in use by another prompt: rename that one first");
+                return Err(StoreError::Invalid(why));
+            }
+            let id: Option<i64> = conn
+                .query_row(
+                    "SELECT p.id FROM prompt p JOIN event e ON e.prompt_id = p.id AND e.kind = 'archived' \
+                     WHERE p.name = ?1 AND p.archived = 1 ORDER BY e.id DESC LIMIT 1",
+                    [name.as_str()],
+                    |r| r.get(0),
+                )
+                .optional()?;
+            let Some(id) = id else {
+                return Err(StoreError::NotFound(format!("no archived prompt is named '{name}'; `assize list --archived` shows them")));
+            };
+            conn.execute("UPDATE prompt SET archived = 0 WHERE id = ?1", [id])?;
+            log_event(conn, Some(id), "unarchived", &json!({"name": name}), cause).map(|_| ())
+        })
     }
+
     /// Gives a prompt another name.
-    pub fn rename(&mut self, _from: &PromptName, _to: &PromptName, _cause: &Cause) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name, or the new name is taken.
+    pub fn rename(&mut self, from: &PromptName, to: &PromptName, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            let id = prompt_id(conn, from)?;
+            refuse_taken(conn, to)?;
+            conn.execute("UPDATE prompt SET name = ?2 WHERE id = ?1", params![id, to.as_str()])?;
+            log_event(conn, Some(id), "renamed", &json!({"from": from, "to": to}), cause).map(|_| ())
+        })
     }
+
     /// Starts a new prompt from one revision of another.
-    pub fn copy(
-        &mut self,
-        _from: &PromptName,
-        _selector: &Selector,
-        _to: &PromptName,
-        _cause: &Cause,
-    ) -> Result<RevisionInfo> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the revision does not exist, or the new name is taken.
+    pub fn copy(&mut self, from: &PromptName, selector: &Selector, to: &PromptName, cause: &Cause) -> Result<RevisionInfo> {
+        let source = self.resolve(from, selector)?;
+        let body = self.text(&source.digest)?;
+        self.write(|conn| {
+            refuse_taken(conn, to)?;
+            let new = NewRevision {
+                settings: source.settings(),
+                author: cause.author.clone(),
+                message: Some(cause.reason.clone().unwrap_or_else(|| format!("copied from {from} r{}", source.seq))),
+                metadata: source.metadata.clone(),
+                tags: source.tags.clone(),
+                ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
+            };
+            let (prompt, seq, _) = add_revision(conn, &new)?;
+            log_event(conn, Some(prompt), "copied", &json!({"from": from, "revision": source.seq, "to": to}), cause)?;
+            revision_at(conn, prompt, seq)?.ok_or(StoreError::Closed)
+        })
     }
+
     /// Sets the line about a prompt.
-    pub fn describe(&mut self, _name: &PromptName, _text: &str, _cause: &Cause) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn describe(&mut self, name: &PromptName, text: &str, cause: &Cause) -> Result<()> {
+        self.write(|conn| {
+            let id = prompt_id(conn, name)?;
+            let before: String = conn.query_row("SELECT description FROM prompt WHERE id = ?1", [id], |r| r.get(0))?;
+            conn.execute("UPDATE prompt SET description = ?2 WHERE id = ?1", params![id, text])?;
+            log_event(conn, Some(id), "described", &json!({"from": before, "to": text}), cause).map(|_| ())
+        })
     }
+
     /// Adds and removes tags of a revision; the tags after.
+    ///
+    /// # Errors
+    /// When the revision does not exist, or a tag is blank.
     pub fn tag(
         &mut self,
-        _name: &PromptName,
-        _selector: &Selector,
-        _add: &[String],
-        _remove: &[String],
-        _cause: &Cause,
+        name: &PromptName,
+        selector: &Selector,
+        add: &[String],
+        remove: &[String],
+        cause: &Cause,
     ) -> Result<Vec<String>> {
-        todo!()
+        self.write(|conn| {
+            let (prompt, info) = resolve(conn, name, selector)?;
+            let id: i64 = conn.query_row(
+                "SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2",
+                params![prompt, info.seq],
+                |r| r.get(0),
+            )?;
+            add_tags(conn, id, add)?;
+            for tag in remove {
+                conn.execute("DELETE FROM revision_tag WHERE revision_id = ?1 AND tag = ?2", params![id, tag])?;
+            }
+            log_event(conn, Some(prompt), "tagged", &json!({"seq": info.seq, "add": add, "remove": remove}), cause)?;
+            Ok(revision_at(conn, prompt, info.seq)?.map(|r| r.tags).unwrap_or_default())
+        })
     }
+
     /// Everything that happened to a prompt besides its revisions, oldest first.
-    pub fn events(&self, _name: &PromptName) -> Result<Vec<EventInfo>> {
-        todo!()
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn events(&self, name: &PromptName) -> Result<Vec<EventInfo>> {
+        let id = prompt_id(&self.conn, name)?;
+        let mut stmt = self
+            .conn
+            .prepare_cached("SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 ORDER BY id")?;
+        Ok(stmt.query_map([id], read_event)?.collect::<Result<_, _>>()?)
     }
-    /// Replaces a body (and raw replies quoting it) by a tombstone; says how many revisions and replies were touched.
-    pub fn forget(
-        &mut self,
-        _digest: &crate::core::digest::Digest,
-        _cause: &Cause,
-    ) -> Result<(usize, usize)> {
-        todo!()
+
+    /// Replaces a body, and raw replies quoting it, by a tombstone; how many revisions and replies were touched.
+    ///
+    /// # Errors
+    /// When no body has this digest.
+    pub fn forget(&mut self, digest: &Digest, cause: &Cause) -> Result<(usize, usize)> {
+        let text = self.body(digest)?;
+        self.write(|conn| {
+            let revisions: i64 =
+                conn.query_row("SELECT count(*) FROM revision WHERE digest = ?1", [digest.as_bytes()], |r| r.get(0))?;
+            conn.execute("UPDATE body SET bytes = x'', forgotten = 1 WHERE digest = ?1", [digest.as_bytes()])?;
+            let replies = if text.len() < 8 {
+                0
+            } else {
+                conn.execute("UPDATE verdict_text SET raw = x'' WHERE instr(raw, ?1) > 0", [&text])?
+            };
+            let payload = json!({"digest": digest, "revisions": revisions, "replies": replies});
+            log_event(conn, None, "forgotten", &payload, cause)?;
+            search::forget(conn, digest, &text)?;
+            Ok((revisions as usize, replies))
+        })
     }
-    /// Keeps an edit that was not registered.
-    pub fn save_draft(&mut self, _prompt: &PromptName, _base: Option<u32>, _text: &str) -> Result<i64> {
-        todo!()
+
+    /// Keeps an edit that was not registered; its id.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    pub fn save_draft(&mut self, prompt: &PromptName, base: Option<u32>, text: &str) -> Result<i64> {
+        self.write(|conn| {
+            conn.execute("DELETE FROM draft WHERE prompt = ?1", [prompt.as_str()])?;
+            conn.execute(
+                "INSERT INTO draft (prompt, base_seq, text, at) VALUES (?1, ?2, ?3, ?4)",
+                params![prompt.as_str(), base, text, now()],
+            )?;
+            Ok(conn.last_insert_rowid())
+        })
     }
+
     /// The newest kept edit of a prompt: id, base revision, text.
-    pub fn draft(&self, _prompt: &PromptName) -> Result<Option<(i64, Option<u32>, String)>> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn draft(&self, prompt: &PromptName) -> Result<Option<(i64, Option<u32>, String)>> {
+        Ok(self
+            .conn
+            .query_row(
+                "SELECT id, base_seq, text FROM draft WHERE prompt = ?1 ORDER BY id DESC LIMIT 1",
+                [prompt.as_str()],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )
+            .optional()?)
     }
+
     /// Drops a kept edit.
-    pub fn drop_draft(&mut self, _id: i64) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    pub fn drop_draft(&mut self, id: i64) -> Result<()> {
+        self.write(|conn| Ok(conn.execute("DELETE FROM draft WHERE id = ?1", [id]).map(|_| ())?))
     }
+}
+
+pub(super) fn read_event(row: &Row) -> rusqlite::Result<EventInfo> {
+    Ok(EventInfo {
+        at: row.get(0)?,
+        kind: row.get(1)?,
+        author: row.get(2)?,
+        reason: row.get(3)?,
+        payload: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or(Value::Null),
+    })
+}
+
+fn refuse_taken(conn: &Connection, name: &PromptName) -> Result<()> {
+    match find_prompt(conn, name)? {
+        Some(_) => Err(StoreError::Invalid(format!("'{name}' is taken: choose another name, or archive that prompt first"))),
+        None => Ok(()),
+    }
+}
+
+fn prompt_info(conn: &Connection, id: i64) -> Result<PromptInfo> {
+    let (name, description, archived, latest): (String, String, bool, u32) = conn
+        .prepare_cached("SELECT name, description, archived, latest FROM prompt WHERE id = ?1")?
+        .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+    let labels: BTreeMap<String, u32> = conn
+        .prepare_cached("SELECT label, seq FROM label WHERE prompt_id = ?1")?
+        .query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let newest = revision_at(conn, id, latest)?
+        .ok_or_else(|| StoreError::Damaged(format!("{name} lacks its newest revision r{latest}")))?;
+    Ok(PromptInfo { name: newest.name.clone(), description, archived, revisions: latest, latest: newest, labels })
 }

@@ -1,17 +1,189 @@
-//! Reviews: human scores, append-only.
-use super::*;
+//! Reviews: human scores, append-only. An undo is a row that takes back an earlier one.
+
+use super::prompts::{digest_at, now};
+use super::rows::{NewReview, ReviewInfo, Sampling};
+use super::{Result, Store, StoreError};
+use crate::core::digest::{Digest, RowDigest};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What a review's row digest covers.
+pub(super) fn review_digest(r: &NewReview, case_id: &str, arm: i64, version: &[u8], response: Option<&[u8]>, at: &str) -> Digest {
+    let modes = serde_json::to_string(&r.modes).unwrap_or_default();
+    RowDigest::new("assize.review.1")
+        .text(&r.run)
+        .int(i64::from(r.item))
+        .int(i64::from(r.criterion))
+        .text(case_id)
+        .int(arm)
+        .bytes(version)
+        .maybe(response, RowDigest::bytes)
+        .text(&r.reviewer)
+        .maybe(r.score.map(i64::from), RowDigest::int)
+        .text(&r.comment)
+        .text(&modes)
+        .int(i64::from(r.saw_judge))
+        .text(sampling_name(r.sampling))
+        .maybe(r.undo, RowDigest::int)
+        .maybe(r.seconds, RowDigest::real)
+        .text(at)
+        .finish()
+}
+
+fn sampling_name(sampling: Sampling) -> &'static str {
+    match sampling {
+        Sampling::Random => "random",
+        Sampling::Picked => "picked",
+        Sampling::Override => "override",
+    }
+}
+
+/// A stored review with what its digest covers besides.
+pub(super) struct ReviewRow {
+    pub info: ReviewInfo,
+    pub arm: i64,
+    pub version: Vec<u8>,
+    pub response: Option<Vec<u8>>,
+    pub row_digest: Vec<u8>,
+}
+
+pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, v.score, \
+         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, a.name \
+         FROM review v JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
+    )?;
+    let rows = stmt.query_map([run], |r| {
+        let sampling: String = r.get(13)?;
+        Ok(ReviewRow {
+            info: ReviewInfo {
+                id: r.get(0)?,
+                review: NewReview {
+                    run: r.get(1)?,
+                    item: r.get(2)?,
+                    criterion: r.get(3)?,
+                    reviewer: r.get(8)?,
+                    score: r.get(9)?,
+                    comment: r.get(10)?,
+                    modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
+                    saw_judge: r.get(12)?,
+                    sampling: match sampling.as_str() {
+                        "random" => Sampling::Random,
+                        "override" => Sampling::Override,
+                        _ => Sampling::Picked,
+                    },
+                    seconds: r.get(15)?,
+                    undo: r.get(14)?,
+                },
+                case_id: r.get(4)?,
+                arm: r.get(18)?,
+                at: r.get(16)?,
+            },
+            arm: r.get(5)?,
+            version: r.get(6)?,
+            response: r.get(7)?,
+            row_digest: r.get(17)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
 
 impl Store {
     /// Adds a review; its id.
-    pub fn add_review(&mut self, _review: &NewReview) -> Result<i64> {
-        todo!()
+    ///
+    /// # Errors
+    /// When run, item or criterion do not exist, the score is none of 1 to 5, or the reviewer has no name.
+    pub fn add_review(&mut self, review: &NewReview) -> Result<i64> {
+        if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
+            return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
+        }
+        if review.reviewer.trim().is_empty() {
+            return Err(StoreError::Invalid("a review needs the reviewer's name: give --as NAME, or [review] name in the config".into()));
+        }
+        self.write(|conn| {
+            let (case_id, arm): (String, i64) = conn
+                .query_row(
+                    "SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2",
+                    params![review.run, review.item],
+                    |r| Ok((r.get(0)?, r.get(1)?)),
+                )
+                .optional()?
+                .ok_or_else(|| StoreError::NotFound(format!("run {} has no item {}", review.run, review.item)))?;
+            let known: Option<Option<Vec<u8>>> = conn
+                .query_row(
+                    "SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
+                    params![review.run, review.criterion],
+                    |r| r.get(0),
+                )
+                .optional()?;
+            let Some(version) = known else {
+                return Err(StoreError::NotFound(format!("run {} has no criterion {}", review.run, review.criterion)));
+            };
+            // Items with a question of their own: the version is the one the judge was asked.
+            let judged: Option<(Digest, Option<Vec<u8>>)> = conn
+                .query_row(
+                    "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 LIMIT 1",
+                    params![review.run, review.item, review.criterion],
+                    |r| Ok((digest_at(r, 0)?, r.get(1)?)),
+                )
+                .optional()?;
+            let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
+            let version = version.or(asked).unwrap_or_default();
+            let at = now();
+            let digest = review_digest(review, &case_id, arm, &version, response.as_deref(), &at);
+            conn.execute(
+                "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
+                 modes, saw_judge, sampling, undone, seconds, at, row_digest) \
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+                params![
+                    review.run,
+                    review.item,
+                    review.criterion,
+                    case_id,
+                    arm,
+                    version,
+                    response,
+                    review.reviewer,
+                    review.score,
+                    review.comment,
+                    serde_json::to_string(&review.modes).unwrap_or_default(),
+                    review.saw_judge,
+                    sampling_name(review.sampling),
+                    review.undo,
+                    review.seconds,
+                    at,
+                    digest.as_bytes()
+                ],
+            )?;
+            Ok(conn.last_insert_rowid())
+        })
     }
-    /// Reviews in force (newest per run, item, criterion, reviewer; taken-back ones left out) of one run, or of all.
-    pub fn reviews(&self, _run: Option<&str>) -> Result<Vec<ReviewInfo>> {
-        todo!()
+
+    /// Reviews in force: the newest per run, item, criterion and reviewer, those taken back left out.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn reviews(&self, run: Option<&str>) -> Result<Vec<ReviewInfo>> {
+        let rows = self.review_rows(run)?;
+        let undone: std::collections::HashSet<i64> = rows.iter().filter_map(|r| r.review.undo).collect();
+        let mut newest = std::collections::BTreeMap::new();
+        for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
+            let key = (row.review.run.clone(), row.review.item, row.review.criterion, row.review.reviewer.clone());
+            newest.insert(key, row);
+        }
+        let mut reviews: Vec<ReviewInfo> = newest.into_values().collect();
+        reviews.sort_by_key(|r| r.id);
+        Ok(reviews)
     }
-    /// Every review row ever stored for a run, in order, taken-back ones included.
-    pub fn review_log(&self, _run: &str) -> Result<Vec<ReviewInfo>> {
-        todo!()
+
+    /// Every review row ever stored for a run, in order, those taken back included.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn review_log(&self, run: &str) -> Result<Vec<ReviewInfo>> {
+        self.review_rows(Some(run))
+    }
+
+    fn review_rows(&self, run: Option<&str>) -> Result<Vec<ReviewInfo>> {
+        Ok(all_reviews(&self.conn, run)?.into_iter().map(|r| r.info).collect())
     }
 }

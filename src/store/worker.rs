@@ -1,49 +1,193 @@
-//! The thread that owns the writing connection, and its async handle.
+//! The threads that own the registry's connections, and their async handle.
 //!
 //! ```text
 //! handle.write(f) --> queue --> [ BEGIN IMMEDIATE; f1; f2; ... all that waits; COMMIT ] --> answers
 //! handle.read(f)  --> queue --> second connection (read only), never behind an fsync
 //! ```
-use super::{Result, Store};
-use std::path::Path;
+//! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer.
 
-/// A cheap, cloneable handle to the registry's threads.
+use super::{Result, Store, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// The most jobs that share one commit; more would make the first of them wait.
+const GROUP: usize = 1_024;
+
+/// Runs on a thread's store; hands back what is to be said once the group is committed.
+type Job = Box<dyn FnOnce(&mut Store) -> Answer + Send>;
+/// Sends the job's answer; given the error of a commit that failed.
+type Answer = Box<dyn FnOnce(Option<&str>) + Send>;
+
+/// A cheap, cloneable handle to the registry's threads. They end when the last handle is dropped, after
+/// everything queued is committed.
 #[derive(Clone)]
-pub struct Handle {}
+pub struct Handle {
+    write: Option<Sender<Job>>,
+    read: Option<Sender<Job>>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    read_only: Option<String>,
+}
+
+fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>) -> Answer {
+    Box::new(move |failed| {
+        let value = match failed {
+            Some(why) if value.is_ok() => Err(StoreError::Invalid(why.to_owned())),
+            _ => value,
+        };
+        // The asker may have gone: then nobody wants the answer.
+        let _ = reply.send(value);
+    })
+}
+
+fn job<T: Send + 'static>(work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> (Job, oneshot::Receiver<Result<T>>) {
+    let (reply, receive) = oneshot::channel();
+    let job: Job = Box::new(move |store| {
+        let done = store.as_one_job(|store| {
+            catch_unwind(AssertUnwindSafe(|| work(store)))
+                .unwrap_or_else(|_| Err(StoreError::Invalid("a change of the registry panicked and was taken back".into())))
+        });
+        answer(done, reply)
+    });
+    (job, receive)
+}
 
 impl Handle {
     /// Opens the registry and starts its threads.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
     pub fn open(path: &Path) -> Result<Self> {
-        todo!("{path:?}")
+        Self::over(Store::open(path)?)
     }
+
+    /// Starts the threads over an open registry.
+    ///
+    /// # Errors
+    /// When the second connection cannot be opened.
+    pub fn over(writer: Store) -> Result<Self> {
+        let read_only = writer.read_only.clone();
+        let mut reader = Store::open_read_only(writer.path())?;
+        let (write, writes) = channel::<Job>();
+        let (read, reads) = channel::<Job>();
+        let write_thread = std::thread::Builder::new().name("registry-writer".into()).spawn(move || write_loop(writer, &writes));
+        let read_thread = std::thread::Builder::new().name("registry-reader".into()).spawn(move || {
+            while let Ok(job) = reads.recv() {
+                job(&mut reader)(None);
+            }
+        });
+        let threads = [write_thread, read_thread].into_iter().filter_map(std::result::Result::ok).collect();
+        Ok(Self { write: Some(write), read: Some(read), threads: Arc::new(Mutex::new(threads)), read_only })
+    }
+
+    /// Why the registry cannot be written, when it cannot.
+    pub fn read_only(&self) -> Option<&str> {
+        self.read_only.as_deref()
+    }
+
     /// Runs `work` on the writing thread, grouped with all that waits; answers after the group's commit.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        _work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        todo!()
+    ///
+    /// # Errors
+    /// What `work` or the commit says.
+    pub async fn write<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let (job, receive) = job(work);
+        self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
+        receive.await.map_err(|_| StoreError::Closed)?
     }
+
     /// Runs `work` on the reading thread.
-    pub async fn read<T: Send + 'static>(
-        &self,
-        _work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        todo!()
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let (job, receive) = job(move |store| work(store));
+        self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
+        receive.await.map_err(|_| StoreError::Closed)?
     }
+
     /// As [`Handle::write`], from a thread without a runtime.
-    pub fn write_blocking<T: Send + 'static>(
-        &self,
-        _work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        todo!()
+    ///
+    /// # Errors
+    /// What `work` or the commit says.
+    pub fn write_blocking<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let (job, receive) = job(work);
+        self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
+        receive.blocking_recv().map_err(|_| StoreError::Closed)?
     }
+
     /// As [`Handle::read`], from a thread without a runtime.
-    pub fn read_blocking<T: Send + 'static>(
-        &self,
-        _work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        todo!()
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub fn read_blocking<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let (job, receive) = job(move |store| work(store));
+        self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
+        receive.blocking_recv().map_err(|_| StoreError::Closed)?
     }
-    /// Waits until everything queued is committed, then ends both threads.
-    pub fn close(self) {}
+
+    /// Waits until everything queued is committed and both threads have ended (if this is the last handle).
+    pub fn close(mut self) {
+        self.write = None;
+        self.read = None;
+        if let Some(threads) = Arc::get_mut(&mut self.threads).and_then(|t| t.get_mut().ok()) {
+            for thread in threads.drain(..) {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn write_loop(mut store: Store, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let mut answers = Vec::new();
+        let mut failed = store.begin_group().err().map(|e| e.to_string());
+        if failed.is_none() {
+            answers.push(first(&mut store));
+            while answers.len() < GROUP {
+                let Ok(next) = queue.try_recv() else { break };
+                answers.push(next(&mut store));
+            }
+            failed = store.commit_group().err().map(|e| e.to_string());
+        } else {
+            // The write itself then says why: it is tried alone, and fails with its own error.
+            answers.push(first(&mut store));
+        }
+        for answer in answers {
+            answer(failed.as_deref());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::prompt::Template;
+    use crate::store::NewRevision;
+
+    #[test]
+    fn a_failed_or_panicking_job_takes_only_itself_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = Handle::open(&dir.path().join("r.db")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let register = |name: &str| {
+            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
+            handle.write(move |s| s.register(new))
+        };
+        runtime.block_on(async {
+            let bad = handle.write::<()>(|s| {
+                s.register(NewRevision::new("lost".parse().unwrap(), Template::text("x")))?;
+                Err(StoreError::Invalid("no".into()))
+            });
+            let panics = handle.write::<()>(|_| panic!("on purpose"));
+            let (a, b, c, d) = tokio::join!(register("a"), bad, panics, register("b"));
+            assert!(a.is_ok() && d.is_ok());
+            assert!(b.is_err() && c.unwrap_err().to_string().contains("taken back"));
+        });
+        let names = handle.read_blocking(|s| s.names()).unwrap();
+        assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        handle.close();
+    }
 }
