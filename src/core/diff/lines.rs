@@ -1,0 +1,24 @@
+//! Lines with their ends kept, so that no line end is lost or made up.
+
+use super::LineEnd;
+
+/// One line of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// With its end: what the line diff compares.
+    pub(super) raw: &'a str,
+    /// Without its end.
+    pub(super) text: &'a str,
+    pub(super) end: LineEnd,
+}
+
+/// The lines of a text; the empty text has none. A lone `\r` ends no line.
+pub(super) fn split(text: &str) -> Vec<Line<'_>> {
+    text.split_inclusive('\n')
+        .map(|raw| match (raw.strip_suffix("\r\n"), raw.strip_suffix('\n')) {
+            (Some(text), _) => Line { raw, text, end: LineEnd::CrLf },
+            (None, Some(text)) => Line { raw, text, end: LineEnd::Lf },
+            (None, None) => Line { raw, text: raw, end: LineEnd::Missing },
+        })
+        .collect()
+}

@@ -1,0 +1,76 @@
+//! Numbers and times as people read them.
+
+/// How long before `now` something was, both in seconds since 1970: `now`, `5m`, `3h`, `2d`, `3w`,
+/// `5mo`, `2y`. What lies more than a minute ahead reads `in 3h`; clocks differ by less.
+pub fn relative_time(then: i64, now: i64) -> String {
+    let ahead = then > now;
+    let seconds = now.abs_diff(then);
+    let (minute, hour, day) = (60, 3600, 86_400);
+    let span = match seconds {
+        s if s < minute => return "now".to_owned(),
+        s if s < hour => format!("{}m", s / minute),
+        s if s < day => format!("{}h", s / hour),
+        s if s < 14 * day => format!("{}d", s / day),
+        s if s < 60 * day => format!("{}w", s / (7 * day)),
+        // A mean month and a mean year: nobody reads an exact day out of these.
+        s if s < 730 * day => format!("{}mo", s * 12 / (365 * day)),
+        s => format!("{}y", s / (365 * day)),
+    };
+    if ahead { format!("in {span}") } else { span }
+}
+
+/// A number with a comma between thousands: `1,204`.
+pub fn count(n: impl Into<u128>) -> String {
+    let digits = n.into().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A counted thing: `plural(1, "hunk", "hunks")` is `1 hunk`, of 1204 `1,204 hunks`.
+pub fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n as u64), if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_the_largest_unit_that_says_enough() {
+        let day = 86_400;
+        for (ago, text) in [
+            (0, "now"),
+            (59, "now"),
+            (60, "1m"),
+            (3599, "59m"),
+            (3600, "1h"),
+            (2 * day, "2d"),
+            (13 * day, "13d"),
+            (21 * day, "3w"),
+            (59 * day, "8w"),
+            (155 * day, "5mo"),
+            (729 * day, "23mo"),
+            (730 * day, "2y"),
+        ] {
+            assert_eq!(relative_time(1_000_000_000 - ago, 1_000_000_000), text);
+        }
+        assert_eq!(relative_time(7200, 0), "in 2h");
+        assert_eq!(relative_time(i64::MIN, i64::MAX), "584942417355y");
+    }
+
+    #[test]
+    fn numbers_and_plurals() {
+        for (n, text) in [(0u64, "0"), (999, "999"), (1000, "1,000"), (1204, "1,204"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(n), text);
+        }
+        assert_eq!(plural(1, "hunk", "hunks"), "1 hunk");
+        assert_eq!(plural(0, "reply", "replies"), "0 replies");
+        assert_eq!(plural(1204, "hunk", "hunks"), "1,204 hunks");
+    }
+}
