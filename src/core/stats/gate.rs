@@ -1,0 +1,261 @@
+//! The gate: may the candidate replace the baseline? Non-inferiority by a margin, on the paired 95 % interval.
+//!
+//! ```text
+//! enough pairs? enough coverage? enough humans? an interval?  --no--> Inconclusive (exit 3)
+//!        | yes, for every criterion
+//! lo >= -margin: Pass    hi < -margin: Fail    else: Inconclusive
+//!        v
+//! any failure: 1    else any inconclusive: 3    else: 0
+//! ```
+
+use super::compare::Comparison;
+use std::fmt;
+
+/// Interval ends this near to the margin are on it: a drop of exactly 0.2 computed from thirds or fifths must not fail
+/// a margin of 0.2 by a rounding error.
+const ROUNDING: f64 = 1e-9;
+
+/// What is asked of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GateRule {
+    /// The largest drop that is acceptable, in points; not negative.
+    pub margin: f64,
+    /// Pairs every criterion needs.
+    pub min_pairs: usize,
+    /// Share of planned verdicts that must be scored, for each arm.
+    pub min_coverage: f64,
+    /// Cases a human must have reviewed, for each criterion; 0 asks for none.
+    pub require_human: usize,
+}
+
+impl Default for GateRule {
+    /// Margin 0.2, 10 pairs, 90 % coverage, no human.
+    fn default() -> Self {
+        Self { margin: 0.2, min_pairs: 10, min_coverage: 0.9, require_human: 0 }
+    }
+}
+
+/// One criterion put before the gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateInput {
+    /// Candidate (B) against baseline (A).
+    pub comparison: Comparison,
+    /// Scored share of the baseline's verdicts on this criterion, 0..1; `None` when none was planned.
+    pub coverage_a: Option<f64>,
+    /// The same of the candidate.
+    pub coverage_b: Option<f64>,
+    /// Cases of this criterion that a human has reviewed.
+    pub humans: usize,
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// No worse than the margin allows.
+    Pass,
+    /// Worse than the margin, for certain.
+    Fail,
+    /// The cases do not decide it.
+    Inconclusive,
+}
+
+impl GateVerdict {
+    /// The exit code of `assize gate`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail => 1,
+            Self::Inconclusive => 3,
+        }
+    }
+}
+
+impl fmt::Display for GateVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// What one criterion came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateResult {
+    /// The criterion.
+    pub name: String,
+    /// Its verdict.
+    pub verdict: GateVerdict,
+    /// Why, in one plain sentence without its full stop.
+    pub reason: String,
+    /// Whether a precondition is not met (pairs, coverage, humans, interval), as opposed to an interval that crosses.
+    pub unmet: bool,
+}
+
+/// What all criteria came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateReport {
+    /// Decides the exit code.
+    pub verdict: GateVerdict,
+    /// One entry for each criterion, in the order given.
+    pub criteria: Vec<GateResult>,
+}
+
+/// Judges every criterion, then the whole. The whole is inconclusive while any precondition is not met or there is no
+/// criterion at all; else any failure fails it, else any inconclusive criterion leaves it open.
+pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
+    let criteria: Vec<GateResult> = criteria.iter().map(|input| gate_one(input, rule)).collect();
+    let any = |verdict: GateVerdict| criteria.iter().any(|c| c.verdict == verdict);
+    let verdict = if criteria.is_empty() || criteria.iter().any(|c| c.unmet) {
+        GateVerdict::Inconclusive
+    } else if any(GateVerdict::Fail) {
+        GateVerdict::Fail
+    } else if any(GateVerdict::Inconclusive) {
+        GateVerdict::Inconclusive
+    } else {
+        GateVerdict::Pass
+    };
+    GateReport { verdict, criteria }
+}
+
+/// One criterion on its own.
+pub fn gate_one(input: &GateInput, rule: &GateRule) -> GateResult {
+    let row = &input.comparison;
+    let (verdict, reason, unmet) = match (unmet(input, rule), row.ci95) {
+        (Some(reason), _) => (GateVerdict::Inconclusive, reason, true),
+        (None, None) => (GateVerdict::Inconclusive, "no interval can be formed".to_owned(), true),
+        (None, Some((lo, hi))) => {
+            let (verdict, reason) = against_margin(lo, hi, rule.margin);
+            (verdict, reason, false)
+        }
+    };
+    GateResult { name: row.name.clone(), verdict, reason, unmet }
+}
+
+/// The first precondition that is not met, said with both figures.
+fn unmet(input: &GateInput, rule: &GateRule) -> Option<String> {
+    if !(rule.margin.is_finite() && rule.margin >= 0.0) {
+        return Some(format!("the margin {} is not a number of points", rule.margin));
+    }
+    if input.comparison.n < rule.min_pairs {
+        return Some(format!("{} pairs, {} needed", input.comparison.n, rule.min_pairs));
+    }
+    for (arm, coverage) in [("baseline", input.coverage_a), ("candidate", input.coverage_b)] {
+        match coverage {
+            // The negation also catches NaN: an unknown coverage is no coverage.
+            Some(share) if share + ROUNDING >= rule.min_coverage => {}
+            Some(share) => {
+                let (have, need) = (100.0 * share, 100.0 * rule.min_coverage);
+                return Some(format!("coverage of the {arm} is {have:.1} %, {need:.1} % needed"));
+            }
+            None => return Some(format!("coverage of the {arm} is unknown")),
+        }
+    }
+    let short = input.humans < rule.require_human;
+    short.then(|| format!("{} cases reviewed by a human, {} needed", input.humans, rule.require_human))
+}
+
+/// The three cases: lo >= -margin passes, hi < -margin fails, else open.
+fn against_margin(lo: f64, hi: f64, margin: f64) -> (GateVerdict, String) {
+    let limit = -margin;
+    let interval = format!("the 95 % interval {lo:+.2} to {hi:+.2}");
+    if lo + ROUNDING >= limit {
+        (GateVerdict::Pass, format!("{interval} stays above {limit:+.2}"))
+    } else if hi + ROUNDING < limit {
+        (GateVerdict::Fail, format!("{interval} lies below {limit:+.2}"))
+    } else {
+        (GateVerdict::Inconclusive, format!("{interval} crosses {limit:+.2}: more cases are needed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::{Pair, PairedInput, paired_compare};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn input(d: &[f64]) -> GateInput {
+        let pairs = d.iter().map(|d| Pair { a: Some(4.0), b: Some(4.0 + d), cluster: None }).collect();
+        let comparison = paired_compare(&[PairedInput { name: "x".to_owned(), pairs }], 1).remove(0);
+        GateInput { comparison, coverage_a: Some(1.0), coverage_b: Some(1.0), humans: 0 }
+    }
+
+    fn with(lo: f64, hi: f64) -> GateInput {
+        let mut input = input(&[0.0; 10]);
+        input.comparison.ci95 = Some((lo, hi));
+        input
+    }
+
+    #[test]
+    fn the_interval_decides_against_the_margin() {
+        let rule = GateRule::default();
+        for (lo, hi, want) in [
+            (-0.1, 0.3, GateVerdict::Pass),
+            (-0.2, -0.1, GateVerdict::Pass),
+            (-0.4, -0.2, GateVerdict::Inconclusive),
+            (-0.4, -0.21, GateVerdict::Fail),
+            (-0.21, 0.5, GateVerdict::Inconclusive),
+        ] {
+            let report = gate(&[with(lo, hi)], &rule);
+            assert_eq!(report.verdict, want, "{lo} {hi}: {}", report.criteria[0].reason);
+            assert!(!report.criteria[0].unmet);
+        }
+    }
+
+    #[test]
+    fn a_drop_of_exactly_the_margin_passes_whatever_rounding_does() {
+        // 3.8 - 4.0 is -0.20000000000000018.
+        assert_eq!(gate(&[input(&[-0.2; 12])], &GateRule::default()).verdict, GateVerdict::Pass);
+        assert_eq!(gate(&[input(&[-0.21; 12])], &GateRule::default()).verdict, GateVerdict::Fail);
+    }
+
+    #[test]
+    fn preconditions_come_before_any_verdict() {
+        let rule = GateRule::default();
+        let good = with(-0.1, 0.1);
+        let few = input(&[-2.0; 9]);
+        let low = GateInput { coverage_b: Some(0.89), ..good.clone() };
+        let unknown = GateInput { coverage_a: None, ..good.clone() };
+        let nan = GateInput { coverage_a: Some(f64::NAN), ..good.clone() };
+        let mut open = good.clone();
+        open.comparison.ci95 = None;
+        for bad in [few, low, unknown, nan, open] {
+            let report = gate(&[good.clone(), bad.clone(), with(-3.0, -2.0)], &rule);
+            assert_eq!(report.verdict.exit_code(), 3);
+            assert!(report.criteria[1].unmet, "{:?}", report.criteria[1]);
+            // The failure beside it is still shown as one.
+            assert_eq!(report.criteria[2].verdict, GateVerdict::Fail);
+        }
+        assert_eq!(gate(&[], &rule).verdict, GateVerdict::Inconclusive);
+        let human = GateRule { require_human: 5, ..rule };
+        assert_eq!(
+            gate(std::slice::from_ref(&good), &human).criteria[0].reason,
+            "0 cases reviewed by a human, 5 needed"
+        );
+        let exactly = GateInput { coverage_a: Some(9.0 / 10.0), ..good };
+        assert_eq!(gate(&[exactly], &rule).verdict, GateVerdict::Pass);
+    }
+
+    #[test]
+    fn any_failure_outweighs_what_is_open() {
+        let (pass, open, fail) = (with(-0.1, 0.1), with(-0.5, 0.1), with(-0.9, -0.5));
+        let code = |all: &[&GateInput]| {
+            let all: Vec<GateInput> = all.iter().map(|i| (*i).clone()).collect();
+            gate(&all, &GateRule::default()).verdict.exit_code()
+        };
+        assert_eq!(code(&[&pass, &pass]), 0);
+        assert_eq!(code(&[&pass, &open]), 3);
+        assert_eq!(code(&[&open, &fail, &pass]), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_wider_margin_never_turns_a_pass(lo in -4.0..4.0_f64, width in 0.0..3.0_f64, m in 0.0..2.0_f64, more in 0.0..2.0_f64) {
+            let case = [with(lo, lo + width)];
+            let at = |margin: f64| gate(&case, &GateRule { margin, ..GateRule::default() }).verdict;
+            prop_assert!(at(m) != GateVerdict::Pass || at(m + more) == GateVerdict::Pass);
+            prop_assert!(at(m + more) != GateVerdict::Fail || at(m) == GateVerdict::Fail);
+        }
+    }
+}
