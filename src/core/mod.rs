@@ -9,6 +9,7 @@
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
 //! rubric   criteria with anchors for 1..5
+//! evidence quotes found in a response; marks of forged or hidden text
 //! verdict  the states a judgement can end in
 //! parse    a judge's reply -> a score with its reasons, or why there is none
 //! stats    means, intervals, agreement, comparison
@@ -16,6 +17,7 @@
 //! ```
 pub mod diff;
 pub mod digest;
+pub mod evidence;
 pub mod item;
 pub mod parse;
 pub mod prompt;
