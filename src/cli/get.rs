@@ -3,9 +3,8 @@
 use super::context::{self, Ctx, place, read_text, reference};
 use super::fail::{DONE, Fail, Result};
 use super::output::clean;
-use super::shape;
+use super::{shape, texts};
 use crate::core::prompt::{Kind, Template};
-use crate::core::template;
 use crate::interop::json::strict;
 use crate::store::RevisionInfo;
 use serde_json::{Map, Value, json};
@@ -108,18 +107,17 @@ fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map
 
 /// The text with its variables filled in; the canonical JSON of the messages for chat.
 fn render(info: &RevisionInfo, template: &Template, values: &Map<String, Value>) -> Result<String> {
-    let fail = |e: template::TemplateError| Fail::input(format!("cannot render {} r{}: {e}", info.name, info.seq));
-    let variables = template::variables_of(template, info.syntax).map_err(fail)?;
-    if let Some(unknown) = values.keys().find(|key| !variables.iter().any(|v| v.name == **key)) {
-        let known: Vec<&str> = variables.iter().map(|v| v.name.as_str()).collect();
+    let fail = |e: String| Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(&e)));
+    let variables = texts::variables(template, info.syntax).map_err(fail)?;
+    if let Some(unknown) = values.keys().find(|key| !variables.contains(key)) {
         return Err(Fail::input(format!(
             "{} r{} has no variable '{unknown}'; it has: {}",
             info.name,
             info.seq,
-            if known.is_empty() { "none".into() } else { known.join(", ") }
+            if variables.is_empty() { "none".into() } else { variables.join(", ") }
         )));
     }
-    let messages = template::render_messages(template, info.syntax, values).map_err(fail)?;
+    let messages = texts::render(template, info.syntax, values).map_err(fail)?;
     match template.kind {
         Kind::Text => Ok(messages.into_iter().map(|m| m.content).collect()),
         Kind::Chat => serde_jcs::to_string(&messages).map_err(|e| Fail::input(e.to_string())),

@@ -36,6 +36,7 @@ pub mod runs;
 pub mod search;
 pub mod shape;
 pub mod show;
+pub mod texts;
 pub mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};

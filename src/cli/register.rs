@@ -3,8 +3,8 @@
 use super::context::{self, Ctx, place, read_text};
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
-use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
-use crate::core::template;
+use super::texts;
+use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
 use crate::store::{NewRevision, Store};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ fn read_template(file: &Path, chat: bool) -> Result<Template> {
     }
     let value = crate::interop::json::strict(&text)
         .map_err(|e| Fail::input(format!("{} holds no chat messages: {e}", place(file))))?;
-    Ok(Template::chat(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))?)
+    Template::chat(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))
 }
 
 /// `K=V` pairs as an object; a value that is JSON is kept as such, all else is text.
@@ -171,17 +171,11 @@ fn refuse_protected(store: &Store, name: &PromptName, labels: &[Label], confirme
 
 /// A template that does not parse is kept as it is; the author hears of it.
 fn warn_of_syntax(template: &Template, syntax: Syntax) {
-    let texts: Vec<String> = match template.kind {
-        Kind::Text => vec![template.body.clone()],
-        Kind::Chat => template.messages().into_iter().map(|m| m.content).collect(),
-    };
-    for text in texts {
-        for problem in template::problems(&text, syntax) {
-            talk(format!(
-                "warning: as {} this template has a fault: {}; it is kept as given (--syntax literal if braces are text)",
-                syntax.name(),
-                clean(&problem)
-            ));
-        }
+    if let Some(problem) = texts::problem(template, syntax) {
+        talk(format!(
+            "warning: as {} this template has a fault: {}; it is kept as given (--syntax literal if braces are text)",
+            syntax.name(),
+            clean(&problem)
+        ));
     }
 }

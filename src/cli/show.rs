@@ -3,9 +3,8 @@
 use super::context::{self, Ctx, reference};
 use super::fail::{DONE, Result};
 use super::output::{Tint, clean};
-use super::shape;
+use super::{shape, texts};
 use crate::core::prompt::{Kind, Template};
-use crate::core::{template, tokens};
 use serde_json::json;
 
 /// Arguments of `show`.
@@ -25,16 +24,14 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let version = context::version(&store, &info)?;
     let body = store.text(&info.digest)?;
     let template = Template { kind: info.kind, body };
-    let variables: Vec<String> = template::variables_of(&template, info.syntax)
-        .map(|list| list.into_iter().map(|v| v.name).collect())
-        .unwrap_or_default();
-    let count = tokens::count(&template.body);
+    let variables = texts::variables(&template, info.syntax).unwrap_or_default();
+    let count = texts::tokens(&template);
     if ctx.json {
         let mut document = shape::revision(&info, &version);
         let (key, value) = shape::body(template.kind, &template.body);
         document[key] = value;
         document["variables"] = json!(variables);
-        document["tokens"] = json!({ "count": count, "tokenizer": tokens::TOKENIZER });
+        document["tokens"] = json!({ "count": count, "tokenizer": texts::TOKENIZER });
         let mut whole = json!({ "schema": 1, "name": info.name });
         if let (Some(whole), serde_json::Value::Object(rest)) = (whole.as_object_mut(), document) {
             whole.extend(rest);
@@ -70,7 +67,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let names = if variables.is_empty() { "none".into() } else { clean(&variables.join(", ")).into_owned() };
     out.line(format!("variables {names}"))?;
-    out.line(format!("size      {} bytes, {count} tokens ({}; an estimate for other models)", info.bytes, tokens::TOKENIZER))?;
+    out.line(format!("size      {} bytes, {count} tokens ({}; an estimate for other models)", info.bytes, texts::TOKENIZER))?;
     out.line("")?;
     match info.kind {
         Kind::Text => print_lines(ctx, &template.body)?,

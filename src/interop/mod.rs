@@ -6,6 +6,7 @@
 //! rows -> prompts::row -> FILE.jsonl or a folder, and back without loss
 //! ```
 
+pub mod align;
 pub mod cases;
 pub mod folder;
 pub mod git;

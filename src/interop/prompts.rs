@@ -7,8 +7,8 @@
 //! ```
 
 use super::jsonl::{Row, Rows};
-use super::ImportError;
-use crate::core::digest::{Digest, RowDigest};
+use super::{ImportError, align};
+use crate::core::digest::Digest;
 use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
 use crate::store::{EventInfo, NewRevision, RevisionInfo};
 use serde_json::{Map, Value, json};
@@ -68,7 +68,7 @@ pub fn read(reader: impl BufRead, file: &str, options: &Options<'_>) -> Result<P
         }
         let key = row_key(&revision).map_err(|e| ImportError::at(file, line, e.to_string()))?;
         let count = seen.entry(key).or_insert(0);
-        revision.origin = Some(RowDigest::new("assize.origin.1").bytes(key.as_bytes()).int(*count).finish());
+        revision.origin = Some(align::origin(&key, *count));
         *count += 1;
         newest.insert(revision.name.clone(), out.rows.len());
         out.rows.push(revision);
@@ -86,16 +86,10 @@ fn header(file: &str, line: usize, map: &Map<String, Value>) -> Result<(), Impor
     }
 }
 
-/// What makes a row the same row when the file is imported again.
 fn row_key(row: &NewRevision) -> Result<Digest, serde_json::Error> {
-    Ok(RowDigest::new("assize.row.1")
-        .text(row.name.as_str())
-        .bytes(row.template.digest().as_bytes())
-        .bytes(row.settings.digest(&row.template)?.as_bytes())
-        .maybe(row.created_at.as_deref(), RowDigest::text)
-        .maybe(row.author.as_deref(), RowDigest::text)
-        .maybe(row.message.as_deref(), RowDigest::text)
-        .finish())
+    let times = (row.created_at.as_deref(), row.author.as_deref(), row.message.as_deref());
+    let settings = row.settings.digest(&row.template)?;
+    Ok(align::row_key(row.name.as_str(), &row.template.digest(), &settings, times))
 }
 
 fn read_revision(
