@@ -6,6 +6,7 @@
 //! template variables and rendering in three syntaxes
 //! tokens   offline token counts
 //! text     the one place that cuts, measures or cleans strings; Untrusted
+//! blame    a history -> the revision that brought each line
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
 //! rubric   criteria with anchors for 1..5
