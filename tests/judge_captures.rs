@@ -3,6 +3,7 @@
 //! `captures/expected.txt` has a line for every file: what discovery makes of it when the endpoint answers nothing else,
 //! and what a verdict makes of it when discovery went well, with the number of requests it took. `BLESS=1 cargo test --test judge_captures` rewrites the file;
 //! its diff is then for a human to read.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;

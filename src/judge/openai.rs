@@ -11,7 +11,7 @@ use super::config::JudgeConfig;
 use super::endpoint::{Answer, Endpoint};
 use super::limit::Limiter;
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
-use super::retry::{self, Attempt, Decision, Policy, Seen};
+use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
 use super::wire::{Again, ApiError, BodyWriter, Reply, one_line, read_reply, settle};
 use super::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop,
@@ -119,6 +119,7 @@ impl Caller {
         raw: &mut Vec<u8>,
     ) -> End {
         let begun = Instant::now();
+        let mut failures = Failures::default();
         loop {
             let place = self.limiter.acquire().await;
             while let Some(left) = self.limiter.pause_left() {
@@ -133,23 +134,26 @@ impl Caller {
             events(CallEvent::Sent);
             *requests += 1;
             let result = self.endpoint.chat(body.clone()).await;
-            let attempt = self.attempt(*requests, begun.elapsed());
             let decision = match result {
+                Ok(answer) if answer.status == 200 => {
+                    self.answered.store(true, Ordering::Relaxed);
+                    *took = answer.took;
+                    place.succeeded();
+                    return End::Answer(answer);
+                }
                 Ok(answer) => {
                     *took = answer.took;
-                    let early = self.look(answer, learning, &attempt, raw);
-                    match early {
-                        Ok(answer) => {
-                            place.succeeded();
-                            return End::Answer(answer);
-                        }
-                        Err(Settled::Refused(status, error, why)) => return End::Refused(status, error, why),
-                        Err(Settled::Decided(decision)) => decision,
+                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
+                    *raw = answer.body;
+                    match settled {
+                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
+                        Settled::Decided(decision) => decision,
                     }
                 }
                 Err(broken) => {
                     *took = broken.took;
-                    retry::decide(&self.policy, &attempt, &Seen::Broken(broken.fault, &broken.why))
+                    let seen = Seen::Broken(broken.fault, &broken.why);
+                    retry::decide(&self.policy, &self.attempt(failures.count(&seen), begun.elapsed()), &seen)
                 }
             };
             match decision {
@@ -171,32 +175,22 @@ impl Caller {
         }
     }
 
-    /// A success is handed on; anything else is judged by the rules of [`retry`].
-    fn look(
-        &self,
-        answer: Answer,
-        learning: bool,
-        attempt: &Attempt<'_>,
-        raw: &mut Vec<u8>,
-    ) -> Result<Answer, Settled> {
-        if answer.status == 200 {
-            self.answered.store(true, Ordering::Relaxed);
-            return Ok(answer);
-        }
+    /// What the rules of [`retry`] make of an answer that is no success.
+    fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
         let error = ApiError::read(&answer.body);
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
-        let decision = retry::decide(&self.policy, attempt, &seen);
-        let status = answer.status;
-        *raw = answer.body;
-        Err(match decision {
-            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(status, error, why),
+        let attempt = self.attempt(failures.count(&seen), elapsed);
+        match retry::decide(&self.policy, &attempt, &seen) {
+            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
             // A refusal that names a parameter is not waited out, even under a status that would be (500).
-            Decision::Retry { why, .. } if learning && Shape::first(true).learn(status, &error).is_some() => {
-                Settled::Refused(status, error, why)
+            Decision::Retry { why, .. }
+                if learning && Shape::first(true).learn(answer.status, &error).is_some() =>
+            {
+                Settled::Refused(error, why)
             }
             decision => Settled::Decided(decision),
-        })
+        }
     }
 
     fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {
@@ -217,8 +211,28 @@ impl Caller {
 
 /// What [`Caller::look`] makes of an answer that is no success.
 enum Settled {
-    Refused(u16, ApiError, String),
+    Refused(ApiError, String),
     Decided(Decision),
+}
+
+/// Failures of one ask so far, by kind.
+#[derive(Default)]
+struct Failures {
+    too_much: u32,
+    late: u32,
+    faulty: u32,
+}
+
+impl Failures {
+    fn count(&mut self, seen: &Seen<'_>) -> u32 {
+        let counter = match seen.kind() {
+            Kind::TooMuch => &mut self.too_much,
+            Kind::Late => &mut self.late,
+            Kind::Faulty => &mut self.faulty,
+        };
+        *counter += 1;
+        *counter
+    }
 }
 
 fn cancelled() -> End {

@@ -6,7 +6,7 @@
 //! | 402, 429 `insufficient_quota` | stop: quota |
 //! | 404, an unknown model under another status | stop: model or address |
 //! | 3xx | stop: redirects are not followed |
-//! | 408, 409, 425, 429, 5xx, cut body | again, 4 requests in all (8 for 429 and 503) |
+//! | 408, 409, 425, 429, 5xx, cut body | again, until the 4th failure (the 8th for 429 and 503) |
 //! | no answer in time | again once |
 //! | no connection | again for some seconds, then stop |
 //! | context too long, any other 4xx | this item fails |
@@ -32,7 +32,7 @@ pub struct Policy {
 /// Where a request stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// 1 for the first request.
+    /// How many failures of this kind this request makes; see [`Kind`]. 1 for the first.
     pub number: u32,
     /// Time since the first request was sent.
     pub elapsed: Duration,
@@ -61,6 +61,28 @@ pub enum Fault {
     Timeout,
     /// The connection broke before the answer was complete.
     Cut,
+}
+
+/// Failures that are counted together: being told "too much" a few times leaves the patience for faults whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 429 and 503.
+    TooMuch,
+    /// No complete answer in time.
+    Late,
+    /// Everything else.
+    Faulty,
+}
+
+impl Seen<'_> {
+    /// The kind of this failure.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Answer { status: 429 | 503, .. } => Kind::TooMuch,
+            Self::Broken(Fault::Timeout, _) => Kind::Late,
+            _ => Kind::Faulty,
+        }
+    }
 }
 
 /// A failed request.
@@ -99,11 +121,11 @@ pub enum Decision {
     Fail(State, String),
 }
 
-/// Requests in all for one that keeps failing.
+/// The failure of [`Kind::Faulty`] that is the last.
 const REQUESTS: u32 = 4;
-/// The same for "too much" and "not ready yet".
+/// The same for [`Kind::TooMuch`].
 const REQUESTS_LIMITED: u32 = 8;
-/// The same when no answer came in time: each costs the whole time allowed.
+/// The same for [`Kind::Late`]: each costs the whole time allowed.
 const REQUESTS_TIMEOUT: u32 = 2;
 /// No new attempt to connect after this long, so that a dead endpoint is told of within 10 s.
 const CONNECTING: Duration = Duration::from_millis(4500);
@@ -162,7 +184,8 @@ fn answered(
     if error.is_context_overflow() || status == 413 {
         let sizes = error.sizes().map(|(asked, held)| format!(" ({asked} tokens asked, {held} held)"));
         let reason = format!(
-            "the model's context window is too small for this item{}; {what}",
+            "the context window of {} is too small for this item{}; {what}",
+            one_line(attempt.model, 80),
             sizes.unwrap_or_default()
         );
         return Decision::Fail(State::HttpError, one_line(&reason, 300));
@@ -201,7 +224,7 @@ fn answered(
         );
         return Decision::Stop(Stop::new(StopKind::Key, text));
     }
-    Decision::Fail(state, format!("{what} ({} requests)", attempt.number))
+    Decision::Fail(state, format!("{what} ({} times)", attempt.number))
 }
 
 /// The line that ends the run, if this answer would come for every item.
@@ -479,7 +502,7 @@ mod tests {
         let body = r#"{"error":{"code":400,"message":"request (6031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":6031,"n_ctx":2048}}"#;
         let Decision::Fail(State::HttpError, reason) = see(&attempt(1), 400, &[], body) else { panic!() };
         assert!(reason.starts_with(
-            "the model's context window is too small for this item (6031 tokens asked, 2048 held)"
+            "the context window of m is too small for this item (6031 tokens asked, 2048 held)"
         ));
         let proxied = r#"{"error":{"message":"litellm.ContextWindowExceededError: litellm.BadRequestError: this is a mock context window exceeded error","type":"invalid_request_error"}}"#;
         assert!(matches!(see(&attempt(1), 400, &[], proxied), Decision::Fail(State::HttpError, _)));

@@ -91,7 +91,7 @@ impl OpenAiModel {
                     let state = if error.is_context_overflow() { State::Overflow } else { State::HttpError };
                     (out.state, out.reason) = (state, why);
                 }
-                End::Failed(State::HttpError, reason) if reason.starts_with("the model's context window") => {
+                End::Failed(State::HttpError, reason) if reason.starts_with("the context window of") => {
                     (out.state, out.reason) = (State::Overflow, reason);
                 }
                 End::Failed(state, reason) => (out.state, out.reason) = (state, reason),
