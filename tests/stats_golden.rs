@@ -3,6 +3,7 @@
 //!
 //! Each case names a function, its input, and fields that must come out within its tolerance; `null` means that our
 //! answer must be undefined too.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail the test by panicking")]
 
 use assize::core::stats::agree::{self, Weights};
 use assize::core::stats::alpha::{Metric, krippendorff_alpha};

@@ -15,6 +15,7 @@
 //! stats    means, intervals, agreement, comparison
 //! queue    the order of a blind review, from a stored seed
 //! ```
+pub mod blame;
 pub mod diff;
 pub mod digest;
 pub mod evidence;

@@ -22,3 +22,14 @@ impl Syntax {
         }
     }
 }
+
+/// stub
+#[derive(Debug, Clone)]
+pub struct Variable { /// stub
+    pub name: String }
+/// stub
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("x")]
+pub struct TemplateError;
+/// stub
+pub fn variables(_t: &str, _s: Syntax) -> Result<Vec<Variable>, TemplateError> { Ok(vec![]) }

@@ -1,1 +1,190 @@
-//! (in work)
+//! What an endpoint accepts, learned from its refusals: how the reply's form may be asked for, and which parameters.
+//!
+//! ```text
+//!   schema --refused--> tool --refused or ignored--> json_object --refused--> text
+//! ```
+//! A refusal changes exactly the parameter it names, once. What is left when discovery ends is part of the fingerprint.
+
+use super::wire::ApiError;
+use serde::Serialize;
+
+/// How the reply's form is asked for, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// `response_format` with a strict JSON schema.
+    Schema,
+    /// A function the model is made to call.
+    Tool,
+    /// `response_format: json_object`.
+    JsonObject,
+    /// Nothing but the words of the prompt.
+    Text,
+}
+
+impl Rung {
+    /// As stored with a verdict.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Schema => "schema",
+            Self::Tool => "tool",
+            Self::JsonObject => "json_object",
+            Self::Text => "text",
+        }
+    }
+
+    /// The next one down; `None` below text.
+    pub fn lower(self) -> Option<Self> {
+        match self {
+            Self::Schema => Some(Self::Tool),
+            Self::Tool => Some(Self::JsonObject),
+            Self::JsonObject => Some(Self::Text),
+            Self::Text => None,
+        }
+    }
+}
+
+/// What the room for the answer is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomName {
+    /// What most servers know.
+    MaxTokens,
+    /// What reasoning models want.
+    MaxCompletionTokens,
+    /// Neither is accepted.
+    Neither,
+}
+
+impl RoomName {
+    /// The parameter's name; `None` when none is sent.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::MaxTokens => Some("max_tokens"),
+            Self::MaxCompletionTokens => Some("max_completion_tokens"),
+            Self::Neither => None,
+        }
+    }
+}
+
+/// The form requests to one (base URL, model) take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    /// How the reply's form is asked for.
+    pub rung: Rung,
+    /// What the room for the answer is called.
+    pub room: RoomName,
+    /// Whether `temperature` is sent.
+    pub temperature: bool,
+    /// Whether `seed` is sent.
+    pub seed: bool,
+}
+
+impl Shape {
+    /// Where learning begins: everything asked for.
+    pub fn first(seed: bool) -> Self {
+        Self { rung: Rung::Schema, room: RoomName::MaxTokens, temperature: true, seed }
+    }
+
+    /// Changes what a refusal names. Gives the line to tell people, or `None` when it names nothing that could change:
+    /// then it is an error like any other.
+    pub fn learn(&mut self, status: u16, error: &ApiError) -> Option<String> {
+        // Some servers answer a response_format they do not know with 500 (llama-cpp-python).
+        if !matches!(status, 400 | 422 | 500 | 501) || error.is_context_overflow() {
+            return None;
+        }
+        let named = |name: &str| error.names(name);
+        if (named("max_tokens") || named("max_completion_tokens")) && self.room != RoomName::Neither {
+            return Some(self.rename_room(error));
+        }
+        if self.temperature && named("temperature") {
+            self.temperature = false;
+            return Some("temperature is refused and left out".to_owned());
+        }
+        if self.seed && named("seed") {
+            self.seed = false;
+            return Some("seed is refused and left out".to_owned());
+        }
+        let format = ["response_format", "json_schema", "schema", "structured", "grammar", "json_object"];
+        let tools = ["tools", "tool_choice", "tool", "tool_calls", "parallel_tool_calls", "function", "functions"];
+        let refused = match self.rung {
+            Rung::Schema | Rung::JsonObject => format.into_iter().any(named),
+            Rung::Tool => tools.into_iter().chain(format).any(named),
+            Rung::Text => false,
+        };
+        if refused { self.step_down("is refused") } else { None }
+    }
+
+    fn rename_room(&mut self, error: &ApiError) -> String {
+        let old = self.room.name().unwrap_or_default();
+        self.room = match self.room {
+            RoomName::MaxTokens => RoomName::MaxCompletionTokens,
+            // The other name is offered in the message only when the present one is the new name.
+            RoomName::MaxCompletionTokens if error.names("max_completion_tokens") => RoomName::Neither,
+            other => other,
+        };
+        match self.room.name() {
+            Some(new) => format!("{old} is refused; {new} is sent instead"),
+            None => "no limit for the answer's length is accepted; none is sent".to_owned(),
+        }
+    }
+
+    /// Takes the next rung. `why` completes "schema ...": `is refused`, `is ignored`.
+    pub fn step_down(&mut self, why: &str) -> Option<String> {
+        let lower = self.rung.lower()?;
+        let note = format!("reply format {} {why}; {} is used", self.rung.name(), lower.name());
+        self.rung = lower;
+        Some(note)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learn(shape: &mut Shape, status: u16, body: &str) -> Option<String> {
+        shape.learn(status, &ApiError::read(body.as_bytes()))
+    }
+
+    #[test]
+    fn exactly_the_named_parameter_changes() {
+        let first = Shape::first(true);
+        for (status, body, expected) in [
+            (400, r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#, Shape { temperature: false, ..first }),
+            (400, r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#, Shape { room: RoomName::MaxCompletionTokens, ..first }),
+            (422, r#"{"detail":[{"loc":["body","seed"],"msg":"Extra inputs are not permitted","type":"extra_forbidden"}]}"#, Shape { seed: false, ..first }),
+            (400, r#"{"error":{"message":"This response_format type is unavailable now","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#, Shape { rung: Rung::Tool, ..first }),
+            (500, r#"{"error":{"message":"1 validation error: {'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'}","type":"internal_server_error","param":null,"code":null}}"#, Shape { rung: Rung::Tool, ..first }),
+        ] {
+            let mut shape = first;
+            assert!(learn(&mut shape, status, body).is_some(), "{body}");
+            assert_eq!(shape, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_names_nothing_changes_nothing() {
+        let first = Shape::first(false);
+        for (status, body) in [
+            (400, r#"{"error":{"message":"request (6031 tokens) exceeds the available context size (2048 tokens), reduce max_tokens","type":"exceed_context_size_error"}}"#),
+            (400, r#"{"error":{"message":"Invalid seed","param":"seed"}}"#),
+            (400, r#"{"error":{"message":"No connected db.","type":"no_db_connection"}}"#),
+            (429, r#"{"error":{"message":"temperature limit","param":"temperature"}}"#),
+            (400, ""),
+            (500, "Internal Server Error"),
+        ] {
+            let mut shape = first;
+            assert_eq!(learn(&mut shape, status, body), None, "{body}");
+            assert_eq!(shape, first);
+        }
+    }
+
+    #[test]
+    fn learning_ends() {
+        let mut shape = Shape::first(true);
+        let everything = r#"{"error":{"message":"'max_tokens' 'max_completion_tokens' 'temperature' 'seed' 'response_format' 'tools'"}}"#;
+        let steps = std::iter::from_fn(|| learn(&mut shape, 400, everything)).take(50).count();
+        assert_eq!(steps, 7);
+        assert_eq!(shape, Shape { rung: Rung::Text, room: RoomName::Neither, temperature: false, seed: false });
+    }
+}

@@ -1,1 +1,346 @@
-//! (in work)
+//! One HTTP endpoint: which addresses are allowed, the client with its key, and a single exchange.
+//!
+//! ```text
+//!   base_url --Address::parse--> Address --Endpoint::open (key resolved)--> Endpoint --post--> Answer | Broken
+//! ```
+//! Redirects are never followed, so the key never leaves the origin it was given for. Plain http is for this machine
+//! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
+
+use super::config::JudgeConfig;
+use super::retry::Fault;
+use super::{Stop, StopKind};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret, SecretString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+/// The largest body read; a larger one is given up as broken.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// A base URL that passed the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    base: Url,
+    loopback: bool,
+}
+
+fn refuse(message: impl Into<String>) -> Stop {
+    Stop::new(StopKind::Address, message)
+}
+
+impl Address {
+    /// Checks a base URL. `allow_http` permits plain http to other machines.
+    ///
+    /// # Errors
+    /// [`StopKind::Address`] when it is no http(s) URL, holds a password, a query or a fragment, is plain http to another
+    /// machine, or is an address where a cloud hands out credentials.
+    pub fn parse(base_url: &str, allow_http: bool) -> Result<Self, Stop> {
+        let mut base = Url::parse(base_url.trim())
+            .map_err(|error| refuse(format!("base_url is no URL ({error}); it looks like http://127.0.0.1:8080/v1")))?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(refuse("base_url must begin with http:// or https://"));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(refuse("base_url must not hold a user name or password; set api_key_env"));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(refuse("base_url must not hold ? or #"));
+        }
+        let host = base.host_str().unwrap_or_default().to_owned();
+        if is_metadata(&host) {
+            return Err(refuse("base_url is an address where a cloud hands out credentials; it is never called"));
+        }
+        let loopback = is_loopback(&host);
+        if base.scheme() == "http" && !loopback && !allow_http {
+            return Err(refuse(format!(
+                "plain http to {host} would show the key and all texts on the way; use https, or set allow_http = true"
+            )));
+        }
+        let path = base.path().trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+        base.set_path(&path);
+        Ok(Self { base, loopback })
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// Origin and path: what a fingerprint names.
+    pub fn base(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The URL of `path` below the base.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+}
+
+fn host_ip(host: &str) -> Option<IpAddr> {
+    let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(match ip {
+        IpAddr::V6(six) => six.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        four => four,
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost") || host_ip(host).is_some_and(|ip| ip.is_loopback())
+}
+
+/// Link-local addresses (169.254.169.254 and its kin) and the names clouds give theirs.
+fn is_metadata(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    if matches!(name.as_str(), "metadata.google.internal" | "metadata.goog" | "metadata" | "instance-data") {
+        return true;
+    }
+    match host_ip(host) {
+        Some(IpAddr::V4(four)) => {
+            four.is_link_local() || four == Ipv4Addr::new(100, 100, 100, 200) || four == Ipv4Addr::new(192, 0, 0, 192)
+        }
+        Some(IpAddr::V6(six)) => {
+            six.is_unicast_link_local() || six == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
+        None => false,
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body; the key, should the endpoint echo it, is blanked.
+    pub body: Vec<u8>,
+    /// From sending to the last byte.
+    pub took: Duration,
+}
+
+/// No answer.
+#[derive(Debug)]
+pub struct Broken {
+    /// How.
+    pub fault: Fault,
+    /// One line.
+    pub why: String,
+    /// From sending to the failure.
+    pub took: Duration,
+}
+
+/// A client bound to one address and its key.
+pub struct Endpoint {
+    address: Address,
+    client: Client,
+    timeout: Duration,
+    key: Option<SecretString>,
+    key_source: String,
+}
+
+/// TLS is done by rustls with ring; the choice is made once per process.
+fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An application that uses this library may have chosen already; its choice stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+impl Endpoint {
+    /// Builds the client; the key is resolved here and nowhere else.
+    ///
+    /// # Errors
+    /// When the address is refused, the key cannot be had, or no TLS roots are found for an https address.
+    pub fn open(config: &JudgeConfig) -> Result<Self, Stop> {
+        let address = Address::parse(&config.base_url, config.allow_http)?;
+        install_crypto();
+        let key = config.key.resolve()?;
+        let mut headers = HeaderMap::new();
+        if let Some(key) = &key {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
+                Stop::new(StopKind::Key, format!("the key from {} holds characters no header can carry", config.key))
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut builder = Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .pool_max_idle_per_host(config.concurrency.max(1));
+        if address.loopback {
+            builder = builder.no_proxy();
+        }
+        if address.base.scheme() == "http" {
+            // No certificates are loaded where none are needed: it works on a machine without any, and starts faster.
+            builder = builder.tls_certs_only(std::iter::empty());
+        }
+        let client = builder
+            .build()
+            .map_err(|e| refuse(format!("no HTTPS client could be built ({}); are CA certificates installed?", root_cause(&e))))?;
+        let timeout = Duration::from_secs(config.timeout_s.max(1));
+        Ok(Self { address, client, timeout, key, key_source: config.key.to_string() })
+    }
+
+    /// The checked address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether a key is sent.
+    pub fn sends_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Where the key comes from; never the key.
+    pub fn key_source(&self) -> &str {
+        &self.key_source
+    }
+
+    /// Sends one request to `chat/completions`.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn chat(&self, body: Vec<u8>) -> Result<Answer, Broken> {
+        let request = self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+        self.exchange(request.body(body), self.timeout).await
+    }
+
+    /// Asks for the list of models.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn models(&self, timeout: Duration) -> Result<Answer, Broken> {
+        self.exchange(self.client.get(self.address.join("models")), timeout.min(self.timeout)).await
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, Broken> {
+        let begun = Instant::now();
+        let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
+        let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let expected = response.content_length().unwrap_or(0).min(1 << 20) as usize;
+        let mut body = Vec::with_capacity(expected);
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                let why = format!("the answer is larger than {} MiB", MOST_BYTES >> 20);
+                return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let took = begun.elapsed();
+        Ok(Answer { status, headers, body: self.blank_key(body), took })
+    }
+
+    fn broken(&self, error: &reqwest::Error, took: Duration, timeout: Duration) -> Broken {
+        let (fault, why) = if error.is_connect() {
+            (Fault::Connect, self.blank_text(root_cause(error)))
+        } else if error.is_timeout() {
+            (Fault::Timeout, format!("no complete answer within {} s", timeout.as_secs_f64()))
+        } else {
+            (Fault::Cut, format!("the connection broke before the answer was complete ({})", self.blank_text(root_cause(error))))
+        };
+        Broken { fault, why, took }
+    }
+
+    /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk.
+    fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
+        let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4) else {
+            return body;
+        };
+        let needle = key.as_bytes();
+        if !body.windows(needle.len()).any(|window| window == needle) {
+            return body;
+        }
+        let mut out = Vec::with_capacity(body.len());
+        let mut rest = body.as_slice();
+        while let Some(first) = rest.first() {
+            match rest.strip_prefix(needle) {
+                Some(after) => {
+                    out.extend_from_slice(b"[key]");
+                    rest = after;
+                }
+                None => {
+                    out.push(*first);
+                    rest = rest.get(1..).unwrap_or_default();
+                }
+            }
+        }
+        out
+    }
+
+    fn blank_text(&self, text: String) -> String {
+        String::from_utf8_lossy(&self.blank_key(text.into_bytes())).into_owned()
+    }
+}
+
+/// The innermost cause: the one that says what happened ("Connection refused"), without the URL around it.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Key;
+
+    #[test]
+    fn addresses_that_would_leak_are_refused() {
+        for (url, allow_http, why) in [
+            ("http://169.254.169.254/v1", true, "credentials"),
+            ("http://2852039166/v1", true, "credentials"),
+            ("http://[::ffff:169.254.169.254]/", true, "credentials"),
+            ("https://[fd00:ec2::254]/", false, "credentials"),
+            ("http://metadata.google.internal./v1", true, "credentials"),
+            ("https://100.100.100.200/", false, "credentials"),
+            ("http://example.com/v1", false, "plain http"),
+            ("http://localhost.example.com/v1", false, "plain http"),
+            ("http://127.0.0.1@example.com/v1", true, "user name"),
+            ("https://user:pass@example.com/v1", false, "user name"),
+            ("https://example.com/v1?key=1", false, "must not hold"),
+            ("ftp://example.com", false, "http://"),
+            ("example.com/v1", false, "no URL"),
+            ("", false, "no URL"),
+        ] {
+            let stop = Address::parse(url, allow_http).unwrap_err();
+            assert!(stop.kind == StopKind::Address && stop.message.contains(why), "{url}: {stop}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_joined_whatever_their_ending() {
+        for url in ["http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1/chat/completions"] {
+            let address = Address::parse(url, false).unwrap();
+            assert_eq!(address.join("chat/completions").as_str(), "http://127.0.0.1:8080/v1/chat/completions");
+            assert_eq!((address.base().as_str(), address.origin().as_str()), ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080"));
+        }
+        assert_eq!(Address::parse("http://[::1]:1", false).unwrap().join("models").as_str(), "http://[::1]:1/models");
+        assert!(Address::parse("http://box.lan:8080/v1", true).is_ok());
+        assert!(Address::parse("https://api.openai.com/v1", false).is_ok());
+    }
+
+    #[test]
+    fn an_echoed_key_is_blanked() {
+        let config = JudgeConfig {
+            base_url: "http://127.0.0.1:9/v1".into(),
+            key: Key::Command("echo sk-secret-1".into()),
+            ..JudgeConfig::default()
+        };
+        let endpoint = Endpoint::open(&config).unwrap();
+        let body = endpoint.blank_key(b"bad sk-secret-1, sk-secret-1!sk-secret".to_vec());
+        assert_eq!(body, b"bad [key], [key]!sk-secret");
+        assert!(!format!("{:?}", endpoint.client).contains("sk-secret-1"));
+    }
+}

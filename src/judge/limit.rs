@@ -1,1 +1,192 @@
-//! (in work)
+//! How many calls may be in flight to one endpoint: as many as configured, fewer while it says it is too much.
+//!
+//! ```text
+//!   success: limit += 4 / limit (up to the configured most)
+//!   429:     limit = limit / 2, once for all the calls that were in flight together
+//!   told to wait: nothing new is sent until then
+//! ```
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Added to the limit over one round of successes.
+const GROWTH: f64 = 4.0;
+
+struct Inner {
+    limit: f64,
+    /// Permits that exist beyond the limit and vanish when they come back.
+    debt: usize,
+    /// Permits that exist, in use or free, debt included.
+    existing: usize,
+    /// Counts halvings: calls sent before a halving do not cause another.
+    round: u64,
+    paused_until: Option<Instant>,
+}
+
+/// Adaptive concurrency, shared by all calls to one endpoint.
+pub struct Limiter {
+    most: usize,
+    places: Semaphore,
+    inner: Mutex<Inner>,
+}
+
+/// The right to have one call in flight.
+pub struct Permit<'a> {
+    limiter: &'a Limiter,
+    place: Option<SemaphorePermit<'a>>,
+    round: u64,
+}
+
+impl Limiter {
+    /// Starts at `most` (at least 1), and never exceeds it.
+    pub fn new(most: usize) -> Self {
+        let most = most.clamp(1, 4096);
+        let inner = Inner { limit: most as f64, debt: 0, existing: most, round: 0, paused_until: None };
+        Self { most, places: Semaphore::new(most), inner: Mutex::new(inner) }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place. Dropping the future gives the place in the queue up.
+    pub async fn acquire(&self) -> Permit<'_> {
+        // The semaphore is never closed.
+        let place = self.places.acquire().await.ok();
+        let round = self.inner().round;
+        Permit { limiter: self, place, round }
+    }
+
+    /// How long nothing new is to be sent; `None` when there is no such wait.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let mut inner = self.inner();
+        let left = inner.paused_until?.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+        if left.is_none() {
+            inner.paused_until = None;
+        }
+        left
+    }
+
+    /// Nothing new is to be sent for this long.
+    pub fn pause(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut inner = self.inner();
+        inner.paused_until = Some(inner.paused_until.map_or(until, |known| known.max(until)));
+    }
+
+    /// The present limit.
+    pub fn limit(&self) -> usize {
+        self.inner().limit as usize
+    }
+
+    fn grow(&self) {
+        let mut inner = self.inner();
+        if inner.limit >= self.most as f64 {
+            return;
+        }
+        inner.limit = (inner.limit + GROWTH / inner.limit).min(self.most as f64);
+        let wanted = inner.limit as usize;
+        while inner.existing - inner.debt < wanted {
+            if inner.debt > 0 {
+                inner.debt -= 1;
+            } else {
+                inner.existing += 1;
+                self.places.add_permits(1);
+            }
+        }
+    }
+
+    fn halve(&self, round: u64) {
+        let mut inner = self.inner();
+        if round != inner.round {
+            return;
+        }
+        inner.round += 1;
+        inner.limit = (inner.limit / 2.0).max(1.0);
+        let surplus = inner.existing.saturating_sub(inner.debt).saturating_sub(inner.limit as usize);
+        let gone = self.places.forget_permits(surplus);
+        inner.existing -= gone;
+        inner.debt += surplus - gone;
+    }
+}
+
+impl Permit<'_> {
+    /// The call was answered.
+    pub fn succeeded(&self) {
+        self.limiter.grow();
+    }
+
+    /// The endpoint said it was too much.
+    pub fn limited(&self) {
+        self.limiter.halve(self.round);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.limiter.inner();
+        if inner.debt > 0 {
+            inner.debt -= 1;
+            inner.existing -= 1;
+            if let Some(place) = self.place.take() {
+                place.forget();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn halves_once_per_round_and_grows_back_to_the_most() {
+        let limiter = Limiter::new(8);
+        let mut flight = Vec::new();
+        for _ in 0..8 {
+            flight.push(limiter.acquire().await);
+        }
+        for permit in &flight {
+            permit.limited();
+        }
+        assert_eq!(limiter.limit(), 4);
+        drop(flight);
+        assert_eq!(limiter.places.available_permits(), 4);
+        for _ in 0..200 {
+            limiter.acquire().await.succeeded();
+        }
+        assert_eq!((limiter.limit(), limiter.places.available_permits()), (8, 8));
+        for _ in 0..20 {
+            limiter.acquire().await.limited();
+        }
+        assert_eq!((limiter.limit(), limiter.places.available_permits()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn permits_add_up_whatever_happens_in_flight() {
+        let limiter = Limiter::new(6);
+        for round in 0..50usize {
+            let mut flight = Vec::new();
+            while let Ok(place) = limiter.places.try_acquire() {
+                drop(place);
+                flight.push(limiter.acquire().await);
+            }
+            assert!((1..=6).contains(&flight.len()));
+            for (at, permit) in flight.iter().enumerate() {
+                if (round + at) % 5 == 0 { permit.limited() } else { permit.succeeded() }
+            }
+            drop(flight);
+            assert_eq!(limiter.places.available_permits(), limiter.limit());
+        }
+    }
+
+    #[test]
+    fn the_longest_pause_counts() {
+        let limiter = Limiter::new(1);
+        assert_eq!(limiter.pause_left(), None);
+        limiter.pause(Duration::from_secs(60));
+        limiter.pause(Duration::from_secs(1));
+        assert!(limiter.pause_left().unwrap() > Duration::from_secs(50));
+    }
+}

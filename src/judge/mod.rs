@@ -20,9 +20,9 @@ pub mod recorded;
 pub mod retry;
 pub mod wire;
 
-//pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
+pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
 pub use config::{JudgeConfig, Key};
-//pub use openai::{OpenAiJudge, OpenAiModel};
+pub use openai::{OpenAiJudge, OpenAiModel};
 pub use recorded::RecordedJudge;
 
 use crate::core::digest::{Digest, RowDigest};

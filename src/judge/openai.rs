@@ -1,1 +1,586 @@
-//! (in work)
+//! A judge and a model behind an OpenAI-compatible endpoint.
+//!
+//! ```text
+//!   discover: trial question -> refused parameter? change it, ask again -> shape fixed
+//!   judge:    ask -> cut? ask with twice the room, once -> unreadable? ask again saying why, once -> Outcome
+//!   each ask: limiter place -> gate -> send -> retry::decide -> wait | stop | fail | answer
+//! ```
+
+use super::capabilities::{Rung, Shape};
+use super::config::JudgeConfig;
+use super::endpoint::{Answer, Endpoint};
+use super::limit::Limiter;
+use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
+use super::retry::{self, Attempt, Decision, Policy, Seen};
+use super::wire::{Again, ApiError, BodyWriter, Reply, one_line, read_reply, settle};
+use super::{
+    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop, StopKind, Usage,
+};
+use crate::core::digest::{Digest, canonical_digest};
+use crate::core::evidence;
+use crate::core::item::Subject;
+use crate::core::parse::{self, PARSER_VERSION};
+use crate::core::rubric::Criterion;
+use crate::core::verdict::{Reading, State};
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+type Events<'a> = &'a (dyn Fn(CallEvent) + Send + Sync);
+
+/// A wait the endpoint names, from this long on, holds for all calls to it and not only for the one that was told.
+const PAUSE_ALL: Duration = Duration::from_secs(2);
+
+/// What one ask came to.
+enum End {
+    Answer(Answer),
+    /// Refused, naming a parameter: only while learning.
+    Refused(u16, ApiError),
+    Failed(State, String),
+    Stopped(Stop),
+}
+
+/// One ask with all its requests.
+struct Asked {
+    end: End,
+    requests: u32,
+    took: Duration,
+    /// The last body that came, for failures.
+    raw: Vec<u8>,
+}
+
+/// Sends requests to one endpoint, with its limiter and the run's gate.
+struct Caller {
+    endpoint: Endpoint,
+    limiter: Limiter,
+    policy: Policy,
+    model: String,
+    origin: String,
+    answered: AtomicBool,
+    gate: RwLock<Option<Arc<dyn Gate>>>,
+}
+
+impl Caller {
+    fn open(config: &JudgeConfig) -> Result<Self, Stop> {
+        let endpoint = Endpoint::open(config)?;
+        Ok(Self {
+            limiter: Limiter::new(config.concurrency),
+            policy: Policy {
+                base: Duration::from_millis(config.backoff_ms),
+                most: Duration::from_secs(config.max_wait_s),
+            },
+            model: config.model.clone(),
+            origin: endpoint.address().origin(),
+            endpoint,
+            answered: AtomicBool::new(false),
+            gate: RwLock::new(None),
+        })
+    }
+
+    fn admitted(&self) -> bool {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        gate.as_ref().is_none_or(|gate| gate.admit())
+    }
+
+    fn set_gate(&self, gate: Arc<dyn Gate>) {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Some(gate);
+    }
+
+    /// One ask: sends `body` until it is answered, given up or cancelled. `learning` hands refusals that name a
+    /// parameter back instead of failing.
+    async fn ask(&self, body: String, learning: bool, events: Events<'_>, cancel: &CancellationToken) -> Asked {
+        let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            end = self.send_until_settled(body.into_bytes(), learning, events, &mut asked.requests, &mut asked.took, &mut asked.raw) => asked.end = end,
+        }
+        asked
+    }
+
+    async fn send_until_settled(
+        &self,
+        body: Vec<u8>,
+        learning: bool,
+        events: Events<'_>,
+        requests: &mut u32,
+        took: &mut Duration,
+        raw: &mut Vec<u8>,
+    ) -> End {
+        let begun = Instant::now();
+        loop {
+            let place = self.limiter.acquire().await;
+            while let Some(left) = self.limiter.pause_left() {
+                wait(left, "the endpoint asked to wait", events).await;
+            }
+            if !self.admitted() {
+                return End::Failed(State::OverBudget, "a spending cap was reached before this call".to_owned());
+            }
+            events(CallEvent::Sent);
+            *requests += 1;
+            let result = self.endpoint.chat(body.clone()).await;
+            let attempt = self.attempt(*requests, begun.elapsed());
+            let decision = match result {
+                Ok(answer) => {
+                    *took = answer.took;
+                    let early = self.look(answer, learning, &attempt, raw);
+                    match early {
+                        Ok(answer) => {
+                            place.succeeded();
+                            return End::Answer(answer);
+                        }
+                        Err(Settled::Refused(status, error)) => return End::Refused(status, error),
+                        Err(Settled::Decided(decision)) => decision,
+                    }
+                }
+                Err(broken) => {
+                    *took = broken.took;
+                    retry::decide(&self.policy, &attempt, &Seen::Broken(broken.fault, &broken.why))
+                }
+            };
+            match decision {
+                Decision::Stop(stop) => return End::Stopped(stop),
+                Decision::Fail(state, reason) => return End::Failed(state, reason),
+                Decision::Retry { after, why, limited, told } => {
+                    if limited {
+                        place.limited();
+                    }
+                    if told && after >= PAUSE_ALL {
+                        self.limiter.pause(after);
+                    }
+                    // The place is free for another call while this one waits.
+                    drop(place);
+                    wait(after, &why, events).await;
+                    events(CallEvent::Retrying);
+                }
+            }
+        }
+    }
+
+    /// A success is handed on; anything else is judged by the rules of [`retry`].
+    fn look(&self, answer: Answer, learning: bool, attempt: &Attempt<'_>, raw: &mut Vec<u8>) -> Result<Answer, Settled> {
+        if answer.status == 200 {
+            self.answered.store(true, Ordering::Relaxed);
+            return Ok(answer);
+        }
+        let error = ApiError::read(&answer.body);
+        let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
+        let decision = retry::decide(&self.policy, attempt, &seen);
+        // A refusal that names a parameter is not waited out, even under a status that would be (500).
+        let names_one = learning
+            && !matches!(decision, Decision::Stop(_))
+            && Shape::first(true).learn(answer.status, &error).is_some()
+            || learning && matches!(decision, Decision::Fail(State::HttpError, _));
+        let status = answer.status;
+        *raw = answer.body;
+        Err(if names_one { Settled::Refused(status, error) } else { Settled::Decided(decision) })
+    }
+
+    fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Attempt {
+            number,
+            elapsed,
+            jitter: f64::from(now.subsec_micros() % 1000) / 1000.0,
+            now_s: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            key_sent: self.endpoint.sends_key(),
+            answered_before: self.answered.load(Ordering::Relaxed),
+            origin: &self.origin,
+            model: &self.model,
+            key_source: self.endpoint.key_source(),
+        }
+    }
+}
+
+/// What [`Caller::look`] makes of an answer that is no success.
+enum Settled {
+    Refused(u16, ApiError),
+    Decided(Decision),
+}
+
+fn cancelled() -> End {
+    End::Failed(State::Cancelled, "the run was cancelled".to_owned())
+}
+
+async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + how_long;
+    events(CallEvent::Waiting { until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX), why: why.to_owned() });
+    tokio::time::sleep(how_long).await;
+}
+
+/// What discovery leaves behind.
+struct Learned {
+    shape: Shape,
+    writer: BodyWriter,
+    discovery: Discovery,
+}
+
+/// A judge behind an OpenAI-compatible endpoint.
+pub struct OpenAiJudge {
+    config: JudgeConfig,
+    caller: Caller,
+    learned: OnceCell<Learned>,
+}
+
+impl OpenAiJudge {
+    /// Checks the address, resolves the key and builds the client; sends nothing.
+    ///
+    /// # Errors
+    /// One clear line when the address is refused, the model is missing or the key cannot be had.
+    pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
+        check_config(&config)?;
+        Ok(Self { caller: Caller::open(&config)?, config, learned: OnceCell::new() })
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &JudgeConfig {
+        &self.config
+    }
+
+    /// The shape requests take; before discovery, the one it begins with.
+    pub fn shape(&self) -> Shape {
+        self.learned.get().map_or(Shape::first(self.config.seed.is_some()), |learned| learned.shape)
+    }
+
+    async fn learned(&self, cancel: &CancellationToken) -> Result<&Learned, Stop> {
+        self.learned.get_or_try_init(|| self.learn(cancel)).await
+    }
+
+    /// Puts a trial question, changing what is refused, until it is answered.
+    async fn learn(&self, cancel: &CancellationToken) -> Result<Learned, Stop> {
+        let mut shape = Shape::first(self.config.seed.is_some());
+        let mut discovery = Discovery { calls: 0, model_returned: None, notes: Vec::new() };
+        let user = prompt::user_message(&trial());
+        loop {
+            let writer = BodyWriter::new(&self.config, shape);
+            let asked = self.caller.ask(writer.write(&user, None, 0, 1), true, &|_| (), cancel).await;
+            discovery.calls += asked.requests;
+            match asked.end {
+                End::Stopped(stop) => return Err(stop),
+                End::Failed(State::Cancelled, reason) => return Err(Stop::new(StopKind::Cancelled, reason)),
+                End::Failed(state, reason) => {
+                    let text = format!("the trial question to {} ended as {}: {reason}", self.caller.origin, state.words());
+                    return Err(Stop::new(StopKind::Unusable, text));
+                }
+                End::Refused(status, error) => match shape.learn(status, &error) {
+                    Some(note) => discovery.notes.push(note),
+                    None => {
+                        let text = format!("{} refuses the trial question ({status}: {})", self.caller.origin, error.line());
+                        return Err(Stop::new(StopKind::Unusable, text));
+                    }
+                },
+                End::Answer(answer) => {
+                    let reply = read_reply(&answer.body).map_err(|why| {
+                        Stop::new(StopKind::Unusable, format!("{} gives no chat completion: {why}", self.caller.origin))
+                    })?;
+                    if let Some(note) = ignored(&reply, &mut shape) {
+                        discovery.notes.push(note);
+                        continue;
+                    }
+                    self.note_reply(&reply, shape, &mut discovery);
+                    return Ok(Learned { shape, writer: BodyWriter::new(&self.config, shape), discovery });
+                }
+            }
+        }
+    }
+
+    fn note_reply(&self, reply: &Reply, shape: Shape, discovery: &mut Discovery) {
+        discovery.model_returned = reply.model.clone();
+        if let Some(model) = reply.model.as_ref().filter(|model| **model != self.config.model) {
+            discovery.notes.push(format!("asked for {}, {} answers", self.config.model, one_line(model, 80)));
+        }
+        let trouble = match settle(reply, shape.rung) {
+            Err((_, why)) => Some(why),
+            Ok(text) => parse::read(text).err().map(|unread| unread.why),
+        };
+        if let Some(why) = trouble {
+            discovery.notes.push(format!("its answer to the trial question holds no verdict: {why}"));
+        }
+    }
+
+    fn describe_with(&self, shape: Shape) -> Value {
+        let config = &self.config;
+        json!({
+            "endpoint": self.caller.endpoint.address().base(),
+            "model": config.model,
+            "parameters": {
+                "temperature": shape.temperature.then(|| config.temperature.unwrap_or(0.0)),
+                "room": shape.room.name().map(|name| json!({"name": name, "tokens": config.max_tokens})),
+                "seed": config.seed.filter(|_| shape.seed),
+            },
+            "reply_format": shape.rung,
+            "template": *JUDGE_TEMPLATE_VERSION,
+            "parser": PARSER_VERSION,
+            "schema": Digest::of(prompt::SCHEMA),
+        })
+    }
+
+    async fn reach(&self, request: &JudgeRequest, events: Events<'_>, cancel: &CancellationToken) -> Outcome {
+        if request.response.trim().is_empty() {
+            return Outcome::failed(State::NotGenerated, "the response is empty");
+        }
+        let had = self.learned.get().is_some();
+        let learned = match self.learned(cancel).await {
+            Ok(learned) => learned,
+            Err(stop) if stop.kind == StopKind::Cancelled => return Outcome::failed(State::Cancelled, stop.message),
+            Err(stop) => {
+                let reason = stop.message.clone();
+                return Outcome { stop: Some(stop), ..Outcome::failed(State::HttpError, reason) };
+            }
+        };
+        let mut outcome = Outcome::failed(State::Unparseable, "");
+        outcome.rung = learned.shape.rung.name();
+        if !had {
+            outcome.attempts += learned.discovery.calls;
+        }
+        self.converse(request, learned, events, cancel, &mut outcome).await;
+        mark(request, &mut outcome);
+        outcome
+    }
+
+    /// Asks, asks with more room, asks again: each at most once.
+    async fn converse(
+        &self,
+        request: &JudgeRequest,
+        learned: &Learned,
+        events: Events<'_>,
+        cancel: &CancellationToken,
+        outcome: &mut Outcome,
+    ) {
+        let user = prompt::user_message(request);
+        let (mut again, mut room, mut tokens) = (None::<Again>, 1, Tokens::default());
+        loop {
+            let body = learned.writer.write(&user, again.as_ref(), request.repeat, room);
+            let asked = self.caller.ask(body, false, events, cancel).await;
+            outcome.attempts += asked.requests;
+            outcome.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
+            let answer = match asked.end {
+                End::Answer(answer) => answer,
+                end => {
+                    if !asked.raw.is_empty() {
+                        outcome.raw = asked.raw;
+                    }
+                    outcome.usage = tokens.sum();
+                    return fail(outcome, end);
+                }
+            };
+            let read = read_reply(&answer.body);
+            outcome.raw = answer.body;
+            let reply = match read {
+                Ok(reply) => reply,
+                Err(why) => {
+                    outcome.usage = None;
+                    return end_with(outcome, State::HttpError, why);
+                }
+            };
+            tokens.add(reply.usage);
+            outcome.usage = tokens.sum();
+            outcome.finish_reason.clone_from(&reply.finish_reason);
+            outcome.model_returned.clone_from(&reply.model);
+            match self.verdict(&reply, learned.shape.rung) {
+                Ok(reading) => return scored(outcome, reading),
+                Err((State::Truncated, _, _)) if room == 1 => {
+                    room = 2;
+                    outcome.flags.push("more_room".to_owned());
+                }
+                Err((State::Unparseable, why, said)) if again.is_none() => {
+                    again = Some(Again { said, ask: prompt::ask_again(&why) });
+                    outcome.flags.push("asked_again".to_owned());
+                }
+                Err((state, why, _)) => return end_with(outcome, state, why),
+            }
+        }
+    }
+
+    /// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
+    fn verdict(&self, reply: &Reply, rung: Rung) -> Result<Reading, (State, String, String)> {
+        let text = settle(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
+        parse::read(text).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
+    }
+}
+
+/// An answer that shows the rung was accepted but not followed: text without any object, or no function call.
+fn ignored(reply: &Reply, shape: &mut Shape) -> Option<String> {
+    if reply.finish_reason.as_deref() == Some("length") || reply.refusal.is_some() {
+        return None;
+    }
+    let no_object = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.contains('{'));
+    let ignored = match shape.rung {
+        Rung::Schema | Rung::JsonObject => no_object(&reply.content) && reply.arguments.is_none(),
+        Rung::Tool => reply.arguments.is_none(),
+        Rung::Text => false,
+    };
+    if ignored { shape.step_down("is ignored") } else { None }
+}
+
+/// Sums tokens over the exchanges of a verdict: unknown as soon as one is.
+#[derive(Default)]
+struct Tokens {
+    known: Option<Usage>,
+    unknown: bool,
+}
+
+impl Tokens {
+    fn add(&mut self, usage: Option<Usage>) {
+        let Some(more) = usage else {
+            self.unknown = true;
+            return;
+        };
+        self.known = Some(match self.known {
+            None => more,
+            Some(sum) => Usage {
+                prompt_tokens: sum.prompt_tokens + more.prompt_tokens,
+                completion_tokens: sum.completion_tokens + more.completion_tokens,
+                reasoning_tokens: sum.reasoning_tokens.zip(more.reasoning_tokens).map(|(a, b)| a + b),
+            },
+        });
+    }
+
+    fn sum(&self) -> Option<Usage> {
+        self.known.filter(|_| !self.unknown)
+    }
+}
+
+fn end_with(outcome: &mut Outcome, state: State, reason: String) {
+    outcome.state = state;
+    outcome.reason = one_line(&reason, 400);
+}
+
+fn scored(outcome: &mut Outcome, reading: Reading) {
+    outcome.state = State::Scored;
+    outcome.reason.clear();
+    outcome.reading = Some(reading);
+}
+
+fn fail(outcome: &mut Outcome, end: End) {
+    match end {
+        End::Answer(_) => {}
+        End::Refused(status, error) => end_with(outcome, State::HttpError, format!("{status}: {}", error.line())),
+        End::Failed(state, reason) => end_with(outcome, state, reason),
+        End::Stopped(stop) => {
+            let state = if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
+            end_with(outcome, state, stop.message.clone());
+            outcome.stop = Some(stop);
+        }
+    }
+}
+
+/// Sets the marks people are shown. They change no score.
+fn mark(request: &JudgeRequest, outcome: &mut Outcome) {
+    let mut flag = |name: &str| outcome.flags.push(name.to_owned());
+    if let Some(reading) = &outcome.reading {
+        if reading.injection_suspected {
+            flag(evidence::INJECTION_SUSPECTED);
+        }
+        if reading.evidence.iter().any(|quote| evidence::find_quote(&request.response, quote).is_none()) {
+            flag(evidence::QUOTE_NOT_FOUND);
+        }
+    }
+    if evidence::addresses_judge(&request.response) {
+        flag(evidence::INJECTION_PATTERN);
+    }
+    if evidence::has_hidden_characters(&request.response) {
+        flag(evidence::HIDDEN_CHARACTERS);
+    }
+}
+
+/// The trial question of discovery: short, with an obvious answer, in the form of every other question.
+fn trial() -> JudgeRequest {
+    let subject = Subject {
+        prompt: "Name the capital of France.".to_owned(),
+        vars: Map::new(),
+        reference: None,
+        tags: Vec::new(),
+        cluster: None,
+        criterion: None,
+        anchors: None,
+    };
+    let criterion = Criterion {
+        name: "correctness".to_owned(),
+        question: "Is the response correct?".to_owned(),
+        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."].map(str::to_owned),
+        steps: Vec::new(),
+        generic: false,
+    };
+    let lookup = Lookup { case_id: String::new(), arm: String::new() };
+    JudgeRequest::new(Arc::new(subject), "The capital of France is Paris.".into(), Arc::new(criterion), 0, lookup)
+}
+
+fn check_config(config: &JudgeConfig) -> Result<(), Stop> {
+    if config.model.trim().is_empty() {
+        return Err(Stop::new(StopKind::Model, "no model is named: set model, or write URL#MODEL"));
+    }
+    if config.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
+        return Err(Stop::new(StopKind::Unusable, "temperature must be a number from 0 to 2"));
+    }
+    if config.max_tokens == 0 {
+        return Err(Stop::new(StopKind::Unusable, "max_tokens must be at least 1"));
+    }
+    Ok(())
+}
+
+impl Judge for OpenAiJudge {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn model(&self) -> &str {
+        &self.config.model
+    }
+
+    fn is_recorded(&self) -> bool {
+        false
+    }
+
+    fn discover<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Discovery, Stop>> {
+        Box::pin(async move {
+            if let Some(learned) = self.learned.get() {
+                return Ok(Discovery { calls: 0, ..learned.discovery.clone() });
+            }
+            Ok(self.learned(cancel).await?.discovery.clone())
+        })
+    }
+
+    fn fingerprint(&self) -> Digest {
+        let described = self.describe_with(self.shape());
+        // Strings and finite numbers: canonical JSON cannot fail.
+        canonical_digest(&described).unwrap_or_else(|_| Digest::of(described.to_string()))
+    }
+
+    fn describe(&self) -> Value {
+        let mut described = self.describe_with(self.shape());
+        if let Some(fields) = described.as_object_mut() {
+            fields.insert("name".to_owned(), json!(self.config.name));
+            fields.insert("fingerprint".to_owned(), json!(self.fingerprint()));
+            fields.insert("notes".to_owned(), json!(self.learned.get().map(|learned| &learned.discovery.notes)));
+        }
+        described
+    }
+
+    fn judge<'a>(
+        &'a self,
+        request: &'a JudgeRequest,
+        events: &'a (dyn Fn(CallEvent) + Send + Sync),
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Outcome> {
+        Box::pin(self.reach(request, events, cancel))
+    }
+
+    fn set_gate(&self, gate: Arc<dyn Gate>) {
+        self.caller.set_gate(gate);
+    }
+
+    fn body(&self, request: &JudgeRequest) -> Option<String> {
+        let user = prompt::user_message(request);
+        let writer = BodyWriter::new(&self.config, self.shape());
+        Some(writer.write(&user, None, request.repeat, 1))
+    }
+}
+
+mod model;
+pub use model::OpenAiModel;

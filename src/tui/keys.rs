@@ -208,6 +208,14 @@ impl Chord {
         }
     }
 
+    /// The event that presses it.
+    pub fn event(self) -> KeyEvent {
+        let mut modifiers = KeyModifiers::NONE;
+        modifiers.set(KeyModifiers::CONTROL, self.control);
+        modifiers.set(KeyModifiers::ALT, self.alt);
+        KeyEvent::new(self.code, modifiers)
+    }
+
     /// From words as in the table: `j`, `C-d`, `M-x`, `Space`, `PageDown`.
     pub fn parse(text: &str) -> Option<Self> {
         let (control, rest) = text.strip_prefix("C-").map_or((false, text), |r| (true, r));

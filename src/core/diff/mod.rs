@@ -160,6 +160,7 @@ impl Diff {
             right: &right_lines,
             moved: moves::Marks::new(&moves, left_lines.len(), right_lines.len()),
             budget: Budget::default(),
+            used: (0, 0),
             diff: Self { moves, notes: note::differs_only(left, right).into_iter().collect(), ..Self::default() },
         };
         for hunk in edits.hunks() {
@@ -202,21 +203,15 @@ struct Builder<'a> {
     right: &'a [Line<'a>],
     moved: moves::Marks,
     budget: Budget,
+    /// Lines used so far on the left and the right.
+    used: (usize, usize),
     diff: Diff,
 }
 
 impl Builder<'_> {
-    /// Lines used so far on the left and the right.
-    fn used(&self) -> (usize, usize) {
-        let last = |side: fn(&Row) -> Option<&Side>| {
-            self.diff.rows.iter().rev().find_map(side).map_or(0, |side| side.number)
-        };
-        (last(|row| row.left.as_ref()), last(|row| row.right.as_ref()))
-    }
-
     /// Equal rows up to, not including, this line of the left text.
     fn equal_until(&mut self, end: usize) {
-        let (left, right) = self.used();
+        let (left, right) = self.used;
         for (i, line) in self.left.iter().enumerate().take(end).skip(left) {
             let text: Arc<str> = line.text.into();
             let side = |number| Side { number, spans: whole(&text, false), text: text.clone(), end: line.end };
@@ -228,6 +223,7 @@ impl Builder<'_> {
                 moved: None,
             });
         }
+        self.used = (end, right + end - left);
     }
 
     /// The rows of one changed block.
@@ -250,6 +246,7 @@ impl Builder<'_> {
             self.diff.rows.extend(row);
         }
         self.diff.hunks.push(start..self.diff.rows.len());
+        self.used = (before.end, after.end);
     }
 
     fn single(&self, kind: RowKind, at: usize) -> Option<Row> {

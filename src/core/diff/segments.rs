@@ -67,7 +67,8 @@ impl Segments {
     }
 
     fn push(&mut self, text: &str, changed: bool) {
-        let special = |c: char| c == '\t' || (c == ' ' && self.show.whitespace);
+        let whitespace = self.show.whitespace;
+        let special = |c: char| c == '\t' || (c == ' ' && whitespace);
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| special(c)) {
             let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));

@@ -156,7 +156,7 @@ fn unmet(input: &GateInput, rule: &GateRule) -> Option<String> {
     short.then(|| format!("{} cases reviewed by a human, {} needed", input.humans, rule.require_human))
 }
 
-/// The three cases of DESIGN: lo >= -margin passes, hi < -margin fails, else open.
+/// The three cases: lo >= -margin passes, hi < -margin fails, else open.
 fn against_margin(lo: f64, hi: f64, margin: f64) -> (GateVerdict, String) {
     let limit = -margin;
     let interval = format!("the 95 % interval {lo:+.2} to {hi:+.2}");
@@ -229,7 +229,10 @@ mod tests {
         }
         assert_eq!(gate(&[], &rule).verdict, GateVerdict::Inconclusive);
         let human = GateRule { require_human: 5, ..rule };
-        assert_eq!(gate(&[good.clone()], &human).criteria[0].reason, "0 cases reviewed by a human, 5 needed");
+        assert_eq!(
+            gate(std::slice::from_ref(&good), &human).criteria[0].reason,
+            "0 cases reviewed by a human, 5 needed"
+        );
         let exactly = GateInput { coverage_a: Some(9.0 / 10.0), ..good };
         assert_eq!(gate(&[exactly], &rule).verdict, GateVerdict::Pass);
     }

@@ -1,9 +1,15 @@
 //! Statistics: what the scores say, and how sure one can be. Pure functions, each with its formula and source.
 //!
 //! ```text
-//! dist      normal, t, noncentral t          rng       seeded chance, stable for ever
-//! mean      means, clusters, bounds, rates   rank      Pearson, Spearman, tau-b
-//! paired    two arms on the same cases       multiple  Holm, Benjamini-Hochberg
+//! dist      normal, t, noncentral t           rng       seeded chance, stable for ever
+//! mean      means, clusters, bounds, rates    rank      Pearson, Spearman, tau-b
+//! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
+//! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
+//! agree     human against judge, the grid     alpha     any number of raters
+//! repeat    a judge against itself, noise     correct   a judge corrected by humans
+//! logprob   a score from probabilities
+//!
+//! paired, multiple -> compare (the table and its sentence) -> gate (pass, fail, inconclusive)
 //! ```
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
 pub mod agree;

@@ -7,7 +7,7 @@
 //! ```
 
 use super::dist::t_two_sided;
-use super::mean::{MeanCi, is_constant, mean_ci, sum};
+use super::mean::{MeanCi, mean_ci, sum};
 use super::rank::pearson;
 use super::rng::Rng;
 use std::collections::BTreeMap;
@@ -179,22 +179,41 @@ fn count_exact(sizes: &[f64], reach: f64) -> u64 {
     2 * upwards
 }
 
-/// How many of [`DRAWS`] random sign vectors reach. One bit of a word is one sign.
-fn count_sampled(sizes: &[f64], reach: f64, seed: u64) -> u64 {
-    let mut rng = Rng::seeded(seed);
-    let mut count = 0;
-    for _ in 0..DRAWS {
-        let mut total = 0.0;
-        for chunk in sizes.chunks(64) {
-            let mut bits = rng.next_u64();
-            for &size in chunk {
-                total += if bits & 1 == 1 { size } else { -size };
-                bits >>= 1;
-            }
+/// Random signs, one bit each, out of 64-bit words.
+struct Signs {
+    rng: Rng,
+    bits: u64,
+    left: u32,
+}
+
+impl Signs {
+    /// How many of `k` random signs are plus.
+    fn plus(&mut self, k: usize) -> u64 {
+        let whole: u64 = (0..k / 64).map(|_| u64::from(self.rng.next_u64().count_ones())).sum();
+        let rest = (k % 64) as u32;
+        if self.left < rest {
+            (self.bits, self.left) = (self.rng.next_u64(), 64);
         }
-        count += u64::from(total.abs() >= reach);
+        let taken = self.bits & ((1 << rest) - 1);
+        self.bits >>= rest;
+        self.left -= rest;
+        whole + u64::from(taken.count_ones())
     }
-    count
+}
+
+/// How many of [`DRAWS`] random sign vectors reach. Of equal sizes only the number of plus signs matters, so a
+/// hundred thousand scores from 1 to 5 are drawn as a handful of counts.
+fn count_sampled(sizes: &[f64], reach: f64, seed: u64) -> u64 {
+    let groups: Vec<(f64, usize)> =
+        sizes.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len()))).collect();
+    let mut signs = Signs { rng: Rng::seeded(seed), bits: 0, left: 0 };
+    (0..DRAWS)
+        .filter(|_| {
+            let total: f64 =
+                groups.iter().map(|&(size, k)| size * (2.0 * signs.plus(k) as f64 - k as f64)).sum();
+            total.abs() >= reach
+        })
+        .count() as u64
 }
 
 /// Sign test (Arbuthnot 1710): two-sided binomial p of `wins` against `losses` at one half, ties left out. 1 when
@@ -215,13 +234,9 @@ pub fn sign_test(wins: u64, losses: u64) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
-/// Whether differences carry no spread at all: their interval is a point, and a t test has no answer.
-pub fn all_equal(d: &[f64]) -> bool {
-    is_constant(d)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::rng::Rng;
     use super::*;
     use proptest::prelude::*;
 
@@ -263,6 +278,33 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_gives_the_same_p_for_ever() {
+        // From a second implementation. If this fails, stored comparisons no longer repeat.
+        let d: Vec<f64> =
+            (0..30).map(|i| f64::from(1 + i % 2) * if i % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        let flip = sign_flip(&d, 42).unwrap();
+        assert_eq!((flip.count, flip.total), (1065, 10_000));
+    }
+
+    #[test]
+    fn drawn_signs_are_fair_and_different_sizes_are_told_apart() {
+        let mut signs = Signs { rng: Rng::seeded(3), bits: 0, left: 0 };
+        let plus: u64 = (0..2000).map(|k| signs.plus(k % 150)).sum();
+        let all: u64 = (0..2000).map(|k| k % 150).sum();
+        // Five standard deviations of a fair coin.
+        assert!((plus as f64 - all as f64 / 2.0).abs() < 5.0 * (all as f64 / 4.0).sqrt(), "{plus} of {all}");
+        // 24 units of four sizes: the exact count is within reach of the definition's halves.
+        let d: Vec<f64> =
+            (0..24).map(|i| f64::from(i % 4 + 1) * if i % 5 == 0 { -1.0 } else { 1.0 }).collect();
+        let mut sizes: Vec<f64> = d.iter().map(|v| v.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let reach = d.iter().sum::<f64>().abs() - 1e-9;
+        let exact = count_exact(&sizes, reach) as f64 / f64::from(1 << 24);
+        let p = sign_flip(&d, 8).unwrap().p;
+        assert!((p - exact).abs() < 4.0 * (exact * (1.0 - exact) / 10_000.0).sqrt() + 1e-4, "{p} {exact}");
+    }
+
+    #[test]
     fn thirds_that_are_equal_on_paper_count_as_reaching() {
         let third = 1.0 / 3.0;
         let d = [third, 4.0 / 3.0 - 1.0, 7.0 / 3.0 - 2.0, -(10.0 / 3.0 - 3.0)];
@@ -293,7 +335,7 @@ mod tests {
         ) {
             let mut d: Vec<f64> = d.into_iter().map(f64::from).collect();
             let first = sign_flip(&d, 5).unwrap();
-            super::super::rng::Rng::seeded(seed).shuffle(&mut d);
+            Rng::seeded(seed).shuffle(&mut d);
             let turned: Vec<f64> = d.iter().map(|v| -v).collect();
             prop_assert_eq!(sign_flip(&d, 5).unwrap(), first);
             prop_assert_eq!(sign_flip(&turned, 5).unwrap(), first);

@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn the_t_needs_more_and_reaches_its_power(sd in 0.2..2.0_f64, delta in 0.1..2.0_f64) {
             let s = sample_size(sd, delta, Rates::default()).unwrap();

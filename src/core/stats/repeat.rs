@@ -10,6 +10,7 @@
 use super::alpha::{Metric, alpha_of_units};
 use super::dist::{finite, t_star, z_star};
 use super::mean::{mean, sd, squares, sum};
+use super::paired::difference;
 
 /// Self-agreement over repeated scores. Items with fewer than two scores say nothing and are counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -79,7 +80,7 @@ fn mean_squares(items: &[Vec<f64>]) -> Option<MeanSquares> {
     let inner: Option<Vec<f64>> = items.iter().map(|item| squares(item)).collect();
     let within = finite(sum(inner?) / (total - n))?;
     let outer: Option<Vec<f64>> =
-        items.iter().map(|item| Some(item.len() as f64 * (mean(item)? - grand).powi(2))).collect();
+        items.iter().map(|item| Some(item.len() as f64 * difference(grand, mean(item)?).powi(2))).collect();
     let uneven = sum(items.iter().map(|item| (item.len() as f64).powi(2))) / total;
     Some(MeanSquares { between: finite(sum(outer?) / (n - 1.0)), within, k: (total - uneven) / (n - 1.0) })
 }
@@ -124,12 +125,12 @@ impl Nested {
             let scores: Vec<f64> = case.iter().flatten().copied().collect();
             let Some(own) = mean(&scores) else { continue };
             let n_i = scores.len() as f64;
-            all.between.push(n_i * (own - grand).powi(2));
+            all.between.push(n_i * difference(grand, own).powi(2));
             all.sizes.0 += 1.0;
             all.uneven.0 += n_i * n_i;
             for response in case.iter().filter(|r| !r.is_empty()) {
                 let n_ij = response.len() as f64;
-                all.generations.push(n_ij * (mean(response)? - own).powi(2));
+                all.generations.push(n_ij * difference(own, mean(response)?).powi(2));
                 all.verdicts.push(squares(response)?);
                 all.sizes.1 += 1.0;
                 all.sizes.2 += n_ij;
@@ -198,6 +199,14 @@ mod tests {
         let single = repeatability(&full(&[&[4.0, 5.0]]));
         assert_eq!((single.n, single.icc1), (1, None));
         assert_eq!(repeatability(&[]), Repeatability::default());
+    }
+
+    #[test]
+    fn equal_item_means_with_noise_inside_have_no_icc_of_minus_infinity() {
+        // 0.1 + 0.2 is not 0.3: the means differ by rounding only.
+        let r = repeatability(&full(&[&[0.1, 0.2], &[0.0, 0.3], &[0.3, 0.1 + 0.2 - 0.3]]));
+        assert_eq!(r.icck, None);
+        assert!((r.icc1.unwrap() + 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -9,8 +9,13 @@ use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub mod blame;
 pub mod diff;
+pub mod found;
 pub mod prompts;
+pub mod review;
+pub mod runs;
+pub mod trends;
 
 /// The four tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -235,7 +235,14 @@ impl Prompts {
         }
     }
 
+    /// After a new revision: the newest is selected once the history is there.
+    pub(super) fn select_newest(&mut self) {
+        self.wanted = None;
+        self.history.at = 0;
+    }
+
     /// Puts the selection on a revision, loading what that needs.
+    #[cfg(test)]
     pub(super) fn go_to(&mut self, spot: Spot, cx: &mut Cx) {
         self.filter = spot.name.to_string();
         self.wanted = Some(spot.clone());

@@ -8,10 +8,9 @@
 use super::super::super::layer::Layer;
 use super::super::super::msg::{Effect, Lane, Ticket};
 use super::super::super::query::{Query, Reply};
-use super::super::{Cx, Purpose, Slot};
+use super::super::{Cx, Purpose, Screen, Slot};
 use super::{Prompts, following};
 use crate::core::prompt::{Kind, PromptName, Template};
-use crate::core::text;
 use crate::store::RevisionInfo;
 
 /// An edit under way.
@@ -133,9 +132,9 @@ impl Prompts {
                 } else {
                     format!("{} r{} holds this text already", r.name, r.seq)
                 });
-                let name = r.name.clone();
                 self.history.at = 0;
-                self.changed_to(name, r.seq, cx);
+                self.changed(cx);
+                self.select_newest();
             }
             Ok(_) => {}
             Err(why) => cx.fail(format!("not saved, kept as a draft: {why}")),
@@ -146,7 +145,6 @@ impl Prompts {
 
 /// Lines added and removed, for the question after an edit.
 fn changed_lines(before: &str, after: &str) -> (usize, usize) {
-    let diff = crate::core::diff::diff(before, after);
-    let _ = text::width;
+    let diff = crate::core::diff::Diff::new(before, after);
     (diff.stats.added, diff.stats.removed)
 }

@@ -1,0 +1,398 @@
+//! The state of everything on the terminal, and the one function that changes it.
+//!
+//! ```text
+//! Msg -> update -> effects          no I/O here, no clock: `env.now` is set by the loop
+//! draw(buffer)                      from the state alone
+//! ```
+
+use super::env::Env;
+use super::keys::{Action, Scope, TABLE};
+use super::layer::{Layer, Outcome};
+use super::msg::{Effect, Msg, Ticket};
+use super::paint::{put, put_cut, put_right, rule, seg};
+use super::screen::{Cx, Nav, Screen, Tab, Toast};
+use super::theme::Meaning;
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashSet;
+
+/// The state of the terminal program.
+pub struct App {
+    /// Facts of this session.
+    pub env: Env,
+    tab: Tab,
+    stacks: [Vec<Box<dyn Screen>>; 4],
+    layer: Option<Layer>,
+    toast: Option<(Toast, i64)>,
+    next_ticket: Ticket,
+    awaited: HashSet<Ticket>,
+    running: Vec<(String, crate::eval::Control)>,
+    quit: bool,
+    /// Something changed since the last frame.
+    pub dirty: bool,
+}
+
+const TABS: [(Tab, &str); 4] = [(Tab::Prompts, "Prompts"), (Tab::Runs, "Runs"), (Tab::Review, "Review"), (Tab::Trends, "Trends")];
+
+fn index(tab: Tab) -> usize {
+    TABS.iter().position(|(t, _)| *t == tab).unwrap_or(0)
+}
+
+impl App {
+    /// The program before its first frame.
+    pub fn new(env: Env) -> Self {
+        Self {
+            env,
+            tab: Tab::Prompts,
+            stacks: [
+                vec![Box::new(super::screen::prompts::Prompts::default())],
+                vec![Box::new(super::screen::runs::Runs::default())],
+                vec![Box::new(super::screen::review::Review::default())],
+                vec![Box::new(super::screen::trends::Trends::default())],
+            ],
+            layer: None,
+            toast: None,
+            next_ticket: 0,
+            awaited: HashSet::new(),
+            running: Vec::new(),
+            quit: false,
+            dirty: true,
+        }
+    }
+
+    /// What the first screen asks for.
+    pub fn start(&mut self) -> Vec<Effect> {
+        self.with_screen(|screen, cx| screen.open(cx))
+    }
+
+    /// Whether the program should end.
+    pub fn is_done(&self) -> bool {
+        self.quit
+    }
+
+    /// Questions and runs under way; tests wait until it is 0.
+    pub fn in_flight(&self) -> usize {
+        self.awaited.len() + self.running.len()
+    }
+
+    /// Whether a clock or spinner is on the screen.
+    pub fn ticks(&self) -> bool {
+        !self.running.is_empty() || self.toast.is_some() || self.screen().ticks() || !self.awaited.is_empty()
+    }
+
+    /// Says something at the start: problems of the config.
+    pub fn announce(&mut self, text: String) {
+        self.toast = Some((Toast { text, error: true }, self.env.now));
+    }
+
+    /// Says something that leaves by itself.
+    pub fn say(&mut self, text: &str) {
+        self.toast = Some((Toast { text: text.to_owned(), error: false }, self.env.now));
+        self.dirty = true;
+    }
+
+    fn screen(&self) -> &dyn Screen {
+        let stack = &self.stacks[index(self.tab)];
+        stack[stack.len() - 1].as_ref()
+    }
+
+    fn screen_mut(&mut self) -> &mut Box<dyn Screen> {
+        let stack = &mut self.stacks[index(self.tab)];
+        let top = stack.len() - 1;
+        &mut stack[top]
+    }
+
+    /// Lets the top screen handle something, then carries out what it asked for.
+    fn with_screen(&mut self, handle: impl FnOnce(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
+        let stack = &mut self.stacks[index(self.tab)];
+        let top = stack.len() - 1;
+        let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+        handle(stack[top].as_mut(), &mut cx);
+        let Cx { effects, nav, layer, toast, .. } = cx;
+        self.settle(effects, nav, layer, toast)
+    }
+
+    /// Lets every screen handle something.
+    fn with_all(&mut self, mut handle: impl FnMut(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
+        let mut all = Vec::new();
+        for tab in 0..self.stacks.len() {
+            for at in 0..self.stacks[tab].len() {
+                let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+                handle(self.stacks[tab][at].as_mut(), &mut cx);
+                let Cx { effects, toast, layer, nav, .. } = cx;
+                let on_top = tab == index(self.tab) && at + 1 == self.stacks[tab].len();
+                all.extend(self.settle(effects, nav.filter(|_| on_top), layer.filter(|_| on_top), toast));
+                if at >= self.stacks[tab].len() {
+                    break;
+                }
+            }
+        }
+        all
+    }
+
+    fn with_layer(&mut self, handle: impl FnOnce(&mut Layer, &mut Cx) -> Outcome) -> Vec<Effect> {
+        let Some(mut layer) = self.layer.take() else { return Vec::new() };
+        let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+        let outcome = handle(&mut layer, &mut cx);
+        let Cx { effects, nav, layer: next, toast, .. } = cx;
+        if matches!(outcome, Outcome::Stay | Outcome::Typing(..)) {
+            self.layer = Some(layer);
+        }
+        let mut effects = self.settle(effects, nav, next, toast);
+        effects.extend(match outcome {
+            Outcome::Act(action) => self.act(action),
+            Outcome::Typing(purpose, text) => self.with_screen(|s, cx| s.typing(&purpose, &text, cx)),
+            Outcome::Answer(purpose, text) => self.with_screen(|s, cx| s.answered(&purpose, text.as_deref(), cx)),
+            Outcome::Stay | Outcome::Close => Vec::new(),
+        });
+        effects
+    }
+
+    fn settle(&mut self, effects: Vec<Effect>, nav: Option<Nav>, layer: Option<Layer>, toast: Option<Toast>) -> Vec<Effect> {
+        for effect in &effects {
+            match effect {
+                Effect::Load { ticket, .. } | Effect::Edit { ticket, .. } => {
+                    self.awaited.insert(*ticket);
+                }
+                Effect::Execute { run, control, .. } => {
+                    self.running.push((run.clone(), control.clone()));
+                    self.env.running.push(run.clone());
+                }
+                _ => {}
+            }
+        }
+        if let Some(layer) = layer {
+            self.layer = Some(layer);
+        }
+        if let Some(toast) = toast {
+            self.toast = Some((toast, self.env.now));
+        }
+        let mut effects = effects;
+        if let Some(nav) = nav {
+            effects.extend(self.navigate(nav));
+        }
+        effects
+    }
+
+    fn navigate(&mut self, nav: Nav) -> Vec<Effect> {
+        match nav {
+            Nav::Push(screen) => self.stacks[index(self.tab)].push(screen),
+            Nav::Replace(screen) => {
+                let stack = &mut self.stacks[index(self.tab)];
+                stack.pop();
+                stack.push(screen);
+            }
+            Nav::Pop => return self.back(),
+            Nav::Tab(tab, screen) => {
+                self.tab = tab;
+                self.stacks[index(tab)].extend(screen);
+            }
+        }
+        self.with_screen(|s, cx| s.open(cx))
+    }
+
+    fn back(&mut self) -> Vec<Effect> {
+        if self.stacks[index(self.tab)].len() > 1 {
+            self.stacks[index(self.tab)].pop();
+            return self.with_screen(|s, cx| s.open(cx));
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        // The screen first: it may have its own use of Esc, or of q in a field.
+        let mut used = false;
+        let effects = self.with_screen(|s, cx| used = s.act(action, cx));
+        if used {
+            return effects;
+        }
+        match action {
+            Action::Quit => {
+                if self.stacks[index(self.tab)].len() > 1 { return self.back() }
+                self.leave();
+            }
+            Action::Back => return self.back(),
+            Action::Help => {
+                let screen = self.screen();
+                self.layer = Some(Layer::help(screen.scope(), &self.env.keymap, screen.figures()));
+            }
+            Action::Palette => self.layer = Some(Layer::palette(self.screen().scope(), &self.env.keymap)),
+            Action::TabPrompts => return self.navigate(Nav::Tab(Tab::Prompts, None)),
+            Action::TabRuns => return self.navigate(Nav::Tab(Tab::Runs, None)),
+            Action::TabReview => return self.navigate(Nav::Tab(Tab::Review, None)),
+            Action::TabTrends => return self.navigate(Nav::Tab(Tab::Trends, None)),
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend],
+            _ => {}
+        }
+        effects
+    }
+
+    /// Ends the program; runs are cancelled, which keeps what they have saved.
+    fn leave(&mut self) {
+        for (_, control) in &self.running {
+            control.cancel();
+        }
+        self.quit = true;
+    }
+
+    fn key(&mut self, event: &KeyEvent) -> Vec<Effect> {
+        if self.toast.as_ref().is_some_and(|(t, _)| t.error) {
+            self.toast = None;
+        }
+        if self.layer.is_some() {
+            return self.with_layer(|layer, cx| layer.key(event, cx));
+        }
+        let control_c = crossterm::event::KeyModifiers::CONTROL;
+        if event.code == crossterm::event::KeyCode::Char('c') && event.modifiers.contains(control_c) {
+            self.leave();
+            return Vec::new();
+        }
+        match self.env.keymap.action(self.screen().scope(), event) {
+            Some(action) => self.act(action),
+            None => Vec::new(),
+        }
+    }
+
+    fn answered(&mut self, ticket: Ticket, give: impl Fn(&mut dyn Screen, &mut Cx) -> bool) -> Vec<Effect> {
+        if !self.awaited.remove(&ticket) {
+            return Vec::new();
+        }
+        let mut taken = false;
+        self.with_all(|screen, cx| {
+            if !taken {
+                taken = give(screen, cx);
+            }
+        })
+    }
+
+    /// Changes the state by one message; what is to be done about it.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        self.dirty = true;
+        match msg {
+            Msg::Input(Event::Key(event)) if event.kind != KeyEventKind::Release => self.key(&event),
+            Msg::Input(Event::Paste(text)) => self.with_layer(|layer, _| layer.paste(&text)),
+            Msg::Input(_) => Vec::new(),
+            Msg::Reply { ticket, result } => {
+                let mut layer_took = false;
+                let mut effects = Vec::new();
+                if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains(&ticket) {
+                    let Some(mut layer) = self.layer.take() else { return effects };
+                    let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+                    layer_took = layer.reply(ticket, &result, &mut cx);
+                    let Cx { effects: asked, nav, layer: next, toast, .. } = cx;
+                    // A dialog that went on to a screen has done its work.
+                    self.layer = if nav.is_none() { Some(layer) } else { None };
+                    if layer_took {
+                        self.awaited.remove(&ticket);
+                    }
+                    effects.extend(self.settle(asked, nav, next, toast));
+                }
+                if !layer_took {
+                    effects.extend(self.answered(ticket, |screen, cx| screen.reply(ticket, &result, cx)));
+                }
+                effects
+            }
+            Msg::Edited { ticket, result } => self.answered(ticket, |screen, cx| screen.edited(ticket, &result, cx)),
+            Msg::Run { run, progress } => self.with_all(|screen, cx| screen.progress(&run, &progress, cx)),
+            Msg::RunEnded { run, result } => {
+                self.running.retain(|(id, _)| *id != run);
+                self.env.running.retain(|id| *id != run);
+                if let Err(text) = &result {
+                    self.toast = Some((Toast { text: text.clone(), error: true }, self.env.now));
+                }
+                self.with_all(|screen, cx| screen.run_ended(&run, cx))
+            }
+            Msg::Changed => self.with_all(|screen, cx| screen.changed(cx)),
+            Msg::Tick => {
+                self.env.tick += 1;
+                let now = self.env.now;
+                self.toast.take_if(|(toast, since)| !toast.error && now - *since > 6);
+                Vec::new()
+            }
+            Msg::Terminate => {
+                self.leave();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Draws everything.
+    pub fn draw(&mut self, buf: &mut Buffer) {
+        let area = buf.area;
+        if area.width == 0 || area.height < 2 {
+            return;
+        }
+        let bottom = area.bottom() - 1;
+        let mut inner = Rect { height: area.height - 1, ..area };
+        if self.screen().has_tabs() && area.height > 4 {
+            self.draw_tabs(Rect { height: 1, ..area }, buf);
+            inner = Rect { y: area.y + 1, height: inner.height - 1, ..inner };
+        }
+        let env = self.env.clone();
+        self.screen_mut().draw(inner, buf, &env);
+        self.draw_bottom(Rect { y: bottom, height: 1, ..area }, buf);
+        if let Some(layer) = &mut self.layer {
+            layer.draw(area, buf, &env);
+        }
+    }
+
+    fn draw_tabs(&self, row: Rect, buf: &mut Buffer) {
+        let env = &self.env;
+        let mut x = put(buf, row.x, row.y, row.width, &[seg(" assize ", env.style(Meaning::Strong))]);
+        for (i, (tab, name)) in TABS.iter().enumerate() {
+            let style = if *tab == self.tab { env.style(Meaning::Accent).patch(env.style(Meaning::Strong)) } else { env.style(Meaning::Dim) };
+            let marker = if *tab == self.tab { "▸" } else { " " };
+            let text = format!(" {marker}{} {name} ", i + 1);
+            x = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
+        }
+        let room = row.right().saturating_sub(x + 2);
+        put_right(buf, row.right().saturating_sub(1), row.y, room, &seg(self.screen().summary(env), env.style(Meaning::Dim)));
+    }
+
+    fn draw_bottom(&self, row: Rect, buf: &mut Buffer) {
+        let env = &self.env;
+        let status = if self.running.is_empty() || !self.screen().status(env).is_empty() {
+            self.screen().status(env)
+        } else {
+            format!("{} run in progress", self.running.len())
+        };
+        let taken = put_right(buf, row.right().saturating_sub(1), row.y, row.width / 2, &seg(status, env.style(Meaning::Dim)));
+        let room = taken.saturating_sub(row.x + 1);
+        if let Some((toast, _)) = &self.toast {
+            let meaning = if toast.error { Meaning::Error } else { Meaning::Good };
+            let sign = if toast.error { " ! " } else { " · " };
+            put_cut(buf, row.x, row.y, room, &[seg(sign, env.style(meaning)), seg(toast.text.clone(), env.style(if toast.error { Meaning::Error } else { Meaning::Text }))]);
+            return;
+        }
+        let scope = self.screen().scope();
+        let mut x = row.x + 1;
+        for action in self.screen().hints().into_iter().chain([Action::Help]) {
+            let place = if action == Action::Help { Scope::Everywhere } else { scope };
+            let Some(binding) = TABLE.iter().find(|b| b.scope == place && b.action == action) else { continue };
+            let keys = env.keymap.shown(place, action);
+            let key = keys.split_whitespace().next().unwrap_or("");
+            let (shown, words) = match binding.hint.split_once(' ') {
+                // "1-5 score" names its keys itself.
+                Some((keys, words)) if keys.contains('-') => (keys, words),
+                _ => (key, binding.hint),
+            };
+            let wide = crate::core::text::width(shown) + crate::core::text::width(words) + 3;
+            if usize::from(x) + wide > usize::from(row.x + room) {
+                continue;
+            }
+            x = put(buf, x, row.y, room, &[seg(shown.to_owned(), env.style(Meaning::Key)), seg(format!(" {words}"), env.style(Meaning::Dim)), seg("  ", env.style(Meaning::Dim))]);
+        }
+    }
+}
+
+/// Draws the rule under the top bar (or under a screen's own header) with joints for upright rules.
+pub fn head_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
+    rule(buf, area, y, joints, '┬', env.theme);
+}
+
+/// Draws the rule above the bottom line.
+pub fn foot_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
+    rule(buf, area, y, joints, '┴', env.theme);
+}

@@ -1,0 +1,388 @@
+//! What lies on top of a screen: help, the palette, a field, a confirmation, the plan dialog, a timeline.
+//!
+//! A layer takes all keys while it is open. Esc always closes it.
+
+use super::env::Env;
+use super::keys::{Action, Keymap, Scope, TABLE};
+use super::msg::Ticket;
+use super::paint::{centred, put, put_cut, put_right, seg};
+use super::query::{Reply, Spot};
+use super::screen::{Cursor, Cx, Purpose};
+use super::theme::Meaning;
+use crate::store::EventInfo;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+use ratatui_textarea::TextArea;
+
+pub mod plan;
+
+/// Something on top.
+pub enum Layer {
+    /// Lines to read: help, a timeline.
+    Lines {
+        /// The heading.
+        title: String,
+        /// Left and right words of each line; a line without a right side is a heading.
+        lines: Vec<(String, String)>,
+        /// Which lines are in sight.
+        cursor: Cursor,
+    },
+    /// Every action by name.
+    Palette(Box<Palette>),
+    /// One line to be typed.
+    Input(Box<Input>),
+    /// A question answered by `y`.
+    Confirm {
+        /// The question.
+        question: String,
+        /// What it is for.
+        purpose: Purpose,
+    },
+    /// What a run would do.
+    Plan(Box<plan::PlanDialog>),
+}
+
+/// A one-line field at the bottom.
+pub struct Input {
+    title: String,
+    hint: String,
+    purpose: Purpose,
+    area: TextArea<'static>,
+}
+
+/// The palette's state.
+pub struct Palette {
+    area: TextArea<'static>,
+    all: Vec<(Action, String, String)>,
+    cursor: Cursor,
+}
+
+/// What a key did to a layer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stays open.
+    Stay,
+    /// It closes, and nothing more happens.
+    Close,
+    /// It closes, and this action is carried out.
+    Act(Action),
+    /// The field has changed.
+    Typing(Purpose, String),
+    /// The question was answered, or closed without an answer.
+    Answer(Purpose, Option<String>),
+}
+
+fn field(text: &str) -> TextArea<'static> {
+    let mut area = TextArea::new(vec![text.to_owned()]);
+    area.set_cursor_line_style(ratatui::style::Style::default());
+    area.move_cursor(ratatui_textarea::CursorMove::End);
+    area
+}
+
+fn content(area: &TextArea) -> String {
+    area.lines().join(" ")
+}
+
+impl Layer {
+    /// A field.
+    pub fn input(title: &str, hint: &str, text: &str, purpose: Purpose) -> Self {
+        Self::Input(Box::new(Input { title: title.to_owned(), hint: hint.to_owned(), purpose, area: field(text) }))
+    }
+
+    /// A question that `y` answers.
+    pub fn confirm(question: &str, purpose: Purpose) -> Self {
+        Self::Confirm { question: question.to_owned(), purpose }
+    }
+
+    /// The plan of a run over revisions.
+    pub fn plan(spots: Vec<Spot>, cx: &mut Cx) -> Self {
+        Self::Plan(Box::new(plan::PlanDialog::new(spots, cx)))
+    }
+
+    /// What happened to a prompt.
+    pub fn timeline(title: &str, events: &[EventInfo]) -> Self {
+        let mut lines: Vec<(String, String)> = events
+            .iter()
+            .rev()
+            .map(|e| {
+                let who = e.author.as_deref().unwrap_or("");
+                let why = e.reason.as_deref().unwrap_or("");
+                let what = format!("{} {} {who} {why}", e.kind.replace('_', " "), compact(&e.payload));
+                (e.at.chars().take(16).collect(), what.trim_end().to_owned())
+            })
+            .collect();
+        if lines.is_empty() {
+            lines.push((String::new(), "no label, name, tag or archive flag was ever changed".into()));
+        }
+        Self::Lines { title: format!("timeline of {title}"), lines, cursor: Cursor::default() }
+    }
+
+    /// The keys of a screen, and what its figures mean: made from the table of keys.
+    pub fn help(scope: Scope, keymap: &Keymap, figures: &[(&str, &str)]) -> Self {
+        let mut lines = Vec::new();
+        for part in [scope, Scope::Move, Scope::Everywhere] {
+            lines.push((part.name().to_owned(), String::new()));
+            for binding in TABLE.iter().filter(|b| b.scope == part) {
+                lines.push((format!("  {}", keymap.shown(part, binding.action)), binding.help.to_owned()));
+            }
+        }
+        if !figures.is_empty() {
+            lines.insert(0, ("what the figures mean".into(), String::new()));
+            for (i, (figure, meaning)) in figures.iter().enumerate() {
+                lines.insert(i + 1, (format!("  {figure}"), (*meaning).to_owned()));
+            }
+        }
+        Self::Lines { title: format!("keys · {}", scope.name()), lines, cursor: Cursor::default() }
+    }
+
+    /// Every action of a screen, to be found by name.
+    pub fn palette(scope: Scope, keymap: &Keymap) -> Self {
+        let all = [scope, Scope::Everywhere]
+            .into_iter()
+            .flat_map(|part| TABLE.iter().filter(move |b| b.scope == part))
+            .filter(|b| !matches!(b.action, Action::Palette))
+            .map(|b| (b.action, b.help.to_owned(), keymap.shown(b.scope, b.action).to_owned()))
+            .collect();
+        Self::Palette(Box::new(Palette { area: field(""), all, cursor: Cursor::default() }))
+    }
+
+    /// Handles a key.
+    pub fn key(&mut self, event: &KeyEvent, cx: &mut Cx) -> Outcome {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        if event.code == KeyCode::Esc || control && event.code == KeyCode::Char('c') {
+            return match self {
+                Self::Input(input) => Outcome::Answer(input.purpose.clone(), None),
+                Self::Confirm { purpose, .. } => Outcome::Answer(purpose.clone(), None),
+                Self::Plan(dialog) => plan_outcome(dialog.key(event, cx)),
+                _ => Outcome::Close,
+            };
+        }
+        match self {
+            Self::Lines { lines, cursor, .. } => match cx.env.keymap.action(Scope::Everywhere, event) {
+                Some(Action::Help | Action::Quit | Action::Back) => Outcome::Close,
+                Some(action) => {
+                    let mut top = Cursor { at: cursor.top, top: 0, height: cursor.height };
+                    if top.act(action, lines.len()) {
+                        cursor.top = top.at;
+                        cursor.at = top.at;
+                    }
+                    Outcome::Stay
+                }
+                None => Outcome::Stay,
+            },
+            Self::Confirm { purpose, .. } => match event.code {
+                KeyCode::Char('y' | 'Y') => Outcome::Answer(purpose.clone(), Some("y".into())),
+                _ => Outcome::Answer(purpose.clone(), None),
+            },
+            Self::Input(input) => input.key(event),
+            Self::Palette(palette) => palette.key(event),
+            Self::Plan(dialog) => plan_outcome(dialog.key(event, cx)),
+        }
+    }
+
+    /// Handles a paste: one insertion; line ends become blanks, so that nothing is submitted by it.
+    pub fn paste(&mut self, text: &str) -> Outcome {
+        let line: String = text.chars().take(100_000).map(|c| if c == '\r' || c == '\n' { ' ' } else { c }).collect();
+        match self {
+            Self::Input(input) => {
+                input.area.insert_str(&line);
+                Outcome::Typing(input.purpose.clone(), content(&input.area))
+            }
+            Self::Palette(palette) => {
+                palette.area.insert_str(&line);
+                Outcome::Stay
+            }
+            _ => Outcome::Stay,
+        }
+    }
+
+    /// Hands an answer to a layer that asked. False when none of its own.
+    pub fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        match self {
+            Self::Plan(dialog) => dialog.reply(ticket, result, cx),
+            _ => false,
+        }
+    }
+
+    /// Draws it over the screen.
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        match self {
+            Self::Lines { title, lines, cursor } => draw_lines(title, lines, cursor, area, buf, env),
+            Self::Confirm { question, .. } => {
+                let y = area.bottom().saturating_sub(1);
+                blank(area, y, buf);
+                let parts = [
+                    seg(format!(" {question} "), env.style(Meaning::Strong)),
+                    seg("y", env.style(Meaning::Key)),
+                    seg(" yes   any other key: no", env.style(Meaning::Dim)),
+                ];
+                put(buf, area.x, y, area.width, &parts);
+            }
+            Self::Input(input) => input.draw(area, buf, env),
+            Self::Palette(palette) => palette.draw(area, buf, env),
+            Self::Plan(dialog) => dialog.draw(area, buf, env),
+        }
+    }
+}
+
+fn plan_outcome(outcome: plan::Outcome) -> Outcome {
+    match outcome {
+        plan::Outcome::Stay => Outcome::Stay,
+        plan::Outcome::Close => Outcome::Close,
+    }
+}
+
+fn compact(payload: &serde_json::Value) -> String {
+    let Some(map) = payload.as_object() else { return String::new() };
+    let one = |key: &str| map.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), ToOwned::to_owned));
+    let place = |key: &str| one(key).filter(|v| v != "null").map(|v| if v.parse::<u32>().is_ok() { format!("r{v}") } else { v });
+    match (one("label"), place("from"), place("to")) {
+        (Some(label), from, to) => {
+            format!("{label} {} → {}", from.unwrap_or_else(|| "—".into()), to.unwrap_or_else(|| "—".into()))
+        }
+        (None, Some(from), Some(to)) => format!("{from} → {to}"),
+        _ => map.iter().map(|(k, v)| format!("{k} {v}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+impl Input {
+    fn key(&mut self, event: &KeyEvent) -> Outcome {
+        match event.code {
+            KeyCode::Enter => Outcome::Answer(self.purpose.clone(), Some(content(&self.area))),
+            _ => {
+                if self.area.input(*event) {
+                    Outcome::Typing(self.purpose.clone(), content(&self.area))
+                } else {
+                    Outcome::Stay
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        let y = area.bottom().saturating_sub(1);
+        blank(area, y, buf);
+        let x = put(buf, area.x, y, area.width, &[seg(format!(" {}: ", self.title), env.style(Meaning::Accent))]);
+        let room = area.right().saturating_sub(x);
+        draw_field(&self.area, Rect { x, y, width: room, height: 1 }.intersection(area), buf, env, &self.hint);
+    }
+}
+
+/// Draws a field with its cursor as a reversed cell; the text goes through the same cleaning as all else.
+fn draw_field(area: &TextArea, place: Rect, buf: &mut Buffer, env: &Env, hint: &str) {
+    use crate::core::text;
+    if place.width == 0 || place.height == 0 {
+        return;
+    }
+    let typed = content(area);
+    let before: String = typed.chars().take(area.cursor().1).collect();
+    let shown = text::escape_line(&typed).into_owned();
+    let at = text::width(&text::escape_line(&before));
+    let room = usize::from(place.width).saturating_sub(1);
+    let skip = at.saturating_sub(room);
+    put(buf, place.x, place.y, place.width, &[seg(text::slice_cols(&shown, skip, room + 1).into_owned(), env.style(Meaning::Text))]);
+    if typed.is_empty() {
+        put_cut(buf, place.x + 1, place.y, place.width.saturating_sub(1), &[seg(hint.to_owned(), env.style(Meaning::Dim))]);
+    }
+    let x = place.x + u16::try_from(at - skip).unwrap_or(0).min(place.width.saturating_sub(1));
+    if let Some(cell) = buf.cell_mut((x, place.y)) {
+        cell.modifier.insert(ratatui::style::Modifier::REVERSED);
+    }
+}
+
+impl Palette {
+    fn found(&self) -> Vec<&(Action, String, String)> {
+        let wanted = content(&self.area).to_lowercase();
+        self.all.iter().filter(|(_, help, _)| wanted.split_whitespace().all(|w| help.to_lowercase().contains(w))).collect()
+    }
+
+    fn key(&mut self, event: &KeyEvent) -> Outcome {
+        match event.code {
+            KeyCode::Enter => match self.found().get(self.cursor.at) {
+                Some((action, _, _)) => Outcome::Act(*action),
+                None => Outcome::Stay,
+            },
+            KeyCode::Down => self.go(Action::Down),
+            KeyCode::Up => self.go(Action::Up),
+            _ => {
+                if self.area.input(*event) {
+                    self.cursor = Cursor::default();
+                }
+                Outcome::Stay
+            }
+        }
+    }
+
+    fn go(&mut self, action: Action) -> Outcome {
+        let len = self.found().len();
+        self.cursor.act(action, len);
+        Outcome::Stay
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        let inside = window(area, 72, 18, "palette", buf, env);
+        let found: Vec<(String, String)> = self.found().into_iter().map(|(_, help, keys)| (help.clone(), keys.clone())).collect();
+        let field = Rect { height: 1.min(inside.height), ..inside };
+        put(buf, field.x, field.y, 2, &[seg("› ", env.style(Meaning::Accent))]);
+        let typing = Rect { x: field.x + 2.min(field.width), width: field.width.saturating_sub(2), ..field };
+        draw_field(&self.area, typing, buf, env, "what do you want to do?");
+        let rows = inside.height.saturating_sub(2);
+        for (i, at) in self.cursor.window(found.len(), usize::from(rows)).enumerate() {
+            let y = inside.y + 2 + i as u16;
+            let (help, keys) = &found[at];
+            let row = Rect { y, height: 1, ..inside };
+            if at == self.cursor.at {
+                super::paint::select(buf, row, true, env.theme);
+            }
+            put_cut(buf, row.x + 2, y, row.width.saturating_sub(16), &[seg(help.clone(), env.style(Meaning::Text))]);
+            put_right(buf, row.right().saturating_sub(1), y, 13, &seg(keys.clone(), env.style(Meaning::Key)));
+        }
+    }
+}
+
+fn blank(area: Rect, y: u16, buf: &mut Buffer) {
+    Clear.render(Rect { y, height: 1, ..area }.intersection(buf.area), buf);
+}
+
+/// A framed window in the middle with a heading; the room inside it.
+pub fn window(area: Rect, width: u16, height: u16, title: &str, buf: &mut Buffer, env: &Env) -> Rect {
+    let place = centred(area, width, height);
+    if place.width < 4 || place.height < 3 {
+        return Rect { width: 0, height: 0, ..place };
+    }
+    Clear.render(place, buf);
+    let rule = env.style(Meaning::Rule);
+    let line = "─".repeat(usize::from(place.width - 2));
+    put(buf, place.x, place.y, place.width, &[seg(format!("╭{line}╮"), rule)]);
+    put(buf, place.x, place.bottom() - 1, place.width, &[seg(format!("╰{line}╯"), rule)]);
+    for y in place.y + 1..place.bottom() - 1 {
+        put(buf, place.x, y, 1, &[seg("│", rule)]);
+        put(buf, place.right() - 1, y, 1, &[seg("│", rule)]);
+    }
+    put_cut(buf, place.x + 2, place.y, place.width - 4, &[seg(format!(" {title} "), env.style(Meaning::Strong))]);
+    Rect { x: place.x + 2, y: place.y + 1, width: place.width - 4, height: place.height - 2 }
+}
+
+fn draw_lines(title: &str, lines: &[(String, String)], cursor: &mut Cursor, area: Rect, buf: &mut Buffer, env: &Env) {
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
+    let inside = window(area, 92.min(area.width.saturating_sub(4)), height, title, buf, env);
+    let rows = usize::from(inside.height);
+    cursor.height = rows;
+    cursor.top = cursor.top.min(lines.len().saturating_sub(rows));
+    for (i, (left, right)) in lines.iter().skip(cursor.top).take(rows).enumerate() {
+        let y = inside.y + i as u16;
+        if right.is_empty() {
+            put_cut(buf, inside.x, y, inside.width, &[seg(left.clone(), env.style(Meaning::Strong))]);
+            continue;
+        }
+        let room = 20.min(inside.width);
+        put_cut(buf, inside.x, y, room, &[seg(left.clone(), env.style(Meaning::Key))]);
+        put_cut(buf, inside.x + room, y, inside.width - room, &[seg(right.clone(), env.style(Meaning::Text))]);
+    }
+    if lines.len() > rows && inside.height > 0 {
+        let note = format!("{}-{} of {}", cursor.top + 1, (cursor.top + rows).min(lines.len()), lines.len());
+        put_right(buf, inside.right(), inside.bottom(), 20, &seg(note, env.style(Meaning::Dim)));
+    }
+}

@@ -1,0 +1,167 @@
+//! Blame: for each line of a revision, the revision, age, author and message that brought it.
+
+use super::super::app::{foot_rule, head_rule};
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::msg::{Effect, Lane, Ticket};
+use super::super::paint::{put, put_cut, put_right, row, seg, select};
+use super::super::query::{Query, Reply, Spot};
+use super::super::theme::Meaning;
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::text;
+use crate::store::RevisionInfo;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashMap;
+
+/// Each line with the number of the revision that brought it, and those revisions.
+type Blamed = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>);
+
+/// The state of the screen.
+pub struct Blame {
+    spot: Spot,
+    lines: Slot<Blamed>,
+    cursor: Cursor,
+}
+
+impl Blame {
+    /// Blame of a revision.
+    pub fn new(spot: Spot) -> Self {
+        Self { spot, lines: Slot::default(), cursor: Cursor::default() }
+    }
+
+    fn selected(&self) -> Option<&(String, u32)> {
+        self.lines.get()?.0.get(self.cursor.at)
+    }
+
+    fn go(&self, cx: &mut Cx) {
+        let Some((_, seq)) = self.selected() else { return };
+        let name = self.spot.name.clone();
+        if *seq < 2 {
+            return cx.say(format!("r{seq} is the first revision: there is nothing before it"));
+        }
+        let (left, right) = (Spot { name: name.clone(), seq: seq - 1 }, Spot { name, seq: *seq });
+        cx.nav = Some(Nav::Push(Box::new(super::diff::DiffScreen::new(left, right))));
+    }
+}
+
+impl Screen for Blame {
+    fn scope(&self) -> Scope {
+        Scope::Blame
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Prompts
+    }
+
+    fn title(&self) -> String {
+        format!("Blame {} r{}", self.spot.name, self.spot.seq)
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        if self.lines.get().is_none() {
+            self.lines.ask(cx, Lane::Diff, Query::Blame(self.spot.clone()));
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let len = self.lines.get().map_or(0, |l| l.0.len());
+        if self.cursor.act(action, len) {
+            return true;
+        }
+        match action {
+            Action::Enter | Action::Diff => self.go(cx),
+            Action::Copy => {
+                if let Some((line, _)) = self.selected() {
+                    cx.effects.push(Effect::Copy(line.clone()));
+                }
+            }
+            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if !self.lines.settle(ticket) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Blame { lines, log }) => {
+                let by_seq = log.iter().map(|r| (r.seq, r.clone())).collect();
+                self.lines.set((lines.clone(), by_seq));
+            }
+            Ok(_) => {}
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        if area.height < 4 {
+            return;
+        }
+        let dim = env.style(Meaning::Dim);
+        let title = [seg(format!(" {}   ", self.spot.name), env.style(Meaning::Strong)), seg(format!("r{}", self.spot.seq), env.style(Meaning::Strong)), seg("   who brought each line", dim)];
+        put_cut(buf, area.x, area.y, area.width, &title);
+        head_rule(buf, area, area.y + 1, &[], env);
+        foot_rule(buf, area, area.bottom() - 1, &[], env);
+        let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
+        let Some((lines, log)) = self.lines.get() else { return };
+        let gutter = if area.width >= 100 { 48 } else { 20 };
+        let window = self.cursor.window(lines.len(), usize::from(body.height));
+        let mut last = None;
+        for (i, at) in window.enumerate() {
+            let here = row(body, body.y + i as u16);
+            let (line, seq) = &lines[at];
+            if at == self.cursor.at {
+                select(buf, here, true, env.theme);
+            }
+            // A block of lines of one revision is named once.
+            if last != Some(*seq) {
+                draw_origin(*seq, log.get(seq), Rect { width: gutter, ..here }, buf, env);
+            }
+            last = Some(*seq);
+            let x = here.x + gutter;
+            put(buf, x, here.y, 5, &[seg(format!("{:>4} ", at + 1), dim)]);
+            let shown: String = line.chars().take(usize::from(area.width) * 2).collect();
+            put_cut(buf, x + 5, here.y, here.right().saturating_sub(x + 5), &[seg(text::expand_tabs(&shown, 4).into_owned(), env.style(Meaning::Text))]);
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Diff, Action::Copy]
+    }
+
+    fn status(&self, _env: &Env) -> String {
+        let Some((lines, log)) = self.lines.get() else { return String::new() };
+        let Some((_, seq)) = lines.get(self.cursor.at) else { return String::new() };
+        let message = log.get(seq).and_then(|r| r.message.clone()).unwrap_or_default();
+        format!("line {} of {} · r{seq} {}", self.cursor.at + 1, lines.len(), message.lines().next().unwrap_or(""))
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[("r12", "the revision in which the line first stood here, going back from this one")]
+    }
+
+    fn ticks(&self) -> bool {
+        self.lines.is_waiting()
+    }
+}
+
+fn draw_origin(seq: u32, info: Option<&RevisionInfo>, place: Rect, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    let age = info
+        .and_then(|r| r.created_at.parse::<jiff::Timestamp>().ok())
+        .map_or_else(String::new, |t| text::relative_time(t.as_second(), env.now));
+    let head = [seg(text::pad(&format!("r{seq}"), 6, text::Align::Left), env.style(Meaning::Accent)), seg(text::pad(&age, 5, text::Align::Right), dim), seg(" ", dim)];
+    let x = put(buf, place.x + 1, place.y, place.width, &head);
+    let message = info.and_then(|r| r.message.as_deref()).unwrap_or("").lines().next().unwrap_or("").to_owned();
+    let author = info.and_then(|r| r.author.clone()).map(|a| format!("{a}: ")).unwrap_or_default();
+    put_cut(buf, x, place.y, place.right().saturating_sub(x + 1), &[seg(author, env.style(Meaning::Label)), seg(message, dim)]);
+    put_right(buf, place.right(), place.y, 1, &seg(" ", dim));
+}

@@ -1,0 +1,450 @@
+//! Two revisions compared: side by side with words refined, or in one column when narrow.
+//!
+//! ```text
+//! two spots -> DiffDoc (computed once, off the loop) -> views (folded or whole) -> only the rows in sight are laid out
+//! ```
+
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::layer::Layer;
+use super::super::msg::{Lane, Ticket};
+use super::super::query::{Query, Reply, Spot};
+use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
+use crate::core::diff::{View, fold};
+use crate::core::diff::{Diff, RowKind};
+use crate::core::prompt::Kind;
+use crate::core::template;
+use crate::core::text;
+use crate::store::{RevisionInfo, RevisionScore};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+mod layout;
+mod view;
+
+/// Equal lines kept around a change when the rest is folded.
+const CONTEXT: usize = 3;
+
+/// Two revisions, compared.
+#[derive(Debug)]
+pub struct DiffDoc {
+    /// The older, or the one marked.
+    pub left: RevisionInfo,
+    /// The newer, or the one selected.
+    pub right: RevisionInfo,
+    /// Their texts, row by row. Chat prompts are written out message by message.
+    pub diff: Diff,
+    /// What the header says about variables and settings, in words.
+    pub changes: Vec<String>,
+    /// Change of the mean score per criterion, where both were judged alike on the same cases: name, mean, interval.
+    pub scores: Vec<(String, f64, Option<(f64, f64)>)>,
+}
+
+impl DiffDoc {
+    /// Compares two revisions; takes as long as their texts need, so not on the loop.
+    pub fn new(left: (RevisionInfo, String), right: (RevisionInfo, String), scores: Vec<RevisionScore>) -> Self {
+        let changes = changes((&left.0, &left.1), (&right.0, &right.1));
+        let diff = Diff::new(&written_out(&left.0, &left.1), &written_out(&right.0, &right.1));
+        let scores = score_changes(&scores, left.0.seq, right.0.seq);
+        Self { left: left.0, right: right.0, diff, changes, scores }
+    }
+}
+
+/// A chat prompt message by message; a text as it is.
+fn written_out(info: &RevisionInfo, body: &str) -> String {
+    if info.kind == Kind::Text {
+        return body.to_owned();
+    }
+    let template = crate::core::prompt::Template { kind: Kind::Chat, body: body.to_owned() };
+    template.messages().iter().map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n'))).collect()
+}
+
+fn changes(left: (&RevisionInfo, &str), right: (&RevisionInfo, &str)) -> Vec<String> {
+    let names = |side: (&RevisionInfo, &str)| -> Option<BTreeSet<String>> {
+        template::variables(side.1, side.0.syntax).ok().map(|list| list.into_iter().map(|v| v.name).collect())
+    };
+    let mut out = Vec::new();
+    if let (Some(before), Some(after)) = (names(left), names(right)) {
+        let added: Vec<&str> = after.difference(&before).map(String::as_str).collect();
+        let removed: Vec<&str> = before.difference(&after).map(String::as_str).collect();
+        match (added.as_slice(), removed.as_slice()) {
+            ([], []) => {}
+            ([new], [old]) => out.push(format!("variable {old} is now {new}")),
+            _ => {
+                let plus = added.iter().map(|v| format!("+{v}"));
+                let minus = removed.iter().map(|v| format!("−{v}"));
+                out.push(format!("variables {}", plus.chain(minus).collect::<Vec<_>>().join(" ")));
+            }
+        }
+    }
+    if left.0.syntax != right.0.syntax {
+        out.push(format!("syntax {}→{}", left.0.syntax.name(), right.0.syntax.name()));
+    }
+    let keys: BTreeSet<&String> = left.0.config.keys().chain(right.0.config.keys()).collect();
+    for key in keys {
+        let value = |info: &RevisionInfo| info.config.get(key).map_or_else(|| "—".to_owned(), ToString::to_string);
+        if left.0.config.get(key) != right.0.config.get(key) {
+            out.push(format!("{key} {}→{}", value(left.0), value(right.0)));
+        }
+    }
+    if left.0.digest == right.0.digest && left.0.settings_digest != right.0.settings_digest {
+        out.insert(0, "same text, other settings".into());
+    }
+    out
+}
+
+fn score_changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, f64, Option<(f64, f64)>)> {
+    let mut out = Vec::new();
+    for after in scores.iter().filter(|s| s.seq == right) {
+        let alike = |s: &&RevisionScore| s.seq == left && s.criterion == after.criterion && s.fingerprint == after.fingerprint;
+        let Some(before) = scores.iter().find(alike) else { continue };
+        let pairs: Vec<f64> = after
+            .cases
+            .iter()
+            .filter_map(|(case, now)| before.cases.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
+            .collect();
+        let ci = crate::core::stats::mean::mean_ci(&pairs, 0.95);
+        out.extend(ci.mean.map(|mean| (after.criterion.clone(), mean, ci.interval())));
+    }
+    out
+}
+
+/// The state of the screen.
+pub struct DiffScreen {
+    left: Spot,
+    right: Spot,
+    pub(super) doc: Slot<Arc<DiffDoc>>,
+    tokens_left: Slot<usize>,
+    tokens_right: Slot<usize>,
+    pub(super) views: Vec<View>,
+    pub(super) folded: bool,
+    pub(super) whitespace: bool,
+    pub(super) unified: Option<bool>,
+    pub(super) wrap: bool,
+    /// The first view in sight, and how many of its drawn lines are above.
+    pub(super) top: (usize, usize),
+    pub(super) column: usize,
+    pub(super) height: usize,
+    pub(super) width: u16,
+    pub(super) search: String,
+    failed: Option<String>,
+}
+
+impl DiffScreen {
+    /// A screen over two revisions.
+    pub fn new(left: Spot, right: Spot) -> Self {
+        Self {
+            left,
+            right,
+            doc: Slot::default(),
+            tokens_left: Slot::default(),
+            tokens_right: Slot::default(),
+            views: Vec::new(),
+            folded: true,
+            whitespace: false,
+            unified: None,
+            wrap: true,
+            top: (0, 0),
+            column: 0,
+            height: 0,
+            width: 0,
+            search: String::new(),
+            failed: None,
+        }
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        let query = Query::Diff { left: self.left.clone(), right: self.right.clone() };
+        self.doc.ask(cx, Lane::Diff, query);
+    }
+
+    pub(super) fn is_unified(&self) -> bool {
+        self.unified.unwrap_or(self.width < 100)
+    }
+
+    pub(super) fn tokens(&self) -> Option<(usize, usize)> {
+        Some((*self.tokens_left.get()?, *self.tokens_right.get()?))
+    }
+
+    fn refold(&mut self) {
+        let Some(doc) = self.doc.get() else { return };
+        // Keep the row that is on top in its place.
+        let row = self.views.get(self.top.0).map(first_row);
+        self.views = if self.folded && !doc.diff.hunks.is_empty() {
+            fold(&doc.diff, CONTEXT)
+        } else {
+            (0..doc.diff.rows.len()).map(View::Row).collect()
+        };
+        self.top = (row.map_or(0, |r| self.view_of(r)), 0);
+    }
+
+    fn view_of(&self, row: usize) -> usize {
+        self.views.iter().rposition(|v| first_row(v) <= row).unwrap_or(0)
+    }
+
+    /// The hunk that is at or next below the top, from 0.
+    pub(super) fn hunk(&self) -> Option<usize> {
+        let doc = self.doc.get()?;
+        let top = self.views.get(self.top.0).map(first_row)?;
+        let at = doc.diff.hunks.iter().rposition(|h| h.start <= top + CONTEXT);
+        at.or(if doc.diff.hunks.is_empty() { None } else { Some(0) })
+    }
+
+    fn jump(&mut self, forward: bool, cx: &mut Cx) {
+        let Some(doc) = self.doc.get().cloned() else { return };
+        let targets: Vec<usize> = if self.search.is_empty() {
+            doc.diff.hunks.iter().map(|h| h.start).collect()
+        } else {
+            let wanted = self.search.to_lowercase();
+            let holds = |side: &Option<crate::core::diff::Side>| side.as_ref().is_some_and(|s| s.text.to_lowercase().contains(&wanted));
+            doc.diff.rows.iter().enumerate().filter(|(_, r)| holds(&r.left) || holds(&r.right)).map(|(i, _)| i).collect()
+        };
+        if targets.is_empty() {
+            return cx.say(if self.search.is_empty() { "no change to go to".into() } else { format!("'{}' is not here", self.search) });
+        }
+        if !self.search.is_empty() && self.folded {
+            self.folded = false;
+            self.refold();
+        }
+        let lead = if self.search.is_empty() { CONTEXT } else { 2 };
+        let places: Vec<usize> = targets.iter().map(|r| self.view_of(r.saturating_sub(lead))).collect();
+        let next = if forward { places.iter().find(|p| **p > self.top.0) } else { places.iter().rev().find(|p| **p < self.top.0) };
+        match next {
+            Some(view) => self.top = (*view, 0),
+            None => cx.say(if forward { "that was the last one" } else { "that was the first one" }),
+        }
+    }
+
+    fn step(&mut self, newer: bool, cx: &mut Cx) {
+        if self.left.name != self.right.name {
+            return cx.say("stepping needs two revisions of one prompt");
+        }
+        let shift = |seq: u32| if newer { Some(seq + 1) } else { seq.checked_sub(1).filter(|s| *s > 0) };
+        match (shift(self.left.seq), shift(self.right.seq)) {
+            (Some(left), Some(right)) => {
+                let (name, same) = (self.left.name.clone(), self.right.name.clone());
+                let next = (Spot { name, seq: left }, Spot { name: same, seq: right });
+                let query = Query::Diff { left: next.0.clone(), right: next.1.clone() };
+                (self.left, self.right) = next;
+                self.doc.ask(cx, Lane::Diff, query);
+            }
+            _ => cx.say("that is the first revision"),
+        }
+    }
+
+    fn scroll(&mut self, action: Action) -> bool {
+        let lines = match action {
+            Action::Down => 1,
+            Action::Up => -1,
+            Action::PageDown => self.height.saturating_sub(2).max(1) as isize,
+            Action::PageUp => -(self.height.saturating_sub(2).max(1) as isize),
+            Action::First => {
+                self.top = (0, 0);
+                return true;
+            }
+            Action::Last => {
+                self.top = (self.views.len(), 0);
+                -(self.height as isize)
+            }
+            Action::Left => {
+                self.column = self.column.saturating_sub(8);
+                return true;
+            }
+            Action::Right if !self.wrap => {
+                self.column += 8;
+                return true;
+            }
+            _ => return false,
+        };
+        self.move_by(lines);
+        true
+    }
+
+    fn move_by(&mut self, lines: isize) {
+        for _ in 0..lines.unsigned_abs() {
+            let (view, sub) = self.top;
+            if lines > 0 {
+                if view >= self.views.len() {
+                    return;
+                }
+                self.top = if sub + 1 < self.lines_of(view) { (view, sub + 1) } else { (view + 1, 0) };
+                // The last page stays full.
+                if self.rest() < self.height {
+                    self.top = (view, sub);
+                    return;
+                }
+            } else if sub > 0 {
+                self.top = (view, sub - 1);
+            } else if view > 0 {
+                self.top = (view - 1, self.lines_of(view - 1).saturating_sub(1));
+            }
+        }
+    }
+
+    /// Drawn lines from the top to the end, counted no further than a screen.
+    fn rest(&self) -> usize {
+        let mut lines = 0;
+        for view in self.top.0..self.views.len() {
+            lines += self.lines_of(view);
+            if lines >= self.height + self.top.1 {
+                break;
+            }
+        }
+        lines.saturating_sub(self.top.1)
+    }
+}
+
+/// The row a view begins with.
+fn first_row(view: &View) -> usize {
+    match view {
+        View::Row(row) => *row,
+        View::Folded(rows) => rows.start,
+    }
+}
+
+impl Screen for DiffScreen {
+    fn scope(&self) -> Scope {
+        Scope::Diff
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Prompts
+    }
+
+    fn title(&self) -> String {
+        format!("Diff {} r{} r{}", self.right.name, self.left.seq, self.right.seq)
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        if self.doc.get().is_none() {
+            self.load(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.scroll(action) {
+            return true;
+        }
+        match action {
+            Action::NextHunk => self.jump(true, cx),
+            Action::PreviousHunk => self.jump(false, cx),
+            Action::Whitespace => self.whitespace = !self.whitespace,
+            Action::Fold => {
+                self.folded = !self.folded;
+                self.refold();
+            }
+            Action::Unified => self.unified = Some(!self.is_unified()),
+            Action::Wrap => {
+                self.wrap = !self.wrap;
+                self.column = 0;
+                self.top.1 = 0;
+            }
+            Action::Older => self.step(false, cx),
+            Action::Newer => self.step(true, cx),
+            Action::Search => cx.layer = Some(Layer::input("search", "in both texts; n and N go through", &self.search, Purpose::Search)),
+            Action::Judge => cx.layer = Some(Layer::plan(vec![self.left.clone(), self.right.clone()], cx)),
+            Action::Back if !self.search.is_empty() => self.search.clear(),
+            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            _ => return false,
+        }
+        true
+    }
+
+    fn answered(&mut self, purpose: &Purpose, answer: Option<&str>, cx: &mut Cx) {
+        if *purpose == Purpose::Search {
+            self.search = answer.unwrap_or("").to_owned();
+            if !self.search.is_empty() {
+                self.jump(true, cx);
+            }
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        let (doc, left, right) = (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
+        match result {
+            Ok(Reply::Diff(new)) if doc => {
+                self.tokens_left.ask(cx, Lane::Tokens, Query::Tokens(new.left.digest));
+                self.tokens_right.ask(cx, Lane::Other, Query::Tokens(new.right.digest));
+                self.left = Spot { name: new.left.name.clone(), seq: new.left.seq };
+                self.right = Spot { name: new.right.name.clone(), seq: new.right.seq };
+                self.doc.set(Arc::clone(new));
+                self.views.clear();
+                self.top = (0, 0);
+                self.failed = None;
+                self.refold();
+            }
+            Ok(Reply::Tokens(n)) if left => self.tokens_left.set(*n),
+            Ok(Reply::Tokens(n)) if right => self.tokens_right.set(*n),
+            Err(why) if doc => {
+                // Stepping past the end: stay where we were.
+                if let Some(old) = self.doc.get() {
+                    self.left = Spot { name: old.left.name.clone(), seq: old.left.seq };
+                    self.right = Spot { name: old.right.name.clone(), seq: old.right.seq };
+                    cx.say("that is the newest revision");
+                } else {
+                    self.failed = Some(why.clone());
+                    cx.fail(why.clone());
+                }
+            }
+            _ => {}
+        }
+        doc || left || right
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        view::draw(self, area, buf, env);
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::NextHunk, Action::Whitespace, Action::Fold, Action::Unified, Action::Older, Action::Newer, Action::Judge]
+    }
+
+    fn status(&self, _env: &Env) -> String {
+        let Some(doc) = self.doc.get() else { return String::new() };
+        match self.hunk() {
+            Some(at) if !doc.diff.hunks.is_empty() => format!("hunk {}/{}", at + 1, doc.diff.hunks.len()),
+            _ => "no change".into(),
+        }
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("+14 −9", "lines that only the right and only the left text have"),
+            ("1,204 tok (+61)", "tokens of the right text by o200k_base, and how many more than the left"),
+            ("clarity ▲.31", "change of the mean score on the same cases by the same judge; associated, not caused"),
+            ("⋯ 31 equal lines", "folded; f shows them"),
+            ("~ at a line", "the line moved: it was removed here and added there"),
+        ]
+    }
+
+    fn ticks(&self) -> bool {
+        self.doc.is_waiting()
+    }
+}
+
+/// The sign beside a line.
+pub(super) fn sign(kind: RowKind, left: bool, moved: bool) -> &'static str {
+    match (kind, left, moved) {
+        (RowKind::Equal, _, _) => " ",
+        (_, _, true) => "~",
+        (_, true, _) => "-",
+        (_, false, _) => "+",
+    }
+}
+
+/// What the header says about size: `3 hunks · +14 −9`.
+pub(super) fn size_words(doc: &DiffDoc, tokens: Option<(usize, usize)>) -> String {
+    let stats = doc.diff.stats;
+    let hunks = text::plural(doc.diff.hunks.len(), "hunk", "hunks");
+    let tokens = tokens.map_or_else(String::new, |(l, r)| {
+        let change = r as i64 - l as i64;
+        format!(" · {} tok ({}{})", text::count(r as u64), if change < 0 { "−" } else { "+" }, text::count(change.unsigned_abs()))
+    });
+    format!("{hunks} · +{} −{}{tokens}", stats.added, stats.removed)
+}

@@ -1,0 +1,157 @@
+//! Drawing a diff: two lines of header, the rows, the rule below.
+
+use super::super::super::app::{foot_rule, head_rule};
+use super::super::super::env::Env;
+use super::super::super::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
+use super::super::super::theme::Meaning;
+use super::layout::{GUTTER, Half, Line};
+use super::{DiffDoc, DiffScreen, sign, size_words};
+use crate::core::diff::RowKind;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Draws the screen into its area.
+pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) {
+    s.width = area.width;
+    if area.height < 5 {
+        return;
+    }
+    let Some(doc) = s.doc.get().cloned() else {
+        let words = s.failed.clone().unwrap_or_else(|| if s.ticking() { format!("{} comparing", env.spinner()) } else { String::new() });
+        put_cut(buf, area.x + 1, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
+        return;
+    };
+    draw_head(s, &doc, area, buf, env);
+    let middle = (!s.is_unified()).then(|| area.x + (area.width - 1) / 2);
+    let joints: Vec<u16> = middle.into_iter().collect();
+    let body = Rect { y: area.y + 3, height: area.height - 4, ..area };
+    s.height = usize::from(body.height);
+    head_rule(buf, area, area.y + 2, &joints, env);
+    foot_rule(buf, area, area.bottom() - 1, &joints, env);
+    if let Some(x) = middle {
+        upright(buf, x, body.y, body.bottom(), env.theme);
+    }
+    let (mut y, mut skip) = (body.y, s.top.1);
+    'views: for view in s.top.0..s.views.len() {
+        for line in s.lay(view).iter().skip(std::mem::take(&mut skip)) {
+            if y >= body.bottom() {
+                break 'views;
+            }
+            draw_line(line, row(body, y), middle, &s.search, buf, env);
+            y += 1;
+        }
+    }
+}
+
+impl DiffScreen {
+    fn ticking(&self) -> bool {
+        self.doc.is_waiting()
+    }
+}
+
+fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &Env) {
+    let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+    let size = size_words(doc, s.tokens());
+    let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
+    let mut parts = vec![seg(format!(" {}   ", doc.left.name), strong), seg(format!("r{} ", doc.left.seq), strong), seg(doc.left.digest.short(), dim), seg("  →  ", env.style(Meaning::Accent))];
+    if doc.left.name != doc.right.name {
+        parts.push(seg(format!("{}   ", doc.right.name), strong));
+    }
+    parts.push(seg(format!("r{} ", doc.right.seq), strong));
+    parts.push(seg(doc.right.digest.short(), dim));
+    put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &parts);
+    let mut second: Vec<Seg> = Vec::new();
+    for note in &doc.diff.notes {
+        second.push(seg(format!(" {note} "), env.style(Meaning::Warning)));
+    }
+    if !doc.changes.is_empty() {
+        second.push(seg(format!(" {} ", doc.changes.join(" · ")), env.style(Meaning::Variable)));
+    }
+    for (criterion, change, interval) in &doc.scores {
+        second.extend(score_words(criterion, *change, *interval, env));
+    }
+    if second.is_empty() {
+        let message = doc.right.message.clone().unwrap_or_default();
+        let first = message.lines().next().unwrap_or("").to_owned();
+        second.push(seg(format!(" {first}"), dim));
+    }
+    put_cut(buf, area.x, area.y + 1, area.width.saturating_sub(13), &second);
+    if !doc.scores.is_empty() {
+        put_right(buf, area.right().saturating_sub(1), area.y + 1, 12, &seg("associated", dim));
+    }
+}
+
+fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, env: &Env) -> Vec<Seg<'a>> {
+    let short = |v: f64| format!("{v:.2}").replacen("0.", ".", 1);
+    match interval {
+        Some((lo, hi)) if lo > 0.0 || hi < 0.0 => {
+            let (arrow, meaning) = if change > 0.0 { ("▲", Meaning::Good) } else { ("▼", Meaning::Error) };
+            vec![seg(format!(" {criterion} {arrow}{} ", short(change.abs())), env.style(meaning)), seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim))]
+        }
+        _ => vec![seg(format!(" {criterion} no evidence "), env.style(Meaning::Dim))],
+    }
+}
+
+fn draw_line(line: &Line, here: Rect, middle: Option<u16>, search: &str, buf: &mut Buffer, env: &Env) {
+    match line {
+        Line::Folded(n) => {
+            put(buf, here.x + 1, here.y, here.width, &[seg(format!("⋯ {n} equal lines"), env.style(Meaning::Dim))]);
+        }
+        Line::One { kind, left, moved, half } => draw_half(*kind, *left, *moved, half, here, search, buf, env),
+        Line::Pair(kind, moved, left, right) => {
+            let x = middle.unwrap_or(here.right());
+            draw_half(*kind, true, *moved, left, Rect { width: x - here.x, ..here }, search, buf, env);
+            draw_half(*kind, false, *moved, right, Rect { x: x + 1, width: here.right().saturating_sub(x + 1), ..here }, search, buf, env);
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one place to draw half a line, with all that decides its look")]
+fn draw_half(kind: RowKind, left: bool, moved: bool, half: &Half, place: Rect, search: &str, buf: &mut Buffer, env: &Env) {
+    if !half.present {
+        return;
+    }
+    let (line, word) = match (kind, moved, left) {
+        (RowKind::Equal, _, _) => (Meaning::Text, Meaning::Text),
+        (_, true, _) => (Meaning::Moved, Meaning::Moved),
+        (_, _, true) => (Meaning::Removed, Meaning::RemovedWord),
+        (_, _, false) => (Meaning::Added, Meaning::AddedWord),
+    };
+    if kind != RowKind::Equal {
+        tint(buf, place, env.style(line));
+    }
+    let number = half.number.map(|n| format!("{n:>4} ")).unwrap_or_else(|| "     ".into());
+    let mark = if half.number.is_some() { sign(kind, left, moved) } else { " " };
+    let base = env.style(line);
+    put(buf, place.x, place.y, place.width, &[seg(number, base.patch(env.style(Meaning::Dim))), seg(mark, base)]);
+    let x = place.x + GUTTER as u16;
+    let whole = kind == RowKind::Added || kind == RowKind::Removed;
+    let parts: Vec<Seg> = half
+        .segments
+        .iter()
+        .map(|s| {
+            let style = match (s.mark, s.changed && !whole) {
+                (true, _) => base.patch(env.style(Meaning::Dim)),
+                (false, true) => env.style(word),
+                (false, false) => base,
+            };
+            seg(s.text.clone(), style)
+        })
+        .collect();
+    put(buf, x, place.y, place.right().saturating_sub(x), &parts);
+    if !search.is_empty() {
+        highlight(x, place, search, buf, env);
+    }
+}
+
+/// Marks the matches of a search on a drawn line.
+fn highlight(x: u16, place: Rect, search: &str, buf: &mut Buffer, env: &Env) {
+    let wanted: Vec<String> = search.to_lowercase().chars().map(String::from).collect();
+    let cells: Vec<String> = (x..place.right()).filter_map(|c| buf.cell((c, place.y)).map(|c| c.symbol().to_lowercase())).collect();
+    for at in 0..cells.len().saturating_sub(wanted.len().saturating_sub(1)) {
+        if cells.get(at..at + wanted.len()) == Some(&wanted) {
+            let span = Rect { x: x + at as u16, width: wanted.len() as u16, ..place };
+            tint(buf, span, env.style(Meaning::Match));
+        }
+    }
+}

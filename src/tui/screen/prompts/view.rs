@@ -1,0 +1,301 @@
+//! Drawing the Prompts screen: three panes above 100 columns, two above 80, one below.
+
+use super::super::super::app::{foot_rule, head_rule};
+use super::super::super::env::Env;
+use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upright};
+use super::super::super::theme::Meaning;
+use super::{Pane, Prompts};
+use crate::core::text;
+use crate::store::{PromptInfo, RevisionInfo, RevisionScore};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Draws the screen into its area, rules included.
+pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
+    if area.height < 3 || area.width < 10 {
+        return;
+    }
+    let (head, foot) = (area.y, area.bottom() - 1);
+    let body = Rect { y: head + 1, height: area.height - 2, ..area };
+    let panes = layout(s.pane, area.width);
+    let mut joints = Vec::new();
+    let mut x = body.x;
+    for (i, (pane, width)) in panes.iter().enumerate() {
+        let place = Rect { x, width: *width, ..body };
+        match pane {
+            Pane::List => draw_list(s, place, buf, env),
+            Pane::History => draw_history(s, place, buf, env),
+            Pane::Preview => draw_preview(s, place, buf, env),
+        }
+        x += width;
+        if i + 1 < panes.len() {
+            upright(buf, x, body.y, body.bottom(), env.theme);
+            joints.push(x);
+            x += 1;
+        }
+    }
+    head_rule(buf, area, head, &joints, env);
+    foot_rule(buf, area, foot, &joints, env);
+}
+
+/// Which panes are shown, and how wide.
+fn layout(focus: Pane, width: u16) -> Vec<(Pane, u16)> {
+    if width < 60 {
+        return vec![(focus, width)];
+    }
+    if width < 100 {
+        let left = if focus == Pane::Preview { Pane::History } else { Pane::List };
+        let right = if focus == Pane::Preview { Pane::Preview } else { Pane::History };
+        let first = (width * 2 / 5).clamp(24, 34);
+        return vec![(left, first), (right, width - first - 1)];
+    }
+    let first = (width / 4).clamp(28, 40);
+    let last = (width * 3 / 10).clamp(32, 64);
+    vec![(Pane::List, first), (Pane::History, width - first - last - 2), (Pane::Preview, last)]
+}
+
+fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
+    let len = s.index.len();
+    if len == 0 {
+        return empty_list(s, area, buf, env);
+    }
+    let window = s.list.window(len, usize::from(area.height));
+    for (i, at) in window.enumerate() {
+        let y = area.y + i as u16;
+        let here = row(area, y);
+        if at == s.list.at {
+            select(buf, here, s.pane == Pane::List, env.theme);
+        }
+        let Some(name) = s.index.name(at) else {
+            put(buf, here.x + 1, y, 2, &[seg("…", env.style(Meaning::Dim))]);
+            continue;
+        };
+        draw_prompt(name.as_str(), s.rows.get(name), here, buf, env);
+    }
+}
+
+fn draw_prompt(name: &str, info: Option<&PromptInfo>, here: Rect, buf: &mut Buffer, env: &Env) {
+    let labels: Vec<&str> = info.map(|p| p.labels.keys().map(String::as_str).collect()).unwrap_or_default();
+    let marks: String = labels.iter().filter_map(|l| l.chars().next()).take(3).collect();
+    let count = info.map(|p| p.revisions.to_string()).unwrap_or_default();
+    let right = here.right().saturating_sub(1);
+    put_right(buf, right, here.y, 3, &seg(marks, env.style(Meaning::Label)));
+    put_right(buf, right.saturating_sub(4), here.y, 5, &seg(count, env.style(Meaning::Dim)));
+    let room = here.width.saturating_sub(12);
+    // The folder is dim, so that the eye finds the name.
+    let (folder, leaf) = name.rsplit_once('/').map_or(("", name), |(f, l)| (f, l));
+    let (first, second) = match (folder, leaf) {
+        ("", leaf) => (leaf.to_owned(), String::new()),
+        // A leaf that says little: the folder is the name.
+        (folder, "system" | "user" | "readme") => (folder.to_owned(), format!("/{leaf}")),
+        (folder, leaf) => (format!("{folder}/"), leaf.to_owned()),
+    };
+    let plain_first = second.starts_with('/') || second.is_empty();
+    let (one, two) = if plain_first { (Meaning::Text, Meaning::Dim) } else { (Meaning::Dim, Meaning::Text) };
+    put_cut(buf, here.x + 1, here.y, room, &[seg(first, env.style(one)), seg(second, env.style(two))]);
+}
+
+fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
+    let lines: Vec<String> = if s.first.is_waiting() || s.names.is_waiting() {
+        Vec::new()
+    } else if s.filter.is_empty() {
+        [
+            "No prompts yet.",
+            "",
+            "assize register NAME FILE",
+            "assize import prompts FILE.jsonl",
+            "assize import git REPO PATH",
+            "",
+            "or see the demo:",
+            "assize demo",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    } else {
+        vec![format!("no name fits '{}'", s.filter), "Esc shows all".to_owned()]
+    };
+    for (i, line) in lines.iter().enumerate().take(usize::from(area.height.saturating_sub(1))) {
+        put_cut(buf, area.x + 2, area.y + 1 + i as u16, area.width.saturating_sub(3), &[seg(line.clone(), env.style(Meaning::Dim))]);
+    }
+}
+
+fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
+    let Some(name) = s.log_of.clone() else { return };
+    put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(16), &[seg(name.to_string(), env.style(Meaning::Strong))]);
+    let total = s.rows.get(&name).map_or(s.log.len(), |p| p.revisions as usize);
+    let words = text::plural(total, "revision", "revisions");
+    put_right(buf, area.right().saturating_sub(1), area.y, 14, &seg(words, env.style(Meaning::Dim)));
+    let legend: Vec<String> =
+        s.rows.get(&name).map(|p| p.labels.iter().map(|(l, seq)| format!("{l} r{seq}")).collect()).unwrap_or_default();
+    let foot = u16::from(!legend.is_empty()) * 2;
+    let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2 + foot), ..area };
+    let scores = History::of(s.scores.get().map(Vec::as_slice).unwrap_or_default());
+    let window = s.history.window(s.log.len(), usize::from(rows.height));
+    for (i, at) in window.enumerate() {
+        let here = row(rows, rows.y + i as u16);
+        let Some(info) = s.log.get(at) else { break };
+        if at == s.history.at {
+            select(buf, here, s.pane == Pane::History, env.theme);
+        }
+        let marked = s.marked.as_ref().is_some_and(|m| m.name == info.name && m.seq == info.seq);
+        draw_revision(info, marked, &scores, here, buf, env);
+    }
+    if foot > 0 && area.height > 4 {
+        let y = area.bottom() - 1;
+        put_cut(buf, area.x + 1, y, area.width.saturating_sub(2), &[seg(legend.join("  "), env.style(Meaning::Label))]);
+    }
+}
+
+fn draw_revision(info: &RevisionInfo, marked: bool, scores: &History, here: Rect, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    let sign = if marked { "*" } else { " " };
+    let head = [
+        seg(sign, env.style(Meaning::Accent)),
+        seg(text::pad(&format!("r{}", info.seq), 5, text::Align::Left), env.style(Meaning::Text)),
+        seg(format!("{} ", info.digest.short()), dim),
+        seg(text::pad(&age(&info.created_at, env.now), 5, text::Align::Right), dim),
+        seg("  ", dim),
+    ];
+    let x = put(buf, here.x + 1, here.y, here.width.saturating_sub(1), &head);
+    let right = here.right().saturating_sub(1);
+    let wide = here.width >= 56 && !scores.is_empty();
+    let end = if wide {
+        let (mean, change, meaning) = scores.shown(info.seq);
+        put_right(buf, right, here.y, 5, &seg(change, env.style(meaning)));
+        put_right(buf, right.saturating_sub(6), here.y, 8, &seg(mean, env.style(Meaning::Text)));
+        right.saturating_sub(15)
+    } else {
+        right
+    };
+    let labels = info.labels.join(" ");
+    let end = if labels.is_empty() {
+        end
+    } else {
+        put_right(buf, end, here.y, (here.width / 4).max(3), &seg(labels, env.style(Meaning::Label))).saturating_sub(1)
+    };
+    let mut parts = vec![seg(info.message.clone().unwrap_or_default().lines().next().unwrap_or("").to_owned(), env.style(Meaning::Text))];
+    if let Some(author) = &info.author {
+        parts.push(seg(format!("  {author}"), dim));
+    }
+    put_cut(buf, x, here.y, end.saturating_sub(x), &parts);
+}
+
+/// How long ago, from a stored time.
+fn age(at: &str, now: i64) -> String {
+    at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
+}
+
+/// Mean scores by revision under the judge that scored most of them.
+struct History(Vec<(u32, f64, f64, Vec<(String, f64)>)>);
+
+impl History {
+    fn of(scores: &[RevisionScore]) -> Self {
+        let mut counts = std::collections::BTreeMap::new();
+        for score in scores {
+            *counts.entry(score.fingerprint).or_insert(0_usize) += score.cases.len();
+        }
+        let Some(judge) = counts.into_iter().max_by_key(|(_, n)| *n).map(|(f, _)| f) else { return Self(Vec::new()) };
+        let mut by_seq: std::collections::BTreeMap<u32, std::collections::BTreeMap<String, (f64, u32)>> = Default::default();
+        for score in scores.iter().filter(|s| s.fingerprint == judge) {
+            for (case, mean) in &score.cases {
+                let cell = by_seq.entry(score.seq).or_default().entry(case.clone()).or_insert((0.0, 0));
+                *cell = (cell.0 + mean, cell.1 + 1);
+            }
+        }
+        Self(
+            by_seq
+                .into_iter()
+                .map(|(seq, cases)| {
+                    let cases: Vec<(String, f64)> = cases.into_iter().map(|(c, (sum, n))| (c, sum / f64::from(n))).collect();
+                    let values: Vec<f64> = cases.iter().map(|(_, v)| *v).collect();
+                    let (mean, half) = interval(&values);
+                    (seq, mean, half, cases)
+                })
+                .collect(),
+        )
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Mean with half its interval, and the change from the scored revision before.
+    fn shown(&self, seq: u32) -> (String, String, Meaning) {
+        let Some(at) = self.0.iter().position(|r| r.0 == seq) else { return ("—".into(), String::new(), Meaning::Dim) };
+        let (_, mean, half, cases) = &self.0[at];
+        let shown = if half.is_finite() { format!("{mean:.2}±{}", short(*half)) } else { format!("{mean:.2}") };
+        let Some((_, _, _, before)) = at.checked_sub(1).and_then(|i| self.0.get(i)) else { return (shown, String::new(), Meaning::Dim) };
+        let pairs: Vec<f64> = cases
+            .iter()
+            .filter_map(|(case, now)| before.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
+            .collect();
+        let (change, half) = interval(&pairs);
+        let (sign, meaning) = match () {
+            () if pairs.len() < 2 || !half.is_finite() || change.abs() <= half => ("?".to_owned(), Meaning::Dim),
+            () if change > 0.0 => (format!("▲{}", short(change)), Meaning::Good),
+            () => (format!("▼{}", short(-change)), Meaning::Error),
+        };
+        (shown, sign, meaning)
+    }
+}
+
+/// Mean and half of its 95 % t interval; not finite below two values.
+fn interval(values: &[f64]) -> (f64, f64) {
+    let ci = crate::core::stats::mean::mean_ci(values, 0.95);
+    (ci.mean.unwrap_or(f64::NAN), ci.interval().map_or(f64::INFINITY, |(lo, hi)| (hi - lo) / 2.0))
+}
+
+/// `.12` for 0.12.
+fn short(value: f64) -> String {
+    format!("{value:.2}").trim_start_matches('0').to_owned()
+}
+
+fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
+    let Some(info) = s.revision() else { return };
+    let dim = env.style(Meaning::Dim);
+    put(buf, area.x + 1, area.y, area.width, &[seg(format!("r{}  ", info.seq), env.style(Meaning::Strong)), seg(info.digest.short(), dim)]);
+    let counted = match s.tokens.get() {
+        Some(n) => format!("{} tok", text::count(*n as u64)),
+        None => format!("~{} tok", text::count(info.bytes / 4)),
+    };
+    put_right(buf, area.right().saturating_sub(1), area.y, 16, &seg(counted, dim));
+    let Some(preview) = s.preview.get() else { return };
+    let mut about = vec![seg(info.syntax.name(), dim)];
+    match &preview.variables {
+        Ok(list) if list.is_empty() => about.push(seg(" · no variables", dim)),
+        Ok(list) => {
+            about.push(seg(" · ", dim));
+            about.push(seg(list.iter().map(|v| v.name.clone()).collect::<Vec<_>>().join(", "), env.style(Meaning::Variable)));
+        }
+        Err(why) => about.push(seg(format!(" · {why}"), env.style(Meaning::Warning))),
+    }
+    if !info.config.is_empty() {
+        let config: Vec<String> = info.config.iter().map(|(k, v)| format!("{k} {v}")).collect();
+        about.push(seg(format!(" · {}", config.join(" ")), dim));
+    }
+    put_cut(buf, area.x + 1, area.y + 1, area.width.saturating_sub(2), &about);
+    let place = Rect { x: area.x + 1, y: area.y + 3, width: area.width.saturating_sub(2), height: area.height.saturating_sub(3) };
+    draw_text(&preview.text, s.preview_top, place, buf, env);
+}
+
+/// Draws a text from line `top` on, wrapped at words; headings stand out.
+fn draw_text(body: &str, top: usize, area: Rect, buf: &mut Buffer, env: &Env) {
+    let mut y = area.y;
+    for line in body.lines().skip(top) {
+        if y >= area.bottom() {
+            return;
+        }
+        let meaning = if line.starts_with('#') { Meaning::Strong } else { Meaning::Text };
+        // Only as much of a line as can be seen: a line may be 10 MB long.
+        let visible: String = line.chars().take(usize::from(area.width) * usize::from(area.height)).collect();
+        let clean = text::escape_line(&visible).into_owned();
+        let pieces = text::wrapped(&clean, usize::from(area.width.max(1)));
+        for piece in if pieces.is_empty() { vec![""] } else { pieces } {
+            if y >= area.bottom() {
+                return;
+            }
+            put(buf, area.x, y, area.width, &[seg(piece.to_owned(), env.style(meaning))]);
+            y += 1;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The loop: input first, then results, then a frame when something changed; nothing at all while nothing happens.
+
+use super::app::App;
+use super::effects::{Effects, Yielded, edit};
+use super::env::Env;
+use super::keys::Keymap;
+use super::msg::Msg;
+use super::terminal::{Guard, give_back};
+use super::theme::Theme;
+use super::Options;
+use crate::config::Config;
+use crate::store::Handle;
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use std::io::{Stdout, Write, stdout};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Frames are at least this far apart.
+const FRAME: Duration = Duration::from_millis(8);
+/// Clocks and spinners move this often, while there are any.
+const TICK: Duration = Duration::from_millis(125);
+/// Messages taken in before a frame.
+const BATCH: usize = 256;
+
+type Screen = Terminal<CrosstermBackend<Stdout>>;
+
+/// Facts of a session over a registry.
+pub(super) fn environment(options: &Options, config: Arc<Config>, read_only: Option<String>) -> (Env, Vec<String>) {
+    let (keymap, problems) = Keymap::with(&config.ui.keys);
+    let suited = Theme::suited(|name| std::env::var(name).ok());
+    let named = config.ui.theme.as_deref().and_then(Theme::named);
+    let theme = if options.plain || suited == Theme::Plain { Theme::Plain } else { named.unwrap_or(suited) };
+    let env = Env {
+        registry: options.registry.clone(),
+        demo: options.demo,
+        read_only,
+        reviewer: config.review.name.clone().unwrap_or_default(),
+        config,
+        theme,
+        keymap: Arc::new(keymap),
+        now: now(),
+        tick: 0,
+        running: Vec::new(),
+    };
+    (env, problems)
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// Opens the registry and runs the screens until the user leaves.
+///
+/// # Errors
+/// When the registry or the terminal cannot be opened. The terminal is as it was before, in every case.
+pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
+    let handle = Handle::open(&options.registry)?;
+    let (env, problems) = environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
+    let guard = Guard::take()?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+    terminal.clear()?;
+    let (send, receive) = unbounded_channel();
+    let mut app = App::new(env);
+    if !problems.is_empty() {
+        app.announce(problems.join("; "));
+    }
+    let effects = Effects::new(handle.clone(), config, send.clone());
+    let watch = watch(&options.registry, handle.clone(), send.clone());
+    let signals = signals(send);
+    let done = Loop { app, effects, terminal, receive, guard, events: None, last: None }.run().await;
+    drop((watch, signals));
+    give_back();
+    // What a run was about to save is saved before the process ends.
+    tokio::task::spawn_blocking(move || handle.close()).await?;
+    done
+}
+
+struct Loop {
+    app: App,
+    effects: Effects,
+    terminal: Screen,
+    receive: UnboundedReceiver<Msg>,
+    guard: Guard,
+    events: Option<EventStream>,
+    last: Option<Instant>,
+}
+
+impl Loop {
+    async fn run(&mut self) -> anyhow::Result<()> {
+        self.events = Some(EventStream::new());
+        let first = self.app.start();
+        self.perform(first).await?;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !self.app.is_done() {
+            let due = self.last.map_or_else(Instant::now, |last| last + FRAME);
+            let Some(events) = self.events.as_mut() else { return Ok(()) };
+            let msg = tokio::select! {
+                biased;
+                event = events.next() => match event {
+                    Some(Ok(event)) => Msg::Input(event),
+                    // The terminal is gone: so is the user.
+                    Some(Err(_)) | None => Msg::Terminate,
+                },
+                Some(msg) = self.receive.recv() => msg,
+                () = tokio::time::sleep_until(due.into()), if self.app.dirty => {
+                    self.draw()?;
+                    continue;
+                }
+                _ = tick.tick(), if self.app.ticks() => Msg::Tick,
+            };
+            self.handle(msg).await?;
+            for _ in 0..BATCH {
+                let Ok(msg) = self.receive.try_recv() else { break };
+                self.handle(msg).await?;
+            }
+            if self.app.dirty && self.last.is_none_or(|last| last.elapsed() >= FRAME) {
+                self.draw()?;
+            }
+        }
+        self.settle().await
+    }
+
+    async fn handle(&mut self, msg: Msg) -> anyhow::Result<()> {
+        self.app.env.now = now();
+        if matches!(msg, Msg::Input(Event::Resize(..))) {
+            self.terminal.autoresize()?;
+        }
+        let effects = self.app.update(msg);
+        self.perform(effects).await
+    }
+
+    /// Gives cancelled runs a moment to write what they have.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        let end = Instant::now() + Duration::from_millis(700);
+        while self.app.in_flight() > 0 && Instant::now() < end {
+            match tokio::time::timeout_at(end.into(), self.receive.recv()).await {
+                Ok(Some(msg @ Msg::RunEnded { .. })) => drop(self.app.update(msg)),
+                Ok(Some(Msg::Reply { ticket, .. })) => drop(self.app.update(Msg::Reply { ticket, result: Err(String::new()) })),
+                Ok(Some(_)) => {}
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> anyhow::Result<()> {
+        self.app.dirty = false;
+        self.terminal.draw(|frame| self.app.draw(frame.buffer_mut()))?;
+        self.last = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn perform(&mut self, effects: Vec<super::msg::Effect>) -> anyhow::Result<()> {
+        for effect in effects {
+            let Some(yielded) = self.effects.run(effect, &self.app.env) else { continue };
+            match yielded {
+                Yielded::Redraw => self.terminal.clear()?,
+                Yielded::Copy(text) => {
+                    let mut out = stdout();
+                    crossterm::execute!(out, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes()))?;
+                    out.flush()?;
+                    self.app.say("sent to the terminal's clipboard");
+                }
+                Yielded::Edit { ticket, text, extension } => {
+                    let result = self.outside(move || edit(&text, extension)).await?;
+                    let more = self.app.update(Msg::Edited { ticket, result });
+                    Box::pin(self.perform(more)).await?;
+                }
+                Yielded::Suspend => {
+                    self.outside(|| {
+                        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
+                    })
+                    .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the terminal over whole, and takes it back whole: no reader of ours is left on it meanwhile.
+    async fn outside<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+        self.events = None;
+        self.guard.lend();
+        let result = tokio::task::spawn_blocking(work).await;
+        self.guard.retake()?;
+        self.terminal.clear()?;
+        self.app.dirty = true;
+        self.events = Some(EventStream::new());
+        Ok(result?)
+    }
+}
+
+/// Notices writes of other processes: a watch on the folder, confirmed by `data_version`, so that an idle program
+/// does nothing at all.
+fn watch(path: &std::path::Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<notify::RecommendedWatcher> {
+    use notify::Watcher;
+    let folder = path.parent()?.to_owned();
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let runtime = tokio::runtime::Handle::current();
+    let seen = Arc::new(std::sync::atomic::AtomicI64::new(-1));
+    let confirm = move |first: bool| {
+        let (handle, send, seen) = (handle.clone(), send.clone(), Arc::clone(&seen));
+        runtime.spawn(async move {
+            // The reader's own view: it changes when anybody else's commit becomes visible.
+            if let Ok(version) = handle.read(|s| s.data_version()).await {
+                let before = seen.swap(version, std::sync::atomic::Ordering::Relaxed);
+                if !first && before != version {
+                    let _ = send.send(Msg::Changed);
+                }
+            }
+        });
+    };
+    confirm(true);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let writes = !matches!(event.kind, notify::EventKind::Access(_));
+        let ours = event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
+        if writes && ours {
+            confirm(false);
+        }
+    })
+    .ok()?;
+    watcher.watch(&folder, notify::RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}
+
+/// SIGTERM and SIGHUP end the program as `q` does; SIGCONT is answered by drawing again.
+fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    tokio::spawn(async move {
+        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+        let _ = send.send(Msg::Terminate);
+    })
+}

@@ -1,0 +1,82 @@
+//! The terminal's modes: taken once, given back once, whatever happens.
+//!
+//! ```text
+//! take -> raw mode, alternate screen, bracketed paste -> (yield to $EDITOR or the shell and back)* -> give back
+//! ```
+//! Giving back is idempotent and is also done by the panic hook and on signals.
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use std::io::{Write, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the modes are ours now.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Holds the terminal; gives it back when dropped.
+pub struct Guard(());
+
+impl Guard {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn take() -> std::io::Result<Self> {
+        hook_panics();
+        enter()?;
+        Ok(Self(()))
+    }
+
+    /// Gives the terminal back for a while: until [`Guard::retake`].
+    pub fn lend(&self) {
+        give_back();
+    }
+
+    /// Takes it again.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn retake(&self) -> std::io::Result<()> {
+        enter()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn enter() -> std::io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+}
+
+/// Restores the modes if they are ours; safe to call from anywhere, any number of times.
+pub fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let mut out = stdout();
+        let _ = execute!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = out.flush();
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic anywhere first gives the terminal back, so that its words can be read.
+fn hook_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            // Only the loop's own panic ends the program; a worker's is caught and told as an error.
+            if std::thread::current().name() == Some("main") {
+                give_back();
+                before(info);
+            } else {
+                tracing::error!(target: "assize::panic", thread = std::thread::current().name(), "a background task panicked: {info}");
+            }
+        }));
+    });
+}
