@@ -1,25 +1,437 @@
-//! (in work)
-use super::super::{env::Env, msg::Ticket, query::{Reply, Spot}, screen::Cx};
-use crossterm::event::KeyEvent;
-use ratatui::{buffer::Buffer, layout::Rect};
-/// stub
-#[derive(Debug, Clone)]
-pub struct Choices {}
-/// stub
-pub fn choices(_s: &crate::store::Store, _c: &crate::config::Config) -> crate::store::Result<Choices> { Ok(Choices {}) }
-/// stub
-pub enum Outcome { /// stub
-    Stay, /// stub
-    Close }
-/// stub
-pub struct PlanDialog {}
-impl PlanDialog {
-    /// stub
-    pub fn new(_s: Vec<Spot>, _cx: &mut Cx) -> Self { Self {} }
-    /// stub
-    pub fn key(&mut self, _e: &KeyEvent, _cx: &mut Cx) -> Outcome { Outcome::Close }
-    /// stub
-    pub fn reply(&mut self, _t: Ticket, _r: &Result<Reply, String>, _cx: &mut Cx) -> bool { false }
-    /// stub
-    pub fn draw(&mut self, _a: Rect, _b: &mut Buffer, _e: &Env) {}
+//! The plan dialog: what a run would ask, of whom and at what cost, before anything is asked.
+//!
+//! ```text
+//! Query::Choices -> fields -- a change --> Query::Plan --> calls, tokens, cost, warnings, or why it is refused
+//!                                    Enter: Query::CreateRun --> the plan is stored --> carried out, its grid opens
+//! ```
+//! One plan is computed at a time; a change made meanwhile is planned when its answer is there.
+
+use super::super::env::Env;
+use super::super::msg::{Effect, Lane, Ticket};
+use super::super::query::{Query, Reply, Spot};
+use super::super::screen::grid::Grid;
+use super::super::screen::{Cx, Nav, Slot, Tab};
+use crate::config::Config;
+use crate::core::prompt::Selector;
+use crate::eval::{ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice};
+use crate::store::{CaseSetInfo, RubricInfo, Store};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+mod view;
+
+/// What a key did to the dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stays open.
+    Stay,
+    /// It closes.
+    Close,
 }
+
+/// What can be chosen from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choices {
+    /// Case sets, by name.
+    pub sets: Vec<CaseSetInfo>,
+    /// Rubrics: stored ones, and those that come with the program.
+    pub rubrics: Vec<RubricInfo>,
+    /// Names of judges in the config.
+    pub judges: Vec<String>,
+    /// Names of models in the config.
+    pub models: Vec<String>,
+    /// The registry holds imported verdicts, so that the judge `recorded` can replay them.
+    pub recorded: bool,
+}
+
+/// Reads what can be chosen from.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn choices(store: &Store, config: &Config) -> crate::store::Result<Choices> {
+    Ok(Choices {
+        sets: store.case_sets()?,
+        rubrics: crate::eval::rubrics(store)?,
+        judges: config.judges.keys().cloned().collect(),
+        models: config.models.keys().cloned().collect(),
+        recorded: store.runs(None)?.iter().any(|r| r.imported),
+    })
+}
+
+/// The lines of the dialog that can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Set,
+    Arms,
+    Model,
+    Rubric,
+    Criteria,
+    Judge,
+    Address,
+    Repeats,
+    Cap,
+}
+
+/// What the arms line offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Arms {
+    /// The revisions it was opened with.
+    Spots,
+    /// All imported arms of the set.
+    All,
+    /// One imported arm.
+    One(String),
+}
+
+/// What the rubric line offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rubric {
+    /// Each item's own criterion.
+    Own,
+    /// A stored or built-in rubric.
+    Named(String),
+    /// Names typed in.
+    Typed,
+}
+
+/// What the judge and model lines offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// By its name in the config, `recorded`, or `URL#MODEL` found on this machine.
+    Named(String),
+    /// `URL#MODEL` typed in.
+    Typed,
+}
+
+/// Spending caps offered, in USD; `None` is no cap.
+const CAPS: [Option<f64>; 8] =
+    [None, Some(0.1), Some(0.25), Some(0.5), Some(1.0), Some(2.0), Some(5.0), Some(20.0)];
+/// The most passes offered.
+const MOST_PASSES: u32 = 10;
+
+/// The dialog's state.
+pub struct PlanDialog {
+    pub(super) spots: Vec<Spot>,
+    pub(super) choices: Slot<Choices>,
+    pub(super) plan: Slot<Result<Plan, String>>,
+    pub(super) endpoints: Slot<Vec<String>>,
+    created: Slot<()>,
+    pub(super) field: Field,
+    pub(super) set: usize,
+    pub(super) arms: usize,
+    pub(super) rubric: usize,
+    pub(super) judge: usize,
+    pub(super) model: usize,
+    pub(super) repeats: u32,
+    pub(super) cap: usize,
+    pub(super) criteria: String,
+    pub(super) address: String,
+    /// Changed since the plan that is awaited or shown was asked for.
+    dirty: bool,
+}
+
+impl PlanDialog {
+    /// A dialog over revisions, or over imported responses when there are none.
+    pub fn new(spots: Vec<Spot>, cx: &mut Cx) -> Self {
+        let mut dialog = Self {
+            spots,
+            choices: Slot::default(),
+            plan: Slot::default(),
+            endpoints: Slot::default(),
+            created: Slot::default(),
+            field: Field::Set,
+            set: 0,
+            arms: 0,
+            rubric: 0,
+            judge: 0,
+            model: 0,
+            repeats: 1,
+            cap: 0,
+            criteria: "accuracy, clarity".to_owned(),
+            address: "http://127.0.0.1:8080/v1#model".to_owned(),
+            dirty: false,
+        };
+        dialog.choices.ask(cx, Lane::Other, Query::Choices);
+        dialog
+    }
+
+    pub(super) fn chosen_set(&self) -> Option<&CaseSetInfo> {
+        self.choices.get()?.sets.get(self.set)
+    }
+
+    pub(super) fn arm_options(&self) -> Vec<Arms> {
+        let imported = self.chosen_set().map_or(&[][..], |s| s.arms.as_slice());
+        let mut options = Vec::new();
+        options.extend((!self.spots.is_empty()).then_some(Arms::Spots));
+        options.extend((!imported.is_empty()).then_some(Arms::All));
+        if imported.len() > 1 {
+            options.extend(imported.iter().cloned().map(Arms::One));
+        }
+        options
+    }
+
+    pub(super) fn rubric_options(&self) -> Vec<Rubric> {
+        let items = self.chosen_set().is_some_and(|s| s.kind == "items");
+        let named = self.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
+        let mut options = Vec::new();
+        options.extend(items.then_some(Rubric::Own));
+        options.extend(named.iter().map(|r| Rubric::Named(r.rubric.name.clone())));
+        options.push(Rubric::Typed);
+        options
+    }
+
+    pub(super) fn judge_options(&self) -> Vec<Endpoint> {
+        let Some(choices) = self.choices.get() else { return Vec::new() };
+        let mut options: Vec<Endpoint> = choices.judges.iter().cloned().map(Endpoint::Named).collect();
+        options.extend(choices.recorded.then(|| Endpoint::Named("recorded".into())));
+        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(Endpoint::Named));
+        options.push(Endpoint::Typed);
+        options
+    }
+
+    pub(super) fn model_options(&self) -> Vec<Endpoint> {
+        let Some(choices) = self.choices.get() else { return Vec::new() };
+        let mut options: Vec<Endpoint> = choices.models.iter().cloned().map(Endpoint::Named).collect();
+        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(Endpoint::Named));
+        options.push(Endpoint::Typed);
+        options
+    }
+
+    /// Which lines there are now.
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let generates = self.arm_options().get(self.arms) == Some(&Arms::Spots);
+        let typed = self.rubric_options().get(self.rubric) == Some(&Rubric::Typed);
+        let address = self.judge_options().get(self.judge) == Some(&Endpoint::Typed)
+            || generates && self.model_options().get(self.model) == Some(&Endpoint::Typed);
+        let mut fields = vec![Field::Set, Field::Arms];
+        fields.extend(generates.then_some(Field::Model));
+        fields.push(Field::Rubric);
+        fields.extend(typed.then_some(Field::Criteria));
+        fields.push(Field::Judge);
+        fields.extend(address.then_some(Field::Address));
+        fields.extend([Field::Repeats, Field::Cap]);
+        fields
+    }
+
+    /// The request as chosen; `None` while something is lacking.
+    pub(super) fn request(&self) -> Option<RunRequest> {
+        let set = self.chosen_set()?;
+        let named = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Named(name) => name.clone(),
+            Endpoint::Typed => self.address.trim().to_owned(),
+        };
+        let spots = || {
+            self.spots
+                .iter()
+                .map(|s| ArmChoice::Prompt { name: s.name.clone(), selector: Selector::revision(s.seq) })
+                .collect()
+        };
+        let (arms, generates): (Vec<ArmChoice>, bool) = match self.arm_options().get(self.arms)? {
+            Arms::Spots => (spots(), true),
+            Arms::All => (Vec::new(), false),
+            Arms::One(name) => (vec![ArmChoice::Imported(name.clone())], false),
+        };
+        let rubric = match self.rubric_options().get(self.rubric)? {
+            Rubric::Own => RubricChoice::Own,
+            Rubric::Named(name) => RubricChoice::Named(name.clone()),
+            Rubric::Typed => RubricChoice::Criteria(
+                self.criteria.split([',', ' ']).map(str::trim).filter(|c| !c.is_empty()).map(ToOwned::to_owned).collect(),
+            ),
+        };
+        Some(RunRequest {
+            set: SetChoice::Named(set.name.clone()),
+            arms,
+            rubric,
+            judge: named(self.judge_options().get(self.judge)?),
+            model: if generates { self.model_options().get(self.model).map(named) } else { None },
+            repeats: self.repeats,
+            concurrency: None,
+            max_cost_usd: CAPS[self.cap],
+            max_calls: None,
+        })
+    }
+
+    /// Asks for the plan of what is chosen, unless one is awaited: then again when it has come.
+    fn replan(&mut self, cx: &mut Cx) {
+        self.dirty = true;
+        if self.plan.is_waiting() {
+            return;
+        }
+        if let Some(request) = self.request() {
+            self.dirty = false;
+            self.plan.ask(cx, Lane::Other, Query::Plan(Box::new(request)));
+        }
+    }
+
+    /// Whether the plan shown is that of what is chosen.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.dirty && !self.plan.is_waiting()
+    }
+
+    /// Handles a key.
+    pub fn key(&mut self, event: &KeyEvent, cx: &mut Cx) -> Outcome {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        match event.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Char('e') if control => {
+                self.endpoints.ask(cx, Lane::Other, Query::Endpoints);
+                cx.say("looking for model servers on this machine");
+            }
+            KeyCode::Up | KeyCode::BackTab => self.move_field(false),
+            KeyCode::Down | KeyCode::Tab => self.move_field(true),
+            KeyCode::Enter => self.create(cx),
+            KeyCode::Left => self.change(false, cx),
+            KeyCode::Right => self.change(true, cx),
+            KeyCode::Backspace if self.typed().is_some() => {
+                if let Some(text) = self.typed() {
+                    text.pop();
+                }
+                self.replan(cx);
+            }
+            KeyCode::Char(c) if !control && self.typed().is_some() => {
+                if let Some(text) = self.typed() {
+                    text.push(c);
+                }
+                self.replan(cx);
+            }
+            // Outside of text the vi keys move as everywhere.
+            KeyCode::Char('j') => self.move_field(true),
+            KeyCode::Char('k') => self.move_field(false),
+            KeyCode::Char('h') => self.change(false, cx),
+            KeyCode::Char('l') => self.change(true, cx),
+            KeyCode::Char('q') => return Outcome::Close,
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    /// The text under the cursor, on lines that hold one.
+    fn typed(&mut self) -> Option<&mut String> {
+        match self.field {
+            Field::Criteria => Some(&mut self.criteria),
+            Field::Address => Some(&mut self.address),
+            _ => None,
+        }
+    }
+
+    fn move_field(&mut self, down: bool) {
+        let fields = self.fields();
+        let at = fields.iter().position(|f| *f == self.field).unwrap_or(0);
+        let to = if down { (at + 1).min(fields.len() - 1) } else { at.saturating_sub(1) };
+        self.field = fields[to];
+    }
+
+    fn change(&mut self, forward: bool, cx: &mut Cx) {
+        let turned = |at: usize, len: usize| {
+            if len == 0 { 0 } else if forward { (at + 1) % len } else { (at + len - 1) % len }
+        };
+        match self.field {
+            Field::Set => {
+                self.set = turned(self.set, self.choices.get().map_or(0, |c| c.sets.len()));
+                self.defaults_for_set();
+            }
+            Field::Arms => self.arms = turned(self.arms, self.arm_options().len()),
+            Field::Model => self.model = turned(self.model, self.model_options().len()),
+            Field::Rubric => self.rubric = turned(self.rubric, self.rubric_options().len()),
+            Field::Judge => self.judge = turned(self.judge, self.judge_options().len()),
+            Field::Repeats if forward => self.repeats = (self.repeats + 1).min(MOST_PASSES),
+            Field::Repeats => self.repeats = self.repeats.saturating_sub(1).max(1),
+            Field::Cap => self.cap = turned(self.cap, CAPS.len()),
+            Field::Criteria | Field::Address => return,
+        }
+        self.replan(cx);
+    }
+
+    /// What suits a set: its own criteria, and its imported arms when only recorded verdicts can be had.
+    fn defaults_for_set(&mut self) {
+        self.rubric = 0;
+        let recorded = self.judge_options().get(self.judge) == Some(&Endpoint::Named("recorded".into()));
+        let wanted = if recorded { Arms::All } else { Arms::Spots };
+        self.arms = self.arm_options().iter().position(|a| *a == wanted).unwrap_or(0);
+    }
+
+    /// A set that suits what is judged: cases for revisions, items else and for the recorded judge.
+    fn defaults(&mut self) {
+        let Some(choices) = self.choices.get() else { return };
+        let kind = if self.spots.is_empty() || choices.judges.is_empty() && choices.recorded { "items" } else { "cases" };
+        self.set = choices.sets.iter().position(|s| s.kind == kind).unwrap_or(0);
+        self.defaults_for_set();
+    }
+
+    fn create(&mut self, cx: &mut Cx) {
+        if let Some(why) = &cx.env.read_only {
+            return cx.fail(format!("cannot begin a run: the registry is open for reading only ({why})"));
+        }
+        if self.created.is_waiting() {
+            return;
+        }
+        if !self.is_fresh() {
+            return cx.say("the plan is still being made");
+        }
+        match self.plan.get() {
+            None => cx.fail("there is nothing to judge: import items or cases first, with `assize import items FILE`"),
+            Some(Err(why)) => cx.fail(why.clone()),
+            Some(Ok(plan)) => match &plan.refused {
+                Some(why) => cx.fail(why.clone()),
+                None => {
+                    let query = Query::CreateRun(Box::new(plan.clone()));
+                    self.created.ask(cx, Lane::Other, query);
+                }
+            },
+        }
+    }
+
+    /// Takes an answer. False when it answers none of the dialog's questions.
+    pub fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        let (planned, created) = (self.plan.settle(ticket), self.created.settle(ticket));
+        let looked = self.endpoints.settle(ticket);
+        if !planned && !created && !looked && !self.choices.settle(ticket) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Choices(choices)) => {
+                self.choices.set((**choices).clone());
+                self.defaults();
+                self.replan(cx);
+            }
+            Ok(Reply::Plan(plan)) => self.plan.set(Ok((**plan).clone())),
+            Ok(Reply::Endpoints(found)) => self.take_endpoints(found, cx),
+            Ok(Reply::Created(run)) => {
+                let control = Control::new();
+                let grid = Grid::running(run.clone(), control.clone());
+                cx.effects.push(Effect::Execute { run: run.clone(), scope: Scope::Missing, control });
+                cx.nav = Some(Nav::Tab(Tab::Runs, Some(Box::new(grid))));
+            }
+            Ok(_) => {}
+            Err(why) if planned => self.plan.set(Err(why.clone())),
+            Err(why) => cx.fail(why.clone()),
+        }
+        if planned && self.dirty {
+            self.replan(cx);
+        }
+        true
+    }
+
+    fn take_endpoints(&mut self, found: &[String], cx: &mut Cx) {
+        let known = self.judge_options().len();
+        self.endpoints.set(found.to_vec());
+        if found.is_empty() {
+            return cx.say("no model server answers on this machine's usual ports");
+        }
+        cx.say(format!("found {}: chosen as the judge, nothing was asked of it yet", found.join(", ")));
+        // The first one found stands just before the line for an address.
+        self.judge = known.saturating_sub(1);
+        self.field = Field::Judge;
+        self.replan(cx);
+    }
+
+    /// Draws the dialog.
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        view::draw(self, area, buf, env);
+    }
+}
+
+#[cfg(test)]
+mod tests;

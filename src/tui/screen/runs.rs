@@ -1,17 +1,246 @@
-//! (in work)
-use super::{Cx, Screen, Tab};
-use super::super::{env::Env, keys::{Action, Scope}, msg::Ticket, query::Reply};
-use ratatui::{buffer::Buffer, layout::Rect};
-/// stub
+//! Runs: the list, newest first, and the figures of the selected one.
+//!
+//! ```text
+//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Grid -> means with coverage, kept by run and count
+//! ```
+
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::layer::Layer;
+use super::super::msg::{Lane, Ticket};
+use super::super::query::{Query, Reply};
+use super::grid::Grid;
+use super::grid::board::{self, Mean};
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::text;
+use crate::eval::Progress;
+use crate::store::{RunInfo, RunState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashMap;
+
+mod view;
+
+/// The state of the screen.
 #[derive(Default)]
-pub struct Runs {}
+pub struct Runs {
+    pub(super) rows: Slot<Vec<RunInfo>>,
+    pub(super) cursor: Cursor,
+    pub(super) figures: HashMap<String, Figures>,
+    /// The run whose figures are being read.
+    reading: Slot<String>,
+}
+
+/// A run's means, and at how many verdicts they were taken.
+pub(super) struct Figures {
+    pub done: u32,
+    /// Over all arms, by criterion.
+    pub means: Vec<Mean>,
+    pub reviewed: usize,
+}
+
+impl Runs {
+    pub(super) fn selected(&self) -> Option<&RunInfo> {
+        self.rows.get()?.get(self.cursor.at)
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        self.rows.ask(cx, Lane::Other, Query::Runs);
+    }
+
+    /// Asks for the figures of one more row in sight, the selected one first.
+    fn follow(&mut self, cx: &mut Cx) {
+        if self.reading.is_waiting() {
+            return;
+        }
+        let Some(rows) = self.rows.get() else { return };
+        let height = self.cursor.height.max(1);
+        let lacks = |run: &&RunInfo| self.figures.get(&run.id).is_none_or(|f| f.done != done(run));
+        let in_sight = rows.iter().skip(self.cursor.top).take(height);
+        let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
+        if let Some(id) = next {
+            self.reading.ask(cx, Lane::Other, Query::Grid(id.clone()));
+            self.reading.set(id);
+        }
+    }
+
+    fn with_selected(&self, cx: &mut Cx, go: impl FnOnce(&RunInfo, &mut Cx)) {
+        match self.selected() {
+            Some(run) => go(run, cx),
+            None => cx.say("no run is selected: J plans one"),
+        }
+    }
+
+    fn take_rows(&mut self, rows: &[RunInfo]) {
+        let selected = self.selected().map(|r| r.id.clone());
+        self.rows.set(rows.to_vec());
+        if let Some(at) = selected.and_then(|id| rows.iter().position(|r| r.id == id)) {
+            self.cursor.at = at;
+        }
+    }
+}
+
 impl Screen for Runs {
-    fn scope(&self) -> Scope { Scope::Runs }
-    fn tab(&self) -> Tab { Tab::Runs }
-    fn open(&mut self, _cx: &mut Cx) {}
-    fn act(&mut self, _a: Action, _cx: &mut Cx) -> bool { false }
-    fn reply(&mut self, _t: Ticket, _r: &Result<Reply, String>, _cx: &mut Cx) -> bool { false }
-    fn draw(&mut self, _area: Rect, _buf: &mut Buffer, _env: &Env) {}
-    fn hints(&self) -> Vec<Action> { vec![] }
-    fn title(&self) -> String { "Runs".into() }
+    fn scope(&self) -> Scope {
+        Scope::Runs
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Runs
+    }
+
+    fn title(&self) -> String {
+        "Runs".into()
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        self.load(cx);
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.rows.is_waiting() {
+            self.load(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let len = self.rows.get().map_or(0, Vec::len);
+        if self.cursor.act(action, len) {
+            self.follow(cx);
+            return true;
+        }
+        match action {
+            Action::Enter | Action::Right => {
+                self.with_selected(cx, |run, cx| cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone())))));
+            }
+            Action::Resume => self.with_selected(cx, |run, cx| {
+                cx.nav = Some(Nav::Push(Box::new(Grid::resuming(run.id.clone()))));
+            }),
+            Action::Compare => self.with_selected(cx, |run, cx| {
+                if run.arms.len() < 2 {
+                    cx.say("this run has one arm: comparing needs two");
+                } else {
+                    cx.nav = Some(Nav::Push(Box::new(super::compare::Compare::new(run.id.clone()))));
+                }
+            }),
+            Action::Go => self.with_selected(cx, |run, cx| {
+                cx.nav = Some(Nav::Push(Box::new(super::review::Review::new(run.id.clone()))));
+            }),
+            Action::Judge => cx.layer = Some(Layer::plan(Vec::new(), cx)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        let known = [self.rows.settle(ticket), self.reading.settle(ticket)];
+        if !known.contains(&true) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Runs(rows)) => self.take_rows(rows),
+            Ok(Reply::Grid { run, items, cells, reviews }) => {
+                let (board, mut sheet) = board::assemble(run, items, cells);
+                // All arms together: one group of all items.
+                sheet.groups = vec![String::new()];
+                sheet.rows = items.iter().map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] }).collect();
+                let means = board::means(&sheet, &board, items);
+                let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();
+                self.figures.insert(run.id.clone(), Figures { done: done(run), means, reviewed });
+            }
+            Ok(_) => {}
+            Err(why) => {
+                // Not asked again for this run until its count changes: an error must not repeat itself.
+                if let (true, Some(id)) = (known[1], self.reading.get().cloned()) {
+                    let count = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id)).map_or(0, done);
+                    self.figures.insert(id, Figures { done: count, means: Vec::new(), reviewed: 0 });
+                }
+                cx.fail(why.clone());
+            }
+        }
+        self.follow(cx);
+        true
+    }
+
+    fn progress(&mut self, run: &str, progress: &Progress, _cx: &mut Cx) {
+        // The list counts along; its figures are read again when the run has ended.
+        if let (Progress::Saved { cell, .. }, Some(rows)) = (progress, self.rows.get_mut())
+            && let Some(row) = rows.iter_mut().find(|r| r.id == run)
+            && done(row) < row.planned
+        {
+            *row.verdicts.entry(cell.state).or_default() += 1;
+            row.state = RunState::Running;
+            if let Some(figures) = self.figures.get_mut(run) {
+                figures.done = done(row);
+            }
+        }
+    }
+
+    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+        self.figures.remove(run);
+        self.load(cx);
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        view::draw(self, area, buf, env);
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Judge, Action::Resume, Action::Compare, Action::Go]
+    }
+
+    fn summary(&self, _env: &Env) -> String {
+        self.rows.get().map_or_else(String::new, |rows| text::plural(rows.len(), "run", "runs"))
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("412/480", "verdicts that have a state, of those planned"),
+            ("4.02±.11", "mean over items, and half of its 95 % interval; items of all arms together"),
+            ("38/40", "coverage: items with a score, of those planned"),
+            ("2 ?", "failed verdicts by their sign; Enter, then ? explains the signs"),
+            ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            ("unchecked", "no person has scored any item of this run"),
+        ]
+    }
+}
+
+/// The start of a run's id, as shown.
+pub(in super::super) fn short(id: &str) -> &str {
+    id.get(..6).unwrap_or(id)
+}
+
+/// How many verdicts have a state.
+pub(super) fn done(run: &RunInfo) -> u32 {
+    run.verdicts.values().sum()
+}
+
+/// Verdicts that were not reached by this program asking a live judge.
+pub(super) fn is_recorded(run: &RunInfo) -> bool {
+    run.imported || run.spec.judge == "recorded"
+}
+
+/// The state of a run in one word.
+pub(super) fn state_words(run: &RunInfo) -> &'static str {
+    match run.state {
+        RunState::Running => "running",
+        RunState::Complete => "complete",
+        RunState::Partial => "partial",
+        RunState::Stopped => "stopped",
+    }
+}
+
+/// The arms in a few words: `r56, r58`, or their number where there are many.
+pub(super) fn arms_words(run: &RunInfo) -> String {
+    match run.arms.as_slice() {
+        [] => "no arm".to_owned(),
+        few if few.len() <= 3 => few.join(", "),
+        many => format!("{} arms", many.len()),
+    }
+}
+
+/// Failed verdicts by sign: `2 ? 1 T`.
+pub(super) fn failed_words(run: &RunInfo) -> String {
+    let failed = run.verdicts.iter().filter(|(s, n)| **s != crate::core::verdict::State::Scored && **n > 0);
+    failed.map(|(state, n)| format!("{n} {}", state.sign())).collect::<Vec<_>>().join(" ")
 }

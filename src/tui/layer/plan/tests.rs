@@ -1,0 +1,91 @@
+use super::*;
+use crate::core::digest::Digest;
+use crate::core::prompt::PromptName;
+
+fn set(name: &str, kind: &str, arms: &[&str]) -> CaseSetInfo {
+    CaseSetInfo {
+        id: 1,
+        name: name.into(),
+        digest: Digest::of(name),
+        kind: kind.into(),
+        rows: 40,
+        created_at: "2026-01-01T00:00:00Z".into(),
+        arms: arms.iter().map(|a| (*a).to_owned()).collect(),
+    }
+}
+
+fn dialog(spots: usize, judges: &[&str], recorded: bool) -> PlanDialog {
+    let name: PromptName = "p".parse().unwrap();
+    let mut dialog = PlanDialog {
+        spots: (0..spots).map(|i| Spot { name: name.clone(), seq: i as u32 + 1 }).collect(),
+        choices: Slot::default(),
+        plan: Slot::default(),
+        endpoints: Slot::default(),
+        created: Slot::default(),
+        field: Field::Set,
+        set: 0,
+        arms: 0,
+        rubric: 0,
+        judge: 0,
+        model: 0,
+        repeats: 1,
+        cap: 0,
+        criteria: "accuracy, clarity".into(),
+        address: "http://127.0.0.1:1/v1#m".into(),
+        dirty: false,
+    };
+    dialog.choices.set(Choices {
+        sets: vec![set("support", "cases", &[]), set("prometheus", "items", &["a", "b"])],
+        rubrics: Vec::new(),
+        judges: judges.iter().map(|j| (*j).to_owned()).collect(),
+        models: vec!["small".into()],
+        recorded,
+    });
+    dialog.defaults();
+    dialog
+}
+
+#[test]
+fn revisions_are_generated_over_cases_by_a_configured_judge() {
+    let dialog = dialog(2, &["local"], true);
+    let request = dialog.request().unwrap();
+    assert!(matches!(request.set, SetChoice::Named(name) if name == "support"));
+    assert_eq!(request.arms.len(), 2);
+    assert_eq!((request.judge.as_str(), request.model.as_deref()), ("local", Some("small")));
+    assert!(dialog.fields().contains(&Field::Model));
+}
+
+#[test]
+fn without_a_judge_recorded_verdicts_over_imported_items_come_first() {
+    let dialog = dialog(1, &[], true);
+    let request = dialog.request().unwrap();
+    assert!(matches!(request.set, SetChoice::Named(name) if name == "prometheus"));
+    assert!(request.arms.is_empty(), "all imported arms");
+    assert!(matches!(request.rubric, RubricChoice::Own));
+    assert_eq!((request.judge.as_str(), request.model), ("recorded", None));
+}
+
+#[test]
+fn criteria_and_address_are_taken_as_typed() {
+    let mut dialog = dialog(0, &[], false);
+    assert_eq!(dialog.judge_options(), [Endpoint::Typed]);
+    assert!(dialog.fields().contains(&Field::Address));
+    dialog.rubric = dialog.rubric_options().len() - 1;
+    dialog.criteria = "accuracy,  tone,".into();
+    let request = dialog.request().unwrap();
+    assert_eq!(request.judge, "http://127.0.0.1:1/v1#m");
+    assert!(matches!(request.rubric, RubricChoice::Criteria(names) if names == ["accuracy", "tone"]));
+}
+
+#[test]
+fn the_cursor_stays_on_lines_that_are_there() {
+    let mut dialog = dialog(1, &["local"], false);
+    for _ in 0..20 {
+        dialog.move_field(true);
+    }
+    assert_eq!(dialog.field, Field::Cap);
+    for _ in 0..20 {
+        dialog.move_field(false);
+    }
+    assert_eq!(dialog.field, Field::Set);
+}

@@ -1,0 +1,444 @@
+//! A run: items down, criteria (and arms) across, each verdict a cell that fills while one looks.
+//!
+//! ```text
+//! Query::Grid -> Board + Sheet ----------------------------------------------> rows in sight
+//! progress    -> one cell changes (by arithmetic, no scan), the tally follows -+
+//! asked again while the run goes on: what was saved since the question is put on top of the answer
+//! ```
+
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::msg::{Effect, Lane, Ticket};
+use super::super::query::{Query, Reply};
+use super::item::{Context, ItemScreen};
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::eval::{Control, Progress, Scope as Reach};
+use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
+use board::{Board, Face, Human, Mean, Sheet, Sort};
+use pace::Pace;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub(super) mod board;
+pub(super) mod pace;
+mod view;
+
+/// A run as loaded, with what came since.
+pub(super) struct Data {
+    pub run: Arc<RunInfo>,
+    pub items: Arc<Vec<RunItem>>,
+    pub board: Board,
+    pub sheet: Sheet,
+    pub human: Human,
+    pub reviewed: usize,
+    /// By group and criterion; older than the board while `stale`.
+    pub means: Vec<Mean>,
+    pub stale: bool,
+    pub computed_at: u64,
+}
+
+/// A run that is being carried out by this program.
+pub(super) struct Live {
+    pub control: Control,
+    pub pace: Pace,
+    pub cost: Option<f64>,
+    pub cached: u64,
+    /// Until when (Unix seconds) and why nothing is asked.
+    pub waiting: Option<(f64, String)>,
+    /// What goes on before the first verdict.
+    pub note: &'static str,
+}
+
+/// The state of the screen.
+pub struct Grid {
+    pub(super) id: String,
+    pub(super) data: Slot<Data>,
+    pub(super) live: Option<Live>,
+    pub(super) cursor: Cursor,
+    /// The selected column, over all groups.
+    pub(super) column: usize,
+    /// The first column in sight.
+    pub(super) left: usize,
+    pub(super) sort: Sort,
+    pub(super) failures_only: bool,
+    /// Rows of the sheet in the order shown. Changes only on a key or a reload, so that nothing jumps while it fills.
+    pub(super) order: Vec<u32>,
+    since: Vec<Cell>,
+    in_flight: HashSet<(u32, u32, u32)>,
+    /// What to begin once the run is loaded.
+    wanted: Option<Reach>,
+}
+
+impl Grid {
+    /// The grid of a stored run.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            id: run.into(),
+            data: Slot::default(),
+            live: None,
+            cursor: Cursor::default(),
+            column: 0,
+            left: 0,
+            sort: Sort::default(),
+            failures_only: false,
+            order: Vec::new(),
+            since: Vec::new(),
+            in_flight: HashSet::new(),
+            wanted: None,
+        }
+    }
+
+    /// The grid of a run that has just been begun with this control.
+    pub fn running(run: impl Into<String>, control: Control) -> Self {
+        let mut grid = Self::new(run);
+        grid.live = Some(Live::new(control));
+        grid
+    }
+
+    /// The grid of a run that is to be resumed as soon as it is loaded.
+    pub fn resuming(run: impl Into<String>) -> Self {
+        let mut grid = Self::new(run);
+        grid.wanted = Some(Reach::Missing);
+        grid
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        self.since.clear();
+        self.data.ask(cx, Lane::Other, Query::Grid(self.id.clone()));
+    }
+
+    fn take(&mut self, run: &RunInfo, items: &[RunItem], cells: &[Cell], reviews: &[ReviewInfo]) {
+        let (mut board, sheet) = board::assemble(run, items, cells);
+        for cell in self.since.drain(..) {
+            board.put(&cell);
+        }
+        for (item, criterion, repeat) in &self.in_flight {
+            if let Some(at) = board.index(*item, *criterion, *repeat) {
+                board.set(at, Face::InFlight);
+            }
+        }
+        self.id.clone_from(&run.id);
+        self.data.set(Data {
+            run: Arc::new(run.clone()),
+            items: Arc::new(items.to_vec()),
+            human: board::human(reviews),
+            reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
+            board,
+            sheet,
+            means: Vec::new(),
+            stale: true,
+            computed_at: 0,
+        });
+        self.reorder();
+    }
+
+    /// Orders the rows anew; the selected one stays selected.
+    fn reorder(&mut self) {
+        let Some(data) = self.data.get() else { return };
+        let selected = self.order.get(self.cursor.at).copied();
+        self.order = board::order(&data.sheet, &data.board, &data.human, self.sort, self.failures_only);
+        if let Some(at) = selected.and_then(|row| self.order.iter().position(|r| *r == row)) {
+            self.cursor.at = at;
+        }
+        self.cursor.at = self.cursor.at.min(self.order.len().saturating_sub(1));
+    }
+
+    /// Begins to ask for what is missing, or again for what failed.
+    fn begin(&mut self, reach: Reach, cx: &mut Cx) {
+        let Some(data) = self.data.get() else { return cx.say("the run is still being read") };
+        if self.live.is_some() || cx.env.running.contains(&self.id) {
+            return cx.say("this run is in progress: p pauses it, x cancels it");
+        }
+        if let Some(why) = &cx.env.read_only {
+            return cx.fail(format!("cannot go on: the registry is open for reading only ({why})"));
+        }
+        if data.run.imported {
+            return cx.say("these verdicts were imported: there is nothing to ask for");
+        }
+        if let Some(holder) = data.run.holder.as_ref().filter(|_| data.run.state == RunState::Running) {
+            return cx.fail(format!("{holder} is writing this run: wait for it, or end that process"));
+        }
+        let missing = data.board.planned().saturating_sub(data.board.done());
+        let open = data.board.failed().filter(|(s, _)| s.is_open_on_resume()).map(|(_, n)| n).sum::<usize>();
+        let failed: usize = data.board.failed().map(|(_, n)| n).sum();
+        match reach {
+            Reach::Missing if missing + open == 0 => return cx.say("nothing is missing: every verdict has a state; R asks again for failures"),
+            Reach::Failed if failed == 0 => return cx.say("no verdict failed: there is nothing to ask again"),
+            _ => {}
+        }
+        let control = Control::new();
+        self.live = Some(Live::new(control.clone()));
+        cx.effects.push(Effect::Execute { run: self.id.clone(), scope: reach, control });
+    }
+
+    fn pause(&mut self, cx: &mut Cx) {
+        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        let paused = !live.control.is_paused();
+        live.control.pause(paused);
+        cx.say(if paused { "paused: what is in flight will still come in; p goes on" } else { "goes on" });
+    }
+
+    fn cancel(&mut self, cx: &mut Cx) {
+        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        live.control.cancel();
+        cx.say("cancelled: what is done stays; r resumes it");
+    }
+
+    fn not_live(&self, env: &Env) -> &'static str {
+        if env.running.contains(&self.id) {
+            "this run was begun from another view: go back to that one with Esc"
+        } else {
+            "this run is not in progress; r resumes it"
+        }
+    }
+
+    fn columns(&self) -> usize {
+        self.data.get().map_or(0, |d| d.sheet.groups.len() * d.board.columns())
+    }
+
+    /// The selected row's item: that of the selected column's arm, else the first there is.
+    fn selected_item(&self) -> Option<u32> {
+        let data = self.data.get()?;
+        let row = data.sheet.rows.get(*self.order.get(self.cursor.at)? as usize)?;
+        let group = self.column / data.board.columns().max(1);
+        row.items.get(group).copied().flatten().or_else(|| row.items.iter().flatten().next().copied())
+    }
+
+    fn open_item(&self, cx: &mut Cx) {
+        let (Some(data), Some(item)) = (self.data.get(), self.selected_item()) else {
+            return cx.say("no item is selected");
+        };
+        let group = self.column / data.board.columns().max(1);
+        let in_order = |row: &u32| {
+            let items = &data.sheet.rows.get(*row as usize)?.items;
+            items.get(group).copied().flatten().or_else(|| items.iter().flatten().next().copied())
+        };
+        let context = Context {
+            run: Arc::clone(&data.run),
+            items: Arc::clone(&data.items),
+            order: self.order.iter().filter_map(in_order).collect(),
+        };
+        let criterion = (self.column % data.board.columns().max(1)) as u32;
+        cx.nav = Some(Nav::Push(Box::new(ItemScreen::new(self.id.clone(), item).within(context, criterion))));
+    }
+
+    fn sort(&mut self, cx: &mut Cx) {
+        let two = self.data.get().is_some_and(|d| d.sheet.groups.len() == 2);
+        self.sort = self.sort.next(two);
+        self.reorder();
+        cx.say(format!("sorted: {}", self.sort.words()));
+    }
+
+    fn filter_failures(&mut self, cx: &mut Cx) {
+        self.failures_only = !self.failures_only;
+        self.reorder();
+        if self.failures_only && self.order.is_empty() {
+            self.failures_only = false;
+            self.reorder();
+            cx.say("no row has a failed verdict");
+        }
+    }
+
+    fn saved(&mut self, cell: Cell, cost: Option<f64>, cached: bool, now: i64) {
+        self.in_flight.remove(&(cell.item, cell.criterion, cell.repeat));
+        if self.data.is_waiting() {
+            self.since.push(cell);
+        }
+        if let Some(data) = self.data.get_mut() {
+            data.board.put(&cell);
+            data.stale = true;
+        }
+        if let Some(live) = &mut self.live {
+            live.pace.note(now);
+            live.note = "";
+            live.cached += u64::from(cached);
+            live.cost = match (live.cost, cost) {
+                (None, None) => None,
+                (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+            };
+        }
+    }
+
+    fn began(&mut self, item: u32, criterion: u32, repeat: u32) {
+        self.in_flight.insert((item, criterion, repeat));
+        if let Some(data) = self.data.get_mut()
+            && let Some(at) = data.board.index(item, criterion, repeat)
+        {
+            data.board.set(at, Face::InFlight);
+            data.stale = true;
+        }
+    }
+
+    /// Figures over the rows, anew when cells have changed: at once when still, at most once in a tick while live.
+    fn refresh_means(&mut self, env: &Env) {
+        let running = self.live.is_some();
+        let Some(data) = self.data.get_mut() else { return };
+        if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
+            data.means = board::means(&data.sheet, &data.board, &data.items);
+            data.stale = false;
+            data.computed_at = env.tick;
+        }
+    }
+}
+
+impl Live {
+    fn new(control: Control) -> Self {
+        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "starting" }
+    }
+}
+
+impl Screen for Grid {
+    fn scope(&self) -> Scope {
+        Scope::Grid
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Runs
+    }
+
+    fn title(&self) -> String {
+        format!("run {}", super::runs::short(&self.id))
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        self.load(cx);
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.data.is_waiting() {
+            self.load(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.cursor.act(action, self.order.len()) {
+            return true;
+        }
+        match action {
+            Action::Left => self.column = self.column.saturating_sub(1),
+            Action::Right => self.column = (self.column + 1).min(self.columns().saturating_sub(1)),
+            Action::Enter => self.open_item(cx),
+            Action::Pause => self.pause(cx),
+            Action::Cancel => self.cancel(cx),
+            Action::Resume => self.begin(Reach::Missing, cx),
+            Action::RetryFailures => self.begin(Reach::Failed, cx),
+            Action::Sort => self.sort(cx),
+            Action::FailuresOnly => self.filter_failures(cx),
+            Action::Compare => match self.data.get() {
+                Some(data) if data.run.arms.len() < 2 => cx.say("this run has one arm: comparing needs two"),
+                _ => cx.nav = Some(Nav::Push(Box::new(super::compare::Compare::new(self.id.clone())))),
+            },
+            Action::Go => cx.nav = Some(Nav::Push(Box::new(super::review::Review::new(self.id.clone())))),
+            Action::Agreement => {
+                cx.nav = Some(Nav::Push(Box::new(super::agreement::Agreement::new(self.id.clone()))));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if !self.data.settle(ticket) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Grid { run, items, cells, reviews }) => {
+                self.take(run, items, cells, reviews);
+                if let Some(reach) = self.wanted.take() {
+                    self.begin(reach, cx);
+                }
+            }
+            Ok(_) => {}
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Cx) {
+        if run != self.id {
+            return;
+        }
+        match progress {
+            Progress::Began { item, criterion, repeat } => self.began(*item, *criterion, *repeat),
+            Progress::Saved { cell, cost_usd, cached, .. } => self.saved(*cell, *cost_usd, *cached, cx.env.now),
+            Progress::Waiting { until_s, why } => {
+                if let Some(live) = &mut self.live {
+                    live.waiting = Some((*until_s, why.clone()));
+                }
+            }
+            Progress::Resumed => {
+                if let Some(live) = &mut self.live {
+                    live.waiting = None;
+                }
+            }
+            Progress::Discovering => self.note("asking the judge what it accepts"),
+            Progress::Discovered { .. } => self.note("the judge answers"),
+            Progress::Generated { .. } => self.note("generating responses"),
+            Progress::Ended { .. } => {}
+        }
+    }
+
+    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+        if run == self.id {
+            self.live = None;
+            self.in_flight.clear();
+            self.load(cx);
+        }
+    }
+
+    fn ticks(&self) -> bool {
+        self.live.is_some() || self.data.is_waiting()
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        self.refresh_means(env);
+        view::draw(self, area, buf, env);
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        if self.live.is_some() {
+            return vec![Action::Pause, Action::Cancel, Action::Sort, Action::Compare];
+        }
+        let unfinished = self.data.get().is_some_and(|d| d.board.done() < d.board.planned() && !d.run.imported);
+        let failed = self.data.get().is_some_and(|d| d.board.failed().next().is_some() && !d.run.imported);
+        let mut hints = Vec::new();
+        hints.extend(unfinished.then_some(Action::Resume));
+        hints.extend(failed.then_some(Action::RetryFailures));
+        hints.extend([Action::Go, Action::Compare, Action::Sort]);
+        hints
+    }
+
+    fn status(&self, _env: &Env) -> String {
+        view::status(self)
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("4", "a score, on its colour; underlined where people have scored it too"),
+            ("· ~", "planned; in flight"),
+            ("? R T F", "unparseable, refused, truncated, filtered: no score, never a number"),
+            ("L E O", "rate limited, http error, timed out"),
+            ("B X W G", "over budget, cancelled, prompt over the context window, no response to judge"),
+            ("!", "people and judge differ by two or more"),
+            ("4.02±.11", "mean over items (an item's score is the mean of its passes), half of its 95 % interval"),
+            ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
+            ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
+            ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            ("unchecked", "no person has scored any item of this run"),
+        ]
+    }
+}
+
+impl Grid {
+    fn note(&mut self, words: &'static str) {
+        if let Some(live) = &mut self.live {
+            live.note = words;
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Drawing a run. Widths come from the plan, not from what has arrived: no column moves while the grid fills.
+
+use super::super::super::env::Env;
+use super::super::super::paint::{self, put, put_cut, put_right, seg};
+use super::super::super::theme::Meaning;
+use super::super::runs;
+use super::board::{self, Face, Row};
+use super::pace::{left_words, money, rate_words, span_words};
+use super::{Data, Grid, Sort};
+use crate::core::text;
+use crate::store::{RunInfo, RunState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
+    if area.height < 4 || area.width < 20 {
+        return;
+    }
+    if grid.data.get().is_none() {
+        let words = if grid.data.is_waiting() { format!(" {} reading the run …", env.spinner()) } else { " no run".into() };
+        put(buf, area.x, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
+        return;
+    }
+    header(grid, paint::row(area, area.y), buf, env);
+    gauge(grid, paint::row(area, area.y + 1), buf, env);
+    paint::rule(buf, area, area.y + 2, &[], '─', env.theme);
+    let foot = area.bottom() - 1;
+    paint::rule(buf, area, foot, &[], '─', env.theme);
+    let body = Rect { y: area.y + 3, height: foot.saturating_sub(area.y + 3), ..area };
+    table(grid, body, buf, env);
+}
+
+fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
+    let Some(data) = grid.data.get() else { return };
+    let run = &data.run;
+    let right = format!("{} · {} / {} ", state_words(grid, run), count(data.board.done()), count(data.board.planned()));
+    let x = paint::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
+    let passes = data.board.repeats();
+    let arms = runs::arms_words(run);
+    let repeats = if passes > 1 { format!(" × {passes} passes") } else { String::new() };
+    let columns = text::plural(run.criteria.len(), "criterion", "criteria");
+    let mut segs = vec![
+        seg(format!(" run {}", runs::short(&run.id)), env.style(Meaning::Strong)),
+        seg(format!(" · {arms} × {} × {}", run.spec.set, run.spec.rubric), Style::default()),
+        seg(format!(" · judge {}", run.spec.judge), Style::default()),
+    ];
+    if runs::is_recorded(run) {
+        segs.push(seg(" recorded", env.style(Meaning::Warning)));
+    }
+    segs.push(seg(format!(" · {columns}{repeats}"), env.style(Meaning::Dim)));
+    put_cut(buf, row.x, row.y, x.saturating_sub(row.x + 1), &segs);
+}
+
+fn state_words(grid: &Grid, run: &RunInfo) -> &'static str {
+    match &grid.live {
+        Some(live) if live.control.is_paused() => "paused",
+        Some(_) => "running",
+        None => runs::state_words(run),
+    }
+}
+
+fn count(n: usize) -> String {
+    text::count(n as u64)
+}
+
+fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
+    let Some(data) = grid.data.get() else { return };
+    let share = if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
+    let width = usize::from(row.width / 3).clamp(8, 48);
+    let bar = paint::gauge(share, width);
+    // Rounded down: 100 % is said only when nothing is missing.
+    let percent = format!("  {:>3.0} %   ", (share * 100.0).floor());
+    let style = if data.board.done() == data.board.planned() { Meaning::Good } else { Meaning::Accent };
+    let x = put(buf, row.x + 1, row.y, row.width, &[seg(bar, env.style(style)), seg(percent, Style::default())]);
+    let (words, meaning) = going(grid, data, env.now);
+    put_cut(buf, x, row.y, row.right().saturating_sub(x + 1), &[seg(words, env.style(meaning))]);
+}
+
+/// What the gauge's line says after the bar.
+fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
+    let run = &data.run;
+    let spent = match (run.usage.cost_usd, grid.live.as_ref().and_then(|l| l.cost)) {
+        (None, None) => None,
+        (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+    };
+    let cost = match (spent, run.spec.max_cost_usd) {
+        (Some(usd), Some(cap)) => Some(format!("{} of {}", money(usd), money(cap))),
+        (Some(usd), None) => Some(money(usd)),
+        (None, Some(cap)) => Some(format!("cap {}", money(cap))),
+        (None, None) => None,
+    };
+    let Some(live) = &grid.live else { return at_rest(run, cost) };
+    let mut parts = Vec::new();
+    let rate = live.pace.rate(now);
+    parts.extend(rate.map(|r| format!("{:>6}", rate_words(r))));
+    parts.push(format!("in flight {}", data.board.in_flight()));
+    parts.extend(cost);
+    if live.cached > 0 {
+        parts.push(format!("{} cached", text::count(live.cached)));
+    }
+    let rest = data.board.planned().saturating_sub(data.board.done());
+    parts.extend(rate.and_then(|r| left_words(rest, r)));
+    if !live.note.is_empty() {
+        parts.push(live.note.to_owned());
+    }
+    match &live.waiting {
+        Some((until, why)) => {
+            let left = (until - now as f64).max(0.0);
+            parts.push(format!("waiting {}: {why}", span_words(left)));
+            (parts.join("   "), Meaning::Warning)
+        }
+        None => (parts.join("   "), Meaning::Text),
+    }
+}
+
+/// A run that is not in progress: what it cost, or why it stopped.
+fn at_rest(run: &RunInfo, cost: Option<String>) -> (String, Meaning) {
+    if run.state != RunState::Complete && !run.reason.is_empty() {
+        return (format!("{}: {}", runs::state_words(run), run.reason), Meaning::Warning);
+    }
+    if run.imported {
+        return ("imported with its items: reached elsewhere".to_owned(), Meaning::Dim);
+    }
+    let mut parts = vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
+    if run.usage.cached > 0 {
+        parts.push(format!("{} cached", text::count(run.usage.cached)));
+    }
+    parts.extend(cost);
+    if run.usage.wall_s >= 1.0 {
+        parts.push(span_words(run.usage.wall_s));
+    }
+    (parts.join("   "), Meaning::Dim)
+}
+
+/// Where columns stand.
+struct Columns {
+    label: u16,
+    width: u16,
+    /// (column, x) of those in sight.
+    seen: Vec<(usize, u16)>,
+    change: Option<u16>,
+    hidden: usize,
+}
+
+const GAP: u16 = 2;
+
+fn columns(grid: &mut Grid, area: Rect) -> Columns {
+    let total = grid.columns();
+    let column = grid.column.min(total.saturating_sub(1));
+    let Some(data) = grid.data.get() else {
+        return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
+    };
+    let widest = data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
+    let per_group = data.sheet.rows.len();
+    let coverage = format!("{0}/{0}", text::count(per_group as u64)).len();
+    let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
+    let width = widest.max(coverage).max(digits).max(8) as u16;
+    let label = (data.sheet.label_width as u16).min(area.width / 3).max(8);
+    let change = data.sheet.groups.len() == 2;
+    let room = area.right().saturating_sub(if change { 8 } else { 1 });
+    let each = data.board.columns().max(1);
+    let place = |left: usize| {
+        let (mut seen, mut x) = (Vec::new(), area.x + 1 + label + GAP);
+        for c in left..total {
+            if c > left && c % each == 0 {
+                x += GAP;
+            }
+            if x + width > room {
+                break;
+            }
+            seen.push((c, x));
+            x += width + GAP;
+        }
+        seen
+    };
+    let mut left = grid.left.min(column);
+    let mut seen = place(left);
+    while seen.last().is_some_and(|(last, _)| *last < column) {
+        left += 1;
+        seen = place(left);
+    }
+    let hidden = total.saturating_sub(seen.len());
+    grid.left = left;
+    grid.column = column;
+    Columns { label, width, change: change.then(|| room + 1), seen, hidden }
+}
+
+fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
+    let columns = columns(grid, area);
+    let selected = grid.column;
+    let Some(data) = grid.data.get() else { return };
+    let grouped = data.sheet.groups.len() > 1;
+    let mut y = area.y;
+    if grouped {
+        group_names(data, &columns, y, buf, env);
+        y += 1;
+    }
+    if y + 3 > area.bottom() {
+        return;
+    }
+    head(data, &columns, selected, y, area, buf, env);
+    let body = Rect { y: y + 3, height: area.bottom().saturating_sub(y + 3), ..area };
+    let range = grid.cursor.window(grid.order.len(), usize::from(body.height));
+    let at = grid.cursor.at;
+    let Some(data) = grid.data.get() else { return };
+    if grid.order.is_empty() {
+        put(buf, area.x + 1, body.y, area.width, &[seg("no rows", env.style(Meaning::Dim))]);
+    }
+    for (i, place) in range.enumerate() {
+        let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else { continue };
+        let line = paint::row(body, body.y + i as u16);
+        if place == at {
+            paint::select(buf, line, true, env.theme);
+        }
+        draw_row(data, row, &columns, line, buf, env);
+    }
+}
+
+fn group_names(data: &Data, columns: &Columns, y: u16, buf: &mut Buffer, env: &Env) {
+    let each = data.board.columns().max(1);
+    for (i, (column, x)) in columns.seen.iter().enumerate() {
+        if column % each != 0 && i != 0 {
+            continue;
+        }
+        let group = column / each;
+        let last = columns.seen.iter().rfind(|(c, _)| c / each == group).map_or(*x, |(_, x)| *x);
+        let name = data.sheet.groups.get(group).map_or("", String::as_str);
+        put_cut(buf, *x, y, last + columns.width - x, &[seg(name, env.style(Meaning::Strong))]);
+    }
+}
+
+/// Criteria, means and coverage.
+fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    put(buf, area.x + 1, y + 1, columns.label, &[seg("mean", dim)]);
+    put(buf, area.x + 1, y + 2, columns.label, &[seg("scored", dim)]);
+    for (column, x) in &columns.seen {
+        let name = data.run.criteria.get(column % data.board.columns().max(1)).map_or("", String::as_str);
+        let style = if *column == selected {
+            env.style(Meaning::Accent).add_modifier(Modifier::BOLD)
+        } else {
+            env.style(Meaning::Strong)
+        };
+        put_cut(buf, *x, y, columns.width, &[seg(name, style)]);
+        let Some(mean) = data.means.get(*column) else { continue };
+        put_cut(buf, *x, y + 1, columns.width, &[seg(mean.words(), Style::default())]);
+        let thin = mean.n < mean.planned;
+        put_cut(buf, *x, y + 2, columns.width, &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))]);
+    }
+    if let Some(x) = columns.change {
+        put(buf, x, y, 6, &[seg("change", dim)]);
+    } else if columns.hidden > 0 {
+        put_right(buf, area.right().saturating_sub(1), y, 8, &seg(format!("+{} h l", columns.hidden), dim));
+    }
+}
+
+fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buffer, env: &Env) {
+    put_cut(buf, line.x + 1, line.y, columns.label, &[seg(row.label.as_str(), Style::default())]);
+    let each = data.board.columns().max(1);
+    for (column, x) in &columns.seen {
+        let Some(Some(item)) = row.items.get(column / each) else { continue };
+        draw_cell(data, *item, column % each, *x, columns.width, line.y, buf, env);
+    }
+    if let Some(x) = columns.change
+        && let Some(change) = data.sheet.change(row, &data.board)
+    {
+        let sign = if change > 0.0 { "▲" } else if change < 0.0 { "▼" } else { "=" };
+        put(buf, x, line.y, 6, &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))]);
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "a cell's place is four numbers, and a struct for them would be made once per cell")]
+fn draw_cell(data: &Data, item: u32, criterion: usize, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
+    let seen_by_people = u32::try_from(criterion).is_ok_and(|c| data.human.contains_key(&(item, c)));
+    let mut at = x;
+    for face in data.board.passes(item, criterion) {
+        if at >= x + width {
+            break;
+        }
+        let mut style = face_style(*face, env);
+        if seen_by_people {
+            style = style.add_modifier(Modifier::UNDERLINED);
+        }
+        put(buf, at, y, 1, &[seg(String::from(face.sign()), style)]);
+        at += 2;
+    }
+    if board::gap(&data.board, &data.human, item, criterion).is_some_and(|gap| gap >= 2.0) {
+        put(buf, at.saturating_sub(1).max(x), y, 1, &[seg("!", env.style(Meaning::Error))]);
+    }
+}
+
+/// The look of a cell.
+pub(in super::super) fn face_style(face: Face, env: &Env) -> Style {
+    env.style(match face {
+        Face::Planned => Meaning::Rule,
+        Face::InFlight => Meaning::Dim,
+        Face::Scored(score) => Meaning::Score(score),
+        Face::Failed(_) => Meaning::Warning,
+    })
+}
+
+/// Right side of the bottom line: what failed, how it is sorted, whether anybody looked.
+pub(super) fn status(grid: &Grid) -> String {
+    let Some(data) = grid.data.get() else { return String::new() };
+    let mut parts: Vec<String> =
+        data.board.failed().map(|(state, n)| format!("{} {}", count(n), state.words())).collect();
+    if grid.failures_only {
+        parts.push("failures only".into());
+    }
+    if grid.sort != Sort::Planned {
+        parts.push(grid.sort.words().into());
+    }
+    parts.push(match data.reviewed {
+        0 => "unchecked".to_owned(),
+        n => format!("{} by people", count(n)),
+    });
+    parts.join(" · ")
+}

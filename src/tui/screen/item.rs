@@ -1,0 +1,443 @@
+//! One item of a run: what was asked and answered, each score with its reasons, and a place for one's own score.
+//!
+//! ```text
+//! Query::Item -> texts | scores          s selects a criterion: its quotes are marked in the response
+//! 1..5, c, u  -> Query::AddReview -> asked again      n N o -> another item, asked anew
+//! ```
+//! A review given here has seen the judge's scores, and is stored so: it never counts as blind.
+
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::layer::Layer;
+use super::super::msg::{Effect, Lane, Ticket};
+use super::super::query::{Query, Reply};
+use super::{Cursor, Cx, Purpose, Screen, Slot, Tab};
+use crate::eval::Progress;
+use crate::store::{FullItem, NewReview, ReviewInfo, RunInfo, RunItem, Sampling, VerdictInfo};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::sync::Arc;
+
+mod exchange;
+mod lines;
+mod scores;
+mod texts;
+mod view;
+
+/// The run around an item.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The run.
+    pub run: Arc<RunInfo>,
+    /// Its items, by their place in it.
+    pub items: Arc<Vec<RunItem>>,
+    /// Items in the order in which `n` and `N` go through them.
+    pub order: Vec<u32>,
+}
+
+/// An item as loaded.
+pub(super) struct Loaded {
+    pub item: FullItem,
+    pub verdicts: Vec<VerdictInfo>,
+    pub reviews: Vec<ReviewInfo>,
+}
+
+/// The pane that has the focus, and the one in sight where there is room for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pane {
+    Text,
+    Scores,
+}
+
+/// The state of the screen.
+pub struct ItemScreen {
+    run: String,
+    pub(super) at: u32,
+    pub(super) context: Slot<Context>,
+    pub(super) loaded: Slot<Loaded>,
+    pub(super) criterion: u32,
+    pub(super) pane: Pane,
+    pub(super) text: Cursor,
+    pub(super) scores: Cursor,
+    pub(super) anchors: bool,
+    pub(super) exchange: bool,
+    /// Long prompts are shown whole.
+    pub(super) unfolded: bool,
+    pub(super) cache: Option<(texts::Key, Vec<lines::Line>)>,
+    /// Lines of both panes, and where the blocks of the criteria start, as last drawn.
+    pub(super) drawn: (usize, usize, Vec<usize>),
+    version: u64,
+    saved: Slot<String>,
+    /// Who scores, when the session does not know.
+    reviewer: String,
+    /// A score that waits for the reviewer's name.
+    pending: Option<u8>,
+}
+
+impl ItemScreen {
+    /// An item by its run and its place in it.
+    pub fn new(run: impl Into<String>, item: u32) -> Self {
+        Self {
+            run: run.into(),
+            at: item,
+            context: Slot::default(),
+            loaded: Slot::default(),
+            criterion: 0,
+            pane: Pane::Text,
+            text: Cursor::default(),
+            scores: Cursor::default(),
+            anchors: false,
+            exchange: false,
+            unfolded: false,
+            cache: None,
+            drawn: (0, 0, Vec::new()),
+            version: 0,
+            saved: Slot::default(),
+            reviewer: String::new(),
+            pending: None,
+        }
+    }
+
+    /// The same within a run that is loaded already, with this criterion selected.
+    pub fn within(mut self, context: Context, criterion: u32) -> Self {
+        self.context.set(context);
+        self.criterion = criterion;
+        self
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        if self.context.get().is_none() && !self.context.is_waiting() {
+            self.context.ask(cx, Lane::Other, Query::Grid(self.run.clone()));
+        }
+        self.loaded.ask(cx, Lane::Item, Query::Item { run: self.run.clone(), item: self.at });
+    }
+
+    /// What the cache of wrapped lines depends on, besides the width.
+    pub(super) fn key(&self, width: usize) -> texts::Key {
+        texts::Key {
+            width,
+            version: self.version,
+            criterion: self.criterion,
+            exchange: self.exchange,
+            unfolded: self.unfolded,
+        }
+    }
+
+    fn columns(&self) -> u32 {
+        self.context.get().map_or(1, |c| c.run.criteria.len() as u32).max(1)
+    }
+
+    pub(super) fn column_name(&self) -> String {
+        self.context
+            .get()
+            .and_then(|c| c.run.criteria.get(self.criterion as usize))
+            .map_or_else(|| "this item".to_owned(), Clone::clone)
+    }
+
+    fn go_to(&mut self, item: u32, cx: &mut Cx) {
+        self.at = item;
+        self.loaded.clear();
+        self.text = Cursor { height: self.text.height, ..Cursor::default() };
+        self.scores = Cursor { height: self.scores.height, ..Cursor::default() };
+        self.version += 1;
+        self.load(cx);
+    }
+
+    /// Where this item stands in the order, and of how many.
+    pub(super) fn place(&self) -> Option<(usize, usize)> {
+        let order = &self.context.get()?.order;
+        Some((order.iter().position(|i| *i == self.at)?, order.len()))
+    }
+
+    fn step(&mut self, forward: bool, cx: &mut Cx) {
+        let Some((at, len)) = self.place() else { return cx.say("the other items are still being read") };
+        let next = if forward { at + 1 } else { at.wrapping_sub(1) };
+        match self.context.get().and_then(|c| c.order.get(next)).copied() {
+            Some(item) => self.go_to(item, cx),
+            None if forward => cx.say(format!("this is the last of {len} items")),
+            None => cx.say("this is the first item"),
+        }
+    }
+
+    /// The same case in the arm that follows.
+    fn other_arm(&mut self, cx: &mut Cx) {
+        let Some(context) = self.context.get() else { return };
+        let Some(here) = context.items.iter().find(|i| i.ord == self.at) else { return };
+        let same: Vec<u32> = context
+            .items
+            .iter()
+            .filter(|i| i.case_id == here.case_id && i.repeat == here.repeat)
+            .map(|i| i.ord)
+            .collect();
+        match same.iter().position(|i| *i == self.at) {
+            Some(at) if same.len() > 1 => self.go_to(same[(at + 1) % same.len()], cx),
+            _ => cx.say("no other arm of this run answered this case"),
+        }
+    }
+
+    /// Who scores.
+    fn who(&self, env: &Env) -> String {
+        if env.reviewer.is_empty() { self.reviewer.clone() } else { env.reviewer.clone() }
+    }
+
+    /// My newest review of the selected criterion in force.
+    fn mine(&self, env: &Env) -> Option<&ReviewInfo> {
+        let who = self.who(env);
+        let reviews = &self.loaded.get()?.reviews;
+        reviews.iter().rfind(|r| r.review.reviewer == who && r.review.criterion == self.criterion)
+    }
+
+    fn score(&mut self, score: u8, cx: &mut Cx) {
+        if let Some(why) = &cx.env.read_only {
+            return cx.fail(format!("not saved: the registry is open for reading only ({why})"));
+        }
+        if self.who(cx.env).is_empty() {
+            self.pending = Some(score);
+            let hint = "kept with each score; [review] name in the config saves asking";
+            cx.layer = Some(Layer::input("your name", hint, "", Purpose::ReviewerName));
+            return;
+        }
+        let comment = self.mine(cx.env).map(|r| r.review.comment.clone()).unwrap_or_default();
+        let words = format!("{} {score} by {}; c comments, u takes it back", self.column_name(), self.who(cx.env));
+        self.store(Some(score), comment, None, words, cx);
+    }
+
+    fn store(&mut self, score: Option<u8>, comment: String, undo: Option<i64>, words: String, cx: &mut Cx) {
+        let judged = self.loaded.get().is_some_and(|l| {
+            l.verdicts.iter().any(|v| v.verdict.criterion == self.criterion && v.verdict.reading.is_some())
+        });
+        let review = NewReview {
+            run: self.run.clone(),
+            item: self.at,
+            criterion: self.criterion,
+            reviewer: self.who(cx.env),
+            score,
+            comment,
+            modes: Vec::new(),
+            // The judge's scores are on this screen: those of the other criteria, where this one has none.
+            saw_judge: true,
+            sampling: if judged { Sampling::Override } else { Sampling::Picked },
+            seconds: None,
+            undo,
+        };
+        self.saved.ask(cx, Lane::Other, Query::AddReview(review));
+        self.saved.set(words);
+    }
+
+    fn ask_comment(&mut self, cx: &mut Cx) {
+        match self.mine(cx.env) {
+            Some(mine) => {
+                let text = mine.review.comment.clone();
+                let title = format!("comment on {}", self.column_name());
+                cx.layer = Some(Layer::input(&title, "kept with your score", &text, Purpose::Comment));
+            }
+            None => cx.say("score first: 1 to 5, then c comments on it"),
+        }
+    }
+
+    fn undo(&mut self, cx: &mut Cx) {
+        match self.mine(cx.env).map(|r| (r.id, r.review.score)) {
+            Some((id, score)) => {
+                let was = score.map_or_else(|| "skip".to_owned(), |s| s.to_string());
+                let words = format!("your {} {was} was taken back", self.column_name());
+                self.store(None, String::new(), Some(id), words, cx);
+            }
+            None => cx.say("you have no score here to take back"),
+        }
+    }
+
+    fn scroll(&mut self, action: Action) -> bool {
+        let (cursor, len) = match self.pane {
+            Pane::Text => (&mut self.text, self.drawn.0),
+            Pane::Scores => (&mut self.scores, self.drawn.1),
+        };
+        // The first line in sight moves, not a selected one: reading has no selection.
+        let mut top = Cursor { at: cursor.top, top: 0, height: cursor.height };
+        let moved = top.act(action, len.saturating_sub(cursor.height) + 1);
+        if moved {
+            cursor.top = top.at;
+        }
+        moved
+    }
+
+    fn select(&mut self, criterion: u32) {
+        self.criterion = criterion;
+        if let Some(start) = self.drawn.2.get(criterion as usize) {
+            self.scores.top = *start;
+        }
+    }
+}
+
+impl Screen for ItemScreen {
+    fn scope(&self) -> Scope {
+        Scope::Item
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Runs
+    }
+
+    fn title(&self) -> String {
+        match self.loaded.get() {
+            Some(loaded) => format!("item {}", loaded.item.item.case_id),
+            None => format!("item {}", self.at),
+        }
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        self.load(cx);
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.loaded.is_waiting() {
+            self.load(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.scroll(action) {
+            return true;
+        }
+        match action {
+            Action::NextPane | Action::PreviousPane | Action::Left | Action::Right => {
+                self.pane = if self.pane == Pane::Text { Pane::Scores } else { Pane::Text };
+            }
+            Action::Score1 => self.score(1, cx),
+            Action::Score2 => self.score(2, cx),
+            Action::Score3 => self.score(3, cx),
+            Action::Score4 => self.score(4, cx),
+            Action::Score5 => self.score(5, cx),
+            Action::Comment => self.ask_comment(cx),
+            Action::Undo => self.undo(cx),
+            Action::Anchors => {
+                self.anchors = !self.anchors;
+                self.pane = if self.anchors { Pane::Scores } else { self.pane };
+            }
+            Action::Exchange => {
+                self.exchange = !self.exchange;
+                self.pane = Pane::Text;
+                self.text.top = 0;
+            }
+            Action::Back if self.exchange => {
+                self.exchange = false;
+                self.text.top = 0;
+            }
+            Action::Enter => self.unfolded = !self.unfolded,
+            Action::NextCriterion => self.select((self.criterion + 1) % self.columns()),
+            Action::NextItem => self.step(true, cx),
+            Action::PreviousItem => self.step(false, cx),
+            Action::OtherArm => self.other_arm(cx),
+            Action::Copy => match self.loaded.get().and_then(|l| l.item.response.as_ref()) {
+                Some(Ok(text)) => {
+                    cx.effects.push(Effect::Copy(text.clone()));
+                    cx.say("the response was sent to the terminal's clipboard");
+                }
+                _ => cx.say("there is no response to copy"),
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        let known = [self.context.settle(ticket), self.loaded.settle(ticket), self.saved.settle(ticket)];
+        if !known.contains(&true) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Grid { run, items, .. }) => {
+                let order = items.iter().map(|i| i.ord).collect();
+                self.context.set(Context { run: Arc::new((**run).clone()), items: Arc::new(items.clone()), order });
+            }
+            Ok(Reply::Item { item, verdicts, reviews }) => {
+                self.version += 1;
+                self.loaded.set(Loaded {
+                    item: (**item).clone(),
+                    verdicts: verdicts.clone(),
+                    reviews: reviews.clone(),
+                });
+            }
+            Ok(Reply::Reviewed(_)) => {
+                if let Some(words) = self.saved.get() {
+                    cx.say(words.clone());
+                }
+                self.load(cx);
+            }
+            Ok(_) => {}
+            Err(why) if known[2] => cx.fail(format!("not saved: {why}")),
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+        match (purpose, text) {
+            (Purpose::Comment, Some(text)) => {
+                if let Some(score) = self.mine(cx.env).map(|r| r.review.score) {
+                    let words = format!("comment on {} saved", self.column_name());
+                    self.store(score, text.trim().to_owned(), None, words, cx);
+                }
+            }
+            (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
+                name.trim().clone_into(&mut self.reviewer);
+                if let Some(score) = self.pending.take() {
+                    self.score(score, cx);
+                }
+            }
+            (Purpose::ReviewerName, _) => self.pending = None,
+            _ => {}
+        }
+    }
+
+    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Cx) {
+        if let Progress::Saved { cell, .. } = progress
+            && run == self.run
+            && cell.item == self.at
+            && !self.loaded.is_waiting()
+        {
+            self.load(cx);
+        }
+    }
+
+    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+        if run == self.run {
+            self.load(cx);
+        }
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        view::draw(self, area, buf, env);
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        let mut hints = vec![Action::Score1, Action::Comment, Action::NextItem, Action::Anchors, Action::Exchange];
+        if self.context.get().is_some_and(|c| c.run.arms.len() > 1) {
+            hints.insert(3, Action::OtherArm);
+        }
+        hints
+    }
+
+    fn status(&self, env: &Env) -> String {
+        let who = self.who(env);
+        match self.place() {
+            Some((at, len)) if who.is_empty() => format!("item {} of {len}", at + 1),
+            Some((at, len)) => format!("you: {who} · item {} of {len}", at + 1),
+            None => String::new(),
+        }
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("4 4 5", "the judge's score of each pass; a sign instead of a digit where there is none"),
+            ("4.33", "mean of the passes that were scored"),
+            ("quote not found", "the judge quotes words that the response does not hold; the score stands, with this flag"),
+            ("saw judge", "this person's score was given with the judge's in sight: it does not count as blind"),
+            ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            ("generic anchors", "the criterion has no anchors of its own"),
+        ]
+    }
+}

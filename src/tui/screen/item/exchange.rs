@@ -1,0 +1,108 @@
+//! The exact exchange behind the selected criterion: what the judge was sent, and the bytes it sent back.
+//!
+//! A request is not stored: it is built again from the stored material and nonce. Where that cannot give the same
+//! words (another criterion version, an imported verdict) the pane says so and shows none.
+
+use super::super::super::env::Env;
+use super::super::super::theme::Meaning;
+use super::lines::{self, Line};
+use super::{Context, ItemScreen, Loaded};
+use crate::core::rubric::Criterion;
+use crate::core::text;
+use crate::judge::{JudgeRequest, Lookup, prompt};
+use crate::store::VerdictInfo;
+use ratatui::style::Style;
+use std::sync::Arc;
+
+/// All lines of the pane.
+pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
+    let mut out = vec![Line::of(" EXACT EXCHANGE   x or Esc goes back", env.style(Meaning::Strong))];
+    let mine: Vec<&VerdictInfo> =
+        loaded.verdicts.iter().filter(|v| v.verdict.criterion == screen.criterion).collect();
+    if mine.is_empty() {
+        out.push(Line::of(" nothing was asked yet", env.style(Meaning::Dim)));
+    }
+    let Some(context) = screen.context.get() else { return out };
+    for info in mine {
+        one(&mut out, context, loaded, info, width, env);
+    }
+    out
+}
+
+fn one(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, info: &VerdictInfo, width: usize, env: &Env) {
+    let v = &info.verdict;
+    let pass = if context.run.spec.repeats > 1 { format!(" pass {}", v.repeat + 1) } else { String::new() };
+    out.push(Line::blank());
+    out.push(Line::of(format!(" REQUEST{pass}"), env.style(Meaning::Strong)));
+    match request(context, loaded, info) {
+        Ok(request) => {
+            out.push(Line::of(" system", env.style(Meaning::Dim)));
+            out.extend(wrapped(prompt::SYSTEM, width));
+            out.push(Line::of(" user", env.style(Meaning::Dim)));
+            out.extend(wrapped(&prompt::user_message(&request), width));
+        }
+        Err(why) => out.push(Line::of(format!(" {why}"), env.style(Meaning::Warning))),
+    }
+    out.push(Line::blank());
+    out.push(Line::of(format!(" REPLY{pass}"), env.style(Meaning::Strong)));
+    out.extend(lines::wrap(&facts(info), width, env.style(Meaning::Dim), &[], Style::default(), 1));
+    if v.raw.is_empty() {
+        out.push(Line::of(" no reply was received", env.style(Meaning::Dim)));
+    } else {
+        out.extend(wrapped(&String::from_utf8_lossy(&v.raw), width));
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<Line> {
+    lines::wrap(&lines::shown(text), width, Style::default(), &[], Style::default(), 1)
+}
+
+/// When, how long, how it was asked for, what it used.
+fn facts(info: &VerdictInfo) -> String {
+    let v = &info.verdict;
+    let mut parts = vec![info.at.clone()];
+    parts.extend((!v.rung.is_empty()).then(|| format!("rung {}", v.rung)));
+    parts.push(format!("{} ms", text::count(v.latency_ms)));
+    parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    if let (Some(read), Some(written)) = (v.prompt_tokens, v.completion_tokens) {
+        parts.push(format!("{} + {} tokens", text::count(read), text::count(written)));
+    }
+    parts.extend(v.model_returned.as_ref().map(|m| format!("model {m}")));
+    parts.extend(v.finish_reason.as_ref().map(|f| format!("finish {f}")));
+    parts.extend(v.cached.then(|| "taken from an earlier run".to_owned()));
+    parts.push(format!("judge {}", v.fingerprint.short()));
+    lines::shown(&parts.join(" · "))
+}
+
+/// The request as it was sent, or why it cannot be built again.
+fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<JudgeRequest, &'static str> {
+    let v = &info.verdict;
+    if v.rung == "imported" {
+        return Err("an imported verdict: what its judge was sent is not known");
+    }
+    let (Some(subject), Some(Ok(response))) = (&loaded.item.subject, &loaded.item.response) else {
+        return Err("nothing was sent: there was no response to judge");
+    };
+    let criterion = criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
+    if criterion.version() != v.criterion_version {
+        return Err("the criterion was put in other words than this program uses now");
+    }
+    let item = &loaded.item.item;
+    Ok(JudgeRequest {
+        subject: Arc::new(subject.clone()),
+        response: response.as_str().into(),
+        criterion: Arc::new(criterion),
+        repeat: v.repeat,
+        nonce: v.nonce.clone(),
+        lookup: Lookup { case_id: item.case_id.clone(), arm: item.arm.clone() },
+    })
+}
+
+/// The criterion of a column: the plan's, or the item's own.
+pub(super) fn criterion(context: &Context, loaded: &Loaded, column: u32) -> Option<Criterion> {
+    if !context.run.spec.own_criterion {
+        return context.run.spec.criteria.get(column as usize).cloned();
+    }
+    let subject = loaded.item.subject.as_ref()?;
+    crate::eval::own_criterion(subject)
+}

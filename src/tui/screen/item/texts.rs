@@ -1,0 +1,126 @@
+//! The left pane: prompt, variables, response with the judge's quotes marked, reference.
+
+use super::super::super::env::Env;
+use super::super::super::theme::Meaning;
+use super::lines::{self, Line};
+use super::{ItemScreen, Loaded};
+use crate::core::{evidence, text};
+use ratatui::style::Style;
+use std::ops::Range;
+
+/// Lines of a prompt that are shown before it is folded.
+const FOLD: usize = 12;
+
+/// What the wrapped lines depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Key {
+    pub width: usize,
+    pub version: u64,
+    pub criterion: u32,
+    pub exchange: bool,
+    pub unfolded: bool,
+}
+
+/// All lines of the pane.
+pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
+    let mut out = Vec::new();
+    let dim = env.style(Meaning::Dim);
+    match &loaded.item.subject {
+        Some(subject) => {
+            head(&mut out, "PROMPT", "", env);
+            folded(&mut out, &subject.prompt, width, screen.unfolded, env);
+            if !subject.vars.is_empty() {
+                head(&mut out, "VARIABLES", "", env);
+                for (name, value) in &subject.vars {
+                    let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                    out.push(Line::of(format!(" {}", text::escape_line(name)), env.style(Meaning::Variable)));
+                    out.extend(plain(&value, width, 3));
+                }
+            }
+        }
+        None => out.push(Line::of(" the prompt is known once the response has been generated", dim)),
+    }
+    response(&mut out, screen, loaded, width, env);
+    if let Some(reference) = loaded.item.subject.as_ref().and_then(|s| s.reference.as_ref()) {
+        head(&mut out, "REFERENCE", "", env);
+        out.extend(plain(reference, width, 1));
+    }
+    out
+}
+
+fn head(out: &mut Vec<Line>, name: &str, note: &str, env: &Env) {
+    if !out.is_empty() {
+        out.push(Line::blank());
+    }
+    let mut line = Line::of(format!(" {name}"), env.style(Meaning::Strong));
+    line.segs.push(super::super::super::paint::seg(format!("  {note}"), env.style(Meaning::Dim)));
+    out.push(line);
+}
+
+fn plain(text: &str, width: usize, indent: usize) -> Vec<Line> {
+    lines::wrap(&lines::shown(text), width, Style::default(), &[], Style::default(), indent)
+}
+
+fn folded(out: &mut Vec<Line>, prompt: &str, width: usize, unfolded: bool, env: &Env) {
+    let all = plain(prompt, width, 1);
+    let hidden = all.len().saturating_sub(FOLD);
+    if unfolded || hidden < 3 {
+        out.extend(all);
+        return;
+    }
+    out.extend(all.into_iter().take(FOLD));
+    let words = format!(" ⋯ {} more; Enter shows them", text::plural(hidden, "line", "lines"));
+    out.push(Line::of(words, env.style(Meaning::Dim)));
+}
+
+fn response(out: &mut Vec<Line>, screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) {
+    match &loaded.item.response {
+        Some(Ok(response)) => {
+            let clean = lines::shown(response);
+            let marks = marks(&clean, quotes(screen, loaded));
+            let note = match marks.len() {
+                0 => String::new(),
+                n => format!("{} of {} marked", text::plural(n, "quote", "quotes"), screen.column_name()),
+            };
+            head(out, "RESPONSE", &note, env);
+            out.extend(lines::wrap(&clean, width, Style::default(), &marks, env.style(Meaning::Match), 1));
+        }
+        Some(Err((state, why))) => {
+            head(out, "RESPONSE", "", env);
+            let words = format!("{} {}: {why}", state.sign(), state.words());
+            out.extend(lines::wrap(&lines::shown(&words), width, env.style(Meaning::Warning), &[], Style::default(), 1));
+        }
+        None => {
+            head(out, "RESPONSE", "", env);
+            out.push(Line::of(" not generated yet", env.style(Meaning::Dim)));
+        }
+    }
+}
+
+/// The quotes given for the selected criterion, over all passes.
+fn quotes<'a>(screen: &'a ItemScreen, loaded: &'a Loaded) -> impl Iterator<Item = &'a str> {
+    loaded
+        .verdicts
+        .iter()
+        .filter(|v| v.verdict.criterion == screen.criterion)
+        .filter_map(|v| v.verdict.reading.as_ref())
+        .flat_map(|r| r.evidence.iter().map(String::as_str))
+}
+
+/// Where quotes stand in a text as shown.
+fn marks<'a>(clean: &str, quotes: impl Iterator<Item = &'a str>) -> Vec<Range<usize>> {
+    lines::joined(quotes.filter_map(|q| evidence::find_quote(clean, &lines::shown(q))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_are_marked_in_the_text_as_shown() {
+        let clean = lines::shown("The\ttower is\r\n330 m high.\u{1b}[0m Old.");
+        let found = marks(&clean, ["tower is 330 m", "Old.", "not there"].into_iter());
+        let words: Vec<&str> = found.iter().map(|r| clean.get(r.clone()).unwrap()).collect();
+        assert_eq!(words, ["tower is\n330 m", "Old."]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Drawing the list of runs and the selected run's figures.
+
+use super::super::super::env::Env;
+use super::super::super::paint::{self, put, put_cut, put_right, seg};
+use super::super::super::theme::Meaning;
+use super::super::grid::pace::{money, span_words};
+use super::{Runs, arms_words, done, failed_words, is_recorded, short, state_words};
+use crate::core::text;
+use crate::store::{RunInfo, RunState};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
+    paint::rule(buf, area, area.y, &[], '─', env.theme);
+    let foot = area.bottom().saturating_sub(1);
+    paint::rule(buf, area, foot, &[], '─', env.theme);
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
+    let len = runs.rows.get().map_or(0, Vec::len);
+    if len == 0 {
+        let words = if runs.rows.is_waiting() {
+            format!("{} reading …", env.spinner())
+        } else {
+            "No runs yet. J plans one: a case set, arms, a rubric and a judge.".to_owned()
+        };
+        put_cut(buf, body.x + 1, body.y, body.width.saturating_sub(2), &[seg(words, env.style(Meaning::Dim))]);
+        return;
+    }
+    // The figures of the selected run stand below the list, where there is room for both.
+    let detail = if body.height >= 14 { 8 } else { 0 };
+    let list = Rect { height: body.height - detail, ..body };
+    draw_list(runs, list, buf, env);
+    if detail > 0 {
+        paint::rule(buf, area, list.bottom(), &[], '─', env.theme);
+        let below = Rect { y: list.bottom() + 1, height: detail - 1, ..body };
+        if let Some(run) = runs.selected() {
+            draw_detail(runs, run, below, buf, env);
+        }
+    }
+}
+
+/// Widths of the columns before the last: state, age, id, verdicts, failed.
+fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    let places = places(area);
+    for (name, x, _) in &places {
+        put(buf, *x, area.y, area.right().saturating_sub(*x), &[seg(*name, dim)]);
+    }
+    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let len = runs.rows.get().map_or(0, Vec::len);
+    let range = runs.cursor.window(len, usize::from(body.height));
+    for (i, at) in range.enumerate() {
+        let Some(run) = runs.rows.get().and_then(|r| r.get(at)) else { continue };
+        let line = paint::row(body, body.y + i as u16);
+        if at == runs.cursor.at {
+            paint::select(buf, line, true, env.theme);
+        }
+        draw_line(runs, run, &places, line, buf, env);
+    }
+}
+
+/// Name, x and width of each column that has room.
+fn places(area: Rect) -> Vec<(&'static str, u16, u16)> {
+    let wide = area.width >= 110;
+    let wanted: &[(&'static str, u16)] = if wide {
+        &[("state", 9), ("age", 6), ("run", 7), ("set × rubric", 28), ("arms", 24), ("judge", 16), ("verdicts", 12)]
+    } else {
+        &[("state", 9), ("age", 6), ("run", 7), ("set × rubric", 24), ("verdicts", 12)]
+    };
+    let mut x = area.x + 1;
+    let mut places = Vec::new();
+    for (name, width) in wanted {
+        places.push((*name, x, *width));
+        x += width + 1;
+    }
+    places.push(("mean", x, area.right().saturating_sub(x + 1)));
+    places
+}
+
+fn draw_line(runs: &Runs, run: &RunInfo, places: &[(&'static str, u16, u16)], line: Rect, buf: &mut Buffer, env: &Env) {
+    let plain = Style::default();
+    let dim = env.style(Meaning::Dim);
+    for (name, x, width) in places {
+        let piece = match *name {
+            "state" => seg(state_words(run), state_style(run, env)),
+            "age" => seg(age(run, env.now), dim),
+            "run" => seg(short(&run.id), dim),
+            "set × rubric" => seg(format!("{} × {}", run.spec.set, run.spec.rubric), plain),
+            "arms" => seg(arms_words(run), plain),
+            "judge" => seg(judge(run), if is_recorded(run) { env.style(Meaning::Warning) } else { plain }),
+            "verdicts" => {
+                let text = format!("{}/{}", text::count(done(run)), text::count(run.planned));
+                put_right(buf, x + width, line.y, *width, &seg(text, plain));
+                continue;
+            }
+            _ => {
+                draw_means(runs, run, *x, *width, line.y, buf, env);
+                continue;
+            }
+        };
+        put_cut(buf, *x, line.y, *width, &[piece]);
+    }
+}
+
+fn judge(run: &RunInfo) -> String {
+    match (run.imported, run.spec.judge.as_str()) {
+        (true, name) => format!("{name}, recorded"),
+        (false, name) => name.to_owned(),
+    }
+}
+
+fn state_style(run: &RunInfo, env: &Env) -> Style {
+    match run.state {
+        RunState::Running => env.style(Meaning::Accent),
+        RunState::Complete => env.style(Meaning::Good),
+        RunState::Partial | RunState::Stopped => env.style(Meaning::Warning),
+    }
+}
+
+fn age(run: &RunInfo, now: i64) -> String {
+    run.created_at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
+}
+
+fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    let mut segs = Vec::new();
+    let failed = failed_words(run);
+    if !failed.is_empty() {
+        segs.push(seg(format!("{failed}  "), env.style(Meaning::Warning)));
+    }
+    if let Some(figures) = runs.figures.get(&run.id) {
+        for (i, (name, mean)) in run.criteria.iter().zip(&figures.means).enumerate() {
+            if i > 0 {
+                segs.push(seg(" · ", dim));
+            }
+            segs.push(seg(format!("{name} "), dim));
+            segs.push(seg(mean.words(), Style::default()));
+            segs.push(seg(format!(" {}", mean.coverage()), dim));
+        }
+    }
+    put_cut(buf, x, y, width, &segs);
+}
+
+fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
+    let dim = env.style(Meaning::Dim);
+    let recorded = if is_recorded(run) { " · recorded" } else { "" };
+    let figures = runs.figures.get(&run.id);
+    let checked = match figures.map(|f| f.reviewed) {
+        None => String::new(),
+        Some(0) => " · unchecked".into(),
+        Some(n) => format!(" · {n} scores by people"),
+    };
+    let mut rows = vec![
+        ("arms", run.arms.join(", ")),
+        ("judge", format!("{}{recorded}{checked}", run.spec.judge)),
+        ("cost", cost(run)),
+    ];
+    let counts: Vec<String> =
+        run.verdicts.iter().filter(|(_, n)| **n > 0).map(|(s, n)| format!("{} {}", text::count(*n), s.words())).collect();
+    rows.push(("verdicts", counts.join(" · ")));
+    if !run.reason.is_empty() {
+        rows.push(("why", run.reason.clone()));
+    }
+    for (i, (name, words)) in rows.iter().enumerate() {
+        let y = area.y + i as u16;
+        if y >= area.bottom() {
+            return;
+        }
+        put(buf, area.x + 1, y, 10, &[seg(*name, dim)]);
+        put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &[seg(words.as_str(), Style::default())]);
+    }
+    let y = area.y + rows.len() as u16;
+    if y < area.bottom() && figures.is_some() {
+        put(buf, area.x + 1, y, 10, &[seg("means", dim)]);
+        draw_means(runs, run, area.x + 11, area.width.saturating_sub(12), y, buf, env);
+    }
+}
+
+fn cost(run: &RunInfo) -> String {
+    if run.imported {
+        return "imported with its items: nothing was asked".to_owned();
+    }
+    let mut parts = vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
+    if run.usage.cached > 0 {
+        parts.push(format!("{} cached", text::count(run.usage.cached)));
+    }
+    if let (Some(read), Some(written)) = (run.usage.prompt_tokens, run.usage.completion_tokens) {
+        parts.push(format!("{} + {} tokens", text::count(read), text::count(written)));
+    }
+    parts.push(run.usage.cost_usd.map_or_else(|| "price unknown".to_owned(), money));
+    parts.push(span_words(run.usage.wall_s));
+    parts.join(" · ")
+}
