@@ -9,6 +9,10 @@ use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub mod agreement;
+pub mod compare;
+pub mod grid;
+pub mod item;
 pub mod blame;
 pub mod diff;
 pub mod found;
