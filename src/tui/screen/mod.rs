@@ -9,9 +9,13 @@ use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+pub mod agreement;
 pub mod blame;
+pub mod compare;
 pub mod diff;
 pub mod found;
+pub mod grid;
+pub mod item;
 pub mod prompts;
 pub mod review;
 pub mod runs;
