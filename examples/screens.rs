@@ -49,7 +49,8 @@ fn main() -> anyhow::Result<()> {
     let font = font()?;
     let dir = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let registry = assize::interop::demo::build(&dir.path().join("demo"))?;
+    let registry = dir.path().join("registry.db");
+    assize::cli::demo::build(&registry).map_err(|e| anyhow::anyhow!("{}", e.message))?;
     for (name, size, theme, keys) in SHOTS {
         let mut config = Config::default();
         config.review.name = Some("ana".into());

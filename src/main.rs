@@ -1,1 +1,22 @@
-fn main() {}
+//! The program: arguments, then the screens or one command, then the exit code.
+
+use assize::cli::{self, Next};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::main() {
+        Next::Exit(code) => ExitCode::from(code),
+        Next::Screens(screens) => {
+            let plain = screens.color == cli::output::ColorChoice::Never;
+            let options = assize::tui::Options { registry: screens.registry, demo: screens.demo, plain };
+            let ran = assize::config::Config::load(None).map_err(anyhow::Error::from).and_then(|c| assize::tui::run(options, c));
+            match ran {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    cli::complain(&format!("{error:#}"));
+                    ExitCode::from(4)
+                }
+            }
+        }
+    }
+}

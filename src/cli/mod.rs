@@ -1,1 +1,273 @@
-//! (in work)
+//! The command line: one file for each verb; data on stdout, talk on stderr.
+//!
+//! ```text
+//! arguments -> clap -> Ctx (registry, json, colour) -> verb::run -> exit code
+//!                                  \-> no verb, or demo -> Next::Screens, opened by main
+//! ```
+
+pub mod agreement;
+pub mod blame;
+pub mod cases;
+pub mod completions;
+pub mod config_show;
+pub mod context;
+pub mod demo;
+pub mod diff;
+pub mod doctor;
+pub mod export;
+pub mod fail;
+pub mod forget;
+pub mod fsck;
+pub mod gate;
+pub mod get;
+pub mod import;
+pub mod judge;
+pub mod label;
+pub mod list;
+pub mod log;
+pub mod manage;
+pub mod mode;
+pub mod output;
+pub mod register;
+pub mod review;
+pub mod rubric;
+pub mod run;
+pub mod runs;
+pub mod search;
+pub mod shape;
+pub mod show;
+pub mod texts;
+pub mod trends;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use context::Ctx;
+use fail::{Fail, Result};
+use output::ColorChoice;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// A registry of LLM prompts with diffs, judge scores and human review.
+#[derive(Debug, Parser)]
+#[command(
+    name = "assize",
+    version,
+    disable_help_subcommand = false,
+    after_help = "Without a verb the screens open.\n\nExamples:\n  assize demo\n  assize register summarize prompt.txt -m \"first try\"\n  assize diff summarize@~1 summarize\n\nExit codes: 0 done, 1 a gate failed or a difference found, 2 usage or input, 3 inconclusive,\n4 registry, 5 judge endpoint, 130 interrupted, 143 terminated."
+)]
+pub struct Cli {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The registry's file
+    #[arg(long, global = true, value_name = "PATH", env = "ASSIZE_REGISTRY", hide_env_values = true)]
+    pub registry: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made for each process; its size does not matter")]
+pub enum Verb {
+    /// Build the demo registry (offline, real data), then open the screens on it
+    Demo(demo::Args),
+    /// Register a text or chat messages as a prompt's newest revision
+    Register(register::Args),
+    /// Print a revision's exact bytes, or rendered with variables
+    Get(get::Args),
+    /// List prompts
+    List(list::Args),
+    /// A prompt's history, newest first
+    Log(log::Args),
+    /// Search the texts of all prompts
+    Search(search::Args),
+    /// One revision with all that is known about it
+    Show(show::Args),
+    /// Compare two revisions, files or stdin
+    Diff(diff::Args),
+    /// Which revision brought each line
+    Blame(blame::Args),
+    /// Move, protect and list labels
+    #[command(subcommand)]
+    Label(label::Args),
+    /// Take in prompts, cases, responses, items or a git history
+    #[command(subcommand)]
+    Import(import::Args),
+    /// Write prompts with their histories to a file or a folder
+    Export(export::Args),
+    /// Put a prompt away; its name becomes free
+    Archive(manage::ArchiveArgs),
+    /// Take an archived prompt back
+    Unarchive(manage::UnarchiveArgs),
+    /// Give a prompt another name
+    Rename(manage::RenameArgs),
+    /// Start a new prompt from a revision of another
+    Copy(manage::CopyArgs),
+    /// Set the line about a prompt
+    Describe(manage::DescribeArgs),
+    /// Add or remove tags of a revision
+    Tag(manage::TagArgs),
+    /// Case sets and their cases
+    #[command(subcommand)]
+    Cases(cases::Args),
+    /// Rubrics: criteria with anchors for 1 to 5
+    #[command(subcommand)]
+    Rubric(rubric::Args),
+    /// Judges: what is configured, and whether it answers
+    #[command(subcommand)]
+    Judge(judge::Args),
+    /// Judge responses; or look at, resume, retry, compare and export runs
+    Run(run::Args),
+    /// List runs, newest first
+    Runs(runs::Args),
+    /// Pass or fail a candidate against a baseline
+    Gate(gate::Args),
+    /// How far human reviewers and judges agree
+    Agreement(agreement::Args),
+    /// Scores by revision and date
+    Trends(trends::Args),
+    /// Human scores
+    #[command(subcommand)]
+    Review(review::Args),
+    /// Failure modes: what reviewers tagged
+    #[command(subcommand)]
+    Mode(mode::Args),
+    /// Replace a pasted secret by a tombstone
+    Forget(forget::Args),
+    /// Check every stored byte against its digest
+    Fsck(fsck::Args),
+    /// Copy the registry, consistent also while others write
+    Backup(fsck::BackupArgs),
+    /// Versions, paths, modes, schema, judges; works when the registry cannot open
+    Doctor(doctor::Args),
+    /// The settings in force
+    #[command(subcommand)]
+    Config(config_show::Args),
+    /// Completions for a shell
+    Completions(completions::Args),
+    /// The manual page
+    Man(completions::ManArgs),
+}
+
+/// What the program does after the arguments are read.
+pub enum Next {
+    /// It is done.
+    Exit(u8),
+    /// It opens the screens.
+    Screens(Screens),
+}
+
+/// Where the screens open.
+pub struct Screens {
+    /// The registry's file.
+    pub registry: PathBuf,
+    /// Whether it is the demo's.
+    pub demo: bool,
+    /// When to colour.
+    pub color: ColorChoice,
+}
+
+/// Reads the arguments and does what they say.
+pub fn main() -> Next {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe behind --help is no failure.
+            let _ = error.print();
+            return Next::Exit(u8::try_from(error.exit_code()).unwrap_or(fail::INPUT));
+        }
+    };
+    let color = cli.color;
+    let ctx = Ctx::new(cli.json, cli.registry, color);
+    let result = match cli.verb {
+        None => screens(&ctx, color),
+        Some(Verb::Demo(args)) => demo::run(&ctx, &args, color),
+        Some(verb) => dispatch(&ctx, verb).map(Next::Exit),
+    };
+    match result.and_then(|next| ctx.out.flush().map(|()| next)) {
+        Ok(next) => next,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                complain(&failure.message);
+            }
+            Next::Exit(failure.code)
+        }
+    }
+}
+
+/// Tells on stderr what went wrong.
+pub fn complain(message: &str) {
+    // Messages quote what was given or stored; their own line ends stay.
+    let lines: Vec<_> = message.lines().map(output::clean).collect();
+    output::talk(format!("assize: {}", lines.join("\n")));
+}
+
+/// The whole grammar, for completions, the manual page and tests.
+pub fn grammar() -> clap::Command {
+    Cli::command()
+}
+
+fn screens(ctx: &Ctx, color: ColorChoice) -> Result<Next> {
+    if ctx.json {
+        return Err(Fail::input("--json needs a verb; see `assize --help`"));
+    }
+    need_terminal()?;
+    Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color }))
+}
+
+/// The screens are refused where nobody could see or steer them.
+///
+/// # Errors
+/// When stdin or stdout is no terminal.
+pub fn need_terminal() -> Result<()> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Fail::input(
+        "the screens need a terminal, and stdin or stdout is none; each action also exists as a command: assize --help",
+    ))
+}
+
+fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
+    match verb {
+        Verb::Demo(_) => Ok(fail::DONE), // main() has taken it
+        Verb::Register(args) => register::run(ctx, &args),
+        Verb::Get(args) => get::run(ctx, &args),
+        Verb::List(args) => list::run(ctx, &args),
+        Verb::Log(args) => log::run(ctx, &args),
+        Verb::Search(args) => search::run(ctx, &args),
+        Verb::Show(args) => show::run(ctx, &args),
+        Verb::Diff(args) => diff::run(ctx, &args),
+        Verb::Blame(args) => blame::run(ctx, &args),
+        Verb::Label(args) => label::run(ctx, &args),
+        Verb::Import(args) => import::run(ctx, &args),
+        Verb::Export(args) => export::run(ctx, &args),
+        Verb::Archive(args) => manage::archive(ctx, &args),
+        Verb::Unarchive(args) => manage::unarchive(ctx, &args),
+        Verb::Rename(args) => manage::rename(ctx, &args),
+        Verb::Copy(args) => manage::copy(ctx, &args),
+        Verb::Describe(args) => manage::describe(ctx, &args),
+        Verb::Tag(args) => manage::tag(ctx, &args),
+        Verb::Cases(args) => cases::run(ctx, &args),
+        Verb::Rubric(args) => rubric::run(ctx, &args),
+        Verb::Judge(args) => judge::run(ctx, &args),
+        Verb::Run(args) => run::run(ctx, &args),
+        Verb::Runs(args) => runs::run(ctx, &args),
+        Verb::Gate(args) => gate::run(ctx, &args),
+        Verb::Agreement(args) => agreement::run(ctx, &args),
+        Verb::Trends(args) => trends::run(ctx, &args),
+        Verb::Review(args) => review::run(ctx, &args),
+        Verb::Mode(args) => mode::run(ctx, &args),
+        Verb::Forget(args) => forget::run(ctx, &args),
+        Verb::Fsck(args) => fsck::run(ctx, &args),
+        Verb::Backup(args) => fsck::backup(ctx, &args),
+        Verb::Doctor(args) => doctor::run(ctx, &args),
+        Verb::Config(args) => config_show::run(ctx, &args),
+        Verb::Completions(args) => completions::run(ctx, &args),
+        Verb::Man(args) => completions::man(ctx, &args),
+    }
+}

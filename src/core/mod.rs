@@ -5,7 +5,9 @@
 //! prompt   names, labels, selectors, templates and their settings
 //! template variables and rendering in three syntaxes
 //! tokens   offline token counts
+//! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
+//! blame    a history -> the revision that brought each line
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
 //! rubric   criteria with anchors for 1..5
@@ -28,4 +30,5 @@ pub mod stats;
 pub mod template;
 pub mod text;
 pub mod tokens;
+pub mod toml_doc;
 pub mod verdict;

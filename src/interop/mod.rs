@@ -1,1 +1,52 @@
-//! (in work)
+//! What comes in from files and goes out to them: one file for each format, no registry and no terminal.
+//!
+//! ```text
+//! FILE.jsonl -> jsonl (lines, sizes, UTF-8) -> json (no doubled keys) -> prompts | cases | responses | items -> rows
+//!                                                                        any fault: the whole file, with its line
+//! rows -> prompts::row -> FILE.jsonl or a folder, and back without loss
+//! ```
+
+pub mod align;
+pub mod cases;
+pub mod folder;
+pub mod git;
+pub mod items;
+pub mod json;
+pub mod jsonl;
+pub mod prompts;
+pub mod responses;
+pub mod rubrics;
+
+/// Why a file was refused; nothing of it was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportError {
+    /// The file, or `stdin`.
+    pub file: String,
+    /// The line, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+impl ImportError {
+    /// A fault of the whole file.
+    pub fn new(file: &str, what: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, what: what.into() }
+    }
+
+    /// A fault of one line.
+    pub fn at(file: &str, line: usize, what: impl Into<String>) -> Self {
+        Self { file: file.into(), line: Some(line), what: what.into() }
+    }
+}
+
+impl std::fmt::Display for ImportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{} line {line}: {}; nothing was imported", self.file, self.what),
+            None => write!(f, "{}: {}; nothing was imported", self.file, self.what),
+        }
+    }
+}
+
+impl std::error::Error for ImportError {}

@@ -106,7 +106,8 @@ impl Shape {
             return Some("seed is refused and left out".to_owned());
         }
         let format = ["response_format", "json_schema", "schema", "structured", "grammar", "json_object"];
-        let tools = ["tools", "tool_choice", "tool", "tool_calls", "parallel_tool_calls", "function", "functions"];
+        let tools =
+            ["tools", "tool_choice", "tool", "tool_calls", "parallel_tool_calls", "function", "functions"];
         let refused = match self.rung {
             Rung::Schema | Rung::JsonObject => format.into_iter().any(named),
             Rung::Tool => tools.into_iter().chain(format).any(named),
@@ -150,11 +151,31 @@ mod tests {
     fn exactly_the_named_parameter_changes() {
         let first = Shape::first(true);
         for (status, body, expected) in [
-            (400, r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#, Shape { temperature: false, ..first }),
-            (400, r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#, Shape { room: RoomName::MaxCompletionTokens, ..first }),
-            (422, r#"{"detail":[{"loc":["body","seed"],"msg":"Extra inputs are not permitted","type":"extra_forbidden"}]}"#, Shape { seed: false, ..first }),
-            (400, r#"{"error":{"message":"This response_format type is unavailable now","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#, Shape { rung: Rung::Tool, ..first }),
-            (500, r#"{"error":{"message":"1 validation error: {'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'}","type":"internal_server_error","param":null,"code":null}}"#, Shape { rung: Rung::Tool, ..first }),
+            (
+                400,
+                r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#,
+                Shape { temperature: false, ..first },
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#,
+                Shape { room: RoomName::MaxCompletionTokens, ..first },
+            ),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","seed"],"msg":"Extra inputs are not permitted","type":"extra_forbidden"}]}"#,
+                Shape { seed: false, ..first },
+            ),
+            (
+                400,
+                r#"{"error":{"message":"This response_format type is unavailable now","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#,
+                Shape { rung: Rung::Tool, ..first },
+            ),
+            (
+                500,
+                r#"{"error":{"message":"1 validation error: {'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'}","type":"internal_server_error","param":null,"code":null}}"#,
+                Shape { rung: Rung::Tool, ..first },
+            ),
         ] {
             let mut shape = first;
             assert!(learn(&mut shape, status, body).is_some(), "{body}");
@@ -166,7 +187,10 @@ mod tests {
     fn what_names_nothing_changes_nothing() {
         let first = Shape::first(false);
         for (status, body) in [
-            (400, r#"{"error":{"message":"request (6031 tokens) exceeds the available context size (2048 tokens), reduce max_tokens","type":"exceed_context_size_error"}}"#),
+            (
+                400,
+                r#"{"error":{"message":"request (6031 tokens) exceeds the available context size (2048 tokens), reduce max_tokens","type":"exceed_context_size_error"}}"#,
+            ),
             (400, r#"{"error":{"message":"Invalid seed","param":"seed"}}"#),
             (400, r#"{"error":{"message":"No connected db.","type":"no_db_connection"}}"#),
             (429, r#"{"error":{"message":"temperature limit","param":"temperature"}}"#),
@@ -185,6 +209,9 @@ mod tests {
         let everything = r#"{"error":{"message":"'max_tokens' 'max_completion_tokens' 'temperature' 'seed' 'response_format' 'tools'"}}"#;
         let steps = std::iter::from_fn(|| learn(&mut shape, 400, everything)).take(50).count();
         assert_eq!(steps, 7);
-        assert_eq!(shape, Shape { rung: Rung::Text, room: RoomName::Neither, temperature: false, seed: false });
+        assert_eq!(
+            shape,
+            Shape { rung: Rung::Text, room: RoomName::Neither, temperature: false, seed: false }
+        );
     }
 }

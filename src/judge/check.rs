@@ -140,7 +140,11 @@ async fn list(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckRepor
     let Ok(answer) = endpoint.models(Duration::from_secs(10)).await else { return };
     report.reachable = true;
     if answer.status != 200 {
-        report.notes.push(format!("no list of models ({}: {})", answer.status, ApiError::read(&answer.body).line()));
+        report.notes.push(format!(
+            "no list of models ({}: {})",
+            answer.status,
+            ApiError::read(&answer.body).line()
+        ));
         return;
     }
     let Some(models) = listed(&answer) else {
@@ -187,7 +191,13 @@ async fn logprobs(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckR
     let Ok(answer) = endpoint.chat(body.to_string().into_bytes()).await else { return };
     let given = |answer: &Answer| {
         let value: Value = serde_json::from_slice(&answer.body).ok()?;
-        Some(value.pointer("/choices/0/logprobs/content")?.as_array()?.iter().any(|token| token.get("top_logprobs").is_some()))
+        Some(
+            value
+                .pointer("/choices/0/logprobs/content")?
+                .as_array()?
+                .iter()
+                .any(|token| token.get("top_logprobs").is_some()),
+        )
     };
     report.logprobs = match answer.status {
         200 => Some(given(&answer).unwrap_or(false)),
@@ -221,7 +231,8 @@ async fn look_at(server: &'static str, port: u16) -> Option<FoundEndpoint> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await.ok()?.ok()?;
     let base_url = format!("http://127.0.0.1:{port}/v1");
-    let endpoint = Endpoint::open(&JudgeConfig { base_url: base_url.clone(), ..JudgeConfig::default() }).ok()?;
+    let endpoint =
+        Endpoint::open(&JudgeConfig { base_url: base_url.clone(), ..JudgeConfig::default() }).ok()?;
     let answer = endpoint.models(Duration::from_secs(1)).await.ok()?;
     let wants_key = matches!(answer.status, 401 | 403);
     // Anything else at this port (a web server, say) is no endpoint.

@@ -7,9 +7,9 @@ use super::{Stop, StopKind};
 use secrecy::SecretString;
 use serde::Serialize;
 
-/// Where a key comes from. Never the key itself, so that printing this is harmless.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// Where a key comes from. Printing or serialising it shows neither the key nor the command, in which people have been
+/// known to write one.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Key {
     /// No key is sent (a local server).
     #[default]
@@ -44,7 +44,7 @@ impl Key {
     }
 
     fn run(command: &str) -> Result<String, Stop> {
-        let failed = |why: String| Stop::new(StopKind::Key, format!("api_key_command '{command}' {why}"));
+        let failed = |why: String| Stop::new(StopKind::Key, format!("api_key_command {why}"));
         let output = std::process::Command::new("sh")
             .arg("-c")
             .arg(command)
@@ -65,8 +65,20 @@ impl std::fmt::Display for Key {
         match self {
             Self::None => f.write_str("no key"),
             Self::Env(name) => write!(f, "variable {name}"),
-            Self::Command(command) => write!(f, "api_key_command '{command}'"),
+            Self::Command(_) => f.write_str("api_key_command"),
         }
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -155,6 +167,9 @@ mod tests {
         let echoed = Key::Command("echo ' sk-42 '; echo more".into()).resolve().unwrap().unwrap();
         assert_eq!(echoed.expose_secret(), "sk-42");
         assert!(!format!("{echoed:?}").contains("sk-42"));
+        let careless = JudgeConfig { key: Key::Command("echo sk-42".into()), ..JudgeConfig::default() };
+        let shown = format!("{careless:?} {} {}", careless.key, serde_json::to_string(&careless).unwrap());
+        assert!(!shown.contains("sk-42") && shown.contains("api_key_command"), "{shown}");
     }
 
     #[test]

@@ -37,8 +37,9 @@ impl Address {
     /// [`StopKind::Address`] when it is no http(s) URL, holds a password, a query or a fragment, is plain http to another
     /// machine, or is an address where a cloud hands out credentials.
     pub fn parse(base_url: &str, allow_http: bool) -> Result<Self, Stop> {
-        let mut base = Url::parse(base_url.trim())
-            .map_err(|error| refuse(format!("base_url is no URL ({error}); it looks like http://127.0.0.1:8080/v1")))?;
+        let mut base = Url::parse(base_url.trim()).map_err(|error| {
+            refuse(format!("base_url is no URL ({error}); it looks like http://127.0.0.1:8080/v1"))
+        })?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(refuse("base_url must begin with http:// or https://"));
         }
@@ -50,7 +51,9 @@ impl Address {
         }
         let host = base.host_str().unwrap_or_default().to_owned();
         if is_metadata(&host) {
-            return Err(refuse("base_url is an address where a cloud hands out credentials; it is never called"));
+            return Err(refuse(
+                "base_url is an address where a cloud hands out credentials; it is never called",
+            ));
         }
         let loopback = is_loopback(&host);
         if base.scheme() == "http" && !loopback && !allow_http {
@@ -101,7 +104,9 @@ fn is_metadata(host: &str) -> bool {
     }
     match host_ip(host) {
         Some(IpAddr::V4(four)) => {
-            four.is_link_local() || four == Ipv4Addr::new(100, 100, 100, 200) || four == Ipv4Addr::new(192, 0, 0, 192)
+            four.is_link_local()
+                || four == Ipv4Addr::new(100, 100, 100, 200)
+                || four == Ipv4Addr::new(192, 0, 0, 192)
         }
         Some(IpAddr::V6(six)) => {
             six.is_unicast_link_local() || six == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
@@ -163,9 +168,13 @@ impl Endpoint {
         let key = config.key.resolve()?;
         let mut headers = HeaderMap::new();
         if let Some(key) = &key {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
-                Stop::new(StopKind::Key, format!("the key from {} holds characters no header can carry", config.key))
-            })?;
+            let mut value =
+                HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
+                    Stop::new(
+                        StopKind::Key,
+                        format!("the key from {} holds characters no header can carry", config.key),
+                    )
+                })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -182,9 +191,12 @@ impl Endpoint {
             // No certificates are loaded where none are needed: it works on a machine without any, and starts faster.
             builder = builder.tls_certs_only(std::iter::empty());
         }
-        let client = builder
-            .build()
-            .map_err(|e| refuse(format!("no HTTPS client could be built ({}); are CA certificates installed?", root_cause(&e))))?;
+        let client = builder.build().map_err(|e| {
+            refuse(format!(
+                "no HTTPS client could be built ({}); are CA certificates installed?",
+                root_cause(&e)
+            ))
+        })?;
         let timeout = Duration::from_secs(config.timeout_s.max(1));
         Ok(Self { address, client, timeout, key, key_source: config.key.to_string() })
     }
@@ -209,7 +221,8 @@ impl Endpoint {
     /// # Errors
     /// [`Broken`] when no complete answer came.
     pub async fn chat(&self, body: Vec<u8>) -> Result<Answer, Broken> {
-        let request = self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+        let request =
+            self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
         self.exchange(request.body(body), self.timeout).await
     }
 
@@ -246,14 +259,21 @@ impl Endpoint {
         } else if error.is_timeout() {
             (Fault::Timeout, format!("no complete answer within {} s", timeout.as_secs_f64()))
         } else {
-            (Fault::Cut, format!("the connection broke before the answer was complete ({})", self.blank_text(root_cause(error))))
+            (
+                Fault::Cut,
+                format!(
+                    "the connection broke before the answer was complete ({})",
+                    self.blank_text(root_cause(error))
+                ),
+            )
         };
         Broken { fault, why, took }
     }
 
     /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk.
     fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
-        let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4) else {
+        let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4)
+        else {
             return body;
         };
         let needle = key.as_bytes();
@@ -321,12 +341,25 @@ mod tests {
 
     #[test]
     fn addresses_are_joined_whatever_their_ending() {
-        for url in ["http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1/chat/completions"] {
+        for url in [
+            "http://127.0.0.1:8080/v1",
+            "http://127.0.0.1:8080/v1/",
+            "http://127.0.0.1:8080/v1/chat/completions",
+        ] {
             let address = Address::parse(url, false).unwrap();
-            assert_eq!(address.join("chat/completions").as_str(), "http://127.0.0.1:8080/v1/chat/completions");
-            assert_eq!((address.base().as_str(), address.origin().as_str()), ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080"));
+            assert_eq!(
+                address.join("chat/completions").as_str(),
+                "http://127.0.0.1:8080/v1/chat/completions"
+            );
+            assert_eq!(
+                (address.base().as_str(), address.origin().as_str()),
+                ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080")
+            );
         }
-        assert_eq!(Address::parse("http://[::1]:1", false).unwrap().join("models").as_str(), "http://[::1]:1/models");
+        assert_eq!(
+            Address::parse("http://[::1]:1", false).unwrap().join("models").as_str(),
+            "http://[::1]:1/models"
+        );
         assert!(Address::parse("http://box.lan:8080/v1", true).is_ok());
         assert!(Address::parse("https://api.openai.com/v1", false).is_ok());
     }

@@ -11,10 +11,11 @@ use super::config::JudgeConfig;
 use super::endpoint::{Answer, Endpoint};
 use super::limit::Limiter;
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
-use super::retry::{self, Attempt, Decision, Policy, Seen};
+use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
 use super::wire::{Again, ApiError, BodyWriter, Reply, one_line, read_reply, settle};
 use super::{
-    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop, StopKind, Usage,
+    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop,
+    StopKind, Usage,
 };
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
@@ -38,8 +39,8 @@ const PAUSE_ALL: Duration = Duration::from_secs(2);
 /// What one ask came to.
 enum End {
     Answer(Answer),
-    /// Refused, naming a parameter: only while learning.
-    Refused(u16, ApiError),
+    /// Refused for good, and why: only while learning, where a refusal may name a parameter that can be changed.
+    Refused(u16, ApiError, String),
     Failed(State, String),
     Stopped(Stop),
 }
@@ -92,7 +93,13 @@ impl Caller {
 
     /// One ask: sends `body` until it is answered, given up or cancelled. `learning` hands refusals that name a
     /// parameter back instead of failing.
-    async fn ask(&self, body: String, learning: bool, events: Events<'_>, cancel: &CancellationToken) -> Asked {
+    async fn ask(
+        &self,
+        body: String,
+        learning: bool,
+        events: Events<'_>,
+        cancel: &CancellationToken,
+    ) -> Asked {
         let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
         tokio::select! {
             biased;
@@ -112,34 +119,41 @@ impl Caller {
         raw: &mut Vec<u8>,
     ) -> End {
         let begun = Instant::now();
+        let mut failures = Failures::default();
         loop {
             let place = self.limiter.acquire().await;
             while let Some(left) = self.limiter.pause_left() {
                 wait(left, "the endpoint asked to wait", events).await;
             }
             if !self.admitted() {
-                return End::Failed(State::OverBudget, "a spending cap was reached before this call".to_owned());
+                return End::Failed(
+                    State::OverBudget,
+                    "a spending cap was reached before this call".to_owned(),
+                );
             }
             events(CallEvent::Sent);
             *requests += 1;
             let result = self.endpoint.chat(body.clone()).await;
-            let attempt = self.attempt(*requests, begun.elapsed());
             let decision = match result {
+                Ok(answer) if answer.status == 200 => {
+                    self.answered.store(true, Ordering::Relaxed);
+                    *took = answer.took;
+                    place.succeeded();
+                    return End::Answer(answer);
+                }
                 Ok(answer) => {
                     *took = answer.took;
-                    let early = self.look(answer, learning, &attempt, raw);
-                    match early {
-                        Ok(answer) => {
-                            place.succeeded();
-                            return End::Answer(answer);
-                        }
-                        Err(Settled::Refused(status, error)) => return End::Refused(status, error),
-                        Err(Settled::Decided(decision)) => decision,
+                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
+                    *raw = answer.body;
+                    match settled {
+                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
+                        Settled::Decided(decision) => decision,
                     }
                 }
                 Err(broken) => {
                     *took = broken.took;
-                    retry::decide(&self.policy, &attempt, &Seen::Broken(broken.fault, &broken.why))
+                    let seen = Seen::Broken(broken.fault, &broken.why);
+                    retry::decide(&self.policy, &self.attempt(failures.count(&seen), begun.elapsed()), &seen)
                 }
             };
             match decision {
@@ -161,24 +175,22 @@ impl Caller {
         }
     }
 
-    /// A success is handed on; anything else is judged by the rules of [`retry`].
-    fn look(&self, answer: Answer, learning: bool, attempt: &Attempt<'_>, raw: &mut Vec<u8>) -> Result<Answer, Settled> {
-        if answer.status == 200 {
-            self.answered.store(true, Ordering::Relaxed);
-            return Ok(answer);
-        }
+    /// What the rules of [`retry`] make of an answer that is no success.
+    fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
         let error = ApiError::read(&answer.body);
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
-        let decision = retry::decide(&self.policy, attempt, &seen);
-        // A refusal that names a parameter is not waited out, even under a status that would be (500).
-        let names_one = learning
-            && !matches!(decision, Decision::Stop(_))
-            && Shape::first(true).learn(answer.status, &error).is_some()
-            || learning && matches!(decision, Decision::Fail(State::HttpError, _));
-        let status = answer.status;
-        *raw = answer.body;
-        Err(if names_one { Settled::Refused(status, error) } else { Settled::Decided(decision) })
+        let attempt = self.attempt(failures.count(&seen), elapsed);
+        match retry::decide(&self.policy, &attempt, &seen) {
+            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
+            // A refusal that names a parameter is not waited out, even under a status that would be (500).
+            Decision::Retry { why, .. }
+                if learning && Shape::first(true).learn(answer.status, &error).is_some() =>
+            {
+                Settled::Refused(error, why)
+            }
+            decision => Settled::Decided(decision),
+        }
     }
 
     fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {
@@ -199,8 +211,28 @@ impl Caller {
 
 /// What [`Caller::look`] makes of an answer that is no success.
 enum Settled {
-    Refused(u16, ApiError),
+    Refused(ApiError, String),
     Decided(Decision),
+}
+
+/// Failures of one ask so far, by kind.
+#[derive(Default)]
+struct Failures {
+    too_much: u32,
+    late: u32,
+    faulty: u32,
+}
+
+impl Failures {
+    fn count(&mut self, seen: &Seen<'_>) -> u32 {
+        let counter = match seen.kind() {
+            Kind::TooMuch => &mut self.too_much,
+            Kind::Late => &mut self.late,
+            Kind::Faulty => &mut self.faulty,
+        };
+        *counter += 1;
+        *counter
+    }
 }
 
 fn cancelled() -> End {
@@ -209,7 +241,10 @@ fn cancelled() -> End {
 
 async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
     let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + how_long;
-    events(CallEvent::Waiting { until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX), why: why.to_owned() });
+    events(CallEvent::Waiting {
+        until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX),
+        why: why.to_owned(),
+    });
     tokio::time::sleep(how_long).await;
 }
 
@@ -264,19 +299,26 @@ impl OpenAiJudge {
                 End::Stopped(stop) => return Err(stop),
                 End::Failed(State::Cancelled, reason) => return Err(Stop::new(StopKind::Cancelled, reason)),
                 End::Failed(state, reason) => {
-                    let text = format!("the trial question to {} ended as {}: {reason}", self.caller.origin, state.words());
+                    let text = format!(
+                        "the trial question to {} ended as {}: {reason}",
+                        self.caller.origin,
+                        state.words()
+                    );
                     return Err(Stop::new(StopKind::Unusable, text));
                 }
-                End::Refused(status, error) => match shape.learn(status, &error) {
+                End::Refused(status, error, why) => match shape.learn(status, &error) {
                     Some(note) => discovery.notes.push(note),
                     None => {
-                        let text = format!("{} refuses the trial question ({status}: {})", self.caller.origin, error.line());
+                        let text = format!("{} refuses the trial question: {why}", self.caller.origin);
                         return Err(Stop::new(StopKind::Unusable, text));
                     }
                 },
                 End::Answer(answer) => {
                     let reply = read_reply(&answer.body).map_err(|why| {
-                        Stop::new(StopKind::Unusable, format!("{} gives no chat completion: {why}", self.caller.origin))
+                        Stop::new(
+                            StopKind::Unusable,
+                            format!("{} gives no chat completion: {why}", self.caller.origin),
+                        )
                     })?;
                     if let Some(note) = ignored(&reply, &mut shape) {
                         discovery.notes.push(note);
@@ -327,7 +369,9 @@ impl OpenAiJudge {
         let had = self.learned.get().is_some();
         let learned = match self.learned(cancel).await {
             Ok(learned) => learned,
-            Err(stop) if stop.kind == StopKind::Cancelled => return Outcome::failed(State::Cancelled, stop.message),
+            Err(stop) if stop.kind == StopKind::Cancelled => {
+                return Outcome::failed(State::Cancelled, stop.message);
+            }
             Err(stop) => {
                 let reason = stop.message.clone();
                 return Outcome { stop: Some(stop), ..Outcome::failed(State::HttpError, reason) };
@@ -400,7 +444,8 @@ impl OpenAiJudge {
     /// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
     fn verdict(&self, reply: &Reply, rung: Rung) -> Result<Reading, (State, String, String)> {
         let text = settle(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
-        parse::read(text).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
+        parse::read(text)
+            .map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
     }
 }
 
@@ -460,7 +505,7 @@ fn scored(outcome: &mut Outcome, reading: Reading) {
 fn fail(outcome: &mut Outcome, end: End) {
     match end {
         End::Answer(_) => {}
-        End::Refused(status, error) => end_with(outcome, State::HttpError, format!("{status}: {}", error.line())),
+        End::Refused(_, _, why) => end_with(outcome, State::HttpError, why),
         End::Failed(state, reason) => end_with(outcome, state, reason),
         End::Stopped(stop) => {
             let state = if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
@@ -508,7 +553,13 @@ fn trial() -> JudgeRequest {
         generic: false,
     };
     let lookup = Lookup { case_id: String::new(), arm: String::new() };
-    JudgeRequest::new(Arc::new(subject), "The capital of France is Paris.".into(), Arc::new(criterion), 0, lookup)
+    JudgeRequest::new(
+        Arc::new(subject),
+        "The capital of France is Paris.".into(),
+        Arc::new(criterion),
+        0,
+        lookup,
+    )
 }
 
 fn check_config(config: &JudgeConfig) -> Result<(), Stop> {
@@ -557,7 +608,10 @@ impl Judge for OpenAiJudge {
         if let Some(fields) = described.as_object_mut() {
             fields.insert("name".to_owned(), json!(self.config.name));
             fields.insert("fingerprint".to_owned(), json!(self.fingerprint()));
-            fields.insert("notes".to_owned(), json!(self.learned.get().map(|learned| &learned.discovery.notes)));
+            fields.insert(
+                "notes".to_owned(),
+                json!(self.learned.get().map(|learned| &learned.discovery.notes)),
+            );
         }
         described
     }

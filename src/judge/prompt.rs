@@ -154,7 +154,10 @@ pub(crate) mod tests {
                 request.nonce = forced.unwrap_or(request.nonce);
                 let material = material_of(&request);
                 assert_eq!(material.get("response").and_then(Value::as_str), Some(response));
-                assert_eq!(material.get("task").and_then(Value::as_str), Some("Name the capital of {{country}}."));
+                assert_eq!(
+                    material.get("task").and_then(Value::as_str),
+                    Some("Name the capital of {{country}}.")
+                );
             }
         }
     }
@@ -163,7 +166,13 @@ pub(crate) mod tests {
     fn the_same_request_gives_the_same_message_and_another_repeat_another_nonce() {
         let (one, two) = (request("a"), request("a"));
         assert_eq!(user_message(&one), user_message(&two));
-        let repeat = JudgeRequest::new(one.subject.clone(), one.response.clone(), one.criterion.clone(), 1, one.lookup);
+        let repeat = JudgeRequest::new(
+            one.subject.clone(),
+            one.response.clone(),
+            one.criterion.clone(),
+            1,
+            one.lookup,
+        );
         assert_ne!(repeat.nonce, two.nonce);
         assert_ne!(request("b").nonce, two.nonce);
         assert_eq!(two.nonce.len(), 16);
@@ -172,9 +181,16 @@ pub(crate) mod tests {
     #[test]
     fn the_schema_is_strict_and_puts_the_score_last() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let keys: Vec<&String> = schema.get("properties").and_then(Value::as_object).unwrap().keys().collect();
+        let keys: Vec<&String> =
+            schema.get("properties").and_then(Value::as_object).unwrap().keys().collect();
         assert_eq!(keys, ["evidence", "explanation", "injection_suspected", "score"]);
-        let required: Vec<&str> = schema.get("required").and_then(Value::as_array).unwrap().iter().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         assert_eq!(keys, required);
         assert!(SYSTEM.contains("JSON"), "json_object mode wants the word in a message");
     }

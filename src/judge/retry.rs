@@ -6,7 +6,7 @@
 //! | 402, 429 `insufficient_quota` | stop: quota |
 //! | 404, an unknown model under another status | stop: model or address |
 //! | 3xx | stop: redirects are not followed |
-//! | 408, 409, 425, 429, 5xx, cut body | again, 4 requests in all (8 for 429 and 503) |
+//! | 408, 409, 425, 429, 5xx, cut body | again, until the 4th failure (the 8th for 429 and 503) |
 //! | no answer in time | again once |
 //! | no connection | again for some seconds, then stop |
 //! | context too long, any other 4xx | this item fails |
@@ -32,7 +32,7 @@ pub struct Policy {
 /// Where a request stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// 1 for the first request.
+    /// How many failures of this kind this request makes; see [`Kind`]. 1 for the first.
     pub number: u32,
     /// Time since the first request was sent.
     pub elapsed: Duration,
@@ -61,6 +61,28 @@ pub enum Fault {
     Timeout,
     /// The connection broke before the answer was complete.
     Cut,
+}
+
+/// Failures that are counted together: being told "too much" a few times leaves the patience for faults whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 429 and 503.
+    TooMuch,
+    /// No complete answer in time.
+    Late,
+    /// Everything else.
+    Faulty,
+}
+
+impl Seen<'_> {
+    /// The kind of this failure.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Answer { status: 429 | 503, .. } => Kind::TooMuch,
+            Self::Broken(Fault::Timeout, _) => Kind::Late,
+            _ => Kind::Faulty,
+        }
+    }
 }
 
 /// A failed request.
@@ -99,11 +121,11 @@ pub enum Decision {
     Fail(State, String),
 }
 
-/// Requests in all for one that keeps failing.
+/// The failure of [`Kind::Faulty`] that is the last.
 const REQUESTS: u32 = 4;
-/// The same for "too much" and "not ready yet".
+/// The same for [`Kind::TooMuch`].
 const REQUESTS_LIMITED: u32 = 8;
-/// The same when no answer came in time: each costs the whole time allowed.
+/// The same for [`Kind::Late`]: each costs the whole time allowed.
 const REQUESTS_TIMEOUT: u32 = 2;
 /// No new attempt to connect after this long, so that a dead endpoint is told of within 10 s.
 const CONNECTING: Duration = Duration::from_millis(4500);
@@ -140,7 +162,10 @@ fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> De
     }
     match fault {
         Fault::Connect => {
-            let text = format!("no connection to {}: {why}; is the server running, is base_url right?", attempt.origin);
+            let text = format!(
+                "no connection to {}: {why}; is the server running, is base_url right?",
+                attempt.origin
+            );
             Decision::Stop(Stop::new(StopKind::Unreachable, text))
         }
         Fault::Timeout => Decision::Fail(State::TimedOut, format!("{why}, {} times", attempt.number)),
@@ -159,7 +184,8 @@ fn answered(
     if error.is_context_overflow() || status == 413 {
         let sizes = error.sizes().map(|(asked, held)| format!(" ({asked} tokens asked, {held} held)"));
         let reason = format!(
-            "the model's context window is too small for this item{}; {what}",
+            "the context window of {} is too small for this item{}; {what}",
+            one_line(attempt.model, 80),
             sizes.unwrap_or_default()
         );
         return Decision::Fail(State::HttpError, one_line(&reason, 300));
@@ -181,7 +207,10 @@ fn answered(
     let told = wait_asked(header, attempt.now_s);
     if let Some(wait) = told.filter(|wait| *wait > policy.most) {
         let (asked, most) = (wait.as_secs(), policy.most.as_secs());
-        return Decision::Fail(state, format!("asked to wait {asked} s, more than {most} s is not waited for; {what}"));
+        return Decision::Fail(
+            state,
+            format!("asked to wait {asked} s, more than {most} s is not waited for; {what}"),
+        );
     }
     let most = if matches!(status, 429 | 503) { REQUESTS_LIMITED } else { REQUESTS };
     if attempt.number < most {
@@ -195,7 +224,7 @@ fn answered(
         );
         return Decision::Stop(Stop::new(StopKind::Key, text));
     }
-    Decision::Fail(state, format!("{what} ({} requests)", attempt.number))
+    Decision::Fail(state, format!("{what} ({} times)", attempt.number))
 }
 
 /// The line that ends the run, if this answer would come for every item.
@@ -210,14 +239,24 @@ fn stop_for(
     let (kind, text) = match status {
         300..=399 => {
             let to = header("location").map(|to| one_line(&to, 100)).unwrap_or_default();
-            (StopKind::Address, format!("{origin} redirects to '{to}'; redirects are not followed: set base_url to the right address"))
+            (
+                StopKind::Address,
+                format!(
+                    "{origin} redirects to '{to}'; redirects are not followed: set base_url to the right address"
+                ),
+            )
         }
         401 | 403 => (StopKind::Key, key_message(attempt, &what)),
         402 => (StopKind::Quota, format!("{origin} wants payment ({what}); check the account")),
-        _ if error.is_quota() => (StopKind::Quota, format!("the quota at {origin} is used up ({what}); check the account")),
+        _ if error.is_quota() => {
+            (StopKind::Quota, format!("the quota at {origin} is used up ({what}); check the account"))
+        }
         400 | 404 | 422 if error.is_unknown_model() => (
             StopKind::Model,
-            format!("{origin} does not know the model '{}' ({what}); ask for one it lists", one_line(model, 80)),
+            format!(
+                "{origin} does not know the model '{}' ({what}); ask for one it lists",
+                one_line(model, 80)
+            ),
         ),
         404 | 405 | 410 => (
             StopKind::Address,
@@ -240,8 +279,10 @@ fn key_message(attempt: &Attempt<'_>, what: &str) -> String {
 
 /// How long the endpoint asks to wait.
 fn wait_asked(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> Option<Duration> {
-    let seconds = |text: String| text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let value = |name: &str| header(name).and_then(|text| seconds(text.clone()).or_else(|| until_date(&text, now_s)));
+    let seconds =
+        |text: String| text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let value =
+        |name: &str| header(name).and_then(|text| seconds(text.clone()).or_else(|| until_date(&text, now_s)));
     header("retry-after-ms")
         .and_then(seconds)
         .map(|thousand| thousand / 1000)
@@ -302,7 +343,8 @@ mod tests {
     }
 
     fn see(attempt: &Attempt<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> Decision {
-        let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
+        let header =
+            |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
         decide(&POLICY, attempt, &Seen::Answer { status, header: &header, body: body.as_bytes() })
     }
 
@@ -327,14 +369,19 @@ mod tests {
             (vec![("retry-after", "-3")], Some(500)),
             (vec![("retry-after", "soon")], Some(500)),
             (vec![("retry-after", "inf")], Some(500)),
-            (vec![("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1m0.5s")], Some(60_500)),
+            (
+                vec![("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1m0.5s")],
+                Some(60_500),
+            ),
             (vec![("x-ratelimit-remaining-requests", "3"), ("x-ratelimit-reset-requests", "1m")], Some(500)),
             (vec![("x-ratelimit-remaining-requests", "-1")], Some(500)),
             (vec![("x-should-retry", "false")], None),
         ] {
             assert_eq!(wait(&headers), expected, "{headers:?}");
         }
-        for (text, ms) in [("12ms", Some(12)), ("6m0s", Some(360_000)), ("1h", Some(3_600_000)), ("5", None), ("", None)] {
+        for (text, ms) in
+            [("12ms", Some(12)), ("6m0s", Some(360_000)), ("1h", Some(3_600_000)), ("5", None), ("", None)]
+        {
             assert_eq!(duration(text).map(|d| d.as_millis() as u64), ms, "{text}");
         }
     }
@@ -367,20 +414,55 @@ mod tests {
         let no_key = Attempt { key_sent: false, ..attempt(1) };
         let fresh = Attempt { key_sent: false, answered_before: false, ..attempt(4) };
         for (attempt, status, body, kind, line) in [
-            (attempt(1), 401, r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#, StopKind::Key,
-             "http://h:1 refuses the key from variable K (401: Invalid API Key); check that it is the right one"),
-            (no_key, 401, r#"{"detail":"Invalid API key"}"#, StopKind::Key,
-             "http://h:1 wants a key and none is sent (401: Invalid API key); set api_key_env"),
-            (attempt(1), 400, r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#, StopKind::Key,
-             "http://h:1 refuses the key from variable K (400: No connected db.); check that it is the right one"),
-            (fresh, 500, "Internal Server Error", StopKind::Key,
-             "http://h:1 answers 500 without a reason, and no key is sent: LiteLLM answers a missing key so; set api_key_env"),
-            (attempt(1), 429, r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#, StopKind::Quota,
-             "the quota at http://h:1 is used up (429: You exceeded your current quota); check the account"),
-            (attempt(1), 404, r#"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#, StopKind::Model,
-             "http://h:1 does not know the model 'm' (404: The model `m` does not exist); ask for one it lists"),
-            (attempt(1), 404, "<html><body>nginx</body></html>", StopKind::Address,
-             "http://h:1 has no chat completions at this path (404: an HTML page); base_url usually ends in /v1"),
+            (
+                attempt(1),
+                401,
+                r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#,
+                StopKind::Key,
+                "http://h:1 refuses the key from variable K (401: Invalid API Key); check that it is the right one",
+            ),
+            (
+                no_key,
+                401,
+                r#"{"detail":"Invalid API key"}"#,
+                StopKind::Key,
+                "http://h:1 wants a key and none is sent (401: Invalid API key); set api_key_env",
+            ),
+            (
+                attempt(1),
+                400,
+                r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#,
+                StopKind::Key,
+                "http://h:1 refuses the key from variable K (400: No connected db.); check that it is the right one",
+            ),
+            (
+                fresh,
+                500,
+                "Internal Server Error",
+                StopKind::Key,
+                "http://h:1 answers 500 without a reason, and no key is sent: LiteLLM answers a missing key so; set api_key_env",
+            ),
+            (
+                attempt(1),
+                429,
+                r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                StopKind::Quota,
+                "the quota at http://h:1 is used up (429: You exceeded your current quota); check the account",
+            ),
+            (
+                attempt(1),
+                404,
+                r#"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#,
+                StopKind::Model,
+                "http://h:1 does not know the model 'm' (404: The model `m` does not exist); ask for one it lists",
+            ),
+            (
+                attempt(1),
+                404,
+                "<html><body>nginx</body></html>",
+                StopKind::Address,
+                "http://h:1 has no chat completions at this path (404: an HTML page); base_url usually ends in /v1",
+            ),
         ] {
             assert_eq!(see(&attempt, status, &[], body), Decision::Stop(Stop::new(kind, line)), "{body}");
         }
@@ -399,13 +481,16 @@ mod tests {
             assert!(matches!(refused(number, elapsed), Decision::Retry { .. }));
         }
         for (number, elapsed) in [(4, 3500), (1, 5000)] {
-            assert!(matches!(refused(number, elapsed), Decision::Stop(stop) if stop.kind == StopKind::Unreachable));
+            assert!(
+                matches!(refused(number, elapsed), Decision::Stop(stop) if stop.kind == StopKind::Unreachable)
+            );
         }
     }
 
     #[test]
     fn time_outs_are_tried_twice_and_cut_bodies_four_times() {
-        for (fault, most, state) in [(Fault::Timeout, 2, State::TimedOut), (Fault::Cut, 4, State::HttpError)] {
+        for (fault, most, state) in [(Fault::Timeout, 2, State::TimedOut), (Fault::Cut, 4, State::HttpError)]
+        {
             let at = |number| decide(&POLICY, &attempt(number), &Seen::Broken(fault, "cut"));
             assert!(matches!(at(most - 1), Decision::Retry { .. }));
             assert!(matches!(at(most), Decision::Fail(found, _) if found == state));
@@ -416,7 +501,9 @@ mod tests {
     fn a_context_that_is_too_small_is_the_items_failure() {
         let body = r#"{"error":{"code":400,"message":"request (6031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":6031,"n_ctx":2048}}"#;
         let Decision::Fail(State::HttpError, reason) = see(&attempt(1), 400, &[], body) else { panic!() };
-        assert!(reason.starts_with("the model's context window is too small for this item (6031 tokens asked, 2048 held)"));
+        assert!(reason.starts_with(
+            "the context window of m is too small for this item (6031 tokens asked, 2048 held)"
+        ));
         let proxied = r#"{"error":{"message":"litellm.ContextWindowExceededError: litellm.BadRequestError: this is a mock context window exceeded error","type":"invalid_request_error"}}"#;
         assert!(matches!(see(&attempt(1), 400, &[], proxied), Decision::Fail(State::HttpError, _)));
     }

@@ -12,7 +12,11 @@ use std::fmt::Write;
 /// spaces, runs of spaces become one.
 pub fn one_line(text: &str, most: usize) -> String {
     let spaced = text.chars().map(|c| match c {
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}' => ' ',
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2028}'
+        | '\u{2029}'
+        | '\u{2060}'..='\u{206f}' => ' ',
         '\u{feff}' | '\u{e0000}'..='\u{e007f}' => ' ',
         c if c.is_control() => ' ',
         c => c,
@@ -54,7 +58,13 @@ impl BodyWriter {
             quoted(&config.model),
             quoted(SYSTEM)
         );
-        Self { head, shape, temperature: config.temperature.unwrap_or(0.0), room: config.max_tokens, seed: config.seed }
+        Self {
+            head,
+            shape,
+            temperature: config.temperature.unwrap_or(0.0),
+            room: config.max_tokens,
+            seed: config.seed,
+        }
     }
 
     /// The body of one request. `room_factor` multiplies the room for the answer.
@@ -141,7 +151,8 @@ impl ApiError {
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
-        let message = match inner.get("message").or_else(|| inner.get("detail")).or_else(|| inner.get("msg")) {
+        let message = match inner.get("message").or_else(|| inner.get("detail")).or_else(|| inner.get("msg"))
+        {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
             None => inner.to_string(),
@@ -206,21 +217,28 @@ impl ApiError {
     /// The quota or the balance is used up.
     pub fn is_quota(&self) -> bool {
         self.is(&["insufficient_quota", "billing_hard_limit_reached"])
-            || self.says(&["insufficient_quota", "exceeded your current quota", "insufficient balance", "billing hard limit"])
+            || self.says(&[
+                "insufficient_quota",
+                "exceeded your current quota",
+                "insufficient balance",
+                "billing hard limit",
+            ])
     }
 
     /// No such model.
     pub fn is_unknown_model(&self) -> bool {
         self.is(&["model_not_found"])
             || self.says(&["invalid model name", "unknown model", "no such model", "model not found"])
-            || (self.says(&["model"]) && self.says(&["does not exist", "not found, try pulling", "is not found"]))
+            || (self.says(&["model"])
+                && self.says(&["does not exist", "not found, try pulling", "is not found"]))
     }
 
     /// The key is refused, though the status says something else. `no_db_connection` is what a LiteLLM proxy without a
     /// database answers to a key that is not its own.
     pub fn is_key_refused(&self) -> bool {
         self.is(&["no_db_connection", "invalid_api_key", "authentication_error", "auth_error"])
-            || (self.says(&["api key", "api_key"]) && self.says(&["invalid", "not valid", "incorrect", "no api key"]))
+            || (self.says(&["api key", "api_key"])
+                && self.says(&["invalid", "not valid", "incorrect", "no api key"]))
     }
 }
 
@@ -295,7 +313,9 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, String> {
 fn content_of(content: Option<&Value>) -> Option<String> {
     let text = match content? {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect(),
+        Value::Array(parts) => {
+            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
+        }
         _ => return None,
     };
     (!text.trim().is_empty()).then_some(text)
@@ -305,7 +325,9 @@ fn usage_of(usage: &Value) -> Option<Usage> {
     Some(Usage {
         prompt_tokens: usage.get("prompt_tokens")?.as_u64()?,
         completion_tokens: usage.get("completion_tokens")?.as_u64()?,
-        reasoning_tokens: usage.pointer("/completion_tokens_details/reasoning_tokens").and_then(Value::as_u64),
+        reasoning_tokens: usage
+            .pointer("/completion_tokens_details/reasoning_tokens")
+            .and_then(Value::as_u64),
     })
 }
 
@@ -364,7 +386,10 @@ mod tests {
             assert_eq!(body["model"], "m\"");
             assert_eq!(body["messages"].as_array().map(Vec::len), Some(4));
             assert_eq!(body["messages"][1]["content"], "us\"er");
-            assert_eq!((&body["temperature"], &body["max_tokens"], &body["seed"]), (&json!(0), &json!(2048), &json!(9)));
+            assert_eq!(
+                (&body["temperature"], &body["max_tokens"], &body["seed"]),
+                (&json!(0), &json!(2048), &json!(9))
+            );
             assert_eq!(body.get("tools").is_some(), rung == Rung::Tool);
             assert_eq!(
                 body.pointer("/response_format/type").and_then(Value::as_str),
@@ -379,7 +404,9 @@ mod tests {
 
     #[test]
     fn every_ending_has_its_state() {
-        let settled = |message, finish| settle(&reply(message, finish).unwrap(), Rung::Schema).map_err(|(s, _)| s).map(str::to_owned);
+        let settled = |message, finish| {
+            settle(&reply(message, finish).unwrap(), Rung::Schema).map_err(|(s, _)| s).map(str::to_owned)
+        };
         assert_eq!(settled(json!({"content": "x"}), json!("stop")), Ok("x".into()));
         assert_eq!(settled(json!({"content": [{"type": "text", "text": "x"}]}), json!(null)), Ok("x".into()));
         assert_eq!(settled(json!({"content": null}), json!("stop")), Err(State::Unparseable));
@@ -388,14 +415,18 @@ mod tests {
         assert_eq!(settled(json!({"content": "x"}), json!("length")), Err(State::Truncated));
         assert_eq!(settled(json!({"content": null, "refusal": "no"}), json!("stop")), Err(State::Refused));
         assert_eq!(settled(json!({"content": "x"}), json!("content_filter")), Err(State::Filtered));
-        let call = json!({"content": null, "tool_calls": [{"function": {"name": "verdict", "arguments": "{}"}}]});
+        let call =
+            json!({"content": null, "tool_calls": [{"function": {"name": "verdict", "arguments": "{}"}}]});
         assert_eq!(settled(call, json!("tool_calls")), Ok("{}".into()));
     }
 
     #[test]
     fn what_is_no_reply_is_said_in_one_line() {
         for (body, line) in [
-            ("<!DOCTYPE html><html>", "an HTML page came instead of JSON: is base_url the address of an API?"),
+            (
+                "<!DOCTYPE html><html>",
+                "an HTML page came instead of JSON: is base_url the address of an API?",
+            ),
             ("", "the reply is empty"),
             ("data: {}\n\n", "an event stream came, though none was asked for"),
             (r#"{"choices":[]}"#, "the reply holds no choices"),
@@ -409,11 +440,16 @@ mod tests {
 
     #[test]
     fn usage_that_is_not_told_is_unknown() {
-        let of = |usage: Value| read_reply(json!({"choices": [{}], "usage": usage}).to_string().as_bytes()).unwrap().usage;
+        let of = |usage: Value| {
+            read_reply(json!({"choices": [{}], "usage": usage}).to_string().as_bytes()).unwrap().usage
+        };
         assert_eq!(of(json!(null)), None);
         assert_eq!(of(json!({"prompt_tokens": 3})), None);
         let told = json!({"prompt_tokens": 3, "completion_tokens": 4, "completion_tokens_details": {"reasoning_tokens": 2}});
-        assert_eq!(of(told), Some(Usage { prompt_tokens: 3, completion_tokens: 4, reasoning_tokens: Some(2) }));
+        assert_eq!(
+            of(told),
+            Some(Usage { prompt_tokens: 3, completion_tokens: 4, reasoning_tokens: Some(2) })
+        );
     }
 
     #[test]

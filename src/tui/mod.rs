@@ -20,9 +20,9 @@ pub mod terminal;
 pub mod testing;
 pub mod theme;
 
-pub use term_loop::run;
-
+use crate::config::Config;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How to start the screens.
 #[derive(Debug, Clone)]
@@ -33,4 +33,16 @@ pub struct Options {
     pub demo: bool,
     /// Leave colours out, whatever the terminal can do.
     pub plain: bool,
+}
+
+/// Runs the screens until the user leaves; the terminal is then as it was before, however they ended.
+///
+/// # Errors
+/// When there is no terminal, or the registry cannot be opened.
+pub fn run(options: Options, config: Config) -> anyhow::Result<()> {
+    // Two threads: one for the loop's work, one for what only computes; SQLite has threads of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(term_loop::run(options, Arc::new(config)));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    done
 }

@@ -7,10 +7,10 @@
 //! ```
 //! A pair never crosses another, so each side reads in its own order. Moved lines are never paired.
 
+use super::edits::Edits;
 use super::lines::Line;
 use super::words::{Bag, Budget};
-use imara_diff::{Algorithm, InternedInput};
-use std::borrow::Cow;
+use imara_diff::InternedInput;
 use std::ops::Range;
 
 /// Lines less alike than this stand for themselves.
@@ -43,7 +43,7 @@ pub(super) fn align(block: &Block<'_>, budget: &mut Budget) -> Vec<Pair> {
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
     if !block.left.is_empty() && !block.right.is_empty() {
-        for (left, right) in anchors(block) {
+        for (left, right) in anchors(block, budget) {
             match_gap(block, i..left, j..right, budget, &mut pairs);
             pairs.push((left, right));
             (i, j) = (left + 1, right + 1);
@@ -64,26 +64,26 @@ pub(super) fn align(block: &Block<'_>, budget: &mut Budget) -> Vec<Pair> {
 
 /// Pairs of lines that differ only in white space and line ends. Blank lines are all alike and would
 /// pull good pairs apart, so they are none.
-fn anchors(block: &Block<'_>) -> Vec<(usize, usize)> {
+fn anchors(block: &Block<'_>, budget: &mut Budget) -> Vec<(usize, usize)> {
     let key = |prefix: char, at: usize, line: &Line<'_>, moved: bool| {
         let mut squeezed: String = line.text.chars().filter(|c| !c.is_whitespace()).collect();
         if squeezed.is_empty() || moved {
             // Equal to no other key: a squeezed line holds no line feed.
             squeezed = format!("{prefix}\n{at}");
         }
-        Cow::<str>::Owned(squeezed)
+        squeezed
     };
-    let mut input: InternedInput<Cow<'_, str>> = InternedInput::default();
+    let mut input: InternedInput<String> = InternedInput::default();
     let keys = |prefix, lines: &[Line<'_>], moved: &[Option<usize>]| {
         let marks = moved.iter().map(Option::is_some);
         lines.iter().zip(marks).enumerate().map(|(at, (line, moved))| key(prefix, at, line, moved)).collect::<Vec<_>>()
     };
     input.update_before(keys('l', block.left, block.left_moved).into_iter());
     input.update_after(keys('r', block.right, block.right_moved).into_iter());
-    let edits = imara_diff::Diff::compute(Algorithm::Histogram, &input);
-    let same_left = (0..block.left.len()).filter(|&i| !edits.is_removed(i as u32));
-    let same_right = (0..block.right.len()).filter(|&j| !edits.is_added(j as u32));
-    same_left.zip(same_right).collect()
+    let edits = Edits::new(&input, |_, _| {});
+    budget.in_pieces |= edits.in_pieces;
+    let same = |changed: Vec<bool>| changed.into_iter().enumerate().filter(|(_, changed)| !changed).map(|(at, _)| at);
+    same(edits.removed).zip(same(edits.added)).collect()
 }
 
 /// Pairs the lines of one gap by their words and adds them, in order, to `pairs`.

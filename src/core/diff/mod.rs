@@ -13,6 +13,7 @@
 //! Work is bounded; where the bound is met a [`Note`] says so in words.
 
 mod block;
+mod edits;
 mod fold;
 mod json;
 mod lines;
@@ -31,7 +32,8 @@ pub use note::Note;
 pub use segments::{Segment, Show, segments};
 pub use unified::unified;
 
-use imara_diff::{Algorithm, InternedInput};
+use edits::Edits;
+use imara_diff::InternedInput;
 use lines::{Line, split};
 use serde::Serialize;
 use std::ops::Range;
@@ -151,8 +153,7 @@ impl Diff {
         let mut input: InternedInput<&str> = InternedInput::default();
         input.update_before(left_lines.iter().map(|line| line.raw));
         input.update_after(right_lines.iter().map(|line| line.raw));
-        let mut edits = imara_diff::Diff::compute(Algorithm::Histogram, &input);
-        edits.postprocess_lines(&input);
+        let edits = Edits::new(&input, imara_diff::Diff::postprocess_lines);
 
         let moves = moves::find(&input, &edits, &left_lines);
         let mut build = Builder {
@@ -163,9 +164,10 @@ impl Diff {
             used: (0, 0),
             diff: Self { moves, notes: note::differs_only(left, right).into_iter().collect(), ..Self::default() },
         };
-        for hunk in edits.hunks() {
-            build.equal_until(hunk.before.start as usize);
-            build.block(to_usize(&hunk.before), to_usize(&hunk.after));
+        build.budget.in_pieces |= edits.in_pieces;
+        for (before, after) in edits.hunks() {
+            build.equal_until(before.start);
+            build.block(before, after);
         }
         build.equal_until(left_lines.len());
         let Builder { mut diff, budget, .. } = build;
@@ -187,10 +189,6 @@ impl Diff {
     pub fn right_text(&self) -> String {
         joined(self.rows.iter().filter_map(|row| row.right.as_ref()))
     }
-}
-
-fn to_usize(range: &Range<u32>) -> Range<usize> {
-    range.start as usize..range.end as usize
 }
 
 fn joined<'a>(sides: impl Iterator<Item = &'a Side>) -> String {

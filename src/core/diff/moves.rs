@@ -1,6 +1,7 @@
 //! Blocks that were removed in one place and added, unchanged, in another.
 
 use super::Move;
+use super::edits::Edits;
 use super::lines::Line;
 use imara_diff::{InternedInput, Token};
 use std::collections::HashMap;
@@ -33,11 +34,12 @@ impl Marks {
 }
 
 /// The longest moved blocks, from the top of the left text; no line is in two of them.
-pub(super) fn find(input: &InternedInput<&str>, edits: &imara_diff::Diff, left: &[Line<'_>]) -> Vec<Move> {
-    let removed = |i: usize| i < input.before.len() && edits.is_removed(i as u32);
+pub(super) fn find(input: &InternedInput<&str>, edits: &Edits, left: &[Line<'_>]) -> Vec<Move> {
+    let removed = |i: usize| edits.removed.get(i) == Some(&true);
+    let added = |j: usize| edits.added.get(j) == Some(&true);
     let mut places: HashMap<Token, Vec<usize>> = HashMap::new();
     for (j, token) in input.after.iter().enumerate() {
-        if edits.is_added(j as u32) {
+        if added(j) {
             places.entry(*token).or_default().push(j);
         }
     }
@@ -55,7 +57,7 @@ pub(super) fn find(input: &InternedInput<&str>, edits: &imara_diff::Diff, left: 
                         .take_while(|&k| {
                             removed(i + k)
                                 && taken.get(j + k) == Some(&false)
-                                && edits.is_added((j + k) as u32)
+                                && added(j + k)
                                 && input.before.get(i + k) == input.after.get(j + k)
                         })
                         .count()

@@ -19,6 +19,8 @@ pub enum Note {
     OnlyUnicodeForm,
     /// Zero-width, bidi, tag or variation characters.
     OnlyInvisible,
+    /// A bounded fallback: too many lines that all repeat each other to compare as one.
+    InPieces,
     /// A bounded fallback: a changed block was too large to compare each line with each.
     NearPairs,
     /// A bounded fallback: some changed lines were too long, or too many, to compare by word.
@@ -34,6 +36,7 @@ impl fmt::Display for Note {
             Self::OnlyWhitespace => "differs only in white space",
             Self::OnlyUnicodeForm => "differs only in Unicode form (composed or decomposed)",
             Self::OnlyInvisible => "differs only in invisible characters",
+            Self::InPieces => "too large and repetitive to compare as one: compared in pieces",
             Self::NearPairs => "too large to pair every line: only near lines are paired",
             Self::NoWords => "too large for word refinement: some changes are shown by line",
         })

@@ -1,1 +1,305 @@
-//! (in work)
+//! A diff as text for a terminal or a pipe: side by side, unified with marked words, or a summary.
+//!
+//! The caller has decided on colour and width; this only paints. Every text is escaped first, so the
+//! only escape sequences in the result are the ones written here. Without colour, changed words carry
+//! the marks of `git diff --word-diff`: `[-old-]{+new+}`.
+
+use super::unified::{UnifiedLine, runs, span};
+use super::{Diff, Row, RowKind, Segment, Show, Side, View, fold, segments};
+use crate::core::text::{Align, count, escape_line, fit, pad, plural, width, wrap};
+use std::fmt::Write as _;
+
+/// How to paint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain {
+    /// Columns of the whole output; at least 20 are used.
+    pub width: usize,
+    /// Whether to emit colours (SGR sequences).
+    pub color: bool,
+    /// Equal lines kept around each change.
+    pub context: usize,
+    /// How to show white space and tabs.
+    pub show: Show,
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self { width: 80, color: false, context: 3, show: Show::default() }
+    }
+}
+
+/// What a piece of output means; each has its colour among the terminal's own 16.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ink {
+    Text,
+    Dim,
+    Head,
+    Removed,
+    RemovedWord,
+    Added,
+    AddedWord,
+    MovedFrom,
+    MovedTo,
+}
+
+impl Ink {
+    fn sgr(self) -> &'static str {
+        match self {
+            Self::Text => "",
+            Self::Dim => "2",
+            Self::Head => "1",
+            Self::Removed => "31",
+            Self::RemovedWord => "1;7;31",
+            Self::Added => "32",
+            Self::AddedWord => "1;7;32",
+            Self::MovedFrom => "35",
+            Self::MovedTo => "36",
+        }
+    }
+
+    fn paint(self, color: bool, text: &str) -> String {
+        let sgr = self.sgr();
+        if !color || sgr.is_empty() || text.is_empty() {
+            return text.to_owned();
+        }
+        format!("\x1b[{sgr}m{text}\x1b[0m")
+    }
+}
+
+/// Which text a line is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    Left,
+    Right,
+}
+
+/// The inks of a line and of its changed words, and its sign.
+fn inks(row: &Row, hand: Hand) -> (Ink, Ink, char) {
+    match (row.kind, row.moved, hand) {
+        (RowKind::Equal, _, _) => (Ink::Text, Ink::Text, ' '),
+        (_, Some(_), Hand::Left) => (Ink::MovedFrom, Ink::MovedFrom, '<'),
+        (_, Some(_), Hand::Right) => (Ink::MovedTo, Ink::MovedTo, '>'),
+        (_, None, Hand::Left) => (Ink::Removed, Ink::RemovedWord, '-'),
+        (_, None, Hand::Right) => (Ink::Added, Ink::AddedWord, '+'),
+    }
+}
+
+/// The pieces of one line with their inks. A row that differs only in white space shows it.
+fn inked(row: &Row, hand: Hand, plain: &Plain) -> Vec<(String, Ink)> {
+    let (side, other) = match hand {
+        Hand::Left => (&row.left, &row.right),
+        Hand::Right => (&row.right, &row.left),
+    };
+    let Some(side) = side else { return Vec::new() };
+    let (line, word, _) = inks(row, hand);
+    let show = Show { whitespace: plain.show.whitespace || row.whitespace, ..plain.show };
+    let piece = |Segment { text, changed, mark }: Segment| match (changed, mark, hand) {
+        (true, _, Hand::Left) if !plain.color => (format!("[-{text}-]"), word),
+        (true, _, Hand::Right) if !plain.color => (format!("{{+{text}+}}"), word),
+        (true, _, _) => (text, word),
+        (false, true, _) => (text, Ink::Dim),
+        (false, false, _) => (text, line),
+    };
+    segments(side, other.as_ref(), show).into_iter().map(piece).collect()
+}
+
+/// Cuts inked pieces into lines of at most `cols` columns.
+fn wrap_inked(pieces: &[(String, Ink)], cols: usize, color: bool) -> Vec<(String, usize)> {
+    let whole: String = pieces.iter().map(|(text, _)| text.as_str()).collect();
+    let lines = wrap(&whole, cols).into_iter().map(|range| {
+        let (mut out, mut used, mut start) = (String::new(), 0, 0);
+        for (text, ink) in pieces {
+            let (from, to) = (range.start.max(start), range.end.min(start + text.len()));
+            let part = if from < to { text.get(from - start..to - start).unwrap_or_default() } else { "" };
+            // The space a line may end with must not push the other side away.
+            let part = if used + width(part) > cols { part.strip_suffix(' ').unwrap_or(part) } else { part };
+            out.push_str(&ink.paint(color, part));
+            used += width(part);
+            start += text.len();
+        }
+        (out, used)
+    });
+    lines.collect()
+}
+
+/// The note lines, each with its ink.
+fn notes(diff: &Diff, color: bool) -> String {
+    diff.notes.iter().map(|note| Ink::Head.paint(color, &note.to_string()) + "\n").collect()
+}
+
+/// Both texts next to each other, equal stretches folded, long lines wrapped in their column.
+pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain: &Plain) -> String {
+    let last = |pick: fn(&Row) -> Option<&Side>| diff.rows.iter().rev().find_map(pick).map_or(0, |side| side.number);
+    let digits = last(|row| row.left.as_ref()).max(last(|row| row.right.as_ref())).to_string().len();
+    let half = (plain.width.max(20) - 3) / 2;
+    // number, space, sign, text
+    let cols = half.saturating_sub(digits + 2).max(1);
+    let color = plain.color;
+    let mut out = notes(diff, color);
+    if diff.is_equal() {
+        return out;
+    }
+    let name = |name: &str| Ink::Head.paint(color, &fit(&escape_line(name), half, Align::Left));
+    let bar = Ink::Dim.paint(color, "│");
+    let _ = writeln!(out, "{} {bar} {}", name(left_name), name(right_name).trim_end());
+    for view in fold(diff, plain.context) {
+        let row = match view {
+            View::Folded(rows) => {
+                let text = fit(&format!("⋯ {}", plural(rows.len(), "equal line", "equal lines")), half, Align::Left);
+                let _ = writeln!(out, "{} {bar} {}", Ink::Dim.paint(color, &text), Ink::Dim.paint(color, "⋯"));
+                continue;
+            }
+            View::Row(at) => diff.rows.get(at),
+        };
+        let Some(row) = row else { continue };
+        let cells = |hand| wrap_inked(&inked(row, hand, plain), cols, color);
+        let (lefts, rights) = (cells(Hand::Left), cells(Hand::Right));
+        for line in 0..lefts.len().max(rights.len()) {
+            let left = cell(row, Hand::Left, line, &lefts, digits, cols, color);
+            let right = cell(row, Hand::Right, line, &rights, digits, cols, color);
+            let _ = writeln!(out, "{left} {bar} {}", right.trim_end());
+        }
+    }
+    out
+}
+
+/// One screen line of one side: number and sign on the first, then text filled to its columns.
+fn cell(
+    row: &Row,
+    hand: Hand,
+    line: usize,
+    lines: &[(String, usize)],
+    digits: usize,
+    cols: usize,
+    color: bool,
+) -> String {
+    let side = if hand == Hand::Left { &row.left } else { &row.right };
+    let (ink, _, sign) = inks(row, hand);
+    let number = match side {
+        Some(side) if line == 0 => side.number.to_string(),
+        _ => String::new(),
+    };
+    let sign = if side.is_some() && line < lines.len() { sign } else { ' ' };
+    let (text, used) = lines.get(line).map_or(("", 0), |(text, used)| (text.as_str(), *used));
+    format!(
+        "{} {}{text}{}",
+        Ink::Dim.paint(color, &pad(&number, digits, Align::Right)),
+        ink.paint(color, &sign.to_string()),
+        " ".repeat(cols.saturating_sub(used)),
+    )
+}
+
+/// Unified for reading: signs, changed words marked, moved lines told apart. For `patch` there is
+/// [`super::unified`].
+pub fn render_unified(left_name: &str, right_name: &str, diff: &Diff, plain: &Plain) -> String {
+    let color = plain.color;
+    let mut out = notes(diff, color);
+    if diff.is_equal() {
+        return out;
+    }
+    for (sign, name) in [("---", left_name), ("+++", right_name)] {
+        let _ = writeln!(out, "{}", Ink::Head.paint(color, &format!("{sign} {}", escape_line(name))));
+    }
+    let (mut left, mut right, mut at) = (0, 0, 0);
+    for group in super::fold::groups(diff, plain.context) {
+        let sides = |rows: std::ops::Range<usize>| {
+            let rows = diff.rows.get(rows).unwrap_or_default();
+            let lefts = rows.iter().filter(|row| row.left.is_some()).count();
+            (lefts, rows.iter().filter(|row| row.right.is_some()).count())
+        };
+        let (skipped_left, skipped_right) = sides(at..group.start);
+        (left, right) = (left + skipped_left, right + skipped_right);
+        let (lefts, rights) = sides(group.clone());
+        let head = format!("@@ -{} +{} @@", span(left, lefts), span(right, rights));
+        let _ = writeln!(out, "{}", Ink::Dim.paint(color, &head));
+        (left, right, at) = (left + lefts, right + rights, group.end);
+        for UnifiedLine { sign, row, .. } in runs(diff, group) {
+            let hand = if sign == '+' { Hand::Right } else { Hand::Left };
+            let (ink, _, _) = inks(row, hand);
+            out.push_str(&ink.paint(color, &sign.to_string()));
+            inked(row, hand, plain).iter().for_each(|(text, ink)| out.push_str(&ink.paint(color, text)));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// A summary of one or two lines: hunks, lines, moved blocks, and the notes.
+pub fn render_stat(left_name: &str, right_name: &str, diff: &Diff, plain: &Plain) -> String {
+    let color = plain.color;
+    let mut out = format!("{} → {}: ", escape_line(left_name), escape_line(right_name));
+    if !diff.is_equal() {
+        out.push_str(&plural(diff.hunks.len(), "hunk", "hunks"));
+        let (added, removed) = (diff.stats.added as u64, diff.stats.removed as u64);
+        out.push_str(&format!(
+            ", {} {}",
+            Ink::Added.paint(color, &format!("+{}", count(added))),
+            Ink::Removed.paint(color, &format!("-{}", count(removed)))
+        ));
+        if !diff.moves.is_empty() {
+            out.push_str(&format!(", {} moved", plural(diff.moves.len(), "block", "blocks")));
+        }
+    }
+    for (i, note) in diff.notes.iter().enumerate() {
+        out.push_str(if i == 0 && diff.is_equal() { "" } else { "; " });
+        out.push_str(&note.to_string());
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn example() -> Diff {
+        let rest = "one\ntwo\nthree\nfour\nfive\n";
+        Diff::new(
+            &format!("# STEPS\nExtract a summary of it in 25 words.\nkeep\tthis\n{rest}end"),
+            &format!("# STEPS\nExtract one sentence of it in 25 words,\nincluding who \u{1b}[31m is presenting\nkeep this\n{rest}end\n"),
+        )
+    }
+
+    #[test]
+    fn side_by_side_without_colour() {
+        let plain = Plain { width: 60, context: 1, ..Plain::default() };
+        insta::assert_snapshot!(render_side_by_side("r56", "r58", &example(), &plain));
+    }
+
+    #[test]
+    fn unified_without_colour() {
+        insta::assert_snapshot!(render_unified("r56", "r58", &example(), &Plain { context: 1, ..Plain::default() }));
+    }
+
+    #[test]
+    fn unified_with_colour() {
+        let diff = Diff::new("a b\n", "a c\n");
+        let text = render_unified("x", "y", &diff, &Plain { color: true, ..Plain::default() });
+        assert!(text.contains("\u{1b}[31ma \u{1b}[0m\u{1b}[1;7;31mb\u{1b}[0m\n"), "{text:?}");
+    }
+
+    #[test]
+    fn a_summary_counts_and_explains() {
+        let stat = |left, right| render_stat("a", "b", &Diff::new(left, right), &Plain::default());
+        assert_eq!(stat("x\n", "x\n"), "a → b: identical\n");
+        assert_eq!(stat("x\n", "x\r\n"), "a → b: 1 hunk, +1 -1; differs only in line ends\n");
+    }
+
+    proptest! {
+        #[test]
+        fn lines_fit_and_nothing_raw_gets_out(
+            left in "([a-z \t中\u{301}]{0,30}\r?\n){0,6}", right in any::<String>(), columns in 0usize..120
+        ) {
+            let plain = Plain { width: columns, ..Plain::default() };
+            let diff = Diff::new(&left, &right);
+            let side = render_side_by_side("l\u{7}", "r", &diff, &plain);
+            for line in side.lines().skip(diff.notes.len()) {
+                prop_assert!(width(line) <= columns.max(20), "{:?}", line);
+            }
+            for text in [side, render_unified("l\u{7}", "r", &diff, &plain), render_stat("l\u{7}", "r", &diff, &plain)] {
+                prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+            }
+        }
+    }
+}

@@ -145,8 +145,11 @@ fn check(left: &str, right: &str, diff: &Diff) {
     let equal = diff.rows.iter().filter(|row| row.kind == RowKind::Equal).count();
     assert_eq!(diff.stats.removed + equal, split(left).len());
     assert_eq!(diff.stats.added + equal, split(right).len());
-    for (i, row) in diff.rows.iter().enumerate() {
-        assert_eq!(row.kind == RowKind::Equal, !diff.hunks.iter().any(|hunk| hunk.contains(&i)));
+    let mut in_hunk = vec![false; diff.rows.len()];
+    diff.hunks.iter().flat_map(Clone::clone).for_each(|i| in_hunk[i] = true);
+    assert!(diff.hunks.windows(2).all(|pair| pair[0].end < pair[1].start));
+    for (row, in_hunk) in diff.rows.iter().zip(in_hunk) {
+        assert_eq!(row.kind != RowKind::Equal, in_hunk);
         for side in row.left.iter().chain(&row.right) {
             let joined: String = side.spans.iter().filter_map(|span| side.text.get(span.range.clone())).collect();
             assert_eq!(joined, *side.text);
@@ -230,18 +233,29 @@ fn a_megabyte_of_other_lines_falls_back_and_says_so() {
 }
 
 #[test]
-fn a_megabyte_of_short_lines_is_bounded() {
-    for line in [2, 5] {
-        let (left, right) = (noise(3, 1 << 20, line), noise(4, 1 << 20, line));
-        check(&left, &right, &Diff::new(&left, &right));
-    }
+fn a_megabyte_of_short_lines_is_compared_in_pieces() {
+    let (left, right) = (noise(3, 1 << 20, 2), noise(4, 1 << 20, 2));
+    let diff = Diff::new(&left, &right);
+    check(&left, &right, &diff);
+    assert!(diff.notes.contains(&Note::InPieces), "{:?}", diff.notes);
+    let (left, right) = (noise(3, 1 << 19, 5), noise(4, 1 << 19, 5));
+    check(&left, &right, &Diff::new(&left, &right));
     let blank = "\n".repeat(1 << 20);
     check(&blank, "\n\n", &Diff::new(&blank, "\n\n"));
 }
 
 #[test]
+fn a_long_line_of_repeating_words_is_bounded() {
+    let words = |seed| noise(seed, 200 << 10, 2).replace('\n', " ").replace(|c: char| c > 'e', "a");
+    let (left, right) = (words(7), words(8));
+    let diff = Diff::new(&left, &right);
+    check(&left, &right, &diff);
+    assert_eq!(diff.notes, [Note::NoWords]);
+}
+
+#[test]
 fn one_line_of_ten_megabytes_is_marked_and_says_so() {
-    let (left, right) = (noise(5, 10 << 20, usize::MAX), noise(6, 10 << 20, usize::MAX));
+    let (left, right) = (noise(5, 1 << 20, usize::MAX).repeat(10), noise(6, 1 << 20, usize::MAX).repeat(10));
     let diff = Diff::new(&left, &right);
     check(&left, &right, &diff);
     let near = left.replacen(' ', " changed ", 1);
@@ -249,10 +263,80 @@ fn one_line_of_ten_megabytes_is_marked_and_says_so() {
     check(&left, &near, &diff);
     assert_eq!(diff.notes, []);
     assert_eq!(diff.rows[0].right.as_ref().unwrap().spans.iter().filter(|span| span.changed).count(), 1);
-    let far = format!("x{left}x");
-    let diff = Diff::new(&far, &format!("y{right}y").replace('\n', ""));
-    assert!(diff.rows.len() <= 2);
     let mid = format!("{}{}", left.get(..1 << 20).unwrap(), right);
     let diff = Diff::new(&mid, &format!("{}{left}", left.get(..1 << 20).unwrap()));
     assert_eq!(diff.notes, [Note::NoWords]);
+}
+
+/// Runs the real `patch` on the left text; `None` when there is none on this machine.
+fn patched(left: &str, patch: &str) -> Option<String> {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a");
+    std::fs::write(&file, left).unwrap();
+    let mut child = Command::new("patch")
+        .args(["--silent", "--force", "--no-backup-if-mismatch", "-F0"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    child.stdin.take().unwrap().write_all(patch.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}{}\n{patch}", String::from_utf8_lossy(&output.stdout), {
+        String::from_utf8_lossy(&output.stderr)
+    });
+    Some(std::fs::read_to_string(&file).unwrap_or_default())
+}
+
+#[test]
+fn unified_is_what_patch_takes() {
+    let long: String = (1..=40).map(|n| format!("line {n}\n")).collect();
+    let changed = long.replace("line 3\n", "LINE 3\r\n").replace("line 20\n", "").replace("line 39\n", "a\nb\n");
+    let cases = [
+        ("a\nb\nc\n", "a\nB\nc\n"),
+        ("a\nb", "a\nb\n"),
+        ("a\nb\n", "a\nb"),
+        ("a\nb", "a\nc"),
+        ("a\r\nb\r\n", "a\nb\r\n"),
+        ("a\r\nb", "a\r\nc\r"),
+        ("", "new\ntext"),
+        ("old\n", ""),
+        ("-- a\n++ b\n@@ c\n", "-- a\n-- b\n\\ No newline at end of file\n"),
+        (&long, &changed),
+    ];
+    for (left, right) in cases {
+        for context in [0, 3] {
+            let text = unified("a", "b", &Diff::new(left, right), context);
+            match patched(left, &text) {
+                Some(result) => assert_eq!(result, right, "{text}"),
+                None => eprintln!("SKIPPED: no `patch` program to check unified output with"),
+            }
+        }
+    }
+    assert_eq!(unified("a", "b", &Diff::new("x", "x"), 3), "");
+}
+
+#[test]
+fn unified_text_is_as_git_writes_it() {
+    assert_eq!(
+        unified("a b", "q\"\n", &Diff::new("1\n2\n3\n4\n", "1\n2\n3\n5"), 1),
+        "--- a b\t\n+++ \"q\\\"\\n\"\n@@ -3,2 +3,2 @@\n 3\n-4\n+5\n\\ No newline at end of file\n"
+    );
+    assert!(unified("a", "b", &Diff::new("", "x\n"), 3).contains("@@ -0,0 +1 @@\n+x\n"));
+}
+
+#[test]
+fn segments_are_safe_and_show_white_space() {
+    let diff = Diff::new("a b\tc\u{1b}\r\n", "a b\td\u{1b}\n");
+    let row = &diff.rows[0];
+    let (left, right) = (row.left.as_ref().unwrap(), row.right.as_ref().unwrap());
+    let text = |show| segments(left, Some(right), show).into_iter().map(|part| part.text).collect::<String>();
+    assert_eq!(text(Show::default()), "a b c\\x1b␍␊");
+    assert_eq!(text(Show { whitespace: true, tab: 4 }), "a·b→c\\x1b␍␊");
+    let alone: String = segments(left, None, Show::default()).into_iter().map(|part| part.text).collect();
+    assert_eq!(alone, "a b c\\x1b");
+    assert!(segments(left, Some(right), Show::default()).iter().any(|part| part.changed && part.text == "c"));
 }

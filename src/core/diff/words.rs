@@ -3,9 +3,10 @@
 //! A word is a Unicode word (UAX 29) with each space, sign, ideograph, kana and hangul syllable for
 //! itself, so that a change in Chinese is a character and not a sentence.
 
+use super::edits::{Edits, work};
 use super::note::Note;
 use super::{Span, whole};
-use imara_diff::{Algorithm, InternedInput};
+use imara_diff::{Algorithm, InternedInput, Token};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::ops::Range;
@@ -19,6 +20,9 @@ pub(super) struct Budget {
     bytes: usize,
     /// Steps of comparing two lines' words that may still be made while pairing.
     steps: usize,
+    /// What [`super::edits::work`] may still come to for long lines.
+    work: u64,
+    pub(super) in_pieces: bool,
     pub(super) near_pairs: bool,
     no_words: bool,
 }
@@ -27,14 +31,25 @@ pub(super) struct Budget {
 const WORD_BYTES: usize = 2 << 20;
 /// About a tenth of a second of pairing.
 const PAIR_STEPS: usize = 16 << 20;
+/// About a tenth of a second of comparing words that all repeat each other.
+const WORK: u64 = 200_000_000;
 /// The longest stretch compared by word; a longer one is marked whole.
 const MAX_WORD_BYTES: usize = 256 << 10;
+/// Up to this many words the shortest script reads best and is cheap.
+const FEW_WORDS: usize = 250;
 /// The words of a line that count while looking for its pair.
 const MAX_PAIR_WORDS: usize = 400;
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: WORD_BYTES, steps: PAIR_STEPS, near_pairs: false, no_words: false }
+        Self {
+            bytes: WORD_BYTES,
+            steps: PAIR_STEPS,
+            work: WORK,
+            in_pieces: false,
+            near_pairs: false,
+            no_words: false,
+        }
     }
 }
 
@@ -60,9 +75,17 @@ impl Budget {
         rest.is_some()
     }
 
+    /// Takes `work` of comparing; false, and remembered, when there is not enough left.
+    fn comparing(&mut self, work: u64) -> bool {
+        let rest = self.work.checked_sub(work);
+        self.work = rest.unwrap_or(self.work);
+        self.no_words |= rest.is_none();
+        rest.is_some()
+    }
+
     /// What the bounds made of this diff.
     pub(super) fn notes(&self) -> impl Iterator<Item = Note> + use<> {
-        [(self.near_pairs, Note::NearPairs), (self.no_words, Note::NoWords)]
+        [(self.in_pieces, Note::InPieces), (self.near_pairs, Note::NearPairs), (self.no_words, Note::NoWords)]
             .into_iter()
             .filter_map(|(said, note)| said.then_some(note))
     }
@@ -144,11 +167,8 @@ pub(super) fn refine(left: &str, right: &str, budget: &mut Budget) -> (Vec<Span>
         left.get(left_middle.clone()).unwrap_or_default(),
         right.get(right_middle.clone()).unwrap_or_default(),
     );
-    let changes = if budget.words(a.len() + b.len()) {
-        changed_ranges(a, b)
-    } else {
-        (vec![0..a.len()], vec![0..b.len()])
-    };
+    let refined = if budget.words(a.len() + b.len()) { changed_ranges(a, b, budget) } else { None };
+    let changes = refined.unwrap_or_else(|| (vec![0..a.len()], vec![0..b.len()]));
     let spans = |text: &str, changed: Vec<Range<usize>>| {
         spans_of(text.len(), changed.into_iter().map(|range| range.start + start..range.end + start))
     };
@@ -172,25 +192,34 @@ fn shared(left: &str, right: &str) -> (usize, usize) {
     (start, end)
 }
 
+/// Byte ranges of the left and of the right text.
+type Changes = (Vec<Range<usize>>, Vec<Range<usize>>);
+
 /// The byte ranges of each text that the other has not, by word; changes that only white space parts
-/// are one change.
-fn changed_ranges(left: &str, right: &str) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+/// are one change. `None` when the comparison would cost too much.
+fn changed_ranges(left: &str, right: &str, budget: &mut Budget) -> Option<Changes> {
     let mut input: InternedInput<&str> = InternedInput::default();
     input.update_before(tokens(left));
     input.update_after(tokens(right));
-    let mut edits = imara_diff::Diff::compute(Algorithm::Myers, &input);
-    edits.postprocess_no_heuristic(&input);
-    let mut merged: Vec<imara_diff::Hunk> = Vec::new();
-    for hunk in edits.hunks() {
+    let algorithm = if input.before.len().max(input.after.len()) <= FEW_WORDS {
+        Algorithm::Myers
+    } else if budget.comparing(work(&input)) {
+        Algorithm::Histogram
+    } else {
+        return None;
+    };
+    let edits = Edits::whole(&input, algorithm, imara_diff::Diff::postprocess_no_heuristic);
+    let mut merged: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    for (before, after) in edits.hunks() {
         match merged.last_mut() {
-            Some(last) if blank(&input, last.before.end..hunk.before.start) => {
-                last.before.end = hunk.before.end;
-                last.after.end = hunk.after.end;
+            Some((last_before, last_after)) if blank(&input, last_before.end..before.start) => {
+                last_before.end = before.end;
+                last_after.end = after.end;
             }
-            _ => merged.push(hunk),
+            _ => merged.push((before, after)),
         }
     }
-    let offsets = |tokens: &[imara_diff::Token]| {
+    let offsets = |tokens: &[Token]| {
         let mut at = vec![0usize];
         at.extend(tokens.iter().scan(0, |end, token| {
             *end += input.interner[*token].len();
@@ -199,15 +228,15 @@ fn changed_ranges(left: &str, right: &str) -> (Vec<Range<usize>>, Vec<Range<usiz
         at
     };
     let (left_at, right_at) = (offsets(&input.before), offsets(&input.after));
-    let bytes = |at: &[usize], range: &Range<u32>| {
-        let get = |i: u32| at.get(i as usize).copied().unwrap_or(0);
+    let bytes = |at: &[usize], range: &Range<usize>| {
+        let get = |i: usize| at.get(i).copied().unwrap_or(0);
         get(range.start)..get(range.end)
     };
-    merged.iter().map(|hunk| (bytes(&left_at, &hunk.before), bytes(&right_at, &hunk.after))).unzip()
+    Some(merged.iter().map(|(before, after)| (bytes(&left_at, before), bytes(&right_at, after))).unzip())
 }
 
-fn blank(input: &InternedInput<&str>, range: Range<u32>) -> bool {
-    let tokens = input.before.get(range.start as usize..range.end as usize).unwrap_or_default();
+fn blank(input: &InternedInput<&str>, range: Range<usize>) -> bool {
+    let tokens = input.before.get(range).unwrap_or_default();
     tokens.iter().all(|token| input.interner[*token].trim().is_empty())
 }
 

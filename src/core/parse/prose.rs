@@ -176,7 +176,9 @@ fn merge_out_of_five(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     let mut out: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
     for token in tokens {
         let joined = match (value(&token), out.as_slice()) {
-            (Some(5.0), [.., score, out, of]) if is_word(Some(out), &["out"]) && is_word(Some(of), &["of"]) => {
+            (Some(5.0), [.., score, out, of])
+                if is_word(Some(out), &["out"]) && is_word(Some(of), &["of"]) =>
+            {
                 value(score).map(|score| (score, 3))
             }
             (Some(5.0), [.., score, Token::Mark('/')]) => value(score).map(|score| (score, 2)),

@@ -1,8 +1,8 @@
 //! A model that writes responses, behind the same kind of endpoint as a judge.
 
 use super::{
-    BoxFuture, CancellationToken, Caller, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model, State, Stop,
-    StopKind, Value, check_config, json, one_line, read_reply, settle,
+    BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
+    State, Stop, StopKind, Value, check_config, json, one_line, read_reply, settle,
 };
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
@@ -40,7 +40,10 @@ impl OpenAiModel {
         body.insert("max_tokens".to_owned(), json!(self.config.max_tokens));
         for (name, value) in params {
             // A prompt's settings set parameters; they name neither the texts nor how the answer is delivered.
-            if !matches!(name.as_str(), "model" | "messages" | "stream" | "stream_options" | "n" | "role" | "input") {
+            if !matches!(
+                name.as_str(),
+                "model" | "messages" | "stream" | "stream_options" | "n" | "role" | "input"
+            ) {
                 body.insert(name.clone(), value.clone());
             }
         }
@@ -80,23 +83,21 @@ impl OpenAiModel {
             out.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             out.raw = asked.raw;
             match asked.end {
-                End::Refused(_, error) if error.names("max_tokens") && !error.is_context_overflow() => {
+                End::Refused(_, error, _) if error.names("max_tokens") && !error.is_context_overflow() => {
                     self.renamed.store(true, Ordering::Relaxed);
                     continue;
                 }
-                End::Refused(status, error) => {
-                    (out.state, out.reason) = if error.is_context_overflow() {
-                        (State::Overflow, format!("the prompt does not fit the model's context window ({})", error.line()))
-                    } else {
-                        (State::HttpError, format!("{status}: {}", error.line()))
-                    };
+                End::Refused(_, error, why) => {
+                    let state = if error.is_context_overflow() { State::Overflow } else { State::HttpError };
+                    (out.state, out.reason) = (state, why);
                 }
-                End::Failed(State::HttpError, reason) if reason.starts_with("the model's context window") => {
+                End::Failed(State::HttpError, reason) if reason.starts_with("the context window of") => {
                     (out.state, out.reason) = (State::Overflow, reason);
                 }
                 End::Failed(state, reason) => (out.state, out.reason) = (state, reason),
                 End::Stopped(stop) => {
-                    out.state = if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
+                    out.state =
+                        if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
                     out.reason.clone_from(&stop.message);
                     out.stop = Some(stop);
                 }
@@ -120,7 +121,9 @@ fn take(out: &mut Generated, body: Vec<u8>) {
     match settle(&reply, Rung::Text) {
         Ok(text) => (out.state, out.text) = (State::Scored, text.to_owned()),
         // A response that was cut is not what the model would have said: it is not judged as if it were.
-        Err((State::Unparseable, _)) => (out.state, out.reason) = (State::NotGenerated, "the response is empty".to_owned()),
+        Err((State::Unparseable, _)) => {
+            (out.state, out.reason) = (State::NotGenerated, "the response is empty".to_owned())
+        }
         Err((state, why)) => (out.state, out.reason) = (state, one_line(&why, 400)),
     }
     (out.usage, out.finish_reason, out.model_returned) = (reply.usage, reply.finish_reason, reply.model);

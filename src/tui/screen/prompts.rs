@@ -241,18 +241,6 @@ impl Prompts {
         self.history.at = 0;
     }
 
-    /// Puts the selection on a revision, loading what that needs.
-    #[cfg(test)]
-    pub(super) fn go_to(&mut self, spot: Spot, cx: &mut Cx) {
-        self.filter = spot.name.to_string();
-        self.wanted = Some(spot.clone());
-        self.index = Index::Some(vec![spot.name]);
-        self.list = Cursor { height: self.list.height, ..Cursor::default() };
-        self.pane = Pane::History;
-        self.log_of = None;
-        self.follow(cx);
-    }
-
     fn diff(&mut self, cx: &mut Cx) {
         let Some(right) = self.spot() else { return cx.fail("no revision is selected") };
         let left = match &self.marked {

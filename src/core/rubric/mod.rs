@@ -1,4 +1,17 @@
 //! Rubrics: criteria scored 1 to 5, each score with its anchor, read from TOML and versioned by digest.
+//!
+//! ```text
+//! FILE.toml --read--> Rubric --version--> digest: editing any word makes another version
+//! built in, ad hoc, an item's own question --> Criterion --> the judge and the reviewer read the same words
+//! ```
+
+mod builtin;
+mod read;
+
+pub use builtin::{
+    ad_hoc, builtin_criteria, builtin_criterion, builtin_rubric, builtin_rubrics, by_name, own,
+};
+pub use read::{RubricError, read, to_toml};
 
 use super::digest::{Digest, canonical_digest};
 use serde::{Deserialize, Serialize};
@@ -45,4 +58,11 @@ impl Rubric {
     pub fn version(&self) -> Digest {
         canonical_digest(self).unwrap_or_else(|_| Digest::of(&self.name))
     }
+}
+
+/// Whether `name` can name a criterion or a rubric: `[a-z0-9][a-z0-9_-]*`, up to 40 bytes.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }

@@ -1,0 +1,127 @@
+//! `assize export`: prompts with their histories, as JSON Lines or a folder; `import prompts` takes both back.
+
+use super::context::{Ctx, shown};
+use super::fail::{DONE, Fail, Result};
+use super::output::talk;
+use crate::core::prompt::PromptName;
+use crate::interop::{folder, prompts};
+use crate::store::{ListQuery, Store};
+use serde_json::{Value, json};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  assize export --out all.jsonl\n  assize export summarize --out - | head -2\n  assize export --out prompts/ --events")]
+pub struct Args {
+    /// Only this prompt
+    pub name: Option<String>,
+    /// FILE.jsonl, DIR/ (a folder ends with /), or -
+    #[arg(long, value_name = "FILE.jsonl|DIR/")]
+    pub out: PathBuf,
+    /// Also label and archive events, and archived prompts' names
+    #[arg(long)]
+    pub events: bool,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Writes the export.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let store = ctx.read()?;
+    let names: Vec<PromptName> = match &args.name {
+        Some(name) => vec![store.prompt(&name.parse()?)?.name],
+        None => store.list(&ListQuery::default())?.into_iter().map(|p| p.name).collect(),
+    };
+    let to_stdout = args.out == Path::new("-");
+    if to_stdout && ctx.json {
+        return Err(Fail::input("--json reports on an export to a file; `--out -` prints the rows themselves"));
+    }
+    let is_folder = args.out.is_dir() || args.out.to_string_lossy().ends_with('/');
+    let revisions = if to_stdout {
+        let mut bytes = Vec::new();
+        let count = write_rows(&store, &names, args.events, None, &mut bytes)?;
+        ctx.out.bytes(&bytes)?;
+        count
+    } else if is_folder {
+        write_folder(&store, &names, args)?
+    } else {
+        let mut file = create(&args.out, args.force)?;
+        let count = write_rows(&store, &names, args.events, None, &mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        count
+    };
+    if ctx.json {
+        ctx.out.json(&json!({ "schema": 1, "prompts": names.len(), "revisions": revisions, "out": args.out.to_string_lossy() }))?;
+    } else if !to_stdout {
+        talk(format!("{} prompts, {revisions} revisions written to {}", names.len(), shown(&args.out)));
+    }
+    Ok(DONE)
+}
+
+/// A new file; one that is there is replaced only when asked.
+///
+/// # Errors
+/// When it exists, or cannot be made.
+pub fn create(path: &Path, force: bool) -> Result<BufWriter<std::fs::File>> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    options.open(path).map(BufWriter::new).map_err(|e| {
+        let hint = if e.kind() == std::io::ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
+        Fail::input(format!("cannot write {}: {e}{hint}", shown(path)))
+    })
+}
+
+fn write_folder(store: &Store, names: &[PromptName], args: &Args) -> Result<usize> {
+    let root = &args.out;
+    let cannot = |e: std::io::Error| Fail::input(format!("cannot write {}: {e}", shown(root)));
+    std::fs::create_dir_all(root).map_err(cannot)?;
+    let mut index = create(&root.join(folder::INDEX), args.force)?;
+    let count = write_rows(store, names, args.events, Some(root), &mut index)?;
+    index.flush()?;
+    Ok(count)
+}
+
+/// The rows in order; with a folder, the texts lie in files beside them.
+fn write_rows(
+    store: &Store,
+    names: &[PromptName],
+    events: bool,
+    folder: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<usize> {
+    let mut count = 0;
+    put(out, &prompts::header_row())?;
+    for name in names {
+        for info in store.log(name, None, None)?.iter().rev() {
+            let body = store.text(&info.digest)?;
+            match folder {
+                None => put(out, &prompts::row(info, Some(&body)))?,
+                Some(root) => {
+                    let path = folder::body_path(root, name, u64::from(info.seq));
+                    if let Some(parent) = path.parent() {
+                        std::fs::create_dir_all(parent)?;
+                    }
+                    std::fs::write(&path, &body)
+                        .map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(&path))))?;
+                    put(out, &prompts::row(info, None))?;
+                }
+            }
+            count += 1;
+        }
+        if events {
+            for event in store.events(name)? {
+                put(out, &prompts::event_row(name, &event))?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn put(out: &mut dyn Write, row: &Value) -> Result<()> {
+    serde_json::to_writer(&mut *out, row).map_err(|e| Fail::from(std::io::Error::from(e)))?;
+    Ok(out.write_all(b"\n")?)
+}

@@ -1,0 +1,64 @@
+//! `assize fsck` and `assize backup`: is every byte what its digest says, and a copy to fall back on.
+
+use super::context::{Ctx, shown};
+use super::fail::{DONE, Fail, REGISTRY, Result};
+use super::output::{Tint, clean, talk};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Arguments of `fsck`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  assize fsck --json\n\nExits 4 when something is damaged; it repairs nothing.")]
+pub struct Args {}
+
+/// Arguments of `backup`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  assize backup ~/backups/registry-today.db")]
+pub struct BackupArgs {
+    /// The copy; refused when it is there already
+    pub file: PathBuf,
+}
+
+/// Checks everything.
+pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
+    let path = ctx.registry_path()?;
+    if !path.exists() {
+        return Err(Fail::registry(format!("there is no registry at {}", shown(&path))));
+    }
+    let report = ctx.read()?.fsck()?;
+    let sound = report.faults.is_empty();
+    if ctx.json {
+        ctx.out.json(&json!({
+            "schema": 1, "registry": path.to_string_lossy(), "ok": sound,
+            "checked": report.checked, "forgotten": report.forgotten, "faults": report.faults,
+        }))?;
+    } else {
+        let checked: Vec<String> = report.checked.iter().map(|(table, n)| format!("{n} {table}")).collect();
+        ctx.out.line(format!("checked {}", checked.join(", ")))?;
+        if report.forgotten > 0 {
+            ctx.out.line(format!("{} texts were forgotten on purpose", report.forgotten))?;
+        }
+        for fault in &report.faults {
+            let place = ctx.out.tint(Tint::Bad, clean(&fault.place));
+            ctx.out.line(format!("fault: {place}: {}; {}", clean(&fault.what), clean(&fault.advice)))?;
+        }
+        ctx.out.line(if sound { ctx.out.tint(Tint::Good, "no faults") } else { format!("{} faults", report.faults.len()) })?;
+    }
+    Ok(if sound { DONE } else { REGISTRY })
+}
+
+/// Copies the registry.
+pub fn backup(ctx: &Ctx, args: &BackupArgs) -> Result<u8> {
+    let path = ctx.registry_path()?;
+    if !path.exists() {
+        return Err(Fail::registry(format!("there is no registry at {}", shown(&path))));
+    }
+    ctx.read()?.backup(&args.file)?;
+    let bytes = std::fs::metadata(&args.file).map_or(0, |m| m.len());
+    if ctx.json {
+        ctx.out.json(&json!({ "schema": 1, "file": args.file.to_string_lossy(), "bytes": bytes }))?;
+    } else {
+        talk(format!("{bytes} bytes written to {}", shown(&args.file)));
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,125 @@
+//! `assize get`: a revision's exact bytes, or the text rendered with variables.
+
+use super::context::{self, Ctx, place, read_text, reference};
+use super::fail::{DONE, Fail, Result};
+use super::output::clean;
+use super::{shape, texts};
+use crate::core::prompt::{Kind, Template};
+use crate::interop::json::strict;
+use crate::store::RevisionInfo;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// Arguments of `get`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  assize get summarize@production > prompt.txt\n  assize get summarize --var text=\"a long story\" --var words=20\n  assize get summarize@r3 --json"
+)]
+pub struct Args {
+    /// NAME or NAME@SEL: latest, a label, r12, ~1 or hex digits of a digest
+    #[arg(value_name = "NAME[@SEL]")]
+    pub prompt: String,
+    /// Render with this value (may be repeated)
+    #[arg(long, value_name = "K=V")]
+    pub var: Vec<String>,
+    /// Render with the values of a JSON object
+    #[arg(long, value_name = "FILE")]
+    pub vars: Option<PathBuf>,
+    /// Write the exact bytes to a terminal, too
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// Prints the bytes.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let wanted = reference(&args.prompt)?;
+    let values = values(&args.var, args.vars.as_deref())?;
+    let store = ctx.read()?;
+    let info = store.resolve(&wanted.name, &wanted.selector)?;
+    let text = store.text(&info.digest)?;
+    let template = Template { kind: info.kind, body: text };
+    let rendered = match &values {
+        Some(values) => Some(render(&info, &template, values)?),
+        None => None,
+    };
+    if ctx.json {
+        let version = context::version(&store, &info)?;
+        let (key, value) = shape::body(template.kind, &template.body);
+        let mut document = json!({
+            "schema": 1,
+            "name": info.name,
+            "revision": info.seq,
+            "version": version,
+            "digest": info.digest,
+            "kind": info.kind,
+            "syntax": info.syntax.name(),
+        });
+        document[key] = value;
+        if let Some(text) = &rendered {
+            document["rendered"] = match info.kind {
+                Kind::Text => Value::from(text.as_str()),
+                Kind::Chat => shape::body(Kind::Chat, text).1,
+            };
+        }
+        ctx.out.json(&document)?;
+        return Ok(DONE);
+    }
+    print(ctx, rendered.as_deref().unwrap_or(&template.body), args.raw)?;
+    Ok(DONE)
+}
+
+/// Exact bytes to a pipe or file; escaped to a terminal, unless `raw`.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn print(ctx: &Ctx, text: &str, raw: bool) -> Result<()> {
+    if raw || !ctx.out.is_terminal() {
+        return ctx.out.bytes(text.as_bytes());
+    }
+    for line in text.lines() {
+        ctx.out.line(clean(line))?;
+    }
+    Ok(())
+}
+
+/// The values of `--var` and `--vars` together; `None` when neither was given.
+fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {
+    if pairs.is_empty() && file.is_none() {
+        return Ok(None);
+    }
+    let mut map = match file {
+        Some(file) => match strict(&read_text(file)?) {
+            Ok(Value::Object(map)) => map,
+            Ok(_) => return Err(Fail::input(format!("{} is not a JSON object of variables", place(file)))),
+            Err(e) => return Err(Fail::input(format!("{} is not JSON: {e}", place(file)))),
+        },
+        None => Map::new(),
+    };
+    for pair in pairs {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| Fail::input(format!("--var takes NAME=VALUE, and '{pair}' is none")))?;
+        map.insert(key.to_owned(), Value::from(value));
+    }
+    Ok(Some(map))
+}
+
+/// The text with its variables filled in; the canonical JSON of the messages for chat.
+fn render(info: &RevisionInfo, template: &Template, values: &Map<String, Value>) -> Result<String> {
+    let fail = |e: String| Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(&e)));
+    let variables = texts::variables(template, info.syntax).map_err(fail)?;
+    if let Some(unknown) = values.keys().find(|key| !variables.contains(key)) {
+        return Err(Fail::input(format!(
+            "{} r{} has no variable '{unknown}'; it has: {}",
+            info.name,
+            info.seq,
+            if variables.is_empty() { "none".into() } else { variables.join(", ") }
+        )));
+    }
+    let messages = texts::render(template, info.syntax, values).map_err(fail)?;
+    match template.kind {
+        Kind::Text => Ok(messages.into_iter().map(|m| m.content).collect()),
+        Kind::Chat => serde_jcs::to_string(&messages).map_err(|e| Fail::input(e.to_string())),
+    }
+}

@@ -1,0 +1,262 @@
+//! `assize import`: prompts, cases, responses, items, a git history. Idempotent; a bad file changes nothing.
+
+use super::context::{Ctx, place};
+use super::fail::{DONE, Fail, Result};
+use super::output::{clean, talk};
+use crate::core::prompt::PromptName;
+use crate::interop::prompts::{Options, PromptFile};
+use crate::interop::{ImportError, align, cases, folder, git, items, prompts, responses};
+use crate::store::{Imported, NewRevision, Store, StoreError};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Words after `import`.
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  assize import prompts history.jsonl")]
+pub enum Args {
+    /// Revisions from JSON Lines, an exported folder or a folder of files
+    #[command(
+        after_help = "Examples:\n  assize import prompts history.jsonl\n  assize import prompts old-names.jsonl --slug\n  assize import prompts exported/\n\nEach line: {\"name\",\"template\"|\"messages\",\"created_at\"?,\"author\"?,\"message\"?,\"labels\"?,\"metadata\"?}; other keys go to metadata."
+    )]
+    Prompts {
+        /// FILE.jsonl, a folder, or -
+        file: PathBuf,
+        /// Convert names that are none: lower-case, other characters become -
+        #[arg(long)]
+        slug: bool,
+    },
+    /// A case set from JSON Lines
+    #[command(
+        after_help = "Example:\n  assize import cases support.jsonl --set support\n\nEach line: {\"id\"?,\"vars\":{},\"reference\"?,\"tags\"?,\"cluster\"?}"
+    )]
+    Cases {
+        /// FILE.jsonl or -
+        file: PathBuf,
+        /// The set's name [default: the file's stem]
+        #[arg(long, value_name = "NAME")]
+        set: Option<String>,
+    },
+    /// Responses to the cases of a set
+    #[command(
+        after_help = "Example:\n  assize import responses answers.jsonl --set support\n\nEach line: {\"case\",\"arm\",\"text\"}"
+    )]
+    Responses {
+        /// FILE.jsonl or -
+        file: PathBuf,
+        /// The set they answer
+        #[arg(long, value_name = "NAME")]
+        set: String,
+    },
+    /// Prompts with responses, to be judged as they are; with finished verdicts, if any
+    #[command(
+        after_help = "Example:\n  assize import items answers.jsonl\n\nEach line: {\"id\",\"prompt\",\"response\",\"reference\"?,\"arm\"?,\"cluster\"?,\"criterion\"?,\"anchors\"?,\"verdicts\"?}"
+    )]
+    Items {
+        /// FILE.jsonl or -
+        file: PathBuf,
+        /// The set's name [default: the file's stem]
+        #[arg(long, value_name = "NAME")]
+        set: Option<String>,
+    },
+    /// The git history of a file, or of each file of a folder
+    #[command(after_help = "Examples:\n  assize import git ~/src/app prompts/\n  assize import git . prompts/summarize.md --name summarize")]
+    Git {
+        /// The repository
+        repo: PathBuf,
+        /// A file or folder in it, as at HEAD
+        path: String,
+        /// The prompt's name, for a single file
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+}
+
+/// Takes the file in.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    match args {
+        Args::Prompts { file, slug } => import_prompts(ctx, file, *slug),
+        Args::Cases { file, set } => import_cases(ctx, file, set.as_deref()),
+        Args::Responses { file, set } => {
+            let rows = responses::read(open(file)?, &place(file))?;
+            let count = ctx.write()?.import_responses(set, rows)?;
+            told(ctx, "responses", count, json!({ "set": set }))
+        }
+        Args::Items { file, set } => import_items(ctx, file, set.as_deref()),
+        Args::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
+    }
+}
+
+/// A file or stdin, buffered.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open(file: &Path) -> Result<Box<dyn BufRead>> {
+    if file == Path::new("-") {
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
+    }
+    let cannot = |e: std::io::Error| Fail::input(format!("cannot read {}: {e}", place(file)));
+    let opened = std::fs::File::open(file).map_err(cannot)?;
+    if opened.metadata().map_err(cannot)?.is_dir() {
+        return Err(Fail::input(format!("{} is a folder, and a file is needed", place(file))));
+    }
+    Ok(Box::new(BufReader::with_capacity(1 << 16, opened)))
+}
+
+/// The name of a set: as given, else the file's stem.
+///
+/// # Errors
+/// When stdin is read and no name was given.
+pub fn set_name(file: &Path, set: Option<&str>) -> Result<String> {
+    match set {
+        Some("") => Err(Fail::input("--set is empty")),
+        Some(name) => Ok(name.to_owned()),
+        None if file == Path::new("-") => Err(Fail::input("stdin has no name: add --set NAME")),
+        None => Ok(file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_else(|| "items".into())),
+    }
+}
+
+/// Tells of keys that nothing reads: often a slip of the pen.
+fn tell_unused(file: &Path, unused: &BTreeSet<String>) {
+    if !unused.is_empty() {
+        let keys: Vec<_> = unused.iter().map(|k| clean(k).into_owned()).collect();
+        talk(format!("note: {}: these keys are not used: {}", place(file), keys.join(", ")));
+    }
+}
+
+fn told(ctx: &Ctx, what: &str, count: Imported, more: Value) -> Result<u8> {
+    if ctx.json {
+        let mut document = json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": 0 });
+        if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+            document.extend(more);
+        }
+        ctx.out.json(&document)?;
+    } else {
+        ctx.out.line(format!("{what}: {} new, {} known, 0 refused", count.new, count.known))?;
+    }
+    Ok(DONE)
+}
+
+fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
+    let parsed = if file.is_dir() {
+        folder::read_folder(file, &place(file), slug)?
+    } else {
+        prompts::read(open(file)?, &place(file), &Options { slug, body: None })?
+    };
+    for (given, name) in dedup(&parsed.converted) {
+        talk(format!("note: '{}' is taken in as {name}", clean(given)));
+    }
+    let mut store = ctx.write()?;
+    let PromptFile { rows, repeated, events, .. } = parsed;
+    let names = names(&rows);
+    let mut count = take_in(&mut store, rows)?;
+    count.known += repeated;
+    if !events.is_empty() {
+        talk(format!(
+            "note: {} events of the export are not replayed; labels stand as they stood at the export",
+            events.len()
+        ));
+    }
+    told(ctx, "prompts", count, json!({ "prompts": names }))
+}
+
+fn dedup(converted: &[(String, PromptName)]) -> Vec<(&String, &PromptName)> {
+    let mut seen = BTreeSet::new();
+    converted.iter().filter(|(given, _)| seen.insert(given)).map(|(g, n)| (g, n)).collect()
+}
+
+fn names(rows: &[NewRevision]) -> usize {
+    rows.iter().map(|r| &r.name).collect::<BTreeSet<_>>().len()
+}
+
+/// Registers rows in one transaction; labels that are protected here stay where they are.
+///
+/// # Errors
+/// When the registry refuses; then nothing was added.
+pub fn take_in(store: &mut Store, mut rows: Vec<NewRevision>) -> Result<Imported> {
+    let protected = store.protected()?;
+    let mut kept = BTreeSet::new();
+    for row in &mut rows {
+        row.labels.retain(|label| {
+            let free = !protected.iter().any(|p| p == label.as_str());
+            if !free {
+                kept.insert(label.to_string());
+            }
+            free
+        });
+    }
+    for label in kept {
+        talk(format!("note: the label '{label}' is protected: an import does not move it"));
+    }
+    let (rows, known) = without_known(store, rows)?;
+    let mut count = store.import_revisions(rows)?;
+    count.known += known;
+    Ok(count)
+}
+
+/// Leaves out what the prompts' histories hold already, also where it was registered by hand.
+fn without_known(store: &Store, rows: Vec<NewRevision>) -> Result<(Vec<NewRevision>, usize)> {
+    let mut by_name: BTreeMap<&PromptName, Vec<usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        by_name.entry(&row.name).or_default().push(index);
+    }
+    let mut known = BTreeSet::new();
+    for (name, places) in by_name {
+        let mut history = match store.log(name, None, None) {
+            Err(StoreError::NoPrompt { .. }) => continue,
+            other => other?,
+        };
+        history.reverse();
+        let of_prompt: Vec<&NewRevision> = places.iter().filter_map(|i| rows.get(*i)).collect();
+        let flags = align::known(&history, &of_prompt).map_err(|e| Fail::input(e.to_string()))?;
+        known.extend(places.into_iter().zip(flags).filter(|(_, known)| *known).map(|(i, _)| i));
+    }
+    let count = known.len();
+    let rest = rows.into_iter().enumerate().filter(|(i, _)| !known.contains(i)).map(|(_, row)| row).collect();
+    Ok((rest, count))
+}
+
+fn import_cases(ctx: &Ctx, file: &Path, set: Option<&str>) -> Result<u8> {
+    let name = set_name(file, set)?;
+    let parsed = cases::read(open(file)?, &place(file))?;
+    tell_unused(file, &parsed.unused);
+    let (info, count) = ctx.write()?.import_cases(&name, parsed.cases)?;
+    told(ctx, "cases", count, json!({ "set": info.name, "digest": info.digest, "rows": info.rows }))
+}
+
+fn import_items(ctx: &Ctx, file: &Path, set: Option<&str>) -> Result<u8> {
+    let name = set_name(file, set)?;
+    let parsed = items::read(open(file)?, &place(file))?;
+    tell_unused(file, &parsed.unused);
+    let done = ctx.write()?.import_items(&name, parsed.items)?;
+    let runs: Vec<Value> =
+        done.runs.iter().map(|(run, judge, n)| json!({ "run": run, "judge": judge, "verdicts": n })).collect();
+    if !ctx.json {
+        for (run, judge, n) in &done.runs {
+            talk(format!("run {run}: {n} verdicts of judge {}", clean(judge)));
+        }
+    }
+    let more = json!({ "set": done.set.name, "digest": done.set.digest, "rows": done.set.rows, "arms": done.set.arms, "runs": runs });
+    told(ctx, "items", done.count, more)
+}
+
+fn import_git(ctx: &Ctx, repo: &Path, path: &str, name: Option<&str>) -> Result<u8> {
+    let name: Option<PromptName> = name.map(str::parse).transpose()?;
+    let history = git::read(repo, path, name.as_ref())?;
+    for (file, why) in &history.skipped {
+        talk(format!("refused: {} {}", clean(file), clean(why)));
+    }
+    let names = names(&history.rows);
+    let refused = history.skipped.len();
+    if history.rows.is_empty() {
+        return Err(ImportError::new(&place(repo), "no file there has a text in its history").into());
+    }
+    let mut store = ctx.write()?;
+    let count = take_in(&mut store, history.rows)?;
+    if ctx.json {
+        return told(ctx, "git", count, json!({ "prompts": names, "refused": refused }));
+    }
+    ctx.out.line(format!("prompts: {} new, {} known, {refused} refused", count.new, count.known))?;
+    Ok(DONE)
+}

@@ -1,0 +1,81 @@
+//! `assize list`: the prompts by name.
+
+use super::context::{self, Ctx};
+use super::fail::{DONE, Result};
+use super::output::{Tint, brief, table, talk};
+use super::shape;
+use crate::store::ListQuery;
+use serde_json::{Map, Value, json};
+
+/// Arguments of `list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  assize list\n  assize list extract -n 10 --json")]
+pub struct Args {
+    /// Only names that contain this text
+    pub containing: Option<String>,
+    /// At most so many
+    #[arg(short = 'n', long = "limit", value_name = "N")]
+    pub limit: Option<usize>,
+    /// Archived prompts instead of live ones
+    #[arg(long)]
+    pub archived: bool,
+}
+
+/// Prints the list.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let store = ctx.read()?;
+    let query = ListQuery {
+        containing: args.containing.clone(),
+        archived: args.archived,
+        offset: 0,
+        limit: args.limit,
+    };
+    let prompts = store.list(&query)?;
+    if ctx.json {
+        let mut list = Vec::with_capacity(prompts.len());
+        for prompt in &prompts {
+            let version =
+                if prompt.archived { prompt.latest.digest.short() } else { context::version(&store, &prompt.latest)? };
+            let labels: Map<String, Value> =
+                prompt.labels.iter().map(|(label, seq)| (label.clone(), json!(format!("r{seq}")))).collect();
+            list.push(json!({
+                "name": prompt.name,
+                "revisions": prompt.revisions,
+                "latest": shape::revision(&prompt.latest, &version),
+                "labels": labels,
+                "description": prompt.description,
+                "archived": prompt.archived,
+            }));
+        }
+        ctx.out.json(&json!({ "schema": 1, "prompts": list }))?;
+        return Ok(DONE);
+    }
+    let rows: Vec<Vec<String>> = prompts
+        .iter()
+        .map(|prompt| {
+            let labels: Vec<String> = prompt.labels.iter().map(|(l, seq)| format!("{l}=r{seq}")).collect();
+            vec![
+                prompt.name.to_string(),
+                prompt.revisions.to_string(),
+                prompt.latest.digest.short(),
+                prompt.latest.created_at.chars().take(10).collect(),
+                ctx.out.tint(Tint::Accent, labels.join(" ")),
+                brief(&prompt.description, 60),
+            ]
+        })
+        .collect();
+    for line in table(&rows, &[1]) {
+        ctx.out.line(line)?;
+    }
+    if prompts.is_empty() {
+        talk(match (&args.containing, args.archived) {
+            (Some(text), _) => format!("no prompt's name contains '{}'", super::output::clean(text)),
+            (None, true) => "no prompt is archived".into(),
+            (None, false) => format!(
+                "no prompts yet in {}; start with `assize register NAME FILE`, or look around with `assize demo`",
+                context::shown(&ctx.registry_path()?)
+            ),
+        });
+    }
+    Ok(DONE)
+}

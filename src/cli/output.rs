@@ -1,0 +1,199 @@
+//! Data on stdout, talk on stderr: the one place where commands print.
+//!
+//! ```text
+//! foreign text --clean()--> line()      plain output: controls, bidi and tags shown as escapes
+//! exact bytes  -----------> bytes()     get, diff --unified, exports: the doors of exact bytes
+//! one document -----------> json()      --json; nothing else may reach stdout then
+//! ```
+
+use super::fail::{Fail, Result};
+use crate::core::text;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR says no or CLICOLOR_FORCE says yes.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a colour means; each has a sign beside it, so that nothing is lost without colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tint {
+    /// A heading.
+    Bold,
+    /// Less important.
+    Dim,
+    /// Added, passed.
+    Good,
+    /// Removed, failed.
+    Bad,
+    /// A label, a hunk's head.
+    Accent,
+    /// A warning.
+    Warn,
+}
+
+impl Tint {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Accent => "36",
+            Self::Warn => "33",
+        }
+    }
+}
+
+/// Decides on colour from the flag, the environment and whether the stream is a terminal.
+pub fn wants_color(choice: ColorChoice, env: impl Fn(&str) -> Option<String>, terminal: bool) -> bool {
+    let set = |name: &str| env(name).is_some_and(|v| !v.is_empty());
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto if set("NO_COLOR") => false,
+        ColorChoice::Auto if env("CLICOLOR_FORCE").is_some_and(|v| !v.is_empty() && v != "0") => true,
+        ColorChoice::Auto => terminal && env("TERM").as_deref() != Some("dumb"),
+    }
+}
+
+/// The streams of one command.
+pub struct Out {
+    stdout: RefCell<BufWriter<io::Stdout>>,
+    color: bool,
+    terminal: bool,
+}
+
+impl Out {
+    /// Over the process's own streams.
+    pub fn new(choice: ColorChoice) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let color = wants_color(choice, |name| std::env::var(name).ok(), terminal);
+        Self { stdout: RefCell::new(BufWriter::new(io::stdout())), color, terminal }
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether output is coloured.
+    pub fn colored(&self) -> bool {
+        self.color
+    }
+
+    /// One line of plain output; foreign parts must have gone through [`clean`].
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn line(&self, text: impl AsRef<str>) -> Result<()> {
+        let mut out = self.stdout.borrow_mut();
+        out.write_all(text.as_ref().as_bytes())?;
+        Ok(out.write_all(b"\n")?)
+    }
+
+    /// Exact bytes.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stdout.borrow_mut().write_all(bytes)?)
+    }
+
+    /// One JSON document and a newline.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn json(&self, value: &Value) -> Result<()> {
+        let text = serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
+        self.line(text)
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn flush(&self) -> Result<()> {
+        Ok(self.stdout.borrow_mut().flush()?)
+    }
+
+    /// `text` in the colour of its meaning, or as it is.
+    pub fn tint(&self, tint: Tint, text: impl AsRef<str>) -> String {
+        let text = text.as_ref();
+        if self.color { format!("\u{1b}[{}m{text}\u{1b}[0m", tint.code()) } else { text.to_owned() }
+    }
+}
+
+/// Foreign text made fit for a terminal: what could move, hide or recolour is shown as an escape.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    text::escape(text)
+}
+
+/// As [`clean`], on one line and at most `width` columns, cut with `…`.
+pub fn brief(text: &str, width: usize) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    text::truncate(&clean(first), width).into_owned()
+}
+
+/// One line of talk on stderr; a closed stderr is no reason to fail.
+pub fn talk(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+}
+
+/// Left-aligned columns with two blanks between; widths from the contents, the last column free.
+pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|cell| text::width(cell)).max().unwrap_or(0))
+        .collect();
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(c, (cell, width))| {
+                    let pad = " ".repeat(width.saturating_sub(text::width(cell)));
+                    if right.contains(&c) { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
+                })
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    }
+
+    #[test]
+    fn the_flag_wins_over_no_color_which_wins_over_force() {
+        assert!(wants_color(ColorChoice::Always, env(&[("NO_COLOR", "1")]), false));
+        assert!(!wants_color(ColorChoice::Never, env(&[("CLICOLOR_FORCE", "1")]), true));
+        assert!(!wants_color(ColorChoice::Auto, env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), true));
+        assert!(wants_color(ColorChoice::Auto, env(&[("CLICOLOR_FORCE", "1")]), false));
+        assert!(!wants_color(ColorChoice::Auto, env(&[("CLICOLOR_FORCE", "0")]), false));
+        assert!(wants_color(ColorChoice::Auto, env(&[("NO_COLOR", "")]), true));
+        assert!(!wants_color(ColorChoice::Auto, env(&[("TERM", "dumb")]), true));
+    }
+
+    #[test]
+    fn columns_align_and_numbers_stand_right() {
+        let rows = vec![vec!["a".into(), "1".into(), "x".into()], vec!["bbb".into(), "22".into(), "y".into()]];
+        assert_eq!(table(&rows, &[1]), ["a     1  x", "bbb  22  y"]);
+    }
+}

@@ -1,0 +1,181 @@
+//! `assize register`: a text or chat messages become a prompt's newest revision.
+
+use super::context::{self, Ctx, place, read_text};
+use super::fail::{DONE, Fail, Result};
+use super::output::{clean, talk};
+use super::texts;
+use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
+use crate::store::{NewRevision, Store};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `register`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  assize register summarize prompt.txt -m \"ask for two sentences\" --label staging\n  printf 'Summarise: {{ text }}' | assize register summarize -\n  assize register support chat.json --chat --config model.toml"
+)]
+pub struct Args {
+    /// The prompt's name: lower-case letters, digits and . _ / -
+    pub name: String,
+    /// The template's file; `-` or nothing is stdin
+    #[arg(default_value = "-")]
+    pub file: PathBuf,
+    /// Why it was changed
+    #[arg(short, long, value_name = "MSG")]
+    pub message: Option<String>,
+    /// Who wrote it
+    #[arg(long, value_name = "A")]
+    pub author: Option<String>,
+    /// Point this label at the revision (may be repeated)
+    #[arg(long, value_name = "L")]
+    pub label: Vec<String>,
+    /// A protected label's name, to move it all the same (may be repeated)
+    #[arg(long, value_name = "LABEL")]
+    pub confirm: Vec<String>,
+    /// Tag the revision (may be repeated)
+    #[arg(long, value_name = "T")]
+    pub tag: Vec<String>,
+    /// Metadata (may be repeated); a value that is JSON is kept as such
+    #[arg(long, value_name = "K=V")]
+    pub meta: Vec<String>,
+    /// How variables are written [default: jinja, or as in the newest revision]
+    #[arg(long, value_parser = ["jinja", "fstring", "literal"])]
+    pub syntax: Option<String>,
+    /// The file holds chat messages: a JSON list of {"role", "content"}
+    #[arg(long)]
+    pub chat: bool,
+    /// Model parameters, `role` and `input`, as TOML [default: those of the newest revision]
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+}
+
+/// Registers, and tells which revision now holds the text.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let name: PromptName = args.name.parse()?;
+    let labels: Vec<Label> = args.label.iter().map(|l| l.parse()).collect::<Result<_, _>>()?;
+    let metadata = metadata(&args.meta)?;
+    let config = args.config.as_deref().map(read_config).transpose()?;
+    let template = read_template(&args.file, args.chat)?;
+    let mut store = ctx.write()?;
+    refuse_protected(&store, &name, &labels, &args.confirm)?;
+    let newest = match store.prompt(&name) {
+        Ok(prompt) => Some(prompt.latest),
+        Err(crate::store::StoreError::NoPrompt { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let settings = Settings {
+        syntax: match &args.syntax {
+            Some(text) => syntax(text)?,
+            None => newest.as_ref().map_or(Syntax::Jinja, |r| r.syntax),
+        },
+        config: config.or_else(|| newest.map(|r| r.config)).unwrap_or_default(),
+    };
+    warn_of_syntax(&template, settings.syntax);
+    let registered = store.register(NewRevision {
+        name,
+        template,
+        settings,
+        author: args.author.clone(),
+        message: args.message.clone(),
+        metadata,
+        tags: args.tag.clone(),
+        labels,
+        created_at: None,
+        origin: None,
+    })?;
+    let revision = &registered.revision;
+    let version = context::version(&store, revision)?;
+    if !registered.new {
+        talk(format!(
+            "{} r{} holds this already (text and settings): nothing was added",
+            revision.name, revision.seq
+        ));
+    }
+    if ctx.json {
+        ctx.out.json(&json!({
+            "schema": 1,
+            "name": revision.name,
+            "revision": revision.seq,
+            "version": version,
+            "digest": revision.digest,
+            "created_at": revision.created_at,
+            "new": registered.new,
+            "labels": revision.labels,
+        }))?;
+    } else {
+        ctx.out.line(format!("{} r{} {version}", revision.name, revision.seq))?;
+    }
+    Ok(DONE)
+}
+
+/// A syntax by its name.
+///
+/// # Errors
+/// For any other text.
+pub fn syntax(text: &str) -> Result<Syntax> {
+    [Syntax::Jinja, Syntax::Fstring, Syntax::Literal]
+        .into_iter()
+        .find(|s| s.name() == text)
+        .ok_or_else(|| Fail::input(format!("'{text}' is no syntax: use jinja, fstring or literal")))
+}
+
+fn read_template(file: &Path, chat: bool) -> Result<Template> {
+    let text = read_text(file)?;
+    if !chat {
+        return Ok(Template::text(text));
+    }
+    let value = crate::interop::json::strict(&text)
+        .map_err(|e| Fail::input(format!("{} holds no chat messages: {e}", place(file))))?;
+    Template::chat(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))
+}
+
+/// `K=V` pairs as an object; a value that is JSON is kept as such, all else is text.
+fn metadata(pairs: &[String]) -> Result<Map<String, Value>> {
+    let mut map = Map::new();
+    for pair in pairs {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| Fail::input(format!("--meta takes KEY=VALUE, and '{pair}' is none")))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        if map.insert(key.to_owned(), value).is_some() {
+            return Err(Fail::input(format!("--meta gives '{key}' twice")));
+        }
+    }
+    Ok(map)
+}
+
+fn read_config(file: &Path) -> Result<Map<String, Value>> {
+    let text = read_text(file)?;
+    let table: toml::Table =
+        text.parse().map_err(|e| Fail::input(format!("{} is not TOML: {e}", place(file))))?;
+    match serde_json::to_value(table) {
+        Ok(Value::Object(map)) => Ok(map),
+        _ => Err(Fail::input(format!("{} holds values that JSON cannot carry", place(file)))),
+    }
+}
+
+/// A label that is protected and points at another revision moves only when its name is typed again.
+fn refuse_protected(store: &Store, name: &PromptName, labels: &[Label], confirmed: &[String]) -> Result<()> {
+    let protected = store.protected()?;
+    for label in labels {
+        let guarded = protected.iter().any(|p| p == label.as_str());
+        if guarded && !confirmed.iter().any(|c| c == label.as_str()) {
+            return Err(Fail::input(format!(
+                "the label '{label}' is protected: to move it on {name}, add --confirm {label}; nothing was registered"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A template that does not parse is kept as it is; the author hears of it.
+fn warn_of_syntax(template: &Template, syntax: Syntax) {
+    if let Some(problem) = texts::problem(template, syntax) {
+        talk(format!(
+            "warning: as {} this template has a fault: {}; it is kept as given (--syntax literal if braces are text)",
+            syntax.name(),
+            clean(&problem)
+        ));
+    }
+}

@@ -1,0 +1,98 @@
+//! The JSON shapes that several verbs share, so that a revision or a run looks the same everywhere.
+
+use crate::core::prompt::Kind;
+use crate::eval::{ArmSummary, CriterionSummary};
+use crate::store::{LabelMove, RevisionInfo, RunInfo, RunUsage};
+use crate::core::verdict::State;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// One entry of a history.
+pub fn revision(info: &RevisionInfo, version: &str) -> Value {
+    json!({
+        "revision": info.seq,
+        "version": version,
+        "digest": info.digest,
+        "parent": info.parent,
+        "created_at": info.created_at,
+        "author": info.author,
+        "message": info.message,
+        "labels": info.labels,
+        "tags": info.tags,
+        "kind": info.kind,
+        "syntax": info.syntax.name(),
+        "config": info.config,
+        "settings_digest": info.settings_digest,
+        "metadata": info.metadata,
+        "bytes": info.bytes,
+    })
+}
+
+/// A body under the key that says what it is: `template`, or `messages` for chat.
+pub fn body(kind: Kind, text: &str) -> (&'static str, Value) {
+    match kind {
+        Kind::Text => ("template", Value::from(text)),
+        Kind::Chat => ("messages", serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))),
+    }
+}
+
+/// A label's move.
+pub fn label_move(name: &str, moved: &LabelMove) -> Value {
+    let seq = |n: Option<u32>| n.map(|n| format!("r{n}"));
+    json!({ "schema": 1, "name": name, "label": moved.label, "from": seq(moved.from), "to": seq(moved.to) })
+}
+
+/// Verdicts by state; only states that occur, `scored` always.
+pub fn verdicts(counts: &BTreeMap<State, u32>) -> Value {
+    let mut map = Map::new();
+    map.insert("scored".into(), json!(counts.get(&State::Scored).copied().unwrap_or(0)));
+    for (state, count) in counts.iter().filter(|(s, n)| **s != State::Scored && **n > 0) {
+        map.insert(state.name().into(), json!(count));
+    }
+    Value::Object(map)
+}
+
+/// A criterion's mean with its coverage.
+pub fn criterion(summary: &CriterionSummary) -> Value {
+    json!({
+        "name": summary.name,
+        "mean": summary.mean,
+        "ci95": summary.ci95.map(|(lo, hi)| [lo, hi]),
+        "n": summary.n,
+        "coverage": summary.coverage,
+    })
+}
+
+/// An arm's means.
+pub fn arm(summary: &ArmSummary) -> Value {
+    json!({ "arm": summary.arm, "criteria": summary.criteria.iter().map(criterion).collect::<Vec<_>>() })
+}
+
+/// What a run cost, without its time.
+pub fn usage(usage: &RunUsage) -> Value {
+    json!({
+        "calls": usage.calls,
+        "cached": usage.cached,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+    })
+}
+
+/// One run of the list.
+pub fn run(info: &RunInfo) -> Value {
+    json!({
+        "run": info.id,
+        "state": info.state,
+        "created_at": info.created_at,
+        "arms": info.arms,
+        "rubric": info.spec.rubric,
+        "judge": info.spec.judge,
+        "verdicts": verdicts(&info.verdicts),
+        "set": info.spec.set,
+        "items": info.items,
+        "planned": info.planned,
+        "imported": info.imported,
+        "reason": info.reason,
+    })
+}

@@ -1,0 +1,86 @@
+//! `assize show`: one revision with all that is known about it.
+
+use super::context::{self, Ctx, reference};
+use super::fail::{DONE, Result};
+use super::output::{Tint, clean};
+use super::{shape, texts};
+use crate::core::prompt::{Kind, Template};
+use serde_json::json;
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  assize show summarize\n  assize show summarize@~1 --json")]
+pub struct Args {
+    /// NAME or NAME@SEL
+    #[arg(value_name = "NAME[@SEL]")]
+    pub prompt: String,
+}
+
+/// Prints it.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let wanted = reference(&args.prompt)?;
+    let store = ctx.read()?;
+    let info = store.resolve(&wanted.name, &wanted.selector)?;
+    let version = context::version(&store, &info)?;
+    let body = store.text(&info.digest)?;
+    let template = Template { kind: info.kind, body };
+    let variables = texts::variables(&template, info.syntax).unwrap_or_default();
+    let count = texts::tokens(&template);
+    if ctx.json {
+        let mut document = shape::revision(&info, &version);
+        let (key, value) = shape::body(template.kind, &template.body);
+        document[key] = value;
+        document["variables"] = json!(variables);
+        document["tokens"] = json!({ "count": count, "tokenizer": texts::TOKENIZER });
+        let mut whole = json!({ "schema": 1, "name": info.name });
+        if let (Some(whole), serde_json::Value::Object(rest)) = (whole.as_object_mut(), document) {
+            whole.extend(rest);
+        }
+        ctx.out.json(&whole)?;
+        return Ok(DONE);
+    }
+    let out = &ctx.out;
+    let labels = if info.labels.is_empty() { String::new() } else { format!("  ({})", info.labels.join(", ")) };
+    out.line(out.tint(Tint::Bold, format!("{} r{} {version}{labels}", info.name, info.seq)))?;
+    out.line(format!("digest    {}", info.digest))?;
+    out.line(format!("settings  {}", info.settings_digest))?;
+    out.line(format!(
+        "created   {}{}",
+        info.created_at,
+        info.author.as_deref().map(|a| format!(" by {}", clean(a))).unwrap_or_default()
+    ))?;
+    if let Some(parent) = info.parent {
+        out.line(format!("parent    r{parent}"))?;
+    }
+    for line in info.message.as_deref().unwrap_or_default().lines() {
+        out.line(format!("message   {}", clean(line)))?;
+    }
+    if !info.tags.is_empty() {
+        out.line(format!("tags      {}", clean(&info.tags.join(", "))))?;
+    }
+    out.line(format!("kind      {}, {}", info.kind.name(), info.syntax.name()))?;
+    if !info.config.is_empty() {
+        out.line(format!("config    {}", clean(&json!(info.config).to_string())))?;
+    }
+    if !info.metadata.is_empty() {
+        out.line(format!("metadata  {}", clean(&json!(info.metadata).to_string())))?;
+    }
+    let names = if variables.is_empty() { "none".into() } else { clean(&variables.join(", ")).into_owned() };
+    out.line(format!("variables {names}"))?;
+    out.line(format!("size      {} bytes, {count} tokens ({}; an estimate for other models)", info.bytes, texts::TOKENIZER))?;
+    out.line("")?;
+    match info.kind {
+        Kind::Text => print_lines(ctx, &template.body)?,
+        Kind::Chat => {
+            for message in template.messages() {
+                out.line(out.tint(Tint::Bold, format!("[{}]", clean(&message.role))))?;
+                print_lines(ctx, &message.content)?;
+            }
+        }
+    }
+    Ok(DONE)
+}
+
+fn print_lines(ctx: &Ctx, text: &str) -> Result<()> {
+    text.lines().try_for_each(|line| ctx.out.line(clean(line)))
+}

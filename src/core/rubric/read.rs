@@ -1,0 +1,230 @@
+//! A rubric's TOML, in and out. Every problem of a file is told at once, with its line and what would be right.
+
+use super::{Criterion, Rubric, is_name};
+use crate::core::toml_doc::{Doc, Problem, Section};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use toml::Value;
+use toml::de::{DeTable, DeValue};
+
+/// A rubric that cannot be used, with all that is wrong.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{file} is no usable rubric:{}", problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+pub struct RubricError {
+    /// As the caller names the file.
+    pub file: String,
+    /// All of them, by line.
+    pub problems: Vec<Problem>,
+}
+
+const NAME: &str =
+    "a short name: lower-case letters, digits, _ and -, starting with a letter or digit, up to 40 long";
+
+/// Reads a rubric from TOML. `file` is how messages name it.
+///
+/// # Errors
+/// When the TOML is broken, a key is unknown, a criterion has no question or not all five anchors, or a name occurs
+/// twice: all problems, each with its line.
+pub fn read(text: &str, file: &str) -> Result<Rubric, RubricError> {
+    let (mut doc, table) = Doc::parse(text);
+    let broken = !doc.is_sound();
+    let rubric = if broken { None } else { read_rubric(&mut doc, &table) };
+    match rubric {
+        Some(rubric) if doc.is_sound() => Ok(rubric),
+        _ => Err(RubricError { file: file.to_owned(), problems: doc.into_problems() }),
+    }
+}
+
+fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
+    let top = Section { name: "the rubric".into(), at: 0, table };
+    doc.only(&top, &["name", "description", "criteria"]);
+    let name = read_name(doc, &top);
+    let description = doc.text(&top, "description").unwrap_or_default();
+    let Some(list) = Doc::value(&top, "criteria") else {
+        doc.problem(0, "the rubric has no criteria: add a [[criteria]] table for each question");
+        return None;
+    };
+    let DeValue::Array(list) = list.get_ref() else {
+        doc.problem(list.span().start, "criteria is written as [[criteria]], one table for each question");
+        return None;
+    };
+    let mut names = HashSet::new();
+    let mut criteria = Vec::new();
+    for (ord, entry) in list.iter().enumerate() {
+        let DeValue::Table(table) = entry.get_ref() else {
+            doc.problem(entry.span().start, "each of the criteria is a [[criteria]] table");
+            continue;
+        };
+        let section = Section { name: format!("criterion {}", ord + 1), at: entry.span().start, table };
+        if let Some(criterion) = read_criterion(doc, section) {
+            if !names.insert(criterion.name.clone()) {
+                doc.problem(
+                    entry.span().start,
+                    format!("criterion '{}' occurs twice: rename one", criterion.name),
+                );
+            }
+            criteria.push(criterion);
+        }
+    }
+    if list.is_empty() {
+        doc.problem(0, "the rubric has no criteria: add a [[criteria]] table for each question");
+    }
+    Some(Rubric { name: name?, description, criteria })
+}
+
+fn read_name<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String> {
+    let name = doc.needed(section, "name", NAME)?;
+    if is_name(&name) {
+        return Some(name);
+    }
+    let at = Doc::value(section, "name").map_or(section.at, |v| v.span().start);
+    doc.problem(at, format!("{} name: it must be {NAME}", section.name));
+    None
+}
+
+fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: Section<'_, 'i>) -> Option<Criterion> {
+    let name = read_name(doc, &section);
+    if let Some(name) = &name {
+        section.name = format!("criterion '{name}'");
+    }
+    doc.only(&section, &["name", "question", "steps", "anchors", "generic"]);
+    let question = doc.needed(&section, "question", "say what is asked about the response");
+    let steps = doc.texts(&section, "steps");
+    let generic = doc.boolean(&section, "generic").unwrap_or(false);
+    let anchors = read_anchors(doc, &section);
+    Some(Criterion { name: name?, question: question?, anchors: anchors?, steps, generic })
+}
+
+fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[String; 5]> {
+    const WHAT: &str = "say what a response that earns this score looks like, in words one can check";
+    let Some(value) = Doc::value(section, "anchors") else {
+        doc.problem(
+            section.at,
+            format!("{} has no anchors: add [criteria.anchors] with 1, 2, 3, 4 and 5; {WHAT}", section.name),
+        );
+        return None;
+    };
+    let DeValue::Table(table) = value.get_ref() else {
+        doc.problem(
+            value.span().start,
+            format!(
+                "{} anchors: write [criteria.anchors] and below it 1 = \"...\" to 5 = \"...\"",
+                section.name
+            ),
+        );
+        return None;
+    };
+    let anchors = Section {
+        name: format!("the anchors of {}", section.name),
+        at: value.span().start.max(section.at),
+        table,
+    };
+    doc.only(&anchors, &["1", "2", "3", "4", "5"]);
+    let [one, two, three, four, five] =
+        ["1", "2", "3", "4", "5"].map(|score| doc.needed(&anchors, score, WHAT));
+    Some([one?, two?, three?, four?, five?])
+}
+
+fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
+/// The rubric as TOML that [`read`] reads back to the same rubric.
+pub fn to_toml(rubric: &Rubric) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "name = {}", quoted(&rubric.name));
+    let _ = writeln!(out, "description = {}", quoted(&rubric.description));
+    for criterion in &rubric.criteria {
+        let _ = writeln!(out, "\n[[criteria]]\nname = {}", quoted(&criterion.name));
+        let _ = writeln!(out, "question = {}", quoted(&criterion.question));
+        if criterion.generic {
+            out.push_str("generic = true\n");
+        }
+        if !criterion.steps.is_empty() {
+            out.push_str("steps = [\n");
+            for step in &criterion.steps {
+                let _ = writeln!(out, "  {},", quoted(step));
+            }
+            out.push_str("]\n");
+        }
+        out.push_str("[criteria.anchors]\n");
+        for (score, anchor) in (1..).zip(&criterion.anchors) {
+            let _ = writeln!(out, "{score} = {}", quoted(anchor));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = "name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"Good?\"\nsteps = [\"look\"]\n\
+        [criteria.anchors]\n1 = \"a\"\n2 = \"b\"\n3 = \"c\"\n4 = \"d\"\n5 = \"e\"\n";
+
+    fn problems(text: &str) -> Vec<String> {
+        read(text, "r.toml").unwrap_err().problems.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_file_reads() {
+        let rubric = read(GOOD, "r.toml").unwrap();
+        assert_eq!(rubric.criteria[0].anchors, ["a", "b", "c", "d", "e"].map(String::from));
+        assert_eq!(rubric.criteria[0].steps, ["look"]);
+    }
+
+    #[test]
+    fn a_file_without_anchors_is_refused_with_its_line() {
+        let text = "name = \"r\"\n\n[[criteria]]\nname = \"a\"\nquestion = \"Good?\"\n";
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("line 3: criterion 'a' has no anchors: add [criteria.anchors]"),
+            "{found:?}"
+        );
+        let found = problems(&GOOD.replace("4 = \"d\"\n", ""));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("line 6: the anchors of criterion 'a' has no 4"), "{found:?}");
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let text = "name = \"Not A Name\"\ncolour = 1\n[[criteria]]\nname = \"a\"\nquestion = \" \"\nstep = []\n\
+            [criteria.anchors]\n1 = \"a\"\n2 = 7\n3 = \"c\"\n4 = \"d\"\n5 = \"e\"\n6 = \"f\"\n";
+        let found = problems(text);
+        for want in [
+            "line 1: the rubric name",
+            "line 2: the rubric has no key 'colour'",
+            "line 5: criterion 'a' question is empty",
+            "line 6: criterion 'a' has no key 'step'; did you mean 'steps'?",
+            "line 9: the anchors of criterion 'a' 2: a text in quotes is wanted",
+            "line 13: the anchors of criterion 'a' has no key '6'",
+        ] {
+            assert!(found.iter().any(|f| f.starts_with(want)), "{want} not in {found:#?}");
+        }
+        assert_eq!(found.len(), 6, "{found:#?}");
+    }
+
+    #[test]
+    fn a_name_twice_no_criteria_and_broken_toml_are_refused() {
+        let twice = format!("{GOOD}[[criteria]]\n{}", GOOD.split_once("[[criteria]]\n").unwrap().1);
+        assert!(problems(&twice)[0].contains("occurs twice"));
+        assert!(problems("name = \"r\"\n")[0].contains("has no criteria"));
+        assert!(problems("name = \"r\"\ncriteria = []\n")[0].contains("has no criteria"));
+        assert!(problems("name = \"r\"\n[[criteria\n")[0].starts_with("line 2"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(texts in proptest::collection::vec("[^\\s].{0,40}", 9), generic: bool) {
+            let [q, a, b, c, d, e, s, t, about] = <[String; 9]>::try_from(texts).unwrap();
+            let criterion = Criterion { name: "x".into(), question: q, anchors: [a, b, c, d, e], steps: vec![s, t], generic };
+            let other = Criterion { name: "y".into(), steps: vec![], ..criterion.clone() };
+            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other] };
+            let text = to_toml(&rubric);
+            prop_assert_eq!(read(&text, "r").map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?, rubric);
+        }
+    }
+}

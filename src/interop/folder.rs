@@ -1,0 +1,92 @@
+//! A folder of prompts: what `export DIR/` writes, or any folder of text files.
+//!
+//! ```text
+//! DIR/prompts.jsonl            the rows, without their texts
+//! DIR/NAME.prompt/r3.txt       the exact bytes of NAME r3; the path follows from name and number, never from a row
+//! ```
+
+use super::ImportError;
+use super::prompts::{Options, PromptFile, read};
+use crate::core::digest::RowDigest;
+use crate::core::prompt::{PromptName, Template};
+use crate::store::NewRevision;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// The index of an exported folder.
+pub const INDEX: &str = "prompts.jsonl";
+
+/// Where a revision's bytes lie under the folder.
+pub fn body_path(root: &Path, name: &PromptName, revision: u64) -> PathBuf {
+    root.join(format!("{name}.prompt")).join(format!("r{revision}.txt"))
+}
+
+/// Reads an exported folder, or takes each text file of another one as a prompt.
+///
+/// # Errors
+/// The first fault.
+pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, ImportError> {
+    let index = root.join(INDEX);
+    if !index.is_file() {
+        return read_files(root, shown);
+    }
+    let file = File::open(&index).map_err(|e| ImportError::new(shown, format!("cannot read {INDEX}: {e}")))?;
+    let body = |name: &PromptName, revision: u64| {
+        let path = body_path(root, name, revision);
+        std::fs::read_to_string(&path).map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
+    };
+    read(BufReader::new(file), &format!("{shown}/{INDEX}"), &Options { slug, body: Some(&body) })
+}
+
+fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
+    let mut paths = Vec::new();
+    walk(root, &mut paths, 0).map_err(|e| ImportError::new(shown, format!("cannot be read: {e}")))?;
+    paths.sort();
+    let mut out = PromptFile::default();
+    let mut names: HashMap<PromptName, PathBuf> = HashMap::new();
+    for path in paths {
+        let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+        let label = relative.to_string_lossy().into_owned();
+        let name = PromptName::from_foreign(&label)
+            .ok_or_else(|| ImportError::new(shown, format!("'{label}' gives no prompt's name")))?;
+        if let Some(other) = names.insert(name.clone(), relative) {
+            let other = other.to_string_lossy().into_owned();
+            return Err(ImportError::new(shown, format!("'{other}' and '{label}' would both be named '{name}'")));
+        }
+        let bytes = std::fs::read(&path).map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            ImportError::new(shown, format!("'{label}' is not UTF-8 at byte {at}"))
+        })?;
+        let mut row = NewRevision::new(name, Template::text(text));
+        row.metadata.insert("path".into(), label.clone().into());
+        row.origin = Some(
+            RowDigest::new("assize.file.1").text(&label).bytes(row.template.digest().as_bytes()).finish(),
+        );
+        out.rows.push(row);
+    }
+    if out.rows.is_empty() {
+        return Err(ImportError::new(shown, "holds no files"));
+    }
+    Ok(out)
+}
+
+/// Plain files below `dir`; hidden ones and links are passed by.
+fn walk(dir: &Path, out: &mut Vec<PathBuf>, depth: usize) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let kind = entry.file_type()?;
+        if hidden || depth > 32 {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&entry.path(), out, depth + 1)?;
+        } else if kind.is_file() {
+            out.push(entry.path());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Real answers of llama.cpp, llama-cpp-python and the LiteLLM proxy, replayed through the client.
+//!
+//! `captures/expected.txt` has a line for every file: what discovery makes of it when the endpoint answers nothing else,
+//! and what a verdict makes of it when discovery went well, with the number of requests it took. `BLESS=1 cargo test --test judge_captures` rewrites the file;
+//! its diff is then for a human to read.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use assize::core::item::Subject;
+use assize::core::rubric::Criterion;
+use assize::core::verdict::State;
+use assize::judge::{Judge, JudgeConfig, JudgeRequest, Key, Lookup, OpenAiJudge, Outcome};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio_util::sync::CancellationToken;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+const KEY: &str = "sk-master-1234";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
+}
+
+/// Every capture, by its path below the folder.
+fn captures() -> Vec<String> {
+    let mut found = Vec::new();
+    for server in std::fs::read_dir(folder()).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for file in std::fs::read_dir(server.path()).unwrap().flatten() {
+            let name = format!("{}/{}", server.file_name().display(), file.file_name().display());
+            if name.ends_with(".http") {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 100, "the captures are not there: {}", found.len());
+    found
+}
+
+/// The recorded answer. Lengths and encodings of the transfer are the replaying server's own.
+fn recorded(name: &str) -> ResponseTemplate {
+    let text = std::fs::read_to_string(folder().join(name)).unwrap();
+    let (_, answer) = text.split_once("=== RESPONSE").unwrap();
+    let (_, answer) = answer.split_once('\n').unwrap();
+    let (head, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
+    let mut lines = head.lines();
+    let status: u16 = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let mut template = ResponseTemplate::new(status);
+    let mut kind = "text/plain".to_owned();
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" | "transfer-encoding" | "connection" | "keep-alive" => {}
+            "content-type" => kind = value.to_owned(),
+            _ => template = template.append_header(name, value),
+        }
+    }
+    template.set_body_raw(body.trim_end_matches('\n').as_bytes().to_vec(), &kind)
+}
+
+/// Answers well `good` times, then as recorded.
+struct Replay {
+    good: usize,
+    asked: AtomicUsize,
+    then: ResponseTemplate,
+}
+
+impl Respond for Replay {
+    fn respond(&self, _: &Request) -> ResponseTemplate {
+        if self.asked.fetch_add(1, Ordering::SeqCst) < self.good {
+            let content =
+                r#"{"evidence":[],"explanation":"It is Paris.","injection_suspected":false,"score":5}"#;
+            return ResponseTemplate::new(200).set_body_json(serde_json::json!({
+                "model": "mock-judge",
+                "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
+            }));
+        }
+        self.then.clone()
+    }
+}
+
+fn request() -> JudgeRequest {
+    let subject: Subject = serde_json::from_value(serde_json::json!({"prompt": "Say hello."})).unwrap();
+    let criterion = Criterion {
+        name: "accuracy".into(),
+        question: "Is it a greeting?".into(),
+        anchors: ["no", "hardly", "half", "mostly", "yes"].map(String::from),
+        steps: Vec::new(),
+        generic: false,
+    };
+    let lookup = Lookup { case_id: "1".into(), arm: "a".into() };
+    JudgeRequest::new(Arc::new(subject), "Hello.".into(), Arc::new(criterion), 0, lookup)
+}
+
+async fn replayed(name: &str, good: usize, key: Key) -> (OpenAiJudge, MockServer) {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(Replay { good, asked: AtomicUsize::new(0), then: recorded(name) })
+        .mount(&server)
+        .await;
+    let judge = OpenAiJudge::open(JudgeConfig {
+        base_url: format!("{}/v1", server.uri()),
+        model: "mock-judge".into(),
+        key,
+        backoff_ms: 1,
+        max_wait_s: 30,
+        ..JudgeConfig::default()
+    });
+    (judge.unwrap(), server)
+}
+
+fn with_key() -> Key {
+    Key::Command(format!("echo {KEY}"))
+}
+
+fn plain(text: &str, server: &MockServer) -> String {
+    text.replace(&server.uri(), "ORIGIN").replace(&with_key().to_string(), "KEY")
+}
+
+async fn discovery_of(name: &str) -> String {
+    let (judge, server) = replayed(name, 0, with_key()).await;
+    let line = match judge.discover(&CancellationToken::new()).await {
+        Ok(found) => format!("ok {} [{}]", judge.shape().rung.name(), found.notes.join("; ")),
+        Err(stop) => format!("stop {:?}: {stop}", stop.kind),
+    };
+    plain(&line, &server)
+}
+
+async fn verdict_of(name: &str) -> (String, Outcome) {
+    let (judge, server) = replayed(name, 1, with_key()).await;
+    let cancel = CancellationToken::new();
+    judge.discover(&cancel).await.unwrap();
+    let outcome = judge.judge(&request(), &|_| (), &cancel).await;
+    let stop = if outcome.stop.is_some() { "STOP " } else { "" };
+    let score = outcome.reading.as_ref().map(|reading| reading.score.to_string()).unwrap_or_default();
+    let line = format!("{stop}{} {score}{} [{}]", outcome.state.name(), outcome.reason, outcome.attempts);
+    (plain(&line, &server), outcome)
+}
+
+#[tokio::test]
+async fn every_capture_ends_in_its_state_with_its_line() {
+    let mut found = String::new();
+    for name in captures() {
+        let (verdict, outcome) = verdict_of(&name).await;
+        let discovery = discovery_of(&name).await;
+        for line in [&verdict, &discovery] {
+            assert!(!line.contains(KEY) && !line.chars().any(char::is_control), "{name}: {line:?}");
+        }
+        assert_eq!(outcome.reading.is_some(), outcome.state == State::Scored, "{name}");
+        assert_eq!(outcome.reason.is_empty(), outcome.state == State::Scored, "{name}: a failure says why");
+        assert!(!String::from_utf8_lossy(&outcome.raw).contains(KEY), "{name}");
+        writeln!(found, "{name}\n  discovery: {discovery}\n  verdict:   {verdict}").unwrap();
+    }
+    let path = folder().join("expected.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing: Vec<String> = found
+        .lines()
+        .zip(expected.lines().chain(std::iter::repeat("")))
+        .filter(|(found, expected)| found != expected)
+        .map(|(found, expected)| format!("- {expected}\n+ {found}"))
+        .collect();
+    assert!(differing.is_empty() && found == expected, "{}", differing.join("\n"));
+}
