@@ -27,8 +27,8 @@ pub fn open_model(_config: &Config, _name: &str) -> Result<Arc<dyn Model>, EvalE
 impl EvalError { /// stub
  pub fn exit_code(&self) -> u8 { 2 } }
 /// stub
-#[derive(Clone, Default)] pub struct Control {}
-impl Control { pub fn new() -> Self { Self {} } pub fn cancel(&self) {} }
+#[derive(Clone, Default)] pub struct Control { paused: Arc<std::sync::atomic::AtomicBool> }
+impl Control { pub fn new() -> Self { Self::default() } pub fn cancel(&self) {} pub fn pause(&self, p: bool) { self.paused.store(p, std::sync::atomic::Ordering::Relaxed) } pub fn is_paused(&self) -> bool { self.paused.load(std::sync::atomic::Ordering::Relaxed) } }
 /// stub
 #[derive(Debug, Clone)] pub enum Progress {
    Discovering, Discovered { fingerprint: Digest, notes: Vec<String> },
@@ -39,7 +39,7 @@ impl Control { pub fn new() -> Self { Self {} } pub fn cancel(&self) {} }
    Ended { state: RunState, reason: String },
 }
 /// stub
-pub enum Scope { Missing, Failed }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)] pub enum Scope { Missing, Failed }
 /// stub
 pub async fn execute(_handle: Handle, _config: &Config, _run_id: String, _judge: Arc<dyn Judge>, _model: Option<Arc<dyn Model>>, _concurrency: usize, _control: Control, _scope: Scope, _progress: impl Fn(Progress) + Send + Sync + 'static) -> Result<RunInfo, EvalError> { Err(EvalError) }
 /// stub

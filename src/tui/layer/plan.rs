@@ -14,7 +14,8 @@ use super::super::screen::{Cx, Nav, Slot, Tab};
 use crate::config::Config;
 use crate::core::prompt::Selector;
 use crate::eval::{ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice};
-use crate::store::{CaseSetInfo, RubricInfo, Store};
+use crate::core::rubric::Rubric as StoredRubric;
+use crate::store::{CaseSetInfo, Store};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,7 +37,7 @@ pub struct Choices {
     /// Case sets, by name.
     pub sets: Vec<CaseSetInfo>,
     /// Rubrics: stored ones, and those that come with the program.
-    pub rubrics: Vec<RubricInfo>,
+    pub rubrics: Vec<StoredRubric>,
     /// Names of judges in the config.
     pub judges: Vec<String>,
     /// Names of models in the config.
@@ -52,11 +53,22 @@ pub struct Choices {
 pub fn choices(store: &Store, config: &Config) -> crate::store::Result<Choices> {
     Ok(Choices {
         sets: store.case_sets()?,
-        rubrics: crate::eval::rubrics(store)?,
+        rubrics: rubrics(store)?,
         judges: config.judges.keys().cloned().collect(),
         models: config.models.keys().cloned().collect(),
         recorded: store.runs(None)?.iter().any(|r| r.imported),
     })
+}
+
+/// Stored rubrics first: one of them may carry the name of a built-in one, and then stands for it.
+fn rubrics(store: &Store) -> crate::store::Result<Vec<StoredRubric>> {
+    let mut rubrics: Vec<StoredRubric> = store.rubrics()?.into_iter().map(|r| r.rubric).collect();
+    for rubric in crate::eval::built_in_rubrics() {
+        if rubrics.iter().all(|r| r.name != rubric.name) {
+            rubrics.push(rubric);
+        }
+    }
+    Ok(rubrics)
 }
 
 /// The lines of the dialog that can be changed.
@@ -176,7 +188,7 @@ impl PlanDialog {
         let named = self.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
         let mut options = Vec::new();
         options.extend(items.then_some(Rubric::Own));
-        options.extend(named.iter().map(|r| Rubric::Named(r.rubric.name.clone())));
+        options.extend(named.iter().map(|r| Rubric::Named(r.name.clone())));
         options.push(Rubric::Typed);
         options
     }

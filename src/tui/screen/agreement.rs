@@ -5,6 +5,8 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// stub
 #[derive(Default)]
 pub struct Agreement {}
+impl Agreement { /// x
+ pub fn new(_r: impl Into<String>) -> Self { Self {} } }
 impl Screen for Agreement {
     fn scope(&self) -> Scope { Scope::Agreement }
     fn tab(&self) -> Tab { Tab::Runs }
@@ -14,8 +16,4 @@ impl Screen for Agreement {
     fn draw(&mut self, _area: Rect, _buf: &mut Buffer, _env: &Env) {}
     fn hints(&self) -> Vec<Action> { vec![] }
     fn title(&self) -> String { "Agreement".into() }
-}
-impl Agreement {
-    /// stub
-    pub fn new(_run: String) -> Self { Self {} }
 }

@@ -5,6 +5,8 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// stub
 #[derive(Default)]
 pub struct Compare {}
+impl Compare { /// x
+ pub fn new(_r: impl Into<String>) -> Self { Self {} } }
 impl Screen for Compare {
     fn scope(&self) -> Scope { Scope::Compare }
     fn tab(&self) -> Tab { Tab::Runs }
@@ -14,8 +16,4 @@ impl Screen for Compare {
     fn draw(&mut self, _area: Rect, _buf: &mut Buffer, _env: &Env) {}
     fn hints(&self) -> Vec<Action> { vec![] }
     fn title(&self) -> String { "Compare".into() }
-}
-impl Compare {
-    /// stub
-    pub fn new(_run: String) -> Self { Self {} }
 }

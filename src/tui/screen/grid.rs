@@ -22,8 +22,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) mod board;
-pub(super) mod pace;
+pub(in super::super) mod pace;
 mod view;
+
+pub(super) use view::face_style;
 
 /// A run as loaded, with what came since.
 pub(super) struct Data {

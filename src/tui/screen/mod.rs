@@ -10,12 +10,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 pub mod agreement;
-pub mod compare;
-pub mod grid;
-pub mod item;
 pub mod blame;
+pub mod compare;
 pub mod diff;
 pub mod found;
+pub mod grid;
+pub mod item;
 pub mod prompts;
 pub mod review;
 pub mod runs;

@@ -5,6 +5,8 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// stub
 #[derive(Default)]
 pub struct Review {}
+impl Review { /// x
+ pub fn new(_r: impl Into<String>) -> Self { Self {} } }
 impl Screen for Review {
     fn scope(&self) -> Scope { Scope::Review }
     fn tab(&self) -> Tab { Tab::Review }

@@ -7,10 +7,12 @@ use super::super::super::env::Env;
 use super::super::super::theme::Meaning;
 use super::lines::{self, Line};
 use super::{Context, ItemScreen, Loaded};
+use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
 use crate::core::text;
 use crate::judge::{JudgeRequest, Lookup, prompt};
 use crate::store::VerdictInfo;
+use crate::store::runs::column_of;
 use ratatui::style::Style;
 use std::sync::Arc;
 
@@ -104,5 +106,13 @@ pub(super) fn criterion(context: &Context, loaded: &Loaded, column: u32) -> Opti
         return context.run.spec.criteria.get(column as usize).cloned();
     }
     let subject = loaded.item.subject.as_ref()?;
-    crate::eval::own_criterion(subject)
+    own(subject)
+}
+
+/// An item's own criterion as it is put to a judge; `None` where the item brings no question.
+fn own(subject: &Subject) -> Option<Criterion> {
+    let question = subject.criterion.clone()?;
+    let generic = subject.anchors.is_none();
+    let anchors = subject.anchors.clone().unwrap_or_default();
+    Some(Criterion { name: column_of(&question).to_owned(), question, anchors, steps: Vec::new(), generic })
 }
