@@ -17,7 +17,3 @@ impl Screen for Review {
     fn hints(&self) -> Vec<Action> { vec![] }
     fn title(&self) -> String { "Review".into() }
 }
-impl Review {
-    /// stub
-    pub fn new(_run: String) -> Self { Self {} }
-}
