@@ -290,7 +290,7 @@ impl Store {
                 add_response(conn, ord as i64, &response)?;
             }
             let set = set()?;
-            let runs = super::runs::import_verdicts(conn, &set, &items)?;
+            let runs = super::recorded::import_verdicts(conn, &set, &items)?;
             Ok(ImportedItems { set, count: Imported { new: items.len(), known: 0 }, runs })
         })
     }
