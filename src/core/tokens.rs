@@ -1,9 +1,3 @@
-<<<<<<< HEAD
-//! (in work)
-
-/// stub
-pub fn count(t: &str) -> usize { t.len()/4 }
-=======
 //! Offline token counts.
 //!
 //! Counted with the tokenizer of OpenAI's GPT-4o and later. For every other model it is an estimate:
@@ -88,4 +82,3 @@ mod tests {
         assert_eq!((estimate(""), estimate("a"), estimate("abcd"), estimate("abcde")), (0, 1, 1, 2));
     }
 }
->>>>>>> diff
