@@ -370,7 +370,7 @@ impl App {
         let mut x = row.x + 1;
         for action in self.screen().hints().into_iter().chain([Action::Help]) {
             let place = if action == Action::Help { Scope::Everywhere } else { scope };
-            let Some(binding) = TABLE.iter().find(|b| b.scope == place && b.action == action) else { continue };
+            let Some(binding) = TABLE.iter().find(|b| b.scope == place && b.action == action && !b.hint.is_empty()) else { continue };
             let keys = env.keymap.shown(place, action);
             let key = keys.split_whitespace().next().unwrap_or("");
             let (shown, words) = match binding.hint.split_once(' ') {

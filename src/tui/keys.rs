@@ -167,7 +167,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Item, "s", A::NextCriterion, "", "select the next criterion"),
         key(S::Item, "n", A::NextItem, "next", "next item"),
         key(S::Item, "N", A::PreviousItem, "", "previous item"),
-        key(S::Item, "o", A::OtherArm, "", "the same case in the other arm"),
+        key(S::Item, "o", A::OtherArm, "other arm", "the same case in the other arm"),
         key(S::Item, "y", A::Copy, "", "send the response to the terminal's clipboard"),
         key(S::Review, "1", A::Score1, "1-5 score", "score 1 and go on"),
         key(S::Review, "2", A::Score2, "", "score 2 and go on"),

@@ -38,7 +38,7 @@ pub(super) fn environment(options: &Options, config: Arc<Config>, read_only: Opt
         registry: options.registry.clone(),
         demo: options.demo,
         read_only,
-        reviewer: config.review.name.clone().unwrap_or_default(),
+        reviewer: config.review.name.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_default(),
         config,
         theme,
         keymap: Arc::new(keymap),

@@ -361,7 +361,7 @@ pub fn window(area: Rect, width: u16, height: u16, title: &str, buf: &mut Buffer
         put(buf, place.x, y, 1, &[seg("│", rule)]);
         put(buf, place.right() - 1, y, 1, &[seg("│", rule)]);
     }
-    put_cut(buf, place.x + 2, place.y, place.width - 4, &[seg(format!(" {title} "), env.style(Meaning::Strong))]);
+    put_cut(buf, place.x + 2, place.y, place.width - 4, &[seg(format!(" {title} "), env.style(Meaning::Strong).fg(ratatui::style::Color::Reset))]);
     Rect { x: place.x + 2, y: place.y + 1, width: place.width - 4, height: place.height - 2 }
 }
 

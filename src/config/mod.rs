@@ -1,0 +1,344 @@
+//! The settings: judges, models, looks. Read from one TOML file that never holds a key.
+//!
+//! ```text
+//! $XDG_CONFIG_HOME/assize/config.toml --load--> Config --resolve_endpoint--> JudgeConfig --> judge::...
+//!                                          \--> all problems, each with its line
+//! ```
+
+mod read;
+
+use crate::core::toml_doc::{Problem, nearest};
+use crate::judge::{JudgeConfig, Key};
+use etcetera::BaseStrategy;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The commented file that `assize config show --default` prints: every key with its default.
+pub const DEFAULT_FILE: &str = include_str!("../../assets/config.toml");
+
+/// How the screens look and react.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiConfig {
+    /// Name of a theme; the terminal decides when absent.
+    pub theme: Option<String>,
+    /// Changed keys: `("prompts.diff", "D")`, in the order of the file.
+    pub keys: Vec<(String, String)>,
+    /// Whether the mouse is taken from the terminal (clicks and wheel). Off by default: selecting text stays possible.
+    pub mouse: bool,
+    /// When a review shows the judge's score.
+    pub reveal: Reveal,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self { theme: None, keys: Vec::new(), mouse: false, reveal: Reveal::Batch }
+    }
+}
+
+/// When a review shows the judge's score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reveal {
+    /// At the end of a batch.
+    #[default]
+    Batch,
+    /// After each item; such reviews count as not blind.
+    Item,
+}
+
+/// Who reviews here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReviewConfig {
+    /// The reviewer's name; the system's user name when absent.
+    pub name: Option<String>,
+}
+
+/// All settings. What the file does not say has its default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// Who reviews.
+    pub review: ReviewConfig,
+    /// `[judge.NAME]`, by name.
+    pub judges: BTreeMap<String, JudgeConfig>,
+    /// `[model.NAME]`, by name.
+    pub models: BTreeMap<String, JudgeConfig>,
+    /// `[ui]`.
+    pub ui: UiConfig,
+    /// The file that was read; absent when there is none.
+    pub source: Option<PathBuf>,
+    lines: BTreeMap<String, usize>,
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// There, and not readable.
+    #[error("cannot read the configuration {path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// Readable, and wrong.
+    #[error("the configuration {} cannot be used:{}", path.display(), problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong, by line.
+        problems: Vec<Problem>,
+    },
+}
+
+/// A judge or model that is in no configuration.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct UnknownEndpoint(pub String);
+
+/// Whether an endpoint judges or writes responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `[judge.NAME]`.
+    Judge,
+    /// `[model.NAME]`.
+    Model,
+}
+
+impl Role {
+    /// `judge` or `model`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Judge => "judge",
+            Self::Model => "model",
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This line of the file.
+    File(usize),
+    /// This environment variable.
+    Env(&'static str),
+    /// Nobody set it.
+    Default,
+}
+
+/// One value in force, for `config show --origin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `judge.local.model`.
+    pub key: String,
+    /// As text; of keys only where they come from.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Config {
+    /// Where the file is looked for: `$XDG_CONFIG_HOME/assize/config.toml`. `None` without a home folder.
+    pub fn default_path() -> Option<PathBuf> {
+        let base = etcetera::base_strategy::choose_base_strategy().ok()?;
+        Some(base.config_dir().join("assize").join("config.toml"))
+    }
+
+    /// Reads the file at `path`, or the default one. A default file that is not there is no error: all defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or used; all problems together.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(file) = path.map(Path::to_owned).or_else(Self::default_path) else {
+            return Ok(Self::default());
+        };
+        match std::fs::read(&file) {
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Self::parse(&text, &file),
+                Err(_) => Err(ConfigError::Unreadable { path: file, why: "it is not UTF-8".into() }),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(ConfigError::Unreadable { path: file, why: error.to_string() }),
+        }
+    }
+
+    /// Reads the text of a configuration file; `path` is how messages name it.
+    ///
+    /// # Errors
+    /// All that is wrong, by line. No message repeats a value that might be a key.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        match read::read(text) {
+            Ok(config) => Ok(Self { source: Some(path.to_owned()), ..config }),
+            Err(problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// The endpoints of one role.
+    pub fn endpoints(&self, role: Role) -> &BTreeMap<String, JudgeConfig> {
+        match role {
+            Role::Judge => &self.judges,
+            Role::Model => &self.models,
+        }
+    }
+
+    /// An endpoint by its configured name, or as `URL#MODEL`, which needs no configuration.
+    ///
+    /// # Errors
+    /// When there is none of this name, with the names there are; when a URL names no model.
+    pub fn resolve_endpoint(&self, role: Role, name: &str) -> Result<JudgeConfig, UnknownEndpoint> {
+        if let Some(found) = self.endpoints(role).get(name) {
+            return Ok(found.clone());
+        }
+        let word = role.name();
+        if let Some(made) = JudgeConfig::from_url(name) {
+            if made.model.is_empty() {
+                return Err(UnknownEndpoint(format!(
+                    "--{word} URL#MODEL needs the model after '#', such as http://127.0.0.1:8080/v1#MODEL; `assize judge check URL` lists the models there"
+                )));
+            }
+            return Ok(made);
+        }
+        let names: Vec<&str> = self.endpoints(role).keys().map(String::as_str).collect();
+        let hint = match (nearest(name, &names), names.as_slice()) {
+            (Some(near), _) => format!("did you mean '{near}'?"),
+            (None, []) => format!(
+                "none is configured. Give --{word} http://127.0.0.1:8080/v1#MODEL for a local server, or add to {}:\n  [{word}.{}]\n  base_url = \"https://...\"\n  model = \"...\"\n  api_key_env = \"NAME_OF_A_VARIABLE\"",
+                self.source
+                    .clone()
+                    .or_else(Self::default_path)
+                    .map_or_else(|| "config.toml".into(), |p| p.display().to_string()),
+                if crate::core::rubric::is_name(name) { name } else { "main" },
+            ),
+            (None, names) => format!("configured are: {}", names.join(", ")),
+        };
+        Err(UnknownEndpoint(format!("no {word} is named '{name}': {hint}")))
+    }
+
+    /// Every value in force with where it comes from, sorted; never a key.
+    pub fn origin(&self) -> Vec<Setting> {
+        let mut settings = Vec::new();
+        let mut add = |key: String, value: String| {
+            let origin = self.lines.get(&key).map_or(Origin::Default, |line| Origin::File(*line));
+            settings.push(Setting { key, value, origin });
+        };
+        add("ui.theme".into(), self.ui.theme.clone().unwrap_or_else(|| "(the terminal's)".into()));
+        add("ui.mouse".into(), self.ui.mouse.to_string());
+        add("ui.reveal".into(), if self.ui.reveal == Reveal::Batch { "batch" } else { "item" }.into());
+        for (what, keys) in &self.ui.keys {
+            add(format!("ui.keys.{what}"), keys.clone());
+        }
+        add("review.name".into(), self.review.name.clone().unwrap_or_else(|| "(the user's name)".into()));
+        for role in [Role::Judge, Role::Model] {
+            for (name, endpoint) in self.endpoints(role) {
+                for (key, value) in shown(endpoint) {
+                    add(format!("{}.{name}.{key}", role.name()), value);
+                }
+            }
+        }
+        let env = std::env::var_os("XDG_CONFIG_HOME").is_some_and(|v| !v.is_empty());
+        let file = self.source.clone().or_else(Self::default_path);
+        settings.push(Setting {
+            key: "file".into(),
+            value: match (&self.source, file) {
+                (Some(file), _) => file.display().to_string(),
+                (None, Some(file)) => format!("{} (not there)", file.display()),
+                (None, None) => "(no home folder is known)".into(),
+            },
+            origin: if env { Origin::Env("XDG_CONFIG_HOME") } else { Origin::Default },
+        });
+        settings.sort_by(|a, b| a.key.cmp(&b.key));
+        settings
+    }
+}
+
+fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
+    let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.into());
+    let key = match &endpoint.key {
+        Key::None => ("api_key_env", "(no key is sent)".to_owned()),
+        Key::Env(name) => {
+            let set = std::env::var_os(name).is_some_and(|v| !v.is_empty());
+            ("api_key_env", format!("{name} ({})", if set { "set" } else { "not set" }))
+        }
+        // A command line may hold a secret of its own.
+        Key::Command(_) => ("api_key_command", "(a command)".to_owned()),
+    };
+    vec![
+        ("base_url", endpoint.base_url.clone()),
+        ("model", endpoint.model.clone()),
+        key,
+        ("temperature", or(endpoint.temperature.map(|t| t.to_string()), "(0, left out where refused)")),
+        ("max_tokens", endpoint.max_tokens.to_string()),
+        ("concurrency", endpoint.concurrency.to_string()),
+        ("timeout_s", endpoint.timeout_s.to_string()),
+        ("price_in", or(endpoint.price_in.map(|p| p.to_string()), "(unknown)")),
+        ("price_out", or(endpoint.price_out.map(|p| p.to_string()), "(unknown)")),
+        ("seed", or(endpoint.seed.map(|s| s.to_string()), "(none)")),
+        ("allow_http", endpoint.allow_http.to_string()),
+        ("backoff_ms", endpoint.backoff_ms.to_string()),
+        ("max_wait_s", endpoint.max_wait_s.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("config.toml"))
+    }
+
+    const LOCAL: &str = "[judge.local]\nbase_url = \"http://127.0.0.1:8080/v1\"\nmodel = \"m\"\n";
+
+    #[test]
+    fn the_default_file_reads_and_changes_nothing() {
+        let config = parse(DEFAULT_FILE).unwrap();
+        assert_eq!(Config { source: None, ..config }, Config::default());
+    }
+
+    #[test]
+    fn the_default_file_with_its_comments_taken_off_reads_too() {
+        let text: String =
+            DEFAULT_FILE.lines().map(|l| format!("{}\n", l.strip_prefix("#: ").unwrap_or(l))).collect();
+        let config = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(config.judges.len(), 2);
+        assert_eq!(config.models.len(), 1);
+        assert_eq!(config.judges["local"], JudgeConfig { key: Key::None, ..config.judges["local"].clone() });
+        assert_eq!(config.ui.reveal, Reveal::Batch);
+    }
+
+    #[test]
+    fn a_missing_named_file_is_an_error_and_a_missing_default_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Config::load(Some(&dir.path().join("none.toml"))).unwrap_err();
+        assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_is_found_by_name_or_url() {
+        let config = parse(LOCAL).unwrap();
+        assert_eq!(config.resolve_endpoint(Role::Judge, "local").unwrap().model, "m");
+        let url = config.resolve_endpoint(Role::Judge, "http://127.0.0.1:1/v1#x").unwrap();
+        assert_eq!((url.base_url.as_str(), url.model.as_str()), ("http://127.0.0.1:1/v1", "x"));
+        for (name, want) in [
+            ("locl", "did you mean 'local'?"),
+            ("zzzzzzz", "configured are: local"),
+            ("http://127.0.0.1:1/v1", "needs the model after '#'"),
+        ] {
+            let error = config.resolve_endpoint(Role::Judge, name).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+        let error = config.resolve_endpoint(Role::Model, "local").unwrap_err().to_string();
+        assert!(error.contains("[model.local]"), "{error}");
+    }
+
+    #[test]
+    fn origins_name_lines_and_never_a_key() {
+        let text = format!("{LOCAL}api_key_command = \"echo sk-secret\"\n");
+        let settings = parse(&text).unwrap().origin();
+        let find = |key: &str| settings.iter().find(|s| s.key == key).unwrap();
+        assert_eq!(find("judge.local.model").origin, Origin::File(3));
+        assert_eq!(find("judge.local.max_tokens").origin, Origin::Default);
+        assert_eq!(find("judge.local.api_key_command").origin, Origin::File(4));
+        assert!(settings.iter().all(|s| !s.value.contains("sk-secret")));
+    }
+}
