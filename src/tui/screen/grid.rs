@@ -444,3 +444,6 @@ impl Grid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

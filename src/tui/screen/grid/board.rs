@@ -405,7 +405,7 @@ pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, She
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     pub(in super::super) fn item(ord: u32, case: &str, arm: &str) -> RunItem {

@@ -317,3 +317,52 @@ pub(super) fn status(grid: &Grid) -> String {
     });
     parts.join(" · ")
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::core::digest::Digest;
+    use crate::store::{RunSpec, RunUsage};
+
+    pub(in super::super) fn run(criteria: &[&str], arms: &[&str]) -> RunInfo {
+        RunInfo {
+            id: "7f3c0a1b2c3d".into(),
+            state: RunState::Stopped,
+            reason: "the key was refused".into(),
+            created_at: "2026-01-01T00:00:00Z".into(),
+            finished_at: None,
+            spec: RunSpec {
+                set: "support".into(),
+                set_digest: Digest::of(""),
+                rubric: "helpfulness".into(),
+                criteria: Vec::new(),
+                own_criterion: false,
+                judge: "local".into(),
+                judge_config: serde_json::json!({}),
+                model: None,
+                model_config: None,
+                repeats: 1,
+                max_cost_usd: Some(1.0),
+                max_calls: None,
+            },
+            fingerprint: None,
+            imported: false,
+            items: 0,
+            planned: 0,
+            criteria: criteria.iter().map(|c| (*c).to_owned()).collect(),
+            arms: arms.iter().map(|a| (*a).to_owned()).collect(),
+            verdicts: std::collections::BTreeMap::new(),
+            usage: RunUsage { calls: 412, cached: 3, cost_usd: Some(0.21), wall_s: 12.0, ..RunUsage::default() },
+            holder: None,
+        }
+    }
+
+    #[test]
+    fn a_run_at_rest_says_what_it_cost_or_why_it_stopped() {
+        let mut run = run(&["a"], &["x"]);
+        assert_eq!(at_rest(&run, None), ("stopped: the key was refused".to_owned(), Meaning::Warning));
+        run.state = RunState::Complete;
+        let cost = Some("$0.21 of $1.00".to_owned());
+        assert_eq!(at_rest(&run, cost).0, "412 calls   3 cached   $0.21 of $1.00   12 s");
+    }
+}
