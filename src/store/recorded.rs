@@ -11,7 +11,11 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 /// Makes one finished run per judge's name out of the verdicts that came with items.
-pub(super) fn import_verdicts(conn: &Connection, set: &CaseSetInfo, items: &[Item]) -> Result<Vec<(String, String, usize)>> {
+pub(super) fn import_verdicts(
+    conn: &Connection,
+    set: &CaseSetInfo,
+    items: &[Item],
+) -> Result<Vec<(String, String, usize)>> {
     let mut judges: Vec<&str> = Vec::new();
     for verdict in items.iter().flat_map(|i| &i.verdicts) {
         if !judges.contains(&verdict.judge.as_str()) {
@@ -21,7 +25,12 @@ pub(super) fn import_verdicts(conn: &Connection, set: &CaseSetInfo, items: &[Ite
     judges.into_iter().map(|judge| import_run(conn, set, items, judge)).collect()
 }
 
-fn import_run(conn: &Connection, set: &CaseSetInfo, items: &[Item], judge: &str) -> Result<(String, String, usize)> {
+fn import_run(
+    conn: &Connection,
+    set: &CaseSetInfo,
+    items: &[Item],
+    judge: &str,
+) -> Result<(String, String, usize)> {
     let fingerprint = Digest::of(format!("imported:{judge}"));
     let mut columns: Vec<&str> = Vec::new();
     let (mut chosen, mut repeats) = (Vec::new(), 1);
@@ -123,7 +132,11 @@ fn imported_verdict(
             let plain = crate::core::item::ImportedVerdict { state: None, ..verdict.clone() };
             return imported_verdict(item, &plain, ord, column, fingerprint);
         }
-        _ => return Err(bad("a verdict has either a score from 1 to 5, or null with the state of a failure".into())),
+        _ => {
+            return Err(bad(
+                "a verdict has either a score from 1 to 5, or null with the state of a failure".into()
+            ));
+        }
     };
     Ok(NewVerdict {
         item: ord as u32,

@@ -27,7 +27,8 @@ fn seconds() -> i64 {
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
+    serde_json::to_string(value)
+        .map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
 }
 
 /// The column's name for an item's own criterion: the name it gives, or `own` for a whole question.
@@ -70,7 +71,10 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
             planned as i64
         ],
     )?;
-    conn.execute("INSERT INTO run_state (run_id, state) VALUES (?1, ?2)", params![id, state_name(run.state)])?;
+    conn.execute(
+        "INSERT INTO run_state (run_id, state) VALUES (?1, ?2)",
+        params![id, state_name(run.state)],
+    )?;
     for (ord, (name, own, version, text)) in run.criteria.iter().enumerate() {
         conn.execute(
             "INSERT INTO run_criterion (run_id, ord, name, own, version, json) VALUES (?1,?2,?3,?4,?5,?6)",
@@ -91,7 +95,16 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
             }
         };
         let tags = to_json(&item.tags)?;
-        add.execute(params![id, ord as i64, item.case_id, arm, item.set_id, item.repeat, item.cluster, tags])?;
+        add.execute(params![
+            id,
+            ord as i64,
+            item.case_id,
+            arm,
+            item.set_id,
+            item.repeat,
+            item.cluster,
+            tags
+        ])?;
     }
     Ok(id)
 }
@@ -106,7 +119,14 @@ fn state_name(state: RunState) -> &'static str {
 }
 
 /// What a verdict's row digest covers, on top of the digest of the row before.
-pub(super) fn verdict_digest(previous: Option<&[u8]>, run: &str, seq: i64, v: &NewVerdict, at: &str, texts: &Texts) -> Digest {
+pub(super) fn verdict_digest(
+    previous: Option<&[u8]>,
+    run: &str,
+    seq: i64,
+    v: &NewVerdict,
+    at: &str,
+    texts: &Texts,
+) -> Digest {
     RowDigest::new("assize.verdict.1")
         .maybe(previous, RowDigest::bytes)
         .text(run)
@@ -197,8 +217,10 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Re
         at,
         digest.as_bytes()
     ])?;
-    conn.prepare_cached("INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)")?
-        .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
+    conn.prepare_cached(
+        "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)",
+    )?
+    .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
     conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3 WHERE run_id = ?1")?
         .execute(params![run, seq, digest.as_bytes()])?;
     Ok(())
@@ -220,7 +242,9 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
     let list = |at: usize| -> rusqlite::Result<Vec<String>> {
         Ok(serde_json::from_str(&row.get::<_, String>(at)?).unwrap_or_default())
     };
-    let count = |at: usize| -> rusqlite::Result<Option<u64>> { Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs)) };
+    let count = |at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
+    };
     let explanation: String = row.get(22)?;
     let score: Option<u8> = row.get(5)?;
     let flags = list(12)?;
@@ -265,7 +289,11 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
 }
 
 /// Walks a run's chain: each verdict with its sequence number and the digest stored beside it.
-pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(i64, &VerdictInfo, &[u8])) -> Result<()> {
+pub(super) fn each_verdict(
+    conn: &Connection,
+    run: &str,
+    mut visit: impl FnMut(i64, &VerdictInfo, &[u8]),
+) -> Result<()> {
     let sql = format!("{VERDICT} WHERE v.run_id = ?1 ORDER BY v.seq");
     let mut stmt = conn.prepare(&sql)?;
     let mut rows = stmt.query([run])?;
@@ -275,7 +303,12 @@ pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(i
     Ok(())
 }
 
-pub(super) fn rebuilt_digest(previous: Option<&[u8]>, run: &str, seq: i64, info: &VerdictInfo) -> Result<Digest> {
+pub(super) fn rebuilt_digest(
+    previous: Option<&[u8]>,
+    run: &str,
+    seq: i64,
+    info: &VerdictInfo,
+) -> Result<Digest> {
     Ok(verdict_digest(previous, run, seq, &info.verdict, &info.at, &Texts::of(&info.verdict)?))
 }
 
@@ -340,7 +373,11 @@ impl Store {
                 "UPDATE run_state SET heartbeat = ?3 WHERE run_id = ?1 AND holder = ?2",
                 params![run, holder, seconds()],
             )?;
-            if n == 0 { Err(StoreError::Conflict(format!("run {run} was taken over by another process"))) } else { Ok(()) }
+            if n == 0 {
+                Err(StoreError::Conflict(format!("run {run} was taken over by another process")))
+            } else {
+                Ok(())
+            }
         })
     }
 
@@ -385,9 +422,12 @@ impl Store {
     /// When the registry cannot be written.
     pub fn add_usage(&mut self, run: &str, more: &RunUsage) -> Result<()> {
         self.write(|conn| {
-            let text: String = conn.query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
+            let text: String =
+                conn.query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
             let was: RunUsage = serde_json::from_str(&text).unwrap_or_default();
-            let add = |a: Option<u64>, b: Option<u64>| if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) };
+            let add = |a: Option<u64>, b: Option<u64>| {
+                if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) }
+            };
             let cost = match (was.cost_usd, more.cost_usd) {
                 (None, None) => None,
                 (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
@@ -448,13 +488,30 @@ impl Store {
             .collect::<Result<_, _>>()?;
         match found.as_slice() {
             [one] if id.len() >= 4 => self.run_info(one),
-            [] | [_] => Err(StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))),
-            several => Err(StoreError::Invalid(format!("several runs start with '{id}': {}", several.join(", ")))),
+            [] | [_] => {
+                Err(StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them")))
+            }
+            several => {
+                Err(StoreError::Invalid(format!("several runs start with '{id}': {}", several.join(", "))))
+            }
         }
     }
 
     fn run_info(&self, id: &str) -> Result<RunInfo> {
-        type Raw = (String, String, Option<Digest>, bool, u32, u32, String, String, Option<String>, Option<i64>, String, Option<String>);
+        type Raw = (
+            String,
+            String,
+            Option<Digest>,
+            bool,
+            u32,
+            u32,
+            String,
+            String,
+            Option<String>,
+            Option<i64>,
+            String,
+            Option<String>,
+        );
         let raw: Raw = self
             .conn
             .prepare_cached(
@@ -477,7 +534,20 @@ impl Store {
                     r.get(11)?,
                 ))
             })?;
-        let (created_at, spec, fingerprint, imported, items, planned, state, reason, holder, beat, usage, finished_at) = raw;
+        let (
+            created_at,
+            spec,
+            fingerprint,
+            imported,
+            items,
+            planned,
+            state,
+            reason,
+            holder,
+            beat,
+            usage,
+            finished_at,
+        ) = raw;
         let alive = holder.as_deref().is_some_and(|h| is_alive(h, beat));
         let state = match state.as_str() {
             "running" if alive => RunState::Running,
@@ -514,7 +584,9 @@ impl Store {
     }
 
     fn verdict_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
-        let sql = format!("SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state");
+        let sql = format!(
+            "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
+        );
         let mut stmt = self.conn.prepare_cached(&sql)?;
         let rows = stmt.query_map([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
         let mut counts = BTreeMap::new();
@@ -560,7 +632,8 @@ impl Store {
             .query_row(params![run, item], |r| Ok((read_item(r)?, r.get(7)?)))
             .optional()?
             .ok_or_else(|| StoreError::NotFound(format!("run {run} has no item {item}")))?;
-        let stored: Option<StoredResponse> = response_of(&self.conn, item.set_id, arm, &item.case_id, item.repeat)?;
+        let stored: Option<StoredResponse> =
+            response_of(&self.conn, item.set_id, arm, &item.case_id, item.repeat)?;
         let (subject, response) = match stored {
             None => (None, None),
             Some((subject, Ok(text))) => (Some(self.json(&subject)?), Some(Ok(self.text(&text)?))),
@@ -597,7 +670,9 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn verdicts(&self, run: &str) -> Result<Vec<VerdictInfo>> {
-        let sql = format!("{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat");
+        let sql = format!(
+            "{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat"
+        );
         Ok(self.conn.prepare_cached(&sql)?.query_map([run], read_verdict)?.collect::<Result<_, _>>()?)
     }
 
@@ -610,7 +685,11 @@ impl Store {
             "{VERDICT} WHERE v.run_id = ?1 AND v.item = ?2 AND v.seq IN (SELECT max(seq) FROM verdict \
              WHERE run_id = ?1 AND item = ?2 GROUP BY criterion, repeat) ORDER BY v.criterion, v.repeat"
         );
-        Ok(self.conn.prepare_cached(&sql)?.query_map(params![run, item], read_verdict)?.collect::<Result<_, _>>()?)
+        Ok(self
+            .conn
+            .prepare_cached(&sql)?
+            .query_map(params![run, item], read_verdict)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// What an endpoint was found to accept (JSON), if known.
@@ -620,7 +699,11 @@ impl Store {
     pub fn capability(&self, base_url: &str, model: &str) -> Result<Option<String>> {
         Ok(self
             .conn
-            .query_row("SELECT json FROM capability WHERE base_url = ?1 AND model = ?2", [base_url, model], |r| r.get(0))
+            .query_row(
+                "SELECT json FROM capability WHERE base_url = ?1 AND model = ?2",
+                [base_url, model],
+                |r| r.get(0),
+            )
             .optional()?)
     }
 
@@ -667,7 +750,8 @@ fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
 
 /// This machine's name.
 pub fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |h| h.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".to_owned(), |h| h.trim().to_owned())
 }
 
 /// This process as the holder of a lease: unique per run within the process too.

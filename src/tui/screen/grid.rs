@@ -166,8 +166,12 @@ impl Grid {
         let open = data.board.failed().filter(|(s, _)| s.is_open_on_resume()).map(|(_, n)| n).sum::<usize>();
         let failed: usize = data.board.failed().map(|(_, n)| n).sum();
         match reach {
-            Reach::Missing if missing + open == 0 => return cx.say("nothing is missing: every verdict has a state; R asks again for failures"),
-            Reach::Failed if failed == 0 => return cx.say("no verdict failed: there is nothing to ask again"),
+            Reach::Missing if missing + open == 0 => {
+                return cx.say("nothing is missing: every verdict has a state; R asks again for failures");
+            }
+            Reach::Failed if failed == 0 => {
+                return cx.say("no verdict failed: there is nothing to ask again");
+            }
             _ => {}
         }
         let control = Control::new();
@@ -368,7 +372,9 @@ impl Screen for Grid {
         }
         match progress {
             Progress::Began { item, criterion, repeat } => self.began(*item, *criterion, *repeat),
-            Progress::Saved { cell, cost_usd, cached, .. } => self.saved(*cell, *cost_usd, *cached, cx.env.now),
+            Progress::Saved { cell, cost_usd, cached, .. } => {
+                self.saved(*cell, *cost_usd, *cached, cx.env.now)
+            }
             Progress::Waiting { until_s, why } => {
                 if let Some(live) = &mut self.live {
                     live.waiting = Some((*until_s, why.clone()));
@@ -407,7 +413,8 @@ impl Screen for Grid {
         if self.live.is_some() {
             return vec![Action::Pause, Action::Cancel, Action::Sort, Action::Compare];
         }
-        let unfinished = self.data.get().is_some_and(|d| d.board.done() < d.board.planned() && !d.run.imported);
+        let unfinished =
+            self.data.get().is_some_and(|d| d.board.done() < d.board.planned() && !d.run.imported);
         let failed = self.data.get().is_some_and(|d| d.board.failed().next().is_some() && !d.run.imported);
         let mut hints = Vec::new();
         hints.extend(unfinished.then_some(Action::Resume));
@@ -428,7 +435,10 @@ impl Screen for Grid {
             ("L E O", "rate limited, http error, timed out"),
             ("B X W G", "over budget, cancelled, prompt over the context window, no response to judge"),
             ("!", "people and judge differ by two or more"),
-            ("4.02±.11", "mean over items (an item's score is the mean of its passes), half of its 95 % interval"),
+            (
+                "4.02±.11",
+                "mean over items (an item's score is the mean of its passes), half of its 95 % interval",
+            ),
             ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
             ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),

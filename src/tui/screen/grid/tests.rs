@@ -128,7 +128,8 @@ fn verdict(criterion: &Criterion) -> NewVerdict {
 }
 
 async fn open(path: &std::path::Path, width: u16, height: u16) -> Harness {
-    let mut harness = Harness::open(path, crate::config::Config::default(), false, (width, height), Theme::Plain).await;
+    let mut harness =
+        Harness::open(path, crate::config::Config::default(), false, (width, height), Theme::Plain).await;
     harness.app.env.reviewer = "ana".into();
     harness
 }
@@ -189,20 +190,44 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
     tell(&mut screen, Progress::Began { item: 1, criterion: 1, repeat: 0 });
     let began = screen.text();
     assert_eq!(line(&began, "case-001").trim_end().chars().last(), Some('~'), "{began}");
-    let cell = Cell { item: 1, criterion: 1, repeat: 0, state: State::Scored, score: Some(2), flagged: false };
+    let cell =
+        Cell { item: 1, criterion: 1, repeat: 0, state: State::Scored, score: Some(2), flagged: false };
     tell(
         &mut screen,
-        Progress::Saved { cell, explanation_known: true, cost_usd: Some(0.01), tokens: Some(9), cached: false },
+        Progress::Saved {
+            cell,
+            explanation_known: true,
+            cost_usd: Some(0.01),
+            tokens: Some(9),
+            cached: false,
+        },
     );
     let after = screen.text();
     let column = line(&began, "case-001").find('~').unwrap();
-    assert_eq!(line(&after, "case-001").find('2'), Some(column), "the digit stands where the sign stood:\n{after}");
+    assert_eq!(
+        line(&after, "case-001").find('2'),
+        Some(column),
+        "the digit stands where the sign stood:\n{after}"
+    );
     assert!(after.contains("2 / 8"), "{after}");
-    let refused = Cell { item: 2, criterion: 0, repeat: 0, state: State::Refused, score: None, flagged: false };
-    tell(&mut screen, Progress::Saved { cell: refused, explanation_known: false, cost_usd: None, tokens: None, cached: false });
+    let refused =
+        Cell { item: 2, criterion: 0, repeat: 0, state: State::Refused, score: None, flagged: false };
+    tell(
+        &mut screen,
+        Progress::Saved {
+            cell: refused,
+            explanation_known: false,
+            cost_usd: None,
+            tokens: None,
+            cached: false,
+        },
+    );
     assert!(screen.text().contains("1 refused"), "{}", screen.text());
     // Another run's news changes nothing here.
-    screen.app.update(Msg::Run { run: "other".into(), progress: Progress::Began { item: 3, criterion: 0, repeat: 0 } });
+    screen.app.update(Msg::Run {
+        run: "other".into(),
+        progress: Progress::Began { item: 3, criterion: 0, repeat: 0 },
+    });
     assert!(!line(&screen.text(), "case-003").contains('~'));
 }
 
@@ -211,12 +236,9 @@ async fn keys_that_cannot_act_say_why() {
     let dir = tempfile::tempdir().unwrap();
     let mut screen = open(&imported(dir.path(), 2), 120, 24).await;
     screen.keys("2 Enter").await;
-    for (key, why) in [
-        ("p", "not in progress"),
-        ("x", "not in progress"),
-        ("r", "imported"),
-        ("R", "imported"),
-    ] {
+    for (key, why) in
+        [("p", "not in progress"), ("x", "not in progress"), ("r", "imported"), ("R", "imported")]
+    {
         screen.keys(key).await;
         assert!(screen.text().contains(why), "{key}:\n{}", screen.text());
     }
@@ -228,7 +250,8 @@ async fn ten_thousand_items_scroll_without_a_scan() {
     let path = dir.path().join("registry.db");
     Store::open(&path).unwrap();
     let screen = open(&path, 120, 40).await;
-    let items: Vec<RunItem> = (0..10_000).map(|i| super::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
+    let items: Vec<RunItem> =
+        (0..10_000).map(|i| super::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
     let mut grid = super::Grid::running("r", Control::new());
     let mut run = super::view::tests::run(&["accuracy", "clarity"], &["x"]);
     run.spec.repeats = 5;
@@ -266,10 +289,14 @@ async fn an_item_shows_texts_reasons_and_the_exact_exchange() {
     let mut screen = open(&path, 120, 40).await;
     screen.keys("2 Enter Enter").await;
     let text = screen.text();
-    for words in ["PROMPT", "Question 0?", "VARIABLES", "ticket", "The tower of old is 330 m high.", "REFERENCE"] {
+    for words in
+        ["PROMPT", "Question 0?", "VARIABLES", "ticket", "The tower of old is 330 m high.", "REFERENCE"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
-    for words in ["▌ accuracy", "The height is right.", "quote not found", "not asked yet", "Is it a case of clarity?"] {
+    for words in
+        ["▌ accuracy", "The height is right.", "quote not found", "not asked yet", "Is it a case of clarity?"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
     assert!(text.contains("1 quote of accuracy marked"), "{text}");
@@ -312,7 +339,11 @@ async fn eighty_columns_show_one_pane_at_a_time() {
     screen.keys("2 Enter Enter").await;
     assert!(screen.text().contains("RESPONSE") && !screen.text().contains("The height is right."));
     screen.keys("Tab").await;
-    assert!(!screen.text().contains("RESPONSE") && screen.text().contains("The height is right."), "{}", screen.text());
+    assert!(
+        !screen.text().contains("RESPONSE") && screen.text().contains("The height is right."),
+        "{}",
+        screen.text()
+    );
     for line in screen.text().lines() {
         assert!(crate::core::text::width(line) <= 80, "{line}");
     }
@@ -324,7 +355,15 @@ async fn the_plan_dialog_says_how_to_connect_a_judge() {
     let mut screen = open(&imported(dir.path(), 3), 80, 24).await;
     screen.keys("2 J").await;
     let text = screen.text();
-    for words in ["plan a run", "support · 3 items", "all 2: old, new", "recorded", "[judge.mine]", "api_key_env", "C-e"] {
+    for words in [
+        "plan a run",
+        "support · 3 items",
+        "all 2: old, new",
+        "recorded",
+        "[judge.mine]",
+        "api_key_env",
+        "C-e",
+    ] {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
     screen.keys("Esc").await;

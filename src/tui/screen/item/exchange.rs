@@ -85,7 +85,8 @@ fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<Jud
     let (Some(subject), Some(Ok(response))) = (&loaded.item.subject, &loaded.item.response) else {
         return Err("nothing was sent: there was no response to judge");
     };
-    let criterion = criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
+    let criterion =
+        criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
     if criterion.version() != v.criterion_version {
         return Err("the criterion was put in other words than this program uses now");
     }

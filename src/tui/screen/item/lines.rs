@@ -36,7 +36,14 @@ pub fn shown(text: &str) -> String {
 }
 
 /// Wraps a cleaned text; the parts in `marks` (bytes, sorted, apart) have the look `marked`.
-pub fn wrap(clean: &str, width: usize, style: Style, marks: &[Range<usize>], marked: Style, indent: usize) -> Vec<Line> {
+pub fn wrap(
+    clean: &str,
+    width: usize,
+    style: Style,
+    marks: &[Range<usize>],
+    marked: Style,
+    indent: usize,
+) -> Vec<Line> {
     let room = width.saturating_sub(indent).max(1);
     let mut lines = Vec::new();
     for range in text::wrap(clean, room) {
