@@ -1,5 +1,7 @@
 //! The registry's promises: digests, sequence, labels, imports, runs, damage.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot open its registry should fail")]
+
 use assize::core::digest::Digest;
 use assize::core::item::{ImportedVerdict, Item, Subject};
 use assize::core::prompt::{Label, PromptName, Selector, Template};

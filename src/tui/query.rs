@@ -60,6 +60,7 @@ pub enum Query {
 
 /// An answer.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "each variant says what its fields are")]
 pub enum Reply {
     /// A page of the list, with how many prompts and revisions there are.
     List { rows: Vec<PromptInfo>, prompts: usize, revisions: usize },
