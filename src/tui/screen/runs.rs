@@ -111,7 +111,9 @@ impl Screen for Runs {
         }
         match action {
             Action::Enter | Action::Right => {
-                self.with_selected(cx, |run, cx| cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone())))));
+                self.with_selected(cx, |run, cx| {
+                    cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone()))))
+                });
             }
             Action::Resume => self.with_selected(cx, |run, cx| {
                 cx.nav = Some(Nav::Push(Box::new(Grid::resuming(run.id.clone()))));
@@ -143,7 +145,10 @@ impl Screen for Runs {
                 let (board, mut sheet) = board::assemble(run, items, cells);
                 // All arms together: one group of all items.
                 sheet.groups = vec![String::new()];
-                sheet.rows = items.iter().map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] }).collect();
+                sheet.rows = items
+                    .iter()
+                    .map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] })
+                    .collect();
                 let means = board::means(&sheet, &board, items);
                 let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();
                 self.figures.insert(run.id.clone(), Figures { done: done(run), means, reviewed });

@@ -192,7 +192,8 @@ impl Sheet {
     pub fn new(items: &[RunItem], arms: &[String]) -> Self {
         let mut places: HashMap<(&str, u32), usize> = HashMap::new();
         let mut rows: Vec<Row> = Vec::new();
-        let by_arm: HashMap<&str, usize> = arms.iter().enumerate().map(|(i, arm)| (arm.as_str(), i)).collect();
+        let by_arm: HashMap<&str, usize> =
+            arms.iter().enumerate().map(|(i, arm)| (arm.as_str(), i)).collect();
         for item in items {
             let key = (item.case_id.as_str(), item.repeat);
             let at = *places.entry(key).or_insert_with(|| {
@@ -367,7 +368,8 @@ pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
     }
     let mut all = Vec::new();
     for group in 0..sheet.groups.len() {
-        let ords: Vec<u32> = sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
+        let ords: Vec<u32> =
+            sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
         for criterion in 0..board.columns() {
             all.push(mean_of(&ords, criterion, board, items, &names));
         }
@@ -375,13 +377,20 @@ pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
     all
 }
 
-fn mean_of(ords: &[u32], criterion: usize, board: &Board, items: &[RunItem], names: &HashMap<&str, u32>) -> Mean {
+fn mean_of(
+    ords: &[u32],
+    criterion: usize,
+    board: &Board,
+    items: &[RunItem],
+    names: &HashMap<&str, u32>,
+) -> Mean {
     let (mut values, mut clusters) = (Vec::new(), Vec::new());
     for ord in ords {
         if let Some(score) = board.score(*ord, criterion) {
             values.push(score);
             // An item without a cluster is one of its own: numbers from the end, which no name has.
-            let named = items.get(*ord as usize).and_then(|i| i.cluster.as_deref()).and_then(|c| names.get(c));
+            let named =
+                items.get(*ord as usize).and_then(|i| i.cluster.as_deref()).and_then(|c| names.get(c));
             clusters.push(named.copied().unwrap_or(u32::MAX - *ord));
         }
     }

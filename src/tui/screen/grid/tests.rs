@@ -128,7 +128,8 @@ fn verdict(criterion: &Criterion) -> NewVerdict {
 }
 
 async fn open(path: &std::path::Path, width: u16, height: u16) -> Harness {
-    let mut harness = Harness::open(path, crate::config::Config::default(), false, (width, height), Theme::Plain).await;
+    let mut harness =
+        Harness::open(path, crate::config::Config::default(), false, (width, height), Theme::Plain).await;
     harness.app.env.reviewer = "ana".into();
     harness
 }
@@ -144,7 +145,7 @@ async fn the_list_says_what_each_run_is_and_what_came_of_it() {
     screen.keys("2").await;
     let text = screen.text();
     let row = line(&text, "support × own");
-    for words in ["complete", "old, new", "gpt-4, recorded", "24/24", "1 T", "own 3."] {
+    for words in ["complete", "old, new", "recorded gpt-4", "24/24", "1 T", "own 3."] {
         assert!(row.contains(words), "{words:?} is not in {row}");
     }
     assert!(text.contains("unchecked") && text.contains("1 truncated"), "{text}");
@@ -189,21 +190,62 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
     tell(&mut screen, Progress::Began { item: 1, criterion: 1, repeat: 0 });
     let began = screen.text();
     assert_eq!(line(&began, "case-001").trim_end().chars().last(), Some('~'), "{began}");
-    let cell = Cell { item: 1, criterion: 1, repeat: 0, state: State::Scored, score: Some(2), flagged: false };
+    let cell =
+        Cell { item: 1, criterion: 1, repeat: 0, state: State::Scored, score: Some(2), flagged: false };
     tell(
         &mut screen,
-        Progress::Saved { cell, explanation_known: true, cost_usd: Some(0.01), tokens: Some(9), cached: false },
+        Progress::Saved {
+            cell,
+            explanation_known: true,
+            cost_usd: Some(0.01),
+            tokens: Some(9),
+            cached: false,
+        },
     );
     let after = screen.text();
     let column = line(&began, "case-001").find('~').unwrap();
-    assert_eq!(line(&after, "case-001").find('2'), Some(column), "the digit stands where the sign stood:\n{after}");
+    assert_eq!(
+        line(&after, "case-001").find('2'),
+        Some(column),
+        "the digit stands where the sign stood:\n{after}"
+    );
     assert!(after.contains("2 / 8"), "{after}");
-    let refused = Cell { item: 2, criterion: 0, repeat: 0, state: State::Refused, score: None, flagged: false };
-    tell(&mut screen, Progress::Saved { cell: refused, explanation_known: false, cost_usd: None, tokens: None, cached: false });
+    let refused =
+        Cell { item: 2, criterion: 0, repeat: 0, state: State::Refused, score: None, flagged: false };
+    tell(
+        &mut screen,
+        Progress::Saved {
+            cell: refused,
+            explanation_known: false,
+            cost_usd: None,
+            tokens: None,
+            cached: false,
+        },
+    );
     assert!(screen.text().contains("1 refused"), "{}", screen.text());
     // Another run's news changes nothing here.
-    screen.app.update(Msg::Run { run: "other".into(), progress: Progress::Began { item: 3, criterion: 0, repeat: 0 } });
+    screen.app.update(Msg::Run {
+        run: "other".into(),
+        progress: Progress::Began { item: 3, criterion: 0, repeat: 0 },
+    });
     assert!(!line(&screen.text(), "case-003").contains('~'));
+}
+
+#[tokio::test]
+async fn a_run_in_progress_is_paused_and_cancelled_from_any_view_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = planned(dir.path(), 3);
+    let mut screen = open(&path, 120, 24).await;
+    screen.keys("2").await;
+    let control = Control::new();
+    screen.app.env.running.push((run, control.clone()));
+    screen.keys("Enter p").await;
+    assert!(control.is_paused());
+    assert!(screen.text().contains("paused · 1 / 6"), "{}", screen.text());
+    screen.keys("p").await;
+    assert!(!control.is_paused() && screen.text().contains("running"), "{}", screen.text());
+    screen.keys("r").await;
+    assert!(screen.text().contains("this run is in progress"), "{}", screen.text());
 }
 
 #[tokio::test]
@@ -211,15 +253,28 @@ async fn keys_that_cannot_act_say_why() {
     let dir = tempfile::tempdir().unwrap();
     let mut screen = open(&imported(dir.path(), 2), 120, 24).await;
     screen.keys("2 Enter").await;
-    for (key, why) in [
-        ("p", "not in progress"),
-        ("x", "not in progress"),
-        ("r", "imported"),
-        ("R", "imported"),
-    ] {
+    for (key, why) in
+        [("p", "not in progress"), ("x", "not in progress"), ("r", "imported"), ("R", "imported")]
+    {
         screen.keys(key).await;
         assert!(screen.text().contains(why), "{key}:\n{}", screen.text());
     }
+}
+
+fn fastest_frame(grid: &mut super::Grid, cell: Cell, env: &crate::tui::env::Env) -> std::time::Duration {
+    use super::super::Screen;
+    let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
+    let rows = grid.order.len();
+    (0..50)
+        .map(|_| {
+            let began = std::time::Instant::now();
+            grid.cursor.act(crate::tui::keys::Action::PageDown, rows);
+            grid.saved(cell, None, false, env.now);
+            grid.draw(buf.area, &mut buf, env);
+            began.elapsed()
+        })
+        .min()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -228,7 +283,8 @@ async fn ten_thousand_items_scroll_without_a_scan() {
     let path = dir.path().join("registry.db");
     Store::open(&path).unwrap();
     let screen = open(&path, 120, 40).await;
-    let items: Vec<RunItem> = (0..10_000).map(|i| super::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
+    let items: Vec<RunItem> =
+        (0..10_000).map(|i| super::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
     let mut grid = super::Grid::running("r", Control::new());
     let mut run = super::view::tests::run(&["accuracy", "clarity"], &["x"]);
     run.spec.repeats = 5;
@@ -244,18 +300,14 @@ async fn ten_thousand_items_scroll_without_a_scan() {
         .collect();
     grid.take(&run, &items, &cells, &[]);
     grid.refresh_means(&screen.app.env);
+    let mut small = super::Grid::running("r", Control::new());
+    small.take(&run, &items[..100], &cells[..1000], &[]);
+    small.refresh_means(&screen.app.env);
     let env = screen.app.env.clone();
-    let began = std::time::Instant::now();
-    let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
-    for _ in 0..50 {
-        use super::super::Screen;
-        grid.cursor.act(crate::tui::keys::Action::PageDown, 10_000);
-        grid.saved(cells[77], None, false, env.now);
-        grid.draw(buf.area, &mut buf, &env);
-    }
-    let each = began.elapsed() / 50;
-    // Measured without optimisation; a scan of all cells would take many times this.
-    assert!(each < std::time::Duration::from_millis(40), "a frame took {each:?}");
+    let (quick, large) =
+        (fastest_frame(&mut small, cells[77], &env), fastest_frame(&mut grid, cells[77], &env));
+    // The fastest of many frames hardly depends on what else the machine does; a scan of 100 times as many cells would.
+    assert!(large < quick * 8, "a frame of 10,000 rows took {large:?}, one of 100 rows {quick:?}");
     assert_eq!(grid.cursor.top + grid.cursor.height - 1, grid.cursor.at);
 }
 
@@ -266,10 +318,14 @@ async fn an_item_shows_texts_reasons_and_the_exact_exchange() {
     let mut screen = open(&path, 120, 40).await;
     screen.keys("2 Enter Enter").await;
     let text = screen.text();
-    for words in ["PROMPT", "Question 0?", "VARIABLES", "ticket", "The tower of old is 330 m high.", "REFERENCE"] {
+    for words in
+        ["PROMPT", "Question 0?", "VARIABLES", "ticket", "The tower of old is 330 m high.", "REFERENCE"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
-    for words in ["▌ accuracy", "The height is right.", "quote not found", "not asked yet", "Is it a case of clarity?"] {
+    for words in
+        ["▌ accuracy", "The height is right.", "quote not found", "not asked yet", "Is it a case of clarity?"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
     assert!(text.contains("1 quote of accuracy marked"), "{text}");
@@ -312,7 +368,11 @@ async fn eighty_columns_show_one_pane_at_a_time() {
     screen.keys("2 Enter Enter").await;
     assert!(screen.text().contains("RESPONSE") && !screen.text().contains("The height is right."));
     screen.keys("Tab").await;
-    assert!(!screen.text().contains("RESPONSE") && screen.text().contains("The height is right."), "{}", screen.text());
+    assert!(
+        !screen.text().contains("RESPONSE") && screen.text().contains("The height is right."),
+        "{}",
+        screen.text()
+    );
     for line in screen.text().lines() {
         assert!(crate::core::text::width(line) <= 80, "{line}");
     }
@@ -324,7 +384,9 @@ async fn the_plan_dialog_says_how_to_connect_a_judge() {
     let mut screen = open(&imported(dir.path(), 3), 80, 24).await;
     screen.keys("2 J").await;
     let text = screen.text();
-    for words in ["plan a run", "support · 3 items", "all 2: old, new", "recorded", "[judge.mine]", "api_key_env", "C-e"] {
+    for words in
+        ["plan a run", "support · 6 items", "all 2: ", "recorded", "[judge.mine]", "api_key_env", "C-e"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
     screen.keys("Esc").await;

@@ -18,7 +18,11 @@ pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         return;
     }
     if grid.data.get().is_none() {
-        let words = if grid.data.is_waiting() { format!(" {} reading the run …", env.spinner()) } else { " no run".into() };
+        let words = if grid.data.is_waiting() {
+            format!(" {} reading the run …", env.spinner())
+        } else {
+            " no run".into()
+        };
         put(buf, area.x, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
         return;
     }
@@ -34,7 +38,12 @@ pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
 fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
     let run = &data.run;
-    let right = format!("{} · {} / {} ", state_words(grid, run), count(data.board.done()), count(data.board.planned()));
+    let right = format!(
+        "{} · {} / {} ",
+        state_words(grid, run),
+        count(data.board.done()),
+        count(data.board.planned())
+    );
     let x = paint::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
     let passes = data.board.repeats();
     let arms = runs::arms_words(run);
@@ -66,13 +75,15 @@ fn count(n: usize) -> String {
 
 fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
-    let share = if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
+    let share =
+        if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
     let width = usize::from(row.width / 3).clamp(8, 48);
     let bar = paint::gauge(share, width);
     // Rounded down: 100 % is said only when nothing is missing.
     let percent = format!("  {:>3.0} %   ", (share * 100.0).floor());
     let style = if data.board.done() == data.board.planned() { Meaning::Good } else { Meaning::Accent };
-    let x = put(buf, row.x + 1, row.y, row.width, &[seg(bar, env.style(style)), seg(percent, Style::default())]);
+    let x =
+        put(buf, row.x + 1, row.y, row.width, &[seg(bar, env.style(style)), seg(percent, Style::default())]);
     let (words, meaning) = going(grid, data, env.now);
     put_cut(buf, x, row.y, row.right().saturating_sub(x + 1), &[seg(words, env.style(meaning))]);
 }
@@ -122,7 +133,8 @@ fn at_rest(run: &RunInfo, cost: Option<String>) -> (String, Meaning) {
     if run.imported {
         return ("imported with its items: reached elsewhere".to_owned(), Meaning::Dim);
     }
-    let mut parts = vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
+    let mut parts =
+        vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
     if run.usage.cached > 0 {
         parts.push(format!("{} cached", text::count(run.usage.cached)));
     }
@@ -151,7 +163,14 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let Some(data) = grid.data.get() else {
         return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
     };
-    let widest = data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
+    let widest =
+        data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
+    // Where each arm has one column, its name stands over that column alone.
+    let widest = if data.board.columns() == 1 {
+        data.sheet.groups.iter().map(|g| text::width(&text::escape_line(g)).min(16)).fold(widest, usize::max)
+    } else {
+        widest
+    };
     let per_group = data.sheet.rows.len();
     let coverage = format!("{0}/{0}", text::count(per_group as u64)).len();
     let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
@@ -183,7 +202,8 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let hidden = total.saturating_sub(seen.len());
     grid.left = left;
     grid.column = column;
-    Columns { label, width, change: change.then(|| room + 1), seen, hidden }
+    let after = seen.last().map_or(area.x, |(_, x)| x + width + GAP);
+    Columns { label, width, change: change.then_some(after), seen, hidden }
 }
 
 fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -208,7 +228,9 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         put(buf, area.x + 1, body.y, area.width, &[seg("no rows", env.style(Meaning::Dim))]);
     }
     for (i, place) in range.enumerate() {
-        let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else { continue };
+        let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else {
+            continue;
+        };
         let line = paint::row(body, body.y + i as u16);
         if place == at {
             paint::select(buf, line, true, env.theme);
@@ -246,11 +268,18 @@ fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf
         let Some(mean) = data.means.get(*column) else { continue };
         put_cut(buf, *x, y + 1, columns.width, &[seg(mean.words(), Style::default())]);
         let thin = mean.n < mean.planned;
-        put_cut(buf, *x, y + 2, columns.width, &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))]);
+        put_cut(
+            buf,
+            *x,
+            y + 2,
+            columns.width,
+            &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))],
+        );
     }
     if let Some(x) = columns.change {
         put(buf, x, y, 6, &[seg("change", dim)]);
-    } else if columns.hidden > 0 {
+    }
+    if columns.hidden > 0 {
         put_right(buf, area.right().saturating_sub(1), y, 8, &seg(format!("+{} h l", columns.hidden), dim));
     }
 }
@@ -265,13 +294,37 @@ fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buf
     if let Some(x) = columns.change
         && let Some(change) = data.sheet.change(row, &data.board)
     {
-        let sign = if change > 0.0 { "▲" } else if change < 0.0 { "▼" } else { "=" };
-        put(buf, x, line.y, 6, &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))]);
+        let sign = if change > 0.0 {
+            "▲"
+        } else if change < 0.0 {
+            "▼"
+        } else {
+            "="
+        };
+        put(
+            buf,
+            x,
+            line.y,
+            6,
+            &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))],
+        );
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a cell's place is four numbers, and a struct for them would be made once per cell")]
-fn draw_cell(data: &Data, item: u32, criterion: usize, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a cell's place is four numbers, and a struct for them would be made once per cell"
+)]
+fn draw_cell(
+    data: &Data,
+    item: u32,
+    criterion: usize,
+    x: u16,
+    width: u16,
+    y: u16,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let seen_by_people = u32::try_from(criterion).is_ok_and(|c| data.human.contains_key(&(item, c)));
     let mut at = x;
     for face in data.board.passes(item, criterion) {
@@ -352,7 +405,13 @@ pub(super) mod tests {
             criteria: criteria.iter().map(|c| (*c).to_owned()).collect(),
             arms: arms.iter().map(|a| (*a).to_owned()).collect(),
             verdicts: std::collections::BTreeMap::new(),
-            usage: RunUsage { calls: 412, cached: 3, cost_usd: Some(0.21), wall_s: 12.0, ..RunUsage::default() },
+            usage: RunUsage {
+                calls: 412,
+                cached: 3,
+                cost_usd: Some(0.21),
+                wall_s: 12.0,
+                ..RunUsage::default()
+            },
             holder: None,
         }
     }

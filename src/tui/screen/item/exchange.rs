@@ -64,8 +64,10 @@ fn facts(info: &VerdictInfo) -> String {
     let v = &info.verdict;
     let mut parts = vec![info.at.clone()];
     parts.extend((!v.rung.is_empty()).then(|| format!("rung {}", v.rung)));
-    parts.push(format!("{} ms", text::count(v.latency_ms)));
-    parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    if v.attempts > 0 {
+        parts.push(format!("{} ms", text::count(v.latency_ms)));
+        parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    }
     if let (Some(read), Some(written)) = (v.prompt_tokens, v.completion_tokens) {
         parts.push(format!("{} + {} tokens", text::count(read), text::count(written)));
     }
@@ -85,7 +87,8 @@ fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<Jud
     let (Some(subject), Some(Ok(response))) = (&loaded.item.subject, &loaded.item.response) else {
         return Err("nothing was sent: there was no response to judge");
     };
-    let criterion = criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
+    let criterion =
+        criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
     if criterion.version() != v.criterion_version {
         return Err("the criterion was put in other words than this program uses now");
     }
