@@ -29,7 +29,12 @@ impl Tty {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_assize"));
         command.args(args);
         command.env_clear();
-        for (name, value) in [("HOME", home.to_str().unwrap()), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("PATH", "/usr/bin:/bin")] {
+        for (name, value) in [
+            ("HOME", home.to_str().unwrap()),
+            ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
+            ("PATH", "/usr/bin:/bin"),
+        ] {
             command.env(name, value);
         }
         for (name, value) in extra {
@@ -85,7 +90,12 @@ impl Tty {
     }
 
     fn modes(&self) -> String {
-        let stty = std::process::Command::new("stty").arg("-a").arg("-F").arg(self.master.tty_name().unwrap()).output().unwrap();
+        let stty = std::process::Command::new("stty")
+            .arg("-a")
+            .arg("-F")
+            .arg(self.master.tty_name().unwrap())
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&stty.stdout).into_owned()
     }
 
@@ -132,7 +142,11 @@ fn the_terminal_is_given_back_after_q_and_ctrl_c_and_sigterm() {
 #[test]
 fn without_a_terminal_the_screens_are_refused_clearly() {
     let home = tempfile::tempdir().unwrap();
-    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize")).env("HOME", home.path()).env_remove("XDG_DATA_HOME").output().unwrap();
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
+        .env("HOME", home.path())
+        .env_remove("XDG_DATA_HOME")
+        .output()
+        .unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("terminal"), "{out:?}");
     assert!(out.stdout.is_empty());

@@ -5,4 +5,6 @@ use super::fail::Result;
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 /// stub
-pub fn run(_ctx: &Ctx, _args: &Args) -> Result<u8> { Ok(2) }
+pub fn run(_ctx: &Ctx, _args: &Args) -> Result<u8> {
+    Ok(2)
+}

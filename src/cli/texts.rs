@@ -20,7 +20,11 @@ pub fn problem(template: &Template, syntax: Syntax) -> Option<String> {
 ///
 /// # Errors
 /// A fault of the template or a missing variable, in words.
-pub fn render(template: &Template, _syntax: Syntax, _values: &Map<String, Value>) -> Result<Vec<Message>, String> {
+pub fn render(
+    template: &Template,
+    _syntax: Syntax,
+    _values: &Map<String, Value>,
+) -> Result<Vec<Message>, String> {
     Ok(template.messages())
 }
 

@@ -12,6 +12,7 @@ pub mod labels;
 pub mod migrate;
 pub mod open;
 pub mod prompts;
+mod recorded;
 pub mod registry;
 pub mod reviews;
 pub mod rows;

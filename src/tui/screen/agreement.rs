@@ -1,19 +1,40 @@
 //! (in work)
+use super::super::{
+    env::Env,
+    keys::{Action, Scope},
+    msg::Ticket,
+    query::Reply,
+};
 use super::{Cx, Screen, Tab};
-use super::super::{env::Env, keys::{Action, Scope}, msg::Ticket, query::Reply};
 use ratatui::{buffer::Buffer, layout::Rect};
 /// stub
 #[derive(Default)]
 pub struct Agreement {}
-impl Agreement { /// x
- pub fn new(_r: impl Into<String>) -> Self { Self {} } }
+impl Agreement {
+    /// x
+    pub fn new(_r: impl Into<String>) -> Self {
+        Self {}
+    }
+}
 impl Screen for Agreement {
-    fn scope(&self) -> Scope { Scope::Agreement }
-    fn tab(&self) -> Tab { Tab::Runs }
+    fn scope(&self) -> Scope {
+        Scope::Agreement
+    }
+    fn tab(&self) -> Tab {
+        Tab::Runs
+    }
     fn open(&mut self, _cx: &mut Cx) {}
-    fn act(&mut self, _a: Action, _cx: &mut Cx) -> bool { false }
-    fn reply(&mut self, _t: Ticket, _r: &Result<Reply, String>, _cx: &mut Cx) -> bool { false }
+    fn act(&mut self, _a: Action, _cx: &mut Cx) -> bool {
+        false
+    }
+    fn reply(&mut self, _t: Ticket, _r: &Result<Reply, String>, _cx: &mut Cx) -> bool {
+        false
+    }
     fn draw(&mut self, _area: Rect, _buf: &mut Buffer, _env: &Env) {}
-    fn hints(&self) -> Vec<Action> { vec![] }
-    fn title(&self) -> String { "Agreement".into() }
+    fn hints(&self) -> Vec<Action> {
+        vec![]
+    }
+    fn title(&self) -> String {
+        "Agreement".into()
+    }
 }
