@@ -187,7 +187,7 @@ impl App {
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));
-                    self.env.running.push(run.clone());
+                    self.env.running.push((run.clone(), control.clone()));
                 }
                 _ => {}
             }
@@ -339,7 +339,7 @@ impl App {
             Msg::Run { run, progress } => self.with_all(|screen, cx| screen.progress(&run, &progress, cx)),
             Msg::RunEnded { run, result } => {
                 self.running.retain(|(id, _)| *id != run);
-                self.env.running.retain(|id| *id != run);
+                self.env.running.retain(|(id, _)| *id != run);
                 if let Err(text) = &result {
                     self.toast = Some((Toast { text: text.clone(), error: true }, self.env.now));
                 }

@@ -95,7 +95,7 @@ impl Grid {
     /// The grid of a run that has just been begun with this control.
     pub fn running(run: impl Into<String>, control: Control) -> Self {
         let mut grid = Self::new(run);
-        grid.live = Some(Live::new(control));
+        grid.live = Some(Live { note: "starting", ..Live::new(control) });
         grid
     }
 
@@ -150,7 +150,7 @@ impl Grid {
     /// Begins to ask for what is missing, or again for what failed.
     fn begin(&mut self, reach: Reach, cx: &mut Cx) {
         let Some(data) = self.data.get() else { return cx.say("the run is still being read") };
-        if self.live.is_some() || cx.env.running.contains(&self.id) {
+        if self.live.is_some() {
             return cx.say("this run is in progress: p pauses it, x cancels it");
         }
         if let Some(why) = &cx.env.read_only {
@@ -180,23 +180,24 @@ impl Grid {
     }
 
     fn pause(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
         let paused = !live.control.is_paused();
         live.control.pause(paused);
         cx.say(if paused { "paused: what is in flight will still come in; p goes on" } else { "goes on" });
     }
 
     fn cancel(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
         live.control.cancel();
         cx.say("cancelled: what is done stays; r resumes it");
     }
 
-    fn not_live(&self, env: &Env) -> &'static str {
-        if env.running.contains(&self.id) {
-            "this run was begun from another view: go back to that one with Esc"
-        } else {
-            "this run is not in progress; r resumes it"
+    /// Takes part in a run that goes on already: begun here, left, and come back to.
+    fn join(&mut self, env: &Env) {
+        if self.live.is_none()
+            && let Some((_, control)) = env.running.iter().find(|(id, _)| *id == self.id)
+        {
+            self.live = Some(Live::new(control.clone()));
         }
     }
 
@@ -289,9 +290,11 @@ impl Grid {
     }
 }
 
+const NOT_LIVE: &str = "this run is not in progress; r resumes it";
+
 impl Live {
     fn new(control: Control) -> Self {
-        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "starting" }
+        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "" }
     }
 }
 
@@ -313,6 +316,7 @@ impl Screen for Grid {
     }
 
     fn open(&mut self, cx: &mut Cx) {
+        self.join(cx.env);
         self.load(cx);
     }
 

@@ -15,7 +15,9 @@ use ratatui::style::Style;
 const LABEL: u16 = 11;
 
 pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env) {
-    let inside = window(area, 86.min(area.width), 22.min(area.height), "plan a run", buf, env);
+    // As high as the longest of its texts needs: it does not grow or shrink while one chooses.
+    let height = if dialog.choices.get().is_none_or(|c| c.judges.is_empty()) { 22 } else { 18 };
+    let inside = window(area, 86.min(area.width), height.min(area.height), "plan a run", buf, env);
     let dim = env.style(Meaning::Dim);
     let Some(choices) = dialog.choices.get() else {
         put(buf, inside.x, inside.y, inside.width, &[seg(format!("{} reading …", env.spinner()), dim)]);
@@ -250,7 +252,7 @@ fn connect(out: &mut Vec<(String, Meaning)>, recorded: bool) {
         Meaning::Dim,
     ));
     out.push((
-        "                    api_key_env = \"MY_KEY\"   (a variable's name, never the key)".into(),
+        "                    api_key_env = \"MY_KEY\"   (its name, never the key)".into(),
         Meaning::Dim,
     ));
 }

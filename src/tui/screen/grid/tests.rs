@@ -145,7 +145,7 @@ async fn the_list_says_what_each_run_is_and_what_came_of_it() {
     screen.keys("2").await;
     let text = screen.text();
     let row = line(&text, "support × own");
-    for words in ["complete", "old, new", "gpt-4, recorded", "24/24", "1 T", "own 3."] {
+    for words in ["complete", "old, new", "recorded gpt-4", "24/24", "1 T", "own 3."] {
         assert!(row.contains(words), "{words:?} is not in {row}");
     }
     assert!(text.contains("unchecked") && text.contains("1 truncated"), "{text}");
@@ -232,6 +232,23 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
 }
 
 #[tokio::test]
+async fn a_run_in_progress_is_paused_and_cancelled_from_any_view_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = planned(dir.path(), 3);
+    let mut screen = open(&path, 120, 24).await;
+    screen.keys("2").await;
+    let control = Control::new();
+    screen.app.env.running.push((run, control.clone()));
+    screen.keys("Enter p").await;
+    assert!(control.is_paused());
+    assert!(screen.text().contains("paused · 1 / 6"), "{}", screen.text());
+    screen.keys("p").await;
+    assert!(!control.is_paused() && screen.text().contains("running"), "{}", screen.text());
+    screen.keys("r").await;
+    assert!(screen.text().contains("this run is in progress"), "{}", screen.text());
+}
+
+#[tokio::test]
 async fn keys_that_cannot_act_say_why() {
     let dir = tempfile::tempdir().unwrap();
     let mut screen = open(&imported(dir.path(), 2), 120, 24).await;
@@ -242,6 +259,22 @@ async fn keys_that_cannot_act_say_why() {
         screen.keys(key).await;
         assert!(screen.text().contains(why), "{key}:\n{}", screen.text());
     }
+}
+
+fn fastest_frame(grid: &mut super::Grid, cell: Cell, env: &crate::tui::env::Env) -> std::time::Duration {
+    use super::super::Screen;
+    let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
+    let rows = grid.order.len();
+    (0..50)
+        .map(|_| {
+            let began = std::time::Instant::now();
+            grid.cursor.act(crate::tui::keys::Action::PageDown, rows);
+            grid.saved(cell, None, false, env.now);
+            grid.draw(buf.area, &mut buf, env);
+            began.elapsed()
+        })
+        .min()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -267,18 +300,14 @@ async fn ten_thousand_items_scroll_without_a_scan() {
         .collect();
     grid.take(&run, &items, &cells, &[]);
     grid.refresh_means(&screen.app.env);
+    let mut small = super::Grid::running("r", Control::new());
+    small.take(&run, &items[..100], &cells[..1000], &[]);
+    small.refresh_means(&screen.app.env);
     let env = screen.app.env.clone();
-    let began = std::time::Instant::now();
-    let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
-    for _ in 0..50 {
-        use super::super::Screen;
-        grid.cursor.act(crate::tui::keys::Action::PageDown, 10_000);
-        grid.saved(cells[77], None, false, env.now);
-        grid.draw(buf.area, &mut buf, &env);
-    }
-    let each = began.elapsed() / 50;
-    // Measured without optimisation; a scan of all cells would take many times this.
-    assert!(each < std::time::Duration::from_millis(40), "a frame took {each:?}");
+    let (quick, large) =
+        (fastest_frame(&mut small, cells[77], &env), fastest_frame(&mut grid, cells[77], &env));
+    // The fastest of many frames hardly depends on what else the machine does; a scan of 100 times as many cells would.
+    assert!(large < quick * 8, "a frame of 10,000 rows took {large:?}, one of 100 rows {quick:?}");
     assert_eq!(grid.cursor.top + grid.cursor.height - 1, grid.cursor.at);
 }
 
@@ -355,15 +384,9 @@ async fn the_plan_dialog_says_how_to_connect_a_judge() {
     let mut screen = open(&imported(dir.path(), 3), 80, 24).await;
     screen.keys("2 J").await;
     let text = screen.text();
-    for words in [
-        "plan a run",
-        "support · 3 items",
-        "all 2: old, new",
-        "recorded",
-        "[judge.mine]",
-        "api_key_env",
-        "C-e",
-    ] {
+    for words in
+        ["plan a run", "support · 6 items", "all 2: ", "recorded", "[judge.mine]", "api_key_env", "C-e"]
+    {
         assert!(text.contains(words), "{words:?}:\n{text}");
     }
     screen.keys("Esc").await;

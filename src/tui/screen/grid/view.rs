@@ -165,6 +165,12 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     };
     let widest =
         data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
+    // Where each arm has one column, its name stands over that column alone.
+    let widest = if data.board.columns() == 1 {
+        data.sheet.groups.iter().map(|g| text::width(&text::escape_line(g)).min(16)).fold(widest, usize::max)
+    } else {
+        widest
+    };
     let per_group = data.sheet.rows.len();
     let coverage = format!("{0}/{0}", text::count(per_group as u64)).len();
     let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
@@ -196,7 +202,8 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let hidden = total.saturating_sub(seen.len());
     grid.left = left;
     grid.column = column;
-    Columns { label, width, change: change.then(|| room + 1), seen, hidden }
+    let after = seen.last().map_or(area.x, |(_, x)| x + width + GAP);
+    Columns { label, width, change: change.then_some(after), seen, hidden }
 }
 
 fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -271,7 +278,8 @@ fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf
     }
     if let Some(x) = columns.change {
         put(buf, x, y, 6, &[seg("change", dim)]);
-    } else if columns.hidden > 0 {
+    }
+    if columns.hidden > 0 {
         put_right(buf, area.right().saturating_sub(1), y, 8, &seg(format!("+{} h l", columns.hidden), dim));
     }
 }

@@ -64,8 +64,10 @@ fn facts(info: &VerdictInfo) -> String {
     let v = &info.verdict;
     let mut parts = vec![info.at.clone()];
     parts.extend((!v.rung.is_empty()).then(|| format!("rung {}", v.rung)));
-    parts.push(format!("{} ms", text::count(v.latency_ms)));
-    parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    if v.attempts > 0 {
+        parts.push(format!("{} ms", text::count(v.latency_ms)));
+        parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    }
     if let (Some(read), Some(written)) = (v.prompt_tokens, v.completion_tokens) {
         parts.push(format!("{} + {} tokens", text::count(read), text::count(written)));
     }

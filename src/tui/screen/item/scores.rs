@@ -226,13 +226,11 @@ fn person(info: &ReviewInfo, env: &Env) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Theme;
 
     #[test]
     fn each_score_has_a_shape_of_its_own_and_a_failure_has_none() {
         let shapes: std::collections::HashSet<[u8; 5]> = (1..=5).map(|s| pixels(Face::Scored(s))).collect();
         assert_eq!(shapes.len(), 5);
         assert!(!shapes.contains(&pixels(Face::Planned)));
-        let _ = Theme::Plain;
     }
 }

@@ -67,7 +67,9 @@ fn header(screen: &ItemScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     }
     let mut right = String::new();
     if let Some(context) = screen.context.get() {
-        right = format!("run {} · judge {} ", runs::short(&context.run.id), context.run.spec.judge);
+        let judge =
+            if row.width >= WIDE { format!(" · judge {}", context.run.spec.judge) } else { String::new() };
+        right = format!("run {}{judge} ", runs::short(&context.run.id));
         if runs::is_recorded(&context.run) {
             segs.push(seg("   recorded", env.style(Meaning::Warning)));
         }

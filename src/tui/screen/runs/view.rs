@@ -49,7 +49,11 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
 fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let places = places(area);
-    for (name, x, _) in &places {
+    for (name, x, width) in &places {
+        if *name == "verdicts" {
+            put_right(buf, x + width, area.y, *width, &seg(*name, dim));
+            continue;
+        }
         put(buf, *x, area.y, area.right().saturating_sub(*x), &[seg(*name, dim)]);
     }
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -67,19 +71,26 @@ fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
 
 /// Name, x and width of each column that has room.
 fn places(area: Rect) -> Vec<(&'static str, u16, u16)> {
-    let wide = area.width >= 110;
-    let wanted: &[(&'static str, u16)] = if wide {
-        &[
+    let wanted: &[(&'static str, u16)] = match area.width {
+        150.. => &[
             ("state", 9),
-            ("age", 6),
+            ("age", 5),
             ("run", 7),
-            ("set × rubric", 28),
+            ("set × rubric", 32),
             ("arms", 24),
+            ("judge", 20),
+            ("verdicts", 13),
+        ],
+        110.. => &[
+            ("state", 9),
+            ("age", 5),
+            ("run", 7),
+            ("set × rubric", 20),
+            ("arms", 12),
             ("judge", 16),
-            ("verdicts", 12),
-        ]
-    } else {
-        &[("state", 9), ("age", 6), ("run", 7), ("set × rubric", 24), ("verdicts", 12)]
+            ("verdicts", 13),
+        ],
+        _ => &[("state", 9), ("age", 5), ("set × rubric", 20), ("verdicts", 13)],
     };
     let mut x = area.x + 1;
     let mut places = Vec::new();
@@ -125,7 +136,8 @@ fn draw_line(
 
 fn judge(run: &RunInfo) -> String {
     match (run.imported, run.spec.judge.as_str()) {
-        (true, name) => format!("{name}, recorded"),
+        (true, name) if name.contains("recorded") => name.to_owned(),
+        (true, name) => format!("recorded {name}"),
         (false, name) => name.to_owned(),
     }
 }
