@@ -215,6 +215,9 @@ impl Store {
                     RESTORE,
                 );
             }
+            if self.kept_counts(&run)? != self.counted(&run)? {
+                report.fault(format!("run {run}"), "its counts by state differ from its verdicts", RESTORE);
+            }
             if expected - 1 != count || previous != head {
                 let what = format!("its chain should have {count} verdicts and has {}", expected - 1);
                 report.fault(format!("run {run}"), what, RESTORE);

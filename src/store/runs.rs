@@ -180,9 +180,10 @@ impl Texts {
 }
 
 pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Result<()> {
-    let (count, chain): (i64, Option<Vec<u8>>) = conn
-        .prepare_cached("SELECT verdicts, chain FROM run_state WHERE run_id = ?1")?
-        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let (count, chain, counts): (i64, Option<Vec<u8>>, String) = conn
+        .prepare_cached("SELECT verdicts, chain, counts FROM run_state WHERE run_id = ?1")?
+        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    let counts = recounted(conn, run, v, &counts)?;
     let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
     let digest = verdict_digest(chain.as_deref(), run, seq, v, &at, &texts);
     conn.prepare_cached(
@@ -221,9 +222,28 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Re
         "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)",
     )?
     .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
-    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3 WHERE run_id = ?1")?
-        .execute(params![run, seq, digest.as_bytes()])?;
+    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4 WHERE run_id = ?1")?
+        .execute(params![run, seq, digest.as_bytes(), counts])?;
     Ok(())
+}
+
+/// The counts by state once this verdict is the newest of its key.
+fn recounted(conn: &Connection, run: &str, v: &NewVerdict, counts: &str) -> Result<String> {
+    let mut counts: BTreeMap<State, u32> = serde_json::from_str(counts).unwrap_or_default();
+    let before: Option<String> = conn
+        .prepare_cached(
+            "SELECT state FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 AND repeat = ?4 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row(params![run, v.item, v.criterion, v.repeat], |r| r.get(0))
+        .optional()?;
+    if let Some(old) = before.and_then(|s| s.parse::<State>().ok()) {
+        let left = counts.remove(&old).unwrap_or(1).saturating_sub(1);
+        if left > 0 {
+            counts.insert(old, left);
+        }
+    }
+    *counts.entry(v.state).or_default() += 1;
+    to_json(&counts)
 }
 
 /// The newest verdict of each key: the highest sequence number.
@@ -573,7 +593,7 @@ impl Store {
                 "SELECT a.name FROM run_item i JOIN arm a ON a.id = i.arm_id WHERE i.run_id = ?1 GROUP BY a.id ORDER BY min(i.ord)",
                 id,
             )?,
-            verdicts: self.verdict_counts(id)?,
+            verdicts: self.kept_counts(id)?,
             usage: serde_json::from_str(&usage).unwrap_or_default(),
             holder: holder.filter(|_| alive),
         })
@@ -583,7 +603,16 @@ impl Store {
         Ok(self.conn.prepare_cached(sql)?.query_map([id], |r| r.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    fn verdict_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+    pub(super) fn kept_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+        let text: String = self
+            .conn
+            .prepare_cached("SELECT counts FROM run_state WHERE run_id = ?1")?
+            .query_row([id], |r| r.get(0))?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Counted anew from the rows: `fsck` compares it with what is kept.
+    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
         let sql = format!(
             "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
         );
