@@ -14,7 +14,8 @@ use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::eval::{Control, Progress, Scope as Reach};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
-use board::{Board, Face, Human, Mean, Sheet, Sort};
+use board::{Board, Face, Human, Sheet, Sort};
+use means::Mean;
 use pace::Pace;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,6 +23,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) mod board;
+pub(super) mod means;
 pub(in super::super) mod pace;
 mod view;
 
@@ -283,7 +285,7 @@ impl Grid {
         let running = self.live.is_some();
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
-            data.means = board::means(&data.sheet, &data.board, &data.items);
+            data.means = means::means(&data.sheet, &data.board, &data.items);
             data.stale = false;
             data.computed_at = env.tick;
         }

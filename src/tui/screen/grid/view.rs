@@ -49,15 +49,15 @@ fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     let arms = runs::arms_words(run);
     let repeats = if passes > 1 { format!(" × {passes} passes") } else { String::new() };
     let columns = text::plural(run.criteria.len(), "criterion", "criteria");
-    let mut segs = vec![
+    // Said before anything that a narrow screen cuts off.
+    let recorded = if runs::is_recorded(run) { " recorded" } else { "" };
+    let segs = [
         seg(format!(" run {}", runs::short(&run.id)), env.style(Meaning::Strong)),
+        seg(recorded, env.style(Meaning::Warning)),
         seg(format!(" · {arms} × {} × {}", run.spec.set, run.spec.rubric), Style::default()),
         seg(format!(" · judge {}", run.spec.judge), Style::default()),
+        seg(format!(" · {columns}{repeats}"), env.style(Meaning::Dim)),
     ];
-    if runs::is_recorded(run) {
-        segs.push(seg(" recorded", env.style(Meaning::Warning)));
-    }
-    segs.push(seg(format!(" · {columns}{repeats}"), env.style(Meaning::Dim)));
     put_cut(buf, row.x, row.y, x.saturating_sub(row.x + 1), &segs);
 }
 
@@ -163,26 +163,17 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let Some(data) = grid.data.get() else {
         return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
     };
-    let widest =
-        data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
-    // Where each arm has one column, its name stands over that column alone.
-    let widest = if data.board.columns() == 1 {
-        data.sheet.groups.iter().map(|g| text::width(&text::escape_line(g)).min(16)).fold(widest, usize::max)
-    } else {
-        widest
-    };
-    let per_group = data.sheet.rows.len();
-    let coverage = format!("{0}/{0}", text::count(per_group as u64)).len();
-    let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
-    let width = widest.max(coverage).max(digits).max(8) as u16;
     let label = (data.sheet.label_width as u16).min(area.width / 3).max(8);
     let change = data.sheet.groups.len() == 2;
+    let start = area.x + 1 + label + GAP;
     let room = area.right().saturating_sub(if change { 8 } else { 1 });
+    let width = column_width(data, room.saturating_sub(start));
     let each = data.board.columns().max(1);
     let place = |left: usize| {
-        let (mut seen, mut x) = (Vec::new(), area.x + 1 + label + GAP);
+        let (mut seen, mut x) = (Vec::new(), start);
         for c in left..total {
-            if c > left && c % each == 0 {
+            // Groups of several columns stand apart.
+            if each > 1 && c > left && c % each == 0 {
                 x += GAP;
             }
             if x + width > room {
@@ -204,6 +195,21 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     grid.column = column;
     let after = seen.last().map_or(area.x, |(_, x)| x + width + GAP);
     Columns { label, width, change: change.then_some(after), seen, hidden }
+}
+
+/// As wide as names, coverage and passes need; where each arm has one column, wider for its name if all still fit.
+fn column_width(data: &Data, room: u16) -> u16 {
+    let wide = |name: &String| text::width(&text::escape_line(name));
+    let names = data.run.criteria.iter().map(wide).max().unwrap_or(0).min(14);
+    let coverage = text::width(&format!("{0}/{0}", text::count(data.sheet.rows.len() as u64)));
+    let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
+    let least = names.max(coverage).max(digits).max(8);
+    if data.board.columns() != 1 {
+        return least as u16;
+    }
+    let wanted = data.sheet.groups.iter().map(wide).max().unwrap_or(0).min(24);
+    let fair = (usize::from(room) / data.sheet.groups.len().max(1)).saturating_sub(usize::from(GAP));
+    least.max(wanted.min(fair)) as u16
 }
 
 fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {

@@ -4,7 +4,7 @@ use super::super::super::env::Env;
 use super::super::super::paint::{self, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
 use super::super::grid::pace::{money, span_words};
-use super::{Runs, arms_words, done, failed_words, is_recorded, short, state_words};
+use super::{Runs, arms_words, done, failed_words, is_recorded, recorded_words, short, state_words};
 use crate::core::text;
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
@@ -135,10 +135,9 @@ fn draw_line(
 }
 
 fn judge(run: &RunInfo) -> String {
-    match (run.imported, run.spec.judge.as_str()) {
-        (true, name) if name.contains("recorded") => name.to_owned(),
-        (true, name) => format!("recorded {name}"),
-        (false, name) => name.to_owned(),
+    match recorded_words(run) {
+        "" => run.spec.judge.clone(),
+        words => format!("{words} {}", run.spec.judge),
     }
 }
 
@@ -178,7 +177,10 @@ fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut 
 
 fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let recorded = if is_recorded(run) { " · recorded" } else { "" };
+    let recorded = match recorded_words(run) {
+        "" => String::new(),
+        words => format!(" · {words}"),
+    };
     let figures = runs.figures.get(&run.id);
     let checked = match figures.map(|f| f.reviewed) {
         None => String::new(),
