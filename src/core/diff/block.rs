@@ -76,13 +76,20 @@ fn anchors(block: &Block<'_>, budget: &mut Budget) -> Vec<(usize, usize)> {
     let mut input: InternedInput<String> = InternedInput::default();
     let keys = |prefix, lines: &[Line<'_>], moved: &[Option<usize>]| {
         let marks = moved.iter().map(Option::is_some);
-        lines.iter().zip(marks).enumerate().map(|(at, (line, moved))| key(prefix, at, line, moved)).collect::<Vec<_>>()
+        lines
+            .iter()
+            .zip(marks)
+            .enumerate()
+            .map(|(at, (line, moved))| key(prefix, at, line, moved))
+            .collect::<Vec<_>>()
     };
     input.update_before(keys('l', block.left, block.left_moved).into_iter());
     input.update_after(keys('r', block.right, block.right_moved).into_iter());
     let edits = Edits::new(&input, |_, _| {});
     budget.in_pieces |= edits.in_pieces;
-    let same = |changed: Vec<bool>| changed.into_iter().enumerate().filter(|(_, changed)| !changed).map(|(at, _)| at);
+    let same = |changed: Vec<bool>| {
+        changed.into_iter().enumerate().filter(|(_, changed)| !changed).map(|(at, _)| at)
+    };
     same(edits.removed).zip(same(edits.added)).collect()
 }
 

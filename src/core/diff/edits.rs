@@ -37,11 +37,8 @@ impl Edits {
         let start = before.iter().zip(after).take_while(|(a, b)| a == b).count();
         let most = before.len().min(after.len()) - start;
         let end = before.iter().rev().zip(after.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
-        let mut edits = Self {
-            removed: vec![false; before.len()],
-            added: vec![false; after.len()],
-            in_pieces: true,
-        };
+        let mut edits =
+            Self { removed: vec![false; before.len()], added: vec![false; after.len()], in_pieces: true };
         let (left, right) = (start..before.len() - end, start..after.len() - end);
         let pieces = left.len().max(right.len()).div_ceil(PIECE).max(1);
         let mut diff = imara_diff::Diff::default();
@@ -51,7 +48,8 @@ impl Edits {
                 at(piece)..at(piece + 1)
             };
             let (l, r) = (part(&left), part(&right));
-            let tokens = |all: &'_ [Token], range: &Range<usize>| all.get(range.clone()).unwrap_or_default().to_vec();
+            let tokens =
+                |all: &'_ [Token], range: &Range<usize>| all.get(range.clone()).unwrap_or_default().to_vec();
             let (a, b) = (tokens(before, &l), tokens(after, &r));
             diff.compute_with(Algorithm::Histogram, &a, &b, input.interner.num_tokens());
             mark(&mut edits.removed, l, |i| diff.is_removed(i));
@@ -107,7 +105,8 @@ pub(super) fn work<T>(input: &InternedInput<T>) -> u64 {
     let most = input.before.len().min(input.after.len()) - shared;
     let tail = input.before.iter().rev().zip(input.after.iter().rev());
     let shared_end = tail.take(most).take_while(|(a, b)| a == b).count();
-    let middle = |tokens: &'_ [Token]| tokens.get(shared..tokens.len() - shared_end).unwrap_or_default().to_vec();
+    let middle =
+        |tokens: &'_ [Token]| tokens.get(shared..tokens.len() - shared_end).unwrap_or_default().to_vec();
     let (before, after) = (middle(&input.before), middle(&input.after));
     let mut times = vec![0u32; input.interner.num_tokens() as usize];
     for token in &after {

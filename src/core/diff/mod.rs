@@ -162,7 +162,11 @@ impl Diff {
             moved: moves::Marks::new(&moves, left_lines.len(), right_lines.len()),
             budget: Budget::default(),
             used: (0, 0),
-            diff: Self { moves, notes: note::differs_only(left, right).into_iter().collect(), ..Self::default() },
+            diff: Self {
+                moves,
+                notes: note::differs_only(left, right).into_iter().collect(),
+                ..Self::default()
+            },
         };
         build.budget.in_pieces |= edits.in_pieces;
         for (before, after) in edits.hunks() {
@@ -212,7 +216,8 @@ impl Builder<'_> {
         let (left, right) = self.used;
         for (i, line) in self.left.iter().enumerate().take(end).skip(left) {
             let text: Arc<str> = line.text.into();
-            let side = |number| Side { number, spans: whole(&text, false), text: text.clone(), end: line.end };
+            let side =
+                |number| Side { number, spans: whole(&text, false), text: text.clone(), end: line.end };
             self.diff.rows.push(Row {
                 kind: RowKind::Equal,
                 left: Some(side(i + 1)),
@@ -252,7 +257,8 @@ impl Builder<'_> {
         let (lines, marks) =
             if removed { (self.left, &self.moved.left) } else { (self.right, &self.moved.right) };
         let line = lines.get(at)?;
-        let side = Side { number: at + 1, text: line.text.into(), end: line.end, spans: whole(line.text, false) };
+        let side =
+            Side { number: at + 1, text: line.text.into(), end: line.end, spans: whole(line.text, false) };
         let (left, right) = if removed { (Some(side), None) } else { (None, Some(side)) };
         Some(Row { kind, left, right, whitespace: false, moved: marks.get(at).copied().flatten() })
     }

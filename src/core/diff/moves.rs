@@ -63,7 +63,10 @@ pub(super) fn find(input: &InternedInput<&str>, edits: &Edits, left: &[Line<'_>]
                         .count()
                 };
                 // The first of the longest.
-                starts.iter().map(|&j| (run(j), j)).reduce(|best, next| if next.0 > best.0 { next } else { best })
+                starts
+                    .iter()
+                    .map(|&j| (run(j), j))
+                    .reduce(|best, next| if next.0 > best.0 { next } else { best })
             });
         match found {
             Some((length, j)) if length >= MIN_LINES && visible(left, i, length) >= MIN_VISIBLE => {

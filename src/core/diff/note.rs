@@ -50,7 +50,9 @@ pub(super) fn differs_only(left: &str, right: &str) -> Option<Note> {
     }
     let chomp = |text| {
         let text: &str = text;
-        text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).map_or((text, false), |rest| (rest, true))
+        text.strip_suffix("\r\n")
+            .or_else(|| text.strip_suffix('\n'))
+            .map_or((text, false), |rest| (rest, true))
     };
     let ((left_body, left_ends), (right_body, right_ends)) = (chomp(left), chomp(right));
     if left_body == right_body && left_ends != right_ends {

@@ -129,7 +129,8 @@ fn notes(diff: &Diff, color: bool) -> String {
 
 /// Both texts next to each other, equal stretches folded, long lines wrapped in their column.
 pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain: &Plain) -> String {
-    let last = |pick: fn(&Row) -> Option<&Side>| diff.rows.iter().rev().find_map(pick).map_or(0, |side| side.number);
+    let last =
+        |pick: fn(&Row) -> Option<&Side>| diff.rows.iter().rev().find_map(pick).map_or(0, |side| side.number);
     let digits = last(|row| row.left.as_ref()).max(last(|row| row.right.as_ref())).to_string().len();
     let half = (plain.width.max(20) - 3) / 2;
     // number, space, sign, text
@@ -145,8 +146,10 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
     for view in fold(diff, plain.context) {
         let row = match view {
             View::Folded(rows) => {
-                let text = fit(&format!("⋯ {}", plural(rows.len(), "equal line", "equal lines")), half, Align::Left);
-                let _ = writeln!(out, "{} {bar} {}", Ink::Dim.paint(color, &text), Ink::Dim.paint(color, "⋯"));
+                let text =
+                    fit(&format!("⋯ {}", plural(rows.len(), "equal line", "equal lines")), half, Align::Left);
+                let _ =
+                    writeln!(out, "{} {bar} {}", Ink::Dim.paint(color, &text), Ink::Dim.paint(color, "⋯"));
                 continue;
             }
             View::Row(at) => diff.rows.get(at),
@@ -257,7 +260,9 @@ mod tests {
         let rest = "one\ntwo\nthree\nfour\nfive\n";
         Diff::new(
             &format!("# STEPS\nExtract a summary of it in 25 words.\nkeep\tthis\n{rest}end"),
-            &format!("# STEPS\nExtract one sentence of it in 25 words,\nincluding who \u{1b}[31m is presenting\nkeep this\n{rest}end\n"),
+            &format!(
+                "# STEPS\nExtract one sentence of it in 25 words,\nincluding who \u{1b}[31m is presenting\nkeep this\n{rest}end\n"
+            ),
         )
     }
 
@@ -269,7 +274,12 @@ mod tests {
 
     #[test]
     fn unified_without_colour() {
-        insta::assert_snapshot!(render_unified("r56", "r58", &example(), &Plain { context: 1, ..Plain::default() }));
+        insta::assert_snapshot!(render_unified(
+            "r56",
+            "r58",
+            &example(),
+            &Plain { context: 1, ..Plain::default() }
+        ));
     }
 
     #[test]

@@ -92,7 +92,9 @@ fn header_name(name: &str) -> String {
                 '"' | '\\' => out.extend(['\\', c]),
                 '\n' => out.push_str("\\n"),
                 '\t' => out.push_str("\\t"),
-                c if c.is_control() => c.to_string().bytes().for_each(|b| out.push_str(&format!("\\{b:03o}"))),
+                c if c.is_control() => {
+                    c.to_string().bytes().for_each(|b| out.push_str(&format!("\\{b:03o}")))
+                }
                 c => out.push(c),
             }
         }

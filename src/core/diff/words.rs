@@ -168,11 +168,14 @@ pub(super) fn refine(left: &str, right: &str, budget: &mut Budget) -> (Vec<Span>
         right.get(right_middle.clone()).unwrap_or_default(),
     );
     let refined = if budget.words(a.len() + b.len()) { changed_ranges(a, b, budget) } else { None };
-    let changes = refined.unwrap_or_else(|| (vec![0..a.len()], vec![0..b.len()]));
+    let (left_changes, right_changes) = refined.unwrap_or_else(|| {
+        let all = |text: &str| Vec::from_iter([0..text.len()]);
+        (all(a), all(b))
+    });
     let spans = |text: &str, changed: Vec<Range<usize>>| {
         spans_of(text.len(), changed.into_iter().map(|range| range.start + start..range.end + start))
     };
-    (spans(left, changes.0), spans(right, changes.1))
+    (spans(left, left_changes), spans(right, right_changes))
 }
 
 /// How many bytes two texts share at the start and at the end, cut back to an ASCII space near by, so
@@ -312,8 +315,10 @@ mod tests {
     #[test]
     fn similarity_is_symmetric_and_knows_extension() {
         let bag = Bag::new;
-        let (short, long) =
-            (bag("Be brief and kind."), bag("Be brief and kind. Never invent facts, quote your sources, say so."));
+        let (short, long) = (
+            bag("Be brief and kind."),
+            bag("Be brief and kind. Never invent facts, quote your sources, say so."),
+        );
         assert!(short.similarity(&long) >= 0.5, "{}", short.similarity(&long));
         assert_eq!(short.similarity(&long), long.similarity(&short));
         assert_eq!(bag("").similarity(&bag("  ")), 1.0);

@@ -115,8 +115,8 @@ fn class(c: char) -> Class {
 /// after a joiner with something that takes room) or between two letters.
 fn joins(prev: Option<char>, inside: Option<char>, next: Option<char>) -> bool {
     let Some(prev) = prev else { return false };
-    let in_cluster =
-        inside.is_some_and(|c| class(c) == Class::Shown && c.width().is_some_and(|w| w > 0)) && prev != '\u{200d}';
+    let in_cluster = inside.is_some_and(|c| class(c) == Class::Shown && c.width().is_some_and(|w| w > 0))
+        && prev != '\u{200d}';
     in_cluster || (letter_or_mark(prev) && next.is_some_and(letter_or_mark))
 }
 

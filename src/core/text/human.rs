@@ -66,7 +66,9 @@ mod tests {
 
     #[test]
     fn numbers_and_plurals() {
-        for (n, text) in [(0u64, "0"), (999, "999"), (1000, "1,000"), (1204, "1,204"), (1_234_567, "1,234,567")] {
+        for (n, text) in
+            [(0u64, "0"), (999, "999"), (1000, "1,000"), (1204, "1,204"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(count(n), text);
         }
         assert_eq!(plural(1, "hunk", "hunks"), "1 hunk");

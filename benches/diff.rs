@@ -1,0 +1,95 @@
+//! How long a diff takes: a prompt with an edit, and the megabytes that must not block a key.
+//! `cargo bench --bench diff`
+
+use assize::core::diff::{Diff, plain::Plain, plain::render_side_by_side, unified};
+
+fn main() {
+    divan::main();
+}
+
+/// Words from a fixed seed, a line break every dozen.
+fn prose(seed: u64, bytes: usize) -> String {
+    const WORDS: [&str; 16] = [
+        "extract",
+        "the",
+        "most",
+        "surprising",
+        "ideas",
+        "from",
+        "input",
+        "and",
+        "quote",
+        "sources",
+        "in",
+        "order",
+        "never",
+        "invent",
+        "facts",
+        "briefly",
+    ];
+    let mut state = seed;
+    let mut out = String::with_capacity(bytes + 16);
+    for n in 0.. {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        out.push_str(WORDS.get((state >> 60) as usize).copied().unwrap_or("and"));
+        out.push(if n % 12 == 11 { '\n' } else { ' ' });
+        if out.len() >= bytes {
+            break;
+        }
+    }
+    out
+}
+
+/// Every twentieth "never" replaced: many small changes.
+fn edited(text: &str) -> String {
+    let parts: Vec<&str> = text.split("never").collect();
+    let mut out = String::with_capacity(text.len());
+    for (i, part) in parts.iter().enumerate() {
+        out.push_str(part);
+        if i + 1 < parts.len() {
+            out.push_str(if i % 20 == 0 { "do not ever" } else { "never" });
+        }
+    }
+    out
+}
+
+#[divan::bench(args = [20 << 10, 1 << 20])]
+fn edits(bencher: divan::Bencher, bytes: usize) {
+    let left = prose(1, bytes);
+    let right = edited(&left);
+    bencher.bench(|| Diff::new(&left, &right));
+}
+
+#[divan::bench(args = [20 << 10, 1 << 20])]
+fn all_lines_differ(bencher: divan::Bencher, bytes: usize) {
+    let (left, right) = (prose(1, bytes), prose(2, bytes));
+    bencher.bench(|| Diff::new(&left, &right));
+}
+
+#[divan::bench(args = [20 << 10, 1 << 20])]
+fn line_ends(bencher: divan::Bencher, bytes: usize) {
+    let left = prose(1, bytes);
+    let right = left.replace('\n', "\r\n");
+    bencher.bench(|| Diff::new(&left, &right));
+}
+
+#[divan::bench]
+fn one_line_of_ten_megabytes(bencher: divan::Bencher) {
+    let left = prose(1, 10 << 20).replace('\n', " ");
+    let right = edited(&left);
+    bencher.bench(|| Diff::new(&left, &right));
+}
+
+#[divan::bench(args = [20 << 10, 1 << 20])]
+fn render_unified(bencher: divan::Bencher, bytes: usize) {
+    let left = prose(1, bytes);
+    let diff = Diff::new(&left, &edited(&left));
+    bencher.bench(|| unified("a", "b", &diff, 3));
+}
+
+#[divan::bench(args = [20 << 10])]
+fn render_two_columns(bencher: divan::Bencher, bytes: usize) {
+    let left = prose(1, bytes);
+    let diff = Diff::new(&left, &edited(&left));
+    bencher.bench(|| render_side_by_side("a", "b", &diff, &Plain { color: true, ..Plain::default() }));
+}

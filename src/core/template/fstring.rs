@@ -1,0 +1,79 @@
+//! `{name}` and nothing else: one pass over the text, `{{` and `}}` for braces.
+
+use super::{Kind, TemplateError, Variable};
+use serde_json::{Map, Value};
+
+/// A stretch of the text.
+enum Part<'a> {
+    Text(&'a str),
+    Name { name: &'a str, line: usize },
+}
+
+pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
+    let mut found: Vec<Variable> = Vec::new();
+    each_part(text, |part| {
+        if let Part::Name { name, .. } = part
+            && !found.iter().any(|variable| variable.name == name)
+        {
+            found.push(Variable { name: name.to_owned(), kind: Kind::Text });
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+pub(super) fn render(text: &str, values: &Map<String, Value>) -> Result<String, TemplateError> {
+    let mut out = String::with_capacity(text.len());
+    each_part(text, |part| {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Name { name, line } => match values.get(name) {
+                Some(Value::String(value)) => out.push_str(value),
+                Some(value) => out.push_str(&value.to_string()),
+                None => return Err(TemplateError::Missing { name: name.to_owned(), line }),
+            },
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Calls `visit` with the parts in order, and stops at its first error or at one of the text.
+fn each_part<'a>(
+    text: &'a str,
+    mut visit: impl FnMut(Part<'a>) -> Result<(), TemplateError>,
+) -> Result<(), TemplateError> {
+    let mut rest = text;
+    let mut line = 1;
+    while let Some((before, from_brace)) = rest.find(['{', '}']).and_then(|at| rest.split_at_checked(at)) {
+        visit(Part::Text(before))?;
+        line += before.matches('\n').count();
+        if let Some(after) = from_brace.strip_prefix("{{") {
+            visit(Part::Text("{"))?;
+            rest = after;
+        } else if let Some(after) = from_brace.strip_prefix("}}") {
+            visit(Part::Text("}"))?;
+            rest = after;
+        } else {
+            let (name, after) = name(from_brace, line)?;
+            visit(Part::Name { name, line })?;
+            rest = after;
+        }
+    }
+    visit(Part::Text(rest))
+}
+
+/// The name between the brace that `text` starts with and the next, and what follows.
+fn name(text: &str, line: usize) -> Result<(&str, &str), TemplateError> {
+    let fail = |message: &str| TemplateError::Syntax { line, message: message.to_owned() };
+    let Some(inside) = text.strip_prefix('{') else {
+        return Err(fail("a `}` without its `{`; write `}}` for a brace"));
+    };
+    let end = inside.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(inside.len());
+    let (name, after) = inside.split_at_checked(end).unwrap_or((inside, ""));
+    let starts_right = name.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic());
+    match after.strip_prefix('}') {
+        Some(after) if starts_right => Ok((name, after)),
+        _ => Err(fail("after `{` comes a name and `}`, as in `{topic}`; write `{{` for a brace")),
+    }
+}

@@ -1,0 +1,191 @@
+//! Templates in three syntaxes: which variables they ask for, and the text that values make of them.
+//!
+//! ```text
+//! text + Syntax  ->  variables()            names and kinds, in order of first use; or why it does not parse
+//!                ->  render(values)         one pass: a value that holds `{{x}}` stays text; or what is missing
+//!                ->  unknown(values)        values that nothing asks for
+//! two texts      ->  VariableChanges        added, removed, renamed
+//! ```
+//!
+//! Rendering is strict (a missing variable is an error), escapes nothing, keeps a trailing newline,
+//! reads no file, and stops when it costs too much. A text that does not parse can still be stored,
+//! read and compared: callers warn.
+
+mod fstring;
+mod jinja;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a template marks its variables. Chosen per prompt, never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Syntax {
+    /// `{{ name }}`, `{% if %}`, `{% for %}` and filters, as in Jinja.
+    #[default]
+    Jinja,
+    /// `{name}`, with `{{` and `}}` for braces, as in Python's `str.format`.
+    Fstring,
+    /// No variables: every byte stands for itself.
+    Literal,
+}
+
+impl Syntax {
+    /// All syntaxes, in the order a chooser shows them.
+    pub const ALL: [Self; 3] = [Self::Jinja, Self::Fstring, Self::Literal];
+
+    /// The name in options, JSON and the registry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jinja => "jinja",
+            Self::Fstring => "fstring",
+            Self::Literal => "literal",
+        }
+    }
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Not the name of a syntax.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no template syntax has this name; choose jinja, fstring or literal")]
+pub struct UnknownSyntax;
+
+impl FromStr for Syntax {
+    type Err = UnknownSyntax;
+    fn from_str(name: &str) -> Result<Self, UnknownSyntax> {
+        Self::ALL.into_iter().find(|syntax| syntax.name() == name).ok_or(UnknownSyntax)
+    }
+}
+
+/// What a variable seems to hold, from how the template uses it. A guess, for forms and previews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Printed, or handed to a filter.
+    Text,
+    /// Gone through in a `for`.
+    List,
+    /// Has fields or is indexed: `a.b`, `a[0]`.
+    Object,
+    /// Only asked about in an `if`.
+    Flag,
+}
+
+/// A variable that a template asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name; of `a.b` this is `a`.
+    pub name: String,
+    /// What it seems to hold.
+    pub kind: Kind,
+}
+
+/// Why a template gives no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A variable has no value.
+    #[error("line {line}: the variable `{name}` has no value; give it one")]
+    Missing {
+        /// The variable, or the expression whose value is missing (`user.name`).
+        name: String,
+        /// Line of the template, from 1.
+        line: usize,
+    },
+    /// The text is no template of this syntax.
+    #[error("line {line}: {message}")]
+    Syntax {
+        /// Line of the template, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A filter, function or operation failed on these values.
+    #[error("line {line}: {message}")]
+    Failed {
+        /// Line of the template, from 1; 0 when it is not known.
+        line: usize,
+        /// What failed.
+        message: String,
+    },
+    /// Rendering was stopped: a loop or a repetition grows beyond any prompt.
+    #[error("rendering was stopped: it takes too many steps or makes too much text; look for nested loops")]
+    TooCostly,
+}
+
+/// The variables of a template, each once, in order of first use.
+///
+/// # Errors
+/// [`TemplateError::Syntax`] when the text does not parse.
+pub fn variables(text: &str, syntax: Syntax) -> Result<Vec<Variable>, TemplateError> {
+    // The common prompt without variables starts no engine.
+    if syntax == Syntax::Literal || !text.contains(['{', '}']) {
+        return Ok(Vec::new());
+    }
+    match syntax {
+        Syntax::Jinja => jinja::variables(text),
+        Syntax::Fstring | Syntax::Literal => fstring::variables(text),
+    }
+}
+
+/// The text that `values` make of a template. Strings stand as they are; in `fstring` other values are
+/// written as JSON, in `jinja` as the engine writes them.
+///
+/// # Errors
+/// Any [`TemplateError`]; values that the template does not ask for are none (see [`unknown`]).
+pub fn render(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Result<String, TemplateError> {
+    if syntax == Syntax::Literal || !text.contains(['{', '}']) {
+        return Ok(text.to_owned());
+    }
+    match syntax {
+        Syntax::Jinja => jinja::render(text, values),
+        Syntax::Fstring | Syntax::Literal => fstring::render(text, values),
+    }
+}
+
+/// The names in `values` that the template does not ask for, in their order; none when it does not parse.
+pub fn unknown(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Vec<String> {
+    let Ok(asked) = variables(text, syntax) else { return Vec::new() };
+    values.keys().filter(|name| !asked.iter().any(|variable| variable.name == **name)).cloned().collect()
+}
+
+/// How the variables of two templates differ.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct VariableChanges {
+    /// Names only the right template has.
+    pub added: Vec<String>,
+    /// Names only the left template has.
+    pub removed: Vec<String>,
+    /// Pairs out of `removed` and `added` that seem to be one variable under a new name: same kind, and
+    /// first used at the same place among the variables.
+    #[serde(skip)]
+    pub renamed: Vec<(String, String)>,
+}
+
+impl VariableChanges {
+    /// Compares the variables of two templates.
+    pub fn between(left: &[Variable], right: &[Variable]) -> Self {
+        let lacks = |all: &[Variable], name: &str| !all.iter().any(|variable| variable.name == name);
+        let only = |mine: &[Variable], theirs: &[Variable]| -> Vec<String> {
+            mine.iter().map(|v| &v.name).filter(|name| lacks(theirs, name)).cloned().collect()
+        };
+        let same_place = left.iter().zip(right).filter(|_| left.len() == right.len());
+        Self {
+            added: only(right, left),
+            removed: only(left, right),
+            renamed: same_place
+                .filter(|(l, r)| l.kind == r.kind && lacks(right, &l.name) && lacks(left, &r.name))
+                .map(|(l, r)| (l.name.clone(), r.name.clone()))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn values(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn names(text: &str, syntax: Syntax) -> Vec<String> {
+    variables(text, syntax).unwrap().into_iter().map(|variable| variable.name).collect()
+}
+
+#[test]
+fn syntaxes_have_names() {
+    for syntax in Syntax::ALL {
+        assert_eq!(syntax.name().parse(), Ok(syntax));
+        assert_eq!(serde_json::to_value(syntax).unwrap(), json!(syntax.name()));
+    }
+    assert_eq!("mustache".parse::<Syntax>(), Err(UnknownSyntax));
+    assert_eq!(Syntax::default(), Syntax::Jinja);
+}
+
+#[test]
+fn jinja_variables_in_order_with_kinds() {
+    let text = "{{ topic | upper }} {% if strict %}x{% endif %}{% for d in docs %}{{ d.title }}{% endfor %}\
+                {{ user.name }} {{ range(3) }} {% set y = z %}{{ y }}{{ topic }}{% if topic %}{% endif %}\
+                {% if flag2 %}{{ flag2 }}{% endif %}{{ x | default(fallback) }}";
+    let found: Vec<_> =
+        variables(text, Syntax::Jinja).unwrap().into_iter().map(|v| (v.name, v.kind)).collect();
+    let expected = [
+        ("topic", Kind::Text),
+        ("strict", Kind::Flag),
+        ("docs", Kind::List),
+        ("user", Kind::Object),
+        ("z", Kind::Text),
+        ("flag2", Kind::Text),
+        ("x", Kind::Text),
+        ("fallback", Kind::Text),
+    ];
+    assert_eq!(found, expected.map(|(name, kind)| (name.to_owned(), kind)));
+}
+
+#[test]
+fn rendering_is_exact() {
+    let given = values(
+        json!({"x": "<a> & {{y}} {% if %}\n", "n": 3, "f": 0.5, "l": ["a", 1], "o": {"b": 1, "a": null}}),
+    );
+    for (text, result) in [
+        ("{{x}}\n", "<a> & {{y}} {% if %}\n\n"),
+        ("a\r\n{{n}}\r\n", "a\r\n3\r\n"),
+        ("{{n}}{{f}}", "30.5"),
+        ("{{o.b}}{{l[1]}}", "11"),
+        ("{% for i in l %}{{i}},{% endfor %}\n\n", "a,1,\n\n"),
+        ("{{o|tojson}}", r#"{"b": 1, "a": null}"#),
+        ("{% if missing is defined %}a{% else %}b{% endif %}{{ missing | default('c') }}", "bc"),
+        ("---\n# no braces\n", "---\n# no braces\n"),
+    ] {
+        assert_eq!(render(text, Syntax::Jinja, &given).unwrap(), result, "{text:?}");
+    }
+    for (text, result) in [
+        ("{x}{n}", "<a> & {{y}} {% if %}\n3"),
+        ("{{\"a\": {n}}}", "{\"a\": 3}"),
+        ("{l}{o}", "[\"a\",1]{\"b\":1,\"a\":null}"),
+        ("no }} braces {{", "no } braces {"),
+    ] {
+        assert_eq!(render(text, Syntax::Fstring, &given).unwrap(), result, "{text:?}");
+    }
+    assert_eq!(render("{{x}} {% raw", Syntax::Literal, &given).unwrap(), "{{x}} {% raw");
+}
+
+#[test]
+fn errors_name_the_variable_and_the_line() {
+    let none = Map::new();
+    let missing = |name: &str, line| Err(TemplateError::Missing { name: name.to_owned(), line });
+    assert_eq!(render("a\n{{ topic }}", Syntax::Jinja, &none), missing("topic", 2));
+    assert_eq!(render("{{ topic|upper }}", Syntax::Jinja, &none), missing("topic", 1));
+    assert_eq!(render("{% for x in docs %}{% endfor %}", Syntax::Jinja, &none), missing("docs", 1));
+    assert_eq!(render("{{ user.name }}", Syntax::Jinja, &none), missing("user", 1));
+    assert_eq!(
+        render("{{ user.name }}", Syntax::Jinja, &values(json!({"user": {}}))),
+        missing("user.name", 1)
+    );
+    assert_eq!(render("a\n\n{topic}", Syntax::Fstring, &none), missing("topic", 3));
+    for (text, syntax) in [
+        ("a\n{{ x", Syntax::Jinja),
+        ("a\n{% if x %}", Syntax::Jinja),
+        ("a\n{# never closed", Syntax::Jinja),
+        ("a\n{\"a\": 1}", Syntax::Fstring),
+        ("a\n}", Syntax::Fstring),
+        ("a\n{", Syntax::Fstring),
+        ("a\n{a b}", Syntax::Fstring),
+        ("a\n{0}", Syntax::Fstring),
+    ] {
+        assert!(matches!(variables(text, syntax), Err(TemplateError::Syntax { line: 2, .. })), "{text:?}");
+        assert!(
+            matches!(render(text, syntax, &none), Err(TemplateError::Syntax { line: 2, .. })),
+            "{text:?}"
+        );
+    }
+    assert!(matches!(
+        render("{% include '/etc/passwd' %}", Syntax::Jinja, &none),
+        Err(TemplateError::Failed { line: 1, .. })
+    ));
+    assert!(matches!(
+        render("{{ 1|nope }}", Syntax::Jinja, &none),
+        Err(TemplateError::Failed { .. } | TemplateError::Syntax { .. })
+    ));
+}
+
+#[test]
+fn bombs_are_stopped() {
+    let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}";
+    let mut doubling = String::from("{% set x = 'xxxxxxxxxxxxxxxx' %}");
+    (0..60).for_each(|_| doubling.push_str("{% set x = x ~ x %}"));
+    for text in [nested, &doubling, "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"] {
+        let result = render(text, Syntax::Jinja, &Map::new());
+        assert!(matches!(result, Err(TemplateError::TooCostly | TemplateError::Failed { .. })), "{result:?}");
+    }
+    assert_eq!(render(nested, Syntax::Jinja, &Map::new()), Err(TemplateError::TooCostly));
+    assert_eq!(render(&doubling, Syntax::Jinja, &Map::new()), Err(TemplateError::TooCostly));
+    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000));
+    assert!(matches!(variables(&deep, Syntax::Jinja), Err(TemplateError::Syntax { .. })));
+}
+
+#[test]
+fn variables_of_a_fstring_and_of_nothing() {
+    assert_eq!(names("{b} {a} {b} {{c}} {größe}", Syntax::Fstring), ["b", "a", "größe"]);
+    assert_eq!(names("{{x}}", Syntax::Literal), [""; 0]);
+    assert_eq!(names("{% raw %}{{ x }}{% endraw %}{# {{ y }} #}", Syntax::Jinja), [""; 0]);
+}
+
+#[test]
+fn values_nobody_asked_for_are_named() {
+    let given = values(json!({"b": 1, "a": 2, "c": 3}));
+    assert_eq!(unknown("{{ a }}", Syntax::Jinja, &given), ["b", "c"]);
+    assert_eq!(unknown("{c}", Syntax::Fstring, &given), ["b", "a"]);
+    assert_eq!(unknown("{{ a", Syntax::Jinja, &given), [""; 0]);
+    assert_eq!(unknown("text", Syntax::Literal, &given), ["b", "a", "c"]);
+}
+
+#[test]
+fn changes_tell_renamed_from_new() {
+    let of = |text: &str| variables(text, Syntax::Jinja).unwrap();
+    let between = |left: &str, right: &str| VariableChanges::between(&of(left), &of(right));
+    let renamed = between("{{ a }} {{ b }}", "{{ a }} {{ c }}");
+    assert_eq!(renamed.renamed, [("b".to_owned(), "c".to_owned())]);
+    assert_eq!(
+        (renamed.added.as_slice(), renamed.removed.as_slice()),
+        (&["c".to_owned()][..], &["b".to_owned()][..])
+    );
+    assert_eq!(between("{{ a }}", "{{ a }} {{ language }}").added, ["language"]);
+    assert_eq!(between("{{ a }}", "{% for x in c %}{% endfor %}").renamed, []);
+    assert_eq!(serde_json::to_value(renamed).unwrap(), json!({"added": ["c"], "removed": ["b"]}));
+}
+
+proptest! {
+    #[test]
+    fn any_text_and_values_are_answered(text in "[{}%#a \n\"'|.-]{0,40}", value in any::<String>()) {
+        let given = values(json!({"a": value}));
+        for syntax in Syntax::ALL {
+            let _ = variables(&text, syntax);
+            let _ = render(&text, syntax, &given);
+        }
+        prop_assert_eq!(render(&text, Syntax::Literal, &given).unwrap(), text);
+    }
+
+    #[test]
+    fn a_value_is_never_a_template(value in "[{}%#a ]{0,20}") {
+        let given = values(json!({"a": value}));
+        prop_assert_eq!(render("{{ a }}", Syntax::Jinja, &given).unwrap(), value.clone());
+        prop_assert_eq!(render("{a}", Syntax::Fstring, &given).unwrap(), value);
+    }
+
+    #[test]
+    fn doubled_braces_render_back(text in "[{}a\n ]{0,30}") {
+        let escaped = text.replace('{', "{{").replace('}', "}}");
+        prop_assert_eq!(render(&escaped, Syntax::Fstring, &Map::new()).unwrap(), text);
+    }
+}
