@@ -1,0 +1,124 @@
+//! Tokens and money before anything is sent: a low and a high guess, never a promise.
+//!
+//! Tokens read: a quarter of the bytes (low), a third (high). Tokens written: [`SHORT`] (low), all the room there is
+//! (high). A cap reserves more than the high guess: room for an answer that is asked for again with twice the space.
+
+use crate::core::item::Subject;
+use crate::core::rubric::Criterion;
+use crate::judge::{JudgeConfig, prompt};
+use serde_json::Value;
+
+/// Tokens of a short answer.
+const SHORT: u64 = 150;
+/// Bytes of JSON around the fields, the reply's schema and the fence.
+const AROUND: usize = 900;
+/// Bytes assumed of a response that has yet to be written.
+pub(super) const UNWRITTEN: usize = 1_200;
+
+/// USD per million tokens and the room for an answer, of one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Rates {
+    pub price_in: Option<f64>,
+    pub price_out: Option<f64>,
+    pub room: u64,
+    /// Nothing is sent at all (recorded verdicts).
+    pub free: bool,
+}
+
+impl Rates {
+    pub fn of(config: &JudgeConfig) -> Self {
+        Self {
+            price_in: config.price_in,
+            price_out: config.price_out,
+            room: config.max_tokens.into(),
+            free: false,
+        }
+    }
+
+    /// As they were when a run was planned.
+    pub fn of_stored(config: Option<&Value>) -> Self {
+        let Some(config) = config else { return Self::default() };
+        let number = |key: &str| config.get(key).and_then(Value::as_f64);
+        Self {
+            price_in: number("price_in"),
+            price_out: number("price_out"),
+            room: config.get("max_tokens").and_then(Value::as_u64).unwrap_or_default(),
+            free: config.get("recorded").and_then(Value::as_bool).unwrap_or_default(),
+        }
+    }
+
+    /// Of these tokens; `None` when a price is not known.
+    pub fn cost(&self, read: u64, written: u64) -> Option<f64> {
+        if self.free {
+            return Some(0.0);
+        }
+        Some((read as f64 * self.price_in? + written as f64 * self.price_out?) / 1e6)
+    }
+
+    /// The most that one request over so many bytes may cost; 0 without prices.
+    pub fn most(&self, bytes: usize) -> f64 {
+        self.cost(bytes.div_ceil(3) as u64, 2 * self.room).unwrap_or_default()
+    }
+}
+
+/// Bytes a judge is sent for one question.
+pub(super) fn question_bytes(subject: &Subject, response: usize, criterion: &Criterion) -> usize {
+    let vars: usize = subject
+        .vars
+        .iter()
+        .map(|(k, v)| k.len() + v.as_str().map_or_else(|| v.to_string().len(), str::len))
+        .sum();
+    let texts = subject.prompt.len() + subject.reference.as_ref().map_or(0, String::len) + vars + response;
+    let words = criterion.question.len()
+        + criterion.anchors.iter().map(String::len).sum::<usize>()
+        + criterion.steps.iter().map(String::len).sum::<usize>();
+    texts + words + prompt::SYSTEM.len() + AROUND
+}
+
+/// A sum of guesses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Guess {
+    pub tokens: (u64, u64),
+    pub cost: (Option<f64>, Option<f64>),
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        Self { tokens: (0, 0), cost: (Some(0.0), Some(0.0)) }
+    }
+}
+
+impl Guess {
+    /// Adds `calls` calls over so many bytes each.
+    pub fn add(&mut self, rates: &Rates, bytes: usize, calls: u64) {
+        if rates.free || calls == 0 {
+            return;
+        }
+        let (low, high) = ((bytes / 4) as u64, bytes.div_ceil(3) as u64);
+        let room = rates.room.max(SHORT);
+        self.tokens.0 += calls * (low + SHORT);
+        self.tokens.1 += calls * (high + room);
+        let sum = |had: Option<f64>, read, written| Some(had? + calls as f64 * rates.cost(read, written)?);
+        self.cost = (sum(self.cost.0, low, SHORT), sum(self.cost.1, high, room));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_and_high_follow_the_rule_and_an_unknown_price_stays_unknown() {
+        let rates = Rates { price_in: Some(1.0), price_out: Some(10.0), room: 1000, free: false };
+        let mut guess = Guess::default();
+        guess.add(&rates, 1200, 2);
+        assert_eq!(guess.tokens, (2 * (300 + 150), 2 * (400 + 1000)));
+        assert_eq!(guess.cost, (Some(2.0 * 1800.0 / 1e6), Some(2.0 * 10_400.0 / 1e6)));
+        guess.add(&Rates { price_in: None, ..rates }, 1200, 1);
+        assert_eq!(guess.cost, (None, None));
+        assert!(guess.tokens.0 > 900);
+        let mut none = Guess::default();
+        none.add(&Rates { free: true, ..Rates::default() }, 1200, 5);
+        assert_eq!(none, Guess::default());
+    }
+}

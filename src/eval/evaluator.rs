@@ -1,0 +1,140 @@
+//! Judging from an application's own code, without a registry.
+
+use crate::core::item::Subject;
+use crate::core::rubric::Criterion;
+use crate::core::verdict::State;
+use crate::judge::{Judge, JudgeRequest, Lookup};
+use futures_util::future::join_all;
+use serde_json::Map;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What came of one criterion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// The criterion's name.
+    pub criterion: String,
+    /// [`State::Scored`], or the one reason why there is no score.
+    pub state: State,
+    /// 1 to 5; present exactly when scored.
+    pub score: Option<u8>,
+    /// The judge's reasons; for failures, what went wrong.
+    pub explanation: String,
+    /// Quotations from the response.
+    pub evidence: Vec<String>,
+}
+
+/// Puts responses before a judge.
+///
+/// ```
+/// use assize::core::rubric::by_name;
+/// use assize::core::verdict::State;
+/// use assize::eval::Evaluator;
+/// use assize::judge::RecordedJudge;
+/// use std::collections::HashMap;
+/// use std::sync::Arc;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // A judge that replays a reply; `assize::judge::OpenAiJudge` asks a live endpoint.
+/// let key = (String::new(), String::new(), "accuracy".to_owned(), 0);
+/// let judge = RecordedJudge::new("scripted", HashMap::from([(key, (4, "One date is off by a day.".to_owned()))]));
+///
+/// let evaluator = Evaluator::new(Arc::new(judge));
+/// let criteria = [by_name("accuracy"), by_name("clarity")];
+/// let verdicts = evaluator.evaluate_response("When was it signed?", "On 4 July 1776.", &criteria).await;
+///
+/// assert_eq!(verdicts[0].score, Some(4));
+/// assert_eq!(verdicts[0].explanation, "One date is off by a day.");
+/// // No score is ever invented: what could not be judged is a state with its reason.
+/// assert_eq!((verdicts[1].state, verdicts[1].score), (State::HttpError, None));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Evaluator {
+    judge: Arc<dyn Judge>,
+}
+
+impl Evaluator {
+    /// Over a judge.
+    pub fn new(judge: Arc<dyn Judge>) -> Self {
+        Self { judge }
+    }
+
+    /// Judges one response on each criterion, all at once; one evaluation for each, in their order. An empty response
+    /// is never sent: its state is [`State::NotGenerated`].
+    pub async fn evaluate_response(
+        &self,
+        prompt: &str,
+        response: &str,
+        criteria: &[Criterion],
+    ) -> Vec<Evaluation> {
+        let subject = Subject {
+            prompt: prompt.to_owned(),
+            vars: Map::new(),
+            reference: None,
+            tags: Vec::new(),
+            cluster: None,
+            criterion: None,
+            anchors: None,
+        };
+        self.evaluate(subject, response, criteria).await
+    }
+
+    /// As [`Evaluator::evaluate_response`], with variables and a reference answer for the judge to see.
+    pub async fn evaluate(
+        &self,
+        subject: Subject,
+        response: &str,
+        criteria: &[Criterion],
+    ) -> Vec<Evaluation> {
+        let failed = |state, why: &str| -> Vec<Evaluation> {
+            criteria.iter().map(|c| Evaluation::failed(&c.name, state, why)).collect()
+        };
+        if response.trim().is_empty() {
+            return failed(State::NotGenerated, "the response is empty");
+        }
+        let cancel = CancellationToken::new();
+        if let Err(stop) = self.judge.discover(&cancel).await {
+            return failed(State::HttpError, &stop.message);
+        }
+        let (subject, response): (Arc<Subject>, Arc<str>) = (Arc::new(subject), response.into());
+        let calls = criteria.iter().map(|criterion| {
+            let lookup = Lookup { case_id: String::new(), arm: String::new() };
+            let (subject, response) = (Arc::clone(&subject), Arc::clone(&response));
+            let request = JudgeRequest::new(subject, response, Arc::new(criterion.clone()), 0, lookup);
+            self.one(request, &cancel)
+        });
+        join_all(calls).await
+    }
+
+    async fn one(&self, request: JudgeRequest, cancel: &CancellationToken) -> Evaluation {
+        let outcome = self.judge.judge(&request, &|_| (), cancel).await;
+        let name = &request.criterion.name;
+        match (outcome.state, outcome.reading) {
+            (State::Scored, Some(reading)) => Evaluation {
+                criterion: name.clone(),
+                state: State::Scored,
+                score: Some(reading.score),
+                explanation: reading.explanation,
+                evidence: reading.evidence,
+            },
+            (state, _) => {
+                let why = outcome.stop.map_or(outcome.reason, |stop| stop.message);
+                Evaluation::failed(name, state, &why)
+            }
+        }
+    }
+}
+
+impl Evaluation {
+    fn failed(criterion: &str, state: State, why: &str) -> Self {
+        Self {
+            criterion: criterion.to_owned(),
+            state,
+            score: None,
+            explanation: why.to_owned(),
+            evidence: Vec::new(),
+        }
+    }
+}

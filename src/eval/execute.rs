@@ -1,0 +1,224 @@
+//! Carries out a stored run until every planned key has a state, or it is stopped.
+//!
+//! ```text
+//! lease -> discover -> fingerprint -> [ load a chunk -> call -> save -> tell ] ... -> finish, lease given back
+//!   |                                    window of `concurrency` calls; a place is free when its call ends,
+//!   |                                    saving goes on beside further calls; told only after the commit
+//!   +--- heartbeat every 3 s; when it fails nothing more is sent
+//! ```
+//! Dropping the future at any moment leaves a run that resumes: a key is either stored or still open.
+
+mod engine;
+mod load;
+mod save;
+
+use super::control::{Control, Progress, Scope};
+use super::error::EvalError;
+use super::open::{RECORDED, open_endpoint_judge, open_model, recorded};
+use crate::config::Config;
+use crate::core::verdict::State;
+use crate::judge::{Judge, Model, Stop};
+use crate::store::runs::holder;
+use crate::store::{Handle, RunInfo, RunState, RunUsage, StoreError};
+use engine::{Ending, Engine};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the lease is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// Calls in flight when nobody says how many.
+const CONCURRENCY: usize = 8;
+
+/// Who is told of each step.
+type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What one invocation works with.
+struct Work {
+    run: RunInfo,
+    scope: Scope,
+    judge: Arc<dyn Judge>,
+    model: Option<Arc<dyn Model>>,
+    concurrency: usize,
+    control: Control,
+    tell: Tell,
+}
+
+/// Carries out (or resumes: the same thing) a stored run with an open judge. `concurrency` 0 takes the configured
+/// number. Caps hold for one invocation: to resume is to agree to as much again.
+///
+/// # Errors
+/// When another process writes the run, the registry fails, or a result cannot be stored. An endpoint that stops the
+/// run, a cap and a cancellation are no errors: the run's state and reason tell them.
+#[expect(clippy::too_many_arguments, reason = "each is a separate decision of the caller")]
+pub async fn execute(
+    handle: Handle,
+    config: &Config,
+    run_id: String,
+    judge: Arc<dyn Judge>,
+    model: Option<Arc<dyn Model>>,
+    concurrency: usize,
+    control: Control,
+    scope: Scope,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<RunInfo, EvalError> {
+    let run = handle.read(move |s| s.run(&run_id)).await?;
+    if run.imported {
+        return Err(EvalError::Input(format!(
+            "run {} was imported with its verdicts: there is nothing to ask; judge its items anew with `assize run`",
+            run.id
+        )));
+    }
+    let configured = config.judges.get(&run.spec.judge).map(|j| j.concurrency);
+    let concurrency = if concurrency > 0 { concurrency } else { configured.unwrap_or(CONCURRENCY) };
+    let work = Work { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
+    lease_and_run(handle, work).await
+}
+
+/// As [`execute`], with the judge and the model that the run's plan names.
+///
+/// # Errors
+/// As [`execute`]; also when they cannot be opened.
+pub async fn execute_stored(
+    handle: Handle,
+    config: &Config,
+    run_id: String,
+    scope: Scope,
+    concurrency: Option<usize>,
+    control: Control,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<RunInfo, EvalError> {
+    let id = run_id.clone();
+    let run = handle.read(move |s| s.run(&id)).await?;
+    let judge: Arc<dyn Judge> = if run.spec.judge == RECORDED {
+        let judge = handle.read(|s| Ok(recorded(s))).await??;
+        Arc::new(judge)
+    } else {
+        // A key's command may take its time: not on the runtime's thread.
+        let (config, name) = (config.clone(), run.spec.judge.clone());
+        aside(move || open_endpoint_judge(&config, &name)).await?
+    };
+    let model = match run.spec.model.clone() {
+        Some(name) => {
+            let config = config.clone();
+            Some(aside(move || open_model(&config, &name)).await?)
+        }
+        None => None,
+    };
+    execute(handle, config, run_id, judge, model, concurrency.unwrap_or(0), control, scope, progress).await
+}
+
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EvalError> + Send + 'static,
+) -> Result<T, EvalError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| EvalError::Internal(e.to_string()))?
+}
+
+async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError> {
+    let (run, mine) = (work.run.id.clone(), holder());
+    let (id, me) = (run.clone(), mine.clone());
+    handle.write(move |s| s.lease(&id, &me)).await?;
+    let (tell, begun) = (Arc::clone(&work.tell), Instant::now());
+    let done = tokio::select! {
+        done = begin(&handle, work) => done,
+        error = beat(&handle, &run, &mine) => Err(error),
+    };
+    let (state, reason) = match done {
+        Ok(ending) => ending,
+        Err(error) => {
+            release(&handle, run, mine, &error).await;
+            return Err(error);
+        }
+    };
+    let (id, wall_s, why) = (run.clone(), begun.elapsed().as_secs_f64(), reason.clone());
+    handle
+        .write(move |s| {
+            s.add_usage(&id, &RunUsage { wall_s, ..RunUsage::default() })?;
+            s.finish_run(&id, state, &why)
+        })
+        .await
+        .map_err(|source| EvalError::Write { run: run.clone(), source })?;
+    let info = handle.read(move |s| s.run(&run)).await?;
+    tell(Progress::Ended { state, reason });
+    Ok(info)
+}
+
+/// Gives the lease back after an error, if it is still ours and the registry can be written at all.
+async fn release(handle: &Handle, run: String, mine: String, error: &EvalError) {
+    let why = error.to_string();
+    // What went wrong is told by the first error; a registry that is full fails here once more.
+    let _ = handle
+        .write(move |s| {
+            s.heartbeat(&run, &mine)?;
+            s.finish_run(&run, RunState::Partial, &why)
+        })
+        .await;
+}
+
+/// Renews the lease for ever; comes back only with what made that impossible.
+async fn beat(handle: &Handle, run: &str, mine: &str) -> EvalError {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        let (id, me) = (run.to_owned(), mine.to_owned());
+        match handle.write(move |s| s.heartbeat(&id, &me)).await {
+            Ok(()) => {}
+            Err(error @ StoreError::Conflict(_)) => return error.into(),
+            Err(source) => return EvalError::Write { run: run.to_owned(), source },
+        }
+    }
+}
+
+/// Discovery, then the keys; how the run stands afterwards.
+async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalError> {
+    let id = work.run.id.clone();
+    let cells = handle.read(move |s| s.cells(&id)).await?;
+    let mut engine = Engine::new(handle.clone(), work, &cells).await?;
+    if engine.is_done() {
+        return Ok((RunState::Complete, String::new()));
+    }
+    (engine.work.tell)(Progress::Discovering);
+    let token = engine.work.control.token();
+    match engine.work.judge.discover(&token).await {
+        Err(stop) => {
+            engine.undiscovered().await?;
+            let cancelled = token.is_cancelled();
+            return Ok(if cancelled {
+                (RunState::Partial, "cancelled".into())
+            } else {
+                (RunState::Stopped, stop.message)
+            });
+        }
+        Ok(discovery) => engine.discovered(discovery).await?,
+    }
+    let ending = engine.run().await?;
+    let left = engine.left();
+    Ok(match ending {
+        Some(Ending::Cancelled) => (RunState::Partial, "cancelled".into()),
+        Some(Ending::Stopped(Stop { message, .. })) => (RunState::Stopped, message),
+        Some(Ending::Capped(words)) => {
+            let open = engine.over_budget().await?;
+            let id = &engine.work.run.id;
+            let reason = format!(
+                "{words}: {open} verdicts are over budget; `assize run resume {id}` goes on under the same cap anew"
+            );
+            (RunState::Stopped, reason)
+        }
+        None if left > 0 => (RunState::Partial, format!("{left} verdicts are still open")),
+        None => (RunState::Complete, String::new()),
+    })
+}
+
+/// The exit code for a run that was carried out: 0 when every planned verdict has a state and one is scored; 3 when a
+/// cap stopped it or fewer than `min_coverage` (0 to 1) are scored; 5 when the endpoint stopped it or nothing was scored.
+/// A cancelled run is the caller's to tell (130, 143).
+pub fn exit_code(run: &RunInfo, min_coverage: f64) -> u8 {
+    let count = |state: State| run.verdicts.get(&state).copied().unwrap_or_default();
+    let scored = count(State::Scored);
+    if run.state == RunState::Stopped && count(State::OverBudget) > 0 {
+        return 3;
+    }
+    if run.state == RunState::Stopped || scored == 0 {
+        return 5;
+    }
+    let coverage = f64::from(scored) / f64::from(run.planned.max(1));
+    if run.state != RunState::Complete || coverage < min_coverage { 3 } else { 0 }
+}

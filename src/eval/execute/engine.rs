@@ -1,0 +1,515 @@
+//! The window of calls, and the saving beside it.
+//!
+//! ```text
+//! todo (keys) --load--> ready (steps) --place free--> call --> outcome --> save --> told
+//!                          | cached, nothing to ask ----------------------^
+//! ending set: nothing begins; cancelled or stopped: calls are dropped; capped: calls in flight end
+//! ```
+
+use super::super::budget::{Budget, Caps};
+use super::super::control::Progress;
+use super::super::error::EvalError;
+use super::super::estimate::Rates;
+use super::super::keys::{Key, missing, planned};
+use super::Work;
+use super::load::{Loader, Ready, Step, Unwritten};
+use super::save::{self, Judging, MODEL_CHANGED};
+use crate::core::digest::Digest;
+use crate::core::verdict::State;
+use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop};
+use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunUsage, StoreError};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// Items loaded at once.
+const CHUNK: usize = 64;
+/// Results waiting to be committed before no further step is begun: a slow disk must not fill the memory.
+const SAVES: usize = 512;
+
+/// Why no further key is begun.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Cancelled,
+    Stopped(Stop),
+    Capped(String),
+}
+
+/// A call that ended.
+enum Done {
+    Judged { key: Key, ready: Arc<Ready>, nonce: String, outcome: Box<Outcome>, sent: u32 },
+    Written { unwritten: Box<Unwritten>, out: Box<Generated>, sent: u32 },
+}
+
+type Saving = BoxFuture<'static, Result<Progress, StoreError>>;
+type Loading = BoxFuture<'static, Result<Vec<Step>, StoreError>>;
+
+/// One invocation of a run.
+pub(super) struct Engine {
+    pub work: Work,
+    handle: Handle,
+    run: Arc<str>,
+    loader: Arc<Loader>,
+    budget: Arc<Budget>,
+    judging: Judging,
+    model_rates: Rates,
+    /// The most that one request of the judge, and of the model, may cost.
+    units: (f64, f64),
+    todo: VecDeque<Key>,
+    ready: VecDeque<Step>,
+    calls: JoinSet<Done>,
+    /// Requests sent by calls that have not ended: what a dropped call had sent counts too.
+    sent: HashMap<Id, Arc<AtomicU32>>,
+    saves: FuturesUnordered<Saving>,
+    load: Option<Loading>,
+    first_model: Option<String>,
+    /// Keys without a state at the end.
+    left: usize,
+    /// Keys that the gate refused in the middle.
+    refused: usize,
+    /// Requests that no verdict accounts for.
+    unaccounted: u64,
+    ending: Option<Ending>,
+    dropped: bool,
+}
+
+impl Engine {
+    /// Works out what is to be asked.
+    pub async fn new(handle: Handle, work: Work, cells: &[Cell]) -> Result<Self, EvalError> {
+        let run = &work.run;
+        let all = planned(run.items, run.criteria.len() as u32, run.spec.repeats);
+        let todo: VecDeque<Key> = missing(all, cells, work.scope).into();
+        let (info, can_write) = (run.clone(), work.model.is_some());
+        let loader = handle.read(move |s| Loader::open(s, &info, can_write)).await?;
+        let loader = Arc::new(loader);
+        let judging = Judging {
+            fingerprint: Digest::of(""),
+            caching: !work.judge.is_recorded(),
+            rates: Rates::of_stored(Some(&run.spec.judge_config)),
+        };
+        let model_rates = Rates::of_stored(run.spec.model_config.as_ref());
+        let mut units = (0.0, 0.0);
+        if run.spec.max_cost_usd.is_some() {
+            let (loader, keys) = (Arc::clone(&loader), Vec::from(todo.clone()));
+            let bytes = handle.read(move |s| loader.largest(s, &keys)).await?;
+            units = (judging.rates.most(bytes), model_rates.most(bytes));
+        }
+        let budget = Budget::new(Caps { calls: run.spec.max_calls, usd: run.spec.max_cost_usd });
+        work.judge.set_gate(budget.gate(units.0));
+        if let Some(model) = &work.model {
+            model.set_gate(budget.gate(units.1));
+        }
+        let first_model = first_model(&handle, &work, cells).await?;
+        Ok(Self {
+            handle,
+            run: work.run.id.as_str().into(),
+            loader,
+            budget,
+            judging,
+            model_rates,
+            units,
+            left: todo.len(),
+            todo,
+            ready: VecDeque::new(),
+            calls: JoinSet::new(),
+            sent: HashMap::new(),
+            saves: FuturesUnordered::new(),
+            load: None,
+            first_model,
+            refused: 0,
+            unaccounted: 0,
+            ending: None,
+            dropped: false,
+            work,
+        })
+    }
+
+    /// Whether every key has a state already.
+    pub fn is_done(&self) -> bool {
+        self.todo.is_empty()
+    }
+
+    /// Keys that are still without a state.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    fn write_error(&self, source: StoreError) -> EvalError {
+        EvalError::Write { run: self.run.to_string(), source }
+    }
+
+    async fn account(&mut self, calls: u64) -> Result<(), EvalError> {
+        let run = Arc::clone(&self.run);
+        let usage = RunUsage { calls, ..RunUsage::default() };
+        self.handle.write(move |s| s.add_usage(&run, &usage)).await.map_err(|e| self.write_error(e))
+    }
+
+    /// The endpoint refused before the first key: what it was asked counts all the same.
+    pub async fn undiscovered(&mut self) -> Result<(), EvalError> {
+        self.account(self.budget.calls()).await
+    }
+
+    /// Fixes the fingerprint before the first verdict is stored.
+    pub async fn discovered(&mut self, found: Discovery) -> Result<(), EvalError> {
+        let calls = u64::from(found.calls);
+        self.budget.settle(calls, None, self.units.0);
+        self.judging.fingerprint = self.work.judge.fingerprint();
+        let (run, fingerprint) = (Arc::clone(&self.run), self.judging.fingerprint);
+        self.handle
+            .write(move |s| {
+                s.add_usage(&run, &RunUsage { calls, ..RunUsage::default() })?;
+                s.set_fingerprint(&run, &fingerprint)
+            })
+            .await?;
+        if self.judging.caching
+            && let Some(loader) = Arc::get_mut(&mut self.loader)
+        {
+            loader.fingerprint = Some(fingerprint);
+        }
+        (self.work.tell)(Progress::Discovered { fingerprint, notes: found.notes });
+        Ok(())
+    }
+
+    /// Asks and saves until nothing is left, or something ends it.
+    pub async fn run(&mut self) -> Result<Option<Ending>, EvalError> {
+        let token = self.work.control.token();
+        let mut pauses = self.work.control.pauses();
+        loop {
+            self.begin_steps();
+            if self.is_idle() {
+                break;
+            }
+            tokio::select! {
+                Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.ended(joined)?,
+                Some(saved) = self.saves.next(), if !self.saves.is_empty() => self.saved(saved)?,
+                loaded = loading(&mut self.load), if self.load.is_some() => {
+                    self.load = None;
+                    self.ready.extend(loaded?);
+                }
+                () = token.cancelled(), if self.ending.is_none() => self.ending = Some(Ending::Cancelled),
+                Ok(()) = pauses.changed() => {}
+            }
+            self.drop_calls_when_ending()?;
+        }
+        if self.unaccounted > 0 {
+            self.account(self.unaccounted).await?;
+        }
+        Ok(self.ending.take())
+    }
+
+    fn is_idle(&self) -> bool {
+        let quiet = self.calls.is_empty() && self.saves.is_empty();
+        let nothing_left = self.load.is_none() && self.todo.is_empty() && self.ready.is_empty();
+        quiet && (self.ending.is_some() || nothing_left)
+    }
+
+    /// Cancelled or stopped: calls in flight are dropped, those that ended a moment ago are kept.
+    fn drop_calls_when_ending(&mut self) -> Result<(), EvalError> {
+        if self.dropped || !matches!(self.ending, Some(Ending::Cancelled | Ending::Stopped(_))) {
+            return Ok(());
+        }
+        self.dropped = true;
+        while let Some(joined) = self.calls.try_join_next_with_id() {
+            self.ended(joined)?;
+        }
+        self.calls.abort_all();
+        Ok(())
+    }
+
+    /// Begins what there is room for.
+    fn begin_steps(&mut self) {
+        while self.ending.is_none() && self.saves.len() < SAVES {
+            let unit = match self.ready.front() {
+                None => break,
+                Some(Step::Cached(..) | Step::Settle(..)) => None,
+                Some(Step::Ask(..)) => Some(self.units.0),
+                Some(Step::Write(_)) => Some(self.units.1),
+            };
+            if let Some(unit) = unit {
+                if self.calls.len() >= self.work.concurrency || self.work.control.is_paused() {
+                    break;
+                }
+                if !self.work.judge.is_recorded() && !self.budget.has_room(self.calls.len() as u64, unit) {
+                    self.ending = Some(Ending::Capped(self.budget.words()));
+                    break;
+                }
+            }
+            if let Some(step) = self.ready.pop_front() {
+                self.begin(step);
+            }
+        }
+        let low = self.work.concurrency.saturating_mul(2).max(CHUNK);
+        if self.ending.is_none() && self.load.is_none() && self.ready.len() < low && !self.todo.is_empty() {
+            self.load = Some(self.next_chunk());
+        }
+    }
+
+    fn next_chunk(&mut self) -> Loading {
+        let mut keys: Vec<Key> = Vec::new();
+        let mut items = 0;
+        while let Some(key) = self.todo.front() {
+            if keys.last().is_none_or(|last| last.item != key.item) {
+                items += 1;
+            }
+            if items > CHUNK {
+                break;
+            }
+            keys.extend(self.todo.pop_front());
+        }
+        let (handle, loader) = (self.handle.clone(), Arc::clone(&self.loader));
+        Box::pin(async move { handle.read(move |s| loader.load(s, &keys)).await })
+    }
+
+    fn begin(&mut self, step: Step) {
+        match step {
+            Step::Cached(_, verdict) => {
+                // The criterion and the fingerprint are in the key; only where it stands differs.
+                self.save(*verdict, 0);
+            }
+            Step::Settle(key, state, reason) => {
+                let version = self.loader.version(key.criterion);
+                self.save(save::unasked(key, state, reason, version, self.judging.fingerprint), 0);
+            }
+            Step::Ask(key, ready) => self.ask(key, ready),
+            Step::Write(unwritten) => self.write(unwritten),
+        }
+    }
+
+    /// Counts requests and passes on waits.
+    fn events(&self) -> (Arc<AtomicU32>, impl Fn(CallEvent) + Send + Sync + 'static) {
+        let sent = Arc::new(AtomicU32::new(0));
+        let (counter, tell) = (Arc::clone(&sent), Arc::clone(&self.work.tell));
+        let events = move |event| match event {
+            CallEvent::Sent => {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            CallEvent::Waiting { until_ms, why } => {
+                tell(Progress::Waiting { until_s: until_ms as f64 / 1e3, why })
+            }
+            CallEvent::Retrying => tell(Progress::Resumed),
+        };
+        (sent, events)
+    }
+
+    fn ask(&mut self, key: Key, ready: Arc<Ready>) {
+        let Some(question) = self.loader.question(key.criterion, &ready) else { return };
+        let criterion = Arc::clone(&question.criterion);
+        let (judge, token) = (Arc::clone(&self.work.judge), self.work.control.token());
+        let (sent, events) = self.events();
+        let counter = Arc::clone(&sent);
+        let task = self.calls.spawn(async move {
+            let (subject, response) = (Arc::clone(&ready.subject), Arc::clone(&ready.response));
+            let request = JudgeRequest::new(subject, response, criterion, key.repeat, ready.lookup.clone());
+            let outcome = Box::new(judge.judge(&request, &events, &token).await);
+            Done::Judged { key, ready, nonce: request.nonce, outcome, sent: counter.load(Ordering::Relaxed) }
+        });
+        self.sent.insert(task.id(), sent);
+        let Key { item, criterion, repeat } = key;
+        (self.work.tell)(Progress::Began { item, criterion, repeat });
+    }
+
+    fn write(&mut self, unwritten: Box<Unwritten>) {
+        let Some(model) = self.work.model.clone() else { return };
+        let token = self.work.control.token();
+        let (sent, events) = self.events();
+        let counter = Arc::clone(&sent);
+        for key in &unwritten.keys {
+            let Key { item, criterion, repeat } = *key;
+            (self.work.tell)(Progress::Began { item, criterion, repeat });
+        }
+        let task = self.calls.spawn(async move {
+            let out = Box::new(model.generate(&unwritten.messages, &unwritten.params, &events, &token).await);
+            Done::Written { unwritten, out, sent: counter.load(Ordering::Relaxed) }
+        });
+        self.sent.insert(task.id(), sent);
+    }
+
+    fn ended(&mut self, joined: Result<(Id, Done), JoinError>) -> Result<(), EvalError> {
+        match joined {
+            Ok((id, done)) => {
+                self.sent.remove(&id);
+                match done {
+                    Done::Judged { key, ready, nonce, outcome, sent } => {
+                        self.judged(key, &ready, nonce, *outcome, sent)
+                    }
+                    Done::Written { unwritten, out, sent } => self.written(unwritten, &out, sent),
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let sent = self.sent.remove(&error.id()).map_or(0, |n| n.load(Ordering::Relaxed));
+                self.unaccounted += u64::from(sent);
+                if error.is_panic() {
+                    Err(EvalError::Internal(format!("a call failed: {error}")))
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    fn judged(&mut self, key: Key, ready: &Ready, nonce: String, mut outcome: Outcome, sent: u32) {
+        let calls = u64::from(sent.max(outcome.attempts));
+        let rates = self.judging.rates;
+        let cost = outcome.usage.and_then(|u| u.cost(rates.price_in, rates.price_out));
+        self.budget.settle(calls, cost, self.units.0);
+        if let Some(stop) = outcome.stop.take() {
+            self.unaccounted += calls;
+            self.ending.get_or_insert(Ending::Stopped(stop));
+            return;
+        }
+        match outcome.state {
+            State::Cancelled => {
+                self.unaccounted += calls;
+                return;
+            }
+            State::OverBudget => {
+                self.refused += 1;
+                self.ending.get_or_insert(Ending::Capped(self.budget.words()));
+            }
+            _ => {}
+        }
+        if let Some(model) = &outcome.model_returned {
+            let first = self.first_model.get_or_insert_with(|| model.clone());
+            if first != model {
+                outcome.flags.push(MODEL_CHANGED.to_owned());
+            }
+        }
+        let Some(question) = self.loader.question(key.criterion, ready) else { return };
+        let verdict = save::verdict(&self.judging, key, ready, question, nonce, outcome);
+        self.save(verdict, calls);
+    }
+
+    fn written(&mut self, unwritten: Box<Unwritten>, out: &Generated, sent: u32) {
+        let calls = u64::from(sent.max(out.attempts));
+        let rates = self.model_rates;
+        self.budget.settle(
+            calls,
+            out.usage.and_then(|u| u.cost(rates.price_in, rates.price_out)),
+            self.units.1,
+        );
+        if let Some(stop) = &out.stop {
+            self.unaccounted += calls;
+            self.ending.get_or_insert(Ending::Stopped(stop.clone()));
+            return;
+        }
+        match out.state {
+            State::Cancelled => {
+                self.unaccounted += calls;
+                return;
+            }
+            State::OverBudget => {
+                self.unaccounted += calls;
+                self.ending.get_or_insert(Ending::Capped(self.budget.words()));
+                self.ready.push_front(Step::Write(unwritten));
+                return;
+            }
+            _ => {}
+        }
+        let response = save::response(&unwritten, out);
+        let usage = save::usage_of_response(out.usage, &rates, calls);
+        self.judge_written(&unwritten, &response.text);
+        let (handle, run, item) = (self.handle.clone(), Arc::clone(&self.run), unwritten.item.ord);
+        self.saves.push(Box::pin(async move {
+            let save = handle.write(move |s| {
+                s.add_usage(&run, &usage)?;
+                s.save_response(response)
+            });
+            save.await.map(|_: ResponseText| Progress::Generated { item })
+        }));
+    }
+
+    /// A response is handed to the registry before its verdicts: the queue keeps their order.
+    fn judge_written(&mut self, unwritten: &Unwritten, text: &Result<String, (State, String)>) {
+        match text {
+            Ok(text) => {
+                let own = self.work.run.spec.own_criterion;
+                let (case, arm) = (unwritten.item.case_id.clone(), unwritten.item.arm.clone());
+                let ready = Arc::new(Ready::new(case, arm, unwritten.subject.clone(), text.clone(), own));
+                for key in unwritten.keys.iter().rev() {
+                    self.ready.push_front(Step::Ask(*key, Arc::clone(&ready)));
+                }
+            }
+            Err((state, why)) => {
+                for key in unwritten.keys.iter().rev() {
+                    self.ready.push_front(Step::Settle(*key, *state, why.clone()));
+                }
+            }
+        }
+    }
+
+    fn save(&mut self, verdict: NewVerdict, calls: u64) {
+        let (handle, run) = (self.handle.clone(), Arc::clone(&self.run));
+        let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
+        self.saves.push(Box::pin(async move {
+            let save = handle.write(move |s| {
+                s.save_verdict(&run, &verdict)?;
+                s.add_usage(&run, &usage)
+            });
+            save.await.map(|()| told)
+        }));
+    }
+
+    /// Only what is committed is told.
+    fn saved(&mut self, saved: Result<Progress, StoreError>) -> Result<(), EvalError> {
+        let progress = saved.map_err(|e| self.write_error(e))?;
+        if matches!(progress, Progress::Saved { .. }) {
+            self.left = self.left.saturating_sub(1);
+        }
+        (self.work.tell)(progress);
+        Ok(())
+    }
+
+    /// Gives every key that was never asked the state `over_budget`; how many have it now.
+    pub async fn over_budget(&mut self) -> Result<usize, EvalError> {
+        if let Some(load) = self.load.take() {
+            self.ready.extend(load.await?);
+        }
+        let mut keys: Vec<Key> = Vec::new();
+        for step in self.ready.drain(..) {
+            match step {
+                Step::Ask(key, _) | Step::Cached(key, _) | Step::Settle(key, ..) => keys.push(key),
+                Step::Write(unwritten) => keys.extend(&unwritten.keys),
+            }
+        }
+        keys.extend(self.todo.drain(..));
+        let reason = self.budget.words();
+        for chunk in keys.chunks(SAVES) {
+            let verdicts: Vec<NewVerdict> = chunk
+                .iter()
+                .map(|key| {
+                    let version = self.loader.version(key.criterion);
+                    save::unasked(*key, State::OverBudget, reason.clone(), version, self.judging.fingerprint)
+                })
+                .collect();
+            let told: Vec<Progress> = verdicts.iter().map(save::told).collect();
+            let run = Arc::clone(&self.run);
+            let save =
+                move |s: &mut crate::store::Store| verdicts.iter().try_for_each(|v| s.save_verdict(&run, v));
+            self.handle.write(save).await.map_err(|e| self.write_error(e))?;
+            for progress in told {
+                self.saved(Ok(progress))?;
+            }
+        }
+        Ok(keys.len() + self.refused)
+    }
+}
+
+async fn loading(load: &mut Option<Loading>) -> Result<Vec<Step>, StoreError> {
+    match load {
+        Some(load) => load.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The model that answered earlier in this run: what resumes it is compared with that.
+async fn first_model(handle: &Handle, work: &Work, cells: &[Cell]) -> Result<Option<String>, EvalError> {
+    let Some(cell) = cells.iter().find(|c| c.state == State::Scored) else { return Ok(None) };
+    let (run, item) = (work.run.id.clone(), cell.item);
+    let verdicts = handle.read(move |s| s.item_verdicts(&run, item)).await?;
+    Ok(verdicts.into_iter().find_map(|v| v.verdict.model_returned))
+}

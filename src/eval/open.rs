@@ -1,0 +1,101 @@
+//! From names to judges and models. Keys are fetched here, at the moment of use, and nowhere else.
+
+use super::error::EvalError;
+use crate::config::{Config, Role};
+use crate::core::verdict::State;
+use crate::judge::recorded::RecordedKey;
+use crate::judge::{Judge, JudgeConfig, Model, OpenAiJudge, OpenAiModel, RecordedJudge};
+use crate::store::Store;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The name of the judge that replays the verdicts of imported runs.
+pub const RECORDED: &str = "recorded";
+
+/// The judge of this name: `recorded`, one of the configuration, or `URL#MODEL`. Nothing is sent.
+///
+/// # Errors
+/// When there is none, or its key cannot be had.
+pub fn open_judge(config: &Config, store: &Store, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
+    if name == RECORDED { Ok(Arc::new(recorded(store)?)) } else { open_endpoint_judge(config, name) }
+}
+
+pub(super) fn open_endpoint_judge(config: &Config, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
+    Ok(Arc::new(OpenAiJudge::open(config.resolve_endpoint(Role::Judge, name)?)?))
+}
+
+/// The model of this name: one of the configuration, or `URL#MODEL`. Nothing is sent.
+///
+/// # Errors
+/// When there is none, or its key cannot be had.
+pub fn open_model(config: &Config, name: &str) -> Result<Arc<dyn Model>, EvalError> {
+    Ok(Arc::new(OpenAiModel::open(config.resolve_endpoint(Role::Model, name)?)?))
+}
+
+/// A judge that replays all verdicts of imported runs; the newest run wins where two know the same key.
+///
+/// # Errors
+/// When no run was imported.
+pub(super) fn recorded(store: &Store) -> Result<RecordedJudge, EvalError> {
+    let mut replies: HashMap<RecordedKey, (u8, String)> = HashMap::new();
+    let mut any = false;
+    for run in store.runs(None)?.iter().filter(|r| r.imported) {
+        any = true;
+        let items = store.run_items(&run.id)?;
+        for info in store.verdicts(&run.id)? {
+            let verdict = info.verdict;
+            let (Some(item), Some(column)) =
+                (items.get(verdict.item as usize), run.criteria.get(verdict.criterion as usize))
+            else {
+                continue;
+            };
+            if let (State::Scored, Some(reading)) = (verdict.state, verdict.reading) {
+                let key = (item.case_id.clone(), item.arm.clone(), column.clone(), verdict.repeat);
+                replies.entry(key).or_insert((reading.score, reading.explanation));
+            }
+        }
+    }
+    if !any {
+        return Err(EvalError::Input(
+            "the judge 'recorded' replays verdicts that were imported with items, and this registry holds none; `assize demo` makes one that does".into(),
+        ));
+    }
+    Ok(RecordedJudge::new(RECORDED, replies))
+}
+
+/// What a stored plan keeps of an endpoint: its parameters, and nothing of its key, not even where it comes from.
+pub(super) fn stored_config(config: &JudgeConfig) -> Value {
+    let mut value = serde_json::to_value(config).unwrap_or_else(|_| json!({}));
+    if let Some(map) = value.as_object_mut() {
+        map.remove("key");
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Key;
+
+    #[test]
+    fn a_stored_plan_keeps_nothing_of_a_key() {
+        let config = JudgeConfig {
+            key: Key::Command("echo sk-secret".into()),
+            model: "m".into(),
+            ..JudgeConfig::default()
+        };
+        let text = stored_config(&config).to_string();
+        assert!(
+            !text.contains("secret") && !text.contains("key") && text.contains("\"model\":\"m\""),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn recorded_needs_an_imported_run() {
+        let error = open_judge(&Config::default(), &Store::in_memory().unwrap(), RECORDED).err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("assize demo"));
+    }
+}

@@ -1,0 +1,112 @@
+//! What a run's cells say: for each criterion a mean with its interval and coverage, over all and by arm.
+//!
+//! An item's score is the mean of its scored passes. Items that share a source, or a case under several arms, are not
+//! independent: then the interval is the clustered one.
+
+use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
+use crate::core::verdict::State;
+use crate::store::{Cell, RunInfo, RunItem};
+use std::collections::HashMap;
+
+/// Two-sided level of all intervals.
+const LEVEL: f64 = 0.95;
+
+/// One criterion's scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CriterionSummary {
+    /// Its name.
+    pub name: String,
+    /// Mean of the items' scores; `None` when none is scored.
+    pub mean: Option<f64>,
+    /// 95 % interval of the mean; `None` where there can be none (one item, one cluster).
+    pub ci95: Option<(f64, f64)>,
+    /// Items with a score.
+    pub n: usize,
+    /// Items that were to be scored.
+    pub planned: usize,
+    /// Scored verdicts (items x passes) as a share of those planned, 0 to 1.
+    pub coverage: f64,
+}
+
+/// One arm's scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmSummary {
+    /// Its full name.
+    pub arm: String,
+    /// In the order of the run's columns.
+    pub criteria: Vec<CriterionSummary>,
+}
+
+/// All scores of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Over all arms, in the order of the run's columns.
+    pub criteria: Vec<CriterionSummary>,
+    /// Each arm alone, in order of first use.
+    pub arms: Vec<ArmSummary>,
+}
+
+/// Sums up a run from its newest cells. Only scored verdicts enter a mean.
+pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem]) -> RunSummary {
+    let mut by_column: HashMap<u32, HashMap<u32, Scores>> = HashMap::new();
+    for cell in cells {
+        let scores = by_column.entry(cell.criterion).or_default().entry(cell.item).or_default();
+        if let (State::Scored, Some(score)) = (cell.state, cell.score) {
+            scores.0.push(f64::from(score));
+        }
+    }
+    let none = HashMap::new();
+    let of = |items: &[&RunItem]| -> Vec<CriterionSummary> {
+        (0..)
+            .zip(&run.criteria)
+            .map(|(column, name)| column_of(run, name, items, by_column.get(&column).unwrap_or(&none)))
+            .collect()
+    };
+    let all: Vec<&RunItem> = items.iter().collect();
+    let arms = run
+        .arms
+        .iter()
+        .map(|arm| {
+            let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
+            ArmSummary { arm: arm.clone(), criteria: of(&mine) }
+        })
+        .collect();
+    RunSummary { criteria: of(&all), arms }
+}
+
+/// The scores of one item's passes.
+#[derive(Default)]
+struct Scores(Vec<f64>);
+
+fn column_of(
+    run: &RunInfo,
+    name: &str,
+    items: &[&RunItem],
+    scores: &HashMap<u32, Scores>,
+) -> CriterionSummary {
+    // Imported verdicts plan what they hold; a run of ours plans every item.
+    let planned: Vec<&&RunItem> =
+        items.iter().filter(|i| !run.imported || scores.contains_key(&i.ord)).collect();
+    let mut values = Vec::new();
+    let mut groups: Vec<u32> = Vec::new();
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut verdicts = 0;
+    for item in &planned {
+        let Some(found) = scores.get(&item.ord) else { continue };
+        let Some(score) = mean(&found.0) else { continue };
+        verdicts += found.0.len();
+        values.push(score);
+        let next = known.len() as u32;
+        groups.push(*known.entry(item.cluster.as_deref().unwrap_or(&item.case_id)).or_insert(next));
+    }
+    let (mean, ci95) = if known.len() < values.len() {
+        let ci = clustered_mean_ci(&values, &groups, LEVEL);
+        (ci.mean, ci.interval())
+    } else {
+        let ci = mean_ci(&values, LEVEL);
+        (ci.mean, ci.interval())
+    };
+    let wanted = planned.len() * run.spec.repeats.max(1) as usize;
+    let coverage = if wanted == 0 { 0.0 } else { verdicts as f64 / wanted as f64 };
+    CriterionSummary { name: name.to_owned(), mean, ci95, n: values.len(), planned: planned.len(), coverage }
+}
