@@ -28,19 +28,33 @@ fn main() {
     let rows: Vec<NewRevision> = (0..prompts)
         .flat_map(|p| {
             (0..revisions).map(move |r| {
-                let body = format!("# Prompt {p}\n\nRevision {r}.\n{}", "A line of instructions that says what to do.\n".repeat(40));
-                NewRevision { message: Some(format!("change {r}")), ..NewRevision::new(format!("team/prompt-{p:05}").parse().unwrap(), Template::text(body)) }
+                let body = format!(
+                    "# Prompt {p}\n\nRevision {r}.\n{}",
+                    "A line of instructions that says what to do.\n".repeat(40)
+                );
+                NewRevision {
+                    message: Some(format!("change {r}")),
+                    ..NewRevision::new(format!("team/prompt-{p:05}").parse().unwrap(), Template::text(body))
+                }
             })
         })
         .collect();
     let count = rows.len();
     Store::open(&path).unwrap().import_revisions(rows).unwrap();
     let took = begun.elapsed();
-    println!("registry       {prompts} prompts, {count} revisions, imported in {:.2} s ({:.0}/s)", took.as_secs_f64(), count as f64 / took.as_secs_f64());
+    println!(
+        "registry       {prompts} prompts, {count} revisions, imported in {:.2} s ({:.0}/s)",
+        took.as_secs_f64(),
+        count as f64 / took.as_secs_f64()
+    );
 
     let mut first: Vec<f64> = (0..15).map(|_| Tty::start(&path).1).collect();
     first.sort_by(f64::total_cmp);
-    println!("first frame    {:.1} ms median, {:.1} worst of 15", first[first.len() / 2], first[first.len() - 1]);
+    println!(
+        "first frame    {:.1} ms median, {:.1} worst of 15",
+        first[first.len() / 2],
+        first[first.len() - 1]
+    );
 
     let (mut tty, _) = Tty::start(&path);
     tty.quiet(Duration::from_millis(300));
@@ -66,7 +80,9 @@ struct Tty {
 impl Tty {
     /// Starts the program; milliseconds until its first full frame was there.
     fn start(registry: &std::path::Path) -> (Self, f64) {
-        let pair = native_pty_system().openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let pair = native_pty_system()
+            .openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_assize"));
         command.args(["--registry", registry.to_str().unwrap()]);
         command.env("TERM", "xterm-256color");

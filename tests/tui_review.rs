@@ -75,7 +75,11 @@ fn arm_and_judge_stay_hidden_until_the_batch_is_done() {
     });
     let store = Store::open(&path).unwrap();
     let reviews = store.reviews(Some(&run)).unwrap();
-    assert!(reviews.iter().all(|r| r.review.score == Some(4) && !r.review.saw_judge && r.review.reviewer == "ana"));
+    assert!(
+        reviews
+            .iter()
+            .all(|r| r.review.score == Some(4) && !r.review.saw_judge && r.review.reviewer == "ana")
+    );
     assert_eq!(store.fsck().unwrap().faults, []);
 }
 
@@ -98,7 +102,10 @@ fn scores_comments_and_modes_are_there_again_after_a_restart_in_the_same_order()
         assert!(shown.contains("2 of 12"), "{shown}");
     });
     let reviews = Store::open(&path).unwrap().reviews(Some(&run)).unwrap();
-    assert_eq!((reviews.len(), reviews[1].review.comment.as_str(), reviews[1].review.modes.as_slice()), (2, "too long", &["vague".to_owned()][..]));
+    assert_eq!(
+        (reviews.len(), reviews[1].review.comment.as_str(), reviews[1].review.modes.as_slice()),
+        (2, "too long", &["vague".to_owned()][..])
+    );
 }
 
 #[test]

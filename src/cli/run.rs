@@ -141,14 +141,19 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     let set = match (&args.items, &args.cases) {
         (Some(file), None) => super::import::items_into(&mut store, file, args.set.as_deref())?,
         (None, Some(set)) => set.clone(),
-        _ => return Err(Fail::input("what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]")),
+        _ => {
+            return Err(Fail::input(
+                "what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]",
+            ));
+        }
     };
     let rubric = match (&args.rubric, args.criteria.as_slice()) {
         (Some(name), _) => RubricChoice::Named(name.clone()),
         (None, []) => RubricChoice::Own,
         (None, names) => RubricChoice::Criteria(names.to_vec()),
     };
-    let imported: Vec<String> = store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
+    let imported: Vec<String> =
+        store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
     let arms = args.arms.iter().map(|text| arm_choice(text, &imported)).collect::<Result<_>>()?;
     let request = RunRequest {
         set: SetChoice::Named(set),

@@ -220,6 +220,11 @@ pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Res
     }
 }
 
+/// The SQLite in this program.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 fn check_sqlite() -> Result<()> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::Invalid(format!(

@@ -721,6 +721,17 @@ impl Store {
             .collect::<Result<_, _>>()?)
     }
 
+    /// The models that say they answered in a run; several mean that the endpoint changed on the way.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn models_returned(&self, run: &str) -> Result<Vec<String>> {
+        self.column(
+            "SELECT DISTINCT model_returned FROM verdict WHERE run_id = ?1 AND model_returned IS NOT NULL",
+            run,
+        )
+    }
+
     /// What an endpoint was found to accept (JSON), if known.
     ///
     /// # Errors

@@ -51,7 +51,13 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
     };
     for (name, value) in [
         ("items", plan.run.items.len().to_string()),
-        ("calls", format!("{} to judge, {} to generate, {} known already", plan.calls_judge, plan.calls_generate, plan.cached)),
+        (
+            "calls",
+            format!(
+                "{} to judge, {} to generate, {} known already",
+                plan.calls_judge, plan.calls_generate, plan.cached
+            ),
+        ),
         ("tokens", format!("{} to {}", plan.tokens_low, plan.tokens_high)),
         ("cost", money),
     ] {
@@ -112,7 +118,11 @@ impl Tally {
         let full = (share * 20.0).round() as usize;
         let bar = format!("{}{}", "█".repeat(full.min(20)), "·".repeat(20 - full.min(20)));
         let spent = self.spent.map(|s| format!("  ${s:.4}")).unwrap_or_default();
-        let eta = if self.fresh > 0 && self.done < self.planned { format!("  {left:.0} s left") } else { String::new() };
+        let eta = if self.fresh > 0 && self.done < self.planned {
+            format!("  {left:.0} s left")
+        } else {
+            String::new()
+        };
         let waiting = self.waiting.as_ref().map(|w| format!("  waiting: {}", clean(w))).unwrap_or_default();
         let line = format!(
             "{bar} {}/{}  {rate:.0}/s  in flight {}{spent}{eta}{waiting}",
@@ -165,7 +175,16 @@ pub(super) fn carry_out(
                 tally.take(&progress);
             }
         };
-        let done = eval::execute_stored(handle.clone(), config, id.to_owned(), scope, concurrency, control, progress).await;
+        let done = eval::execute_stored(
+            handle.clone(),
+            config,
+            id.to_owned(),
+            scope,
+            concurrency,
+            control,
+            progress,
+        )
+        .await;
         signals.abort();
         handle.close();
         done.map_err(fail)
@@ -192,7 +211,10 @@ pub(super) fn carry_out(
 
 async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
     let code = tokio::select! {
         _ = int.recv() => INTERRUPTED,
         _ = term.recv() => TERMINATED,
@@ -248,8 +270,12 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     for line in table(&rows, &[2, 4]) {
         ctx.out.line(line)?;
     }
-    let failed: Vec<String> =
-        run.verdicts.iter().filter(|(s, _)| s.name() != "scored").map(|(s, n)| format!("{n} {}", s.words())).collect();
+    let failed: Vec<String> = run
+        .verdicts
+        .iter()
+        .filter(|(s, _)| s.name() != "scored")
+        .map(|(s, n)| format!("{n} {}", s.words()))
+        .collect();
     if !failed.is_empty() {
         ctx.out.line(format!("without a score: {}", failed.join(", ")))?;
     }

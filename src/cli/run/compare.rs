@@ -48,7 +48,8 @@ fn one_arm(text: &str, known: &BTreeSet<String>) -> Result<String> {
     let (prompt, model) = text.split_once('+').map_or((text, None), |(p, m)| (p, Some(m)));
     let fits = |name: &String| {
         let (full, with) = name.split_once('+').map_or((name.as_str(), None), |(p, m)| (p, Some(m)));
-        let same = full == prompt || !prompt.contains('@') && full.split('@').next() == Some(prompt) && full.contains('@');
+        let same = full == prompt
+            || !prompt.contains('@') && full.split('@').next() == Some(prompt) && full.contains('@');
         same && (model.is_none() || model == with)
     };
     let found: Vec<&String> = known.iter().filter(|n| fits(n)).collect();
@@ -76,7 +77,9 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     };
     let all = store.pooled(&query)?;
     let known: BTreeSet<String> = all.iter().map(|v| v.arm.clone()).collect();
-    let selected = |text: &str| resolved(store, text).map_or_else(|| one_arm(text, &known), |full| one_arm(&full, &known));
+    let selected = |text: &str| {
+        resolved(store, text).map_or_else(|| one_arm(text, &known), |full| one_arm(&full, &known))
+    };
     let (a, b) = (selected(a)?, selected(b)?);
     if a == b {
         return Err(Fail::input(format!("'{a}' is both arms: name two")));
@@ -105,7 +108,11 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
     };
     let both: Vec<_> = of(a).intersection(&of(b)).cloned().collect();
     let list = |ground: &[(String, String, String, String)]| -> String {
-        ground.iter().map(|(s, d, j, f)| format!("--cases {s} (version {d}) --judge {j} (fingerprint {f})")).collect::<Vec<_>>().join("; ")
+        ground
+            .iter()
+            .map(|(s, d, j, f)| format!("--cases {s} (version {d}) --judge {j} (fingerprint {f})"))
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     match both.len() {
         0 => Err(Fail::input(format!(
@@ -116,7 +123,10 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
         1 if of(a).len() == 1 && of(b).len() == 1 => Ok(()),
         _ => {
             let all: Vec<_> = of(a).union(&of(b)).cloned().collect();
-            Err(Fail::input(format!("there is more than one ground to compare them on; narrow it with one of: {}", list(&all))))
+            Err(Fail::input(format!(
+                "there is more than one ground to compare them on; narrow it with one of: {}",
+                list(&all)
+            )))
         }
     }
 }
@@ -131,7 +141,8 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
             criteria.push(v.criterion.clone());
         }
         let side = usize::from(v.arm == b);
-        let cell = &mut sums.entry(v.criterion.clone()).or_default().entry(v.case_id.clone()).or_default()[side];
+        let cell =
+            &mut sums.entry(v.criterion.clone()).or_default().entry(v.case_id.clone()).or_default()[side];
         cell.2 += 1;
         if let Some(score) = v.score {
             cell.0 += f64::from(score);
@@ -141,7 +152,8 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
             clusters.insert(v.case_id.clone(), cluster.clone());
         }
     }
-    let numbers: BTreeMap<&String, u32> = clusters.values().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
+    let numbers: BTreeMap<&String, u32> =
+        clusters.values().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
     let mut inputs = Vec::new();
     let mut coverage = Vec::new();
     for name in criteria {
@@ -154,7 +166,11 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
         coverage.push((share(0), share(1)));
         let pairs = cases
             .iter()
-            .map(|(case, [a, b])| Pair { a: mean(*a), b: mean(*b), cluster: clusters.get(case).and_then(|c| numbers.get(c).copied()) })
+            .map(|(case, [a, b])| Pair {
+                a: mean(*a),
+                b: mean(*b),
+                cluster: clusters.get(case).and_then(|c| numbers.get(c).copied()),
+            })
             .collect();
         inputs.push(PairedInput { name, pairs });
     }
@@ -180,8 +196,13 @@ pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
         ctx.out.json(&json!({"schema": 1, "a": pairs.names.0, "b": pairs.names.1, "criteria": list}))?;
         return Ok(OK);
     }
-    let mut rows = vec![["criterion", "A", "B", "change", "95 %", "p(Holm)", "wins", "ties", "losses", "missing"].map(str::to_owned).to_vec()];
-    let number = |v: Option<f64>, digits: usize| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"));
+    let mut rows = vec![
+        ["criterion", "A", "B", "change", "95 %", "p(Holm)", "wins", "ties", "losses", "missing"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let number =
+        |v: Option<f64>, digits: usize| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"));
     for c in &found {
         rows.push(vec![
             clean(&c.name).into_owned(),

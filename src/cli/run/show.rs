@@ -36,7 +36,10 @@ pub(super) fn run(ctx: &Ctx, id: &str, items: bool) -> Result<u8> {
             clean(item.map_or("?", |i| i.arm.as_str())).into_owned(),
             clean(column).into_owned(),
             (v.verdict.repeat + 1).to_string(),
-            v.verdict.reading.as_ref().map_or_else(|| v.verdict.state.name().to_owned(), |r| r.score.to_string()),
+            v.verdict
+                .reading
+                .as_ref()
+                .map_or_else(|| v.verdict.state.name().to_owned(), |r| r.score.to_string()),
             super::super::output::brief(why, 60),
         ]);
     }
@@ -86,19 +89,27 @@ pub(super) fn noise(ctx: &Ctx, id: &str) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(id)?;
     if run.spec.repeats < 2 {
-        return Err(Fail::input(format!("run {} has one pass: repeat a run with --repeats 3 to see the judge's noise", run.id)));
+        return Err(Fail::input(format!(
+            "run {} has one pass: repeat a run with --repeats 3 to see the judge's noise",
+            run.id
+        )));
     }
     let cells = store.cells(&run.id)?;
     let mut found = Vec::new();
     for (column, name) in run.criteria.iter().enumerate() {
-        let mut table: Vec<Vec<Option<f64>>> = vec![vec![None; run.spec.repeats as usize]; run.items as usize];
+        let mut table: Vec<Vec<Option<f64>>> =
+            vec![vec![None; run.spec.repeats as usize]; run.items as usize];
         for cell in cells.iter().filter(|c| c.criterion as usize == column) {
-            if let Some(slot) = table.get_mut(cell.item as usize).and_then(|r| r.get_mut(cell.repeat as usize)) {
+            if let Some(slot) =
+                table.get_mut(cell.item as usize).and_then(|r| r.get_mut(cell.repeat as usize))
+            {
                 *slot = cell.score.map(f64::from);
             }
         }
         let r = repeatability(&table);
-        let floor = r.within_sd.and_then(|sd| crate::core::stats::repeat::noise_floor_from_repeats(sd, r.n, r.repeats));
+        let floor = r
+            .within_sd
+            .and_then(|sd| crate::core::stats::repeat::noise_floor_from_repeats(sd, r.n, r.repeats));
         found.push(json!({
             "name": name, "items": r.n, "passes": r.repeats, "identical": r.all_equal, "range_ge_2": r.range_ge2,
             "within_sd": r.within_sd, "icc1": r.icc1, "icck": r.icck, "alpha_ordinal": r.alpha_ordinal, "noise_floor": floor,
@@ -115,7 +126,10 @@ pub(super) fn noise(ctx: &Ctx, id: &str) -> Result<u8> {
         ctx.out.line(format!("  apart by two or more    {}", c["range_ge_2"]))?;
         ctx.out.line(format!("  spread within an item   {}", number("within_sd")))?;
         ctx.out.line(format!("  ICC of one pass         {}", number("icc1")))?;
-        ctx.out.line(format!("  smallest change to believe in a mean over these items  {}", number("noise_floor")))?;
+        ctx.out.line(format!(
+            "  smallest change to believe in a mean over these items  {}",
+            number("noise_floor")
+        ))?;
     }
     Ok(OK)
 }

@@ -98,9 +98,16 @@ impl Review {
             return run.spec.criteria.get(column as usize).cloned();
         }
         let subject = self.shown.get()?.item.subject.as_ref()?;
-        let question = subject.criterion.clone().unwrap_or_else(|| run.criteria.first().cloned().unwrap_or_default());
+        let question =
+            subject.criterion.clone().unwrap_or_else(|| run.criteria.first().cloned().unwrap_or_default());
         let name = run.criteria.get(column as usize).cloned().unwrap_or_default();
-        Some(Criterion { name, question, anchors: subject.anchors.clone().unwrap_or_default(), steps: Vec::new(), generic: false })
+        Some(Criterion {
+            name,
+            question,
+            anchors: subject.anchors.clone().unwrap_or_default(),
+            steps: Vec::new(),
+            generic: false,
+        })
     }
 
     /// The queue's order: the same for this reviewer on this run, today and in a year.
@@ -115,7 +122,9 @@ impl Review {
             .filter_map(|i| self.items.get(i))
             .flat_map(|item| (0..columns).map(|c| (item.ord, c)))
             .collect();
-        let mine = |place: &(u32, u32)| reviews.iter().any(|r| r.review.reviewer == who && (r.review.item, r.review.criterion) == *place);
+        let mine = |place: &(u32, u32)| {
+            reviews.iter().any(|r| r.review.reviewer == who && (r.review.item, r.review.criterion) == *place)
+        };
         self.done = self.queue.iter().map(mine).collect();
         self.at = self.done.iter().position(|d| !d).unwrap_or(self.queue.len());
     }
@@ -154,7 +163,8 @@ impl Review {
             return cx.fail(format!("cannot score: the registry is open for reading only ({why})"));
         }
         if self.who(cx.env).is_empty() {
-            cx.layer = Some(Layer::input("your name", "kept with each of your scores", "", Purpose::ReviewerName));
+            cx.layer =
+                Some(Layer::input("your name", "kept with each of your scores", "", Purpose::ReviewerName));
             return;
         }
         if self.saving.is_waiting() {
@@ -199,7 +209,12 @@ impl Review {
                 arm: shown.item.item.arm.clone(),
                 criterion,
                 score,
-                verdicts: shown.verdicts.iter().filter(|v| v.verdict.criterion == review.criterion).cloned().collect(),
+                verdicts: shown
+                    .verdicts
+                    .iter()
+                    .filter(|v| v.verdict.criterion == review.criterion)
+                    .cloned()
+                    .collect(),
             });
         }
         self.advance(cx);
@@ -303,8 +318,18 @@ impl Screen for Review {
             Action::PageUp => self.scroll = self.scroll.saturating_sub(8),
             Action::First => self.scroll = 0,
             Action::Anchors => self.anchors = !self.anchors,
-            Action::Comment => cx.layer = Some(Layer::input("comment", "saved with the score", &self.comment, Purpose::Comment)),
-            Action::Tag => cx.layer = Some(Layer::input("failure mode", "what went wrong, in a word or two", "", Purpose::FailureMode)),
+            Action::Comment => {
+                cx.layer =
+                    Some(Layer::input("comment", "saved with the score", &self.comment, Purpose::Comment))
+            }
+            Action::Tag => {
+                cx.layer = Some(Layer::input(
+                    "failure mode",
+                    "what went wrong, in a word or two",
+                    "",
+                    Purpose::FailureMode,
+                ))
+            }
             Action::Skip => self.answer(None, cx),
             Action::Undo => self.undo(cx),
             Action::Agreement if self.run.is_some() => {

@@ -43,12 +43,23 @@ fn head_line(buf: &mut Buffer, area: Rect, y: u16, env: &Env) {
 
 fn draw_nothing(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let lines: &[&str] = if s.nothing {
-        &["Nothing to review yet.", "", "A review needs a run: press 2, then J to judge some responses,", "or assize run --items FILE --criteria accuracy --judge URL#MODEL"]
+        &[
+            "Nothing to review yet.",
+            "",
+            "A review needs a run: press 2, then J to judge some responses,",
+            "or assize run --items FILE --criteria accuracy --judge URL#MODEL",
+        ]
     } else {
         &[]
     };
     for (i, line) in lines.iter().enumerate() {
-        put_cut(buf, area.x + 2, area.y + 1 + i as u16, area.width.saturating_sub(3), &[seg(*line, env.style(Meaning::Dim))]);
+        put_cut(
+            buf,
+            area.x + 2,
+            area.y + 1 + i as u16,
+            area.width.saturating_sub(3),
+            &[seg(*line, env.style(Meaning::Dim))],
+        );
     }
 }
 
@@ -64,19 +75,28 @@ fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
     let end = put_right(buf, row.right().saturating_sub(1), row.y, row.width * 2 / 3, &seg(words, dim));
     let name = s.criterion().map(|c| format!(" · {}", c.name)).unwrap_or_default();
     let recorded = if run.imported || run.spec.judge == "recorded" { "  recorded" } else { "" };
-    let parts = [seg(format!(" {}{name}", run.spec.set), env.style(Meaning::Strong)), seg(recorded, env.style(Meaning::Warning))];
+    let parts = [
+        seg(format!(" {}{name}", run.spec.set), env.style(Meaning::Strong)),
+        seg(recorded, env.style(Meaning::Warning)),
+    ];
     put_cut(buf, row.x, row.y, end.saturating_sub(row.x + 1), &parts);
 }
 
 /// The question, and the anchors: in one line each cut short, or in full.
 fn anchor_lines<'a>(s: &Review, criterion: &Criterion, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
     let (strong, dim) = (env.style(Meaning::Strong), env.style(Meaning::Dim));
-    let mut lines: Vec<Vec<Seg>> =
-        text::wrapped(&text::escape_line(&criterion.question), width).into_iter().take(2).map(|l| vec![seg(l.to_owned(), strong)]).collect();
+    let mut lines: Vec<Vec<Seg>> = text::wrapped(&text::escape_line(&criterion.question), width)
+        .into_iter()
+        .take(2)
+        .map(|l| vec![seg(l.to_owned(), strong)])
+        .collect();
     let score = |n: usize| seg(format!("{n} "), env.style(Meaning::Score(n as u8)));
     if s.anchors {
         for (i, anchor) in criterion.anchors.iter().enumerate() {
-            for (j, piece) in text::wrapped(&text::escape_line(anchor), width.saturating_sub(2).max(1)).into_iter().enumerate() {
+            for (j, piece) in text::wrapped(&text::escape_line(anchor), width.saturating_sub(2).max(1))
+                .into_iter()
+                .enumerate()
+            {
                 let lead = if j == 0 { score(i + 1) } else { seg("  ", dim) };
                 lines.push(vec![lead, seg(piece.to_owned(), env.style(Meaning::Text))]);
             }
@@ -106,7 +126,11 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
         for line in kept.lines() {
             let clean = text::escape_line(line).into_owned();
             let wrapped = text::wrapped(&clean, width);
-            pieces.extend(if wrapped.is_empty() { vec![String::new()] } else { wrapped.into_iter().map(str::to_owned).collect() });
+            pieces.extend(if wrapped.is_empty() {
+                vec![String::new()]
+            } else {
+                wrapped.into_iter().map(str::to_owned).collect()
+            });
         }
         let over = pieces.len().saturating_sub(most);
         pieces.truncate(most);
@@ -139,15 +163,38 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     for (i, (title, body, strong)) in lines.iter().skip(s.scroll).take(height).enumerate() {
         let y = area.y + i as u16;
         put(buf, area.x + 1, y, 10, &[seg(title.clone(), dim)]);
-        put(buf, area.x + 12, y, area.width.saturating_sub(12), &[seg(body.clone(), if *strong { plain } else { dim })]);
+        put(
+            buf,
+            area.x + 12,
+            y,
+            area.width.saturating_sub(12),
+            &[seg(body.clone(), if *strong { plain } else { dim })],
+        );
     }
     let below = lines.len().saturating_sub(s.scroll + height);
     if below > 0 {
-        put_right(buf, area.right().saturating_sub(2), area.bottom(), 14, &seg(format!(" {below} more ↓ "), dim));
+        put_right(
+            buf,
+            area.right().saturating_sub(2),
+            area.bottom(),
+            14,
+            &seg(format!(" {below} more ↓ "), dim),
+        );
     }
-    let notes: Vec<String> = s.modes.iter().map(|m| format!("#{m}")).chain((!s.comment.is_empty()).then(|| format!("“{}”", s.comment))).collect();
+    let notes: Vec<String> = s
+        .modes
+        .iter()
+        .map(|m| format!("#{m}"))
+        .chain((!s.comment.is_empty()).then(|| format!("“{}”", s.comment)))
+        .collect();
     if !notes.is_empty() {
-        put_cut(buf, area.x + 2, area.bottom(), area.width.saturating_sub(20), &[seg(format!(" {} ", notes.join(" ")), env.style(Meaning::Label))]);
+        put_cut(
+            buf,
+            area.x + 2,
+            area.bottom(),
+            area.width.saturating_sub(20),
+            &[seg(format!(" {} ", notes.join(" ")), env.style(Meaning::Label))],
+        );
     }
 }
 
@@ -156,19 +203,32 @@ fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
         return;
     }
     let words = "You have scored everything here. Press A in the run for how well the judge agrees with you.";
-    put_cut(buf, area.x + 2, area.y + 1, area.width.saturating_sub(3), &[seg(words, env.style(Meaning::Text))]);
+    put_cut(
+        buf,
+        area.x + 2,
+        area.y + 1,
+        area.width.saturating_sub(3),
+        &[seg(words, env.style(Meaning::Text))],
+    );
 }
 
 fn draw_reveal(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let agreed = s.batch.iter().filter(|g| judged(g).contains(&g.score)).count();
-    let title = format!(" {} scored; the judge gave the same score in {agreed} of them", text::plural(s.batch.len(), "item", "items"));
+    let title = format!(
+        " {} scored; the judge gave the same score in {agreed} of them",
+        text::plural(s.batch.len(), "item", "items")
+    );
     put_cut(buf, area.x, area.y, area.width, &[seg(title, strong)]);
     let width = usize::from(area.width.saturating_sub(4)).max(1);
     let mut lines: Vec<Vec<Seg>> = Vec::new();
     for given in &s.batch {
         lines.push(Vec::new());
-        let mut head = vec![seg("you ", dim), seg(given.score.to_string(), env.style(Meaning::Score(given.score)).patch(strong)), seg("   judge", dim)];
+        let mut head = vec![
+            seg("you ", dim),
+            seg(given.score.to_string(), env.style(Meaning::Score(given.score)).patch(strong)),
+            seg("   judge", dim),
+        ];
         for score in judged(given) {
             head.push(seg(format!(" {score}"), env.style(Meaning::Score(score)).patch(strong)));
         }
@@ -177,7 +237,10 @@ fn draw_reveal(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
         head.push(seg(format!("   {} · {} · {}", given.case_id, given.arm, given.criterion), dim));
         lines.push(head);
         for verdict in given.verdicts.iter().take(1) {
-            let why = verdict.verdict.reading.as_ref().map_or_else(|| format!("{}: {}", verdict.verdict.state.words(), verdict.verdict.reason), |r| r.explanation.clone());
+            let why = verdict.verdict.reading.as_ref().map_or_else(
+                || format!("{}: {}", verdict.verdict.state.words(), verdict.verdict.reason),
+                |r| r.explanation.clone(),
+            );
             for piece in text::wrapped(&text::escape_line(&why), width).into_iter().take(6) {
                 lines.push(vec![seg(piece.to_owned(), env.style(Meaning::Text))]);
             }
