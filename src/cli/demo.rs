@@ -124,7 +124,9 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
         std::fs::remove_file(entry.path())
             .map_err(|e| Fail::input(format!("cannot remove {}: {e}", shown(&entry.path()))))?;
     }
-    std::fs::create_dir_all(dir).map_err(|e| Fail::input(format!("cannot make {}: {e}", shown(dir))))?;
+    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
+        .create(dir)
+        .map_err(|e| Fail::input(format!("cannot make {}: {e}", shown(dir))))?;
     mark(&marker, "building")?;
     build(&dir.join(REGISTRY))?;
     mark(&marker, "ready")?;

@@ -16,7 +16,7 @@ mod compare;
 mod export;
 mod show;
 
-pub(super) use compare::{Narrow, pick_arms};
+pub(super) use compare::{Narrow, compared, pick_arms};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
