@@ -295,7 +295,7 @@ fn fsck_names_whatever_was_changed() {
 fn a_lease_is_refused_while_its_holder_lives_and_taken_over_when_it_is_dead() {
     let mut store = Store::in_memory().unwrap();
     let run = store.import_items("set", items()).unwrap().runs[0].0.clone();
-    let host = assize::store::runs::host_name();
+    let host = assize::store::lease::host_name();
     store.lease(&run, &format!("{}@{host}", std::process::id())).unwrap();
     let refused = store.lease(&run, &format!("1.x@{host}")).unwrap_err();
     assert!(

@@ -114,7 +114,7 @@ impl Repo {
             // "M\0path" or "R100\0old\0new": the last name is the one after the commit.
             let mut names = names.split('\0').map(str::trim_start).filter(|n| !n.is_empty());
             let status = names.next().unwrap_or_default();
-            let Some(now) = names.last().filter(|_| !status.starts_with('D')) else { continue };
+            let Some(now) = names.next_back().filter(|_| !status.starts_with('D')) else { continue };
             out.push(Commit {
                 hash: hash.to_owned(),
                 date: date.to_owned(),

@@ -281,7 +281,7 @@ impl Store {
         let digest = items_digest(&items)?;
         self.write(|conn| {
             let (id, new) = add_set(conn, name, &digest, "items", items.len())?;
-            let set = || Ok::<_, StoreError>(find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed)?);
+            let set = || find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed);
             if !new {
                 let count = Imported { new: 0, known: items.len() };
                 return Ok(ImportedItems { set: set()?, count, runs: Vec::new() });

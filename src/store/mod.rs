@@ -9,6 +9,7 @@ pub mod cases;
 pub mod error;
 pub mod fsck;
 pub mod labels;
+pub mod lease;
 pub mod migrate;
 pub mod open;
 pub mod prompts;

@@ -7,6 +7,7 @@
 //! ```
 
 use super::cases::{StoredResponse, arm_id, response_of};
+use super::lease::{is_alive, seconds};
 use super::prompts::{digest_at, now};
 use super::rows::*;
 use super::{Result, Store, StoreError};
@@ -16,15 +17,8 @@ use crate::core::verdict::{Reading, State};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
-/// A writer whose heartbeat is older is gone, in seconds.
-const STALE: i64 = 15;
-
 /// The column of items that bring a whole question of their own.
 pub const OWN: &str = "own";
-
-fn seconds() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
 
 fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value)
@@ -773,28 +767,4 @@ fn read_item(row: &Row) -> rusqlite::Result<RunItem> {
         cluster: row.get(5)?,
         tags: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
     })
-}
-
-/// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process.
-fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
-    if heartbeat.is_none_or(|beat| seconds() - beat > STALE) {
-        return false;
-    }
-    match holder.split_once('@') {
-        Some((pid, host)) if host == host_name() && std::path::Path::new("/proc").is_dir() => {
-            std::path::Path::new("/proc").join(pid.split('.').next().unwrap_or(pid)).is_dir()
-        }
-        _ => true,
-    }
-}
-
-/// This machine's name.
-pub fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "localhost".to_owned(), |h| h.trim().to_owned())
-}
-
-/// This process as the holder of a lease: unique per run within the process too.
-pub fn holder() -> String {
-    format!("{}.{:04x}@{}", std::process::id(), rand::random::<u16>(), host_name())
 }

@@ -70,7 +70,7 @@ actions! {
     Filter, Mark, Diff, Edit, Label, UndoLabel, Judge, Copy, Blame, Timeline,
     NextHunk, PreviousHunk, Whitespace, Fold, Unified, Wrap, Older, Newer, Search,
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
-    Anchors, Exchange, OtherArm, DiffArms, NextItem, PreviousItem, NextCriterion,
+    Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
 }
 

@@ -66,8 +66,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let (env, problems) =
         environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
     let guard = Guard::take()?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-    terminal.clear()?;
+    let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
     let (send, receive) = unbounded_channel();
     let mut app = App::new(env);
     if !problems.is_empty() {
@@ -166,7 +165,7 @@ impl Loop {
         for effect in effects {
             let Some(yielded) = self.effects.run(effect, &self.app.env) else { continue };
             match yielded {
-                Yielded::Redraw => self.terminal.clear()?,
+                Yielded::Redraw => self.blank()?,
                 Yielded::Copy(text) => {
                     let mut out = stdout();
                     crossterm::execute!(
@@ -192,6 +191,15 @@ impl Loop {
         Ok(())
     }
 
+    /// Clears the screen so that the next frame is drawn whole. (`Terminal::clear` would ask the terminal where its
+    /// cursor is, and wait two seconds for one that does not answer.)
+    fn blank(&mut self) -> anyhow::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
+        self.app.dirty = true;
+        Ok(())
+    }
+
     /// Hands the terminal over whole, and takes it back whole: no reader of ours is left on it meanwhile.
     async fn outside<T: Send + 'static>(
         &mut self,
@@ -201,7 +209,7 @@ impl Loop {
         self.guard.lend();
         let result = tokio::task::spawn_blocking(work).await;
         self.guard.retake()?;
-        self.terminal.clear()?;
+        self.blank()?;
         self.app.dirty = true;
         self.events = Some(EventStream::new());
         Ok(result?)

@@ -90,6 +90,9 @@ fn draw_prompt(name: &str, info: Option<&PromptInfo>, here: Rect, buf: &mut Buff
         (folder, "system" | "user" | "readme") => (folder.to_owned(), format!("/{leaf}")),
         (folder, leaf) => (format!("{folder}/"), leaf.to_owned()),
     };
+    // Where there is no room for a leaf that says little, the folder stands alone, uncut.
+    let tight = text::width(&first) + text::width(&second) > usize::from(room);
+    let second = if tight && second.starts_with('/') { String::new() } else { second };
     let plain_first = second.starts_with('/') || second.is_empty();
     let (one, two) = if plain_first { (Meaning::Text, Meaning::Dim) } else { (Meaning::Dim, Meaning::Text) };
     put_cut(buf, here.x + 1, here.y, room, &[seg(first, env.style(one)), seg(second, env.style(two))]);
