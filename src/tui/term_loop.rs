@@ -236,7 +236,7 @@ fn watch(
             // The reader's own view: it changes when anybody else's commit becomes visible.
             if let Ok(version) = handle.read(|s| s.data_version()).await {
                 let before = seen.swap(version, std::sync::atomic::Ordering::Relaxed);
-                if !first && before != version {
+                if !first && before != -1 && before != version {
                     let _ = send.send(Msg::Changed);
                 }
             }
