@@ -69,7 +69,8 @@ fn main() -> anyhow::Result<()> {
 fn font() -> anyhow::Result<Font> {
     let named = std::env::var("ASSIZE_FONT").ok();
     let found = named.into_iter().chain(FONTS.map(String::from)).find(|p| Path::new(p).is_file());
-    let path = found.ok_or_else(|| anyhow::anyhow!("no font found: set ASSIZE_FONT to a monospaced .ttf file"))?;
+    let path =
+        found.ok_or_else(|| anyhow::anyhow!("no font found: set ASSIZE_FONT to a monospaced .ttf file"))?;
     Font::from_bytes(std::fs::read(path)?, FontSettings::default()).map_err(|e| anyhow::anyhow!("{e}"))
 }
 
@@ -88,12 +89,18 @@ fn rgb(color: Color, otherwise: [u8; 3]) -> [u8; 3] {
 }
 
 fn mix(under: [u8; 3], over: [u8; 3], share: u8) -> [u8; 3] {
-    let one = |u: u8, o: u8| ((u16::from(u) * (255 - u16::from(share)) + u16::from(o) * u16::from(share)) / 255) as u8;
+    let one = |u: u8, o: u8| {
+        ((u16::from(u) * (255 - u16::from(share)) + u16::from(o) * u16::from(share)) / 255) as u8
+    };
     [one(under[0], over[0]), one(under[1], over[1]), one(under[2], over[2])]
 }
 
 fn write(path: &Path, buf: &Buffer, font: &Font, theme: Theme) -> anyhow::Result<()> {
-    let (ink, paper) = if theme == Theme::Light { ([0x24, 0x29, 0x33], [0xfb, 0xfb, 0xfd]) } else { ([0xcd, 0xd6, 0xf4], [0x1a, 0x1b, 0x26]) };
+    let (ink, paper) = if theme == Theme::Light {
+        ([0x24, 0x29, 0x33], [0xfb, 0xfb, 0xfd])
+    } else {
+        ([0xcd, 0xd6, 0xf4], [0x1a, 0x1b, 0x26])
+    };
     let (cols, rows) = (usize::from(buf.area.width), usize::from(buf.area.height));
     let (width, height) = (cols * CELL.0, rows * CELL.1);
     let mut pixels = vec![0_u8; width * height * 3];
@@ -126,7 +133,8 @@ fn write(path: &Path, buf: &Buffer, font: &Font, theme: Theme) -> anyhow::Result
             let base = top as f32 + ascent + 1.0;
             for (i, share) in mask.iter().enumerate() {
                 let x = left as i64 + i64::from(metrics.xmin) + (i % metrics.width.max(1)) as i64;
-                let y = base as i64 - i64::from(metrics.ymin) - metrics.height as i64 + (i / metrics.width.max(1)) as i64;
+                let y = base as i64 - i64::from(metrics.ymin) - metrics.height as i64
+                    + (i / metrics.width.max(1)) as i64;
                 if x >= 0 && y >= 0 {
                     dot(x as usize, y as usize, fg, *share);
                     if cell.modifier.contains(Modifier::BOLD) {
@@ -139,7 +147,8 @@ fn write(path: &Path, buf: &Buffer, font: &Font, theme: Theme) -> anyhow::Result
             }
         }
     }
-    let mut encoder = png::Encoder::new(std::io::BufWriter::new(std::fs::File::create(path)?), width as u32, height as u32);
+    let mut encoder =
+        png::Encoder::new(std::io::BufWriter::new(std::fs::File::create(path)?), width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_compression(png::Compression::High);
     encoder.write_header()?.write_image_data(&pixels)?;

@@ -9,7 +9,9 @@ fn main() -> ExitCode {
         Next::Screens(screens) => {
             let plain = screens.color == cli::output::ColorChoice::Never;
             let options = assize::tui::Options { registry: screens.registry, demo: screens.demo, plain };
-            let ran = assize::config::Config::load(None).map_err(anyhow::Error::from).and_then(|c| assize::tui::run(options, c));
+            let ran = assize::config::Config::load(None)
+                .map_err(anyhow::Error::from)
+                .and_then(|c| assize::tui::run(options, c));
             match ran {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {

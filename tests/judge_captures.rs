@@ -1,8 +1,8 @@
 //! Real answers of llama.cpp, llama-cpp-python and the LiteLLM proxy, replayed through the client.
 //!
-//! `captures/expected.txt` has a line for every file: what discovery makes of it when the endpoint answers nothing else,
-//! and what a verdict makes of it when discovery went well, with the number of requests it took. `BLESS=1 cargo test --test judge_captures` rewrites the file;
-//! its diff is then for a human to read.
+//! `captures/expected.txt` has an entry for every file: what discovery makes of it when the endpoint answers nothing
+//! else, and what a verdict makes of it when discovery went well, with the number of requests it took.
+//! `BLESS=1 cargo test --test judge_captures` rewrites it; its diff is then for a human to read.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use assize::core::item::Subject;
@@ -164,4 +164,69 @@ async fn every_capture_ends_in_its_state_with_its_line() {
         .map(|(found, expected)| format!("- {expected}\n+ {found}"))
         .collect();
     assert!(differing.is_empty() && found == expected, "{}", differing.join("\n"));
+}
+
+/// The lines people see for the mistakes everybody makes, spelled out here so that no blessing changes them unseen.
+#[tokio::test]
+async fn common_mistakes_give_one_clear_line() {
+    let wants = "ORIGIN wants a key and none is sent";
+    for (name, key, line) in [
+        (
+            "litellm/e01_missing_key.http",
+            Key::None,
+            "ORIGIN answers 500 without a reason, and no key is sent: LiteLLM answers a missing key so; set api_key_env"
+                .to_owned(),
+        ),
+        (
+            "litellm-limits/e01_missing_key.http",
+            Key::None,
+            format!("{wants} (401: Authentication Error, No api key passed in.); set api_key_env"),
+        ),
+        (
+            "llamacpp-smollm2/e01_no_key.http",
+            Key::None,
+            format!("{wants} (401: Invalid API Key); set api_key_env"),
+        ),
+        (
+            "llama-cpp-python/e01_no_key.http",
+            Key::None,
+            format!("{wants} (401: Invalid API key); set api_key_env"),
+        ),
+        (
+            "litellm/e02_wrong_key.http",
+            with_key(),
+            "ORIGIN refuses the key from api_key_command (400: No connected db.); check that it is the right one".to_owned(),
+        ),
+        (
+            "llamacpp-smollm2/e02_wrong_key.http",
+            with_key(),
+            "ORIGIN refuses the key from api_key_command (401: Invalid API Key); check that it is the right one".to_owned(),
+        ),
+    ] {
+        let (judge, server) = replayed(name, 0, key).await;
+        let stop = judge.discover(&CancellationToken::new()).await.unwrap_err();
+        assert_eq!(stop.message.replace(&server.uri(), "ORIGIN"), line, "{name}");
+    }
+    for (name, state, start) in [
+        (
+            "litellm-limits/e05_rpm2_call1.http",
+            State::RateLimited,
+            "asked to wait 60 s, more than 30 s is not waited for; 429: ",
+        ),
+        (
+            "llamacpp-smollm2/e04_too_long.http",
+            State::HttpError,
+            "the context window of mock-judge is too small for this item (6031 tokens asked, 2048 held); 400: ",
+        ),
+        (
+            "litellm/e07b_real_ctx.http",
+            State::HttpError,
+            "the context window of mock-judge is too small for this item; 400: ",
+        ),
+        ("litellm/e03_bad_model.http", State::HttpError, "http://127.0.0.1:"),
+    ] {
+        let (_, outcome) = verdict_of(name).await;
+        assert!(outcome.state == state && outcome.reason.starts_with(start), "{name}: {}", outcome.reason);
+        assert_eq!(outcome.stop.is_some(), name.contains("bad_model"), "{name}");
+    }
 }

@@ -29,7 +29,12 @@ impl Tty {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_assize"));
         command.args(args);
         command.env_clear();
-        for (name, value) in [("HOME", home.to_str().unwrap()), ("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("PATH", "/usr/bin:/bin")] {
+        for (name, value) in [
+            ("HOME", home.to_str().unwrap()),
+            ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
+            ("PATH", "/usr/bin:/bin"),
+        ] {
             command.env(name, value);
         }
         for (name, value) in extra {
@@ -85,7 +90,12 @@ impl Tty {
     }
 
     fn modes(&self) -> String {
-        let stty = std::process::Command::new("stty").arg("-a").arg("-F").arg(self.master.tty_name().unwrap()).output().unwrap();
+        let stty = std::process::Command::new("stty")
+            .arg("-a")
+            .arg("-F")
+            .arg(self.master.tty_name().unwrap())
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&stty.stdout).into_owned()
     }
 
@@ -113,7 +123,7 @@ fn the_terminal_is_given_back_after_q_and_ctrl_c_and_sigterm() {
         let home = tempfile::tempdir().unwrap();
         let mut tty = demo(home.path());
         let before = {
-            let screen = tty.wait("Prompts");
+            let screen = tty.wait("revisions ·");
             assert!(screen.contains("revisions"), "{screen}");
             tty.modes()
         };
@@ -132,7 +142,11 @@ fn the_terminal_is_given_back_after_q_and_ctrl_c_and_sigterm() {
 #[test]
 fn without_a_terminal_the_screens_are_refused_clearly() {
     let home = tempfile::tempdir().unwrap();
-    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize")).env("HOME", home.path()).env_remove("XDG_DATA_HOME").output().unwrap();
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
+        .env("HOME", home.path())
+        .env_remove("XDG_DATA_HOME")
+        .output()
+        .unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("terminal"), "{out:?}");
     assert!(out.stdout.is_empty());
@@ -142,7 +156,7 @@ fn without_a_terminal_the_screens_are_refused_clearly() {
 fn the_whole_job_by_hand() {
     let home = tempfile::tempdir().unwrap();
     let mut tty = demo(home.path());
-    tty.wait("prompts");
+    tty.wait("revisions ·");
     // A history of 58 revisions.
     tty.press("/analyze_prose/system\r");
     tty.wait("58 revisions");
@@ -169,7 +183,7 @@ fn an_editor_gets_the_terminal_whole_and_its_text_becomes_a_revision() {
     std::fs::write(&editor, "#!/bin/sh\ntest -t 0 || exit 3\nprintf 'edited here\\n' > \"$1\"\n").unwrap();
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut tty = Tty::start(&["demo"], home.path(), &[("EDITOR", editor.to_str().unwrap())]);
-    tty.wait("prompts");
+    tty.wait("revisions ·");
     tty.press("/analyze_prose/system\r");
     tty.wait("58 revisions");
     tty.press("\r");

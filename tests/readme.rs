@@ -37,7 +37,18 @@ fn stage(home: &Path) {
     std::fs::create_dir_all(&repo).unwrap();
     std::fs::write(repo.join("greet.md"), "Greet {{ name }}.\n").unwrap();
     let git = |args: &[&str]| {
-        let done = Command::new("git").args(["-C", home.join("code/app").to_str().unwrap(), "-c", "user.name=a", "-c", "user.email=a@b.c"]).args(args).env("HOME", home).output();
+        let done = Command::new("git")
+            .args([
+                "-C",
+                home.join("code/app").to_str().unwrap(),
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@b.c",
+            ])
+            .args(args)
+            .env("HOME", home)
+            .output();
         assert!(done.unwrap().status.success(), "git {args:?}");
     };
     git(&["init", "-q"]);
@@ -53,9 +64,15 @@ async fn judge() -> MockServer {
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": verdict}}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     });
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&server).await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(&server)
+        .await;
     let models = serde_json::json!({"object": "list", "data": [{"id": "qwen3", "object": "model"}]});
-    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_json(models)).mount(&server).await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(models))
+        .mount(&server)
+        .await;
     server
 }
 
@@ -72,7 +89,14 @@ async fn every_command_of_the_readme_runs() {
         let home_dir = home.path().to_owned();
         let path = path.clone();
         let out = tokio::task::spawn_blocking(move || {
-            Command::new("sh").arg("-c").arg(&line).env_clear().env("HOME", &home_dir).env("PATH", &path).current_dir(&home_dir).output()
+            Command::new("sh")
+                .arg("-c")
+                .arg(&line)
+                .env_clear()
+                .env("HOME", &home_dir)
+                .env("PATH", &path)
+                .current_dir(&home_dir)
+                .output()
         });
         let out = out.await.unwrap().unwrap();
         assert!(
@@ -87,7 +111,11 @@ async fn every_command_of_the_readme_runs() {
 #[test]
 fn the_pictures_it_shows_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shown: Vec<&str> = README.split("](").filter_map(|part| part.split(')').next()).filter(|p| p.ends_with(".png") || p.ends_with(".md")).collect();
+    let shown: Vec<&str> = README
+        .split("](")
+        .filter_map(|part| part.split(')').next())
+        .filter(|p| p.ends_with(".png") || p.ends_with(".md"))
+        .collect();
     assert!(shown.len() >= 6);
     for file in shown {
         assert!(root.join(file).is_file(), "{file} is missing");
@@ -97,11 +125,16 @@ fn the_pictures_it_shows_are_there() {
 #[test]
 fn the_page_of_keys_is_the_table_of_keys() {
     use assize::tui::keys::TABLE;
-    let mut page = String::from("# Keys\n\nMade from the one table of keys; `UPDATE_DOCS=1 cargo test --test readme` writes it anew. Change a key in\n`config.toml`: `[ui.keys]` then `\"diff.Fold\" = \"F\"`.\n");
+    let mut page = String::from(
+        "# Keys\n\nMade from the one table of keys; `UPDATE_DOCS=1 cargo test --test readme` writes it anew. Change a key in\n`config.toml`: `[ui.keys]` then `\"diff.Fold\" = \"F\"`.\n",
+    );
     let mut last = None;
     for binding in TABLE {
         if last != Some(binding.scope) {
-            page += &format!("\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n", binding.scope.name());
+            page += &format!(
+                "\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n",
+                binding.scope.name()
+            );
         }
         last = Some(binding.scope);
         let keys: Vec<String> = binding.keys.split_whitespace().map(|k| format!("`{k}`")).collect();
@@ -112,5 +145,9 @@ fn the_page_of_keys_is_the_table_of_keys() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, &page).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), page, "run UPDATE_DOCS=1 cargo test --test readme");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        page,
+        "run UPDATE_DOCS=1 cargo test --test readme"
+    );
 }

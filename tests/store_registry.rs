@@ -1,5 +1,7 @@
 //! The registry's promises: digests, sequence, labels, imports, runs, damage.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot open its registry should fail")]
+
 use assize::core::digest::Digest;
 use assize::core::item::{ImportedVerdict, Item, Subject};
 use assize::core::prompt::{Label, PromptName, Selector, Template};
@@ -37,7 +39,11 @@ fn registering_the_newest_text_adds_nothing_and_an_older_one_adds_a_revision() {
 fn awkward_texts_come_back_byte_for_byte() {
     let mut store = Store::in_memory().unwrap();
     let megabyte = "x".repeat(1 << 20);
-    for (i, body) in ["", "a\r\nb\r\n", "no newline", "e\u{301} é \u{fc}", "👩‍👩‍👧 \u{feff}", "\0\u{1b}[31m", &megabyte].into_iter().enumerate() {
+    for (i, body) in
+        ["", "a\r\nb\r\n", "no newline", "e\u{301} é \u{fc}", "👩‍👩‍👧 \u{feff}", "\0\u{1b}[31m", &megabyte]
+            .into_iter()
+            .enumerate()
+    {
         let prompt = format!("p{i}");
         let done = store.register(text(&prompt, body)).unwrap();
         assert_eq!(done.revision.digest, Digest::of(body));
@@ -60,7 +66,9 @@ fn an_ambiguous_prefix_is_refused_with_its_candidates() {
 #[test]
 fn latest_follows_the_sequence_when_the_clock_jumps_back() {
     let mut store = Store::in_memory().unwrap();
-    for (body, at) in [("a", "2030-01-01T00:00:00Z"), ("b", "2001-01-01T00:00:00Z"), ("c", "2001-01-01T00:00:00Z")] {
+    for (body, at) in
+        [("a", "2030-01-01T00:00:00Z"), ("b", "2001-01-01T00:00:00Z"), ("c", "2001-01-01T00:00:00Z")]
+    {
         store.register(NewRevision { created_at: Some(at.into()), ..text("p", body) }).unwrap();
     }
     assert_eq!(store.resolve(&name("p"), &Selector::LATEST).unwrap().digest, Digest::of("c"));
@@ -90,7 +98,8 @@ fn labels_move_by_compare_and_set_and_can_be_taken_back() {
     store.register(text("p", "one")).unwrap();
     store.register(text("p", "two")).unwrap();
     store.set_label(&p, &production, &sel("r1"), Some(&Expect::Unset), false, &cause).unwrap();
-    let stale = store.set_label(&p, &production, &sel("r2"), Some(&Expect::Unset), false, &cause).unwrap_err();
+    let stale =
+        store.set_label(&p, &production, &sel("r2"), Some(&Expect::Unset), false, &cause).unwrap_err();
     assert_eq!(stale.exit_code(), 4);
     assert!(stale.to_string().contains("at r1"), "{stale}");
     store.set_label(&p, &production, &sel("r2"), Some(&Expect::At(sel("r1"))), false, &cause).unwrap();
@@ -129,7 +138,9 @@ fn six_openers_and_four_writers_never_see_a_lock() {
                 let path = path.clone();
                 scope.spawn(move || {
                     let mut store = Store::open(&path).unwrap();
-                    (0..20).map(|i| store.register(text("p", &format!("{t} {i}"))).unwrap().revision.seq).collect::<Vec<_>>()
+                    (0..20)
+                        .map(|i| store.register(text("p", &format!("{t} {i}"))).unwrap().revision.seq)
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -146,7 +157,12 @@ fn content_rows_refuse_update_and_delete() {
     let path = dir.path().join("r.db");
     Store::open(&path).unwrap().register(text("p", "one")).unwrap();
     let conn = rusqlite::Connection::open(&path).unwrap();
-    for sql in ["UPDATE body SET bytes = x'00'", "DELETE FROM body", "UPDATE revision SET message = 'x'", "DELETE FROM revision"] {
+    for sql in [
+        "UPDATE body SET bytes = x'00'",
+        "DELETE FROM body",
+        "UPDATE revision SET message = 'x'",
+        "DELETE FROM revision",
+    ] {
         assert!(conn.execute_batch(sql).is_err(), "{sql}");
     }
 }
@@ -170,8 +186,20 @@ fn items() -> Vec<Item> {
         state: score.is_none().then(|| "refused".into()),
     };
     vec![
-        Item { id: "a".into(), arm: "x".into(), response: "one".into(), subject: subject("?"), verdicts: vec![verdict("j", 0, Some(4)), verdict("j", 1, None)] },
-        Item { id: "a".into(), arm: "y".into(), response: "two".into(), subject: subject("?"), verdicts: vec![verdict("k", 0, Some(1))] },
+        Item {
+            id: "a".into(),
+            arm: "x".into(),
+            response: "one".into(),
+            subject: subject("?"),
+            verdicts: vec![verdict("j", 0, Some(4)), verdict("j", 1, None)],
+        },
+        Item {
+            id: "a".into(),
+            arm: "y".into(),
+            response: "two".into(),
+            subject: subject("?"),
+            verdicts: vec![verdict("k", 0, Some(1))],
+        },
     ]
 }
 
@@ -222,7 +250,14 @@ fn flip(path: &Path, table: &str, column: &str) -> Vec<String> {
     for trigger in triggers {
         conn.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
     }
-    let value = if column == "score" { "5 - score" } else { &format!("CAST(substr({column}, 1, length({column}) - 1) AS {})", if matches!(column, "bytes" | "raw") { "BLOB" } else { "TEXT" }) };
+    let value = if column == "score" {
+        "5 - score"
+    } else {
+        &format!(
+            "CAST(substr({column}, 1, length({column}) - 1) AS {})",
+            if matches!(column, "bytes" | "raw") { "BLOB" } else { "TEXT" }
+        )
+    };
     conn.execute_batch(&format!("UPDATE {table} SET {column} = {value} WHERE length({column}) > 0")).unwrap();
     conn.close().unwrap();
     let faults = Store::open(&copy).unwrap().fsck().unwrap().faults;
@@ -235,7 +270,9 @@ fn fsck_names_whatever_was_changed() {
     let path = dir.path().join("r.db");
     let mut store = Store::open(&path).unwrap();
     store.register(NewRevision { message: Some("why".into()), ..text("p", "one") }).unwrap();
-    store.set_label(&name("p"), &"production".parse().unwrap(), &sel("r1"), None, false, &Cause::default()).unwrap();
+    store
+        .set_label(&name("p"), &"production".parse().unwrap(), &sel("r1"), None, false, &Cause::default())
+        .unwrap();
     store.import_items("set", items()).unwrap();
     assert_eq!(store.fsck().unwrap().faults, []);
     drop(store);
@@ -258,10 +295,13 @@ fn fsck_names_whatever_was_changed() {
 fn a_lease_is_refused_while_its_holder_lives_and_taken_over_when_it_is_dead() {
     let mut store = Store::in_memory().unwrap();
     let run = store.import_items("set", items()).unwrap().runs[0].0.clone();
-    let host = assize::store::runs::host_name();
+    let host = assize::store::lease::host_name();
     store.lease(&run, &format!("{}@{host}", std::process::id())).unwrap();
     let refused = store.lease(&run, &format!("1.x@{host}")).unwrap_err();
-    assert!(refused.to_string().contains(&std::process::id().to_string()) && refused.exit_code() == 4, "{refused}");
+    assert!(
+        refused.to_string().contains(&std::process::id().to_string()) && refused.exit_code() == 4,
+        "{refused}"
+    );
     // No process has this number: its lease is free.
     store.finish_run(&run, assize::store::RunState::Partial, "").unwrap();
     store.lease(&run, &format!("4194999@{host}")).unwrap();

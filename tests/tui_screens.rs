@@ -31,7 +31,14 @@ fn registry(dir: &Path) -> PathBuf {
     store.register(revision("extract_wisdom", "short\r\n", "2025-12-20T00:00:00Z", "crlf")).unwrap();
     store.register(revision("extract_wisdom", "short\n", "2025-12-21T00:00:00Z", "lf")).unwrap();
     store
-        .set_label(&"support/summary".parse().unwrap(), &"production".parse().unwrap(), &"r1".parse().unwrap(), None, false, &Cause::default())
+        .set_label(
+            &"support/summary".parse().unwrap(),
+            &"production".parse().unwrap(),
+            &"r1".parse().unwrap(),
+            None,
+            false,
+            &Cause::default(),
+        )
         .unwrap();
     path
 }
@@ -172,7 +179,10 @@ fn another_process_is_noticed_and_the_selection_stays() {
     block(async {
         let mut screen = open(&path, (120, 22), Theme::Dark).await;
         screen.keys("j Enter j").await;
-        Store::open(&path).unwrap().register(revision("support/summary", "third", "2025-12-31T00:00:00Z", "from outside")).unwrap();
+        Store::open(&path)
+            .unwrap()
+            .register(revision("support/summary", "third", "2025-12-31T00:00:00Z", "from outside"))
+            .unwrap();
         screen.changed().await;
         let text = screen.text();
         assert!(text.contains("from outside") && text.contains("3 revisions"), "{text}");
@@ -186,15 +196,29 @@ fn hostile_text_reaches_no_screen_raw() {
     let evil = "\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}31m\u{202e}abc\u{200b}\u{e0041}\r\n\ttab\u{feff}";
     let mut store = Store::open(&path).unwrap();
     store.register(revision("p", evil, "2025-12-01T00:00:00Z", evil)).unwrap();
-    store.register(NewRevision { author: Some(evil.into()), ..revision("p", &format!("{evil}2"), "2025-12-02T00:00:00Z", "x") }).unwrap();
-    store.describe(&"p".parse().unwrap(), evil, &Cause { author: Some(evil.into()), reason: Some(evil.into()) }).unwrap();
+    store
+        .register(NewRevision {
+            author: Some(evil.into()),
+            ..revision("p", &format!("{evil}2"), "2025-12-02T00:00:00Z", "x")
+        })
+        .unwrap();
+    store
+        .describe(
+            &"p".parse().unwrap(),
+            evil,
+            &Cause { author: Some(evil.into()), reason: Some(evil.into()) },
+        )
+        .unwrap();
     block(async {
         let mut screen = open(&path, (120, 30), Theme::Dark).await;
         for keys in ["", "Enter", "Tab", "Esc d", "w", "u", "q b", "q t", "Esc / type:/abc Enter", "q"] {
             screen.keys(keys).await;
             let drawn = screen.draw();
             for cell in &drawn.content {
-                let bad = cell.symbol().chars().find(|c| c.is_control() || assize::core::text::is_invisible(*c) && *c != '\u{200d}');
+                let bad = cell
+                    .symbol()
+                    .chars()
+                    .find(|c| c.is_control() || assize::core::text::is_invisible(*c) && *c != '\u{200d}');
                 assert_eq!(bad, None, "after {keys:?}: {:?}", cell.symbol());
             }
         }
@@ -207,7 +231,20 @@ fn no_size_and_no_key_brings_a_screen_down() {
     let path = registry(dir.path());
     let keys = "j Enter d n w f u z ] [ Right Left G g q b G q ? Esc : Esc / type:x Esc l Esc t Esc Tab Tab Tab 2 J Esc 3 4 1 q";
     block(async {
-        for size in [(0, 0), (1, 1), (2, 3), (10, 2), (20, 5), (40, 12), (59, 9), (60, 10), (80, 24), (99, 30), (160, 45), (500, 200)] {
+        for size in [
+            (0, 0),
+            (1, 1),
+            (2, 3),
+            (10, 2),
+            (20, 5),
+            (40, 12),
+            (59, 9),
+            (60, 10),
+            (80, 24),
+            (99, 30),
+            (160, 45),
+            (500, 200),
+        ] {
             let mut screen = open(&path, size, Theme::Dark).await;
             for key in keys.split_whitespace() {
                 screen.keys(key).await;
@@ -232,7 +269,9 @@ fn an_empty_registry_says_what_to_do() {
 fn ten_thousand_prompts_load_a_page_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry.db");
-    let rows = (0..10_000).map(|i| NewRevision::new(format!("p{i:05}").parse().unwrap(), Template::text(format!("text {i}")))).collect();
+    let rows = (0..10_000)
+        .map(|i| NewRevision::new(format!("p{i:05}").parse().unwrap(), Template::text(format!("text {i}"))))
+        .collect();
     Store::open(&path).unwrap().import_revisions(rows).unwrap();
     block(async {
         let mut screen = open(&path, (120, 30), Theme::Dark).await;

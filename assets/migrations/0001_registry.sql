@@ -153,6 +153,7 @@ CREATE TABLE run_state (      -- the moving part of a run: who writes it, how fa
     heartbeat   INTEGER,                       -- unix seconds
     verdicts    INTEGER NOT NULL DEFAULT 0,    -- rows in verdict
     chain       BLOB,                          -- row digest of the last verdict
+    counts      TEXT NOT NULL DEFAULT '{}',    -- newest verdict of each key by state, so that a list scans nothing
     usage       TEXT NOT NULL DEFAULT '{}',    -- JSON of store::RunUsage
     finished_at TEXT
 ) STRICT, WITHOUT ROWID;

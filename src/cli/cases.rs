@@ -68,7 +68,9 @@ fn list(ctx: &Ctx, limit: Option<usize>) -> Result<u8> {
         ctx.out.line(line)?;
     }
     if sets.is_empty() {
-        talk("no case sets yet; `assize import cases FILE.jsonl` or `assize import items FILE.jsonl` makes one");
+        talk(
+            "no case sets yet; `assize import cases FILE.jsonl` or `assize import items FILE.jsonl` makes one",
+        );
     }
     Ok(DONE)
 }
@@ -89,7 +91,11 @@ fn show(ctx: &Ctx, set: &str, limit: Option<usize>) -> Result<u8> {
     }
     for case in &cases {
         let vars = serde_json::Value::Object(case.vars.clone()).to_string();
-        let tags = if case.tags.is_empty() { String::new() } else { format!("  [{}]", clean(&case.tags.join(", "))) };
+        let tags = if case.tags.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", clean(&case.tags.join(", ")))
+        };
         ctx.out.line(format!("{}  {}{tags}", clean(&case.id), brief(&vars, 90)))?;
     }
     Ok(DONE)

@@ -6,7 +6,9 @@ use clap_complete::Shell;
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  assize completions bash > ~/.local/share/bash-completion/completions/assize")]
+#[command(
+    after_help = "Example:\n  assize completions bash > ~/.local/share/bash-completion/completions/assize"
+)]
 pub struct Args {
     /// The shell
     pub shell: Shell,
@@ -36,7 +38,9 @@ pub fn man(ctx: &Ctx, args: &ManArgs) -> Result<u8> {
         None => grammar,
         Some(verb) => {
             let found = grammar.find_subcommand(verb);
-            found.cloned().ok_or_else(|| Fail::input(format!("there is no verb '{verb}'; see `assize --help`")))?
+            found
+                .cloned()
+                .ok_or_else(|| Fail::input(format!("there is no verb '{verb}'; see `assize --help`")))?
         }
     };
     let mut bytes = Vec::new();

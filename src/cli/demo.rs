@@ -61,8 +61,9 @@ const SOURCES: [(&str, &str, &str); 3] = [
 pub fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
     let open = !args.no_tui && !ctx.json;
     if open {
-        super::need_terminal()
-            .map_err(|f| Fail::input(format!("{}\nto build the demo only: assize demo --no-tui", f.message)))?;
+        super::need_terminal().map_err(|f| {
+            Fail::input(format!("{}\nto build the demo only: assize demo --no-tui", f.message))
+        })?;
     }
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
@@ -71,7 +72,10 @@ pub fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
     let built = prepare(&dir, args.reset)?;
     let registry = dir.join(REGISTRY);
     if open {
-        talk(format!("recorded data: {}", SOURCES.map(|(_, from, licence)| format!("{from} ({licence})")).join(", ")));
+        talk(format!(
+            "recorded data: {}",
+            SOURCES.map(|(_, from, licence)| format!("{from} ({licence})")).join(", ")
+        ));
         return Ok(Next::Screens(Screens { registry, demo: true, color }));
     }
     report(ctx, &registry, built)?;
@@ -80,7 +84,11 @@ pub fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
 
 /// What the data are, so that a demo of another version of the program is made anew.
 fn edition() -> String {
-    [FABRIC, AWESOME, PROMETHEUS].into_iter().fold(RowDigest::new("assize.demo.1"), RowDigest::bytes).finish().short()
+    [FABRIC, AWESOME, PROMETHEUS]
+        .into_iter()
+        .fold(RowDigest::new("assize.demo.1"), RowDigest::bytes)
+        .finish()
+        .short()
 }
 
 /// Makes the folder a ready demo; true when it was built now.
@@ -97,7 +105,10 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
     };
     let stranger = entries.iter().find(|e| !ours(e));
     if stranger.is_some() || (!entries.is_empty() && !marker.exists()) {
-        let what = stranger.or(entries.first()).map(|e| e.file_name().to_string_lossy().into_owned()).unwrap_or_default();
+        let what = stranger
+            .or(entries.first())
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .unwrap_or_default();
         return Err(Fail::input(format!(
             "{} holds other things ({}): the demo takes only a folder of its own; name another with --dir",
             shown(dir),
@@ -113,7 +124,9 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
         std::fs::remove_file(entry.path())
             .map_err(|e| Fail::input(format!("cannot remove {}: {e}", shown(&entry.path()))))?;
     }
-    std::fs::create_dir_all(dir).map_err(|e| Fail::input(format!("cannot make {}: {e}", shown(dir))))?;
+    std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
+        .create(dir)
+        .map_err(|e| Fail::input(format!("cannot make {}: {e}", shown(dir))))?;
     mark(&marker, "building")?;
     build(&dir.join(REGISTRY))?;
     mark(&marker, "ready")?;
@@ -122,7 +135,8 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
 
 fn mark(marker: &Path, state: &str) -> Result<()> {
     let text = json!({ "assize_demo": 1, "state": state, "edition": edition() }).to_string();
-    std::fs::write(marker, text + "\n").map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(marker))))
+    std::fs::write(marker, text + "\n")
+        .map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(marker))))
 }
 
 /// The text of a packed file.
@@ -158,8 +172,10 @@ fn report(ctx: &Ctx, registry: &Path, built: bool) -> Result<()> {
     let runs = store.runs(None)?;
     let items = store.case_set(SET)?.rows;
     if ctx.json {
-        let sources: Vec<Value> =
-            SOURCES.iter().map(|(what, from, licence)| json!({ "what": what, "from": from, "licence": licence })).collect();
+        let sources: Vec<Value> = SOURCES
+            .iter()
+            .map(|(what, from, licence)| json!({ "what": what, "from": from, "licence": licence }))
+            .collect();
         return ctx.out.json(&json!({
             "schema": 1, "registry": registry.to_string_lossy(), "built": built, "prompts": names,
             "revisions": revisions, "items": items, "runs": runs.len(), "sources": sources,

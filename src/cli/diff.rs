@@ -161,7 +161,11 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()>
     parts.extend(missing(&before, &after).iter().map(|v| format!("variable +{}", clean(v))));
     parts.extend(missing(&after, &before).iter().map(|v| format!("variable -{}", clean(v))));
     if left.settings != right.settings {
-        parts.push(if difference.is_equal() { "same text, other settings".into() } else { "settings changed".into() });
+        parts.push(if difference.is_equal() {
+            "same text, other settings".into()
+        } else {
+            "settings changed".into()
+        });
     }
     out.line(parts.join("  "))?;
     difference.notes.iter().try_for_each(|note| out.line(out.tint(Tint::Warn, note.to_string())))
@@ -172,7 +176,8 @@ fn stat(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
 }
 
 fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    let patch = diff::unified(&format!("a/{}", left.name), &format!("b/{}", right.name), difference, args.context);
+    let patch =
+        diff::unified(&format!("a/{}", left.name), &format!("b/{}", right.name), difference, args.context);
     if args.raw || (!ctx.out.is_terminal() && !ctx.out.colored()) {
         if difference.is_equal() && left.settings != right.settings {
             talk("same text, other settings; --json or `assize show` names them");

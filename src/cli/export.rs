@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  assize export --out all.jsonl\n  assize export summarize --out - | head -2\n  assize export --out prompts/ --events")]
+#[command(
+    after_help = "Examples:\n  assize export --out all.jsonl\n  assize export summarize --out - | head -2\n  assize export --out prompts/ --events"
+)]
 pub struct Args {
     /// Only this prompt
     pub name: Option<String>,
@@ -36,7 +38,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     };
     let to_stdout = args.out == Path::new("-");
     if to_stdout && ctx.json {
-        return Err(Fail::input("--json reports on an export to a file; `--out -` prints the rows themselves"));
+        return Err(Fail::input(
+            "--json reports on an export to a file; `--out -` prints the rows themselves",
+        ));
     }
     let is_folder = args.out.is_dir() || args.out.to_string_lossy().ends_with('/');
     let revisions = if to_stdout {
@@ -68,7 +72,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 pub fn create(path: &Path, force: bool) -> Result<BufWriter<std::fs::File>> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     options.open(path).map(BufWriter::new).map_err(|e| {
         let hint = if e.kind() == std::io::ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
         Fail::input(format!("cannot write {}: {e}{hint}", shown(path)))

@@ -39,15 +39,22 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         None => ask(&digest)?,
     };
     if typed.trim() != digest.short() {
-        return Err(Fail::input(format!("not confirmed: type {} (or --confirm {0}); nothing was changed", digest.short())));
+        return Err(Fail::input(format!(
+            "not confirmed: type {} (or --confirm {0}); nothing was changed",
+            digest.short()
+        )));
     }
     let cause = Cause { author: args.author.clone(), reason: args.message.clone() };
     let (revisions, replies) = store.forget(&digest, &cause)?;
     if ctx.json {
-        ctx.out.json(&json!({ "schema": 1, "digest": digest, "revisions": revisions, "replies": replies }))?;
+        ctx.out
+            .json(&json!({ "schema": 1, "digest": digest, "revisions": revisions, "replies": replies }))?;
     } else {
-        ctx.out.line(format!("forgotten: {} in {revisions} revisions, {replies} raw replies", digest.short()))?;
-        talk("backups and exports made earlier still hold the text; a secret that was here should be changed");
+        ctx.out
+            .line(format!("forgotten: {} in {revisions} revisions, {replies} raw replies", digest.short()))?;
+        talk(
+            "backups and exports made earlier still hold the text; a secret that was here should be changed",
+        );
     }
     Ok(DONE)
 }
@@ -56,7 +63,10 @@ fn ask(digest: &Digest) -> Result<String> {
     if !std::io::stdin().is_terminal() {
         return Err(Fail::input(format!("forget asks before it acts: add --confirm {}", digest.short())));
     }
-    talk(format!("This text and raw replies quoting it will be gone for good. Type {} to go on:", digest.short()));
+    talk(format!(
+        "This text and raw replies quoting it will be gone for good. Type {} to go on:",
+        digest.short()
+    ));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     Ok(line)

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 /// Arguments of `fsck`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  assize fsck --json\n\nExits 4 when something is damaged; it repairs nothing.")]
+#[command(
+    after_help = "Example:\n  assize fsck --json\n\nExits 4 when something is damaged; it repairs nothing."
+)]
 pub struct Args {}
 
 /// Arguments of `backup`.
@@ -42,7 +44,11 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
             let place = ctx.out.tint(Tint::Bad, clean(&fault.place));
             ctx.out.line(format!("fault: {place}: {}; {}", clean(&fault.what), clean(&fault.advice)))?;
         }
-        ctx.out.line(if sound { ctx.out.tint(Tint::Good, "no faults") } else { format!("{} faults", report.faults.len()) })?;
+        ctx.out.line(if sound {
+            ctx.out.tint(Tint::Good, "no faults")
+        } else {
+            format!("{} faults", report.faults.len())
+        })?;
     }
     Ok(if sound { DONE } else { REGISTRY })
 }

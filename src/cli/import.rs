@@ -61,7 +61,9 @@ pub enum Args {
         set: Option<String>,
     },
     /// The git history of a file, or of each file of a folder
-    #[command(after_help = "Examples:\n  assize import git ~/src/app prompts/\n  assize import git . prompts/summarize.md --name summarize")]
+    #[command(
+        after_help = "Examples:\n  assize import git ~/src/app prompts/\n  assize import git . prompts/summarize.md --name summarize"
+    )]
     Git {
         /// The repository
         repo: PathBuf,
@@ -113,7 +115,9 @@ pub fn set_name(file: &Path, set: Option<&str>) -> Result<String> {
         Some("") => Err(Fail::input("--set is empty")),
         Some(name) => Ok(name.to_owned()),
         None if file == Path::new("-") => Err(Fail::input("stdin has no name: add --set NAME")),
-        None => Ok(file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_else(|| "items".into())),
+        None => {
+            Ok(file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_else(|| "items".into()))
+        }
     }
 }
 
@@ -127,7 +131,8 @@ fn tell_unused(file: &Path, unused: &BTreeSet<String>) {
 
 fn told(ctx: &Ctx, what: &str, count: Imported, more: Value) -> Result<u8> {
     if ctx.json {
-        let mut document = json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": 0 });
+        let mut document =
+            json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": 0 });
         if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);
         }
@@ -230,8 +235,11 @@ fn import_items(ctx: &Ctx, file: &Path, set: Option<&str>) -> Result<u8> {
     let parsed = items::read(open(file)?, &place(file))?;
     tell_unused(file, &parsed.unused);
     let done = ctx.write()?.import_items(&name, parsed.items)?;
-    let runs: Vec<Value> =
-        done.runs.iter().map(|(run, judge, n)| json!({ "run": run, "judge": judge, "verdicts": n })).collect();
+    let runs: Vec<Value> = done
+        .runs
+        .iter()
+        .map(|(run, judge, n)| json!({ "run": run, "judge": judge, "verdicts": n }))
+        .collect();
     if !ctx.json {
         for (run, judge, n) in &done.runs {
             talk(format!("run {run}: {n} verdicts of judge {}", clean(judge)));
@@ -259,4 +267,12 @@ fn import_git(ctx: &Ctx, repo: &Path, path: &str, name: Option<&str>) -> Result<
     }
     ctx.out.line(format!("prompts: {} new, {} known, {refused} refused", count.new, count.known))?;
     Ok(DONE)
+}
+
+/// Imports a file of items as a set, for a run over it; the set's name.
+pub(super) fn items_into(store: &mut Store, file: &Path, set: Option<&str>) -> Result<String> {
+    let name = set_name(file, set)?;
+    let parsed = items::read(open(file)?, &place(file))?;
+    store.import_items(&name, parsed.items)?;
+    Ok(name)
 }

@@ -108,7 +108,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             let expect = expect.as_deref().map(expectation).transpose()?;
             let mut store = ctx.write()?;
             let confirmed = confirmed(&store, &label, cause)?;
-            let moved = store.set_label(&name, &label, &selector, expect.as_ref(), confirmed, &cause.cause())?;
+            let moved =
+                store.set_label(&name, &label, &selector, expect.as_ref(), confirmed, &cause.cause())?;
             told(ctx, &name, &moved)
         }
         Args::Rm { name, label, cause } => {
@@ -174,7 +175,11 @@ fn log(ctx: &Ctx, name: &str, label: Option<&str>, limit: Option<usize>) -> Resu
     }
     for event in &events {
         let seq = |key: &str| {
-            event.payload.get(key).and_then(serde_json::Value::as_u64).map_or("unset".into(), |n| format!("r{n}"))
+            event
+                .payload
+                .get(key)
+                .and_then(serde_json::Value::as_u64)
+                .map_or("unset".into(), |n| format!("r{n}"))
         };
         ctx.out.line(format!(
             "{}  {}  {} {} -> {}  {}{}",
@@ -197,7 +202,11 @@ fn protect(ctx: &Ctx, label: &str, on: bool) -> Result<u8> {
     let label: Label = label.parse()?;
     let mut store = ctx.write()?;
     let cause = Cause::default();
-    if on { store.protect(&label, &cause)? } else { store.unprotect(&label, &cause)? }
+    if on {
+        store.protect(&label, &cause)?
+    } else {
+        store.unprotect(&label, &cause)?
+    }
     if ctx.json {
         ctx.out.json(&json!({ "schema": 1, "label": label, "protected": on }))?;
     } else {

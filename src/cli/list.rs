@@ -34,8 +34,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if ctx.json {
         let mut list = Vec::with_capacity(prompts.len());
         for prompt in &prompts {
-            let version =
-                if prompt.archived { prompt.latest.digest.short() } else { context::version(&store, &prompt.latest)? };
+            let version = if prompt.archived {
+                prompt.latest.digest.short()
+            } else {
+                context::version(&store, &prompt.latest)?
+            };
             let labels: Map<String, Value> =
                 prompt.labels.iter().map(|(label, seq)| (label.clone(), json!(format!("r{seq}")))).collect();
             list.push(json!({

@@ -9,7 +9,9 @@ use serde_json::json;
 
 /// Arguments of `log`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  assize log summarize -n 5\n  assize log summarize --events\n  assize log summarize --json")]
+#[command(
+    after_help = "Examples:\n  assize log summarize -n 5\n  assize log summarize --events\n  assize log summarize --json"
+)]
 pub struct Args {
     /// The prompt
     pub name: String,
@@ -45,7 +47,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         .iter()
         .zip(&versions)
         .map(|(r, version)| {
-            let labels = if r.labels.is_empty() { String::new() } else { format!("({}) ", r.labels.join(", ")) };
+            let labels =
+                if r.labels.is_empty() { String::new() } else { format!("({}) ", r.labels.join(", ")) };
             vec![
                 format!("r{}", r.seq),
                 version.clone(),

@@ -90,7 +90,9 @@ pub struct DescribeArgs {
 
 /// Arguments of `tag`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  assize tag summarize@r3 reviewed\n  assize tag summarize --remove draft")]
+#[command(
+    after_help = "Examples:\n  assize tag summarize@r3 reviewed\n  assize tag summarize --remove draft"
+)]
 pub struct TagArgs {
     /// NAME or NAME@SEL
     #[arg(value_name = "NAME[@SEL]")]
@@ -106,7 +108,11 @@ pub struct TagArgs {
 }
 
 fn told(ctx: &Ctx, document: Value, line: String) -> Result<u8> {
-    if ctx.json { ctx.out.json(&document)? } else { ctx.out.line(line)? }
+    if ctx.json {
+        ctx.out.json(&document)?
+    } else {
+        ctx.out.line(line)?
+    }
     Ok(DONE)
 }
 
@@ -114,7 +120,11 @@ fn told(ctx: &Ctx, document: Value, line: String) -> Result<u8> {
 pub fn archive(ctx: &Ctx, args: &ArchiveArgs) -> Result<u8> {
     let name: PromptName = args.name.parse()?;
     ctx.write()?.archive(&name, &args.why.cause())?;
-    told(ctx, json!({ "schema": 1, "name": name, "archived": true }), format!("{name} is archived; `assize unarchive {name}` takes it back"))
+    told(
+        ctx,
+        json!({ "schema": 1, "name": name, "archived": true }),
+        format!("{name} is archived; `assize unarchive {name}` takes it back"),
+    )
 }
 
 /// Takes it back.
@@ -172,6 +182,11 @@ pub fn tag(ctx: &Ctx, args: &TagArgs) -> Result<u8> {
     told(
         ctx,
         json!({ "schema": 1, "name": info.name, "revision": info.seq, "tags": tags }),
-        format!("{} r{}: {}", info.name, info.seq, if tags.is_empty() { "no tags".into() } else { clean(&tags.join(", ")).into_owned() }),
+        format!(
+            "{} r{}: {}",
+            info.name,
+            info.seq,
+            if tags.is_empty() { "no tags".into() } else { clean(&tags.join(", ")).into_owned() }
+        ),
     )
 }

@@ -71,7 +71,6 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one is made for each process; its size does not matter")]
 pub enum Verb {
     /// Build the demo registry (offline, real data), then open the screens on it
     Demo(demo::Args),

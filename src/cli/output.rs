@@ -115,7 +115,8 @@ impl Out {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json(&self, value: &Value) -> Result<()> {
-        let text = serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
+        let text =
+            serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
         self.line(text)
     }
 
@@ -193,7 +194,8 @@ mod tests {
 
     #[test]
     fn columns_align_and_numbers_stand_right() {
-        let rows = vec![vec!["a".into(), "1".into(), "x".into()], vec!["bbb".into(), "22".into(), "y".into()]];
+        let rows =
+            vec![vec!["a".into(), "1".into(), "x".into()], vec!["bbb".into(), "22".into(), "y".into()]];
         assert_eq!(table(&rows, &[1]), ["a     1  x", "bbb  22  y"]);
     }
 }

@@ -1,9 +1,258 @@
-//! stub
+//! `assize review`: score from the command line, or bring scores from a sheet and take them to one.
+
 use super::context::Ctx;
-use super::fail::Result;
-/// stub
+use super::fail::{DONE, Fail, Result};
+use super::output::clean;
+use crate::core::digest::Digest;
+use crate::core::queue;
+use crate::store::{NewReview, RunInfo, Sampling, Store};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Words after `review`.
 #[derive(Debug, clap::Subcommand)]
-pub enum Args { /// stub
- List }
-/// stub
-pub fn run(_ctx: &Ctx, _args: &Args) -> Result<u8> { Ok(2) }
+#[command(after_help = "Example:\n  assize review next 7f3c --as ana")]
+pub enum Args {
+    /// The next item of the blind queue: no arm, no judge
+    #[command(after_help = "Example:\n  assize review next 7f3c --as ana --json")]
+    Next {
+        /// The run's id, or its first digits
+        run: String,
+        /// Who reviews
+        #[arg(long = "as", value_name = "NAME")]
+        reviewer: Option<String>,
+    },
+    /// Store a score
+    #[command(
+        after_help = "Example:\n  assize review add 7f3c --item 12 --criterion accuracy --score 4 --as ana"
+    )]
+    Add {
+        /// The run's id, or its first digits
+        run: String,
+        /// The item's number, as `review next` gives it
+        #[arg(long)]
+        item: u32,
+        /// The criterion [default: the run's first]
+        #[arg(long)]
+        criterion: Option<String>,
+        /// 1 to 5
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
+        score: u8,
+        /// Free words
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// A failure mode; may be given several times
+        #[arg(long = "mode", value_name = "MODE")]
+        modes: Vec<String>,
+        /// Who reviews
+        #[arg(long = "as", value_name = "NAME")]
+        reviewer: Option<String>,
+    },
+    /// Take in scores: JSONL with run, item, criterion, reviewer, score, comment
+    #[command(after_help = "Example:\n  assize review import scores.jsonl")]
+    Import {
+        /// The file; - is stdin
+        file: PathBuf,
+    },
+    /// All reviews as JSONL, those taken back included
+    #[command(after_help = "Example:\n  assize review export 7f3c > reviews.jsonl")]
+    Export {
+        /// The run's id, or its first digits
+        run: String,
+    },
+}
+
+/// Does what the word says.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    match args {
+        Args::Next { run, reviewer } => next(ctx, run, reviewer.as_deref()),
+        Args::Add { run, item, criterion, score, comment, modes, reviewer } => {
+            let mut store = ctx.write()?;
+            let run = store.run(run)?;
+            let review = NewReview {
+                criterion: column(&run, criterion.as_deref())?,
+                run: run.id.clone(),
+                item: *item,
+                reviewer: who(ctx, reviewer.as_deref())?,
+                score: Some(*score),
+                comment: comment.clone(),
+                modes: modes.clone(),
+                saw_judge: false,
+                sampling: Sampling::Picked,
+                seconds: None,
+                undo: None,
+            };
+            let id = store.add_review(&review)?;
+            if ctx.json {
+                ctx.out.json(&json!({"schema": 1, "review": id}))?;
+            } else {
+                ctx.out.line(format!("review {id} saved"))?;
+            }
+            Ok(DONE)
+        }
+        Args::Import { file } => import(ctx, file),
+        Args::Export { run } => export(ctx, run),
+    }
+}
+
+fn who(ctx: &Ctx, given: Option<&str>) -> Result<String> {
+    let configured = ctx.config()?.review.name;
+    given
+        .map(str::to_owned)
+        .or(configured)
+        .or_else(|| std::env::var("USER").ok())
+        .filter(|n| !n.trim().is_empty())
+        .ok_or_else(|| Fail::input("who reviews? give --as NAME, or [review] name in config.toml"))
+}
+
+fn column(run: &RunInfo, name: Option<&str>) -> Result<u32> {
+    let Some(name) = name else { return Ok(0) };
+    run.criteria.iter().position(|c| c == name).and_then(|i| u32::try_from(i).ok()).ok_or_else(|| {
+        Fail::input(format!("run {} has no criterion '{name}'; it has: {}", run.id, run.criteria.join(", ")))
+    })
+}
+
+fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>) -> Result<u8> {
+    let store: Store = ctx.read()?;
+    let run = store.run(run)?;
+    let who = who(ctx, reviewer)?;
+    let reviews = store.reviews(Some(&run.id))?;
+    let digest = Digest::of(format!("review:{}:{who}", run.id));
+    let seed = digest.as_bytes().iter().take(8).fold(0_u64, |n, b| n << 8 | u64::from(*b));
+    let order = queue::order(seed, run.items as usize);
+    let open = |item: u32, column: u32| {
+        !reviews
+            .iter()
+            .any(|r| r.review.reviewer == who && r.review.item == item && r.review.criterion == column)
+    };
+    let place = order
+        .iter()
+        .flat_map(|i| (0..run.criteria.len() as u32).map(move |c| (*i as u32, c)))
+        .find(|(item, column)| open(*item, *column));
+    let Some((item, column)) = place else {
+        if ctx.json {
+            ctx.out.json(&json!({"schema": 1, "done": true}))?;
+        } else {
+            ctx.out.line("everything here is scored")?;
+        }
+        return Ok(DONE);
+    };
+    let full = store.full_item(&run.id, item)?;
+    let subject = full.subject.clone();
+    let response = full.response.and_then(std::result::Result::ok).unwrap_or_default();
+    let criterion =
+        if run.spec.own_criterion { None } else { run.spec.criteria.get(column as usize).cloned() };
+    let question = criterion.as_ref().map_or_else(
+        || subject.as_ref().and_then(|s| s.criterion.clone()).unwrap_or_default(),
+        |c| c.question.clone(),
+    );
+    let anchors = criterion
+        .as_ref()
+        .map(|c| c.anchors.clone())
+        .or_else(|| subject.as_ref().and_then(|s| s.anchors.clone()));
+    if ctx.json {
+        ctx.out.json(&json!({
+            "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
+            "question": question, "anchors": anchors, "prompt": subject.as_ref().map(|s| s.prompt.clone()),
+            "reference": subject.as_ref().and_then(|s| s.reference.clone()), "response": response,
+        }))?;
+        return Ok(DONE);
+    }
+    let part = |title: &str, text: &str| -> Result<()> {
+        ctx.out.line(format!("== {title}"))?;
+        ctx.out.line(crate::core::text::escape(text.trim_end()))
+    };
+    if let Some(subject) = &subject {
+        part("PROMPT", &subject.prompt)?;
+    }
+    part("RESPONSE", &response)?;
+    part("QUESTION", &question)?;
+    for (i, anchor) in anchors.iter().flatten().enumerate() {
+        ctx.out.line(format!("{} {}", i + 1, clean(anchor)))?;
+    }
+    ctx.out.line(format!(
+        "== assize review add {} --item {item} --criterion {} --score N",
+        run.id,
+        run.criteria.get(column as usize).map_or("", String::as_str)
+    ))?;
+    Ok(DONE)
+}
+
+fn import(ctx: &Ctx, file: &std::path::Path) -> Result<u8> {
+    let text = super::context::read_text(file)?;
+    let mut store = ctx.write()?;
+    let mut rows = Vec::new();
+    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+        let bad = |why: String| {
+            Fail::input(format!("{}:{}: {why}; nothing was taken in", super::context::place(file), n + 1))
+        };
+        let row: Value = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        let text = |key: &str| row[key].as_str().map(str::to_owned);
+        let run = store
+            .run(&text("run").ok_or_else(|| bad("'run' is missing".into()))?)
+            .map_err(|e| bad(e.to_string()))?;
+        let score = row["score"]
+            .as_u64()
+            .and_then(|s| u8::try_from(s).ok())
+            .filter(|s| (1..=5).contains(s))
+            .ok_or_else(|| bad("'score' is a whole number from 1 to 5".into()))?;
+        let item = row["item"]
+            .as_u64()
+            .and_then(|i| u32::try_from(i).ok())
+            .filter(|i| *i < run.items)
+            .ok_or_else(|| bad("'item' is no item of that run".into()))?;
+        rows.push(NewReview {
+            criterion: column(&run, text("criterion").as_deref()).map_err(|e| bad(e.message))?,
+            run: run.id.clone(),
+            item,
+            reviewer: text("reviewer")
+                .filter(|r| !r.trim().is_empty())
+                .ok_or_else(|| bad("'reviewer' is missing".into()))?,
+            score: Some(score),
+            comment: text("comment").unwrap_or_default(),
+            modes: Vec::new(),
+            saw_judge: row["saw_judge"].as_bool().unwrap_or(false),
+            sampling: Sampling::Picked,
+            seconds: None,
+            undo: None,
+        });
+    }
+    let (mut new, mut known) = (0, 0);
+    for row in &rows {
+        let there = store.reviews(Some(&row.run))?.iter().any(|r| {
+            (r.review.item, r.review.criterion, &r.review.reviewer, r.review.score)
+                == (row.item, row.criterion, &row.reviewer, row.score)
+        });
+        if there {
+            known += 1;
+        } else {
+            store.add_review(row)?;
+            new += 1;
+        }
+    }
+    if ctx.json {
+        ctx.out.json(&json!({"schema": 1, "new": new, "known": known}))?;
+    } else {
+        ctx.out.line(format!("reviews: {new} new, {known} known"))?;
+    }
+    Ok(DONE)
+}
+
+fn export(ctx: &Ctx, run: &str) -> Result<u8> {
+    let store = ctx.read()?;
+    let run = store.run(run)?;
+    let mut out = String::new();
+    for review in store.review_log(&run.id)? {
+        let r = &review.review;
+        out += &format!(
+            "{}\n",
+            json!({
+                "id": review.id, "run": r.run, "item": r.item, "case": review.case_id, "arm": review.arm,
+                "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment,
+                "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
+            })
+        );
+    }
+    ctx.out.bytes(out.as_bytes())?;
+    Ok(DONE)
+}

@@ -141,7 +141,11 @@ fn show(ctx: &Ctx, name: &str) -> Result<u8> {
     ctx.out.line(clean(&info.rubric.description))?;
     for criterion in &info.rubric.criteria {
         ctx.out.line("")?;
-        ctx.out.line(format!("{}  {}", ctx.out.tint(Tint::Accent, &criterion.name), clean(&criterion.question)))?;
+        ctx.out.line(format!(
+            "{}  {}",
+            ctx.out.tint(Tint::Accent, &criterion.name),
+            clean(&criterion.question)
+        ))?;
         for (score, anchor) in (1..).zip(&criterion.anchors) {
             ctx.out.line(format!("  {score}  {}", clean(anchor)))?;
         }

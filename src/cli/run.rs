@@ -1,8 +1,203 @@
-//! stub
+//! `assize run`: starts a run, or shows, resumes, retries, compares or exports one.
+//!
+//! ```text
+//! flags -> request -> plan (stored) -> execute (progress on stderr) -> summary on stdout -> exit code
+//!                                         ^ Ctrl-C, SIGTERM: what is done stays; `run resume ID` goes on
+//! ```
+
 use super::context::Ctx;
-use super::fail::Result;
-/// stub
+use super::fail::{DONE, Fail, Result};
+use crate::core::prompt::Reference;
+use crate::eval::{ArmChoice, RubricChoice, RunRequest, SetChoice};
+use std::path::PathBuf;
+
+mod carry;
+mod compare;
+mod export;
+mod show;
+
+pub(super) use compare::{Narrow, compared, pick_arms};
+
+/// Arguments of `run`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
-/// stub
-pub fn run(_ctx: &Ctx, _args: &Args) -> Result<u8> { Ok(2) }
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  assize run --items items.jsonl --criteria accuracy,clarity --judge http://127.0.0.1:8080/v1#qwen3\n  assize run --arm support/summary --arm support/summary@~1 --cases tickets --rubric summarization --judge main --model main\n  assize run show 7f3c --items --json"
+)]
+pub struct Args {
+    /// What to do with a run that is there already
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Judge the items of this file (JSONL; - is stdin)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["arms", "cases"])]
+    pub items: Option<PathBuf>,
+    /// Name of the set that --items makes [default: the file's stem]
+    #[arg(long, value_name = "NAME", requires = "items")]
+    pub set: Option<String>,
+    /// An arm: an imported one's name, or NAME[@SEL]; may be given several times
+    #[arg(long = "arm", value_name = "ARM")]
+    pub arms: Vec<String>,
+    /// The case set
+    #[arg(long, value_name = "SET")]
+    pub cases: Option<String>,
+    /// A stored or built-in rubric
+    #[arg(long, value_name = "RUBRIC", conflicts_with = "criteria")]
+    pub rubric: Option<String>,
+    /// Criteria by name
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub criteria: Vec<String>,
+    /// The judge: its name in config.toml, or URL#MODEL
+    #[arg(long, value_name = "JUDGE")]
+    pub judge: Option<String>,
+    /// The model that writes missing responses: its name in config.toml, or URL#MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Passes of each verdict
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeats: u32,
+    /// Calls in flight at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub concurrency: Option<u32>,
+    /// Stop before spending more than this
+    #[arg(long, value_name = "USD")]
+    pub max_cost: Option<f64>,
+    /// Stop after this many HTTP calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// Exit 3 when fewer than this share of the verdicts is scored
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub min_coverage: f64,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Words after `run`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Verb {
+    /// One run: its means with coverage, or every verdict
+    #[command(after_help = "Example:\n  assize run show 7f3c --items --json")]
+    Show {
+        /// The run's id, or its first digits
+        id: String,
+        /// Every verdict
+        #[arg(long)]
+        items: bool,
+    },
+    /// Finish a run: asks only for what is missing
+    #[command(after_help = "Example:\n  assize run resume 7f3c")]
+    Resume(carry::Again),
+    /// Ask again for verdicts that failed
+    #[command(after_help = "Example:\n  assize run retry 7f3c")]
+    Retry(carry::Again),
+    /// Two arms on the same cases and the same judge; difference is B - A
+    #[command(after_help = "Example:\n  assize run compare baseline candidate --json")]
+    Compare {
+        /// The first arm
+        a: String,
+        /// The second arm
+        b: String,
+        /// Which verdicts
+        #[command(flatten)]
+        narrow: Narrow,
+    },
+    /// All of a run, sorted, without times
+    #[command(after_help = "Example:\n  assize run export 7f3c > run.jsonl")]
+    Export {
+        /// The run's id, or its first digits
+        id: String,
+        /// Times, latency, attempts, usage and chain too
+        #[arg(long)]
+        full: bool,
+    },
+    /// How much the judge disagrees with itself: from repeats, the smallest change worth believing
+    #[command(after_help = "Example:\n  assize run noise 7f3c")]
+    Noise {
+        /// The run's id, or its first digits
+        id: String,
+    },
+}
+
+/// Starts a run, or does what the word says.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    match &args.verb {
+        None => start(ctx, args),
+        Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
+        Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
+        Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
+        Some(Verb::Compare { a, b, narrow }) => compare::run(ctx, a, b, narrow),
+        Some(Verb::Export { id, full }) => export::run(ctx, id, *full),
+        Some(Verb::Noise { id }) => show::noise(ctx, id),
+    }
+}
+
+fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let config = ctx.config()?;
+    let judge = args.judge.clone().ok_or_else(|| {
+        Fail::input("which judge? give --judge NAME (from config.toml), or --judge URL#MODEL, for example http://127.0.0.1:8080/v1#qwen3")
+    })?;
+    let mut store = ctx.write()?;
+    let set = match (&args.items, &args.cases) {
+        (Some(file), None) => super::import::items_into(&mut store, file, args.set.as_deref())?,
+        (None, Some(set)) => set.clone(),
+        _ => {
+            return Err(Fail::input(
+                "what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]",
+            ));
+        }
+    };
+    let rubric = match (&args.rubric, args.criteria.as_slice()) {
+        (Some(name), _) => RubricChoice::Named(name.clone()),
+        (None, []) => RubricChoice::Own,
+        (None, names) => RubricChoice::Criteria(names.to_vec()),
+    };
+    let imported: Vec<String> =
+        store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
+    let arms = args.arms.iter().map(|text| arm_choice(text, &imported)).collect::<Result<_>>()?;
+    let request = RunRequest {
+        set: SetChoice::Named(set),
+        arms,
+        rubric,
+        judge,
+        model: args.model.clone(),
+        repeats: args.repeats,
+        concurrency: args.concurrency.map(|n| n as usize),
+        max_cost_usd: args.max_cost,
+        max_calls: args.max_calls,
+    };
+    let plan = crate::eval::plan(&store, &config, &request).map_err(fail)?;
+    for warning in &plan.warnings {
+        super::output::talk(format!("note: {}", super::output::clean(warning)));
+    }
+    if args.dry_run {
+        return carry::tell_plan(ctx, &plan);
+    }
+    if let Some(why) = &plan.refused {
+        return Err(Fail::input(why.clone()));
+    }
+    let id = store.create_run(&plan.run)?;
+    drop(store);
+    carry::carry_out(ctx, &config, &id, crate::eval::Scope::Missing, request.concurrency, args.min_coverage)
+}
+
+/// An imported arm if one has this name, else a prompt's revision.
+fn arm_choice(text: &str, imported: &[String]) -> Result<ArmChoice> {
+    if imported.iter().any(|name| name == text) {
+        return Ok(ArmChoice::Imported(text.to_owned()));
+    }
+    match text.parse::<Reference>() {
+        Ok(reference) => Ok(ArmChoice::Prompt { name: reference.name, selector: reference.selector }),
+        Err(_) => Err(Fail::input(format!(
+            "no imported arm is named '{text}', and it is no prompt's NAME[@SEL]; `assize cases list` shows the arms of each set"
+        ))),
+    }
+}
+
+/// An engine's error as this program's.
+pub(super) fn fail(error: crate::eval::EvalError) -> Fail {
+    Fail { code: error.exit_code(), message: error.to_string() }
+}
+
+/// Nothing went wrong.
+const OK: u8 = DONE;

@@ -7,7 +7,9 @@ use serde_json::json;
 
 /// Arguments of `search`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  assize search \"step by step\"\n  assize search markdown bullets -n 20 --json")]
+#[command(
+    after_help = "Examples:\n  assize search \"step by step\"\n  assize search markdown bullets -n 20 --json"
+)]
 pub struct Args {
     /// Words that a line must hold; the last may be the beginning of one
     #[arg(required = true)]

@@ -1,9 +1,9 @@
 //! The JSON shapes that several verbs share, so that a revision or a run looks the same everywhere.
 
 use crate::core::prompt::Kind;
+use crate::core::verdict::State;
 use crate::eval::{ArmSummary, CriterionSummary};
 use crate::store::{LabelMove, RevisionInfo, RunInfo, RunUsage};
-use crate::core::verdict::State;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -40,7 +40,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         return Ok(DONE);
     }
     let out = &ctx.out;
-    let labels = if info.labels.is_empty() { String::new() } else { format!("  ({})", info.labels.join(", ")) };
+    let labels =
+        if info.labels.is_empty() { String::new() } else { format!("  ({})", info.labels.join(", ")) };
     out.line(out.tint(Tint::Bold, format!("{} r{} {version}{labels}", info.name, info.seq)))?;
     out.line(format!("digest    {}", info.digest))?;
     out.line(format!("settings  {}", info.settings_digest))?;
@@ -67,7 +68,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let names = if variables.is_empty() { "none".into() } else { clean(&variables.join(", ")).into_owned() };
     out.line(format!("variables {names}"))?;
-    out.line(format!("size      {} bytes, {count} tokens ({}; an estimate for other models)", info.bytes, texts::TOKENIZER))?;
+    out.line(format!(
+        "size      {} bytes, {count} tokens ({}; an estimate for other models)",
+        info.bytes,
+        texts::TOKENIZER
+    ))?;
     out.line("")?;
     match info.kind {
         Kind::Text => print_lines(ctx, &template.body)?,

@@ -1,14 +1,30 @@
 //! What the commands ask about a template: its variables, its faults, its rendering, its tokens.
 
-use crate::core::prompt::{Message, Syntax, Template};
+use crate::core::prompt::{Kind, Message, Syntax, Template};
+use crate::core::{template as engine, tokens as tokenizer};
 use serde_json::{Map, Value};
+
+pub use crate::core::tokens::TOKENIZER;
+
+/// The texts of a template: one, or one for each message.
+fn texts(template: &Template) -> Vec<Message> {
+    template.messages()
+}
 
 /// The names of a template's variables, in the order of their first use.
 ///
 /// # Errors
 /// The template's fault, in words.
-pub fn variables(_template: &Template, _syntax: Syntax) -> Result<Vec<String>, String> {
-    Ok(Vec::new())
+pub fn variables(template: &Template, syntax: Syntax) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for message in texts(template) {
+        for variable in engine::variables(&message.content, syntax).map_err(|e| e.to_string())? {
+            if !names.contains(&variable.name) {
+                names.push(variable.name);
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// What is wrong with a template, if anything.
@@ -20,14 +36,24 @@ pub fn problem(template: &Template, syntax: Syntax) -> Option<String> {
 ///
 /// # Errors
 /// A fault of the template or a missing variable, in words.
-pub fn render(template: &Template, _syntax: Syntax, _values: &Map<String, Value>) -> Result<Vec<Message>, String> {
-    Ok(template.messages())
+pub fn render(
+    template: &Template,
+    syntax: Syntax,
+    values: &Map<String, Value>,
+) -> Result<Vec<Message>, String> {
+    texts(template)
+        .into_iter()
+        .map(|message| {
+            let content = engine::render(&message.content, syntax, values).map_err(|e| e.to_string())?;
+            Ok(Message { content, ..message })
+        })
+        .collect()
 }
 
-/// Tokens by the offline tokenizer.
+/// Tokens by the offline tokenizer; of a chat, those of its messages' contents.
 pub fn tokens(template: &Template) -> usize {
-    template.body.len() / 4
+    match template.kind {
+        Kind::Text => tokenizer::count(&template.body),
+        Kind::Chat => texts(template).iter().map(|m| tokenizer::count(&m.content)).sum(),
+    }
 }
-
-/// Which tokenizer counts.
-pub const TOKENIZER: &str = "o200k_base";

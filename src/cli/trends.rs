@@ -1,8 +1,63 @@
-//! stub
+//! `assize trends`: mean scores, failures and cost, run by run.
+
 use super::context::Ctx;
-use super::fail::Result;
-/// stub
+use super::fail::{DONE, Result};
+use super::output::{clean, table, talk};
+use crate::core::verdict::State;
+use serde_json::{Value, json};
+
+/// Arguments of `trends`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
-/// stub
-pub fn run(_ctx: &Ctx, _args: &Args) -> Result<u8> { Ok(2) }
+#[command(after_help = "Example:\n  assize trends -n 20 --json")]
+pub struct Args {
+    /// At most so many runs, the newest
+    #[arg(short = 'n', long = "limit", value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// Prints one row for each run and criterion, oldest first.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let store = ctx.read()?;
+    let mut runs = store.runs(args.limit)?;
+    runs.reverse();
+    let mut found: Vec<Value> = Vec::new();
+    for run in &runs {
+        let summary = crate::eval::summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
+        let failed: u32 = run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum();
+        for c in &summary.criteria {
+            found.push(json!({
+                "run": run.id, "created_at": run.created_at, "judge": run.spec.judge, "fingerprint": run.fingerprint,
+                "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n,
+                "coverage": c.coverage, "failed": failed, "cost_usd": run.usage.cost_usd, "wall_s": run.usage.wall_s,
+            }));
+        }
+    }
+    if ctx.json {
+        ctx.out.json(&json!({"schema": 1, "trends": found}))?;
+        return Ok(DONE);
+    }
+    if found.is_empty() {
+        talk("no runs yet: nothing has a trend");
+        return Ok(DONE);
+    }
+    let mut rows = vec![
+        ["created", "run", "judge", "set", "criterion", "mean", "n", "failed"].map(str::to_owned).to_vec(),
+    ];
+    for t in &found {
+        let text = |key: &str| clean(t[key].as_str().unwrap_or("-")).into_owned();
+        rows.push(vec![
+            text("created_at").chars().take(16).collect(),
+            text("run"),
+            text("judge"),
+            text("set"),
+            text("criterion"),
+            t["mean"].as_f64().map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
+            t["n"].to_string(),
+            t["failed"].to_string(),
+        ]);
+    }
+    for line in table(&rows, &[5, 6, 7]) {
+        ctx.out.line(line)?;
+    }
+    Ok(DONE)
+}

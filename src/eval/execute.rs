@@ -18,7 +18,7 @@ use super::open::{RECORDED, open_endpoint_judge, open_model, recorded};
 use crate::config::Config;
 use crate::core::verdict::State;
 use crate::judge::{Judge, Model, Stop};
-use crate::store::runs::holder;
+use crate::store::lease::holder;
 use crate::store::{Handle, RunInfo, RunState, RunUsage, StoreError};
 use engine::{Ending, Engine};
 use futures_util::FutureExt;

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn ids_are_given_or_made_and_unique() {
-        let file = read(&b"{\"vars\":{\"q\":1}}\n{\"id\":\"x\",\"vars\":{},\"referense\":\"r\"}"[..], "f").unwrap();
+        let file =
+            read(&b"{\"vars\":{\"q\":1}}\n{\"id\":\"x\",\"vars\":{},\"referense\":\"r\"}"[..], "f").unwrap();
         assert_eq!(file.cases.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["case-001", "x"]);
         assert!(file.unused.contains("referense"));
         let error = read(&b"{\"id\":\"x\"}\n{\"id\":\"x\"}"[..], "f").unwrap_err();

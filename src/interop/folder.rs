@@ -32,7 +32,8 @@ pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, I
     if !index.is_file() {
         return read_files(root, shown);
     }
-    let file = File::open(&index).map_err(|e| ImportError::new(shown, format!("cannot read {INDEX}: {e}")))?;
+    let file =
+        File::open(&index).map_err(|e| ImportError::new(shown, format!("cannot read {INDEX}: {e}")))?;
     let body = |name: &PromptName, revision: u64| {
         let path = body_path(root, name, revision);
         std::fs::read_to_string(&path).map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
@@ -53,9 +54,13 @@ fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
             .ok_or_else(|| ImportError::new(shown, format!("'{label}' gives no prompt's name")))?;
         if let Some(other) = names.insert(name.clone(), relative) {
             let other = other.to_string_lossy().into_owned();
-            return Err(ImportError::new(shown, format!("'{other}' and '{label}' would both be named '{name}'")));
+            return Err(ImportError::new(
+                shown,
+                format!("'{other}' and '{label}' would both be named '{name}'"),
+            ));
         }
-        let bytes = std::fs::read(&path).map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
+        let bytes = std::fs::read(&path)
+            .map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             ImportError::new(shown, format!("'{label}' is not UTF-8 at byte {at}"))

@@ -89,7 +89,17 @@ impl Repo {
     fn commits(&self, path: &str) -> Result<Vec<Commit>, ImportError> {
         let format = "--format=%x01%H%x02%aI%x02%an%x02%B%x03";
         let log = self.run(&[
-            "log", "--first-parent", "-m", "--follow", "-M", "--name-status", "-z", format, "HEAD", "--", path,
+            "log",
+            "--first-parent",
+            "-m",
+            "--follow",
+            "-M",
+            "--name-status",
+            "-z",
+            format,
+            "HEAD",
+            "--",
+            path,
         ])?;
         let text = String::from_utf8_lossy(&log);
         let mut out = Vec::new();
@@ -104,7 +114,7 @@ impl Repo {
             // "M\0path" or "R100\0old\0new": the last name is the one after the commit.
             let mut names = names.split('\0').map(str::trim_start).filter(|n| !n.is_empty());
             let status = names.next().unwrap_or_default();
-            let Some(now) = names.last().filter(|_| !status.starts_with('D')) else { continue };
+            let Some(now) = names.next_back().filter(|_| !status.starts_with('D')) else { continue };
             out.push(Commit {
                 hash: hash.to_owned(),
                 date: date.to_owned(),
@@ -138,7 +148,11 @@ impl Repo {
         answers
     }
 
-    fn read_blobs(&self, mut output: impl std::io::BufRead, count: usize) -> Result<Vec<Option<Vec<u8>>>, ImportError> {
+    fn read_blobs(
+        &self,
+        mut output: impl std::io::BufRead,
+        count: usize,
+    ) -> Result<Vec<Option<Vec<u8>>>, ImportError> {
         let broken = |e: std::io::Error| self.fail(format!("git's answer broke off: {e}"));
         let mut out = Vec::with_capacity(count);
         for _ in 0..count {
@@ -167,7 +181,11 @@ impl Repo {
     }
 
     /// One file's revisions, or why it has none.
-    fn history(&self, path: &str, name: &PromptName) -> Result<Result<Vec<NewRevision>, String>, ImportError> {
+    fn history(
+        &self,
+        path: &str,
+        name: &PromptName,
+    ) -> Result<Result<Vec<NewRevision>, String>, ImportError> {
         let commits = self.commits(path)?;
         let blobs = self.blobs(&commits)?;
         let mut rows: Vec<NewRevision> = Vec::new();
@@ -189,7 +207,11 @@ impl Repo {
             row.metadata.insert("path".into(), Value::from(commit.path));
             rows.push(row);
         }
-        if rows.is_empty() { Ok(Err("has no contents in the first-parent history".into())) } else { Ok(Ok(rows)) }
+        if rows.is_empty() {
+            Ok(Err("has no contents in the first-parent history".into()))
+        } else {
+            Ok(Ok(rows))
+        }
     }
 }
 

@@ -43,7 +43,10 @@ pub fn read(reader: impl BufRead, file: &str) -> Result<ItemFile, ImportError> {
         out.unused.extend(row.rest().into_iter().map(|(key, _)| key));
     }
     if out.items.is_empty() {
-        return Err(ImportError::new(file, "holds no items: each line is {\"id\", \"prompt\", \"response\"}"));
+        return Err(ImportError::new(
+            file,
+            "holds no items: each line is {\"id\", \"prompt\", \"response\"}",
+        ));
     }
     Ok(out)
 }
@@ -77,7 +80,8 @@ fn read_anchors(row: &mut Row<'_>) -> Result<Option<[String; 5]>, ImportError> {
         _ => None,
     };
     let five = list.and_then(|list| <[String; 5]>::try_from(list).ok());
-    five.map(Some).ok_or_else(|| row.fault("'anchors' must be five texts: a list, or an object with the keys 1 to 5"))
+    five.map(Some)
+        .ok_or_else(|| row.fault("'anchors' must be five texts: a list, or an object with the keys 1 to 5"))
 }
 
 fn read_verdicts(row: &mut Row<'_>) -> Result<Vec<ImportedVerdict>, ImportError> {
@@ -89,8 +93,7 @@ fn read_verdicts(row: &mut Row<'_>) -> Result<Vec<ImportedVerdict>, ImportError>
     let mut keys = BTreeSet::new();
     let mut out = Vec::with_capacity(list.len());
     for (number, value) in list.into_iter().enumerate() {
-        let verdict =
-            read_verdict(value).map_err(|e| row.fault(format!("verdict {}: {e}", number + 1)))?;
+        let verdict = read_verdict(value).map_err(|e| row.fault(format!("verdict {}: {e}", number + 1)))?;
         if !keys.insert((verdict.judge.clone(), verdict.criterion.clone(), verdict.repeat)) {
             return Err(row.fault(format!(
                 "verdict {}: judge '{}' has scored '{}' in repeat {} already",
@@ -112,9 +115,8 @@ fn read_verdict(value: Value) -> Result<ImportedVerdict, String> {
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(format!("'{key}' is {}, and must be a text", kind(other))),
     };
-    let need = |key: &str| {
-        text(key)?.filter(|t| !t.trim().is_empty()).ok_or_else(|| format!("has no '{key}'"))
-    };
+    let need =
+        |key: &str| text(key)?.filter(|t| !t.trim().is_empty()).ok_or_else(|| format!("has no '{key}'"));
     let repeat = match map.get("repeat") {
         None | Some(Value::Null) => 0,
         Some(n) => n
@@ -124,12 +126,11 @@ fn read_verdict(value: Value) -> Result<ImportedVerdict, String> {
     };
     let score = match map.get("score") {
         None | Some(Value::Null) => None,
-        Some(n) => Some(
-            n.as_u64()
-                .and_then(|n| u8::try_from(n).ok())
-                .filter(|n| (1..=5).contains(n))
-                .ok_or_else(|| format!("'score' is {n}, and must be a whole number from 1 to 5, or null with a 'state'"))?,
-        ),
+        Some(n) => {
+            Some(n.as_u64().and_then(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)).ok_or_else(
+                || format!("'score' is {n}, and must be a whole number from 1 to 5, or null with a 'state'"),
+            )?)
+        }
     };
     let state = match text("state")? {
         Some(name) => Some(name.parse::<State>().map_err(|e| e.to_string())?),
@@ -161,7 +162,9 @@ mod tests {
 
     #[test]
     fn arm_and_repeat_have_defaults_and_anchors_two_forms() {
-        let list = one(r#","anchors":["1","2","3","4","5"],"verdicts":[{"criterion":"c","judge":"j","score":4}]"#).unwrap();
+        let list =
+            one(r#","anchors":["1","2","3","4","5"],"verdicts":[{"criterion":"c","judge":"j","score":4}]"#)
+                .unwrap();
         let map = one(r#","anchors":{"1":"1","2":"2","3":"3","4":"4","5":"5"}"#).unwrap();
         assert_eq!(list.items[0].subject.anchors, map.items[0].subject.anchors);
         assert_eq!(list.items[0].arm, "default");
@@ -183,8 +186,13 @@ mod tests {
 
     #[test]
     fn one_pair_twice_is_known_when_equal_and_refused_when_not() {
-        let row = |r: &str, arm: &str| format!("{{\"id\":\"a\",\"arm\":\"{arm}\",\"prompt\":\"p\",\"response\":\"{r}\"}}\n");
-        assert_eq!(read([row("x", "m"), row("x", "m"), row("y", "n")].concat().as_bytes(), "f").unwrap().items.len(), 2);
+        let row = |r: &str, arm: &str| {
+            format!("{{\"id\":\"a\",\"arm\":\"{arm}\",\"prompt\":\"p\",\"response\":\"{r}\"}}\n")
+        };
+        assert_eq!(
+            read([row("x", "m"), row("x", "m"), row("y", "n")].concat().as_bytes(), "f").unwrap().items.len(),
+            2
+        );
         let error = read([row("x", "m"), row("y", "m")].concat().as_bytes(), "f").unwrap_err();
         assert_eq!(error.line, Some(2));
         assert!(error.what.contains("line 1"));

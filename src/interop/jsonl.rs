@@ -156,9 +156,8 @@ impl<'a> Row<'a> {
     /// When it is something else.
     pub fn texts(&mut self, key: &str) -> Result<Vec<String>, ImportError> {
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
-        let list: Option<Vec<String>> = value
-            .as_array()
-            .and_then(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect());
+        let list: Option<Vec<String>> =
+            value.as_array().and_then(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect());
         list.ok_or_else(|| self.fault(format!("'{key}' must be a list of texts")))
     }
 

@@ -108,7 +108,9 @@ fn read_revision(
     if let Some(at) = &revision.created_at
         && at.parse::<jiff::Timestamp>().is_err()
     {
-        return Err(row.fault(format!("'created_at' is '{at}', and must be a time such as 2026-01-31T12:00:00Z")));
+        return Err(
+            row.fault(format!("'created_at' is '{at}', and must be a time such as 2026-01-31T12:00:00Z"))
+        );
     }
     for label in row.texts("labels")? {
         revision.labels.push(label.parse::<Label>().map_err(|e| row.fault(e.to_string()))?);
@@ -118,7 +120,9 @@ fn read_revision(
     if let Some(digest) = row.text("settings_digest")? {
         let here = revision.settings.digest(&revision.template).map_err(|e| row.fault(e.to_string()))?;
         if here.hex() != digest {
-            return Err(row.fault("'settings_digest' does not fit the text and its settings: the row was changed"));
+            return Err(
+                row.fault("'settings_digest' does not fit the text and its settings: the row was changed")
+            );
         }
     }
     let mut metadata = row.object("metadata")?;
@@ -130,7 +134,11 @@ fn read_revision(
     let file = row.fault("");
     for (key, value) in row.rest() {
         if metadata.get(&key).is_some_and(|present| *present != value) {
-            return Err(ImportError::at(&file.file, line, format!("gives '{key}' twice: beside and inside 'metadata'")));
+            return Err(ImportError::at(
+                &file.file,
+                line,
+                format!("gives '{key}' twice: beside and inside 'metadata'"),
+            ));
         }
         metadata.insert(key, value);
     }
@@ -141,12 +149,18 @@ fn read_revision(
 fn read_name(row: &Row<'_>, given: &str, slug: bool) -> Result<PromptName, ImportError> {
     given.parse::<PromptName>().or_else(|error| match PromptName::from_foreign(given) {
         Some(name) if slug => Ok(name),
-        Some(name) => Err(row.fault(format!("{error}; '{name}' would do, and --slug converts every such name"))),
+        Some(name) => {
+            Err(row.fault(format!("{error}; '{name}' would do, and --slug converts every such name")))
+        }
         None => Err(row.fault(error.to_string())),
     })
 }
 
-fn read_template(row: &mut Row<'_>, name: &PromptName, options: &Options<'_>) -> Result<Template, ImportError> {
+fn read_template(
+    row: &mut Row<'_>,
+    name: &PromptName,
+    options: &Options<'_>,
+) -> Result<Template, ImportError> {
     let text = row.text("template")?;
     let messages = row.take("messages");
     match (text, messages, options.body) {
@@ -163,9 +177,8 @@ fn read_template(row: &mut Row<'_>, name: &PromptName, options: &Options<'_>) ->
             let chat = row.take("kind").is_some_and(|k| k == "chat");
             let template = Template { kind: if chat { Kind::Chat } else { Kind::Text }, body: text };
             match row.text("digest")? {
-                Some(digest) if digest != template.digest().hex() => {
-                    Err(row.fault(format!("the file of {name} r{number} does not fit its digest: it was changed")))
-                }
+                Some(digest) if digest != template.digest().hex() => Err(row
+                    .fault(format!("the file of {name} r{number} does not fit its digest: it was changed"))),
                 _ => Ok(template),
             }
         }
@@ -178,7 +191,9 @@ fn read_settings(row: &mut Row<'_>, template: &Template) -> Result<Settings, Imp
         Some(text) => [Syntax::Jinja, Syntax::Fstring, Syntax::Literal]
             .into_iter()
             .find(|s| s.name() == text)
-            .ok_or_else(|| row.fault(format!("'syntax' is '{text}', and must be jinja, fstring or literal")))?,
+            .ok_or_else(|| {
+                row.fault(format!("'syntax' is '{text}', and must be jinja, fstring or literal"))
+            })?,
     };
     let settings = Settings { syntax, config: row.object("config")? };
     settings.digest(template).map_err(|e| row.fault(format!("'config': {e}")))?;

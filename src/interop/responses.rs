@@ -23,7 +23,9 @@ pub fn read(reader: impl BufRead, file: &str) -> Result<Vec<(String, String, Str
         let text = row.need("text")?;
         if let Some((first, index)) = seen.get(&(case.clone(), arm.clone())) {
             if out.get(*index).is_some_and(|(_, _, before)| *before != text) {
-                return Err(row.fault(format!("gives another text for case '{case}' and arm '{arm}' than line {first}")));
+                return Err(row.fault(format!(
+                    "gives another text for case '{case}' and arm '{arm}' than line {first}"
+                )));
             }
             continue;
         }

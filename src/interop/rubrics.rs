@@ -46,8 +46,8 @@ enum Anchors {
 /// # Errors
 /// The first fault; a missing anchor is one: without anchors two judges read the same number differently.
 pub fn read(text: &str, file: &str) -> Result<Rubric, ImportError> {
-    let parsed: File =
-        toml::from_str(text).map_err(|e| ImportError::new(file, format!("is no rubric: {}", e.to_string().trim())))?;
+    let parsed: File = toml::from_str(text)
+        .map_err(|e| ImportError::new(file, format!("is no rubric: {}", e.to_string().trim())))?;
     let fault = |what: String| ImportError::new(file, what);
     if !is_name(&parsed.name) {
         return Err(fault(format!("'{}' is no rubric's name: use a-z, 0-9, _ and -", parsed.name)));
@@ -59,7 +59,10 @@ pub fn read(text: &str, file: &str) -> Result<Rubric, ImportError> {
     let mut criteria = Vec::with_capacity(parsed.criteria.len());
     for given in parsed.criteria {
         if !is_name(&given.name) || given.name.len() > 40 {
-            return Err(fault(format!("'{}' is no criterion's name: use a-z, 0-9, _ and -, up to 40", given.name)));
+            return Err(fault(format!(
+                "'{}' is no criterion's name: use a-z, 0-9, _ and -, up to 40",
+                given.name
+            )));
         }
         if !names.insert(given.name.clone()) {
             return Err(fault(format!("the criterion '{}' stands twice", given.name)));
@@ -67,8 +70,15 @@ pub fn read(text: &str, file: &str) -> Result<Rubric, ImportError> {
         if given.question.trim().is_empty() {
             return Err(fault(format!("the criterion '{}' asks nothing: its question is empty", given.name)));
         }
-        let anchors = anchors(given.anchors).map_err(|why| fault(format!("the criterion '{}' {why}", given.name)))?;
-        criteria.push(Criterion { name: given.name, question: given.question, anchors, steps: given.steps, generic: false });
+        let anchors =
+            anchors(given.anchors).map_err(|why| fault(format!("the criterion '{}' {why}", given.name)))?;
+        criteria.push(Criterion {
+            name: given.name,
+            question: given.question,
+            anchors,
+            steps: given.steps,
+            generic: false,
+        });
     }
     Ok(Rubric { name: parsed.name, description: parsed.description, criteria })
 }
@@ -88,7 +98,8 @@ fn anchors(given: Option<Anchors>) -> Result<[String; 5], String> {
         }
     };
     let found = list.len();
-    let five = <[String; 5]>::try_from(list).map_err(|_| format!("has {found} anchors, and needs 5: for 1, 2, 3, 4, 5"))?;
+    let five = <[String; 5]>::try_from(list)
+        .map_err(|_| format!("has {found} anchors, and needs 5: for 1, 2, 3, 4, 5"))?;
     match five.iter().position(|a| a.trim().is_empty()) {
         Some(at) => Err(format!("has an empty anchor for {}", at + 1)),
         None => Ok(five),
@@ -111,7 +122,8 @@ mod tests {
     #[test]
     fn both_forms_of_anchors_give_one_version() {
         let list = rubric("anchors = [\"a\", \"b\", \"c\", \"d\", \"e\"]").unwrap();
-        let map = rubric("[criteria.anchors]\n1 = \"a\"\n2 = \"b\"\n3 = \"c\"\n4 = \"d\"\n5 = \"e\"").unwrap();
+        let map =
+            rubric("[criteria.anchors]\n1 = \"a\"\n2 = \"b\"\n3 = \"c\"\n4 = \"d\"\n5 = \"e\"").unwrap();
         assert_eq!(list.version(), map.version());
     }
 
@@ -125,7 +137,11 @@ mod tests {
             ("anchors = 3", "no rubric"),
             ("weight = 2", "weight"),
         ] {
-            assert!(rubric(text).unwrap_err().to_string().contains(words), "{text}: {}", rubric(text).unwrap_err());
+            assert!(
+                rubric(text).unwrap_err().to_string().contains(words),
+                "{text}: {}",
+                rubric(text).unwrap_err()
+            );
         }
         assert!(read("name = \"r\"", "f").unwrap_err().what.contains("[[criteria]]"));
         assert!(read("name = [", "f").is_err());

@@ -72,6 +72,8 @@ impl RoomName {
 pub struct Shape {
     /// How the reply's form is asked for.
     pub rung: Rung,
+    /// Whether the schema bounds its texts.
+    pub bounded: bool,
     /// What the room for the answer is called.
     pub room: RoomName,
     /// Whether `temperature` is sent.
@@ -83,7 +85,7 @@ pub struct Shape {
 impl Shape {
     /// Where learning begins: everything asked for.
     pub fn first(seed: bool) -> Self {
-        Self { rung: Rung::Schema, room: RoomName::MaxTokens, temperature: true, seed }
+        Self { rung: Rung::Schema, bounded: true, room: RoomName::MaxTokens, temperature: true, seed }
     }
 
     /// Changes what a refusal names. Gives the line to tell people, or `None` when it names nothing that could change:
@@ -104,6 +106,11 @@ impl Shape {
         if self.seed && named("seed") {
             self.seed = false;
             return Some("seed is refused and left out".to_owned());
+        }
+        let bounds = ["maxLength", "maxItems", "schema", "keyword"];
+        if self.bounded && matches!(self.rung, Rung::Schema | Rung::Tool) && bounds.into_iter().any(named) {
+            self.bounded = false;
+            return Some("bounds in the schema are refused and left out".to_owned());
         }
         let format = ["response_format", "json_schema", "schema", "structured", "grammar", "json_object"];
         let tools =
@@ -206,12 +213,18 @@ mod tests {
     #[test]
     fn learning_ends() {
         let mut shape = Shape::first(true);
-        let everything = r#"{"error":{"message":"'max_tokens' 'max_completion_tokens' 'temperature' 'seed' 'response_format' 'tools'"}}"#;
+        let everything = r#"{"error":{"message":"'max_tokens' 'max_completion_tokens' 'temperature' 'seed' 'response_format' 'maxItems' 'tools'"}}"#;
         let steps = std::iter::from_fn(|| learn(&mut shape, 400, everything)).take(50).count();
-        assert_eq!(steps, 7);
+        assert_eq!(steps, 8);
         assert_eq!(
             shape,
-            Shape { rung: Rung::Text, room: RoomName::Neither, temperature: false, seed: false }
+            Shape {
+                rung: Rung::Text,
+                bounded: false,
+                room: RoomName::Neither,
+                temperature: false,
+                seed: false
+            }
         );
     }
 }

@@ -1,7 +1,7 @@
 //! How many calls may be in flight to one endpoint: as many as configured, fewer while it says it is too much.
 //!
 //! ```text
-//!   success: limit += 4 / limit (up to the configured most)
+//!   success: limit += 8 / limit (up to the configured most)
 //!   429:     limit = limit / 2, once for all the calls that were in flight together
 //!   told to wait: nothing new is sent until then
 //! ```
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Added to the limit over one round of successes.
-const GROWTH: f64 = 4.0;
+const GROWTH: f64 = 8.0;
 
 struct Inner {
     limit: f64,

@@ -9,6 +9,7 @@
 //! A judge knows nothing of the registry: it is given texts and gives back an [`Outcome`], which is a score with
 //! its reasons or exactly one named failure. Nothing here invents a number.
 
+mod call;
 pub mod capabilities;
 pub mod check;
 pub mod config;

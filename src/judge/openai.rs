@@ -6,13 +6,11 @@
 //!   each ask: limiter place -> gate -> send -> retry::decide -> wait | stop | fail | answer
 //! ```
 
+use super::call::{Caller, End, Events};
 use super::capabilities::{Rung, Shape};
 use super::config::JudgeConfig;
-use super::endpoint::{Answer, Endpoint};
-use super::limit::Limiter;
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
-use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
-use super::wire::{Again, ApiError, BodyWriter, Reply, one_line, read_reply, settle};
+use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle};
 use super::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop,
     StopKind, Usage,
@@ -25,228 +23,9 @@ use crate::core::rubric::Criterion;
 use crate::core::verdict::{Reading, State};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-
-type Events<'a> = &'a (dyn Fn(CallEvent) + Send + Sync);
-
-/// A wait the endpoint names, from this long on, holds for all calls to it and not only for the one that was told.
-const PAUSE_ALL: Duration = Duration::from_secs(2);
-
-/// What one ask came to.
-enum End {
-    Answer(Answer),
-    /// Refused for good, and why: only while learning, where a refusal may name a parameter that can be changed.
-    Refused(u16, ApiError, String),
-    Failed(State, String),
-    Stopped(Stop),
-}
-
-/// One ask with all its requests.
-struct Asked {
-    end: End,
-    requests: u32,
-    took: Duration,
-    /// The last body that came, for failures.
-    raw: Vec<u8>,
-}
-
-/// Sends requests to one endpoint, with its limiter and the run's gate.
-struct Caller {
-    endpoint: Endpoint,
-    limiter: Limiter,
-    policy: Policy,
-    model: String,
-    origin: String,
-    answered: AtomicBool,
-    gate: RwLock<Option<Arc<dyn Gate>>>,
-}
-
-impl Caller {
-    fn open(config: &JudgeConfig) -> Result<Self, Stop> {
-        let endpoint = Endpoint::open(config)?;
-        Ok(Self {
-            limiter: Limiter::new(config.concurrency),
-            policy: Policy {
-                base: Duration::from_millis(config.backoff_ms),
-                most: Duration::from_secs(config.max_wait_s),
-            },
-            model: config.model.clone(),
-            origin: endpoint.address().origin(),
-            endpoint,
-            answered: AtomicBool::new(false),
-            gate: RwLock::new(None),
-        })
-    }
-
-    fn admitted(&self) -> bool {
-        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        gate.as_ref().is_none_or(|gate| gate.admit())
-    }
-
-    fn set_gate(&self, gate: Arc<dyn Gate>) {
-        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Some(gate);
-    }
-
-    /// One ask: sends `body` until it is answered, given up or cancelled. `learning` hands refusals that name a
-    /// parameter back instead of failing.
-    async fn ask(
-        &self,
-        body: String,
-        learning: bool,
-        events: Events<'_>,
-        cancel: &CancellationToken,
-    ) -> Asked {
-        let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => {}
-            end = self.send_until_settled(body.into_bytes(), learning, events, &mut asked.requests, &mut asked.took, &mut asked.raw) => asked.end = end,
-        }
-        asked
-    }
-
-    async fn send_until_settled(
-        &self,
-        body: Vec<u8>,
-        learning: bool,
-        events: Events<'_>,
-        requests: &mut u32,
-        took: &mut Duration,
-        raw: &mut Vec<u8>,
-    ) -> End {
-        let begun = Instant::now();
-        let mut failures = Failures::default();
-        loop {
-            let place = self.limiter.acquire().await;
-            while let Some(left) = self.limiter.pause_left() {
-                wait(left, "the endpoint asked to wait", events).await;
-            }
-            if !self.admitted() {
-                return End::Failed(
-                    State::OverBudget,
-                    "a spending cap was reached before this call".to_owned(),
-                );
-            }
-            events(CallEvent::Sent);
-            *requests += 1;
-            let result = self.endpoint.chat(body.clone()).await;
-            let decision = match result {
-                Ok(answer) if answer.status == 200 => {
-                    self.answered.store(true, Ordering::Relaxed);
-                    *took = answer.took;
-                    place.succeeded();
-                    return End::Answer(answer);
-                }
-                Ok(answer) => {
-                    *took = answer.took;
-                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
-                    *raw = answer.body;
-                    match settled {
-                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
-                        Settled::Decided(decision) => decision,
-                    }
-                }
-                Err(broken) => {
-                    *took = broken.took;
-                    let seen = Seen::Broken(broken.fault, &broken.why);
-                    retry::decide(&self.policy, &self.attempt(failures.count(&seen), begun.elapsed()), &seen)
-                }
-            };
-            match decision {
-                Decision::Stop(stop) => return End::Stopped(stop),
-                Decision::Fail(state, reason) => return End::Failed(state, reason),
-                Decision::Retry { after, why, limited, told } => {
-                    if limited {
-                        place.limited();
-                    }
-                    if told && after >= PAUSE_ALL {
-                        self.limiter.pause(after);
-                    }
-                    // The place is free for another call while this one waits.
-                    drop(place);
-                    wait(after, &why, events).await;
-                    events(CallEvent::Retrying);
-                }
-            }
-        }
-    }
-
-    /// What the rules of [`retry`] make of an answer that is no success.
-    fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
-        let error = ApiError::read(&answer.body);
-        let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
-        let attempt = self.attempt(failures.count(&seen), elapsed);
-        match retry::decide(&self.policy, &attempt, &seen) {
-            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
-            // A refusal that names a parameter is not waited out, even under a status that would be (500).
-            Decision::Retry { why, .. }
-                if learning && Shape::first(true).learn(answer.status, &error).is_some() =>
-            {
-                Settled::Refused(error, why)
-            }
-            decision => Settled::Decided(decision),
-        }
-    }
-
-    fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Attempt {
-            number,
-            elapsed,
-            jitter: f64::from(now.subsec_micros() % 1000) / 1000.0,
-            now_s: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-            key_sent: self.endpoint.sends_key(),
-            answered_before: self.answered.load(Ordering::Relaxed),
-            origin: &self.origin,
-            model: &self.model,
-            key_source: self.endpoint.key_source(),
-        }
-    }
-}
-
-/// What [`Caller::look`] makes of an answer that is no success.
-enum Settled {
-    Refused(ApiError, String),
-    Decided(Decision),
-}
-
-/// Failures of one ask so far, by kind.
-#[derive(Default)]
-struct Failures {
-    too_much: u32,
-    late: u32,
-    faulty: u32,
-}
-
-impl Failures {
-    fn count(&mut self, seen: &Seen<'_>) -> u32 {
-        let counter = match seen.kind() {
-            Kind::TooMuch => &mut self.too_much,
-            Kind::Late => &mut self.late,
-            Kind::Faulty => &mut self.faulty,
-        };
-        *counter += 1;
-        *counter
-    }
-}
-
-fn cancelled() -> End {
-    End::Failed(State::Cancelled, "the run was cancelled".to_owned())
-}
-
-async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
-    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + how_long;
-    events(CallEvent::Waiting {
-        until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX),
-        why: why.to_owned(),
-    });
-    tokio::time::sleep(how_long).await;
-}
 
 /// What discovery leaves behind.
 struct Learned {
@@ -355,10 +134,10 @@ impl OpenAiJudge {
                 "room": shape.room.name().map(|name| json!({"name": name, "tokens": config.max_tokens})),
                 "seed": config.seed.filter(|_| shape.seed),
             },
-            "reply_format": shape.rung,
+            "reply_format": {"rung": shape.rung, "bounded": shape.bounded},
             "template": *JUDGE_TEMPLATE_VERSION,
             "parser": PARSER_VERSION,
-            "schema": Digest::of(prompt::SCHEMA),
+            "schema": Digest::of(if shape.bounded { prompt::SCHEMA_BOUNDED } else { prompt::SCHEMA }),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The OpenAI-compatible wire: requests out, replies and errors in, tolerant of what real servers send.
 
 use super::capabilities::{Rung, Shape};
-use super::prompt::{SCHEMA, SCHEMA_NAME, SYSTEM};
+use super::prompt::{SCHEMA, SCHEMA_BOUNDED, SCHEMA_NAME, SYSTEM};
 use super::{Usage, config::JudgeConfig};
 use crate::core::verdict::State;
 use serde::Deserialize;
@@ -99,14 +99,15 @@ impl BodyWriter {
         if let (true, Some(seed)) = (shape.seed, self.seed) {
             let _ = write!(body, r#","seed":{}"#, seed.wrapping_add(i64::from(repeat)));
         }
+        let schema = if shape.bounded { SCHEMA_BOUNDED } else { SCHEMA };
         let _ = match shape.rung {
             Rung::Schema => write!(
                 body,
-                r#","response_format":{{"type":"json_schema","json_schema":{{"name":"{SCHEMA_NAME}","strict":true,"schema":{SCHEMA}}}}}"#
+                r#","response_format":{{"type":"json_schema","json_schema":{{"name":"{SCHEMA_NAME}","strict":true,"schema":{schema}}}}}"#
             ),
             Rung::Tool => write!(
                 body,
-                r#","tools":[{{"type":"function","function":{{"name":"{SCHEMA_NAME}","strict":true,"parameters":{SCHEMA}}}}}],"tool_choice":{{"type":"function","function":{{"name":"{SCHEMA_NAME}"}}}},"parallel_tool_calls":false"#
+                r#","tools":[{{"type":"function","function":{{"name":"{SCHEMA_NAME}","strict":true,"parameters":{schema}}}}}],"tool_choice":{{"type":"function","function":{{"name":"{SCHEMA_NAME}"}}}},"parallel_tool_calls":false"#
             ),
             Rung::JsonObject => write!(body, r#","response_format":{{"type":"json_object"}}"#),
             Rung::Text => Ok(()),

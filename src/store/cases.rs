@@ -47,9 +47,11 @@ fn add_set(conn: &Connection, name: &str, digest: &Digest, kind: &str, rows: usi
         "INSERT INTO case_set (name, digest, kind, created_at, rows) VALUES (?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
         params![name, digest.as_bytes(), kind, now(), rows as i64],
     )?;
-    let id = conn.query_row("SELECT id FROM case_set WHERE name = ?1 AND digest = ?2", params![name, digest.as_bytes()], |r| {
-        r.get(0)
-    })?;
+    let id = conn.query_row(
+        "SELECT id FROM case_set WHERE name = ?1 AND digest = ?2",
+        params![name, digest.as_bytes()],
+        |r| r.get(0),
+    )?;
     Ok((id, changed == 1))
 }
 
@@ -137,7 +139,9 @@ impl ResponseRow<'_> {
 fn add_response(conn: &Connection, ord: i64, new: &NewResponse) -> Result<ResponseText> {
     let subject = put_body(conn, &serde_jcs::to_vec(&new.subject).map_err(|e| json_error(&e))?)?;
     let (state, text, detail) = match &new.text {
-        Ok(text) if text.trim().is_empty() => ("not_generated", None, json!({"reason": "the response is empty"})),
+        Ok(text) if text.trim().is_empty() => {
+            ("not_generated", None, json!({"reason": "the response is empty"}))
+        }
         Ok(text) => ("ok", Some(put_body(conn, text.as_bytes())?), new.detail.clone()),
         Err((state, reason)) => (state.name(), None, json!({"reason": reason})),
     };
@@ -166,7 +170,13 @@ fn add_response(conn: &Connection, ord: i64, new: &NewResponse) -> Result<Respon
 pub(super) type StoredResponse = (Digest, Result<Digest, (State, String)>);
 
 /// The newest response of a key.
-pub(super) fn response_of(conn: &Connection, set: i64, arm: i64, case: &str, repeat: u32) -> Result<Option<StoredResponse>> {
+pub(super) fn response_of(
+    conn: &Connection,
+    set: i64,
+    arm: i64,
+    case: &str,
+    repeat: u32,
+) -> Result<Option<StoredResponse>> {
     Ok(conn
         .prepare_cached(
             "SELECT subject, state, text, detail FROM response \
@@ -232,7 +242,10 @@ impl Store {
                 None => unique.push(case),
                 Some(other) if other == case => {}
                 Some(_) => {
-                    let why = format!("case '{}' occurs twice with different content: give one another id", case.id);
+                    let why = format!(
+                        "case '{}' occurs twice with different content: give one another id",
+                        case.id
+                    );
                     return Err(StoreError::Invalid(why));
                 }
             }
@@ -263,11 +276,12 @@ impl Store {
         }
         check_unique(&items)?;
         let mut seen = std::collections::HashSet::new();
-        let items: Vec<Item> = items.into_iter().filter(|i| seen.insert((i.id.clone(), i.arm.clone()))).collect();
+        let items: Vec<Item> =
+            items.into_iter().filter(|i| seen.insert((i.id.clone(), i.arm.clone()))).collect();
         let digest = items_digest(&items)?;
         self.write(|conn| {
             let (id, new) = add_set(conn, name, &digest, "items", items.len())?;
-            let set = || Ok::<_, StoreError>(find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed)?);
+            let set = || find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed);
             if !new {
                 let count = Imported { new: 0, known: items.len() };
                 return Ok(ImportedItems { set: set()?, count, runs: Vec::new() });
@@ -290,7 +304,7 @@ impl Store {
                 add_response(conn, ord as i64, &response)?;
             }
             let set = set()?;
-            let runs = super::runs::import_verdicts(conn, &set, &items)?;
+            let runs = super::recorded::import_verdicts(conn, &set, &items)?;
             Ok(ImportedItems { set, count: Imported { new: items.len(), known: 0 }, runs })
         })
     }
@@ -308,14 +322,19 @@ impl Store {
             for (ord, (case_id, arm, text)) in rows.iter().enumerate() {
                 let line = ord + 1;
                 let Some(case) = cases.get(case_id) else {
-                    return Err(StoreError::Invalid(format!("line {line}: the set '{set}' has no case '{case_id}'")));
+                    return Err(StoreError::Invalid(format!(
+                        "line {line}: the set '{set}' has no case '{case_id}'"
+                    )));
                 };
                 let arm = Arm { name: arm.clone(), prompt: None, model: None };
                 let known = response_of(conn, info.id, arm_id(conn, &arm)?, case_id, 0)?;
                 match known {
                     Some((_, Ok(digest))) if digest == Digest::of(text) => count.known += 1,
                     Some((_, Ok(_))) => {
-                        let why = format!("line {line}: arm '{}' has another response for case '{case_id}' already", arm.name);
+                        let why = format!(
+                            "line {line}: arm '{}' has another response for case '{case_id}' already",
+                            arm.name
+                        );
                         return Err(StoreError::Invalid(why));
                     }
                     _ => {
@@ -353,8 +372,9 @@ impl Store {
     /// # Errors
     /// When there is none of this name.
     pub fn case_set(&self, name: &str) -> Result<CaseSetInfo> {
-        find_set(&self.conn, name, None)?
-            .ok_or_else(|| StoreError::NotFound(format!("no case set is named '{name}'; `assize cases list` shows them")))
+        find_set(&self.conn, name, None)?.ok_or_else(|| {
+            StoreError::NotFound(format!("no case set is named '{name}'; `assize cases list` shows them"))
+        })
     }
 
     /// A set by version.
@@ -362,8 +382,9 @@ impl Store {
     /// # Errors
     /// When there is none.
     pub fn case_set_by_digest(&self, name: &str, digest: &Digest) -> Result<CaseSetInfo> {
-        find_set(&self.conn, name, Some(digest))?
-            .ok_or_else(|| StoreError::NotFound(format!("the case set '{name}' has no version {}", digest.short())))
+        find_set(&self.conn, name, Some(digest))?.ok_or_else(|| {
+            StoreError::NotFound(format!("the case set '{name}' has no version {}", digest.short()))
+        })
     }
 
     /// Its cases, in order; for a set of items, one case for each id.
@@ -371,14 +392,17 @@ impl Store {
     /// # Errors
     /// When a body is missing.
     pub fn cases(&self, set_id: i64) -> Result<Vec<Case>> {
-        let mut stmt = self.conn.prepare_cached("SELECT payload FROM case_row WHERE set_id = ?1 ORDER BY ord")?;
-        let digests: Vec<Digest> = stmt.query_map([set_id], |r| digest_at(r, 0))?.collect::<Result<_, _>>()?;
+        let mut stmt =
+            self.conn.prepare_cached("SELECT payload FROM case_row WHERE set_id = ?1 ORDER BY ord")?;
+        let digests: Vec<Digest> =
+            stmt.query_map([set_id], |r| digest_at(r, 0))?.collect::<Result<_, _>>()?;
         digests.iter().map(|d| self.json(d)).collect()
     }
 
     pub(super) fn json<T: serde::de::DeserializeOwned>(&self, digest: &Digest) -> Result<T> {
-        serde_json::from_slice(&self.body(digest)?)
-            .map_err(|e| StoreError::Damaged(format!("the body {} does not read as JSON: {e}", digest.short())))
+        serde_json::from_slice(&self.body(digest)?).map_err(|e| {
+            StoreError::Damaged(format!("the body {} does not read as JSON: {e}", digest.short()))
+        })
     }
 
     /// Stored responses of a set, as items, in order (only those with a text); all arms when `arms` is empty.
@@ -396,7 +420,13 @@ impl Store {
         rows.into_iter()
             .filter(|(_, arm, _, _)| arms.is_empty() || arms.contains(arm))
             .map(|(id, arm, subject, text)| {
-                Ok(Item { id, arm, response: self.text(&text)?, subject: self.json(&subject)?, verdicts: Vec::new() })
+                Ok(Item {
+                    id,
+                    arm,
+                    response: self.text(&text)?,
+                    subject: self.json(&subject)?,
+                    verdicts: Vec::new(),
+                })
             })
             .collect()
     }
@@ -442,7 +472,11 @@ impl Store {
         let rows = stmt.query_map([], |r| {
             let prompt: Option<String> = r.get(1)?;
             let seq: Option<u32> = r.get(2)?;
-            Ok(Arm { name: r.get(0)?, prompt: prompt.and_then(|p| p.parse().ok()).zip(seq), model: r.get(3)? })
+            Ok(Arm {
+                name: r.get(0)?,
+                prompt: prompt.and_then(|p| p.parse().ok()).zip(seq),
+                model: r.get(3)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -471,8 +505,9 @@ impl Store {
         let mut stmt = self.conn.prepare_cached(
             "SELECT json, digest, created_at FROM rubric WHERE id IN (SELECT max(id) FROM rubric GROUP BY name) ORDER BY name",
         )?;
-        let rows: Vec<(String, Digest, String)> =
-            stmt.query_map([], |r| Ok((r.get(0)?, digest_at(r, 1)?, r.get(2)?)))?.collect::<Result<_, _>>()?;
+        let rows: Vec<(String, Digest, String)> = stmt
+            .query_map([], |r| Ok((r.get(0)?, digest_at(r, 1)?, r.get(2)?)))?
+            .collect::<Result<_, _>>()?;
         rows.into_iter()
             .map(|(text, digest, created_at)| {
                 let rubric = serde_json::from_str(&text)

@@ -53,9 +53,11 @@ impl Store {
 
     fn check_sqlite(&self, report: &mut FsckReport) {
         for pragma in ["integrity_check", "foreign_key_check"] {
-            let lines: rusqlite::Result<Vec<String>> = self.conn.prepare(&format!("PRAGMA {pragma}")).and_then(|mut s| {
-                s.query_map([], |r| r.get::<_, rusqlite::types::Value>(0).map(|v| format!("{v:?}")))?.collect()
-            });
+            let lines: rusqlite::Result<Vec<String>> =
+                self.conn.prepare(&format!("PRAGMA {pragma}")).and_then(|mut s| {
+                    s.query_map([], |r| r.get::<_, rusqlite::types::Value>(0).map(|v| format!("{v:?}")))?
+                        .collect()
+                });
             match lines {
                 Err(e) => report.fault("file".into(), e.to_string(), RESTORE),
                 Ok(lines) => {
@@ -137,7 +139,11 @@ impl Store {
             let (at, kind, payload): (String, String, String) = (r.get(2)?, r.get(5)?, r.get(6)?);
             let digest = event_digest(r.get(1)?, &at, author.as_deref(), reason.as_deref(), &kind, &payload);
             if digest.as_bytes() != r.get::<_, Vec<u8>>(7)? {
-                report.fault(format!("event {}", r.get::<_, i64>(0)?), "the row does not fit its digest", RESTORE);
+                report.fault(
+                    format!("event {}", r.get::<_, i64>(0)?),
+                    "the row does not fit its digest",
+                    RESTORE,
+                );
             }
             Ok(())
         })
@@ -147,7 +153,8 @@ impl Store {
         let sql = "SELECT set_id, case_id, arm_id, repeat, ord, subject, state, text, detail, created_at, row_digest FROM response";
         self.each(sql, |r| {
             report.count("response");
-            let (case_id, state, detail, at): (String, String, String, String) = (r.get(1)?, r.get(6)?, r.get(8)?, r.get(9)?);
+            let (case_id, state, detail, at): (String, String, String, String) =
+                (r.get(1)?, r.get(6)?, r.get(8)?, r.get(9)?);
             let (subject, text): (Vec<u8>, Option<Vec<u8>>) = (r.get(5)?, r.get(7)?);
             let row = ResponseRow {
                 set_id: r.get(0)?,
@@ -162,7 +169,11 @@ impl Store {
                 created_at: &at,
             };
             if row.digest().as_bytes() != r.get::<_, Vec<u8>>(10)? {
-                report.fault(format!("response of case {case_id}"), "the row does not fit its digest", RESTORE);
+                report.fault(
+                    format!("response of case {case_id}"),
+                    "the row does not fit its digest",
+                    RESTORE,
+                );
             }
             Ok(())
         })?;
@@ -198,7 +209,14 @@ impl Store {
                 previous = Some(stored.to_vec());
             })?;
             for seq in &broken {
-                report.fault(format!("verdict {seq} of run {run}"), "the row does not fit its digest or its chain", RESTORE);
+                report.fault(
+                    format!("verdict {seq} of run {run}"),
+                    "the row does not fit its digest or its chain",
+                    RESTORE,
+                );
+            }
+            if self.kept_counts(&run)? != self.counted(&run)? {
+                report.fault(format!("run {run}"), "its counts by state differ from its verdicts", RESTORE);
             }
             if expected - 1 != count || previous != head {
                 let what = format!("its chain should have {count} verdicts and has {}", expected - 1);
@@ -212,9 +230,14 @@ impl Store {
         for row in all_reviews(&self.conn, None)? {
             report.count("review");
             let (r, info) = (&row.info.review, &row.info);
-            let digest = review_digest(r, &info.case_id, row.arm, &row.version, row.response.as_deref(), &info.at);
+            let digest =
+                review_digest(r, &info.case_id, row.arm, &row.version, row.response.as_deref(), &info.at);
             if digest.as_bytes() != row.row_digest {
-                report.fault(format!("review {} by {}", info.id, r.reviewer), "the row does not fit its digest", RESTORE);
+                report.fault(
+                    format!("review {} by {}", info.id, r.reviewer),
+                    "the row does not fit its digest",
+                    RESTORE,
+                );
             }
         }
         Ok(())
@@ -224,24 +247,31 @@ impl Store {
     fn check_projections(&self, report: &mut FsckReport) -> Result<()> {
         let mut labels: BTreeMap<(i64, String), i64> = BTreeMap::new();
         let mut state: BTreeMap<i64, (Option<String>, bool)> = BTreeMap::new();
-        self.each("SELECT prompt_id, kind, payload FROM event WHERE prompt_id IS NOT NULL ORDER BY id", |r| {
-            let (prompt, kind): (i64, String) = (r.get(0)?, r.get(1)?);
-            let payload: Value = serde_json::from_str(&r.get::<_, String>(2)?).unwrap_or(Value::Null);
-            let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            match kind.as_str() {
-                "label_set" => {
-                    labels.insert((prompt, text("label")), payload.get("to").and_then(Value::as_i64).unwrap_or(0));
+        self.each(
+            "SELECT prompt_id, kind, payload FROM event WHERE prompt_id IS NOT NULL ORDER BY id",
+            |r| {
+                let (prompt, kind): (i64, String) = (r.get(0)?, r.get(1)?);
+                let payload: Value = serde_json::from_str(&r.get::<_, String>(2)?).unwrap_or(Value::Null);
+                let text =
+                    |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                match kind.as_str() {
+                    "label_set" => {
+                        labels.insert(
+                            (prompt, text("label")),
+                            payload.get("to").and_then(Value::as_i64).unwrap_or(0),
+                        );
+                    }
+                    "label_removed" => {
+                        labels.remove(&(prompt, text("label")));
+                    }
+                    "archived" => state.entry(prompt).or_default().1 = true,
+                    "unarchived" => state.entry(prompt).or_default().1 = false,
+                    "renamed" => state.entry(prompt).or_default().0 = Some(text("to")),
+                    _ => {}
                 }
-                "label_removed" => {
-                    labels.remove(&(prompt, text("label")));
-                }
-                "archived" => state.entry(prompt).or_default().1 = true,
-                "unarchived" => state.entry(prompt).or_default().1 = false,
-                "renamed" => state.entry(prompt).or_default().0 = Some(text("to")),
-                _ => {}
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         let mut stored: BTreeMap<(i64, String), i64> = BTreeMap::new();
         self.each("SELECT prompt_id, label, seq FROM label", |r| {
             report.count("label");
@@ -251,7 +281,11 @@ impl Store {
         for key in labels.keys().chain(stored.keys()).collect::<std::collections::BTreeSet<_>>() {
             if labels.get(key) != stored.get(key) {
                 let what = format!("its log says {:?}, the table {:?}", labels.get(key), stored.get(key));
-                report.fault(format!("label {} of prompt {}", key.1, key.0), what, "set the label again where it belongs");
+                report.fault(
+                    format!("label {} of prompt {}", key.1, key.0),
+                    what,
+                    "set the label again where it belongs",
+                );
             }
         }
         let sql = "SELECT p.id, p.name, p.archived, p.latest, coalesce((SELECT max(seq) FROM revision r WHERE r.prompt_id = p.id), 0), \
@@ -261,7 +295,11 @@ impl Store {
             let (id, name): (i64, String) = (r.get(0)?, r.get(1)?);
             let (newest, highest, count): (i64, i64, i64) = (r.get(3)?, r.get(4)?, r.get(5)?);
             if newest != highest || count != highest {
-                report.fault(format!("prompt {name}"), format!("newest is r{newest}, its rows end at r{highest} ({count} of them)"), RESTORE);
+                report.fault(
+                    format!("prompt {name}"),
+                    format!("newest is r{newest}, its rows end at r{highest} ({count} of them)"),
+                    RESTORE,
+                );
             }
             if let Some((renamed, archived)) = state.get(&id)
                 && (renamed.as_ref().is_some_and(|n| *n != name) || *archived != r.get::<_, bool>(2)?)
@@ -278,10 +316,17 @@ impl Store {
     /// When the file exists already, or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
-        let cannot = |why: String| StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display()));
+        let cannot =
+            |why: String| StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display()));
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| {
-            cannot(if e.kind() == std::io::ErrorKind::AlreadyExists { "it exists already; choose another name".into() } else { e.to_string() })
+            cannot(if e.kind() == std::io::ErrorKind::AlreadyExists {
+                "it exists already; choose another name".into()
+            } else {
+                e.to_string()
+            })
         })?;
-        self.conn.backup("main", to, None::<fn(rusqlite::backup::Progress)>).map_err(|e| cannot(e.to_string()))
+        self.conn
+            .backup("main", to, None::<fn(rusqlite::backup::Progress)>)
+            .map_err(|e| cannot(e.to_string()))
     }
 }

@@ -49,7 +49,9 @@ pub(super) fn move_label(
         return Ok(moved);
     }
     if is_protected(conn, label.as_str())? && !confirmed {
-        return Err(StoreError::Invalid(format!("{label} is protected: confirm the move with --confirm {label}")));
+        return Err(StoreError::Invalid(format!(
+            "{label} is protected: confirm the move with --confirm {label}"
+        )));
     }
     let kind = match to {
         Some(seq) => {
@@ -58,7 +60,10 @@ pub(super) fn move_label(
             "label_set"
         }
         None => {
-            conn.execute("DELETE FROM label WHERE prompt_id = ?1 AND label = ?2", params![prompt, label.as_str()])?;
+            conn.execute(
+                "DELETE FROM label WHERE prompt_id = ?1 AND label = ?2",
+                params![prompt, label.as_str()],
+            )?;
             "label_removed"
         }
     };
@@ -95,7 +100,13 @@ impl Store {
     ///
     /// # Errors
     /// When it is not set, or protected and not confirmed.
-    pub fn remove_label(&mut self, name: &PromptName, label: &Label, confirmed: bool, cause: &Cause) -> Result<LabelMove> {
+    pub fn remove_label(
+        &mut self,
+        name: &PromptName,
+        label: &Label,
+        confirmed: bool,
+        cause: &Cause,
+    ) -> Result<LabelMove> {
         self.write(|conn| {
             let prompt = prompt_id(conn, name)?;
             if present(conn, prompt, label.as_str())?.is_none() {
@@ -109,12 +120,19 @@ impl Store {
     ///
     /// # Errors
     /// When there is none, or the label has since been moved by hand.
-    pub fn undo_label(&mut self, name: &PromptName, label: Option<&Label>, confirmed: bool, cause: &Cause) -> Result<LabelMove> {
+    pub fn undo_label(
+        &mut self,
+        name: &PromptName,
+        label: Option<&Label>,
+        confirmed: bool,
+        cause: &Cause,
+    ) -> Result<LabelMove> {
         self.write(|conn| {
             let prompt = prompt_id(conn, name)?;
             let (event, payload) = last_move(conn, prompt, label)?
                 .ok_or_else(|| StoreError::NotFound(format!("{name} has no label move to take back")))?;
-            let seq = |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+            let seq =
+                |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
             let label: Label = payload
                 .get("label")
                 .and_then(Value::as_str)
@@ -142,7 +160,9 @@ impl Store {
             "SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 \
              AND kind IN ('label_set', 'label_removed') AND (?2 IS NULL OR payload ->> 'label' = ?2) ORDER BY id DESC",
         )?;
-        Ok(stmt.query_map(params![prompt, label.map(Label::as_str)], read_event)?.collect::<Result<_, _>>()?)
+        Ok(stmt
+            .query_map(params![prompt, label.map(Label::as_str)], read_event)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// From now on moving this label (in any prompt) asks for its name.
@@ -151,7 +171,10 @@ impl Store {
     /// When the registry cannot be written.
     pub fn protect(&mut self, label: &Label, cause: &Cause) -> Result<()> {
         self.write(|conn| {
-            conn.execute("INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING", [label.as_str()])?;
+            conn.execute(
+                "INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING",
+                [label.as_str()],
+            )?;
             log_event(conn, None, "protected", &json!({"label": label}), cause).map(|_| ())
         })
     }

@@ -40,8 +40,11 @@ impl Store {
         if !fresh && is_write_protected(path) {
             return Self::open_read_only(path);
         }
-        let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .map_err(|e| cannot_open(path, &e))?;
+        let mut conn = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| cannot_open(path, &e))?;
         configure(&conn, path)?;
         migrate::migrate(&mut conn, path)?;
         Ok(Self { conn, path: path.to_owned(), read_only: None, in_group: false })
@@ -58,13 +61,16 @@ impl Store {
             return Err(StoreError::Open { path: path.to_owned(), why });
         }
         migrate::refuse_newer(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let plain = Connection::open_with_flags(path, flags)
             .and_then(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|()| c));
         // A WAL database in a folder that cannot be written opens only as immutable.
         let conn = match plain {
             Ok(conn) => conn,
-            Err(_) => Connection::open_with_flags(immutable_uri(path), flags).map_err(|e| cannot_open(path, &e))?,
+            Err(_) => {
+                Connection::open_with_flags(immutable_uri(path), flags).map_err(|e| cannot_open(path, &e))?
+            }
         };
         conn.busy_timeout(Duration::from_secs(5))?;
         let why = "the file or its folder cannot be written".to_owned();
@@ -144,7 +150,11 @@ impl Store {
         } else {
             ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
         };
-        if self.in_group { self.conn.execute_batch(begin)? } else { patiently(|| self.conn.execute_batch(begin))? }
+        if self.in_group {
+            self.conn.execute_batch(begin)?
+        } else {
+            patiently(|| self.conn.execute_batch(begin))?
+        }
         let done = work(&self.conn).and_then(|value| {
             self.conn.execute_batch(commit)?;
             Ok(value)
@@ -210,9 +220,17 @@ pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Res
     }
 }
 
+/// The SQLite in this program.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 fn check_sqlite() -> Result<()> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StoreError::Invalid(format!("SQLite {} is too old: 3.51.3 or newer is needed", rusqlite::version())));
+        return Err(StoreError::Invalid(format!(
+            "SQLite {} is too old: 3.51.3 or newer is needed",
+            rusqlite::version()
+        )));
     }
     Ok(())
 }
@@ -225,7 +243,11 @@ fn cannot_open(path: &Path, e: &dyn std::fmt::Display) -> StoreError {
 fn prepare(path: &Path) -> Result<bool> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| cannot_open(path, &e))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|e| cannot_open(path, &e))?;
     }
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
@@ -249,7 +271,9 @@ fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte))
+            }
             other => uri.push_str(&format!("%{other:02X}")),
         }
     }
@@ -307,7 +331,8 @@ mod tests {
 
     #[test]
     fn the_nearest_mount_decides() {
-        let mounts = "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:40 / /home/a\\040b rw - nfs4 host:/x rw\n";
+        let mounts =
+            "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:40 / /home/a\\040b rw - nfs4 host:/x rw\n";
         assert_eq!(file_system(mounts, Path::new("/home/a b/r.db")).as_deref(), Some("nfs4"));
         assert_eq!(file_system(mounts, Path::new("/home/r.db")).as_deref(), Some("ext4"));
     }

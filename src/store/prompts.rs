@@ -14,7 +14,10 @@ const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syn
 
 /// Now, as RFC 3339.
 pub(super) fn now() -> String {
-    jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
+    jiff::Timestamp::now()
+        .round(jiff::Unit::Millisecond)
+        .unwrap_or_else(|_| jiff::Timestamp::now())
+        .to_string()
 }
 
 pub(super) fn digest_at(row: &Row, at: usize) -> rusqlite::Result<Digest> {
@@ -33,7 +36,13 @@ pub(super) fn put_body(conn: &Connection, bytes: &[u8]) -> Result<Digest> {
 }
 
 /// Appends an event.
-pub(super) fn log_event(conn: &Connection, prompt: Option<i64>, kind: &str, payload: &Value, cause: &Cause) -> Result<i64> {
+pub(super) fn log_event(
+    conn: &Connection,
+    prompt: Option<i64>,
+    kind: &str,
+    payload: &Value,
+    cause: &Cause,
+) -> Result<i64> {
     let (at, payload) = (now(), payload.to_string());
     let digest = event_digest(prompt, &at, cause.author.as_deref(), cause.reason.as_deref(), kind, &payload);
     conn.prepare_cached(
@@ -196,9 +205,17 @@ pub(super) fn revision_at(conn: &Connection, prompt: i64, seq: u32) -> Result<Op
     found.map(|row| complete(conn, row)).transpose()
 }
 
-pub(super) fn resolve(conn: &Connection, name: &PromptName, selector: &Selector) -> Result<(i64, RevisionInfo)> {
+pub(super) fn resolve(
+    conn: &Connection,
+    name: &PromptName,
+    selector: &Selector,
+) -> Result<(i64, RevisionInfo)> {
     let Some((prompt, latest)) = find_prompt(conn, name)? else { return Err(no_prompt(conn, name)) };
-    let missing = |hint: String| StoreError::NoRevision { name: name.to_string(), selector: selector.to_string(), hint };
+    let missing = |hint: String| StoreError::NoRevision {
+        name: name.to_string(),
+        selector: selector.to_string(),
+        hint,
+    };
     let seq = match &selector.base {
         Base::Latest => latest,
         Base::Revision(seq) => *seq,
@@ -210,7 +227,11 @@ pub(super) fn resolve(conn: &Connection, name: &PromptName, selector: &Selector)
         Base::Digest(prefix) => by_digest(conn, prompt, name, prefix)?
             .ok_or_else(|| missing(format!("; `assize log {name}` lists its versions")))?,
     };
-    let found = seq.checked_sub(selector.back).filter(|s| *s > 0).map(|s| revision_at(conn, prompt, s)).transpose()?;
+    let found = seq
+        .checked_sub(selector.back)
+        .filter(|s| *s > 0)
+        .map(|s| revision_at(conn, prompt, s))
+        .transpose()?;
     found.flatten().map(|info| (prompt, info)).ok_or_else(|| missing(format!("; it has r1 to r{latest}")))
 }
 
@@ -239,7 +260,10 @@ fn by_digest(conn: &Connection, prompt: i64, name: &PromptName, prefix: &str) ->
         cut.len() == found.len()
     });
     let digits = apart.unwrap_or(64).max(prefix.len()) + 4;
-    let candidates = found.iter().map(|(hex, seq)| format!("{} (r{seq})", hex.get(..digits.min(64)).unwrap_or(hex))).collect();
+    let candidates = found
+        .iter()
+        .map(|(hex, seq)| format!("{} (r{seq})", hex.get(..digits.min(64)).unwrap_or(hex)))
+        .collect();
     Err(StoreError::Ambiguous { name: name.to_string(), prefix: prefix.to_owned(), candidates })
 }
 
@@ -273,7 +297,8 @@ pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64,
             return Ok((prompt, seq, false));
         }
     }
-    let settings = new.settings.digest(&new.template).map_err(|e| StoreError::Invalid(format!("config: {e}")))?;
+    let settings =
+        new.settings.digest(&new.template).map_err(|e| StoreError::Invalid(format!("config: {e}")))?;
     if latest > 0 && new.origin.is_none() {
         let newest: Vec<u8> = conn
             .prepare_cached("SELECT settings_digest FROM revision WHERE prompt_id = ?1 AND seq = ?2")?
@@ -289,7 +314,13 @@ pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64,
     Ok((prompt, seq, true))
 }
 
-fn insert_revision(conn: &Connection, prompt: i64, seq: u32, settings: Digest, new: &NewRevision) -> Result<()> {
+fn insert_revision(
+    conn: &Connection,
+    prompt: i64,
+    seq: u32,
+    settings: Digest,
+    new: &NewRevision,
+) -> Result<()> {
     let digest = put_body(conn, new.template.body.as_bytes())?;
     let config = Value::Object(new.settings.config.clone()).to_string();
     let metadata = Value::Object(new.metadata.clone()).to_string();
@@ -341,10 +372,14 @@ fn insert_revision(conn: &Connection, prompt: i64, seq: u32, settings: Digest, n
 fn add_tags(conn: &Connection, revision: i64, tags: &[String]) -> Result<()> {
     for tag in tags {
         if tag.trim().is_empty() || tag.len() > 200 {
-            return Err(StoreError::Invalid(format!("'{tag}' is not a tag: use 1 to 200 bytes that are not blank")));
+            return Err(StoreError::Invalid(format!(
+                "'{tag}' is not a tag: use 1 to 200 bytes that are not blank"
+            )));
         }
-        conn.prepare_cached("INSERT INTO revision_tag (revision_id, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute(params![revision, tag])?;
+        conn.prepare_cached(
+            "INSERT INTO revision_tag (revision_id, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![revision, tag])?;
     }
     Ok(())
 }
@@ -360,7 +395,14 @@ impl Store {
             let (prompt, seq, is_new) = add_revision(conn, &new)?;
             let cause = Cause { author: new.author.clone(), reason: None };
             for label in &new.labels {
-                super::labels::move_label(conn, (prompt, &new.name), label, Some(seq), (None, false), &cause)?;
+                super::labels::move_label(
+                    conn,
+                    (prompt, &new.name),
+                    label,
+                    Some(seq),
+                    (None, false),
+                    &cause,
+                )?;
             }
             if !is_new && !new.tags.is_empty() {
                 let id: i64 = conn.query_row(
@@ -393,7 +435,14 @@ impl Store {
                 let cause = Cause { author: row.author.clone(), reason: Some("import".into()) };
                 for label in &row.labels {
                     if !super::labels::is_protected(conn, label.as_str())? {
-                        super::labels::move_label(conn, (prompt, &row.name), label, Some(seq), (None, false), &cause)?;
+                        super::labels::move_label(
+                            conn,
+                            (prompt, &row.name),
+                            label,
+                            Some(seq),
+                            (None, false),
+                            &cause,
+                        )?;
                     }
                 }
             }
@@ -422,7 +471,12 @@ impl Store {
     ///
     /// # Errors
     /// When there is none of this name.
-    pub fn log(&self, name: &PromptName, before: Option<u32>, limit: Option<usize>) -> Result<Vec<RevisionInfo>> {
+    pub fn log(
+        &self,
+        name: &PromptName,
+        before: Option<u32>,
+        limit: Option<usize>,
+    ) -> Result<Vec<RevisionInfo>> {
         let id = prompt_id(&self.conn, name)?;
         let sql = format!("{REVISION} WHERE r.prompt_id = ?1 AND r.seq < ?2 ORDER BY r.seq DESC LIMIT ?3");
         let limit = limit.map_or(-1, |n| n as i64);
@@ -472,7 +526,9 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn names(&self) -> Result<Vec<PromptName>> {
-        let mut stmt = self.conn.prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
+        let mut stmt = self
+            .conn
+            .prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
         let names = stmt.query_map([], |r| r.get::<_, String>(0))?;
         Ok(names.filter_map(|n| n.ok()?.parse().ok()).collect())
     }
@@ -508,7 +564,9 @@ impl Store {
                 )
                 .optional()?;
             let Some(id) = id else {
-                return Err(StoreError::NotFound(format!("no archived prompt is named '{name}'; `assize list --archived` shows them")));
+                return Err(StoreError::NotFound(format!(
+                    "no archived prompt is named '{name}'; `assize list --archived` shows them"
+                )));
             };
             conn.execute("UPDATE prompt SET archived = 0 WHERE id = ?1", [id])?;
             log_event(conn, Some(id), "unarchived", &json!({"name": name}), cause).map(|_| ())
@@ -532,7 +590,13 @@ impl Store {
     ///
     /// # Errors
     /// When the revision does not exist, or the new name is taken.
-    pub fn copy(&mut self, from: &PromptName, selector: &Selector, to: &PromptName, cause: &Cause) -> Result<RevisionInfo> {
+    pub fn copy(
+        &mut self,
+        from: &PromptName,
+        selector: &Selector,
+        to: &PromptName,
+        cause: &Cause,
+    ) -> Result<RevisionInfo> {
         let source = self.resolve(from, selector)?;
         let body = self.text(&source.digest)?;
         self.write(|conn| {
@@ -540,13 +604,21 @@ impl Store {
             let new = NewRevision {
                 settings: source.settings(),
                 author: cause.author.clone(),
-                message: Some(cause.reason.clone().unwrap_or_else(|| format!("copied from {from} r{}", source.seq))),
+                message: Some(
+                    cause.reason.clone().unwrap_or_else(|| format!("copied from {from} r{}", source.seq)),
+                ),
                 metadata: source.metadata.clone(),
                 tags: source.tags.clone(),
                 ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
             };
             let (prompt, seq, _) = add_revision(conn, &new)?;
-            log_event(conn, Some(prompt), "copied", &json!({"from": from, "revision": source.seq, "to": to}), cause)?;
+            log_event(
+                conn,
+                Some(prompt),
+                "copied",
+                &json!({"from": from, "revision": source.seq, "to": to}),
+                cause,
+            )?;
             revision_at(conn, prompt, seq)?.ok_or(StoreError::Closed)
         })
     }
@@ -558,7 +630,8 @@ impl Store {
     pub fn describe(&mut self, name: &PromptName, text: &str, cause: &Cause) -> Result<()> {
         self.write(|conn| {
             let id = prompt_id(conn, name)?;
-            let before: String = conn.query_row("SELECT description FROM prompt WHERE id = ?1", [id], |r| r.get(0))?;
+            let before: String =
+                conn.query_row("SELECT description FROM prompt WHERE id = ?1", [id], |r| r.get(0))?;
             conn.execute("UPDATE prompt SET description = ?2 WHERE id = ?1", params![id, text])?;
             log_event(conn, Some(id), "described", &json!({"from": before, "to": text}), cause).map(|_| ())
         })
@@ -585,9 +658,18 @@ impl Store {
             )?;
             add_tags(conn, id, add)?;
             for tag in remove {
-                conn.execute("DELETE FROM revision_tag WHERE revision_id = ?1 AND tag = ?2", params![id, tag])?;
+                conn.execute(
+                    "DELETE FROM revision_tag WHERE revision_id = ?1 AND tag = ?2",
+                    params![id, tag],
+                )?;
             }
-            log_event(conn, Some(prompt), "tagged", &json!({"seq": info.seq, "add": add, "remove": remove}), cause)?;
+            log_event(
+                conn,
+                Some(prompt),
+                "tagged",
+                &json!({"seq": info.seq, "add": add, "remove": remove}),
+                cause,
+            )?;
             Ok(revision_at(conn, prompt, info.seq)?.map(|r| r.tags).unwrap_or_default())
         })
     }
@@ -598,9 +680,9 @@ impl Store {
     /// When there is none of this name.
     pub fn events(&self, name: &PromptName) -> Result<Vec<EventInfo>> {
         let id = prompt_id(&self.conn, name)?;
-        let mut stmt = self
-            .conn
-            .prepare_cached("SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 ORDER BY id")?;
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 ORDER BY id",
+        )?;
         Ok(stmt.query_map([id], read_event)?.collect::<Result<_, _>>()?)
     }
 
@@ -611,9 +693,15 @@ impl Store {
     pub fn forget(&mut self, digest: &Digest, cause: &Cause) -> Result<(usize, usize)> {
         let text = self.body(digest)?;
         self.write(|conn| {
-            let revisions: i64 =
-                conn.query_row("SELECT count(*) FROM revision WHERE digest = ?1", [digest.as_bytes()], |r| r.get(0))?;
-            conn.execute("UPDATE body SET bytes = x'', forgotten = 1 WHERE digest = ?1", [digest.as_bytes()])?;
+            let revisions: i64 = conn.query_row(
+                "SELECT count(*) FROM revision WHERE digest = ?1",
+                [digest.as_bytes()],
+                |r| r.get(0),
+            )?;
+            conn.execute(
+                "UPDATE body SET bytes = x'', forgotten = 1 WHERE digest = ?1",
+                [digest.as_bytes()],
+            )?;
             let replies = if text.len() < 8 {
                 0
             } else {
@@ -677,7 +765,9 @@ pub(super) fn read_event(row: &Row) -> rusqlite::Result<EventInfo> {
 
 fn refuse_taken(conn: &Connection, name: &PromptName) -> Result<()> {
     match find_prompt(conn, name)? {
-        Some(_) => Err(StoreError::Invalid(format!("'{name}' is taken: choose another name, or archive that prompt first"))),
+        Some(_) => Err(StoreError::Invalid(format!(
+            "'{name}' is taken: choose another name, or archive that prompt first"
+        ))),
         None => Ok(()),
     }
 }
@@ -692,5 +782,12 @@ fn prompt_info(conn: &Connection, id: i64) -> Result<PromptInfo> {
         .collect::<Result<_, _>>()?;
     let newest = revision_at(conn, id, latest)?
         .ok_or_else(|| StoreError::Damaged(format!("{name} lacks its newest revision r{latest}")))?;
-    Ok(PromptInfo { name: newest.name.clone(), description, archived, revisions: latest, latest: newest, labels })
+    Ok(PromptInfo {
+        name: newest.name.clone(),
+        description,
+        archived,
+        revisions: latest,
+        latest: newest,
+        labels,
+    })
 }

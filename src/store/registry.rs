@@ -99,9 +99,12 @@ impl Storage for Memory {
             Base::Digest(prefix) => history.iter().rposition(|v| v.digest.starts_with(prefix)),
             Base::Label(_) => None,
         };
-        at.and_then(|i| i.checked_sub(selector.back as usize)).and_then(|i| history.get(i)).cloned().ok_or_else(|| {
-            StoreError::NotFound(format!("no prompt is named '{name}' with a revision '{selector}'"))
-        })
+        at.and_then(|i| i.checked_sub(selector.back as usize))
+            .and_then(|i| history.get(i))
+            .cloned()
+            .ok_or_else(|| {
+                StoreError::NotFound(format!("no prompt is named '{name}' with a revision '{selector}'"))
+            })
     }
 }
 
@@ -161,7 +164,9 @@ impl<S: Storage> Registry<S> {
     /// # Errors
     /// When there is none, or several.
     pub fn get_version(&self, name: &str, version: &str) -> Result<Version> {
-        let selector = version.parse().map_err(|e: crate::core::prompt::NameError| StoreError::Invalid(e.to_string()))?;
+        let selector = version
+            .parse()
+            .map_err(|e: crate::core::prompt::NameError| StoreError::Invalid(e.to_string()))?;
         self.storage.find(&parse(name)?, &selector)
     }
 }

@@ -7,7 +7,14 @@ use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a review's row digest covers.
-pub(super) fn review_digest(r: &NewReview, case_id: &str, arm: i64, version: &[u8], response: Option<&[u8]>, at: &str) -> Digest {
+pub(super) fn review_digest(
+    r: &NewReview,
+    case_id: &str,
+    arm: i64,
+    version: &[u8],
+    response: Option<&[u8]>,
+    at: &str,
+) -> Digest {
     let modes = serde_json::to_string(&r.modes).unwrap_or_default();
     RowDigest::new("assize.review.1")
         .text(&r.run)
@@ -97,7 +104,9 @@ impl Store {
             return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
         }
         if review.reviewer.trim().is_empty() {
-            return Err(StoreError::Invalid("a review needs the reviewer's name: give --as NAME, or [review] name in the config".into()));
+            return Err(StoreError::Invalid(
+                "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
+            ));
         }
         self.write(|conn| {
             let (case_id, arm): (String, i64) = conn
@@ -167,7 +176,8 @@ impl Store {
         let undone: std::collections::HashSet<i64> = rows.iter().filter_map(|r| r.review.undo).collect();
         let mut newest = std::collections::BTreeMap::new();
         for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
-            let key = (row.review.run.clone(), row.review.item, row.review.criterion, row.review.reviewer.clone());
+            let key =
+                (row.review.run.clone(), row.review.item, row.review.criterion, row.review.reviewer.clone());
             newest.insert(key, row);
         }
         let mut reviews: Vec<ReviewInfo> = newest.into_values().collect();

@@ -7,29 +7,22 @@
 //! ```
 
 use super::cases::{StoredResponse, arm_id, response_of};
+use super::lease::{is_alive, seconds};
 use super::prompts::{digest_at, now};
 use super::rows::*;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::item::Item;
 use crate::core::rubric::Criterion;
 use crate::core::verdict::{Reading, State};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::json;
 use std::collections::BTreeMap;
-
-/// A writer whose heartbeat is older is gone, in seconds.
-const STALE: i64 = 15;
 
 /// The column of items that bring a whole question of their own.
 pub const OWN: &str = "own";
 
-fn seconds() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
-
 fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
+    serde_json::to_string(value)
+        .map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
 }
 
 /// The column's name for an item's own criterion: the name it gives, or `own` for a whole question.
@@ -44,16 +37,18 @@ fn new_id() -> String {
     format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff)
 }
 
-struct RunRow<'a> {
-    spec: &'a RunSpec,
-    criteria: &'a [(String, bool, Option<Digest>, String)],
-    items: &'a [(RunItem, Arm)],
-    imported: bool,
-    fingerprint: Option<Digest>,
-    state: RunState,
+/// A run's rows, before they have an id.
+pub(super) struct RunRow<'a> {
+    pub spec: &'a RunSpec,
+    /// Name, whether each item brings its own, version, JSON.
+    pub criteria: &'a [(String, bool, Option<Digest>, String)],
+    pub items: &'a [(RunItem, Arm)],
+    pub imported: bool,
+    pub fingerprint: Option<Digest>,
+    pub state: RunState,
 }
 
-fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
+pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
     let id = new_id();
     let planned = run.items.len() * run.criteria.len() * run.spec.repeats as usize;
     conn.execute(
@@ -70,7 +65,10 @@ fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
             planned as i64
         ],
     )?;
-    conn.execute("INSERT INTO run_state (run_id, state) VALUES (?1, ?2)", params![id, state_name(run.state)])?;
+    conn.execute(
+        "INSERT INTO run_state (run_id, state) VALUES (?1, ?2)",
+        params![id, state_name(run.state)],
+    )?;
     for (ord, (name, own, version, text)) in run.criteria.iter().enumerate() {
         conn.execute(
             "INSERT INTO run_criterion (run_id, ord, name, own, version, json) VALUES (?1,?2,?3,?4,?5,?6)",
@@ -91,7 +89,16 @@ fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
             }
         };
         let tags = to_json(&item.tags)?;
-        add.execute(params![id, ord as i64, item.case_id, arm, item.set_id, item.repeat, item.cluster, tags])?;
+        add.execute(params![
+            id,
+            ord as i64,
+            item.case_id,
+            arm,
+            item.set_id,
+            item.repeat,
+            item.cluster,
+            tags
+        ])?;
     }
     Ok(id)
 }
@@ -105,149 +112,15 @@ fn state_name(state: RunState) -> &'static str {
     }
 }
 
-/// Makes one finished run per judge's name out of the verdicts that came with items.
-pub(super) fn import_verdicts(conn: &Connection, set: &CaseSetInfo, items: &[Item]) -> Result<Vec<(String, String, usize)>> {
-    let mut judges: Vec<&str> = Vec::new();
-    for verdict in items.iter().flat_map(|i| &i.verdicts) {
-        if !judges.contains(&verdict.judge.as_str()) {
-            judges.push(&verdict.judge);
-        }
-    }
-    judges.into_iter().map(|judge| import_run(conn, set, items, judge)).collect()
-}
-
-fn import_run(conn: &Connection, set: &CaseSetInfo, items: &[Item], judge: &str) -> Result<(String, String, usize)> {
-    let fingerprint = Digest::of(format!("imported:{judge}"));
-    let mut columns: Vec<&str> = Vec::new();
-    let (mut chosen, mut repeats) = (Vec::new(), 1);
-    for item in items {
-        let mut any = false;
-        for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
-            any = true;
-            repeats = repeats.max(verdict.repeat + 1);
-            let column = column_of(&verdict.criterion);
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
-        if any {
-            chosen.push(item);
-        }
-    }
-    let criteria: Vec<_> = columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect();
-    let run_items: Vec<(RunItem, Arm)> = chosen
-        .iter()
-        .enumerate()
-        .map(|(ord, item)| {
-            let arm = Arm { name: item.arm.clone(), prompt: None, model: None };
-            (run_item(ord, item, set.id), arm)
-        })
-        .collect();
-    let spec = RunSpec {
-        set: set.name.clone(),
-        set_digest: set.digest,
-        rubric: OWN.into(),
-        criteria: Vec::new(),
-        own_criterion: true,
-        judge: judge.to_owned(),
-        judge_config: json!({"imported": true}),
-        model: None,
-        model_config: None,
-        repeats,
-        max_cost_usd: None,
-        max_calls: None,
-    };
-    let row = RunRow {
-        spec: &spec,
-        criteria: &criteria,
-        items: &run_items,
-        imported: true,
-        fingerprint: Some(fingerprint),
-        state: RunState::Complete,
-    };
-    let id = insert_run(conn, &row)?;
-    let mut count = 0;
-    for (ord, item) in chosen.iter().enumerate() {
-        for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
-            let column = columns.iter().position(|c| *c == column_of(&verdict.criterion)).unwrap_or(0);
-            insert_verdict(conn, &id, &imported_verdict(item, verdict, ord, column, fingerprint)?)?;
-            count += 1;
-        }
-    }
-    conn.execute("UPDATE run_state SET finished_at = ?2 WHERE run_id = ?1", params![id, now()])?;
-    Ok((id, judge.to_owned(), count))
-}
-
-fn run_item(ord: usize, item: &Item, set_id: i64) -> RunItem {
-    RunItem {
-        ord: ord as u32,
-        case_id: item.id.clone(),
-        arm: item.arm.clone(),
-        set_id,
-        repeat: 0,
-        cluster: item.subject.cluster.clone(),
-        tags: item.subject.tags.clone(),
-    }
-}
-
-fn imported_verdict(
-    item: &Item,
-    verdict: &crate::core::item::ImportedVerdict,
-    ord: usize,
-    column: usize,
-    fingerprint: Digest,
-) -> Result<NewVerdict> {
-    let bad = |what: String| StoreError::Invalid(format!("item '{}' of arm '{}': {what}", item.id, item.arm));
-    let (state, reading) = match (verdict.score, &verdict.state) {
-        (Some(score @ 1..=5), None) => (
-            State::Scored,
-            Some(Reading {
-                score,
-                evidence: Vec::new(),
-                explanation: verdict.explanation.clone(),
-                injection_suspected: false,
-                repairs: Vec::new(),
-            }),
-        ),
-        (Some(score), None) => return Err(bad(format!("the score {score} is not one of 1 to 5"))),
-        (None, Some(name)) => match name.parse::<State>().map_err(|e| bad(e.to_string()))? {
-            State::Scored => return Err(bad("a scored verdict needs a score".into())),
-            state => (state, None),
-        },
-        (Some(1..=5), Some(name)) if name == "scored" => {
-            let plain = crate::core::item::ImportedVerdict { state: None, ..verdict.clone() };
-            return imported_verdict(item, &plain, ord, column, fingerprint);
-        }
-        _ => return Err(bad("a verdict has either a score from 1 to 5, or null with the state of a failure".into())),
-    };
-    Ok(NewVerdict {
-        item: ord as u32,
-        criterion: column as u32,
-        repeat: verdict.repeat,
-        state,
-        reading,
-        reason: verdict.explanation.clone(),
-        criterion_version: Digest::of(&verdict.criterion),
-        fingerprint,
-        response: Some(Digest::of(&item.response)),
-        cache_key: None,
-        cached: false,
-        rung: "imported".into(),
-        flags: Vec::new(),
-        model_returned: None,
-        finish_reason: None,
-        prompt_tokens: None,
-        completion_tokens: None,
-        cost_usd: None,
-        latency_ms: 0,
-        attempts: 0,
-        nonce: String::new(),
-        raw: verdict.explanation.clone().into_bytes(),
-    })
-}
-
 /// What a verdict's row digest covers, on top of the digest of the row before.
-pub(super) fn verdict_digest(previous: Option<&[u8]>, run: &str, seq: i64, v: &NewVerdict, at: &str, texts: &Texts) -> Digest {
+pub(super) fn verdict_digest(
+    previous: Option<&[u8]>,
+    run: &str,
+    seq: i64,
+    v: &NewVerdict,
+    at: &str,
+    texts: &Texts,
+) -> Digest {
     RowDigest::new("assize.verdict.1")
         .maybe(previous, RowDigest::bytes)
         .text(run)
@@ -300,10 +173,11 @@ impl Texts {
     }
 }
 
-fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Result<()> {
-    let (count, chain): (i64, Option<Vec<u8>>) = conn
-        .prepare_cached("SELECT verdicts, chain FROM run_state WHERE run_id = ?1")?
-        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?)))?;
+pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Result<()> {
+    let (count, chain, counts): (i64, Option<Vec<u8>>, String) = conn
+        .prepare_cached("SELECT verdicts, chain, counts FROM run_state WHERE run_id = ?1")?
+        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+    let counts = recounted(conn, run, v, &counts)?;
     let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
     let digest = verdict_digest(chain.as_deref(), run, seq, v, &at, &texts);
     conn.prepare_cached(
@@ -338,11 +212,32 @@ fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Result<()> {
         at,
         digest.as_bytes()
     ])?;
-    conn.prepare_cached("INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)")?
-        .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
-    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3 WHERE run_id = ?1")?
-        .execute(params![run, seq, digest.as_bytes()])?;
+    conn.prepare_cached(
+        "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)",
+    )?
+    .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
+    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4 WHERE run_id = ?1")?
+        .execute(params![run, seq, digest.as_bytes(), counts])?;
     Ok(())
+}
+
+/// The counts by state once this verdict is the newest of its key.
+fn recounted(conn: &Connection, run: &str, v: &NewVerdict, counts: &str) -> Result<String> {
+    let mut counts: BTreeMap<State, u32> = serde_json::from_str(counts).unwrap_or_default();
+    let before: Option<String> = conn
+        .prepare_cached(
+            "SELECT state FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 AND repeat = ?4 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row(params![run, v.item, v.criterion, v.repeat], |r| r.get(0))
+        .optional()?;
+    if let Some(old) = before.and_then(|s| s.parse::<State>().ok()) {
+        let left = counts.remove(&old).unwrap_or(1).saturating_sub(1);
+        if left > 0 {
+            counts.insert(old, left);
+        }
+    }
+    *counts.entry(v.state).or_default() += 1;
+    to_json(&counts)
 }
 
 /// The newest verdict of each key: the highest sequence number.
@@ -361,7 +256,9 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
     let list = |at: usize| -> rusqlite::Result<Vec<String>> {
         Ok(serde_json::from_str(&row.get::<_, String>(at)?).unwrap_or_default())
     };
-    let count = |at: usize| -> rusqlite::Result<Option<u64>> { Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs)) };
+    let count = |at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
+    };
     let explanation: String = row.get(22)?;
     let score: Option<u8> = row.get(5)?;
     let flags = list(12)?;
@@ -406,7 +303,11 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
 }
 
 /// Walks a run's chain: each verdict with its sequence number and the digest stored beside it.
-pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(i64, &VerdictInfo, &[u8])) -> Result<()> {
+pub(super) fn each_verdict(
+    conn: &Connection,
+    run: &str,
+    mut visit: impl FnMut(i64, &VerdictInfo, &[u8]),
+) -> Result<()> {
     let sql = format!("{VERDICT} WHERE v.run_id = ?1 ORDER BY v.seq");
     let mut stmt = conn.prepare(&sql)?;
     let mut rows = stmt.query([run])?;
@@ -416,7 +317,12 @@ pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(i
     Ok(())
 }
 
-pub(super) fn rebuilt_digest(previous: Option<&[u8]>, run: &str, seq: i64, info: &VerdictInfo) -> Result<Digest> {
+pub(super) fn rebuilt_digest(
+    previous: Option<&[u8]>,
+    run: &str,
+    seq: i64,
+    info: &VerdictInfo,
+) -> Result<Digest> {
     Ok(verdict_digest(previous, run, seq, &info.verdict, &info.at, &Texts::of(&info.verdict)?))
 }
 
@@ -481,7 +387,11 @@ impl Store {
                 "UPDATE run_state SET heartbeat = ?3 WHERE run_id = ?1 AND holder = ?2",
                 params![run, holder, seconds()],
             )?;
-            if n == 0 { Err(StoreError::Conflict(format!("run {run} was taken over by another process"))) } else { Ok(()) }
+            if n == 0 {
+                Err(StoreError::Conflict(format!("run {run} was taken over by another process")))
+            } else {
+                Ok(())
+            }
         })
     }
 
@@ -526,9 +436,12 @@ impl Store {
     /// When the registry cannot be written.
     pub fn add_usage(&mut self, run: &str, more: &RunUsage) -> Result<()> {
         self.write(|conn| {
-            let text: String = conn.query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
+            let text: String =
+                conn.query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
             let was: RunUsage = serde_json::from_str(&text).unwrap_or_default();
-            let add = |a: Option<u64>, b: Option<u64>| if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) };
+            let add = |a: Option<u64>, b: Option<u64>| {
+                if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) }
+            };
             let cost = match (was.cost_usd, more.cost_usd) {
                 (None, None) => None,
                 (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
@@ -589,13 +502,30 @@ impl Store {
             .collect::<Result<_, _>>()?;
         match found.as_slice() {
             [one] if id.len() >= 4 => self.run_info(one),
-            [] | [_] => Err(StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))),
-            several => Err(StoreError::Invalid(format!("several runs start with '{id}': {}", several.join(", ")))),
+            [] | [_] => {
+                Err(StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them")))
+            }
+            several => {
+                Err(StoreError::Invalid(format!("several runs start with '{id}': {}", several.join(", "))))
+            }
         }
     }
 
     fn run_info(&self, id: &str) -> Result<RunInfo> {
-        type Raw = (String, String, Option<Digest>, bool, u32, u32, String, String, Option<String>, Option<i64>, String, Option<String>);
+        type Raw = (
+            String,
+            String,
+            Option<Digest>,
+            bool,
+            u32,
+            u32,
+            String,
+            String,
+            Option<String>,
+            Option<i64>,
+            String,
+            Option<String>,
+        );
         let raw: Raw = self
             .conn
             .prepare_cached(
@@ -618,7 +548,20 @@ impl Store {
                     r.get(11)?,
                 ))
             })?;
-        let (created_at, spec, fingerprint, imported, items, planned, state, reason, holder, beat, usage, finished_at) = raw;
+        let (
+            created_at,
+            spec,
+            fingerprint,
+            imported,
+            items,
+            planned,
+            state,
+            reason,
+            holder,
+            beat,
+            usage,
+            finished_at,
+        ) = raw;
         let alive = holder.as_deref().is_some_and(|h| is_alive(h, beat));
         let state = match state.as_str() {
             "running" if alive => RunState::Running,
@@ -644,7 +587,7 @@ impl Store {
                 "SELECT a.name FROM run_item i JOIN arm a ON a.id = i.arm_id WHERE i.run_id = ?1 GROUP BY a.id ORDER BY min(i.ord)",
                 id,
             )?,
-            verdicts: self.verdict_counts(id)?,
+            verdicts: self.kept_counts(id)?,
             usage: serde_json::from_str(&usage).unwrap_or_default(),
             holder: holder.filter(|_| alive),
         })
@@ -654,8 +597,19 @@ impl Store {
         Ok(self.conn.prepare_cached(sql)?.query_map([id], |r| r.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    fn verdict_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
-        let sql = format!("SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state");
+    pub(super) fn kept_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+        let text: String = self
+            .conn
+            .prepare_cached("SELECT counts FROM run_state WHERE run_id = ?1")?
+            .query_row([id], |r| r.get(0))?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Counted anew from the rows: `fsck` compares it with what is kept.
+    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+        let sql = format!(
+            "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
+        );
         let mut stmt = self.conn.prepare_cached(&sql)?;
         let rows = stmt.query_map([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
         let mut counts = BTreeMap::new();
@@ -701,7 +655,8 @@ impl Store {
             .query_row(params![run, item], |r| Ok((read_item(r)?, r.get(7)?)))
             .optional()?
             .ok_or_else(|| StoreError::NotFound(format!("run {run} has no item {item}")))?;
-        let stored: Option<StoredResponse> = response_of(&self.conn, item.set_id, arm, &item.case_id, item.repeat)?;
+        let stored: Option<StoredResponse> =
+            response_of(&self.conn, item.set_id, arm, &item.case_id, item.repeat)?;
         let (subject, response) = match stored {
             None => (None, None),
             Some((subject, Ok(text))) => (Some(self.json(&subject)?), Some(Ok(self.text(&text)?))),
@@ -738,7 +693,9 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn verdicts(&self, run: &str) -> Result<Vec<VerdictInfo>> {
-        let sql = format!("{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat");
+        let sql = format!(
+            "{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat"
+        );
         Ok(self.conn.prepare_cached(&sql)?.query_map([run], read_verdict)?.collect::<Result<_, _>>()?)
     }
 
@@ -751,7 +708,22 @@ impl Store {
             "{VERDICT} WHERE v.run_id = ?1 AND v.item = ?2 AND v.seq IN (SELECT max(seq) FROM verdict \
              WHERE run_id = ?1 AND item = ?2 GROUP BY criterion, repeat) ORDER BY v.criterion, v.repeat"
         );
-        Ok(self.conn.prepare_cached(&sql)?.query_map(params![run, item], read_verdict)?.collect::<Result<_, _>>()?)
+        Ok(self
+            .conn
+            .prepare_cached(&sql)?
+            .query_map(params![run, item], read_verdict)?
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// The models that say they answered in a run; several mean that the endpoint changed on the way.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn models_returned(&self, run: &str) -> Result<Vec<String>> {
+        self.column(
+            "SELECT DISTINCT model_returned FROM verdict WHERE run_id = ?1 AND model_returned IS NOT NULL",
+            run,
+        )
     }
 
     /// What an endpoint was found to accept (JSON), if known.
@@ -761,7 +733,11 @@ impl Store {
     pub fn capability(&self, base_url: &str, model: &str) -> Result<Option<String>> {
         Ok(self
             .conn
-            .query_row("SELECT json FROM capability WHERE base_url = ?1 AND model = ?2", [base_url, model], |r| r.get(0))
+            .query_row(
+                "SELECT json FROM capability WHERE base_url = ?1 AND model = ?2",
+                [base_url, model],
+                |r| r.get(0),
+            )
             .optional()?)
     }
 
@@ -791,27 +767,4 @@ fn read_item(row: &Row) -> rusqlite::Result<RunItem> {
         cluster: row.get(5)?,
         tags: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
     })
-}
-
-/// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process.
-fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
-    if heartbeat.is_none_or(|beat| seconds() - beat > STALE) {
-        return false;
-    }
-    match holder.split_once('@') {
-        Some((pid, host)) if host == host_name() && std::path::Path::new("/proc").is_dir() => {
-            std::path::Path::new("/proc").join(pid.split('.').next().unwrap_or(pid)).is_dir()
-        }
-        _ => true,
-    }
-}
-
-/// This machine's name.
-pub fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |h| h.trim().to_owned())
-}
-
-/// This process as the holder of a lease: unique per run within the process too.
-pub fn holder() -> String {
-    format!("{}.{:04x}@{}", std::process::id(), rand::random::<u16>(), host_name())
 }

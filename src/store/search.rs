@@ -42,7 +42,10 @@ pub(super) fn forget(conn: &Connection, digest: &Digest, text: &[u8]) -> Result<
         for line in indexed(&text) {
             let key = params![prompt, line_hash(&line)];
             conn.execute("DELETE FROM line_fts WHERE rowid IN (SELECT id FROM line WHERE prompt_id = ?1 AND hash = ?2)", key)?;
-            conn.execute("DELETE FROM line WHERE prompt_id = ?1 AND hash = ?2", params![prompt, line_hash(&line)])?;
+            conn.execute(
+                "DELETE FROM line WHERE prompt_id = ?1 AND hash = ?2",
+                params![prompt, line_hash(&line)],
+            )?;
         }
     }
     Ok(())

@@ -43,12 +43,15 @@ fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>
     })
 }
 
-fn job<T: Send + 'static>(work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> (Job, oneshot::Receiver<Result<T>>) {
+fn job<T: Send + 'static>(
+    work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+) -> (Job, oneshot::Receiver<Result<T>>) {
     let (reply, receive) = oneshot::channel();
     let job: Job = Box::new(move |store| {
         let done = store.as_one_job(|store| {
-            catch_unwind(AssertUnwindSafe(|| work(store)))
-                .unwrap_or_else(|_| Err(StoreError::Invalid("a change of the registry panicked and was taken back".into())))
+            catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|_| {
+                Err(StoreError::Invalid("a change of the registry panicked and was taken back".into()))
+            })
         });
         answer(done, reply)
     });
@@ -73,7 +76,9 @@ impl Handle {
         let mut reader = Store::open_read_only(writer.path())?;
         let (write, writes) = channel::<Job>();
         let (read, reads) = channel::<Job>();
-        let write_thread = std::thread::Builder::new().name("registry-writer".into()).spawn(move || write_loop(writer, &writes));
+        let write_thread = std::thread::Builder::new()
+            .name("registry-writer".into())
+            .spawn(move || write_loop(writer, &writes));
         let read_thread = std::thread::Builder::new().name("registry-reader".into()).spawn(move || {
             while let Ok(job) = reads.recv() {
                 job(&mut reader)(None);
@@ -92,7 +97,10 @@ impl Handle {
     ///
     /// # Errors
     /// What `work` or the commit says.
-    pub async fn write<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (job, receive) = job(work);
         self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
         receive.await.map_err(|_| StoreError::Closed)?
@@ -102,7 +110,10 @@ impl Handle {
     ///
     /// # Errors
     /// What `work` says.
-    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (job, receive) = job(move |store| work(store));
         self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
         receive.await.map_err(|_| StoreError::Closed)?
@@ -112,7 +123,10 @@ impl Handle {
     ///
     /// # Errors
     /// What `work` or the commit says.
-    pub fn write_blocking<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static) -> Result<T> {
+    pub fn write_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (job, receive) = job(work);
         self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
         receive.blocking_recv().map_err(|_| StoreError::Closed)?
@@ -122,7 +136,10 @@ impl Handle {
     ///
     /// # Errors
     /// What `work` says.
-    pub fn read_blocking<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> Result<T> + Send + 'static) -> Result<T> {
+    pub fn read_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (job, receive) = job(move |store| work(store));
         self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
         receive.blocking_recv().map_err(|_| StoreError::Closed)?

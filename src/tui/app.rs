@@ -33,7 +33,8 @@ pub struct App {
     pub dirty: bool,
 }
 
-const TABS: [(Tab, &str); 4] = [(Tab::Prompts, "Prompts"), (Tab::Runs, "Runs"), (Tab::Review, "Review"), (Tab::Trends, "Trends")];
+const TABS: [(Tab, &str); 4] =
+    [(Tab::Prompts, "Prompts"), (Tab::Runs, "Runs"), (Tab::Review, "Review"), (Tab::Trends, "Trends")];
 
 fn index(tab: Tab) -> usize {
     TABS.iter().position(|(t, _)| *t == tab).unwrap_or(0)
@@ -107,7 +108,14 @@ impl App {
     fn with_screen(&mut self, handle: impl FnOnce(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
         let stack = &mut self.stacks[index(self.tab)];
         let top = stack.len() - 1;
-        let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+        let mut cx = Cx {
+            env: &self.env,
+            effects: Vec::new(),
+            nav: None,
+            layer: None,
+            toast: None,
+            next_ticket: &mut self.next_ticket,
+        };
         handle(stack[top].as_mut(), &mut cx);
         let Cx { effects, nav, layer, toast, .. } = cx;
         self.settle(effects, nav, layer, toast)
@@ -118,7 +126,14 @@ impl App {
         let mut all = Vec::new();
         for tab in 0..self.stacks.len() {
             for at in 0..self.stacks[tab].len() {
-                let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+                let mut cx = Cx {
+                    env: &self.env,
+                    effects: Vec::new(),
+                    nav: None,
+                    layer: None,
+                    toast: None,
+                    next_ticket: &mut self.next_ticket,
+                };
                 handle(self.stacks[tab][at].as_mut(), &mut cx);
                 let Cx { effects, toast, layer, nav, .. } = cx;
                 let on_top = tab == index(self.tab) && at + 1 == self.stacks[tab].len();
@@ -133,7 +148,14 @@ impl App {
 
     fn with_layer(&mut self, handle: impl FnOnce(&mut Layer, &mut Cx) -> Outcome) -> Vec<Effect> {
         let Some(mut layer) = self.layer.take() else { return Vec::new() };
-        let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+        let mut cx = Cx {
+            env: &self.env,
+            effects: Vec::new(),
+            nav: None,
+            layer: None,
+            toast: None,
+            next_ticket: &mut self.next_ticket,
+        };
         let outcome = handle(&mut layer, &mut cx);
         let Cx { effects, nav, layer: next, toast, .. } = cx;
         if matches!(outcome, Outcome::Stay | Outcome::Typing(..)) {
@@ -143,13 +165,21 @@ impl App {
         effects.extend(match outcome {
             Outcome::Act(action) => self.act(action),
             Outcome::Typing(purpose, text) => self.with_screen(|s, cx| s.typing(&purpose, &text, cx)),
-            Outcome::Answer(purpose, text) => self.with_screen(|s, cx| s.answered(&purpose, text.as_deref(), cx)),
+            Outcome::Answer(purpose, text) => {
+                self.with_screen(|s, cx| s.answered(&purpose, text.as_deref(), cx))
+            }
             Outcome::Stay | Outcome::Close => Vec::new(),
         });
         effects
     }
 
-    fn settle(&mut self, effects: Vec<Effect>, nav: Option<Nav>, layer: Option<Layer>, toast: Option<Toast>) -> Vec<Effect> {
+    fn settle(
+        &mut self,
+        effects: Vec<Effect>,
+        nav: Option<Nav>,
+        layer: Option<Layer>,
+        toast: Option<Toast>,
+    ) -> Vec<Effect> {
         for effect in &effects {
             match effect {
                 Effect::Load { ticket, .. } | Effect::Edit { ticket, .. } => {
@@ -157,7 +187,7 @@ impl App {
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));
-                    self.env.running.push(run.clone());
+                    self.env.running.push((run.clone(), control.clone()));
                 }
                 _ => {}
             }
@@ -209,7 +239,9 @@ impl App {
         }
         match action {
             Action::Quit => {
-                if self.stacks[index(self.tab)].len() > 1 { return self.back() }
+                if self.stacks[index(self.tab)].len() > 1 {
+                    return self.back();
+                }
                 self.leave();
             }
             Action::Back => return self.back(),
@@ -279,7 +311,14 @@ impl App {
                 let mut effects = Vec::new();
                 if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains(&ticket) {
                     let Some(mut layer) = self.layer.take() else { return effects };
-                    let mut cx = Cx { env: &self.env, effects: Vec::new(), nav: None, layer: None, toast: None, next_ticket: &mut self.next_ticket };
+                    let mut cx = Cx {
+                        env: &self.env,
+                        effects: Vec::new(),
+                        nav: None,
+                        layer: None,
+                        toast: None,
+                        next_ticket: &mut self.next_ticket,
+                    };
                     layer_took = layer.reply(ticket, &result, &mut cx);
                     let Cx { effects: asked, nav, layer: next, toast, .. } = cx;
                     // A dialog that went on to a screen has done its work.
@@ -294,11 +333,13 @@ impl App {
                 }
                 effects
             }
-            Msg::Edited { ticket, result } => self.answered(ticket, |screen, cx| screen.edited(ticket, &result, cx)),
+            Msg::Edited { ticket, result } => {
+                self.answered(ticket, |screen, cx| screen.edited(ticket, &result, cx))
+            }
             Msg::Run { run, progress } => self.with_all(|screen, cx| screen.progress(&run, &progress, cx)),
             Msg::RunEnded { run, result } => {
                 self.running.retain(|(id, _)| *id != run);
-                self.env.running.retain(|id| *id != run);
+                self.env.running.retain(|(id, _)| *id != run);
                 if let Err(text) = &result {
                     self.toast = Some((Toast { text: text.clone(), error: true }, self.env.now));
                 }
@@ -342,13 +383,23 @@ impl App {
         let env = &self.env;
         let mut x = put(buf, row.x, row.y, row.width, &[seg(" assize ", env.style(Meaning::Strong))]);
         for (i, (tab, name)) in TABS.iter().enumerate() {
-            let style = if *tab == self.tab { env.style(Meaning::Accent).patch(env.style(Meaning::Strong)) } else { env.style(Meaning::Dim) };
+            let style = if *tab == self.tab {
+                env.style(Meaning::Accent).patch(env.style(Meaning::Strong))
+            } else {
+                env.style(Meaning::Dim)
+            };
             let marker = if *tab == self.tab { "▸" } else { " " };
             let text = format!(" {marker}{} {name} ", i + 1);
             x = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
         }
         let room = row.right().saturating_sub(x + 2);
-        put_right(buf, row.right().saturating_sub(1), row.y, room, &seg(self.screen().summary(env), env.style(Meaning::Dim)));
+        put_right(
+            buf,
+            row.right().saturating_sub(1),
+            row.y,
+            room,
+            &seg(self.screen().summary(env), env.style(Meaning::Dim)),
+        );
     }
 
     fn draw_bottom(&self, row: Rect, buf: &mut Buffer) {
@@ -358,19 +409,41 @@ impl App {
         } else {
             format!("{} run in progress", self.running.len())
         };
-        let taken = put_right(buf, row.right().saturating_sub(1), row.y, row.width / 2, &seg(status, env.style(Meaning::Dim)));
+        let taken = put_right(
+            buf,
+            row.right().saturating_sub(1),
+            row.y,
+            row.width / 2,
+            &seg(status, env.style(Meaning::Dim)),
+        );
         let room = taken.saturating_sub(row.x + 1);
         if let Some((toast, _)) = &self.toast {
             let meaning = if toast.error { Meaning::Error } else { Meaning::Good };
             let sign = if toast.error { " ! " } else { " · " };
-            put_cut(buf, row.x, row.y, room, &[seg(sign, env.style(meaning)), seg(toast.text.clone(), env.style(if toast.error { Meaning::Error } else { Meaning::Text }))]);
+            put_cut(
+                buf,
+                row.x,
+                row.y,
+                room,
+                &[
+                    seg(sign, env.style(meaning)),
+                    seg(
+                        toast.text.clone(),
+                        env.style(if toast.error { Meaning::Error } else { Meaning::Text }),
+                    ),
+                ],
+            );
             return;
         }
         let scope = self.screen().scope();
         let mut x = row.x + 1;
         for action in self.screen().hints().into_iter().chain([Action::Help]) {
             let place = if action == Action::Help { Scope::Everywhere } else { scope };
-            let Some(binding) = TABLE.iter().find(|b| b.scope == place && b.action == action && !b.hint.is_empty()) else { continue };
+            let Some(binding) =
+                TABLE.iter().find(|b| b.scope == place && b.action == action && !b.hint.is_empty())
+            else {
+                continue;
+            };
             let keys = env.keymap.shown(place, action);
             let key = keys.split_whitespace().next().unwrap_or("");
             let (shown, words) = match binding.hint.split_once(' ') {
@@ -382,7 +455,17 @@ impl App {
             if usize::from(x) + wide > usize::from(row.x + room) {
                 continue;
             }
-            x = put(buf, x, row.y, room, &[seg(shown.to_owned(), env.style(Meaning::Key)), seg(format!(" {words}"), env.style(Meaning::Dim)), seg("  ", env.style(Meaning::Dim))]);
+            x = put(
+                buf,
+                x,
+                row.y,
+                room,
+                &[
+                    seg(shown.to_owned(), env.style(Meaning::Key)),
+                    seg(format!(" {words}"), env.style(Meaning::Dim)),
+                    seg("  ", env.style(Meaning::Dim)),
+                ],
+            );
         }
     }
 }

@@ -49,7 +49,9 @@ impl Effects {
         match effect {
             Effect::Load { ticket, lane, query } => self.load(ticket, lane, query),
             Effect::Execute { run, scope, control } => self.execute(run, scope, control, env),
-            Effect::Edit { ticket, text, extension } => return Some(Yielded::Edit { ticket, text, extension }),
+            Effect::Edit { ticket, text, extension } => {
+                return Some(Yielded::Edit { ticket, text, extension });
+            }
             Effect::Copy(text) => return Some(Yielded::Copy(text)),
             Effect::Suspend => return Some(Yielded::Suspend),
             Effect::Redraw => return Some(Yielded::Redraw),
@@ -79,7 +81,8 @@ impl Effects {
             let progress = move |progress| {
                 let _ = to.send(Msg::Run { run: id.clone(), progress });
             };
-            let result = eval::execute_stored(handle, &config, run.clone(), scope, None, control, progress).await;
+            let result =
+                eval::execute_stored(handle, &config, run.clone(), scope, None, control, progress).await;
             let _ = send.send(Msg::RunEnded { run, result: result.map(Box::new).map_err(|e| e.to_string()) });
         });
     }
@@ -99,7 +102,13 @@ pub fn edit(text: &str, extension: &str) -> Result<String, String> {
     std::fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     let done = run_editor(&editor, &path);
     let left = std::fs::read(&path).map_err(|e| format!("cannot read {} back: {e}", path.display()));
-    match (done, left.and_then(|bytes| String::from_utf8(bytes).map_err(|_| format!("what {editor} left is not UTF-8: kept in {}", path.display())))) {
+    match (
+        done,
+        left.and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|_| format!("what {editor} left is not UTF-8: kept in {}", path.display()))
+        }),
+    ) {
         (Ok(()), Ok(edited)) => {
             let _ = std::fs::remove_dir_all(&dir);
             Ok(edited)
@@ -115,8 +124,12 @@ pub fn edit(text: &str, extension: &str) -> Result<String, String> {
 
 fn private_folder() -> Result<std::path::PathBuf, String> {
     use std::os::unix::fs::DirBuilderExt;
-    let dir = std::env::temp_dir().join(format!("assize-{}-{:08x}", std::process::id(), rand::random::<u32>()));
-    std::fs::DirBuilder::new().mode(0o700).create(&dir).map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
+    let dir =
+        std::env::temp_dir().join(format!("assize-{}-{:08x}", std::process::id(), rand::random::<u32>()));
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&dir)
+        .map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
     Ok(dir)
 }
 

@@ -3,6 +3,7 @@
 use super::keys::Keymap;
 use super::theme::{Meaning, Theme};
 use crate::config::Config;
+use crate::eval::Control;
 use ratatui::style::Style;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ pub struct Env {
     pub tick: u64,
     /// The person at the keyboard.
     pub reviewer: String,
-    /// Runs in progress here, with what is to be said of each in the bottom line.
-    pub running: Vec<String>,
+    /// Runs in progress here, with what pauses and cancels each.
+    pub running: Vec<(String, Control)>,
 }
 
 impl Env {

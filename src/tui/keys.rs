@@ -70,7 +70,7 @@ actions! {
     Filter, Mark, Diff, Edit, Label, UndoLabel, Judge, Copy, Blame, Timeline,
     NextHunk, PreviousHunk, Whitespace, Fold, Unified, Wrap, Older, Newer, Search,
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
-    Anchors, Exchange, OtherArm, DiffArms, NextItem, PreviousItem, NextCriterion,
+    Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
 }
 
@@ -89,7 +89,13 @@ pub struct Binding {
     pub help: &'static str,
 }
 
-const fn key(scope: Scope, keys: &'static str, action: Action, hint: &'static str, help: &'static str) -> Binding {
+const fn key(
+    scope: Scope,
+    keys: &'static str,
+    action: Action,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
     Binding { scope, keys, action, hint, help }
 }
 
@@ -267,11 +273,15 @@ impl Keymap {
         let mut problems = Vec::new();
         let mut wanted: HashMap<(Scope, Action), &str> = HashMap::new();
         for (what, keys) in changes {
-            let found = TABLE.iter().find(|b| format!("{}.{}", b.scope.name(), b.action.id()).eq_ignore_ascii_case(what));
+            let found = TABLE
+                .iter()
+                .find(|b| format!("{}.{}", b.scope.name(), b.action.id()).eq_ignore_ascii_case(what));
             match found {
                 None => problems.push(format!("[ui.keys] '{what}' is no action; `assize` then ? lists them")),
                 Some(_) if keys.split_whitespace().any(|k| Chord::parse(k).is_none()) => {
-                    problems.push(format!("[ui.keys] '{keys}' is not a key; write j, D, C-d, Space, F5 or the like"));
+                    problems.push(format!(
+                        "[ui.keys] '{keys}' is not a key; write j, D, C-d, Space, F5 or the like"
+                    ));
                 }
                 Some(binding) => {
                     wanted.insert((binding.scope, binding.action), keys);
@@ -301,7 +311,9 @@ impl Keymap {
     /// What a key does in a screen.
     pub fn action(&self, scope: Scope, event: &KeyEvent) -> Option<Action> {
         let chord = Chord::of(event);
-        [scope, Scope::Move, Scope::Everywhere].into_iter().find_map(|s| self.by_key.get(&(s, chord)).copied())
+        [scope, Scope::Move, Scope::Everywhere]
+            .into_iter()
+            .find_map(|s| self.by_key.get(&(s, chord)).copied())
     }
 
     /// The keys of an action as shown to people.

@@ -119,10 +119,7 @@ pub fn gauge(share: f64, width: usize) -> String {
 /// A line of eight heights for values from 1 to 5.
 pub fn sparkline(values: impl IntoIterator<Item = f64>) -> String {
     const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    values
-        .into_iter()
-        .map(|v| HEIGHTS[(((v - 1.0) / 4.0 * 7.0).round().clamp(0.0, 7.0)) as usize])
-        .collect()
+    values.into_iter().map(|v| HEIGHTS[(((v - 1.0) / 4.0 * 7.0).round().clamp(0.0, 7.0)) as usize]).collect()
 }
 
 #[cfg(test)]
@@ -138,7 +135,10 @@ mod tests {
         let mut buf = Buffer::empty(Rect::new(0, 0, 60, 1));
         put(&mut buf, 0, 0, 60, &[seg("a\u{1b}[31mb\u{202e}c", Style::default())]);
         let drawn = row_text(&buf, 0);
-        assert!(drawn.contains("[31m") && !drawn.contains('\u{1b}') && !drawn.contains('\u{202e}'), "{drawn:?}");
+        assert!(
+            drawn.contains("[31m") && !drawn.contains('\u{1b}') && !drawn.contains('\u{202e}'),
+            "{drawn:?}"
+        );
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::core::template::{self, Variable};
 use crate::core::tokens;
 use crate::eval::{Plan, RunRequest};
 use crate::store::{
-    Cause, Cell, EventInfo, FullItem, Handle, Hit, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo, Registered,
-    ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
+    Cause, Cell, EventInfo, FullItem, Handle, Hit, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
+    Registered, ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
 };
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use std::sync::Arc;
@@ -60,6 +60,7 @@ pub enum Query {
 
 /// An answer.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "each variant says what its fields are")]
 pub enum Reply {
     /// A page of the list, with how many prompts and revisions there are.
     List { rows: Vec<PromptInfo>, prompts: usize, revisions: usize },
@@ -119,7 +120,9 @@ pub enum Reply {
 /// One line for the user: what failed and what to do.
 pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Result<Reply, String> {
     match query {
-        Query::Filter(pattern) => handle.read(move |s| s.names()).await.map(|names| Reply::Names(fuzzy(&pattern, names))),
+        Query::Filter(pattern) => {
+            handle.read(move |s| s.names()).await.map(|names| Reply::Names(fuzzy(&pattern, names)))
+        }
         Query::Tokens(digest) => {
             let text = handle.read(move |s| s.text(&digest)).await.map_err(|e| e.to_string())?;
             return compute(move || Reply::Tokens(tokens::count(&text))).await;
@@ -150,7 +153,11 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         Query::List { offset, limit } => {
             let all = ListQuery::default();
             let (prompts, revisions) = s.count(&all)?;
-            Reply::List { rows: s.list(&ListQuery { offset, limit: Some(limit), ..all })?, prompts, revisions }
+            Reply::List {
+                rows: s.list(&ListQuery { offset, limit: Some(limit), ..all })?,
+                prompts,
+                revisions,
+            }
         }
         Query::Rows(names) => Reply::Rows(names.iter().map(|n| s.prompt(n)).collect::<Result<_, _>>()?),
         Query::Log { name, before, limit } => Reply::Log(s.log(&name, before, Some(limit))?),
@@ -182,7 +189,8 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         Query::Reviews(run) => Reply::Reviews(s.reviews(Some(&run))?),
         Query::Choices => Reply::Choices(Box::new(super::layer::plan::choices(s, config)?)),
         Query::Plan(request) => Reply::Plan(Box::new(
-            crate::eval::plan(s, config, &request).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?,
+            crate::eval::plan(s, config, &request)
+                .map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?,
         )),
         Query::Pooled(query) => Reply::Pooled(s.pooled(&query)?),
         _ => Reply::Done,
@@ -224,7 +232,9 @@ fn fuzzy(pattern: &str, names: Vec<PromptName>) -> Vec<PromptName> {
         .into_iter()
         .filter_map(|name| {
             let mut chars = Vec::new();
-            pattern.score(nucleo_matcher::Utf32Str::new(name.as_str(), &mut chars), &mut matcher).map(|s| (s, name))
+            pattern
+                .score(nucleo_matcher::Utf32Str::new(name.as_str(), &mut chars), &mut matcher)
+                .map(|s| (s, name))
         })
         .collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -252,8 +262,11 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
         .read(move |s| {
             let log: Vec<RevisionInfo> =
                 s.log(&spot.name, None, None)?.into_iter().filter(|r| r.seq <= spot.seq).collect();
-            let texts =
-                log.iter().rev().map(|r| Ok((r.seq, s.text(&r.digest)?))).collect::<crate::store::Result<Vec<_>>>()?;
+            let texts = log
+                .iter()
+                .rev()
+                .map(|r| Ok((r.seq, s.text(&r.digest)?)))
+                .collect::<crate::store::Result<Vec<_>>>()?;
             Ok((log, texts))
         })
         .await

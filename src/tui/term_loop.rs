@@ -1,5 +1,6 @@
 //! The loop: input first, then results, then a frame when something changed; nothing at all while nothing happens.
 
+use super::Options;
 use super::app::App;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
@@ -7,7 +8,6 @@ use super::keys::Keymap;
 use super::msg::Msg;
 use super::terminal::{Guard, give_back};
 use super::theme::Theme;
-use super::Options;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::{Event, EventStream};
@@ -29,7 +29,11 @@ const BATCH: usize = 256;
 type Screen = Terminal<CrosstermBackend<Stdout>>;
 
 /// Facts of a session over a registry.
-pub(super) fn environment(options: &Options, config: Arc<Config>, read_only: Option<String>) -> (Env, Vec<String>) {
+pub(super) fn environment(
+    options: &Options,
+    config: Arc<Config>,
+    read_only: Option<String>,
+) -> (Env, Vec<String>) {
     let (keymap, problems) = Keymap::with(&config.ui.keys);
     let suited = Theme::suited(|name| std::env::var(name).ok());
     let named = config.ui.theme.as_deref().and_then(Theme::named);
@@ -59,10 +63,10 @@ fn now() -> i64 {
 /// When the registry or the terminal cannot be opened. The terminal is as it was before, in every case.
 pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let handle = Handle::open(&options.registry)?;
-    let (env, problems) = environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
+    let (env, problems) =
+        environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
     let guard = Guard::take()?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-    terminal.clear()?;
+    let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
     let (send, receive) = unbounded_channel();
     let mut app = App::new(env);
     if !problems.is_empty() {
@@ -140,7 +144,9 @@ impl Loop {
         while self.app.in_flight() > 0 && Instant::now() < end {
             match tokio::time::timeout_at(end.into(), self.receive.recv()).await {
                 Ok(Some(msg @ Msg::RunEnded { .. })) => drop(self.app.update(msg)),
-                Ok(Some(Msg::Reply { ticket, .. })) => drop(self.app.update(Msg::Reply { ticket, result: Err(String::new()) })),
+                Ok(Some(Msg::Reply { ticket, .. })) => {
+                    drop(self.app.update(Msg::Reply { ticket, result: Err(String::new()) }))
+                }
                 Ok(Some(_)) => {}
                 _ => break,
             }
@@ -159,10 +165,13 @@ impl Loop {
         for effect in effects {
             let Some(yielded) = self.effects.run(effect, &self.app.env) else { continue };
             match yielded {
-                Yielded::Redraw => self.terminal.clear()?,
+                Yielded::Redraw => self.blank()?,
                 Yielded::Copy(text) => {
                     let mut out = stdout();
-                    crossterm::execute!(out, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes()))?;
+                    crossterm::execute!(
+                        out,
+                        crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes())
+                    )?;
                     out.flush()?;
                     self.app.say("sent to the terminal's clipboard");
                 }
@@ -182,13 +191,25 @@ impl Loop {
         Ok(())
     }
 
+    /// Clears the screen so that the next frame is drawn whole. (`Terminal::clear` would ask the terminal where its
+    /// cursor is, and wait two seconds for one that does not answer.)
+    fn blank(&mut self) -> anyhow::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
+        self.app.dirty = true;
+        Ok(())
+    }
+
     /// Hands the terminal over whole, and takes it back whole: no reader of ours is left on it meanwhile.
-    async fn outside<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    async fn outside<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
         self.events = None;
         self.guard.lend();
         let result = tokio::task::spawn_blocking(work).await;
         self.guard.retake()?;
-        self.terminal.clear()?;
+        self.blank()?;
         self.app.dirty = true;
         self.events = Some(EventStream::new());
         Ok(result?)
@@ -197,7 +218,11 @@ impl Loop {
 
 /// Notices writes of other processes: a watch on the folder, confirmed by `data_version`, so that an idle program
 /// does nothing at all.
-fn watch(path: &std::path::Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<notify::RecommendedWatcher> {
+fn watch(
+    path: &std::path::Path,
+    handle: Handle,
+    send: UnboundedSender<Msg>,
+) -> Option<notify::RecommendedWatcher> {
     use notify::Watcher;
     let folder = path.parent()?.to_owned();
     let name = path.file_name()?.to_string_lossy().into_owned();
@@ -219,7 +244,8 @@ fn watch(path: &std::path::Path, handle: Handle, send: UnboundedSender<Msg>) -> 
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         let writes = !matches!(event.kind, notify::EventKind::Access(_));
-        let ours = event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
+        let ours =
+            event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
         if writes && ours {
             confirm(false);
         }
@@ -233,7 +259,10 @@ fn watch(path: &std::path::Path, handle: Handle, send: UnboundedSender<Msg>) -> 
 fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
-        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
+        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
+            return;
+        };
         tokio::select! {
             _ = term.recv() => {}
             _ = hup.recv() => {}

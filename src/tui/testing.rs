@@ -36,19 +36,27 @@ impl Harness {
     ///
     /// # Panics
     /// When the registry cannot be opened: it is for tests.
-    pub async fn open(path: &Path, config: Config, demo: bool, (width, height): (u16, u16), theme: Theme) -> Self {
+    pub async fn open(
+        path: &Path,
+        config: Config,
+        demo: bool,
+        (width, height): (u16, u16),
+        theme: Theme,
+    ) -> Self {
         let config = Arc::new(config);
         let handle = match Handle::open(path) {
             Ok(handle) => handle,
             Err(e) => panic!("{e}"),
         };
         let options = Options { registry: path.to_owned(), demo, plain: false };
-        let (mut env, _) = environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
+        let (mut env, _) =
+            environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
         env.theme = theme;
         let (send, receive) = unbounded_channel();
         let effects = Effects::new(handle, config, send);
         let app = App::new(env);
-        let mut harness = Self { app, effects, receive, size: (width, height), copied: Vec::new(), editor: None };
+        let mut harness =
+            Self { app, effects, receive, size: (width, height), copied: Vec::new(), editor: None };
         let first = harness.app.start();
         harness.perform(first);
         harness.idle().await;
@@ -190,7 +198,8 @@ impl Harness {
                     _ => runs.push((x, x + 1, look)),
                 }
             }
-            for (start, end, look) in runs.into_iter().filter(|(_, _, l)| l != "Some(Reset)/Some(Reset)/NONE") {
+            for (start, end, look) in runs.into_iter().filter(|(_, _, l)| l != "Some(Reset)/Some(Reset)/NONE")
+            {
                 out.push_str(&format!("{y}:{start}-{end} {look}\n"));
             }
         }

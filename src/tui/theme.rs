@@ -201,7 +201,9 @@ fn plain(meaning: Meaning) -> Style {
     let s = Style::new();
     match meaning {
         Meaning::Dim | Meaning::Rule => s.add_modifier(Modifier::DIM),
-        Meaning::Accent | Meaning::Strong | Meaning::Key | Meaning::Error | Meaning::Warning => s.add_modifier(Modifier::BOLD),
+        Meaning::Accent | Meaning::Strong | Meaning::Key | Meaning::Error | Meaning::Warning => {
+            s.add_modifier(Modifier::BOLD)
+        }
         Meaning::Selected => s.add_modifier(Modifier::REVERSED),
         Meaning::AddedWord | Meaning::RemovedWord => s.add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
         Meaning::Match => s.add_modifier(Modifier::REVERSED),
@@ -228,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_plain_theme_has_no_colour() {
-        for meaning in [Meaning::Added, Meaning::Score(1), Meaning::Label, Meaning::Selected, Meaning::Error] {
+        for meaning in [Meaning::Added, Meaning::Score(1), Meaning::Label, Meaning::Selected, Meaning::Error]
+        {
             let style = Theme::Plain.style(meaning);
             assert_eq!((style.fg, style.bg), (None, None), "{meaning:?}");
         }

@@ -1,3 +1,5 @@
+//! The diff engine held to its promises: what goes in comes out, line numbers fit, work is bounded.
+
 use super::*;
 use proptest::prelude::*;
 

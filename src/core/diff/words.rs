@@ -169,7 +169,7 @@ pub(super) fn refine(left: &str, right: &str, budget: &mut Budget) -> (Vec<Span>
     );
     let refined = if budget.words(a.len() + b.len()) { changed_ranges(a, b, budget) } else { None };
     let (left_changes, right_changes) = refined.unwrap_or_else(|| {
-        let all = |text: &str| Vec::from_iter([0..text.len()]);
+        let all = |text: &str| std::iter::once(0..text.len()).collect::<Vec<_>>();
         (all(a), all(b))
     });
     let spans = |text: &str, changed: Vec<Range<usize>>| {

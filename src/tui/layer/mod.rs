@@ -88,7 +88,12 @@ fn content(area: &TextArea) -> String {
 impl Layer {
     /// A field.
     pub fn input(title: &str, hint: &str, text: &str, purpose: Purpose) -> Self {
-        Self::Input(Box::new(Input { title: title.to_owned(), hint: hint.to_owned(), purpose, area: field(text) }))
+        Self::Input(Box::new(Input {
+            title: title.to_owned(),
+            hint: hint.to_owned(),
+            purpose,
+            area: field(text),
+        }))
     }
 
     /// A question that `y` answers.
@@ -184,7 +189,8 @@ impl Layer {
 
     /// Handles a paste: one insertion; line ends become blanks, so that nothing is submitted by it.
     pub fn paste(&mut self, text: &str) -> Outcome {
-        let line: String = text.chars().take(100_000).map(|c| if c == '\r' || c == '\n' { ' ' } else { c }).collect();
+        let line: String =
+            text.chars().take(100_000).map(|c| if c == '\r' || c == '\n' { ' ' } else { c }).collect();
         match self {
             Self::Input(input) => {
                 input.area.insert_str(&line);
@@ -237,7 +243,9 @@ fn plan_outcome(outcome: plan::Outcome) -> Outcome {
 fn compact(payload: &serde_json::Value) -> String {
     let Some(map) = payload.as_object() else { return String::new() };
     let one = |key: &str| map.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), ToOwned::to_owned));
-    let place = |key: &str| one(key).filter(|v| v != "null").map(|v| if v.parse::<u32>().is_ok() { format!("r{v}") } else { v });
+    let place = |key: &str| {
+        one(key).filter(|v| v != "null").map(|v| if v.parse::<u32>().is_ok() { format!("r{v}") } else { v })
+    };
     match (one("label"), place("from"), place("to")) {
         (Some(label), from, to) => {
             format!("{label} {} → {}", from.unwrap_or_else(|| "—".into()), to.unwrap_or_else(|| "—".into()))
@@ -264,9 +272,16 @@ impl Input {
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         let y = area.bottom().saturating_sub(1);
         blank(area, y, buf);
-        let x = put(buf, area.x, y, area.width, &[seg(format!(" {}: ", self.title), env.style(Meaning::Accent))]);
+        let x =
+            put(buf, area.x, y, area.width, &[seg(format!(" {}: ", self.title), env.style(Meaning::Accent))]);
         let room = area.right().saturating_sub(x);
-        draw_field(&self.area, Rect { x, y, width: room, height: 1 }.intersection(area), buf, env, &self.hint);
+        draw_field(
+            &self.area,
+            Rect { x, y, width: room, height: 1 }.intersection(area),
+            buf,
+            env,
+            &self.hint,
+        );
     }
 }
 
@@ -282,9 +297,21 @@ fn draw_field(area: &TextArea, place: Rect, buf: &mut Buffer, env: &Env, hint: &
     let at = text::width(&text::escape_line(&before));
     let room = usize::from(place.width).saturating_sub(1);
     let skip = at.saturating_sub(room);
-    put(buf, place.x, place.y, place.width, &[seg(text::slice_cols(&shown, skip, room + 1).into_owned(), env.style(Meaning::Text))]);
+    put(
+        buf,
+        place.x,
+        place.y,
+        place.width,
+        &[seg(text::slice_cols(&shown, skip, room + 1).into_owned(), env.style(Meaning::Text))],
+    );
     if typed.is_empty() {
-        put_cut(buf, place.x + 1, place.y, place.width.saturating_sub(1), &[seg(hint.to_owned(), env.style(Meaning::Dim))]);
+        put_cut(
+            buf,
+            place.x + 1,
+            place.y,
+            place.width.saturating_sub(1),
+            &[seg(hint.to_owned(), env.style(Meaning::Dim))],
+        );
     }
     let x = place.x + u16::try_from(at - skip).unwrap_or(0).min(place.width.saturating_sub(1));
     if let Some(cell) = buf.cell_mut((x, place.y)) {
@@ -295,7 +322,10 @@ fn draw_field(area: &TextArea, place: Rect, buf: &mut Buffer, env: &Env, hint: &
 impl Palette {
     fn found(&self) -> Vec<&(Action, String, String)> {
         let wanted = content(&self.area).to_lowercase();
-        self.all.iter().filter(|(_, help, _)| wanted.split_whitespace().all(|w| help.to_lowercase().contains(w))).collect()
+        self.all
+            .iter()
+            .filter(|(_, help, _)| wanted.split_whitespace().all(|w| help.to_lowercase().contains(w)))
+            .collect()
     }
 
     fn key(&mut self, event: &KeyEvent) -> Outcome {
@@ -323,7 +353,8 @@ impl Palette {
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         let inside = window(area, 72, 18, "palette", buf, env);
-        let found: Vec<(String, String)> = self.found().into_iter().map(|(_, help, keys)| (help.clone(), keys.clone())).collect();
+        let found: Vec<(String, String)> =
+            self.found().into_iter().map(|(_, help, keys)| (help.clone(), keys.clone())).collect();
         let field = Rect { height: 1.min(inside.height), ..inside };
         put(buf, field.x, field.y, 2, &[seg("› ", env.style(Meaning::Accent))]);
         let typing = Rect { x: field.x + 2.min(field.width), width: field.width.saturating_sub(2), ..field };
@@ -336,7 +367,13 @@ impl Palette {
             if at == self.cursor.at {
                 super::paint::select(buf, row, true, env.theme);
             }
-            put_cut(buf, row.x + 2, y, row.width.saturating_sub(16), &[seg(help.clone(), env.style(Meaning::Text))]);
+            put_cut(
+                buf,
+                row.x + 2,
+                y,
+                row.width.saturating_sub(16),
+                &[seg(help.clone(), env.style(Meaning::Text))],
+            );
             put_right(buf, row.right().saturating_sub(1), y, 13, &seg(keys.clone(), env.style(Meaning::Key)));
         }
     }
@@ -361,11 +398,24 @@ pub fn window(area: Rect, width: u16, height: u16, title: &str, buf: &mut Buffer
         put(buf, place.x, y, 1, &[seg("│", rule)]);
         put(buf, place.right() - 1, y, 1, &[seg("│", rule)]);
     }
-    put_cut(buf, place.x + 2, place.y, place.width - 4, &[seg(format!(" {title} "), env.style(Meaning::Strong).fg(ratatui::style::Color::Reset))]);
+    put_cut(
+        buf,
+        place.x + 2,
+        place.y,
+        place.width - 4,
+        &[seg(format!(" {title} "), env.style(Meaning::Strong).fg(ratatui::style::Color::Reset))],
+    );
     Rect { x: place.x + 2, y: place.y + 1, width: place.width - 4, height: place.height - 2 }
 }
 
-fn draw_lines(title: &str, lines: &[(String, String)], cursor: &mut Cursor, area: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_lines(
+    title: &str,
+    lines: &[(String, String)],
+    cursor: &mut Cursor,
+    area: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
     let inside = window(area, 92.min(area.width.saturating_sub(4)), height, title, buf, env);
     let rows = usize::from(inside.height);
@@ -379,7 +429,13 @@ fn draw_lines(title: &str, lines: &[(String, String)], cursor: &mut Cursor, area
         }
         let room = 20.min(inside.width);
         put_cut(buf, inside.x, y, room, &[seg(left.clone(), env.style(Meaning::Key))]);
-        put_cut(buf, inside.x + room, y, inside.width - room, &[seg(right.clone(), env.style(Meaning::Text))]);
+        put_cut(
+            buf,
+            inside.x + room,
+            y,
+            inside.width - room,
+            &[seg(right.clone(), env.style(Meaning::Text))],
+        );
     }
     if lines.len() > rows && inside.height > 0 {
         let note = format!("{}-{} of {}", cursor.top + 1, (cursor.top + rows).min(lines.len()), lines.len());

@@ -13,8 +13,8 @@ use super::super::screen::grid::Grid;
 use super::super::screen::{Cx, Nav, Slot, Tab};
 use crate::config::Config;
 use crate::core::prompt::Selector;
-use crate::eval::{ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice};
 use crate::core::rubric::Rubric as StoredRubric;
+use crate::eval::{ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice};
 use crate::store::{CaseSetInfo, Store};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -248,7 +248,12 @@ impl PlanDialog {
             Rubric::Own => RubricChoice::Own,
             Rubric::Named(name) => RubricChoice::Named(name.clone()),
             Rubric::Typed => RubricChoice::Criteria(
-                self.criteria.split([',', ' ']).map(str::trim).filter(|c| !c.is_empty()).map(ToOwned::to_owned).collect(),
+                self.criteria
+                    .split([',', ' '])
+                    .map(str::trim)
+                    .filter(|c| !c.is_empty())
+                    .map(ToOwned::to_owned)
+                    .collect(),
             ),
         };
         Some(RunRequest {
@@ -337,7 +342,13 @@ impl PlanDialog {
 
     fn change(&mut self, forward: bool, cx: &mut Cx) {
         let turned = |at: usize, len: usize| {
-            if len == 0 { 0 } else if forward { (at + 1) % len } else { (at + len - 1) % len }
+            if len == 0 {
+                0
+            } else if forward {
+                (at + 1) % len
+            } else {
+                (at + len - 1) % len
+            }
         };
         match self.field {
             Field::Set => {
@@ -367,7 +378,11 @@ impl PlanDialog {
     /// A set that suits what is judged: cases for revisions, items else and for the recorded judge.
     fn defaults(&mut self) {
         let Some(choices) = self.choices.get() else { return };
-        let kind = if self.spots.is_empty() || choices.judges.is_empty() && choices.recorded { "items" } else { "cases" };
+        let kind = if self.spots.is_empty() || choices.judges.is_empty() && choices.recorded {
+            "items"
+        } else {
+            "cases"
+        };
         self.set = choices.sets.iter().position(|s| s.kind == kind).unwrap_or(0);
         self.defaults_for_set();
     }
@@ -383,7 +398,9 @@ impl PlanDialog {
             return cx.say("the plan is still being made");
         }
         match self.plan.get() {
-            None => cx.fail("there is nothing to judge: import items or cases first, with `assize import items FILE`"),
+            None => cx.fail(
+                "there is nothing to judge: import items or cases first, with `assize import items FILE`",
+            ),
             Some(Err(why)) => cx.fail(why.clone()),
             Some(Ok(plan)) => match &plan.refused {
                 Some(why) => cx.fail(why.clone()),

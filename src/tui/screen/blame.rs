@@ -106,7 +106,11 @@ impl Screen for Blame {
             return;
         }
         let dim = env.style(Meaning::Dim);
-        let title = [seg(format!(" {}   ", self.spot.name), env.style(Meaning::Strong)), seg(format!("r{}", self.spot.seq), env.style(Meaning::Strong)), seg("   who brought each line", dim)];
+        let title = [
+            seg(format!(" {}   ", self.spot.name), env.style(Meaning::Strong)),
+            seg(format!("r{}", self.spot.seq), env.style(Meaning::Strong)),
+            seg("   who brought each line", dim),
+        ];
         put_cut(buf, area.x, area.y, area.width, &title);
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);
@@ -129,7 +133,13 @@ impl Screen for Blame {
             let x = here.x + gutter;
             put(buf, x, here.y, 5, &[seg(format!("{:>4} ", at + 1), dim)]);
             let shown: String = line.chars().take(usize::from(area.width) * 2).collect();
-            put_cut(buf, x + 5, here.y, here.right().saturating_sub(x + 5), &[seg(text::expand_tabs(&shown, 4).into_owned(), env.style(Meaning::Text))]);
+            put_cut(
+                buf,
+                x + 5,
+                here.y,
+                here.right().saturating_sub(x + 5),
+                &[seg(text::expand_tabs(&shown, 4).into_owned(), env.style(Meaning::Text))],
+            );
         }
     }
 
@@ -141,7 +151,12 @@ impl Screen for Blame {
         let Some((lines, log)) = self.lines.get() else { return String::new() };
         let Some((_, seq)) = lines.get(self.cursor.at) else { return String::new() };
         let message = log.get(seq).and_then(|r| r.message.clone()).unwrap_or_default();
-        format!("line {} of {} · r{seq} {}", self.cursor.at + 1, lines.len(), message.lines().next().unwrap_or(""))
+        format!(
+            "line {} of {} · r{seq} {}",
+            self.cursor.at + 1,
+            lines.len(),
+            message.lines().next().unwrap_or("")
+        )
     }
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
@@ -158,10 +173,21 @@ fn draw_origin(seq: u32, info: Option<&RevisionInfo>, place: Rect, buf: &mut Buf
     let age = info
         .and_then(|r| r.created_at.parse::<jiff::Timestamp>().ok())
         .map_or_else(String::new, |t| text::relative_time(t.as_second(), env.now));
-    let head = [seg(text::pad(&format!("r{seq}"), 6, text::Align::Left), env.style(Meaning::Accent)), seg(text::pad(&age, 5, text::Align::Right), dim), seg(" ", dim)];
+    let head = [
+        seg(text::pad(&format!("r{seq}"), 6, text::Align::Left), env.style(Meaning::Accent)),
+        seg(text::pad(&age, 5, text::Align::Right), dim),
+        seg(" ", dim),
+    ];
     let x = put(buf, place.x + 1, place.y, place.width, &head);
-    let message = info.and_then(|r| r.message.as_deref()).unwrap_or("").lines().next().unwrap_or("").to_owned();
+    let message =
+        info.and_then(|r| r.message.as_deref()).unwrap_or("").lines().next().unwrap_or("").to_owned();
     let author = info.and_then(|r| r.author.clone()).map(|a| format!("{a}: ")).unwrap_or_default();
-    put_cut(buf, x, place.y, place.right().saturating_sub(x + 1), &[seg(author, env.style(Meaning::Label)), seg(message, dim)]);
+    put_cut(
+        buf,
+        x,
+        place.y,
+        place.right().saturating_sub(x + 1),
+        &[seg(author, env.style(Meaning::Label)), seg(message, dim)],
+    );
     put_right(buf, place.right(), place.y, 1, &seg(" ", dim));
 }

@@ -10,8 +10,8 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
-use crate::core::diff::{View, fold};
 use crate::core::diff::{Diff, RowKind};
+use crate::core::diff::{View, fold};
 use crate::core::prompt::Kind;
 use crate::core::template;
 use crate::core::text;
@@ -44,7 +44,11 @@ pub struct DiffDoc {
 
 impl DiffDoc {
     /// Compares two revisions; takes as long as their texts need, so not on the loop.
-    pub fn new(left: (RevisionInfo, String), right: (RevisionInfo, String), scores: Vec<RevisionScore>) -> Self {
+    pub fn new(
+        left: (RevisionInfo, String),
+        right: (RevisionInfo, String),
+        scores: Vec<RevisionScore>,
+    ) -> Self {
         let changes = changes((&left.0, &left.1), (&right.0, &right.1));
         let diff = Diff::new(&written_out(&left.0, &left.1), &written_out(&right.0, &right.1));
         let scores = score_changes(&scores, left.0.seq, right.0.seq);
@@ -58,25 +62,25 @@ fn written_out(info: &RevisionInfo, body: &str) -> String {
         return body.to_owned();
     }
     let template = crate::core::prompt::Template { kind: Kind::Chat, body: body.to_owned() };
-    template.messages().iter().map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n'))).collect()
+    template
+        .messages()
+        .iter()
+        .map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n')))
+        .collect()
 }
 
 fn changes(left: (&RevisionInfo, &str), right: (&RevisionInfo, &str)) -> Vec<String> {
-    let names = |side: (&RevisionInfo, &str)| -> Option<BTreeSet<String>> {
-        template::variables(side.1, side.0.syntax).ok().map(|list| list.into_iter().map(|v| v.name).collect())
-    };
+    let names = |side: (&RevisionInfo, &str)| template::variables(side.1, side.0.syntax).ok();
     let mut out = Vec::new();
     if let (Some(before), Some(after)) = (names(left), names(right)) {
-        let added: Vec<&str> = after.difference(&before).map(String::as_str).collect();
-        let removed: Vec<&str> = before.difference(&after).map(String::as_str).collect();
-        match (added.as_slice(), removed.as_slice()) {
-            ([], []) => {}
-            ([new], [old]) => out.push(format!("variable {old} is now {new}")),
-            _ => {
-                let plus = added.iter().map(|v| format!("+{v}"));
-                let minus = removed.iter().map(|v| format!("−{v}"));
-                out.push(format!("variables {}", plus.chain(minus).collect::<Vec<_>>().join(" ")));
-            }
+        let found = template::VariableChanges::between(&before, &after);
+        out.extend(found.renamed.iter().map(|(old, new)| format!("variable {old} is now {new}")));
+        let renamed = |name: &String| found.renamed.iter().any(|(old, new)| old == name || new == name);
+        let plus = found.added.iter().filter(|v| !renamed(v)).map(|v| format!("+{v}"));
+        let minus = found.removed.iter().filter(|v| !renamed(v)).map(|v| format!("−{v}"));
+        let changed: Vec<String> = plus.chain(minus).collect();
+        if !changed.is_empty() {
+            out.push(format!("variables {}", changed.join(" ")));
         }
     }
     if left.0.syntax != right.0.syntax {
@@ -84,7 +88,8 @@ fn changes(left: (&RevisionInfo, &str), right: (&RevisionInfo, &str)) -> Vec<Str
     }
     let keys: BTreeSet<&String> = left.0.config.keys().chain(right.0.config.keys()).collect();
     for key in keys {
-        let value = |info: &RevisionInfo| info.config.get(key).map_or_else(|| "—".to_owned(), ToString::to_string);
+        let value =
+            |info: &RevisionInfo| info.config.get(key).map_or_else(|| "—".to_owned(), ToString::to_string);
         if left.0.config.get(key) != right.0.config.get(key) {
             out.push(format!("{key} {}→{}", value(left.0), value(right.0)));
         }
@@ -98,7 +103,9 @@ fn changes(left: (&RevisionInfo, &str), right: (&RevisionInfo, &str)) -> Vec<Str
 fn score_changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, f64, Option<(f64, f64)>)> {
     let mut out = Vec::new();
     for after in scores.iter().filter(|s| s.seq == right) {
-        let alike = |s: &&RevisionScore| s.seq == left && s.criterion == after.criterion && s.fingerprint == after.fingerprint;
+        let alike = |s: &&RevisionScore| {
+            s.seq == left && s.criterion == after.criterion && s.fingerprint == after.fingerprint
+        };
         let Some(before) = scores.iter().find(alike) else { continue };
         let pairs: Vec<f64> = after
             .cases
@@ -198,11 +205,23 @@ impl DiffScreen {
             doc.diff.hunks.iter().map(|h| h.start).collect()
         } else {
             let wanted = self.search.to_lowercase();
-            let holds = |side: &Option<crate::core::diff::Side>| side.as_ref().is_some_and(|s| s.text.to_lowercase().contains(&wanted));
-            doc.diff.rows.iter().enumerate().filter(|(_, r)| holds(&r.left) || holds(&r.right)).map(|(i, _)| i).collect()
+            let holds = |side: &Option<crate::core::diff::Side>| {
+                side.as_ref().is_some_and(|s| s.text.to_lowercase().contains(&wanted))
+            };
+            doc.diff
+                .rows
+                .iter()
+                .enumerate()
+                .filter(|(_, r)| holds(&r.left) || holds(&r.right))
+                .map(|(i, _)| i)
+                .collect()
         };
         if targets.is_empty() {
-            return cx.say(if self.search.is_empty() { "no change to go to".into() } else { format!("'{}' is not here", self.search) });
+            return cx.say(if self.search.is_empty() {
+                "no change to go to".into()
+            } else {
+                format!("'{}' is not here", self.search)
+            });
         }
         if !self.search.is_empty() && self.folded {
             self.folded = false;
@@ -210,7 +229,11 @@ impl DiffScreen {
         }
         let lead = if self.search.is_empty() { CONTEXT } else { 2 };
         let places: Vec<usize> = targets.iter().map(|r| self.view_of(r.saturating_sub(lead))).collect();
-        let next = if forward { places.iter().find(|p| **p > self.top.0) } else { places.iter().rev().find(|p| **p < self.top.0) };
+        let next = if forward {
+            places.iter().find(|p| **p > self.top.0)
+        } else {
+            places.iter().rev().find(|p| **p < self.top.0)
+        };
         match next {
             Some(view) => self.top = (*view, 0),
             None => cx.say(if forward { "that was the last one" } else { "that was the first one" }),
@@ -347,7 +370,14 @@ impl Screen for DiffScreen {
             }
             Action::Older => self.step(false, cx),
             Action::Newer => self.step(true, cx),
-            Action::Search => cx.layer = Some(Layer::input("search", "in both texts; n and N go through", &self.search, Purpose::Search)),
+            Action::Search => {
+                cx.layer = Some(Layer::input(
+                    "search",
+                    "in both texts; n and N go through",
+                    &self.search,
+                    Purpose::Search,
+                ))
+            }
             Action::Judge => cx.layer = Some(Layer::plan(vec![self.left.clone(), self.right.clone()], cx)),
             Action::Back if !self.search.is_empty() => self.search.clear(),
             Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
@@ -366,7 +396,8 @@ impl Screen for DiffScreen {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let (doc, left, right) = (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
+        let (doc, left, right) =
+            (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
         match result {
             Ok(Reply::Diff(new)) if doc => {
                 self.tokens_left.ask(cx, Lane::Tokens, Query::Tokens(new.left.digest));
@@ -402,7 +433,15 @@ impl Screen for DiffScreen {
     }
 
     fn hints(&self) -> Vec<Action> {
-        vec![Action::NextHunk, Action::Whitespace, Action::Fold, Action::Unified, Action::Older, Action::Newer, Action::Judge]
+        vec![
+            Action::NextHunk,
+            Action::Whitespace,
+            Action::Fold,
+            Action::Unified,
+            Action::Older,
+            Action::Newer,
+            Action::Judge,
+        ]
     }
 
     fn status(&self, _env: &Env) -> String {
@@ -417,7 +456,10 @@ impl Screen for DiffScreen {
         &[
             ("+14 −9", "lines that only the right and only the left text have"),
             ("1,204 tok (+61)", "tokens of the right text by o200k_base, and how many more than the left"),
-            ("clarity ▲.31", "change of the mean score on the same cases by the same judge; associated, not caused"),
+            (
+                "clarity ▲.31",
+                "change of the mean score on the same cases by the same judge; associated, not caused",
+            ),
             ("⋯ 31 equal lines", "folded; f shows them"),
             ("~ at a line", "the line moved: it was removed here and added there"),
         ]
@@ -444,7 +486,12 @@ pub(super) fn size_words(doc: &DiffDoc, tokens: Option<(usize, usize)>) -> Strin
     let hunks = text::plural(doc.diff.hunks.len(), "hunk", "hunks");
     let tokens = tokens.map_or_else(String::new, |(l, r)| {
         let change = r as i64 - l as i64;
-        format!(" · {} tok ({}{})", text::count(r as u64), if change < 0 { "−" } else { "+" }, text::count(change.unsigned_abs()))
+        format!(
+            " · {} tok ({}{})",
+            text::count(r as u64),
+            if change < 0 { "−" } else { "+" },
+            text::count(change.unsigned_abs())
+        )
     });
     format!("{hunks} · +{} −{}{tokens}", stats.added, stats.removed)
 }

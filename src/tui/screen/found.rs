@@ -54,7 +54,10 @@ impl Screen for Found {
                     let right = Spot { name: hit.name.clone(), seq: hit.seq };
                     cx.nav = Some(Nav::Push(match hit.seq {
                         // The revision that brought the line, against the one before.
-                        2.. => Box::new(super::diff::DiffScreen::new(Spot { seq: hit.seq - 1, ..right.clone() }, right)),
+                        2.. => Box::new(super::diff::DiffScreen::new(
+                            Spot { seq: hit.seq - 1, ..right.clone() },
+                            right,
+                        )),
                         _ => Box::new(super::blame::Blame::new(right)),
                     }));
                 }
@@ -96,9 +99,27 @@ impl Screen for Found {
                 select(buf, here, true, env.theme);
             }
             let room = (here.width / 3).min(36);
-            put_cut(buf, here.x + 1, here.y, room.saturating_sub(8), &[seg(hit.name.to_string(), env.style(Meaning::Text))]);
-            put(buf, here.x + room.saturating_sub(6), here.y, 6, &[seg(format!("r{}", hit.seq), env.style(Meaning::Dim))]);
-            put_cut(buf, here.x + room + 1, here.y, here.width.saturating_sub(room + 2), &marked(&hit.line, &self.words, env));
+            put_cut(
+                buf,
+                here.x + 1,
+                here.y,
+                room.saturating_sub(8),
+                &[seg(hit.name.to_string(), env.style(Meaning::Text))],
+            );
+            put(
+                buf,
+                here.x + room.saturating_sub(6),
+                here.y,
+                6,
+                &[seg(format!("r{}", hit.seq), env.style(Meaning::Dim))],
+            );
+            put_cut(
+                buf,
+                here.x + room + 1,
+                here.y,
+                here.width.saturating_sub(room + 2),
+                &marked(&hit.line, &self.words, env),
+            );
         }
     }
 

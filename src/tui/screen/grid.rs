@@ -14,7 +14,8 @@ use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::eval::{Control, Progress, Scope as Reach};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
-use board::{Board, Face, Human, Mean, Sheet, Sort};
+use board::{Board, Face, Human, Sheet, Sort};
+use means::Mean;
 use pace::Pace;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,6 +23,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) mod board;
+pub(super) mod means;
 pub(in super::super) mod pace;
 mod view;
 
@@ -95,7 +97,7 @@ impl Grid {
     /// The grid of a run that has just been begun with this control.
     pub fn running(run: impl Into<String>, control: Control) -> Self {
         let mut grid = Self::new(run);
-        grid.live = Some(Live::new(control));
+        grid.live = Some(Live { note: "starting", ..Live::new(control) });
         grid
     }
 
@@ -150,7 +152,7 @@ impl Grid {
     /// Begins to ask for what is missing, or again for what failed.
     fn begin(&mut self, reach: Reach, cx: &mut Cx) {
         let Some(data) = self.data.get() else { return cx.say("the run is still being read") };
-        if self.live.is_some() || cx.env.running.contains(&self.id) {
+        if self.live.is_some() {
             return cx.say("this run is in progress: p pauses it, x cancels it");
         }
         if let Some(why) = &cx.env.read_only {
@@ -166,8 +168,12 @@ impl Grid {
         let open = data.board.failed().filter(|(s, _)| s.is_open_on_resume()).map(|(_, n)| n).sum::<usize>();
         let failed: usize = data.board.failed().map(|(_, n)| n).sum();
         match reach {
-            Reach::Missing if missing + open == 0 => return cx.say("nothing is missing: every verdict has a state; R asks again for failures"),
-            Reach::Failed if failed == 0 => return cx.say("no verdict failed: there is nothing to ask again"),
+            Reach::Missing if missing + open == 0 => {
+                return cx.say("nothing is missing: every verdict has a state; R asks again for failures");
+            }
+            Reach::Failed if failed == 0 => {
+                return cx.say("no verdict failed: there is nothing to ask again");
+            }
             _ => {}
         }
         let control = Control::new();
@@ -176,23 +182,24 @@ impl Grid {
     }
 
     fn pause(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
         let paused = !live.control.is_paused();
         live.control.pause(paused);
         cx.say(if paused { "paused: what is in flight will still come in; p goes on" } else { "goes on" });
     }
 
     fn cancel(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(self.not_live(cx.env)) };
+        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
         live.control.cancel();
         cx.say("cancelled: what is done stays; r resumes it");
     }
 
-    fn not_live(&self, env: &Env) -> &'static str {
-        if env.running.contains(&self.id) {
-            "this run was begun from another view: go back to that one with Esc"
-        } else {
-            "this run is not in progress; r resumes it"
+    /// Takes part in a run that goes on already: begun here, left, and come back to.
+    fn join(&mut self, env: &Env) {
+        if self.live.is_none()
+            && let Some((_, control)) = env.running.iter().find(|(id, _)| *id == self.id)
+        {
+            self.live = Some(Live::new(control.clone()));
         }
     }
 
@@ -278,16 +285,18 @@ impl Grid {
         let running = self.live.is_some();
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
-            data.means = board::means(&data.sheet, &data.board, &data.items);
+            data.means = means::means(&data.sheet, &data.board, &data.items);
             data.stale = false;
             data.computed_at = env.tick;
         }
     }
 }
 
+const NOT_LIVE: &str = "this run is not in progress; r resumes it";
+
 impl Live {
     fn new(control: Control) -> Self {
-        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "starting" }
+        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "" }
     }
 }
 
@@ -309,6 +318,7 @@ impl Screen for Grid {
     }
 
     fn open(&mut self, cx: &mut Cx) {
+        self.join(cx.env);
         self.load(cx);
     }
 
@@ -368,7 +378,9 @@ impl Screen for Grid {
         }
         match progress {
             Progress::Began { item, criterion, repeat } => self.began(*item, *criterion, *repeat),
-            Progress::Saved { cell, cost_usd, cached, .. } => self.saved(*cell, *cost_usd, *cached, cx.env.now),
+            Progress::Saved { cell, cost_usd, cached, .. } => {
+                self.saved(*cell, *cost_usd, *cached, cx.env.now)
+            }
             Progress::Waiting { until_s, why } => {
                 if let Some(live) = &mut self.live {
                     live.waiting = Some((*until_s, why.clone()));
@@ -407,7 +419,8 @@ impl Screen for Grid {
         if self.live.is_some() {
             return vec![Action::Pause, Action::Cancel, Action::Sort, Action::Compare];
         }
-        let unfinished = self.data.get().is_some_and(|d| d.board.done() < d.board.planned() && !d.run.imported);
+        let unfinished =
+            self.data.get().is_some_and(|d| d.board.done() < d.board.planned() && !d.run.imported);
         let failed = self.data.get().is_some_and(|d| d.board.failed().next().is_some() && !d.run.imported);
         let mut hints = Vec::new();
         hints.extend(unfinished.then_some(Action::Resume));
@@ -428,7 +441,10 @@ impl Screen for Grid {
             ("L E O", "rate limited, http error, timed out"),
             ("B X W G", "over budget, cancelled, prompt over the context window, no response to judge"),
             ("!", "people and judge differ by two or more"),
-            ("4.02±.11", "mean over items (an item's score is the mean of its passes), half of its 95 % interval"),
+            (
+                "4.02±.11",
+                "mean over items (an item's score is the mean of its passes), half of its 95 % interval",
+            ),
             ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
             ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
@@ -444,3 +460,6 @@ impl Grid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

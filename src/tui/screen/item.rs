@@ -198,7 +198,8 @@ impl ItemScreen {
             return;
         }
         let comment = self.mine(cx.env).map(|r| r.review.comment.clone()).unwrap_or_default();
-        let words = format!("{} {score} by {}; c comments, u takes it back", self.column_name(), self.who(cx.env));
+        let words =
+            format!("{} {score} by {}; c comments, u takes it back", self.column_name(), self.who(cx.env));
         self.store(Some(score), comment, None, words, cx);
     }
 
@@ -351,7 +352,11 @@ impl Screen for ItemScreen {
         match result {
             Ok(Reply::Grid { run, items, .. }) => {
                 let order = items.iter().map(|i| i.ord).collect();
-                self.context.set(Context { run: Arc::new((**run).clone()), items: Arc::new(items.clone()), order });
+                self.context.set(Context {
+                    run: Arc::new((**run).clone()),
+                    items: Arc::new(items.clone()),
+                    order,
+                });
             }
             Ok(Reply::Item { item, verdicts, reviews }) => {
                 self.version += 1;
@@ -414,7 +419,8 @@ impl Screen for ItemScreen {
     }
 
     fn hints(&self) -> Vec<Action> {
-        let mut hints = vec![Action::Score1, Action::Comment, Action::NextItem, Action::Anchors, Action::Exchange];
+        let mut hints =
+            vec![Action::Score1, Action::Comment, Action::NextItem, Action::Anchors, Action::Exchange];
         if self.context.get().is_some_and(|c| c.run.arms.len() > 1) {
             hints.insert(3, Action::OtherArm);
         }
@@ -434,8 +440,14 @@ impl Screen for ItemScreen {
         &[
             ("4 4 5", "the judge's score of each pass; a sign instead of a digit where there is none"),
             ("4.33", "mean of the passes that were scored"),
-            ("quote not found", "the judge quotes words that the response does not hold; the score stands, with this flag"),
-            ("saw judge", "this person's score was given with the judge's in sight: it does not count as blind"),
+            (
+                "quote not found",
+                "the judge quotes words that the response does not hold; the score stands, with this flag",
+            ),
+            (
+                "saw judge",
+                "this person's score was given with the judge's in sight: it does not count as blind",
+            ),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
             ("generic anchors", "the criterion has no anchors of its own"),
         ]

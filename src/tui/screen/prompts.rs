@@ -163,9 +163,14 @@ impl Prompts {
             self.history = Cursor { height: self.history.height, ..Cursor::default() };
             self.scores.clear();
             self.events.clear();
-            self.history_slot.ask(cx, Lane::History, Query::Log { name: name.clone(), before: None, limit: LOG_PAGE });
+            self.history_slot.ask(
+                cx,
+                Lane::History,
+                Query::Log { name: name.clone(), before: None, limit: LOG_PAGE },
+            );
             self.scores.ask(cx, Lane::Scores, Query::Scores(name));
-        } else if !self.log_whole && self.history.at + 50 > self.log.len() && !self.history_slot.is_waiting() {
+        } else if !self.log_whole && self.history.at + 50 > self.log.len() && !self.history_slot.is_waiting()
+        {
             let before = self.log.last().map(|r| r.seq);
             self.history_slot.ask(cx, Lane::History, Query::Log { name, before, limit: LOG_PAGE });
         }
@@ -200,8 +205,11 @@ impl Prompts {
                 }
             }
             Index::Some(names) => {
-                let lacking: Vec<PromptName> =
-                    near.filter_map(|i| names.get(i)).filter(|n| !self.rows.contains_key(n)).cloned().collect();
+                let lacking: Vec<PromptName> = near
+                    .filter_map(|i| names.get(i))
+                    .filter(|n| !self.rows.contains_key(n))
+                    .cloned()
+                    .collect();
                 if !lacking.is_empty() {
                     self.page.ask(cx, Lane::List, Query::Rows(lacking));
                     self.page.set(usize::MAX);
@@ -229,7 +237,11 @@ impl Prompts {
         self.log_whole = rows.len() < LOG_PAGE;
         let seen = self.log.last().map_or(u32::MAX, |r| r.seq);
         self.log.extend(rows.iter().filter(|r| r.seq < seen).cloned());
-        if let Some(at) = self.wanted.as_ref().and_then(|w| self.log.iter().position(|r| r.name == w.name && r.seq == w.seq)) {
+        if let Some(at) = self
+            .wanted
+            .as_ref()
+            .and_then(|w| self.log.iter().position(|r| r.name == w.name && r.seq == w.seq))
+        {
             self.history.at = at;
             self.wanted = None;
         }
@@ -247,11 +259,17 @@ impl Prompts {
             Some(marked) if *marked != right => marked.clone(),
             _ => match self.log.get(self.history.at + 1) {
                 Some(older) => Spot { name: older.name.clone(), seq: older.seq },
-                None => return cx.say(format!("r{} is the first revision: mark another with Space to compare", right.seq)),
+                None => {
+                    return cx.say(format!(
+                        "r{} is the first revision: mark another with Space to compare",
+                        right.seq
+                    ));
+                }
             },
         };
         // Older on the left, when both are of one prompt.
-        let (left, right) = if left.name == right.name && left.seq > right.seq { (right, left) } else { (left, right) };
+        let (left, right) =
+            if left.name == right.name && left.seq > right.seq { (right, left) } else { (left, right) };
         cx.nav = Some(Nav::Push(Box::new(super::diff::DiffScreen::new(left, right))));
     }
 
@@ -267,7 +285,8 @@ impl Prompts {
         let Some(spot) = self.spot() else { return cx.fail("no revision is selected") };
         let title = format!("label for r{}", spot.seq);
         let purpose = Purpose::LabelName { name: spot.name.to_string(), seq: spot.seq };
-        cx.layer = Some(Layer::input(&title, "production, staging, ... Enter sets it, Esc leaves", "", purpose));
+        cx.layer =
+            Some(Layer::input(&title, "production, staging, ... Enter sets it, Esc leaves", "", purpose));
     }
 
     fn set_label(&mut self, text: &str, seq: u32, confirmed: bool, cx: &mut Cx) {
@@ -373,7 +392,12 @@ impl Screen for Prompts {
             Action::Diff => self.diff(cx),
             Action::Mark => self.mark(cx),
             Action::Filter => {
-                cx.layer = Some(Layer::input("filter", "names; a leading / searches all texts", &self.filter, Purpose::Filter));
+                cx.layer = Some(Layer::input(
+                    "filter",
+                    "names; a leading / searches all texts",
+                    &self.filter,
+                    Purpose::Filter,
+                ));
             }
             Action::Label => self.ask_label(cx),
             Action::UndoLabel => match self.log_of.clone() {
@@ -436,7 +460,11 @@ impl Screen for Prompts {
             }
             Ok(Reply::Log(rows)) => self.take_log(rows),
             Ok(Reply::Preview { text, kind, variables }) => {
-                self.preview.set(Preview { text: Arc::clone(text), kind: *kind, variables: variables.clone() });
+                self.preview.set(Preview {
+                    text: Arc::clone(text),
+                    kind: *kind,
+                    variables: variables.clone(),
+                });
             }
             Ok(Reply::Tokens(n)) => self.tokens.set(*n),
             Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),

@@ -10,7 +10,8 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply};
 use super::grid::Grid;
-use super::grid::board::{self, Mean};
+use super::grid::board;
+use super::grid::means::{self, Mean};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::text;
 use crate::eval::Progress;
@@ -111,7 +112,9 @@ impl Screen for Runs {
         }
         match action {
             Action::Enter | Action::Right => {
-                self.with_selected(cx, |run, cx| cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone())))));
+                self.with_selected(cx, |run, cx| {
+                    cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone()))))
+                });
             }
             Action::Resume => self.with_selected(cx, |run, cx| {
                 cx.nav = Some(Nav::Push(Box::new(Grid::resuming(run.id.clone()))));
@@ -143,8 +146,11 @@ impl Screen for Runs {
                 let (board, mut sheet) = board::assemble(run, items, cells);
                 // All arms together: one group of all items.
                 sheet.groups = vec![String::new()];
-                sheet.rows = items.iter().map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] }).collect();
-                let means = board::means(&sheet, &board, items);
+                sheet.rows = items
+                    .iter()
+                    .map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] })
+                    .collect();
+                let means = means::means(&sheet, &board, items);
                 let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();
                 self.figures.insert(run.id.clone(), Figures { done: done(run), means, reviewed });
             }
@@ -218,6 +224,11 @@ pub(super) fn done(run: &RunInfo) -> u32 {
 /// Verdicts that were not reached by this program asking a live judge.
 pub(super) fn is_recorded(run: &RunInfo) -> bool {
     run.imported || run.spec.judge == "recorded"
+}
+
+/// The word that says so, unless the judge's own name does.
+pub(super) fn recorded_words(run: &RunInfo) -> &'static str {
+    if is_recorded(run) && !run.spec.judge.contains("recorded") { "recorded" } else { "" }
 }
 
 /// The state of a run in one word.

@@ -1,3 +1,5 @@
+//! The plan dialog: what its lines choose, and what the request becomes.
+
 use super::*;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;

@@ -15,7 +15,9 @@ use ratatui::style::Style;
 const LABEL: u16 = 11;
 
 pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env) {
-    let inside = window(area, 86.min(area.width), 22.min(area.height), "plan a run", buf, env);
+    // As high as the longest of its texts needs: it does not grow or shrink while one chooses.
+    let height = if dialog.choices.get().is_none_or(|c| c.judges.is_empty()) { 22 } else { 18 };
+    let inside = window(area, 86.min(area.width), height.min(area.height), "plan a run", buf, env);
     let dim = env.style(Meaning::Dim);
     let Some(choices) = dialog.choices.get() else {
         put(buf, inside.x, inside.y, inside.width, &[seg(format!("{} reading …", env.spinner()), dim)]);
@@ -32,7 +34,11 @@ pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env)
     y += 1;
     let mut out = Vec::new();
     if choices.sets.is_empty() {
-        out.push(("nothing to judge yet: `assize import items FILE.jsonl` or `assize import cases FILE.jsonl`".to_owned(), Meaning::Warning));
+        out.push((
+            "nothing to judge yet: `assize import items FILE.jsonl` or `assize import cases FILE.jsonl`"
+                .to_owned(),
+            Meaning::Warning,
+        ));
     } else {
         planned(dialog, &mut out);
     }
@@ -57,7 +63,13 @@ pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env)
 fn keys(row: Rect, buf: &mut Buffer, env: &Env) {
     let (key, dim) = (env.style(Meaning::Key), env.style(Meaning::Dim));
     let mut segs = Vec::new();
-    for (keys, words) in [("↑↓", "line"), ("←→", "choose"), ("Enter", "begin"), ("C-e", "find local servers"), ("Esc", "leave")] {
+    for (keys, words) in [
+        ("↑↓", "line"),
+        ("←→", "choose"),
+        ("Enter", "begin"),
+        ("C-e", "find local servers"),
+        ("Esc", "leave"),
+    ] {
         segs.push(seg(keys, key));
         segs.push(seg(format!(" {words}   "), dim));
     }
@@ -98,7 +110,11 @@ fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
         }
         Field::Arms => {
             let options = dialog.arm_options();
-            (if options.len() == 1 { "arm" } else { "arms" }, arms(dialog, options.get(dialog.arms)), of(dialog.arms, options.len()))
+            (
+                if options.len() == 1 { "arm" } else { "arms" },
+                arms(dialog, options.get(dialog.arms)),
+                of(dialog.arms, options.len()),
+            )
         }
         Field::Model => {
             let options = dialog.model_options();
@@ -116,7 +132,8 @@ fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
         Field::Address => ("URL#MODEL", dialog.address.clone(), String::new()),
         Field::Repeats => ("passes", format!("{} of each verdict", dialog.repeats), String::new()),
         Field::Cap => {
-            let value = CAPS[dialog.cap].map_or_else(|| "no limit".to_owned(), |usd| format!("stop at {}", money(usd)));
+            let value = CAPS[dialog.cap]
+                .map_or_else(|| "no limit".to_owned(), |usd| format!("stop at {}", money(usd)));
             ("spending", value, of(dialog.cap, CAPS.len()))
         }
     }
@@ -156,7 +173,9 @@ fn endpoint(chosen: Option<&Endpoint>) -> String {
     match chosen {
         None => "none".to_owned(),
         Some(Endpoint::Typed) => "an address, typed below".to_owned(),
-        Some(Endpoint::Named(name)) if name == "recorded" => "recorded: replays verdicts reached elsewhere".to_owned(),
+        Some(Endpoint::Named(name)) if name == "recorded" => {
+            "recorded: replays verdicts reached elsewhere".to_owned()
+        }
         Some(Endpoint::Named(name)) => name.clone(),
     }
 }
@@ -186,7 +205,10 @@ pub(super) fn calls(plan: &Plan) -> String {
     let mut parts = vec![
         text::plural(items, "item", "items"),
         text::plural(items * columns * spec.repeats.max(1) as usize, "verdict", "verdicts"),
-        format!("{} to the judge", text::plural(usize::try_from(plan.calls_judge).unwrap_or(usize::MAX), "call", "calls")),
+        format!(
+            "{} to the judge",
+            text::plural(usize::try_from(plan.calls_judge).unwrap_or(usize::MAX), "call", "calls")
+        ),
     ];
     if plan.calls_generate > 0 {
         parts.push(format!("{} to the model", text::count(plan.calls_generate)));
@@ -213,11 +235,24 @@ pub(super) fn cost(plan: &Plan) -> String {
 
 /// How to connect a judge.
 fn connect(out: &mut Vec<(String, Meaning)>, recorded: bool) {
-    let lead = if recorded { "No judge is configured; recorded verdicts can be replayed. To connect one:" } else { "No judge is configured. To connect one:" };
+    let lead = if recorded {
+        "No judge is configured; recorded verdicts can be replayed. To connect one:"
+    } else {
+        "No judge is configured. To connect one:"
+    };
     out.push((String::new(), Meaning::Dim));
     out.push((lead.into(), Meaning::Strong));
-    out.push(("a server on this machine: C-e finds it, or choose an address as the judge".into(), Meaning::Dim));
+    out.push((
+        "a server on this machine: C-e finds it, or choose an address as the judge".into(),
+        Meaning::Dim,
+    ));
     out.push(("or in config.toml:  [judge.mine]".into(), Meaning::Dim));
-    out.push(("                    base_url = \"http://127.0.0.1:8080/v1\"   model = \"…\"".into(), Meaning::Dim));
-    out.push(("                    api_key_env = \"MY_KEY\"   (a variable's name, never the key)".into(), Meaning::Dim));
+    out.push((
+        "                    base_url = \"http://127.0.0.1:8080/v1\"   model = \"…\"".into(),
+        Meaning::Dim,
+    ));
+    out.push((
+        "                    api_key_env = \"MY_KEY\"   (its name, never the key)".into(),
+        Meaning::Dim,
+    ));
 }

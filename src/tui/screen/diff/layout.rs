@@ -2,8 +2,8 @@
 
 use super::DiffScreen;
 use crate::core::diff::View;
-use crate::core::diff::{Segment, Show, segments};
 use crate::core::diff::{Row, RowKind, Side};
+use crate::core::diff::{Segment, Show, segments};
 use crate::core::text;
 use std::sync::Arc;
 
@@ -58,7 +58,9 @@ impl DiffScreen {
     }
 
     fn lay_row(&self, row: &Row) -> Vec<Line> {
-        let half = |side: Option<&Side>, other: Option<&Side>| side.map(|s| self.halves(s, other)).unwrap_or_default();
+        let half = |side: Option<&Side>, other: Option<&Side>| {
+            side.map(|s| self.halves(s, other)).unwrap_or_default()
+        };
         let moved = row.moved.is_some();
         let (left, right) = (row.left.as_ref(), row.right.as_ref());
         if self.is_unified() {
@@ -82,7 +84,11 @@ impl DiffScreen {
     fn halves(&self, side: &Side, other: Option<&Side>) -> Vec<Half> {
         let show = Show { whitespace: self.whitespace, ..Show::default() };
         let other = other.filter(|_| true);
-        let all = if side.text.len() > LONGEST { segments(&shortened(side), other, show) } else { segments(side, other, show) };
+        let all = if side.text.len() > LONGEST {
+            segments(&shortened(side), other, show)
+        } else {
+            segments(side, other, show)
+        };
         let width = self.text_width();
         let lines = if self.wrap { wrap(all, width) } else { vec![cut(all, self.column, width)] };
         lines
@@ -167,7 +173,11 @@ mod tests {
 
     #[test]
     fn wrapping_loses_nothing_and_keeps_to_the_width() {
-        let parts = vec![segment("Extract a ", false), segment("summary of the", true), segment(" content in twenty-five words", false)];
+        let parts = vec![
+            segment("Extract a ", false),
+            segment("summary of the", true),
+            segment(" content in twenty-five words", false),
+        ];
         let whole: String = parts.iter().map(|s| s.text.as_str()).collect();
         for width in 1..60 {
             let lines = wrap(parts.clone(), width);

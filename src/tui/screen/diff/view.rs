@@ -17,7 +17,9 @@ pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) 
         return;
     }
     let Some(doc) = s.doc.get().cloned() else {
-        let words = s.failed.clone().unwrap_or_else(|| if s.ticking() { format!("{} comparing", env.spinner()) } else { String::new() });
+        let words = s.failed.clone().unwrap_or_else(|| {
+            if s.ticking() { format!("{} comparing", env.spinner()) } else { String::new() }
+        });
         put_cut(buf, area.x + 1, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
         return;
     };
@@ -53,7 +55,12 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let size = size_words(doc, s.tokens());
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
-    let mut parts = vec![seg(format!(" {}   ", doc.left.name), strong), seg(format!("r{} ", doc.left.seq), strong), seg(doc.left.digest.short(), dim), seg("  →  ", env.style(Meaning::Accent))];
+    let mut parts = vec![
+        seg(format!(" {}   ", doc.left.name), strong),
+        seg(format!("r{} ", doc.left.seq), strong),
+        seg(doc.left.digest.short(), dim),
+        seg("  →  ", env.style(Meaning::Accent)),
+    ];
     if doc.left.name != doc.right.name {
         parts.push(seg(format!("{}   ", doc.right.name), strong));
     }
@@ -85,8 +92,12 @@ fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, e
     let short = |v: f64| format!("{v:.2}").replacen("0.", ".", 1);
     match interval {
         Some((lo, hi)) if lo > 0.0 || hi < 0.0 => {
-            let (arrow, meaning) = if change > 0.0 { ("▲", Meaning::Good) } else { ("▼", Meaning::Error) };
-            vec![seg(format!(" {criterion} {arrow}{} ", short(change.abs())), env.style(meaning)), seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim))]
+            let (arrow, meaning) =
+                if change > 0.0 { ("▲", Meaning::Good) } else { ("▼", Meaning::Error) };
+            vec![
+                seg(format!(" {criterion} {arrow}{} ", short(change.abs())), env.style(meaning)),
+                seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
+            ]
         }
         _ => vec![seg(format!(" {criterion} no evidence "), env.style(Meaning::Dim))],
     }
@@ -95,19 +106,48 @@ fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, e
 fn draw_line(line: &Line, here: Rect, middle: Option<u16>, search: &str, buf: &mut Buffer, env: &Env) {
     match line {
         Line::Folded(n) => {
-            put(buf, here.x + 1, here.y, here.width, &[seg(format!("⋯ {n} equal lines"), env.style(Meaning::Dim))]);
+            put(
+                buf,
+                here.x + 1,
+                here.y,
+                here.width,
+                &[seg(format!("⋯ {n} equal lines"), env.style(Meaning::Dim))],
+            );
         }
-        Line::One { kind, left, moved, half } => draw_half(*kind, *left, *moved, half, here, search, buf, env),
+        Line::One { kind, left, moved, half } => {
+            draw_half(*kind, *left, *moved, half, here, search, buf, env)
+        }
         Line::Pair(kind, moved, left, right) => {
             let x = middle.unwrap_or(here.right());
             draw_half(*kind, true, *moved, left, Rect { width: x - here.x, ..here }, search, buf, env);
-            draw_half(*kind, false, *moved, right, Rect { x: x + 1, width: here.right().saturating_sub(x + 1), ..here }, search, buf, env);
+            draw_half(
+                *kind,
+                false,
+                *moved,
+                right,
+                Rect { x: x + 1, width: here.right().saturating_sub(x + 1), ..here },
+                search,
+                buf,
+                env,
+            );
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one place to draw half a line, with all that decides its look")]
-fn draw_half(kind: RowKind, left: bool, moved: bool, half: &Half, place: Rect, search: &str, buf: &mut Buffer, env: &Env) {
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one place to draw half a line, with all that decides its look"
+)]
+fn draw_half(
+    kind: RowKind,
+    left: bool,
+    moved: bool,
+    half: &Half,
+    place: Rect,
+    search: &str,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     if !half.present {
         return;
     }
@@ -123,7 +163,13 @@ fn draw_half(kind: RowKind, left: bool, moved: bool, half: &Half, place: Rect, s
     let number = half.number.map(|n| format!("{n:>4} ")).unwrap_or_else(|| "     ".into());
     let mark = if half.number.is_some() { sign(kind, left, moved) } else { " " };
     let base = env.style(line);
-    put(buf, place.x, place.y, place.width, &[seg(number, base.patch(env.style(Meaning::Dim))), seg(mark, base)]);
+    put(
+        buf,
+        place.x,
+        place.y,
+        place.width,
+        &[seg(number, base.patch(env.style(Meaning::Dim))), seg(mark, base)],
+    );
     let x = place.x + GUTTER as u16;
     let whole = kind == RowKind::Added || kind == RowKind::Removed;
     let parts: Vec<Seg> = half
@@ -147,7 +193,9 @@ fn draw_half(kind: RowKind, left: bool, moved: bool, half: &Half, place: Rect, s
 /// Marks the matches of a search on a drawn line.
 fn highlight(x: u16, place: Rect, search: &str, buf: &mut Buffer, env: &Env) {
     let wanted: Vec<String> = search.to_lowercase().chars().map(String::from).collect();
-    let cells: Vec<String> = (x..place.right()).filter_map(|c| buf.cell((c, place.y)).map(|c| c.symbol().to_lowercase())).collect();
+    let cells: Vec<String> = (x..place.right())
+        .filter_map(|c| buf.cell((c, place.y)).map(|c| c.symbol().to_lowercase()))
+        .collect();
     for at in 0..cells.len().saturating_sub(wanted.len().saturating_sub(1)) {
         if cells.get(at..at + wanted.len()) == Some(&wanted) {
             let span = Rect { x: x + at as u16, width: wanted.len() as u16, ..place };

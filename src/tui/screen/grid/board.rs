@@ -1,12 +1,10 @@
-//! What a grid holds: one small face per verdict key, the rows made of them, and the figures over them.
+//! What a grid holds: one small face per verdict key, and the rows made of them.
 //!
 //! ```text
 //! items + cells -> Board (a flat vector: item, criterion, repeat) --set(face)--> tally, kept as it changes
 //! items + arms  -> Sheet (rows, one item per arm) --order(sort, filter)--> the rows on the screen
-//! Board + Sheet -> Mean per arm and criterion, only when asked
 //! ```
 
-use crate::core::stats::mean::{clustered_mean_ci, mean_ci};
 use crate::core::text;
 use crate::core::verdict::State;
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem};
@@ -192,7 +190,8 @@ impl Sheet {
     pub fn new(items: &[RunItem], arms: &[String]) -> Self {
         let mut places: HashMap<(&str, u32), usize> = HashMap::new();
         let mut rows: Vec<Row> = Vec::new();
-        let by_arm: HashMap<&str, usize> = arms.iter().enumerate().map(|(i, arm)| (arm.as_str(), i)).collect();
+        let by_arm: HashMap<&str, usize> =
+            arms.iter().enumerate().map(|(i, arm)| (arm.as_str(), i)).collect();
         for item in items {
             let key = (item.case_id.as_str(), item.repeat);
             let at = *places.entry(key).or_insert_with(|| {
@@ -323,79 +322,7 @@ fn weight(sheet: &Sheet, row: &Row, board: &Board, human: &Human, sort: Sort) ->
     }
 }
 
-/// A mean with what it rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Mean {
-    /// Over items; an item's score is the mean of its passes. `None` when nothing is scored.
-    pub mean: Option<f64>,
-    /// The 95 % interval; `None` below two items.
-    pub ci95: Option<(f64, f64)>,
-    /// Items with a score.
-    pub n: usize,
-    /// Items planned.
-    pub planned: usize,
-}
-
-impl Mean {
-    /// `4.02±.11`; without an interval the mean alone; `—` without a score.
-    pub fn words(&self) -> String {
-        match (self.mean, self.ci95) {
-            (None, _) => "—".to_owned(),
-            (Some(mean), None) => format!("{mean:.2}"),
-            (Some(mean), Some((lo, hi))) => format!("{mean:.2}±{}", bare((hi - lo) / 2.0)),
-        }
-    }
-
-    /// `38/40`: how much of what was planned the mean rests on.
-    pub fn coverage(&self) -> String {
-        format!("{}/{}", text::count(self.n as u64), text::count(self.planned as u64))
-    }
-}
-
-/// `.11`: two digits, without the zero before the point.
-fn bare(value: f64) -> String {
-    let shown = format!("{value:.2}");
-    shown.strip_prefix('0').map_or_else(|| shown.clone(), ToOwned::to_owned)
-}
-
-/// The means of each group and criterion, group by group.
-pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
-    let mut names: HashMap<&str, u32> = HashMap::new();
-    for cluster in items.iter().filter_map(|i| i.cluster.as_deref()) {
-        let next = names.len() as u32;
-        names.entry(cluster).or_insert(next);
-    }
-    let mut all = Vec::new();
-    for group in 0..sheet.groups.len() {
-        let ords: Vec<u32> = sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
-        for criterion in 0..board.columns() {
-            all.push(mean_of(&ords, criterion, board, items, &names));
-        }
-    }
-    all
-}
-
-fn mean_of(ords: &[u32], criterion: usize, board: &Board, items: &[RunItem], names: &HashMap<&str, u32>) -> Mean {
-    let (mut values, mut clusters) = (Vec::new(), Vec::new());
-    for ord in ords {
-        if let Some(score) = board.score(*ord, criterion) {
-            values.push(score);
-            // An item without a cluster is one of its own: numbers from the end, which no name has.
-            let named = items.get(*ord as usize).and_then(|i| i.cluster.as_deref()).and_then(|c| names.get(c));
-            clusters.push(named.copied().unwrap_or(u32::MAX - *ord));
-        }
-    }
-    let (mean, ci95) = if names.is_empty() {
-        let m = mean_ci(&values, 0.95);
-        (m.mean, m.interval())
-    } else {
-        let m = clustered_mean_ci(&values, &clusters, 0.95);
-        (m.mean, m.interval())
-    };
-    Mean { mean, ci95, n: values.len(), planned: ords.len() }
-}
-
-/// Board, rows and means of a run as stored.
+/// Board and rows of a run as stored.
 pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, Sheet) {
     let mut board = Board::new(items.len(), run.criteria.len(), run.spec.repeats.max(1) as usize);
     for cell in cells {
@@ -405,7 +332,7 @@ pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, She
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     pub(in super::super) fn item(ord: u32, case: &str, arm: &str) -> RunItem {
@@ -420,7 +347,7 @@ mod tests {
         }
     }
 
-    fn scored(item: u32, criterion: u32, repeat: u32, score: u8) -> Cell {
+    pub(in super::super) fn scored(item: u32, criterion: u32, repeat: u32, score: u8) -> Cell {
         Cell { item, criterion, repeat, state: State::Scored, score: Some(score), flagged: false }
     }
 
@@ -507,20 +434,5 @@ mod tests {
         }
         assert_eq!(order(&sheet, &board, &Human::new(), Sort::Drop, false), [1, 0]);
         assert_eq!(sheet.change(&sheet.rows[1], &board), Some(-3.0));
-    }
-
-    #[test]
-    fn means_carry_their_coverage_and_never_an_invented_number() {
-        let items: Vec<RunItem> = (0..3).map(|i| item(i, &format!("c{i}"), "x")).collect();
-        let sheet = Sheet::new(&items, &["x".into()]);
-        let mut board = Board::new(3, 1, 1);
-        assert_eq!(means(&sheet, &board, &items)[0].words(), "—");
-        board.put(&scored(0, 0, 0, 4));
-        assert_eq!(means(&sheet, &board, &items)[0].words(), "4.00");
-        board.put(&scored(1, 0, 0, 5));
-        let mean = means(&sheet, &board, &items)[0];
-        // Two values 1 apart: t*(1) = 12.7062, se = .5, so half of the interval is 6.35.
-        assert_eq!((mean.words().as_str(), mean.coverage().as_str()), ("4.50±6.35", "2/3"));
-        assert_eq!(bare(0.114), ".11");
     }
 }

@@ -85,11 +85,17 @@ mod tests {
 
     #[test]
     fn words_for_rates_times_and_money() {
-        assert_eq!((rate_words(38.2), rate_words(1.52), rate_words(0.2)), ("38/s".into(), "1.5/s".into(), "12/min".into()));
+        assert_eq!(
+            (rate_words(38.2), rate_words(1.52), rate_words(0.2)),
+            ("38/s".into(), "1.5/s".into(), "12/min".into())
+        );
         assert_eq!(left_words(68, 38.0).unwrap(), "2 s left");
         assert_eq!(left_words(480, 2.0).unwrap(), "4 min left");
         assert_eq!(left_words(4200, 1.0).unwrap(), "1 h 10 min left");
         assert_eq!(left_words(5, 0.0), None);
-        assert_eq!((money(0.21), money(0.0042), money(0.0)), ("$0.21".into(), "$0.0042".into(), "$0.00".into()));
+        assert_eq!(
+            (money(0.21), money(0.0042), money(0.0)),
+            ("$0.21".into(), "$0.0042".into(), "$0.00".into())
+        );
     }
 }

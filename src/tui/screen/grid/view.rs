@@ -18,7 +18,11 @@ pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         return;
     }
     if grid.data.get().is_none() {
-        let words = if grid.data.is_waiting() { format!(" {} reading the run …", env.spinner()) } else { " no run".into() };
+        let words = if grid.data.is_waiting() {
+            format!(" {} reading the run …", env.spinner())
+        } else {
+            " no run".into()
+        };
         put(buf, area.x, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
         return;
     }
@@ -34,21 +38,26 @@ pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
 fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
     let run = &data.run;
-    let right = format!("{} · {} / {} ", state_words(grid, run), count(data.board.done()), count(data.board.planned()));
+    let right = format!(
+        "{} · {} / {} ",
+        state_words(grid, run),
+        count(data.board.done()),
+        count(data.board.planned())
+    );
     let x = paint::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
     let passes = data.board.repeats();
     let arms = runs::arms_words(run);
     let repeats = if passes > 1 { format!(" × {passes} passes") } else { String::new() };
     let columns = text::plural(run.criteria.len(), "criterion", "criteria");
-    let mut segs = vec![
+    // Said before anything that a narrow screen cuts off.
+    let recorded = if runs::is_recorded(run) { " recorded" } else { "" };
+    let segs = [
         seg(format!(" run {}", runs::short(&run.id)), env.style(Meaning::Strong)),
+        seg(recorded, env.style(Meaning::Warning)),
         seg(format!(" · {arms} × {} × {}", run.spec.set, run.spec.rubric), Style::default()),
         seg(format!(" · judge {}", run.spec.judge), Style::default()),
+        seg(format!(" · {columns}{repeats}"), env.style(Meaning::Dim)),
     ];
-    if runs::is_recorded(run) {
-        segs.push(seg(" recorded", env.style(Meaning::Warning)));
-    }
-    segs.push(seg(format!(" · {columns}{repeats}"), env.style(Meaning::Dim)));
     put_cut(buf, row.x, row.y, x.saturating_sub(row.x + 1), &segs);
 }
 
@@ -66,13 +75,15 @@ fn count(n: usize) -> String {
 
 fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
-    let share = if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
+    let share =
+        if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
     let width = usize::from(row.width / 3).clamp(8, 48);
     let bar = paint::gauge(share, width);
     // Rounded down: 100 % is said only when nothing is missing.
     let percent = format!("  {:>3.0} %   ", (share * 100.0).floor());
     let style = if data.board.done() == data.board.planned() { Meaning::Good } else { Meaning::Accent };
-    let x = put(buf, row.x + 1, row.y, row.width, &[seg(bar, env.style(style)), seg(percent, Style::default())]);
+    let x =
+        put(buf, row.x + 1, row.y, row.width, &[seg(bar, env.style(style)), seg(percent, Style::default())]);
     let (words, meaning) = going(grid, data, env.now);
     put_cut(buf, x, row.y, row.right().saturating_sub(x + 1), &[seg(words, env.style(meaning))]);
 }
@@ -122,7 +133,8 @@ fn at_rest(run: &RunInfo, cost: Option<String>) -> (String, Meaning) {
     if run.imported {
         return ("imported with its items: reached elsewhere".to_owned(), Meaning::Dim);
     }
-    let mut parts = vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
+    let mut parts =
+        vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
     if run.usage.cached > 0 {
         parts.push(format!("{} cached", text::count(run.usage.cached)));
     }
@@ -151,19 +163,17 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let Some(data) = grid.data.get() else {
         return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
     };
-    let widest = data.run.criteria.iter().map(|c| text::width(&text::escape_line(c))).max().unwrap_or(0).min(14);
-    let per_group = data.sheet.rows.len();
-    let coverage = format!("{0}/{0}", text::count(per_group as u64)).len();
-    let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
-    let width = widest.max(coverage).max(digits).max(8) as u16;
     let label = (data.sheet.label_width as u16).min(area.width / 3).max(8);
     let change = data.sheet.groups.len() == 2;
+    let start = area.x + 1 + label + GAP;
     let room = area.right().saturating_sub(if change { 8 } else { 1 });
+    let width = column_width(data, room.saturating_sub(start));
     let each = data.board.columns().max(1);
     let place = |left: usize| {
-        let (mut seen, mut x) = (Vec::new(), area.x + 1 + label + GAP);
+        let (mut seen, mut x) = (Vec::new(), start);
         for c in left..total {
-            if c > left && c % each == 0 {
+            // Groups of several columns stand apart.
+            if each > 1 && c > left && c % each == 0 {
                 x += GAP;
             }
             if x + width > room {
@@ -183,7 +193,23 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let hidden = total.saturating_sub(seen.len());
     grid.left = left;
     grid.column = column;
-    Columns { label, width, change: change.then(|| room + 1), seen, hidden }
+    let after = seen.last().map_or(area.x, |(_, x)| x + width + GAP);
+    Columns { label, width, change: change.then_some(after), seen, hidden }
+}
+
+/// As wide as names, coverage and passes need; where each arm has one column, wider for its name if all still fit.
+fn column_width(data: &Data, room: u16) -> u16 {
+    let wide = |name: &String| text::width(&text::escape_line(name));
+    let names = data.run.criteria.iter().map(wide).max().unwrap_or(0).min(14);
+    let coverage = text::width(&format!("{0}/{0}", text::count(data.sheet.rows.len() as u64)));
+    let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
+    let least = names.max(coverage).max(digits).max(8);
+    if data.board.columns() != 1 {
+        return least as u16;
+    }
+    let wanted = data.sheet.groups.iter().map(wide).max().unwrap_or(0).min(24);
+    let fair = (usize::from(room) / data.sheet.groups.len().max(1)).saturating_sub(usize::from(GAP));
+    least.max(wanted.min(fair)) as u16
 }
 
 fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -208,7 +234,9 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         put(buf, area.x + 1, body.y, area.width, &[seg("no rows", env.style(Meaning::Dim))]);
     }
     for (i, place) in range.enumerate() {
-        let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else { continue };
+        let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else {
+            continue;
+        };
         let line = paint::row(body, body.y + i as u16);
         if place == at {
             paint::select(buf, line, true, env.theme);
@@ -246,11 +274,18 @@ fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf
         let Some(mean) = data.means.get(*column) else { continue };
         put_cut(buf, *x, y + 1, columns.width, &[seg(mean.words(), Style::default())]);
         let thin = mean.n < mean.planned;
-        put_cut(buf, *x, y + 2, columns.width, &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))]);
+        put_cut(
+            buf,
+            *x,
+            y + 2,
+            columns.width,
+            &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))],
+        );
     }
     if let Some(x) = columns.change {
         put(buf, x, y, 6, &[seg("change", dim)]);
-    } else if columns.hidden > 0 {
+    }
+    if columns.hidden > 0 {
         put_right(buf, area.right().saturating_sub(1), y, 8, &seg(format!("+{} h l", columns.hidden), dim));
     }
 }
@@ -265,13 +300,37 @@ fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buf
     if let Some(x) = columns.change
         && let Some(change) = data.sheet.change(row, &data.board)
     {
-        let sign = if change > 0.0 { "▲" } else if change < 0.0 { "▼" } else { "=" };
-        put(buf, x, line.y, 6, &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))]);
+        let sign = if change > 0.0 {
+            "▲"
+        } else if change < 0.0 {
+            "▼"
+        } else {
+            "="
+        };
+        put(
+            buf,
+            x,
+            line.y,
+            6,
+            &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))],
+        );
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a cell's place is four numbers, and a struct for them would be made once per cell")]
-fn draw_cell(data: &Data, item: u32, criterion: usize, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a cell's place is four numbers, and a struct for them would be made once per cell"
+)]
+fn draw_cell(
+    data: &Data,
+    item: u32,
+    criterion: usize,
+    x: u16,
+    width: u16,
+    y: u16,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let seen_by_people = u32::try_from(criterion).is_ok_and(|c| data.human.contains_key(&(item, c)));
     let mut at = x;
     for face in data.board.passes(item, criterion) {
@@ -316,4 +375,59 @@ pub(super) fn status(grid: &Grid) -> String {
         n => format!("{} by people", count(n)),
     });
     parts.join(" · ")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::core::digest::Digest;
+    use crate::store::{RunSpec, RunUsage};
+
+    pub(in super::super) fn run(criteria: &[&str], arms: &[&str]) -> RunInfo {
+        RunInfo {
+            id: "7f3c0a1b2c3d".into(),
+            state: RunState::Stopped,
+            reason: "the key was refused".into(),
+            created_at: "2026-01-01T00:00:00Z".into(),
+            finished_at: None,
+            spec: RunSpec {
+                set: "support".into(),
+                set_digest: Digest::of(""),
+                rubric: "helpfulness".into(),
+                criteria: Vec::new(),
+                own_criterion: false,
+                judge: "local".into(),
+                judge_config: serde_json::json!({}),
+                model: None,
+                model_config: None,
+                repeats: 1,
+                max_cost_usd: Some(1.0),
+                max_calls: None,
+            },
+            fingerprint: None,
+            imported: false,
+            items: 0,
+            planned: 0,
+            criteria: criteria.iter().map(|c| (*c).to_owned()).collect(),
+            arms: arms.iter().map(|a| (*a).to_owned()).collect(),
+            verdicts: std::collections::BTreeMap::new(),
+            usage: RunUsage {
+                calls: 412,
+                cached: 3,
+                cost_usd: Some(0.21),
+                wall_s: 12.0,
+                ..RunUsage::default()
+            },
+            holder: None,
+        }
+    }
+
+    #[test]
+    fn a_run_at_rest_says_what_it_cost_or_why_it_stopped() {
+        let mut run = run(&["a"], &["x"]);
+        assert_eq!(at_rest(&run, None), ("stopped: the key was refused".to_owned(), Meaning::Warning));
+        run.state = RunState::Complete;
+        let cost = Some("$0.21 of $1.00".to_owned());
+        assert_eq!(at_rest(&run, cost).0, "412 calls   3 cached   $0.21 of $1.00   12 s");
+    }
 }

@@ -7,8 +7,7 @@ use super::super::super::env::Env;
 use super::super::super::theme::Meaning;
 use super::lines::{self, Line};
 use super::{Context, ItemScreen, Loaded};
-use crate::core::item::Subject;
-use crate::core::rubric::Criterion;
+use crate::core::rubric::{self, Criterion};
 use crate::core::text;
 use crate::judge::{JudgeRequest, Lookup, prompt};
 use crate::store::VerdictInfo;
@@ -62,10 +61,13 @@ fn wrapped(text: &str, width: usize) -> Vec<Line> {
 /// When, how long, how it was asked for, what it used.
 fn facts(info: &VerdictInfo) -> String {
     let v = &info.verdict;
-    let mut parts = vec![info.at.clone()];
+    // To the second: what follows keeps its place.
+    let mut parts = vec![format!("{}Z", info.at.chars().take(19).collect::<String>())];
     parts.extend((!v.rung.is_empty()).then(|| format!("rung {}", v.rung)));
-    parts.push(format!("{} ms", text::count(v.latency_ms)));
-    parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    if v.attempts > 0 {
+        parts.push(format!("{} ms", text::count(v.latency_ms)));
+        parts.push(text::plural(v.attempts as usize, "request", "requests"));
+    }
     if let (Some(read), Some(written)) = (v.prompt_tokens, v.completion_tokens) {
         parts.push(format!("{} + {} tokens", text::count(read), text::count(written)));
     }
@@ -85,7 +87,8 @@ fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<Jud
     let (Some(subject), Some(Ok(response))) = (&loaded.item.subject, &loaded.item.response) else {
         return Err("nothing was sent: there was no response to judge");
     };
-    let criterion = criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
+    let criterion =
+        criterion(context, loaded, v.criterion).ok_or("the criterion is not in the plan of this run")?;
     if criterion.version() != v.criterion_version {
         return Err("the criterion was put in other words than this program uses now");
     }
@@ -100,19 +103,15 @@ fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<Jud
     })
 }
 
-/// The criterion of a column: the plan's, or the item's own.
+/// The criterion of a column: the plan's, or the item's own; `None` where neither says what was asked.
 pub(super) fn criterion(context: &Context, loaded: &Loaded, column: u32) -> Option<Criterion> {
-    if !context.run.spec.own_criterion {
-        return context.run.spec.criteria.get(column as usize).cloned();
+    let run = &context.run;
+    if !run.spec.own_criterion {
+        return run.spec.criteria.get(column as usize).cloned();
     }
     let subject = loaded.item.subject.as_ref()?;
-    own(subject)
-}
-
-/// An item's own criterion as it is put to a judge; `None` where the item brings no question.
-fn own(subject: &Subject) -> Option<Criterion> {
-    let question = subject.criterion.clone()?;
-    let generic = subject.anchors.is_none();
-    let anchors = subject.anchors.clone().unwrap_or_default();
-    Some(Criterion { name: column_of(&question).to_owned(), question, anchors, steps: Vec::new(), generic })
+    let own = subject.criterion.as_deref()?;
+    // An imported verdict answers what its own row named, which need not be the item's question.
+    let named = run.criteria.get(column as usize).is_some_and(|name| name == column_of(own));
+    (named || !run.imported).then(|| rubric::own(own, subject.anchors.as_ref()))
 }

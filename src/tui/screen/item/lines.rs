@@ -36,7 +36,14 @@ pub fn shown(text: &str) -> String {
 }
 
 /// Wraps a cleaned text; the parts in `marks` (bytes, sorted, apart) have the look `marked`.
-pub fn wrap(clean: &str, width: usize, style: Style, marks: &[Range<usize>], marked: Style, indent: usize) -> Vec<Line> {
+pub fn wrap(
+    clean: &str,
+    width: usize,
+    style: Style,
+    marks: &[Range<usize>],
+    marked: Style,
+    indent: usize,
+) -> Vec<Line> {
     let room = width.saturating_sub(indent).max(1);
     let mut lines = Vec::new();
     for range in text::wrap(clean, room) {
@@ -92,7 +99,7 @@ mod tests {
     fn marks_go_on_over_the_end_of_a_line_and_nothing_is_lost() {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let marks = joined(vec![4..13, 6..9, 13..14]);
-        assert_eq!(marks, [4..14]);
+        assert_eq!((marks.len(), marks.first()), (1, Some(&(4..14))));
         let lines = wrap("one two three four", 8, Style::new(), &marks, bold, 2);
         let text: Vec<String> = lines.iter().map(Line::text).collect();
         assert_eq!(text, ["  one ", "  two ", "  three ", "  four"]);

@@ -11,13 +11,19 @@ use crate::store::{NewVerdict, ReviewInfo, VerdictInfo};
 use ratatui::style::{Modifier, Style};
 
 /// All lines, and where each block starts.
-pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> (Vec<Line>, Vec<usize>) {
+pub(super) fn build(
+    screen: &ItemScreen,
+    loaded: &Loaded,
+    width: usize,
+    env: &Env,
+) -> (Vec<Line>, Vec<usize>) {
     let (mut out, mut starts) = (Vec::new(), Vec::new());
     let Some(context) = screen.context.get() else { return (out, starts) };
     for (column, name) in context.run.criteria.iter().enumerate() {
         let column = column as u32;
         starts.push(out.len());
-        let mine: Vec<&VerdictInfo> = loaded.verdicts.iter().filter(|v| v.verdict.criterion == column).collect();
+        let mine: Vec<&VerdictInfo> =
+            loaded.verdicts.iter().filter(|v| v.verdict.criterion == column).collect();
         title(&mut out, name, column == screen.criterion, &mine, env);
         large(&mut out, &faces(context, &mine), env);
         question(&mut out, screen, context, loaded, column, width, env);
@@ -145,14 +151,25 @@ fn reasons(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, v: &NewVerdi
             out.extend(lines::wrap(&lines::shown(&words), width, env.style(Meaning::Warning), &[], dim, 2));
         }
         Some(reading) => {
-            let explanation = if reading.explanation.is_empty() { "no explanation came with it" } else { &reading.explanation };
+            let explanation = if reading.explanation.is_empty() {
+                "no explanation came with it"
+            } else {
+                &reading.explanation
+            };
             let words = format!("{pass}{} {explanation}", reading.score);
             out.extend(lines::wrap(&lines::shown(&words), width, Style::default(), &[], dim, 2));
             for quote in &reading.evidence {
                 let response = loaded.item.response.as_ref().and_then(|r| r.as_ref().ok());
                 let found = response.is_some_and(|r| evidence::find_quote(r, quote).is_some());
                 let words = lines::shown(&format!("“{quote}”"));
-                out.extend(lines::wrap(&words, width, if found { dim } else { env.style(Meaning::Warning) }, &[], dim, 4));
+                out.extend(lines::wrap(
+                    &words,
+                    width,
+                    if found { dim } else { env.style(Meaning::Warning) },
+                    &[],
+                    dim,
+                    4,
+                ));
                 if !found {
                     out.push(Line::of("    quote not found", env.style(Meaning::Warning)));
                 }
@@ -183,11 +200,17 @@ fn people(out: &mut Vec<Line>, loaded: &Loaded, column: u32, width: usize, env: 
 fn person(info: &ReviewInfo, env: &Env) -> Line {
     let review = &info.review;
     let dim = env.style(Meaning::Dim);
-    let age = info.at.parse::<jiff::Timestamp>().map_or_else(|_| String::new(), |t| text::relative_time(t.as_second(), env.now));
+    let age = info
+        .at
+        .parse::<jiff::Timestamp>()
+        .map_or_else(|_| String::new(), |t| text::relative_time(t.as_second(), env.now));
     let blind = if review.saw_judge { "saw judge" } else { "blind" };
-    let modes = if review.modes.is_empty() { String::new() } else { format!(" · {}", review.modes.join(", ")) };
+    let modes =
+        if review.modes.is_empty() { String::new() } else { format!(" · {}", review.modes.join(", ")) };
     let (score, style) = match review.score {
-        Some(score) => (score.to_string(), env.style(Meaning::Score(score)).add_modifier(Modifier::UNDERLINED)),
+        Some(score) => {
+            (score.to_string(), env.style(Meaning::Score(score)).add_modifier(Modifier::UNDERLINED))
+        }
         None => ("skipped".to_owned(), dim),
     };
     Line {
@@ -203,13 +226,11 @@ fn person(info: &ReviewInfo, env: &Env) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Theme;
 
     #[test]
     fn each_score_has_a_shape_of_its_own_and_a_failure_has_none() {
         let shapes: std::collections::HashSet<[u8; 5]> = (1..=5).map(|s| pixels(Face::Scored(s))).collect();
         assert_eq!(shapes.len(), 5);
         assert!(!shapes.contains(&pixels(Face::Planned)));
-        let _ = Theme::Plain;
     }
 }

@@ -88,7 +88,14 @@ fn response(out: &mut Vec<Line>, screen: &ItemScreen, loaded: &Loaded, width: us
         Some(Err((state, why))) => {
             head(out, "RESPONSE", "", env);
             let words = format!("{} {}: {why}", state.sign(), state.words());
-            out.extend(lines::wrap(&lines::shown(&words), width, env.style(Meaning::Warning), &[], Style::default(), 1));
+            out.extend(lines::wrap(
+                &lines::shown(&words),
+                width,
+                env.style(Meaning::Warning),
+                &[],
+                Style::default(),
+                1,
+            ));
         }
         None => {
             head(out, "RESPONSE", "", env);

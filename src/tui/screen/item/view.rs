@@ -39,24 +39,37 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     score_pane(screen, right, buf, env);
     // The focused pane's rule carries the accent: that is where j and k scroll.
     let (from, to) = if screen.pane == Pane::Text { (area.x, middle) } else { (middle + 1, area.right()) };
-    paint::tint(buf, Rect { x: from, y: area.y + 1, width: to - from, height: 1 }, env.style(Meaning::Accent));
+    paint::tint(
+        buf,
+        Rect { x: from, y: area.y + 1, width: to - from, height: 1 },
+        env.style(Meaning::Accent),
+    );
 }
 
 fn header(screen: &ItemScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let Some(loaded) = screen.loaded.get() else {
-        let words = if screen.loaded.is_waiting() { format!(" {} reading …", env.spinner()) } else { " no item".into() };
+        let words = if screen.loaded.is_waiting() {
+            format!(" {} reading …", env.spinner())
+        } else {
+            " no item".into()
+        };
         put(buf, row.x, row.y, row.width, &[seg(words, dim)]);
         return;
     };
     let item = &loaded.item.item;
-    let mut segs = vec![seg(format!(" {}", item.case_id), env.style(Meaning::Strong)), seg(format!(" · {}", item.arm), Style::default())];
+    let mut segs = vec![
+        seg(format!(" {}", item.case_id), env.style(Meaning::Strong)),
+        seg(format!(" · {}", item.arm), Style::default()),
+    ];
     if !item.tags.is_empty() {
         segs.push(seg(format!(" · {}", item.tags.join(", ")), dim));
     }
     let mut right = String::new();
     if let Some(context) = screen.context.get() {
-        right = format!("run {} · judge {} ", runs::short(&context.run.id), context.run.spec.judge);
+        let judge =
+            if row.width >= WIDE { format!(" · judge {}", context.run.spec.judge) } else { String::new() };
+        right = format!("run {}{judge} ", runs::short(&context.run.id));
         if runs::is_recorded(&context.run) {
             segs.push(seg("   recorded", env.style(Meaning::Warning)));
         }
@@ -93,7 +106,10 @@ fn text_pane(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &Env) {
 
 fn score_pane(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     let width = usize::from(area.width.saturating_sub(1));
-    let Some((all, starts)) = screen.loaded.get().map(|loaded| scores::build(screen, loaded, width, env)) else { return };
+    let Some((all, starts)) = screen.loaded.get().map(|loaded| scores::build(screen, loaded, width, env))
+    else {
+        return;
+    };
     let height = usize::from(area.height);
     screen.scores.height = height;
     screen.scores.top = screen.scores.top.min(all.len().saturating_sub(height));

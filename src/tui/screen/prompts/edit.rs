@@ -36,7 +36,9 @@ impl Prompts {
     }
 
     fn open_editor(&mut self, draft: Option<(i64, Option<u32>, String)>, cx: &mut Cx) {
-        let Some(preview) = self.preview.get() else { return cx.fail("the text is still being read: try again") };
+        let Some(preview) = self.preview.get() else {
+            return cx.fail("the text is still being read: try again");
+        };
         let extension = if preview.kind == Kind::Chat { "json" } else { "md" };
         let ticket = cx.ticket();
         let text = match draft {
@@ -73,9 +75,14 @@ impl Prompts {
                 self.editing.kept.ask(cx, Lane::Other, query);
                 self.editing.text = Some(text.clone());
                 let (added, removed) = changed_lines(before.as_deref().unwrap_or(""), text);
-                let title = format!("save {} after r{}: +{added} -{removed} lines. Why?", base.name, base.seq);
-                cx.layer =
-                    Some(Layer::input(&title, "a message for the history; Esc keeps the draft", "", Purpose::SaveMessage));
+                let title =
+                    format!("save {} after r{}: +{added} -{removed} lines. Why?", base.name, base.seq);
+                cx.layer = Some(Layer::input(
+                    &title,
+                    "a message for the history; Esc keeps the draft",
+                    "",
+                    Purpose::SaveMessage,
+                ));
             }
             (Ok(_), None) => {}
         }
@@ -83,15 +90,18 @@ impl Prompts {
     }
 
     pub(super) fn save_edit(&mut self, message: Option<&str>, cx: &mut Cx) {
-        let (Some(base), Some(edited)) = (self.editing.base.clone(), self.editing.text.take()) else { return };
+        let (Some(base), Some(edited)) = (self.editing.base.clone(), self.editing.text.take()) else {
+            return;
+        };
         let Some(message) = message else {
             return cx.say("kept as a draft: e opens it again");
         };
         let template = match base.kind {
             Kind::Text => Template::text(edited),
-            Kind::Chat => match serde_json::from_str(&edited).map_err(|e| e.to_string()).and_then(|v| {
-                Template::chat(&v).map_err(|e| e.to_string())
-            }) {
+            Kind::Chat => match serde_json::from_str(&edited)
+                .map_err(|e| e.to_string())
+                .and_then(|v| Template::chat(&v).map_err(|e| e.to_string()))
+            {
                 Ok(template) => template,
                 Err(why) => return cx.fail(format!("not saved, kept as a draft: {why}")),
             },
@@ -104,7 +114,12 @@ impl Prompts {
     }
 
     /// True when the ticket belonged to an edit.
-    pub(super) fn editing_reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+    pub(super) fn editing_reply(
+        &mut self,
+        ticket: Ticket,
+        result: &Result<Reply, String>,
+        cx: &mut Cx,
+    ) -> bool {
         if self.editing.kept.settle(ticket) {
             match result {
                 Ok(Reply::Draft(Some((id, _, _)))) => self.editing.draft_id = Some(*id),

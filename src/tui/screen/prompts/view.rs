@@ -90,6 +90,9 @@ fn draw_prompt(name: &str, info: Option<&PromptInfo>, here: Rect, buf: &mut Buff
         (folder, "system" | "user" | "readme") => (folder.to_owned(), format!("/{leaf}")),
         (folder, leaf) => (format!("{folder}/"), leaf.to_owned()),
     };
+    // Where there is no room for a leaf that says little, the folder stands alone, uncut.
+    let tight = text::width(&first) + text::width(&second) > usize::from(room);
+    let second = if tight && second.starts_with('/') { String::new() } else { second };
     let plain_first = second.starts_with('/') || second.is_empty();
     let (one, two) = if plain_first { (Meaning::Text, Meaning::Dim) } else { (Meaning::Dim, Meaning::Text) };
     put_cut(buf, here.x + 1, here.y, room, &[seg(first, env.style(one)), seg(second, env.style(two))]);
@@ -115,18 +118,33 @@ fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         vec![format!("no name fits '{}'", s.filter), "Esc shows all".to_owned()]
     };
     for (i, line) in lines.iter().enumerate().take(usize::from(area.height.saturating_sub(1))) {
-        put_cut(buf, area.x + 2, area.y + 1 + i as u16, area.width.saturating_sub(3), &[seg(line.clone(), env.style(Meaning::Dim))]);
+        put_cut(
+            buf,
+            area.x + 2,
+            area.y + 1 + i as u16,
+            area.width.saturating_sub(3),
+            &[seg(line.clone(), env.style(Meaning::Dim))],
+        );
     }
 }
 
 fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(name) = s.log_of.clone() else { return };
-    put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(16), &[seg(name.to_string(), env.style(Meaning::Strong))]);
+    put_cut(
+        buf,
+        area.x + 1,
+        area.y,
+        area.width.saturating_sub(16),
+        &[seg(name.to_string(), env.style(Meaning::Strong))],
+    );
     let total = s.rows.get(&name).map_or(s.log.len(), |p| p.revisions as usize);
     let words = text::plural(total, "revision", "revisions");
     put_right(buf, area.right().saturating_sub(1), area.y, 14, &seg(words, env.style(Meaning::Dim)));
-    let legend: Vec<String> =
-        s.rows.get(&name).map(|p| p.labels.iter().map(|(l, seq)| format!("{l} r{seq}")).collect()).unwrap_or_default();
+    let legend: Vec<String> = s
+        .rows
+        .get(&name)
+        .map(|p| p.labels.iter().map(|(l, seq)| format!("{l} r{seq}")).collect())
+        .unwrap_or_default();
     let foot = u16::from(!legend.is_empty()) * 2;
     let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2 + foot), ..area };
     let scores = History::of(s.scores.get().map(Vec::as_slice).unwrap_or_default());
@@ -142,11 +160,24 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     }
     if foot > 0 && area.height > 4 {
         let y = area.bottom() - 1;
-        put_cut(buf, area.x + 1, y, area.width.saturating_sub(2), &[seg(legend.join("  "), env.style(Meaning::Label))]);
+        put_cut(
+            buf,
+            area.x + 1,
+            y,
+            area.width.saturating_sub(2),
+            &[seg(legend.join("  "), env.style(Meaning::Label))],
+        );
     }
 }
 
-fn draw_revision(info: &RevisionInfo, marked: bool, scores: &History, here: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_revision(
+    info: &RevisionInfo,
+    marked: bool,
+    scores: &History,
+    here: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let dim = env.style(Meaning::Dim);
     let sign = if marked { "*" } else { " " };
     let head = [
@@ -171,9 +202,13 @@ fn draw_revision(info: &RevisionInfo, marked: bool, scores: &History, here: Rect
     let end = if labels.is_empty() {
         end
     } else {
-        put_right(buf, end, here.y, (here.width / 4).max(3), &seg(labels, env.style(Meaning::Label))).saturating_sub(1)
+        put_right(buf, end, here.y, (here.width / 4).max(3), &seg(labels, env.style(Meaning::Label)))
+            .saturating_sub(1)
     };
-    let mut parts = vec![seg(info.message.clone().unwrap_or_default().lines().next().unwrap_or("").to_owned(), env.style(Meaning::Text))];
+    let mut parts = vec![seg(
+        info.message.clone().unwrap_or_default().lines().next().unwrap_or("").to_owned(),
+        env.style(Meaning::Text),
+    )];
     if let Some(author) = &info.author {
         parts.push(seg(format!("  {author}"), dim));
     }
@@ -194,8 +229,11 @@ impl History {
         for score in scores {
             *counts.entry(score.fingerprint).or_insert(0_usize) += score.cases.len();
         }
-        let Some(judge) = counts.into_iter().max_by_key(|(_, n)| *n).map(|(f, _)| f) else { return Self(Vec::new()) };
-        let mut by_seq: std::collections::BTreeMap<u32, std::collections::BTreeMap<String, (f64, u32)>> = Default::default();
+        let Some(judge) = counts.into_iter().max_by_key(|(_, n)| *n).map(|(f, _)| f) else {
+            return Self(Vec::new());
+        };
+        let mut by_seq: std::collections::BTreeMap<u32, std::collections::BTreeMap<String, (f64, u32)>> =
+            Default::default();
         for score in scores.iter().filter(|s| s.fingerprint == judge) {
             for (case, mean) in &score.cases {
                 let cell = by_seq.entry(score.seq).or_default().entry(case.clone()).or_insert((0.0, 0));
@@ -206,7 +244,8 @@ impl History {
             by_seq
                 .into_iter()
                 .map(|(seq, cases)| {
-                    let cases: Vec<(String, f64)> = cases.into_iter().map(|(c, (sum, n))| (c, sum / f64::from(n))).collect();
+                    let cases: Vec<(String, f64)> =
+                        cases.into_iter().map(|(c, (sum, n))| (c, sum / f64::from(n))).collect();
                     let values: Vec<f64> = cases.iter().map(|(_, v)| *v).collect();
                     let (mean, half) = interval(&values);
                     (seq, mean, half, cases)
@@ -221,17 +260,24 @@ impl History {
 
     /// Mean with half its interval, and the change from the scored revision before.
     fn shown(&self, seq: u32) -> (String, String, Meaning) {
-        let Some(at) = self.0.iter().position(|r| r.0 == seq) else { return ("—".into(), String::new(), Meaning::Dim) };
+        let Some(at) = self.0.iter().position(|r| r.0 == seq) else {
+            return ("—".into(), String::new(), Meaning::Dim);
+        };
         let (_, mean, half, cases) = &self.0[at];
-        let shown = if half.is_finite() { format!("{mean:.2}±{}", short(*half)) } else { format!("{mean:.2}") };
-        let Some((_, _, _, before)) = at.checked_sub(1).and_then(|i| self.0.get(i)) else { return (shown, String::new(), Meaning::Dim) };
+        let shown =
+            if half.is_finite() { format!("{mean:.2}±{}", short(*half)) } else { format!("{mean:.2}") };
+        let Some((_, _, _, before)) = at.checked_sub(1).and_then(|i| self.0.get(i)) else {
+            return (shown, String::new(), Meaning::Dim);
+        };
         let pairs: Vec<f64> = cases
             .iter()
             .filter_map(|(case, now)| before.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
             .collect();
         let (change, half) = interval(&pairs);
         let (sign, meaning) = match () {
-            () if pairs.len() < 2 || !half.is_finite() || change.abs() <= half => ("?".to_owned(), Meaning::Dim),
+            () if pairs.len() < 2 || !half.is_finite() || change.abs() <= half => {
+                ("?".to_owned(), Meaning::Dim)
+            }
             () if change > 0.0 => (format!("▲{}", short(change)), Meaning::Good),
             () => (format!("▼{}", short(-change)), Meaning::Error),
         };
@@ -253,7 +299,13 @@ fn short(value: f64) -> String {
 fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(info) = s.revision() else { return };
     let dim = env.style(Meaning::Dim);
-    put(buf, area.x + 1, area.y, area.width, &[seg(format!("r{}  ", info.seq), env.style(Meaning::Strong)), seg(info.digest.short(), dim)]);
+    put(
+        buf,
+        area.x + 1,
+        area.y,
+        area.width,
+        &[seg(format!("r{}  ", info.seq), env.style(Meaning::Strong)), seg(info.digest.short(), dim)],
+    );
     let counted = match s.tokens.get() {
         Some(n) => format!("{} tok", text::count(*n as u64)),
         None => format!("~{} tok", text::count(info.bytes / 4)),
@@ -265,7 +317,10 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         Ok(list) if list.is_empty() => about.push(seg(" · no variables", dim)),
         Ok(list) => {
             about.push(seg(" · ", dim));
-            about.push(seg(list.iter().map(|v| v.name.clone()).collect::<Vec<_>>().join(", "), env.style(Meaning::Variable)));
+            about.push(seg(
+                list.iter().map(|v| v.name.clone()).collect::<Vec<_>>().join(", "),
+                env.style(Meaning::Variable),
+            ));
         }
         Err(why) => about.push(seg(format!(" · {why}"), env.style(Meaning::Warning))),
     }
@@ -274,7 +329,12 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         about.push(seg(format!(" · {}", config.join(" ")), dim));
     }
     put_cut(buf, area.x + 1, area.y + 1, area.width.saturating_sub(2), &about);
-    let place = Rect { x: area.x + 1, y: area.y + 3, width: area.width.saturating_sub(2), height: area.height.saturating_sub(3) };
+    let place = Rect {
+        x: area.x + 1,
+        y: area.y + 3,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(3),
+    };
     draw_text(&preview.text, s.preview_top, place, buf, env);
 }
 

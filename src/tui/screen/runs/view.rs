@@ -4,7 +4,7 @@ use super::super::super::env::Env;
 use super::super::super::paint::{self, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
 use super::super::grid::pace::{money, span_words};
-use super::{Runs, arms_words, done, failed_words, is_recorded, short, state_words};
+use super::{Runs, arms_words, done, failed_words, is_recorded, recorded_words, short, state_words};
 use crate::core::text;
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
@@ -23,7 +23,13 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
         } else {
             "No runs yet. J plans one: a case set, arms, a rubric and a judge.".to_owned()
         };
-        put_cut(buf, body.x + 1, body.y, body.width.saturating_sub(2), &[seg(words, env.style(Meaning::Dim))]);
+        put_cut(
+            buf,
+            body.x + 1,
+            body.y,
+            body.width.saturating_sub(2),
+            &[seg(words, env.style(Meaning::Dim))],
+        );
         return;
     }
     // The figures of the selected run stand below the list, where there is room for both.
@@ -43,7 +49,11 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
 fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let places = places(area);
-    for (name, x, _) in &places {
+    for (name, x, width) in &places {
+        if *name == "verdicts" {
+            put_right(buf, x + width, area.y, *width, &seg(*name, dim));
+            continue;
+        }
         put(buf, *x, area.y, area.right().saturating_sub(*x), &[seg(*name, dim)]);
     }
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -61,11 +71,26 @@ fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
 
 /// Name, x and width of each column that has room.
 fn places(area: Rect) -> Vec<(&'static str, u16, u16)> {
-    let wide = area.width >= 110;
-    let wanted: &[(&'static str, u16)] = if wide {
-        &[("state", 9), ("age", 6), ("run", 7), ("set × rubric", 28), ("arms", 24), ("judge", 16), ("verdicts", 12)]
-    } else {
-        &[("state", 9), ("age", 6), ("run", 7), ("set × rubric", 24), ("verdicts", 12)]
+    let wanted: &[(&'static str, u16)] = match area.width {
+        150.. => &[
+            ("state", 9),
+            ("age", 5),
+            ("run", 7),
+            ("set × rubric", 32),
+            ("arms", 24),
+            ("judge", 20),
+            ("verdicts", 13),
+        ],
+        110.. => &[
+            ("state", 9),
+            ("age", 5),
+            ("run", 7),
+            ("set × rubric", 20),
+            ("arms", 12),
+            ("judge", 16),
+            ("verdicts", 13),
+        ],
+        _ => &[("state", 9), ("age", 5), ("set × rubric", 20), ("verdicts", 13)],
     };
     let mut x = area.x + 1;
     let mut places = Vec::new();
@@ -77,7 +102,14 @@ fn places(area: Rect) -> Vec<(&'static str, u16, u16)> {
     places
 }
 
-fn draw_line(runs: &Runs, run: &RunInfo, places: &[(&'static str, u16, u16)], line: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_line(
+    runs: &Runs,
+    run: &RunInfo,
+    places: &[(&'static str, u16, u16)],
+    line: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let plain = Style::default();
     let dim = env.style(Meaning::Dim);
     for (name, x, width) in places {
@@ -103,9 +135,9 @@ fn draw_line(runs: &Runs, run: &RunInfo, places: &[(&'static str, u16, u16)], li
 }
 
 fn judge(run: &RunInfo) -> String {
-    match (run.imported, run.spec.judge.as_str()) {
-        (true, name) => format!("{name}, recorded"),
-        (false, name) => name.to_owned(),
+    match recorded_words(run) {
+        "" => run.spec.judge.clone(),
+        words => format!("{words} {}", run.spec.judge),
     }
 }
 
@@ -118,7 +150,9 @@ fn state_style(run: &RunInfo, env: &Env) -> Style {
 }
 
 fn age(run: &RunInfo, now: i64) -> String {
-    run.created_at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
+    run.created_at
+        .parse::<jiff::Timestamp>()
+        .map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
 }
 
 fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
@@ -143,7 +177,10 @@ fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut 
 
 fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let recorded = if is_recorded(run) { " · recorded" } else { "" };
+    let recorded = match recorded_words(run) {
+        "" => String::new(),
+        words => format!(" · {words}"),
+    };
     let figures = runs.figures.get(&run.id);
     let checked = match figures.map(|f| f.reviewed) {
         None => String::new(),
@@ -155,8 +192,12 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
         ("judge", format!("{}{recorded}{checked}", run.spec.judge)),
         ("cost", cost(run)),
     ];
-    let counts: Vec<String> =
-        run.verdicts.iter().filter(|(_, n)| **n > 0).map(|(s, n)| format!("{} {}", text::count(*n), s.words())).collect();
+    let counts: Vec<String> = run
+        .verdicts
+        .iter()
+        .filter(|(_, n)| **n > 0)
+        .map(|(s, n)| format!("{} {}", text::count(*n), s.words()))
+        .collect();
     rows.push(("verdicts", counts.join(" · ")));
     if !run.reason.is_empty() {
         rows.push(("why", run.reason.clone()));
@@ -180,7 +221,8 @@ fn cost(run: &RunInfo) -> String {
     if run.imported {
         return "imported with its items: nothing was asked".to_owned();
     }
-    let mut parts = vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
+    let mut parts =
+        vec![text::plural(usize::try_from(run.usage.calls).unwrap_or(usize::MAX), "call", "calls")];
     if run.usage.cached > 0 {
         parts.push(format!("{} cached", text::count(run.usage.cached)));
     }

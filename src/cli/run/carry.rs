@@ -1,0 +1,283 @@
+//! Carrying a run out: one line of progress on stderr, a clean stop on Ctrl-C, the summary on stdout.
+
+use super::super::context::Ctx;
+use super::super::fail::{Fail, INTERRUPTED, Result, TERMINATED};
+use super::super::output::{clean, table, talk};
+use super::super::shape;
+use super::{OK, fail};
+use crate::config::Config;
+use crate::eval::{self, Control, Plan, Progress, Scope};
+use crate::store::{Handle, RunInfo, RunState, Store};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Arguments of `resume` and `retry`.
+#[derive(Debug, clap::Args)]
+pub struct Again {
+    /// The run's id, or its first digits
+    pub id: String,
+    /// Calls in flight at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub concurrency: Option<u32>,
+    /// Exit 3 when fewer than this share of the verdicts is scored
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub min_coverage: f64,
+}
+
+/// Goes on with a run.
+pub(super) fn resume(ctx: &Ctx, again: &Again, scope: Scope) -> Result<u8> {
+    let config = ctx.config()?;
+    let run = ctx.write()?.run(&again.id)?;
+    carry_out(ctx, &config, &run.id, scope, again.concurrency.map(|n| n as usize), again.min_coverage)
+}
+
+/// Says what a plan would do.
+pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
+    if ctx.json {
+        let mut value = plan.to_json();
+        if let Some(map) = value.as_object_mut() {
+            map.insert("schema".into(), json!(1));
+            map.insert("dry_run".into(), json!(true));
+        }
+        ctx.out.json(&value)?;
+        return Ok(OK);
+    }
+    let money = match (plan.cost_low, plan.cost_high) {
+        (Some(low), Some(high)) => format!("${low:.4} to ${high:.4}"),
+        _ => "unknown: no price is configured".to_owned(),
+    };
+    for (name, value) in [
+        ("items", plan.run.items.len().to_string()),
+        (
+            "calls",
+            format!(
+                "{} to judge, {} to generate, {} known already",
+                plan.calls_judge, plan.calls_generate, plan.cached
+            ),
+        ),
+        ("tokens", format!("{} to {}", plan.tokens_low, plan.tokens_high)),
+        ("cost", money),
+    ] {
+        ctx.out.line(format!("{name:<8} {value}"))?;
+    }
+    match &plan.refused {
+        Some(why) => Err(Fail::input(why.clone())),
+        None => Ok(OK),
+    }
+}
+
+/// What the progress line knows.
+struct Tally {
+    begun: Instant,
+    told: Option<Instant>,
+    done: u32,
+    fresh: u32,
+    planned: u32,
+    in_flight: i64,
+    spent: Option<f64>,
+    waiting: Option<String>,
+    terminal: bool,
+}
+
+impl Tally {
+    fn take(&mut self, progress: &Progress) {
+        match progress {
+            Progress::Began { .. } => self.in_flight += 1,
+            Progress::Saved { cost_usd, cached, .. } => {
+                self.done += 1;
+                self.fresh += 1;
+                self.in_flight -= i64::from(!*cached);
+                if let Some(cost) = cost_usd {
+                    *self.spent.get_or_insert(0.0) += cost;
+                }
+            }
+            Progress::Waiting { why, .. } => self.waiting = Some(why.clone()),
+            Progress::Resumed => self.waiting = None,
+            Progress::Discovered { notes, .. } => {
+                for note in notes {
+                    talk(format!("judge: {}", clean(note)));
+                }
+            }
+            _ => {}
+        }
+        let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
+        if self.told.is_none_or(|t| t.elapsed() >= every) {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        self.told = Some(Instant::now());
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        let rate = f64::from(self.fresh) / seconds;
+        let left = f64::from(self.planned.saturating_sub(self.done)) / rate.max(0.001);
+        let share = f64::from(self.done) / f64::from(self.planned.max(1));
+        let full = (share * 20.0).round() as usize;
+        let bar = format!("{}{}", "█".repeat(full.min(20)), "·".repeat(20 - full.min(20)));
+        let spent = self.spent.map(|s| format!("  ${s:.4}")).unwrap_or_default();
+        let eta = if self.fresh > 0 && self.done < self.planned {
+            format!("  {left:.0} s left")
+        } else {
+            String::new()
+        };
+        let waiting = self.waiting.as_ref().map(|w| format!("  waiting: {}", clean(w))).unwrap_or_default();
+        let line = format!(
+            "{bar} {}/{}  {rate:.0}/s  in flight {}{spent}{eta}{waiting}",
+            self.done,
+            self.planned,
+            self.in_flight.max(0)
+        );
+        let mut err = std::io::stderr();
+        let _ = if self.terminal { write!(err, "\r\x1b[K{line}") } else { writeln!(err, "{line}") };
+        let _ = err.flush();
+    }
+}
+
+/// Carries a stored run out until it ends or is stopped; the summary goes to stdout.
+pub(super) fn carry_out(
+    ctx: &Ctx,
+    config: &Config,
+    id: &str,
+    scope: Scope,
+    concurrency: Option<usize>,
+    min_coverage: f64,
+) -> Result<u8> {
+    let path = ctx.registry_path()?;
+    let before = ctx.read()?.run(id)?;
+    talk(format!("run {id}: {} verdicts by {}", before.planned, clean(&before.spec.judge)));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+    let terminal = std::io::stderr().is_terminal();
+    let tally = Arc::new(Mutex::new(Tally {
+        begun: Instant::now(),
+        told: None,
+        done: if scope == Scope::Missing { before.verdicts.values().sum() } else { 0 },
+        fresh: 0,
+        planned: before.planned,
+        in_flight: 0,
+        spent: None,
+        waiting: None,
+        terminal,
+    }));
+    let stopped_by = Arc::new(AtomicU8::new(0));
+    let done = runtime.block_on(async {
+        let handle = Handle::open(&path)?;
+        let control = Control::new();
+        let signals = tokio::spawn(stop_on_signals(control.clone(), Arc::clone(&stopped_by)));
+        let counted = Arc::clone(&tally);
+        let progress = move |progress: Progress| {
+            if let Ok(mut tally) = counted.lock() {
+                tally.take(&progress);
+            }
+        };
+        let done = eval::execute_stored(
+            handle.clone(),
+            config,
+            id.to_owned(),
+            scope,
+            concurrency,
+            control,
+            progress,
+        )
+        .await;
+        signals.abort();
+        handle.close();
+        done.map_err(fail)
+    });
+    if terminal && let Ok(mut tally) = tally.lock() {
+        tally.tell();
+        let _ = writeln!(std::io::stderr());
+    }
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    let run = done?;
+    tell_run(ctx, &run)?;
+    match stopped_by.load(Ordering::Relaxed) {
+        0 => {}
+        code => {
+            talk(format!("stopped; what is done is saved. Go on with: assize run resume {}", run.id));
+            return Ok(code);
+        }
+    }
+    if run.state == RunState::Stopped {
+        talk(format!("stopped: {}", clean(&run.reason)));
+    }
+    Ok(eval::exit_code(&run, min_coverage))
+}
+
+async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let code = tokio::select! {
+        _ = int.recv() => INTERRUPTED,
+        _ = term.recv() => TERMINATED,
+    };
+    by.store(code, Ordering::Relaxed);
+    control.cancel();
+}
+
+/// `run --json`, as the contract has it.
+pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
+    let cells = store.cells(&run.id)?;
+    let summary = eval::summarize(run, &cells, &store.run_items(&run.id)?);
+    let mut returned: Vec<String> = store.models_returned(&run.id)?;
+    returned.sort();
+    Ok(json!({
+        "schema": 1,
+        "run": run.id,
+        "state": run.state,
+        "items": run.items,
+        "verdicts": shape::verdicts(&run.verdicts),
+        "criteria": summary.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
+        "arms": summary.arms.iter().map(shape::arm).collect::<Vec<_>>(),
+        "judge": {
+            "name": run.spec.judge,
+            "fingerprint": run.fingerprint,
+            "model_returned": returned,
+        },
+        "usage": shape::usage(&run.usage),
+        "wall_s": run.usage.wall_s,
+        "reason": run.reason,
+    }))
+}
+
+/// The summary of a run on stdout.
+pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
+    let store = ctx.read()?;
+    if ctx.json {
+        return ctx.out.json(&run_json(&store, run)?);
+    }
+    let summary = eval::summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
+    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored"].map(str::to_owned).to_vec()];
+    for arm in &summary.arms {
+        for c in &arm.criteria {
+            rows.push(vec![
+                clean(&arm.arm).into_owned(),
+                clean(&c.name).into_owned(),
+                c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
+                c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:.2} to {hi:.2}")),
+                format!("{}/{}", c.n, c.planned),
+            ]);
+        }
+    }
+    for line in table(&rows, &[2, 4]) {
+        ctx.out.line(line)?;
+    }
+    let failed: Vec<String> = run
+        .verdicts
+        .iter()
+        .filter(|(s, _)| s.name() != "scored")
+        .map(|(s, n)| format!("{n} {}", s.words()))
+        .collect();
+    if !failed.is_empty() {
+        ctx.out.line(format!("without a score: {}", failed.join(", ")))?;
+    }
+    Ok(())
+}

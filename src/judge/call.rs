@@ -1,0 +1,232 @@
+//! One ask: a place in the limit, the run's gate, the request, and what to do when it fails.
+//!
+//! ```text
+//!   place -> pause? wait -> gate -> send -> 200: answer
+//!     ^                              `----> retry::decide -> stop | fail
+//!     `------- wait (place given back) <--- retry
+//! ```
+
+use super::capabilities::Shape;
+use super::config::JudgeConfig;
+use super::endpoint::{Answer, Endpoint};
+use super::limit::Limiter;
+use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
+use super::wire::ApiError;
+use super::{CallEvent, Gate, Stop};
+use crate::core::verdict::State;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+pub(super) type Events<'a> = &'a (dyn Fn(CallEvent) + Send + Sync);
+
+/// A wait the endpoint names, from this long on, holds for all calls to it and not only for the one that was told.
+const PAUSE_ALL: Duration = Duration::from_secs(2);
+
+/// What one ask came to.
+pub(super) enum End {
+    Answer(Answer),
+    /// Refused for good, and why: only while learning, where a refusal may name a parameter that can be changed.
+    Refused(u16, ApiError, String),
+    Failed(State, String),
+    Stopped(Stop),
+}
+
+/// One ask with all its requests.
+pub(super) struct Asked {
+    pub end: End,
+    pub requests: u32,
+    pub took: Duration,
+    /// The last body that came, for failures.
+    pub raw: Vec<u8>,
+}
+
+/// Sends requests to one endpoint, with its limiter and the run's gate.
+pub(super) struct Caller {
+    pub endpoint: Endpoint,
+    limiter: Limiter,
+    policy: Policy,
+    model: String,
+    pub origin: String,
+    answered: AtomicBool,
+    gate: RwLock<Option<Arc<dyn Gate>>>,
+}
+
+impl Caller {
+    pub fn open(config: &JudgeConfig) -> Result<Self, Stop> {
+        let endpoint = Endpoint::open(config)?;
+        Ok(Self {
+            limiter: Limiter::new(config.concurrency),
+            policy: Policy {
+                base: Duration::from_millis(config.backoff_ms),
+                most: Duration::from_secs(config.max_wait_s),
+            },
+            model: config.model.clone(),
+            origin: endpoint.address().origin(),
+            endpoint,
+            answered: AtomicBool::new(false),
+            gate: RwLock::new(None),
+        })
+    }
+
+    fn admitted(&self) -> bool {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        gate.as_ref().is_none_or(|gate| gate.admit())
+    }
+
+    pub fn set_gate(&self, gate: Arc<dyn Gate>) {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Some(gate);
+    }
+
+    /// One ask: sends `body` until it is answered, given up or cancelled. `learning` hands refusals that name a
+    /// parameter back instead of failing.
+    pub async fn ask(
+        &self,
+        body: String,
+        learning: bool,
+        events: Events<'_>,
+        cancel: &CancellationToken,
+    ) -> Asked {
+        let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
+        let end = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return asked,
+            end = self.send(body.into_bytes(), learning, events, &mut asked) => end,
+        };
+        asked.end = end;
+        asked
+    }
+
+    async fn send(&self, body: Vec<u8>, learning: bool, events: Events<'_>, asked: &mut Asked) -> End {
+        let mut first_sent = None;
+        let mut failures = Failures::default();
+        loop {
+            let place = self.limiter.acquire().await;
+            while let Some(left) = self.limiter.pause_left() {
+                wait(left, "the endpoint asked to wait", events).await;
+            }
+            if !self.admitted() {
+                return End::Failed(
+                    State::OverBudget,
+                    "a spending cap was reached before this call".to_owned(),
+                );
+            }
+            events(CallEvent::Sent);
+            asked.requests += 1;
+            // Waiting for a place is no failure to connect: time counts from the first request.
+            let begun = *first_sent.get_or_insert_with(Instant::now);
+            let result = self.endpoint.chat(body.clone()).await;
+            let decision = match result {
+                Ok(answer) if (200..300).contains(&answer.status) => {
+                    self.answered.store(true, Ordering::Relaxed);
+                    asked.took = answer.took;
+                    place.succeeded();
+                    return End::Answer(answer);
+                }
+                Ok(answer) => {
+                    asked.took = answer.took;
+                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
+                    asked.raw = answer.body;
+                    match settled {
+                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
+                        Settled::Decided(decision) => decision,
+                    }
+                }
+                Err(broken) => {
+                    asked.took = broken.took;
+                    let seen = Seen::Broken(broken.fault, &broken.why);
+                    retry::decide(&self.policy, &self.attempt(failures.count(&seen), begun.elapsed()), &seen)
+                }
+            };
+            match decision {
+                Decision::Stop(stop) => return End::Stopped(stop),
+                Decision::Fail(state, reason) => return End::Failed(state, reason),
+                Decision::Retry { after, why, limited, told } => {
+                    if limited {
+                        place.limited();
+                    }
+                    if told && after >= PAUSE_ALL {
+                        self.limiter.pause(after);
+                    }
+                    // The place is free for another call while this one waits.
+                    drop(place);
+                    wait(after, &why, events).await;
+                    events(CallEvent::Retrying);
+                }
+            }
+        }
+    }
+
+    /// What the rules of [`retry`] make of an answer that is no success.
+    fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
+        let error = ApiError::read(&answer.body);
+        let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
+        let attempt = self.attempt(failures.count(&seen), elapsed);
+        match retry::decide(&self.policy, &attempt, &seen) {
+            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
+            // A refusal that names a parameter is not waited out, even under a status that would be (500).
+            Decision::Retry { why, .. }
+                if learning && Shape::first(true).learn(answer.status, &error).is_some() =>
+            {
+                Settled::Refused(error, why)
+            }
+            decision => Settled::Decided(decision),
+        }
+    }
+
+    fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Attempt {
+            number,
+            elapsed,
+            jitter: f64::from(now.subsec_micros() % 1000) / 1000.0,
+            now_s: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            key_sent: self.endpoint.sends_key(),
+            answered_before: self.answered.load(Ordering::Relaxed),
+            origin: &self.origin,
+            model: &self.model,
+            key_source: self.endpoint.key_source(),
+        }
+    }
+}
+
+/// What [`Caller::look`] makes of an answer that is no success.
+enum Settled {
+    Refused(ApiError, String),
+    Decided(Decision),
+}
+
+/// Failures of one ask so far, by kind.
+#[derive(Default)]
+struct Failures {
+    too_much: u32,
+    late: u32,
+    faulty: u32,
+}
+
+impl Failures {
+    fn count(&mut self, seen: &Seen<'_>) -> u32 {
+        let counter = match seen.kind() {
+            Kind::TooMuch => &mut self.too_much,
+            Kind::Late => &mut self.late,
+            Kind::Faulty => &mut self.faulty,
+        };
+        *counter += 1;
+        *counter
+    }
+}
+
+fn cancelled() -> End {
+    End::Failed(State::Cancelled, "the run was cancelled".to_owned())
+}
+
+async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + how_long;
+    events(CallEvent::Waiting {
+        until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX),
+        why: why.to_owned(),
+    });
+    tokio::time::sleep(how_long).await;
+}

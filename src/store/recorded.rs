@@ -1,0 +1,165 @@
+//! Verdicts that came with items: one finished run for each judge's name, chained like any other.
+
+use super::prompts::now;
+use super::rows::*;
+use super::runs::{OWN, RunRow, column_of, insert_run, insert_verdict};
+use super::{Result, StoreError};
+use crate::core::digest::Digest;
+use crate::core::item::Item;
+use crate::core::verdict::{Reading, State};
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+/// Makes one finished run per judge's name out of the verdicts that came with items.
+pub(super) fn import_verdicts(
+    conn: &Connection,
+    set: &CaseSetInfo,
+    items: &[Item],
+) -> Result<Vec<(String, String, usize)>> {
+    let mut judges: Vec<&str> = Vec::new();
+    for verdict in items.iter().flat_map(|i| &i.verdicts) {
+        if !judges.contains(&verdict.judge.as_str()) {
+            judges.push(&verdict.judge);
+        }
+    }
+    judges.into_iter().map(|judge| import_run(conn, set, items, judge)).collect()
+}
+
+fn import_run(
+    conn: &Connection,
+    set: &CaseSetInfo,
+    items: &[Item],
+    judge: &str,
+) -> Result<(String, String, usize)> {
+    let fingerprint = Digest::of(format!("imported:{judge}"));
+    let mut columns: Vec<&str> = Vec::new();
+    let (mut chosen, mut repeats) = (Vec::new(), 1);
+    for item in items {
+        let mut any = false;
+        for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
+            any = true;
+            repeats = repeats.max(verdict.repeat + 1);
+            let column = column_of(&verdict.criterion);
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        if any {
+            chosen.push(item);
+        }
+    }
+    let criteria: Vec<_> = columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect();
+    let run_items: Vec<(RunItem, Arm)> = chosen
+        .iter()
+        .enumerate()
+        .map(|(ord, item)| {
+            let arm = Arm { name: item.arm.clone(), prompt: None, model: None };
+            (run_item(ord, item, set.id), arm)
+        })
+        .collect();
+    let spec = RunSpec {
+        set: set.name.clone(),
+        set_digest: set.digest,
+        rubric: OWN.into(),
+        criteria: Vec::new(),
+        own_criterion: true,
+        judge: judge.to_owned(),
+        judge_config: json!({"imported": true}),
+        model: None,
+        model_config: None,
+        repeats,
+        max_cost_usd: None,
+        max_calls: None,
+    };
+    let row = RunRow {
+        spec: &spec,
+        criteria: &criteria,
+        items: &run_items,
+        imported: true,
+        fingerprint: Some(fingerprint),
+        state: RunState::Complete,
+    };
+    let id = insert_run(conn, &row)?;
+    let mut count = 0;
+    for (ord, item) in chosen.iter().enumerate() {
+        for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
+            let column = columns.iter().position(|c| *c == column_of(&verdict.criterion)).unwrap_or(0);
+            insert_verdict(conn, &id, &imported_verdict(item, verdict, ord, column, fingerprint)?)?;
+            count += 1;
+        }
+    }
+    conn.execute("UPDATE run_state SET finished_at = ?2 WHERE run_id = ?1", params![id, now()])?;
+    Ok((id, judge.to_owned(), count))
+}
+
+fn run_item(ord: usize, item: &Item, set_id: i64) -> RunItem {
+    RunItem {
+        ord: ord as u32,
+        case_id: item.id.clone(),
+        arm: item.arm.clone(),
+        set_id,
+        repeat: 0,
+        cluster: item.subject.cluster.clone(),
+        tags: item.subject.tags.clone(),
+    }
+}
+
+fn imported_verdict(
+    item: &Item,
+    verdict: &crate::core::item::ImportedVerdict,
+    ord: usize,
+    column: usize,
+    fingerprint: Digest,
+) -> Result<NewVerdict> {
+    let bad = |what: String| StoreError::Invalid(format!("item '{}' of arm '{}': {what}", item.id, item.arm));
+    let (state, reading) = match (verdict.score, &verdict.state) {
+        (Some(score @ 1..=5), None) => (
+            State::Scored,
+            Some(Reading {
+                score,
+                evidence: Vec::new(),
+                explanation: verdict.explanation.clone(),
+                injection_suspected: false,
+                repairs: Vec::new(),
+            }),
+        ),
+        (Some(score), None) => return Err(bad(format!("the score {score} is not one of 1 to 5"))),
+        (None, Some(name)) => match name.parse::<State>().map_err(|e| bad(e.to_string()))? {
+            State::Scored => return Err(bad("a scored verdict needs a score".into())),
+            state => (state, None),
+        },
+        (Some(1..=5), Some(name)) if name == "scored" => {
+            let plain = crate::core::item::ImportedVerdict { state: None, ..verdict.clone() };
+            return imported_verdict(item, &plain, ord, column, fingerprint);
+        }
+        _ => {
+            return Err(bad(
+                "a verdict has either a score from 1 to 5, or null with the state of a failure".into()
+            ));
+        }
+    };
+    Ok(NewVerdict {
+        item: ord as u32,
+        criterion: column as u32,
+        repeat: verdict.repeat,
+        state,
+        reading,
+        reason: verdict.explanation.clone(),
+        criterion_version: Digest::of(&verdict.criterion),
+        fingerprint,
+        response: Some(Digest::of(&item.response)),
+        cache_key: None,
+        cached: false,
+        rung: "imported".into(),
+        flags: Vec::new(),
+        model_returned: None,
+        finish_reason: None,
+        prompt_tokens: None,
+        completion_tokens: None,
+        cost_usd: None,
+        latency_ms: 0,
+        attempts: 0,
+        nonce: String::new(),
+        raw: verdict.explanation.clone().into_bytes(),
+    })
+}

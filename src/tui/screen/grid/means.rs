@@ -1,0 +1,108 @@
+//! Means over the rows of a grid, each with its interval and what it rests on.
+
+use super::board::{Board, Sheet};
+use crate::core::stats::mean::{clustered_mean_ci, mean_ci};
+use crate::core::text;
+use crate::store::RunItem;
+use std::collections::HashMap;
+
+/// A mean with what it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Mean {
+    /// Over items; an item's score is the mean of its passes. `None` when nothing is scored.
+    pub mean: Option<f64>,
+    /// The 95 % interval; `None` below two items.
+    pub ci95: Option<(f64, f64)>,
+    /// Items with a score.
+    pub n: usize,
+    /// Items planned.
+    pub planned: usize,
+}
+
+impl Mean {
+    /// `4.02±.11`; without an interval the mean alone; `—` without a score.
+    pub fn words(&self) -> String {
+        match (self.mean, self.ci95) {
+            (None, _) => "—".to_owned(),
+            (Some(mean), None) => format!("{mean:.2}"),
+            (Some(mean), Some((lo, hi))) => format!("{mean:.2}±{}", bare((hi - lo) / 2.0)),
+        }
+    }
+
+    /// `38/40`: how much of what was planned the mean rests on.
+    pub fn coverage(&self) -> String {
+        format!("{}/{}", text::count(self.n as u64), text::count(self.planned as u64))
+    }
+}
+
+/// `.11`: two digits, without the zero before the point.
+fn bare(value: f64) -> String {
+    let shown = format!("{value:.2}");
+    shown.strip_prefix('0').map_or_else(|| shown.clone(), ToOwned::to_owned)
+}
+
+/// The means of each group and criterion, group by group.
+pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
+    let mut names: HashMap<&str, u32> = HashMap::new();
+    for cluster in items.iter().filter_map(|i| i.cluster.as_deref()) {
+        let next = names.len() as u32;
+        names.entry(cluster).or_insert(next);
+    }
+    let mut all = Vec::new();
+    for group in 0..sheet.groups.len() {
+        let ords: Vec<u32> =
+            sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
+        for criterion in 0..board.columns() {
+            all.push(mean_of(&ords, criterion, board, items, &names));
+        }
+    }
+    all
+}
+
+fn mean_of(
+    ords: &[u32],
+    criterion: usize,
+    board: &Board,
+    items: &[RunItem],
+    names: &HashMap<&str, u32>,
+) -> Mean {
+    let (mut values, mut clusters) = (Vec::new(), Vec::new());
+    for ord in ords {
+        if let Some(score) = board.score(*ord, criterion) {
+            values.push(score);
+            // An item without a cluster is one of its own: numbers from the end, which no name has.
+            let named =
+                items.get(*ord as usize).and_then(|i| i.cluster.as_deref()).and_then(|c| names.get(c));
+            clusters.push(named.copied().unwrap_or(u32::MAX - *ord));
+        }
+    }
+    let (mean, ci95) = if names.is_empty() {
+        let m = mean_ci(&values, 0.95);
+        (m.mean, m.interval())
+    } else {
+        let m = clustered_mean_ci(&values, &clusters, 0.95);
+        (m.mean, m.interval())
+    };
+    Mean { mean, ci95, n: values.len(), planned: ords.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::{item, scored};
+    use super::*;
+
+    #[test]
+    fn means_carry_their_coverage_and_never_an_invented_number() {
+        let items: Vec<RunItem> = (0..3).map(|i| item(i, &format!("c{i}"), "x")).collect();
+        let sheet = Sheet::new(&items, &["x".into()]);
+        let mut board = Board::new(3, 1, 1);
+        assert_eq!(means(&sheet, &board, &items)[0].words(), "—");
+        board.put(&scored(0, 0, 0, 4));
+        assert_eq!(means(&sheet, &board, &items)[0].words(), "4.00");
+        board.put(&scored(1, 0, 0, 5));
+        let mean = means(&sheet, &board, &items)[0];
+        // Two values 1 apart: t*(1) = 12.7062, se = .5, so half of the interval is 6.35.
+        assert_eq!((mean.words().as_str(), mean.coverage().as_str()), ("4.50±6.35", "2/3"));
+        assert_eq!(bare(0.114), ".11");
+    }
+}
