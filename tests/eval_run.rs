@@ -1,5 +1,7 @@
 //! Carrying out runs: what is asked, what is stored, what a resumed run asks again, and what stops one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "each test file uses a part of the support")]
 mod eval_support;
 
 use assize::core::digest::Digest;
@@ -18,7 +20,8 @@ fn count(run: &assize::store::RunInfo, state: State) -> u32 {
 #[tokio::test]
 async fn every_key_is_asked_once_and_told_only_when_it_is_stored() {
     let registry = Registry::with_items(items(9)).await;
-    let id = registry.create(assize::eval::RunRequest { repeats: 2, ..request(&["accuracy", "clarity"]) }).await;
+    let id =
+        registry.create(assize::eval::RunRequest { repeats: 2, ..request(&["accuracy", "clarity"]) }).await;
     let judge = Scripted::scoring(4);
     let told = Arc::new(Mutex::new(HashSet::new()));
     let (seen, path, run) = (Arc::clone(&told), registry.path(), id.clone());
@@ -57,7 +60,8 @@ async fn cancelled_anywhere_and_resumed_it_equals_an_unbroken_run_and_pays_nothi
     for stop_after in [0u64, 1, 5, 11, 15] {
         let registry = Registry::with_items(items(8)).await;
         let id = registry.create(request(&["accuracy", "clarity"])).await;
-        let first = Arc::new(Scripted::new(move |r, n| if n < stop_after { script(r, n) } else { Act::Hang }));
+        let first =
+            Arc::new(Scripted::new(move |r, n| if n < stop_after { script(r, n) } else { Act::Hang }));
         let control = Control::new();
         let (handle, saved) = (control.clone(), AtomicU64::new(0));
         let tell = move |progress| {
@@ -127,13 +131,21 @@ async fn a_dropped_future_leaves_a_run_that_resumes_at_once() {
 async fn a_cap_on_calls_is_never_passed_and_each_resume_goes_on() {
     for uses_gate in [true, false] {
         let registry = Registry::with_items(items(10)).await;
-        let id = registry.create(assize::eval::RunRequest { max_calls: Some(5), ..request(&["accuracy"]) }).await;
+        let id =
+            registry.create(assize::eval::RunRequest { max_calls: Some(5), ..request(&["accuracy"]) }).await;
         let judge = Arc::new(Scripted { uses_gate, ..Scripted::new(|_, _| Act::Score(3)) });
         let first = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
         // One of the five calls was discovery's.
         assert_eq!((judge.asked(), first.usage.calls), (4, 5), "gate {uses_gate}");
-        assert_eq!((first.state, count(&first, State::Scored), count(&first, State::OverBudget)), (RunState::Stopped, 4, 6));
-        assert!(first.reason.starts_with("the cap of 5 calls was reached: 6 verdicts are over budget"), "{}", first.reason);
+        assert_eq!(
+            (first.state, count(&first, State::Scored), count(&first, State::OverBudget)),
+            (RunState::Stopped, 4, 6)
+        );
+        assert!(
+            first.reason.starts_with("the cap of 5 calls was reached: 6 verdicts are over budget"),
+            "{}",
+            first.reason
+        );
         assert_eq!(exit_code(&first, 0.0), 3);
         registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
         let third = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
@@ -146,7 +158,9 @@ async fn a_cap_on_calls_is_never_passed_and_each_resume_goes_on() {
 async fn a_cap_on_money_reserves_the_most_a_call_may_cost() {
     let registry = Registry::with_items(items(200)).await;
     // A call may cost a little over 2 x 1000 tokens out at 10 USD a million, 0.02 USD; each really costs 0.0002 USD.
-    let id = registry.create(assize::eval::RunRequest { max_cost_usd: Some(0.065), ..request(&["accuracy"]) }).await;
+    let id = registry
+        .create(assize::eval::RunRequest { max_cost_usd: Some(0.065), ..request(&["accuracy"]) })
+        .await;
     let judge = Scripted::scoring(3);
     let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
     assert_eq!(run.state, RunState::Stopped, "{}", run.reason);
@@ -177,10 +191,13 @@ async fn what_was_judged_before_is_free_and_failures_are_never_reused() {
     let verdicts = registry.handle.read(move |s| s.verdicts(&second)).await.unwrap();
     let cached: Vec<_> = verdicts.iter().filter(|v| v.verdict.cached).collect();
     assert_eq!(cached.len(), 4);
-    assert!(cached.iter().all(|v| v.verdict.reading.as_ref().unwrap().score == 4 && v.verdict.cost_usd.is_none()));
+    assert!(
+        cached.iter().all(|v| v.verdict.reading.as_ref().unwrap().score == 4 && v.verdict.cost_usd.is_none())
+    );
     // Another fingerprint shares nothing.
     let third = registry.create(request(&["accuracy"])).await;
-    let other = Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
+    let other =
+        Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
     assert_eq!(registry.go(&third, &other, Scope::Missing, &Control::new()).await.unwrap().usage.cached, 0);
 }
 
@@ -205,7 +222,10 @@ async fn an_endpoint_that_refuses_discovery_gives_its_one_line_and_nothing_is_as
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Arc::new(Scripted { refuses_discovery: true, ..Scripted::new(|_, _| Act::Score(3)) });
     let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((run.state, run.reason.as_str(), judge.asked()), (RunState::Stopped, "the key was refused", 0));
+    assert_eq!(
+        (run.state, run.reason.as_str(), judge.asked()),
+        (RunState::Stopped, "the key was refused", 0)
+    );
     assert_eq!((run.fingerprint, exit_code(&run, 0.0)), (None, 5));
 }
 
@@ -264,7 +284,8 @@ async fn another_judge_under_the_same_run_is_refused() {
     let registry = Registry::with_items(items(4)).await;
     let id = registry.create(assize::eval::RunRequest { max_calls: Some(2), ..request(&["accuracy"]) }).await;
     registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
-    let other = Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
+    let other =
+        Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
     let error = registry.go(&id, &other, Scope::Missing, &Control::new()).await.unwrap_err();
     assert!(error.to_string().contains("start a new run"), "{error}");
     assert_eq!((error.exit_code(), other.asked()), (4, 0));
@@ -274,11 +295,19 @@ async fn another_judge_under_the_same_run_is_refused() {
 async fn retry_asks_failures_again_and_nothing_that_is_scored() {
     let registry = Registry::with_items(items(6)).await;
     let id = registry.create(request(&["accuracy"])).await;
-    let judge = Arc::new(Scripted::new(|_, n| if n % 2 == 0 { Act::Score(3) } else { Act::Fail(State::TimedOut) }));
+    let judge =
+        Arc::new(Scripted::new(|_, n| if n % 2 == 0 { Act::Score(3) } else { Act::Fail(State::TimedOut) }));
     let first = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((first.state, count(&first, State::TimedOut), exit_code(&first, 0.9)), (RunState::Complete, 3, 3));
+    assert_eq!(
+        (first.state, count(&first, State::TimedOut), exit_code(&first, 0.9)),
+        (RunState::Complete, 3, 3)
+    );
     let resumed = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((judge.asked(), resumed.state), (6, RunState::Complete), "a failure is a state: resume leaves it");
+    assert_eq!(
+        (judge.asked(), resumed.state),
+        (6, RunState::Complete),
+        "a failure is a state: resume leaves it"
+    );
     let judge = Scripted::scoring(5);
     let retried = registry.go(&id, &judge, Scope::Failed, &Control::new()).await.unwrap();
     assert_eq!((judge.asked(), count(&retried, State::Scored), retried.verdicts.len()), (3, 6, 1));
@@ -312,7 +341,12 @@ async fn a_paused_run_asks_nothing_until_it_goes_on() {
 
 #[tokio::test]
 async fn an_empty_response_is_not_generated_without_a_call() {
-    let registry = Registry::with_items(vec![item("a", "default", ""), item("b", "default", " \n"), item("c", "default", "x")]).await;
+    let registry = Registry::with_items(vec![
+        item("a", "default", ""),
+        item("b", "default", " \n"),
+        item("c", "default", "x"),
+    ])
+    .await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Scripted::scoring(3);
     let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();

@@ -1,13 +1,15 @@
 //! A judge and a model that follow a script, and registries made for the tests of runs.
-#![allow(dead_code, reason = "each test file uses a part of this")]
 
 use assize::config::Config;
 use assize::core::digest::Digest;
 use assize::core::item::{Item, Subject};
 use assize::core::verdict::{Reading, State};
-use assize::eval::{Control, EvalError, Plan, Progress, RubricChoice, RunRequest, Scope, SetChoice, execute, plan};
+use assize::eval::{
+    Control, EvalError, Plan, Progress, RubricChoice, RunRequest, Scope, SetChoice, execute, plan,
+};
 use assize::judge::{
-    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Model, Outcome, Stop, StopKind, Usage,
+    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Model, Outcome, Stop, StopKind,
+    Usage,
 };
 use assize::store::{Handle, RunInfo, Store};
 use futures_util::future::BoxFuture;
@@ -75,7 +77,10 @@ impl Scripted {
 
     async fn act(&self, request: &JudgeRequest) -> Outcome {
         let n = self.asked.fetch_add(1, Ordering::SeqCst);
-        let key = format!("{}|{}|{}|{}", request.lookup.case_id, request.lookup.arm, request.criterion.name, request.repeat);
+        let key = format!(
+            "{}|{}|{}|{}",
+            request.lookup.case_id, request.lookup.arm, request.criterion.name, request.repeat
+        );
         self.keys.lock().unwrap().push(key);
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
@@ -93,7 +98,8 @@ impl Scripted {
             Act::Panic => panic!("on purpose"),
         };
         let explanation = format!("because {}", request.lookup.case_id);
-        let reading = Reading { score, evidence: vec![], explanation, injection_suspected: false, repairs: vec![] };
+        let reading =
+            Reading { score, evidence: vec![], explanation, injection_suspected: false, repairs: vec![] };
         Outcome {
             reading: Some(reading),
             raw: format!("{{\"score\":{score}}}").into_bytes(),
@@ -279,7 +285,13 @@ impl Registry {
         self.handle.read(move |s| s.run(&id)).await.unwrap()
     }
 
-    pub async fn go(&self, id: &str, judge: &Arc<Scripted>, scope: Scope, control: &Control) -> Result<RunInfo, EvalError> {
+    pub async fn go(
+        &self,
+        id: &str,
+        judge: &Arc<Scripted>,
+        scope: Scope,
+        control: &Control,
+    ) -> Result<RunInfo, EvalError> {
         self.go_telling(id, judge, None, scope, control, |_| ()).await
     }
 
@@ -293,7 +305,8 @@ impl Registry {
         tell: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<RunInfo, EvalError> {
         let judge: Arc<dyn Judge> = Arc::clone(judge) as _;
-        execute(self.handle.clone(), &config(), id.into(), judge, model, 4, control.clone(), scope, tell).await
+        execute(self.handle.clone(), &config(), id.into(), judge, model, 4, control.clone(), scope, tell)
+            .await
     }
 
     /// What a run holds, by key, without times: what an export compares.
@@ -303,7 +316,17 @@ impl Registry {
         all.into_iter()
             .map(|v| {
                 let v = v.verdict;
-                json!([v.item, v.criterion, v.repeat, v.state, v.reading, v.reason, v.nonce, String::from_utf8_lossy(&v.raw), v.flags])
+                json!([
+                    v.item,
+                    v.criterion,
+                    v.repeat,
+                    v.state,
+                    v.reading,
+                    v.reason,
+                    v.nonce,
+                    String::from_utf8_lossy(&v.raw),
+                    v.flags
+                ])
             })
             .collect()
     }
