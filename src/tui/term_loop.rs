@@ -96,6 +96,8 @@ struct Loop {
 impl Loop {
     async fn run(&mut self) -> anyhow::Result<()> {
         self.events = Some(EventStream::new());
+        // Not every terminal has an alternate screen: what stood there before must not shine through.
+        self.blank()?;
         let first = self.app.start();
         self.perform(first).await?;
         let mut tick = tokio::time::interval(TICK);

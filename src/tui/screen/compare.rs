@@ -294,7 +294,7 @@ impl Screen for Compare {
 fn draw_table(found: &[Comparison], area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
     let dim = env.style(Meaning::Dim);
     let width = usize::from(area.width);
-    let bar = width.saturating_sub(78).clamp(0, 48);
+    let bar = width.saturating_sub(94).min(48);
     let head = format!(
         " {:<14} {:>6} {:>6} {:>7}  {}{:>15} {:>8} {:>5} {:>5} {:>6} {:>7}",
         "",

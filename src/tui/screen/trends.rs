@@ -173,7 +173,7 @@ impl Screen for Trends {
             body.width,
             &[seg(name, env.style(Meaning::Strong)), seg("   mean by run, oldest first", dim)],
         );
-        let bar = usize::from(body.width).saturating_sub(78).clamp(10, 60);
+        let bar = usize::from(body.width).saturating_sub(92).clamp(8, 60);
         let head = format!(
             "  {:<17} {:<7} {:<18} {:<12} 1{:>w$}  {:>5} {:>6} {:>6} {:>8}",
             "when",
