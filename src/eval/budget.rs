@@ -36,6 +36,16 @@ pub(super) struct Budget {
     spent: Mutex<Spent>,
 }
 
+/// Whether a key may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    Now,
+    /// When calls in flight have cost less than they might.
+    Later,
+    /// The cap is reached.
+    Never,
+}
+
 /// Rounding of sums of prices must not refuse the last affordable call.
 const CENT_DUST: f64 = 1e-9;
 
@@ -50,12 +60,19 @@ impl Budget {
 
     /// Whether a key may begin, with `in_flight` calls under way that may not have asked for admission yet, each of
     /// them costing at most `unit` USD. A judge that never asks is held to the caps by this alone.
-    pub fn has_room(&self, in_flight: u64, unit: f64) -> bool {
+    pub fn room(&self, in_flight: u64, unit: f64) -> Room {
         let spent = self.lock();
+        let over = |usd: f64| self.caps.usd.is_some_and(|most| usd > most + CENT_DUST);
         let calls = spent.admitted.max(spent.settled + in_flight);
-        let usd = spent.spent_usd + spent.reserved_usd.max(in_flight as f64 * unit) + unit;
-        self.caps.calls.is_none_or(|most| calls < most)
-            && self.caps.usd.is_none_or(|most| usd <= most + CENT_DUST)
+        let reserved = spent.reserved_usd.max(in_flight as f64 * unit);
+        if self.caps.calls.is_some_and(|most| calls >= most) || over(spent.spent_usd + unit) {
+            Room::Never
+        } else if over(spent.spent_usd + reserved + unit) {
+            // What calls in flight give back may be enough.
+            if in_flight == 0 { Room::Never } else { Room::Later }
+        } else {
+            Room::Now
+        }
     }
 
     /// Books a key that ended: `calls` requests that cost `usd`, or `calls * unit` where that is unknown.
@@ -117,7 +134,8 @@ mod tests {
         let gate = budget.gate(0.0);
         assert_eq!((0..10).filter(|_| gate.admit()).count(), 3);
         budget.settle(3, None, 0.0);
-        assert!(!gate.admit() && !budget.has_room(0, 0.0));
+        assert!(!gate.admit());
+        assert_eq!(budget.room(0, 0.0), Room::Never);
     }
 
     #[test]
@@ -136,9 +154,10 @@ mod tests {
     #[test]
     fn a_judge_that_never_asks_is_held_too() {
         let budget = Budget::new(Caps { calls: Some(2), usd: Some(1.0) });
-        assert!(budget.has_room(1, 0.1) && !budget.has_room(2, 0.1));
-        assert!(!budget.has_room(1, 0.6));
+        assert_eq!((budget.room(1, 0.1), budget.room(2, 0.1)), (Room::Now, Room::Never));
+        assert_eq!(budget.room(1, 0.6), Room::Later);
+        assert_eq!((budget.room(0, 0.6), budget.room(0, 1.1)), (Room::Now, Room::Never));
         budget.settle(2, Some(0.0), 0.1);
-        assert!(!budget.has_room(0, 0.1));
+        assert_eq!(budget.room(0, 0.1), Room::Never);
     }
 }

@@ -21,6 +21,7 @@ use crate::judge::{Judge, Model, Stop};
 use crate::store::lease::holder;
 use crate::store::{Handle, RunInfo, RunState, RunUsage, StoreError};
 use engine::{Ending, Engine};
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,18 +115,17 @@ async fn aside<T: Send + 'static>(
 }
 
 async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError> {
-    let (run, mine) = (work.run.id.clone(), holder());
-    let (id, me) = (run.clone(), mine.clone());
-    handle.write(move |s| s.lease(&id, &me)).await?;
+    let run = work.run.id.clone();
+    let mut lease = Lease::take(&handle, &run).await?;
     let (tell, begun) = (Arc::clone(&work.tell), Instant::now());
     let done = tokio::select! {
         done = begin(&handle, work) => done,
-        error = beat(&handle, &run, &mine) => Err(error),
+        error = beat(&lease) => Err(error),
     };
     let (state, reason) = match done {
         Ok(ending) => ending,
         Err(error) => {
-            release(&handle, run, mine, &error).await;
+            lease.reason = error.to_string();
             return Err(error);
         }
     };
@@ -137,32 +137,59 @@ async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError>
         })
         .await
         .map_err(|source| EvalError::Write { run: run.clone(), source })?;
+    lease.given_back = true;
     let info = handle.read(move |s| s.run(&run)).await?;
     tell(Progress::Ended { state, reason });
     Ok(info)
 }
 
-/// Gives the lease back after an error, if it is still ours and the registry can be written at all.
-async fn release(handle: &Handle, run: String, mine: String, error: &EvalError) {
-    let why = error.to_string();
-    // What went wrong is told by the first error; a registry that is full fails here once more.
-    let _ = handle
-        .write(move |s| {
-            s.heartbeat(&run, &mine)?;
-            s.finish_run(&run, RunState::Partial, &why)
-        })
-        .await;
+/// The right to write a run. Dropped before it was given back (an error, a dropped future), it leaves the run `partial`
+/// and free for the next, at once.
+struct Lease {
+    handle: Handle,
+    run: String,
+    mine: String,
+    reason: String,
+    given_back: bool,
+}
+
+impl Lease {
+    async fn take(handle: &Handle, run: &str) -> Result<Self, EvalError> {
+        let (id, mine) = (run.to_owned(), holder());
+        let me = mine.clone();
+        handle.write(move |s| s.lease(&id, &me)).await?;
+        let reason = "interrupted".to_owned();
+        Ok(Self { handle: handle.clone(), run: run.to_owned(), mine, reason, given_back: false })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.given_back {
+            return;
+        }
+        let (run, mine, why) = (self.run.clone(), self.mine.clone(), self.reason.clone());
+        // The first poll queues the work, which is done whether or not anybody waits for its answer. The heartbeat
+        // fails when another process has taken the run over: then its state is theirs.
+        let _ = self
+            .handle
+            .write(move |s| {
+                s.heartbeat(&run, &mine)?;
+                s.finish_run(&run, RunState::Partial, &why)
+            })
+            .now_or_never();
+    }
 }
 
 /// Renews the lease for ever; comes back only with what made that impossible.
-async fn beat(handle: &Handle, run: &str, mine: &str) -> EvalError {
+async fn beat(lease: &Lease) -> EvalError {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        let (id, me) = (run.to_owned(), mine.to_owned());
-        match handle.write(move |s| s.heartbeat(&id, &me)).await {
+        let (id, me) = (lease.run.clone(), lease.mine.clone());
+        match lease.handle.write(move |s| s.heartbeat(&id, &me)).await {
             Ok(()) => {}
             Err(error @ StoreError::Conflict(_)) => return error.into(),
-            Err(source) => return EvalError::Write { run: run.to_owned(), source },
+            Err(source) => return EvalError::Write { run: lease.run.clone(), source },
         }
     }
 }

@@ -6,7 +6,7 @@
 //! ending set: nothing begins; cancelled or stopped: calls are dropped; capped: calls in flight end
 //! ```
 
-use super::super::budget::{Budget, Caps};
+use super::super::budget::{Budget, Caps, Room};
 use super::super::control::Progress;
 use super::super::error::EvalError;
 use super::super::estimate::Rates;
@@ -179,6 +179,10 @@ impl Engine {
         let token = self.work.control.token();
         let mut pauses = self.work.control.pauses();
         loop {
+            if self.ending.is_none() && token.is_cancelled() {
+                self.ending = Some(Ending::Cancelled);
+            }
+            self.drop_calls_when_ending()?;
             self.begin_steps();
             if self.is_idle() {
                 break;
@@ -190,10 +194,9 @@ impl Engine {
                     self.load = None;
                     self.ready.extend(loaded?);
                 }
-                () = token.cancelled(), if self.ending.is_none() => self.ending = Some(Ending::Cancelled),
+                () = token.cancelled(), if self.ending.is_none() => {}
                 Ok(()) = pauses.changed() => {}
             }
-            self.drop_calls_when_ending()?;
         }
         if self.unaccounted > 0 {
             self.account(self.unaccounted).await?;
@@ -233,9 +236,15 @@ impl Engine {
                 if self.calls.len() >= self.work.concurrency || self.work.control.is_paused() {
                     break;
                 }
-                if !self.work.judge.is_recorded() && !self.budget.has_room(self.calls.len() as u64, unit) {
-                    self.ending = Some(Ending::Capped(self.budget.words()));
-                    break;
+                if !self.work.judge.is_recorded() {
+                    match self.budget.room(self.calls.len() as u64, unit) {
+                        Room::Now => {}
+                        Room::Later => break,
+                        Room::Never => {
+                            self.ending = Some(Ending::Capped(self.budget.words()));
+                            break;
+                        }
+                    }
                 }
             }
             if let Some(step) = self.ready.pop_front() {
