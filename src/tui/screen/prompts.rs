@@ -501,10 +501,7 @@ impl Screen for Prompts {
             }
             Ok(Reply::Log(rows)) => self.take_log(rows),
             Ok(Reply::Preview { text, variables, .. }) => {
-                self.preview.set(Preview {
-                    text: Arc::clone(text),
-                    variables: variables.clone(),
-                });
+                self.preview.set(Preview { text: Arc::clone(text), variables: variables.clone() });
             }
             Ok(Reply::Tokens(n)) => self.tokens.set(*n),
             Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),
