@@ -9,6 +9,7 @@ use super::context::{Ctx, has_prompt, read_text, reference};
 use super::fail::{DONE, FAILED, Fail, Result};
 use super::output::{Tint, clean, talk};
 use super::texts;
+use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};
 use crate::core::prompt::{Kind, Settings, Template};
 use crate::core::text;
@@ -68,8 +69,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     } else if args.stat {
         stat(ctx, &left, &right, &difference)?;
     } else if args.side_by_side || (!args.unified && ctx.out.is_terminal() && columns() >= 100) {
-        header(ctx, &left, &right, &difference)?;
-        side_by_side(ctx, &difference, args.context)?;
+        side_by_side(ctx, args, &left, &right, &difference)?;
     } else {
         unified(ctx, args, &left, &right, &difference)?;
     }
@@ -131,23 +131,24 @@ fn document(left: &Side, right: &Side, difference: &Diff) -> Value {
 }
 
 /// Chats are compared message by message as well.
-fn messages(left: &Side, right: &Side) -> Value {
+fn message_diffs(left: &Side, right: &Side) -> Vec<diff::MessageDiff> {
     let (left, right) = (left.template.messages(), right.template.messages());
     let left: Vec<(&str, &str)> = left.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
     let right: Vec<(&str, &str)> = right.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
-    let list: Vec<Value> = diff::diff_messages(&left, &right)
-        .iter()
-        .map(|m| {
-            json!({
-                "role_left": m.role_left, "role_right": m.role_right,
-                "hunks": diff::json_hunks(&m.diff), "stats": m.diff.stats,
-            })
-        })
-        .collect();
-    Value::Array(list)
+    diff::diff_messages(&left, &right)
 }
 
-/// What a reader should know before the lines: counts, variables, settings, tokens, notes.
+fn messages(left: &Side, right: &Side) -> Value {
+    let of = |m: &diff::MessageDiff| {
+        json!({
+            "role_left": m.role_left, "role_right": m.role_right,
+            "hunks": diff::json_hunks(&m.diff), "stats": m.diff.stats,
+        })
+    };
+    message_diffs(left, right).iter().map(of).collect()
+}
+
+/// What a reader should know before the lines: counts, variables, settings, tokens.
 fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
     let out = &ctx.out;
     let (before, after) = (variables(left), variables(right));
@@ -161,54 +162,57 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()>
     parts.extend(missing(&before, &after).iter().map(|v| format!("variable +{}", clean(v))));
     parts.extend(missing(&after, &before).iter().map(|v| format!("variable -{}", clean(v))));
     if left.settings != right.settings {
-        parts.push(if difference.is_equal() {
-            "same text, other settings".into()
-        } else {
-            "settings changed".into()
-        });
+        parts.push(if difference.is_equal() { OTHER_SETTINGS.into() } else { "settings changed".into() });
     }
-    out.line(parts.join("  "))?;
-    difference.notes.iter().try_for_each(|note| out.line(out.tint(Tint::Warn, note.to_string())))
+    out.line(parts.join("  "))
 }
+
+const OTHER_SETTINGS: &str = "same text, other settings";
 
 fn stat(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    header(ctx, left, right, difference)
+    header(ctx, left, right, difference)?;
+    difference.notes.iter().try_for_each(|note| ctx.out.line(ctx.out.tint(Tint::Warn, note.to_string())))
 }
 
+/// Exact bytes for `patch` when nobody looks on; else painted, with changed words marked.
 fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    let patch =
-        diff::unified(&format!("a/{}", left.name), &format!("b/{}", right.name), difference, args.context);
+    if difference.is_equal() && left.settings != right.settings {
+        talk(format!("{OTHER_SETTINGS}; `assize show` names them"));
+    }
     if args.raw || (!ctx.out.is_terminal() && !ctx.out.colored()) {
-        if difference.is_equal() && left.settings != right.settings {
-            talk("same text, other settings; --json or `assize show` names them");
-        }
-        return ctx.out.bytes(patch.as_bytes());
+        let (left, right) = (format!("a/{}", left.name), format!("b/{}", right.name));
+        return ctx.out.bytes(diff::unified(&left, &right, difference, args.context).as_bytes());
     }
-    difference.notes.iter().for_each(|note| talk(note.to_string()));
-    for line in patch.split_terminator('\n') {
-        let tint = match line.chars().next() {
-            _ if line.starts_with("---") || line.starts_with("+++") => Some(Tint::Bold),
-            Some('+') => Some(Tint::Good),
-            Some('-') => Some(Tint::Bad),
-            Some('@') => Some(Tint::Accent),
-            _ => None,
-        };
-        let shown = clean(line);
-        ctx.out.line(tint.map_or_else(|| shown.to_string(), |tint| ctx.out.tint(tint, &shown)))?;
-    }
-    Ok(())
+    let text = diff::plain::render_unified(&left.name, &right.name, difference, &plain(ctx, args.context));
+    ctx.out.bytes(text.as_bytes())
 }
 
 fn columns() -> usize {
     crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
-fn side_by_side(ctx: &Ctx, difference: &Diff, context: usize) -> Result<()> {
+fn plain(ctx: &Ctx, context: usize) -> Plain {
     let width = if ctx.out.is_terminal() { columns() } else { 120 };
-    let text = plain(difference, width, ctx.out.colored(), context);
-    ctx.out.bytes(text.as_bytes())
+    Plain { width, color: ctx.out.colored(), context, ..Plain::default() }
 }
 
-fn plain(difference: &Diff, _width: usize, _color: bool, context: usize) -> String {
-    diff::unified("a", "b", difference, context)
+/// Two columns; chats message by message.
+fn side_by_side(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
+    header(ctx, left, right, difference)?;
+    let plain = plain(ctx, args.context);
+    if left.template.kind == Kind::Text || right.template.kind == Kind::Text {
+        let text = diff::plain::render_side_by_side(&left.name, &right.name, difference, &plain);
+        return ctx.out.bytes(text.as_bytes());
+    }
+    for message in message_diffs(left, right) {
+        let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "(none)".into());
+        let (before, after) = (role(&message.role_left), role(&message.role_right));
+        let text = diff::plain::render_side_by_side(&before, &after, &message.diff, &plain);
+        if message.is_equal() {
+            ctx.out.line(ctx.out.tint(Tint::Dim, format!("{}: unchanged", clean(&after))))?;
+        } else {
+            ctx.out.bytes(text.as_bytes())?;
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::talk;
 use crate::core::digest::Digest;
-use crate::store::Cause;
+use crate::store::{Cause, StoreError};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 
@@ -33,7 +33,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Fail::input("forget takes the whole digest, 64 hex digits: `assize show NAME@SEL --json` prints it")
     })?;
     let mut store = ctx.write()?;
-    store.body(&digest)?;
+    match store.body(&digest) {
+        Err(StoreError::Damaged(_)) => {
+            return Err(Fail::input(format!("no text here has the digest {digest}; nothing was changed")));
+        }
+        other => other?,
+    };
     let typed = match &args.confirm {
         Some(text) => text.clone(),
         None => ask(&digest)?,

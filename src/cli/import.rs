@@ -268,11 +268,3 @@ fn import_git(ctx: &Ctx, repo: &Path, path: &str, name: Option<&str>) -> Result<
     ctx.out.line(format!("prompts: {} new, {} known, {refused} refused", count.new, count.known))?;
     Ok(DONE)
 }
-
-/// Imports a file of items as a set, for a run over it; the set's name.
-pub(super) fn items_into(store: &mut Store, file: &Path, set: Option<&str>) -> Result<String> {
-    let name = set_name(file, set)?;
-    let parsed = items::read(open(file)?, &place(file))?;
-    store.import_items(&name, parsed.items)?;
-    Ok(name)
-}

@@ -8,12 +8,13 @@
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use crate::core::prompt::Reference;
-use crate::eval::{ArmChoice, RubricChoice, RunRequest, SetChoice};
+use crate::eval::{ArmChoice, RunRequest};
 use std::path::PathBuf;
 
 mod carry;
 mod compare;
 mod export;
+mod inputs;
 mod show;
 
 pub(super) use compare::{Narrow, compared, pick_arms};
@@ -21,7 +22,6 @@ pub(super) use compare::{Narrow, compared, pick_arms};
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 #[command(
-    args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Examples:\n  assize run --items items.jsonl --criteria accuracy,clarity --judge http://127.0.0.1:8080/v1#qwen3\n  assize run --arm support/summary --arm support/summary@~1 --cases tickets --rubric summarization --judge main --model main\n  assize run show 7f3c --items --json"
 )]
@@ -38,10 +38,10 @@ pub struct Args {
     /// An arm: an imported one's name, or NAME[@SEL]; may be given several times
     #[arg(long = "arm", value_name = "ARM")]
     pub arms: Vec<String>,
-    /// The case set
+    /// The case set, or a file of cases
     #[arg(long, value_name = "SET")]
     pub cases: Option<String>,
-    /// A stored or built-in rubric
+    /// A stored or built-in rubric, or a file
     #[arg(long, value_name = "RUBRIC", conflicts_with = "criteria")]
     pub rubric: Option<String>,
     /// Criteria by name
@@ -53,9 +53,9 @@ pub struct Args {
     /// The model that writes missing responses: its name in config.toml, or URL#MODEL
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Passes of each verdict
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub repeats: u32,
+    /// Passes of each verdict [default: 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeats: Option<u32>,
     /// Calls in flight at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub concurrency: Option<u32>,
@@ -65,12 +65,30 @@ pub struct Args {
     /// Stop after this many HTTP calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
-    /// Exit 3 when fewer than this share of the verdicts is scored
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    pub min_coverage: f64,
+    /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub min_coverage: Option<f64>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl Args {
+    /// Whether any flag of a new run was given. Clap's own check would also refuse the global flags before a word.
+    fn has_flags(&self) -> bool {
+        let Self { verb: _, items, set, arms, cases, rubric, criteria, judge, model, .. } = self;
+        let texts = [set, cases, rubric, judge, model];
+        items.is_some()
+            || texts.iter().any(|t| t.is_some())
+            || !arms.is_empty()
+            || !criteria.is_empty()
+            || self.repeats.is_some()
+            || self.concurrency.is_some()
+            || self.max_cost.is_some()
+            || self.max_calls.is_some()
+            || self.min_coverage.is_some()
+            || self.dry_run
+    }
 }
 
 /// Words after `run`.
@@ -123,6 +141,9 @@ pub enum Verb {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match &args.verb {
         None => start(ctx, args),
+        Some(_) if args.has_flags() => Err(Fail::input(
+            "flags of a new run do not go with show, resume, retry, compare, export or noise; see `assize run --help`",
+        )),
         Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
         Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
         Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
@@ -137,36 +158,25 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     let judge = args.judge.clone().ok_or_else(|| {
         Fail::input("which judge? give --judge NAME (from config.toml), or --judge URL#MODEL, for example http://127.0.0.1:8080/v1#qwen3")
     })?;
-    let mut store = ctx.write()?;
-    let set = match (&args.items, &args.cases) {
-        (Some(file), None) => super::import::items_into(&mut store, file, args.set.as_deref())?,
-        (None, Some(set)) => set.clone(),
-        _ => {
-            return Err(Fail::input(
-                "what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]",
-            ));
-        }
-    };
-    let rubric = match (&args.rubric, args.criteria.as_slice()) {
-        (Some(name), _) => RubricChoice::Named(name.clone()),
-        (None, []) => RubricChoice::Own,
-        (None, names) => RubricChoice::Criteria(names.to_vec()),
-    };
+    let mut stage = inputs::stage(ctx, args)?;
+    let store = &mut stage.store;
+    let set = inputs::set(store, args)?;
+    let rubric = inputs::rubric(store, args)?;
     let imported: Vec<String> =
         store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
     let arms = args.arms.iter().map(|text| arm_choice(text, &imported)).collect::<Result<_>>()?;
     let request = RunRequest {
-        set: SetChoice::Named(set),
+        set,
         arms,
         rubric,
         judge,
         model: args.model.clone(),
-        repeats: args.repeats,
+        repeats: args.repeats.unwrap_or(1),
         concurrency: args.concurrency.map(|n| n as usize),
         max_cost_usd: args.max_cost,
         max_calls: args.max_calls,
     };
-    let plan = crate::eval::plan(&store, &config, &request).map_err(fail)?;
+    let plan = crate::eval::plan(store, &config, &request).map_err(fail)?;
     for warning in &plan.warnings {
         super::output::talk(format!("note: {}", super::output::clean(warning)));
     }
@@ -177,8 +187,8 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         return Err(Fail::input(why.clone()));
     }
     let id = store.create_run(&plan.run)?;
-    drop(store);
-    carry::carry_out(ctx, &config, &id, crate::eval::Scope::Missing, request.concurrency, args.min_coverage)
+    drop(stage);
+    carry::carry_out(ctx, &config, &id, crate::eval::Scope::Missing, request.concurrency, args.min_coverage.unwrap_or(0.0))
 }
 
 /// An imported arm if one has this name, else a prompt's revision.

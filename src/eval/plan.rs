@@ -15,7 +15,7 @@ use super::open::{RECORDED, recorded, stored_config};
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
-use crate::core::rubric::{self, Criterion};
+use crate::core::rubric::{self, Criterion, Rubric};
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
@@ -49,6 +49,8 @@ pub struct RunRequest {
 pub enum SetChoice {
     /// The newest version of this name in the registry.
     Named(String),
+    /// This very version of this name.
+    Version(String, Digest),
 }
 
 /// Whose responses.
@@ -70,6 +72,8 @@ pub enum ArmChoice {
 pub enum RubricChoice {
     /// A stored rubric, else a built-in one.
     Named(String),
+    /// This very rubric.
+    Exact(Rubric),
     /// Criteria by name: built in, else with generic anchors.
     Criteria(Vec<String>),
     /// Each item's own criterion.
@@ -117,8 +121,10 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     if request.repeats == 0 {
         return Err(EvalError::Input("--repeats is at least 1".into()));
     }
-    let SetChoice::Named(name) = &request.set;
-    let set = store.case_set(name)?;
+    let set = match &request.set {
+        SetChoice::Named(name) => store.case_set(name)?,
+        SetChoice::Version(name, digest) => store.case_set_by_digest(name, digest)?,
+    };
     let judge = judge_of(store, config, &request.judge)?;
     let model =
         request.model.as_deref().map(|name| config.resolve_endpoint(Role::Model, name)).transpose()?;
@@ -192,6 +198,7 @@ fn criteria_of(
 ) -> Result<(String, Vec<Criterion>), EvalError> {
     match choice {
         RubricChoice::Own => Ok(("own".into(), Vec::new())),
+        RubricChoice::Exact(rubric) => Ok((rubric.name.clone(), rubric.criteria.clone())),
         RubricChoice::Named(name) => {
             let stored = store.rubrics()?;
             let found =

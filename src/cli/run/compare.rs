@@ -4,10 +4,11 @@ use super::super::context::Ctx;
 use super::super::fail::{Fail, Result};
 use super::super::output::{clean, table};
 use super::OK;
+use crate::core::digest::Digest;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
 use crate::store::{PoolQuery, PooledVerdict, Store};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The seed of the sign-flip test, so that a comparison says the same today and tomorrow.
 const SEED: u64 = 20_261_123;
@@ -70,12 +71,17 @@ fn one_arm(text: &str, known: &BTreeSet<String>) -> Result<String> {
 pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pairs> {
     let query = PoolQuery {
         arms: Vec::new(),
-        run: narrow.run.clone(),
+        run: narrow.run.as_deref().map(|id| store.run(id)).transpose()?.map(|run| run.id),
         set: narrow.cases.clone(),
         rubric: narrow.rubric.clone(),
         judge: narrow.judge.clone(),
     };
     let all = store.pooled(&query)?;
+    if all.is_empty() {
+        return Err(Fail::input(
+            "there are no verdicts to compare: `assize runs` lists case sets, rubrics and judges, and --run, --cases, --rubric, --judge must fit one of them",
+        ));
+    }
     let known: BTreeSet<String> = all.iter().map(|v| v.arm.clone()).collect();
     let selected = |text: &str| {
         resolved(store, text).map_or_else(|| one_arm(text, &known), |full| one_arm(&full, &known))
@@ -86,7 +92,27 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     }
     let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
     check_alike(&ours, &a, &b)?;
-    Ok(pair_up(&ours, a, b))
+    Ok(pair_up(&one_for_each_key(ours), a, b))
+}
+
+/// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
+/// then the newest (the rows come oldest first).
+fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
+    type Key = (String, String, Digest, u32);
+    let mut kept: Vec<PooledVerdict> = Vec::with_capacity(rows.len());
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    for row in rows {
+        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.repeat);
+        match places.get(&key).and_then(|at| kept.get_mut(*at)) {
+            Some(before) if before.score.is_none() || row.score.is_some() => *before = row,
+            Some(_) => {}
+            None => {
+                places.insert(key, kept.len());
+                kept.push(row);
+            }
+        }
+    }
+    kept
 }
 
 /// `NAME@SEL` as `NAME@rN`, where it selects a revision.
@@ -114,11 +140,16 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
             .collect::<Vec<_>>()
             .join("; ")
     };
+    let models: BTreeSet<&str> = ours.iter().filter_map(|v| v.model_returned.as_deref()).collect();
     match both.len() {
         0 => Err(Fail::input(format!(
             "'{a}' and '{b}' were never judged alike (same case set, same judge): '{a}' by {}; '{b}' by {}",
             list(&of(a).into_iter().collect::<Vec<_>>()),
             list(&of(b).into_iter().collect::<Vec<_>>())
+        ))),
+        1 if of(a).len() == 1 && of(b).len() == 1 && models.len() > 1 => Err(Fail::input(format!(
+            "the judge's endpoint answered with more than one model ({}), whose scores are not compared; narrow it with --run ID",
+            models.into_iter().collect::<Vec<_>>().join(", ")
         ))),
         1 if of(a).len() == 1 && of(b).len() == 1 => Ok(()),
         _ => {
@@ -131,37 +162,60 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
     }
 }
 
-fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
-    type Sums = BTreeMap<String, [(f64, u32, u32); 2]>;
-    let mut criteria: Vec<String> = Vec::new();
-    let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
-    let mut clusters: BTreeMap<String, String> = BTreeMap::new();
+/// The rows of the comparison: a criterion's name; where one case was judged under two versions of it, each version
+/// apart, because an edited question is another question.
+fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
+    let mut versions: BTreeMap<(&str, &str), BTreeSet<Digest>> = BTreeMap::new();
     for v in ours {
-        if !criteria.contains(&v.criterion) {
-            criteria.push(v.criterion.clone());
+        versions.entry((&v.criterion, &v.case_id)).or_default().insert(v.criterion_version);
+    }
+    let edited: BTreeSet<&str> =
+        versions.iter().filter(|(_, v)| v.len() > 1).map(|((criterion, _), _)| *criterion).collect();
+    ours.iter()
+        .map(|v| {
+            let name = if edited.contains(v.criterion.as_str()) {
+                format!("{}@{}", v.criterion, v.criterion_version.short())
+            } else {
+                v.criterion.clone()
+            };
+            ((v.criterion.clone(), v.criterion_version), name)
+        })
+        .collect()
+}
+
+/// What one arm has for a case: the sum of its scores, and how many there are.
+type Sum = (f64, u32);
+
+fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
+    let names = row_names(ours);
+    let mut order: Vec<&String> = Vec::new();
+    let mut sums: HashMap<&String, BTreeMap<&str, [Sum; 2]>> = HashMap::new();
+    // A key that only one arm was asked counts against the other's coverage.
+    let mut keys: HashMap<&String, BTreeSet<(&str, u32)>> = HashMap::new();
+    let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
+    for v in ours {
+        let Some(name) = names.get(&(v.criterion.clone(), v.criterion_version)) else { continue };
+        if !order.contains(&name) {
+            order.push(name);
         }
-        let side = usize::from(v.arm == b);
-        let cell =
-            &mut sums.entry(v.criterion.clone()).or_default().entry(v.case_id.clone()).or_default()[side];
-        cell.2 += 1;
+        keys.entry(name).or_default().insert((&v.case_id, v.repeat));
+        let cell = &mut sums.entry(name).or_default().entry(&v.case_id).or_default()[usize::from(v.arm == b)];
         if let Some(score) = v.score {
-            cell.0 += f64::from(score);
-            cell.1 += 1;
+            *cell = (cell.0 + f64::from(score), cell.1 + 1);
         }
         if let Some(cluster) = &v.cluster {
-            clusters.insert(v.case_id.clone(), cluster.clone());
+            clusters.insert(&v.case_id, cluster);
         }
     }
-    let numbers: BTreeMap<&String, u32> =
-        clusters.values().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
-    let mut inputs = Vec::new();
-    let mut coverage = Vec::new();
-    for name in criteria {
-        let cases = sums.remove(&name).unwrap_or_default();
-        let mean = |(sum, n, _): (f64, u32, u32)| (n > 0).then(|| sum / f64::from(n));
+    let numbers: BTreeMap<&str, u32> =
+        clusters.values().copied().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
+    let mean = |(sum, n): Sum| (n > 0).then(|| sum / f64::from(n));
+    let (mut inputs, mut coverage) = (Vec::new(), Vec::new());
+    for name in order {
+        let cases = sums.remove(name).unwrap_or_default();
+        let asked = keys.get(name).map_or(1, BTreeSet::len).max(1);
         let share = |side: usize| {
-            let (scored, all) = cases.values().fold((0, 0), |(s, t), c| (s + c[side].1, t + c[side].2));
-            f64::from(scored) / f64::from(all.max(1))
+            cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64
         };
         coverage.push((share(0), share(1)));
         let pairs = cases
@@ -172,7 +226,7 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
                 cluster: clusters.get(case).and_then(|c| numbers.get(c).copied()),
             })
             .collect();
-        inputs.push(PairedInput { name, pairs });
+        inputs.push(PairedInput { name: name.clone(), pairs });
     }
     Pairs { inputs, coverage, names: (a, b) }
 }
@@ -228,4 +282,69 @@ pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
 /// The comparison that a gate decides on.
 pub(in super::super) fn compared(pairs: &Pairs) -> Vec<Comparison> {
     paired_compare(&pairs.inputs, SEED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::verdict::State;
+
+    fn verdict(case: &str, arm: &str, version: &str, repeat: u32, score: Option<u8>) -> PooledVerdict {
+        PooledVerdict {
+            run: "r".into(),
+            set_digest: Digest::of("set"),
+            set: "set".into(),
+            case_id: case.into(),
+            arm: arm.into(),
+            criterion: "accuracy".into(),
+            criterion_version: Digest::of(version),
+            judge: "j".into(),
+            fingerprint: Digest::of("j"),
+            model_returned: None,
+            repeat,
+            state: if score.is_some() { State::Scored } else { State::Refused },
+            score,
+            cluster: None,
+            tags: Vec::new(),
+        }
+    }
+
+    fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
+        pair_up(&one_for_each_key(rows), "a".into(), "b".into())
+    }
+
+    #[test]
+    fn a_key_that_two_runs_asked_counts_once_and_the_newest_score_counts() {
+        let found = pairs(vec![
+            verdict("c", "a", "v", 0, Some(1)),
+            verdict("c", "b", "v", 0, Some(5)),
+            verdict("c", "a", "v", 0, Some(3)),
+            verdict("c", "a", "v", 0, None),
+            verdict("c", "a", "v", 1, Some(5)),
+        ]);
+        assert_eq!(found.inputs[0].pairs[0].a, Some(4.0), "3 of repeat 0 and 5 of repeat 1");
+        assert_eq!(found.coverage, [(1.0, 0.5)], "b was never asked for repeat 1");
+    }
+
+    #[test]
+    fn two_versions_of_a_criterion_are_never_paired() {
+        let found = pairs(vec![verdict("c", "a", "v1", 0, Some(1)), verdict("c", "b", "v2", 0, Some(5))]);
+        assert_eq!(found.inputs.len(), 2);
+        for row in &found.inputs {
+            assert!(row.name.starts_with("accuracy@"), "{}", row.name);
+            assert!(row.pairs.iter().all(|p| p.a.is_none() || p.b.is_none()));
+        }
+    }
+
+    #[test]
+    fn each_item_may_bring_its_own_question() {
+        let found = pairs(vec![
+            verdict("c1", "a", "q1", 0, Some(1)),
+            verdict("c1", "b", "q1", 0, Some(2)),
+            verdict("c2", "a", "q2", 0, Some(3)),
+            verdict("c2", "b", "q2", 0, Some(4)),
+        ]);
+        assert_eq!((found.inputs.len(), found.inputs[0].name.as_str()), (1, "accuracy"));
+        assert_eq!(found.inputs[0].pairs.len(), 2);
+    }
 }
