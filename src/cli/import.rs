@@ -6,7 +6,7 @@ use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
 use crate::interop::prompts::{Options, PromptFile};
 use crate::interop::{ImportError, align, cases, folder, git, items, prompts, responses};
-use crate::store::{Imported, NewRevision, Store, StoreError};
+use crate::store::{EventInfo, Imported, NewRevision, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -155,15 +155,16 @@ fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
     let mut store = ctx.write()?;
     let PromptFile { rows, repeated, events, .. } = parsed;
     let names = names(&rows);
-    let mut count = take_in(&mut store, rows)?;
+    let (mut count, taken) = take_in(&mut store, rows, &events)?;
     count.known += repeated;
-    if !events.is_empty() {
+    if taken < events.len() {
         talk(format!(
-            "note: {} events of the export are not replayed; labels stand as they stood at the export",
+            "note: {} of {} events are not taken in: they belong to prompts that were here already, or to protected labels",
+            events.len() - taken,
             events.len()
         ));
     }
-    told(ctx, "prompts", count, json!({ "prompts": names }))
+    told(ctx, "prompts", count, json!({ "prompts": names, "events": taken }))
 }
 
 fn dedup(converted: &[(String, PromptName)]) -> Vec<(&String, &PromptName)> {
@@ -179,7 +180,11 @@ fn names(rows: &[NewRevision]) -> usize {
 ///
 /// # Errors
 /// When the registry refuses; then nothing was added.
-pub fn take_in(store: &mut Store, mut rows: Vec<NewRevision>) -> Result<Imported> {
+pub fn take_in(
+    store: &mut Store,
+    mut rows: Vec<NewRevision>,
+    events: &[(PromptName, EventInfo)],
+) -> Result<(Imported, usize)> {
     let protected = store.protected()?;
     let mut kept = BTreeSet::new();
     for row in &mut rows {
@@ -195,9 +200,9 @@ pub fn take_in(store: &mut Store, mut rows: Vec<NewRevision>) -> Result<Imported
         talk(format!("note: the label '{label}' is protected: an import does not move it"));
     }
     let (rows, known) = without_known(store, rows)?;
-    let mut count = store.import_revisions(rows)?;
+    let (mut count, taken) = store.import_history(rows, events)?;
     count.known += known;
-    Ok(count)
+    Ok((count, taken))
 }
 
 /// Leaves out what the prompts' histories hold already, also where it was registered by hand.
@@ -261,7 +266,7 @@ fn import_git(ctx: &Ctx, repo: &Path, path: &str, name: Option<&str>) -> Result<
         return Err(ImportError::new(&place(repo), "no file there has a text in its history").into());
     }
     let mut store = ctx.write()?;
-    let count = take_in(&mut store, history.rows)?;
+    let (count, _) = take_in(&mut store, history.rows, &[])?;
     if ctx.json {
         return told(ctx, "git", count, json!({ "prompts": names, "refused": refused }));
     }

@@ -8,6 +8,7 @@
 pub mod cases;
 pub mod error;
 pub mod fsck;
+mod history;
 pub mod labels;
 pub mod lease;
 pub mod migrate;

@@ -1,6 +1,6 @@
 //! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
 
-use super::rows::{Cause, EventInfo, Imported, ListQuery, NewRevision, PromptInfo, Registered, RevisionInfo};
+use super::rows::{Cause, EventInfo, ListQuery, NewRevision, PromptInfo, Registered, RevisionInfo};
 use super::{Result, Store, StoreError, search};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
@@ -43,8 +43,20 @@ pub(super) fn log_event(
     payload: &Value,
     cause: &Cause,
 ) -> Result<i64> {
-    let (at, payload) = (now(), payload.to_string());
-    let digest = event_digest(prompt, &at, cause.author.as_deref(), cause.reason.as_deref(), kind, &payload);
+    insert_event(conn, &now(), prompt, kind, payload, cause)
+}
+
+/// Appends an event that happened at `at`.
+pub(super) fn insert_event(
+    conn: &Connection,
+    at: &str,
+    prompt: Option<i64>,
+    kind: &str,
+    payload: &Value,
+    cause: &Cause,
+) -> Result<i64> {
+    let payload = payload.to_string();
+    let digest = event_digest(prompt, at, cause.author.as_deref(), cause.reason.as_deref(), kind, &payload);
     conn.prepare_cached(
         "INSERT INTO event (prompt_id, at, author, reason, kind, payload, row_digest) VALUES (?1,?2,?3,?4,?5,?6,?7)",
     )?
@@ -415,38 +427,6 @@ impl Store {
             }
             let revision = revision_at(conn, prompt, seq)?.ok_or(StoreError::Closed)?;
             Ok(Registered { revision, new: is_new })
-        })
-    }
-
-    /// Adds many in one transaction, in order. A row whose `origin` is present is known and changes nothing.
-    ///
-    /// # Errors
-    /// As [`Store::register`]; then nothing at all was added.
-    pub fn import_revisions(&mut self, rows: Vec<NewRevision>) -> Result<Imported> {
-        self.write(|conn| {
-            let mut count = Imported::default();
-            for row in &rows {
-                let (prompt, seq, is_new) = add_revision(conn, row)?;
-                if !is_new {
-                    count.known += 1;
-                    continue;
-                }
-                count.new += 1;
-                let cause = Cause { author: row.author.clone(), reason: Some("import".into()) };
-                for label in &row.labels {
-                    if !super::labels::is_protected(conn, label.as_str())? {
-                        super::labels::move_label(
-                            conn,
-                            (prompt, &row.name),
-                            label,
-                            Some(seq),
-                            (None, false),
-                            &cause,
-                        )?;
-                    }
-                }
-            }
-            Ok(count)
         })
     }
 

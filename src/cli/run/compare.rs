@@ -5,8 +5,9 @@ use super::super::fail::{Fail, Result};
 use super::super::output::{clean, table};
 use super::OK;
 use crate::core::digest::Digest;
+use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
-use crate::store::{PoolQuery, PooledVerdict, Store};
+use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -45,14 +46,8 @@ fn one_arm(text: &str, known: &BTreeSet<String>) -> Result<String> {
     if known.contains(text) {
         return Ok(text.to_owned());
     }
-    // NAME[@SEL][+MODEL] leaves parts out: what is given must agree.
-    let (prompt, model) = text.split_once('+').map_or((text, None), |(p, m)| (p, Some(m)));
-    let fits = |name: &String| {
-        let (full, with) = name.split_once('+').map_or((name.as_str(), None), |(p, m)| (p, Some(m)));
-        let same = full == prompt
-            || !prompt.contains('@') && full.split('@').next() == Some(prompt) && full.contains('@');
-        same && (model.is_none() || model == with)
-    };
+    // NAME@rN leaves the model out.
+    let fits = |name: &String| name.split_once('+').is_some_and(|(prompt, _)| prompt == text);
     let found: Vec<&String> = known.iter().filter(|n| fits(n)).collect();
     match found.as_slice() {
         [one] => Ok((*one).clone()),
@@ -83,9 +78,7 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
         ));
     }
     let known: BTreeSet<String> = all.iter().map(|v| v.arm.clone()).collect();
-    let selected = |text: &str| {
-        resolved(store, text).map_or_else(|| one_arm(text, &known), |full| one_arm(&full, &known))
-    };
+    let selected = |text: &str| arm_of(store, text, &known);
     let (a, b) = (selected(a)?, selected(b)?);
     if a == b {
         return Err(Fail::input(format!("'{a}' is both arms: name two")));
@@ -115,13 +108,21 @@ fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
     kept
 }
 
-/// `NAME@SEL` as `NAME@rN`, where it selects a revision.
-fn resolved(store: &Store, text: &str) -> Option<String> {
+/// An imported arm's name as it is; else `NAME[@SEL][+MODEL]`, latest when SEL is left out.
+fn arm_of(store: &Store, text: &str, known: &BTreeSet<String>) -> Result<String> {
+    if known.contains(text) {
+        return Ok(text.to_owned());
+    }
     let (prompt, model) = text.split_once('+').map_or((text, None), |(p, m)| (p, Some(m)));
-    let reference: crate::core::prompt::Reference = prompt.parse().ok().filter(|_| prompt.contains('@'))?;
-    let info = store.resolve(&reference.name, &reference.selector).ok()?;
-    let model = model.map(|m| format!("+{m}")).unwrap_or_default();
-    Some(format!("{}@r{}{model}", info.name, info.seq))
+    let Ok(reference) = prompt.parse::<Reference>() else { return one_arm(text, known) };
+    match store.resolve(&reference.name, &reference.selector) {
+        Ok(info) => {
+            let model = model.map(|m| format!("+{m}")).unwrap_or_default();
+            one_arm(&format!("{}@r{}{model}", info.name, info.seq), known)
+        }
+        Err(StoreError::NoPrompt { .. }) => one_arm(text, known),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Scores of two judges, or over two case sets, are never compared.

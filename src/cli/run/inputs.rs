@@ -92,7 +92,7 @@ pub(super) fn rubric(store: &mut Store, args: &Args) -> Result<RubricChoice> {
     }
     let file = Path::new(text);
     let rubric = rubrics::read(&read_text(file)?, &place(file))?;
-    if store.add_rubric(&rubric)? {
+    if store.add_rubric(&rubric)? && !args.dry_run {
         talk(format!("rubric {} {} is added", rubric.name, rubric.version().short()));
     }
     Ok(RubricChoice::Exact(rubric))
