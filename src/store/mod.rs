@@ -20,6 +20,7 @@ pub mod reviews;
 pub mod rows;
 pub mod runs;
 pub mod scores;
+mod scrub;
 pub mod search;
 pub mod worker;
 
