@@ -17,7 +17,21 @@ fn row(name: &str, template: &str) -> String {
 /// Everything about a prompt's revisions that a round trip must keep.
 fn history(home: &Home, name: &str) -> Vec<Value> {
     let log = home.json(&["log", name]);
-    let keep = ["revision", "digest", "settings_digest", "parent", "created_at", "author", "message", "labels", "tags", "config", "syntax", "metadata", "kind"];
+    let keep = [
+        "revision",
+        "digest",
+        "settings_digest",
+        "parent",
+        "created_at",
+        "author",
+        "message",
+        "labels",
+        "tags",
+        "config",
+        "syntax",
+        "metadata",
+        "kind",
+    ];
     let revisions = log["revisions"].as_array().unwrap();
     revisions.iter().map(|r| keep.iter().map(|k| ((*k).to_owned(), r[*k].clone())).collect()).collect()
 }
@@ -64,7 +78,10 @@ fn names_that_are_none_are_refused_with_a_suggestion_or_converted() {
     home.refuses(&["import", "prompts", file], 2, &["line 1", "code-review-assistant", "--slug"]);
     assert_eq!(counts(&home.json(&["import", "prompts", file, "--slug"])), (59, 0));
     assert_eq!(counts(&home.json(&["import", "prompts", file, "--slug"])), (0, 59));
-    assert_eq!(home.json(&["show", "code-review-assistant"])["metadata"]["source_name"], "Code Review Assistant");
+    assert_eq!(
+        home.json(&["show", "code-review-assistant"])["metadata"]["source_name"],
+        "Code Review Assistant"
+    );
 }
 
 #[test]
@@ -86,7 +103,8 @@ fn a_b_a_comes_in_as_three_revisions_and_again_as_none() {
 #[test]
 fn labels_come_with_new_rows_only_and_never_a_protected_one() {
     let home = Home::new();
-    let row = |text: &str, labels: Value| format!("{}\n", json!({"name": "p", "template": text, "labels": labels}));
+    let row =
+        |text: &str, labels: Value| format!("{}\n", json!({"name": "p", "template": text, "labels": labels}));
     home.file("f.jsonl", [row("A", json!(["production", "staging"])), row("B", json!([]))].concat());
     home.text(&["label", "protect", "production"]);
     let out = home.run(&["import", "prompts", "f.jsonl"]);
@@ -94,14 +112,35 @@ fn labels_come_with_new_rows_only_and_never_a_protected_one() {
     assert_eq!(home.json(&["list"])["prompts"][0]["labels"], json!({"staging": "r1"}));
     home.text(&["label", "set", "p", "staging", "r2"]);
     home.text(&["import", "prompts", "f.jsonl"]);
-    assert_eq!(home.json(&["list"])["prompts"][0]["labels"], json!({"staging": "r2"}), "a known row moved a label");
+    assert_eq!(
+        home.json(&["list"])["prompts"][0]["labels"],
+        json!({"staging": "r2"}),
+        "a known row moved a label"
+    );
 }
 
 /// A registry with a bit of everything.
 fn rich() -> Home {
     let home = Home::new();
     home.file("c.toml", "temperature = 0.3\n");
-    home.json_of(&["register", "a/b", "-", "-m", "one", "--author", "Ana", "--tag", "x", "--meta", "k=[1,2]", "--label", "production"], "a\r\nno end");
+    home.json_of(
+        &[
+            "register",
+            "a/b",
+            "-",
+            "-m",
+            "one",
+            "--author",
+            "Ana",
+            "--tag",
+            "x",
+            "--meta",
+            "k=[1,2]",
+            "--label",
+            "production",
+        ],
+        "a\r\nno end",
+    );
     home.json_of(&["register", "a/b", "-", "--config", "c.toml", "--syntax", "literal"], "a\r\nno end");
     home.json_of(&["register", "a/b", "-"], "\u{feff}e\u{301} {{ x }}\u{1b}[31m\n");
     home.json_of(&["register", "a", "-"], "");
@@ -181,10 +220,25 @@ fn bad_files_are_refused_with_their_line_and_change_nothing() {
     let home = Home::new();
     let ok = row("ok", "x");
     for (file, text, words) in [
-        ("twice.jsonl", format!("{ok}{{\"name\":\"a\",\"name\":\"b\",\"template\":\"x\"}}\n"), &["line 2", "'name' stands twice"][..]),
+        (
+            "twice.jsonl",
+            format!("{ok}{{\"name\":\"a\",\"name\":\"b\",\"template\":\"x\"}}\n"),
+            &["line 2", "'name' stands twice"][..],
+        ),
         ("list.jsonl", format!("{ok}[1]\n"), &["line 2", "list"]),
-        ("both.jsonl", format!("{ok}\n{}\n", json!({"name": "a", "template": "x", "messages": [{"role": "user", "content": "x"}]})), &["line 3", "both"]),
-        ("when.jsonl", json!({"name": "a", "template": "x", "created_at": "yesterday"}).to_string(), &["line 1", "yesterday"]),
+        (
+            "both.jsonl",
+            format!(
+                "{ok}\n{}\n",
+                json!({"name": "a", "template": "x", "messages": [{"role": "user", "content": "x"}]})
+            ),
+            &["line 3", "both"],
+        ),
+        (
+            "when.jsonl",
+            json!({"name": "a", "template": "x", "created_at": "yesterday"}).to_string(),
+            &["line 1", "yesterday"],
+        ),
         ("newer.jsonl", format!("{{\"assize\":2}}\n{ok}"), &["newer"]),
         ("empty.jsonl", "\n".into(), &["no prompts"]),
     ] {
@@ -202,12 +256,29 @@ fn bad_files_are_refused_with_their_line_and_change_nothing() {
         (item(",\"verdicts\":[{\"criterion\":\"c\",\"judge\":\"j\",\"score\":\"4/5\"}]"), &["4/5"]),
         (item(",\"verdicts\":[{\"criterion\":\"c\",\"judge\":\"j\",\"score\":6}]"), &["6"]),
         (item(",\"verdicts\":[{\"criterion\":\"c\",\"judge\":\"j\",\"score\":null}]"), &["score"]),
-        (item(",\"verdicts\":[{\"criterion\":\"c\",\"judge\":\"j\",\"score\":2},{\"criterion\":\"c\",\"judge\":\"j\",\"score\":3}]"), &["already"]),
+        (
+            item(
+                ",\"verdicts\":[{\"criterion\":\"c\",\"judge\":\"j\",\"score\":2},{\"criterion\":\"c\",\"judge\":\"j\",\"score\":3}]",
+            ),
+            &["already"],
+        ),
         ("{\"prompt\":\"p\",\"response\":\"r\"}\n".into(), &["'id'"]),
     ] {
         home.file("items.jsonl", &text);
         home.refuses(&["import", "items", "items.jsonl"], 2, words);
-        home.refuses(&["run", "--items", "items.jsonl", "--criteria", "accuracy", "--judge", "http://127.0.0.1:9/v1#m"], 2, words);
+        home.refuses(
+            &[
+                "run",
+                "--items",
+                "items.jsonl",
+                "--criteria",
+                "accuracy",
+                "--judge",
+                "http://127.0.0.1:9/v1#m",
+            ],
+            2,
+            words,
+        );
     }
     home.file("cases.jsonl", "{\"id\":\"a\",\"vars\":{}}\n{\"id\":\"a\",\"vars\":{\"x\":1}}\n");
     home.refuses(&["import", "cases", "cases.jsonl"], 2, &["line 2", "line 1"]);
@@ -223,7 +294,10 @@ fn bad_files_are_refused_with_their_line_and_change_nothing() {
 #[test]
 fn cases_and_responses_come_in_once() {
     let home = Home::new();
-    home.file("c.jsonl", "{\"vars\":{\"q\":\"a\"},\"tags\":[\"t\"]}\n{\"id\":\"two\",\"vars\":{},\"reference\":\"r\"}\n");
+    home.file(
+        "c.jsonl",
+        "{\"vars\":{\"q\":\"a\"},\"tags\":[\"t\"]}\n{\"id\":\"two\",\"vars\":{},\"reference\":\"r\"}\n",
+    );
     assert_eq!(counts(&home.json(&["import", "cases", "c.jsonl", "--set", "s"])), (2, 0));
     assert_eq!(counts(&home.json(&["import", "cases", "c.jsonl", "--set", "s"])), (0, 2));
     let shown = home.json(&["cases", "show", "s"]);
@@ -247,7 +321,8 @@ fn imported_verdicts_make_one_finished_run_for_each_judge() {
     let again = home.json(&["import", "items", "i.jsonl"]);
     assert_eq!((counts(&again), again["runs"].as_array().unwrap().len()), ((0, 1), 0));
     let runs = home.json(&["runs"]);
-    let mut judges: Vec<&str> = runs["runs"].as_array().unwrap().iter().map(|r| r["judge"].as_str().unwrap()).collect();
+    let mut judges: Vec<&str> =
+        runs["runs"].as_array().unwrap().iter().map(|r| r["judge"].as_str().unwrap()).collect();
     judges.sort_unstable();
     assert_eq!(judges, ["one", "two"]);
     for run in runs["runs"].as_array().unwrap() {
@@ -303,11 +378,22 @@ fn a_git_history_follows_renames_and_skips_what_did_not_change() {
     let done = home.json(&["import", "git", "repo", "prompts"]);
     assert_eq!((counts(&done), done["prompts"].as_u64()), ((4, 0), Some(2)));
     let log = home.json(&["log", "prompts/new-name.md"]);
-    let messages: Vec<&str> = log["revisions"].as_array().unwrap().iter().map(|r| r["message"].as_str().unwrap()).collect();
-    assert_eq!(messages, ["back again", "merge it", "first"], "first parent only, a pure rename adds nothing");
+    let messages: Vec<&str> =
+        log["revisions"].as_array().unwrap().iter().map(|r| r["message"].as_str().unwrap()).collect();
+    assert_eq!(
+        messages,
+        ["back again", "merge it", "first"],
+        "first parent only, a pure rename adds nothing"
+    );
     let first = &log["revisions"][2];
-    assert_eq!(first["created_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap(), "2026-01-01T09:00:00Z".parse().unwrap());
-    assert_eq!((first["author"].as_str(), first["metadata"]["path"].as_str()), (Some("Ana"), Some("prompts/Old Name.md")));
+    assert_eq!(
+        first["created_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap(),
+        "2026-01-01T09:00:00Z".parse().unwrap()
+    );
+    assert_eq!(
+        (first["author"].as_str(), first["metadata"]["path"].as_str()),
+        (Some("Ana"), Some("prompts/Old Name.md"))
+    );
     assert_eq!(home.text(&["get", "prompts/other.md"]), "other\r\n");
     assert_eq!(counts(&home.json(&["import", "git", "repo", "prompts"])), (0, 4));
     let named = home.json(&["import", "git", "repo", "prompts/New Name.md", "--name", "mine"]);

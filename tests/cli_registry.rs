@@ -82,7 +82,11 @@ fn rendering_is_strict_single_pass_and_keeps_the_last_newline() {
         "Dear Ana: {{ name }}\n\n"
     );
     home.refuses(&["get", "p", "--var", "name=Ana"], 2, &["text"]);
-    home.refuses(&["get", "p", "--var", "name=Ana", "--var", "text=x", "--var", "tone=y"], 2, &["'tone'", "name, text"]);
+    home.refuses(
+        &["get", "p", "--var", "name=Ana", "--var", "text=x", "--var", "tone=y"],
+        2,
+        &["'tone'", "name, text"],
+    );
     home.refuses(&["get", "p", "--var", "name"], 2, &["NAME=VALUE"]);
     home.file("v.json", r#"{"name":"Bo","text":"hi"}"#);
     assert_eq!(home.text(&["get", "p", "--vars", "v.json", "--var", "name=Cy"]), "Dear Cy: hi\n\n");
@@ -135,7 +139,9 @@ fn foreign_text_is_shown_as_escapes_and_left_exact_at_the_four_doors() {
     let home = Home::new();
     let evil = "red \u{1b}[31m\u{202e} line\r\n";
     home.json_of(&["register", "p", "-", "-m", "m\u{1b}]0;x\u{7}", "--author", "a\u{200b}b"], evil);
-    for args in [&["show", "p"][..], &["log", "p"], &["blame", "p"], &["search", "red"], &["label", "log", "p"]] {
+    for args in
+        [&["show", "p"][..], &["log", "p"], &["blame", "p"], &["search", "red"], &["label", "log", "p"]]
+    {
         let out = home.run(args);
         let all = [out.stdout, out.stderr].concat();
         for bad in ["\u{1b}", "\u{202e}", "\u{200b}", "\u{7}"] {
@@ -185,7 +191,11 @@ fn global_flags_stand_anywhere_and_errors_leave_stdout_empty() {
     let at = at.to_str().unwrap();
     let out = home.feed(&["--registry", at, "--json", "register", "p"], "x");
     assert!(out.status.success(), "{}", err(&out));
-    for args in [&["--json", "list", "--registry", at][..], &["list", "--registry", at, "--json"], &["--registry", at, "list", "--json"]] {
+    for args in [
+        &["--json", "list", "--registry", at][..],
+        &["list", "--registry", at, "--json"],
+        &["--registry", at, "list", "--json"],
+    ] {
         let value: serde_json::Value = serde_json::from_slice(&home.run(args).stdout).unwrap();
         assert_eq!(value["prompts"][0]["name"], "p", "{args:?}");
     }
@@ -209,7 +219,14 @@ fn what_needs_no_registry_works_when_it_cannot_open() {
     assert_eq!(out.status.code(), Some(4), "{}", err(&out));
     assert_eq!(home.json(&["doctor", "--registry", bad])["schema"], 1);
     assert!(home.text(&["doctor", "--registry", bad]).contains("problem"));
-    for args in [&["completions", "bash"][..], &["man"], &["man", "run"], &["--version"], &["--help"], &["config", "show"]] {
+    for args in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["man", "run"],
+        &["--version"],
+        &["--help"],
+        &["config", "show"],
+    ] {
         let args: Vec<&str> = args.iter().copied().chain(["--registry", bad]).collect();
         assert!(home.run(&args).status.success(), "{args:?}");
     }
@@ -228,7 +245,17 @@ fn a_newer_registry_is_refused_untouched() {
 #[test]
 fn patch_turns_one_text_into_the_other_byte_for_byte() {
     let home = Home::new();
-    let texts = ["", "a\n", "a", "a\r\nb\r\n", "a\nb\n", "a\r\nb\nc", "x\n\n\ny\n", "1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\nfour\n5\n6\n7\n8\n9"];
+    let texts = [
+        "",
+        "a\n",
+        "a",
+        "a\r\nb\r\n",
+        "a\nb\n",
+        "a\r\nb\nc",
+        "x\n\n\ny\n",
+        "1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+        "1\n2\n3\nfour\n5\n6\n7\n8\n9",
+    ];
     if Command::new("patch").arg("--version").stdout(Stdio::null()).status().is_err() {
         eprintln!("SKIPPED: the program patch is not installed");
         return;
@@ -286,7 +313,8 @@ fn events_around_a_prompt_can_all_be_made_and_taken_back() {
     home.text(&["archive", "folder/q"]);
     home.text(&["unarchive", "folder/q"]);
     let kinds = home.json(&["log", "p", "--events"]);
-    let kinds: Vec<&str> = kinds["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        kinds["events"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"described") && kinds.contains(&"tagged"), "{kinds:?}");
     assert_eq!(home.json(&["fsck"])["faults"].as_array().unwrap().len(), 0);
 }

@@ -188,7 +188,14 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let id = store.create_run(&plan.run)?;
     drop(stage);
-    carry::carry_out(ctx, &config, &id, crate::eval::Scope::Missing, request.concurrency, args.min_coverage.unwrap_or(0.0))
+    carry::carry_out(
+        ctx,
+        &config,
+        &id,
+        crate::eval::Scope::Missing,
+        request.concurrency,
+        args.min_coverage.unwrap_or(0.0),
+    )
 }
 
 /// An imported arm if one has this name, else a prompt's revision.

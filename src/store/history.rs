@@ -99,7 +99,10 @@ fn replay(conn: &Connection, name: &PromptName, event: &EventInfo) -> Result<boo
 fn project_label(conn: &Connection, prompt: i64, label: &Label, event: &EventInfo) -> Result<()> {
     let to = event.payload.get("to").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let Some(seq) = to.filter(|_| event.kind == "label_set") else {
-        conn.execute("DELETE FROM label WHERE prompt_id = ?1 AND label = ?2", params![prompt, label.as_str()])?;
+        conn.execute(
+            "DELETE FROM label WHERE prompt_id = ?1 AND label = ?2",
+            params![prompt, label.as_str()],
+        )?;
         return Ok(());
     };
     let there: bool = conn.query_row(
@@ -108,7 +111,9 @@ fn project_label(conn: &Connection, prompt: i64, label: &Label, event: &EventInf
         |r| r.get(0),
     )?;
     if !there {
-        return Err(StoreError::Invalid(format!("an event sets '{label}' to r{seq}, which the file does not hold")));
+        return Err(StoreError::Invalid(format!(
+            "an event sets '{label}' to r{seq}, which the file does not hold"
+        )));
     }
     conn.execute(
         "INSERT INTO label (prompt_id, label, seq) VALUES (?1, ?2, ?3) ON CONFLICT (prompt_id, label) DO UPDATE SET seq = ?3",

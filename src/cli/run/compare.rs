@@ -215,9 +215,8 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
     for name in order {
         let cases = sums.remove(name).unwrap_or_default();
         let asked = keys.get(name).map_or(1, BTreeSet::len).max(1);
-        let share = |side: usize| {
-            cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64
-        };
+        let share =
+            |side: usize| cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64;
         coverage.push((share(0), share(1)));
         let pairs = cases
             .iter()

@@ -49,7 +49,10 @@ pub(super) fn stage(ctx: &Ctx, args: &Args) -> Result<Stage> {
 
 /// Whether an argument means a file: it looks like a path, or nothing has that name and there is such a file.
 fn is_file(text: &str, known: bool) -> bool {
-    text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || (!known && Path::new(text).is_file())
+    text.starts_with('/')
+        || text.starts_with("./")
+        || text.starts_with("../")
+        || (!known && Path::new(text).is_file())
 }
 
 /// The set to judge.
@@ -74,7 +77,9 @@ pub(super) fn set(store: &mut Store, args: &Args) -> Result<SetChoice> {
             let (set, _) = store.import_cases(&import::set_name(file, None)?, parsed.cases)?;
             Ok(SetChoice::Version(set.name, set.digest))
         }
-        _ => Err(Fail::input("what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]")),
+        _ => {
+            Err(Fail::input("what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]"))
+        }
     }
 }
 
