@@ -74,6 +74,71 @@ fn items() -> String {
     lines
 }
 
+const RUBRIC: &str = "name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"?\"\nanchors = [\"1\", \"2\", \"3\", \"4\", \"5\"]\n";
+
+/// Verbs that take files, change what is there, or need a run of several passes.
+fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) {
+    std::fs::write(
+        home.path().join("cases.jsonl"),
+        "{\"id\":\"a\",\"vars\":{\"x\":\"1\"},\"tags\":[\"t\"]}\n",
+    )
+    .unwrap();
+    std::fs::write(home.path().join("responses.jsonl"), "{\"case\":\"a\",\"arm\":\"m\",\"text\":\"t\"}\n")
+        .unwrap();
+    std::fs::write(home.path().join("r.toml"), RUBRIC).unwrap();
+    let digest = home.json(&["show", "p@r1"], b"")["digest"].as_str().unwrap().to_owned();
+    let short: String = digest.chars().take(8).collect();
+    let forget: [&str; 4] = ["forget", &digest, "--confirm", &short];
+    let more: [(&str, &[&str]); 27] = [
+        ("get, with variables", &["get", "p", "--var", "x=1", "--var", "y=2"]),
+        ("log --events", &["log", "p", "--events"]),
+        ("import prompts", &["import", "prompts", "all.jsonl"]),
+        ("import cases", &["import", "cases", "cases.jsonl", "--set", "s"]),
+        ("import responses", &["import", "responses", "responses.jsonl", "--set", "s"]),
+        ("cases show", &["cases", "show", "s"]),
+        ("rubric add", &["rubric", "add", "r.toml"]),
+        ("rubric show", &["rubric", "show", "r"]),
+        ("run", &["run", "--cases", "items", "--criteria", "accuracy", "--judge", "recorded"]),
+        (
+            "run --dry-run",
+            &["run", "--cases", "items", "--criteria", "accuracy", "--judge", "recorded", "--dry-run"],
+        ),
+        ("label undo", &["label", "undo", "p", "staging"]),
+        ("label rm", &["label", "rm", "p", "production"]),
+        ("label protect", &["label", "protect", "production"]),
+        ("label unprotect", &["label", "unprotect", "production"]),
+        ("tag", &["tag", "p", "t"]),
+        ("describe", &["describe", "p", "a line"]),
+        ("copy", &["copy", "p", "q"]),
+        ("rename", &["rename", "q", "q2"]),
+        ("archive", &["archive", "q2"]),
+        ("unarchive", &["unarchive", "q2"]),
+        ("mode rename", &["mode", "rename", "none", "other"]),
+        ("judge retire", &["judge", "retire", "j"]),
+        ("backup", &["backup", "copy.db"]),
+        ("forget", &forget),
+        ("demo", &["demo"]),
+        ("doctor", &["doctor"]),
+        ("review import", &["review", "import", "reviews.jsonl"]),
+    ];
+    record("export", home.json(&["export", "--out", "all.jsonl"], b""));
+    let reviews = home.run(&["review", "export", run], b"").stdout;
+    std::fs::write(home.path().join("reviews.jsonl"), reviews).unwrap();
+    for (title, args) in more {
+        record(title, home.json(args, b""));
+    }
+    let passes: String = (0..4)
+        .map(|i| {
+            let verdict = |n| serde_json::json!({"criterion": "accuracy", "judge": "thrice", "repeat": n, "score": 2 + (i + n) % 3});
+            let verdicts: Vec<Value> = (0..3).map(verdict).collect();
+            serde_json::json!({"id": i, "prompt": "p", "response": format!("r{i}"), "verdicts": verdicts}).to_string() + "\n"
+        })
+        .collect();
+    let run =
+        home.json(&["import", "items", "-", "--set", "passes"], passes.as_bytes())["runs"][0]["run"].clone();
+    record("run noise", home.json(&["run", "noise", run.as_str().unwrap()], b""));
+}
+
 #[test]
 fn documents_have_the_shapes_that_the_page_records() {
     let home = Home::new();
@@ -111,7 +176,10 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("run compare", home.json(&["run", "compare", "base", "cand"], b""));
     record("gate", home.json(&["gate", "--baseline", "base", "--candidate", "cand"], b""));
     record("rubric list", home.json(&["rubric", "list"], b""));
-    record("review add", home.json(&["review", "add", &run, "--item", "0", "--score", "4"], b""));
+    record(
+        "review add",
+        home.json(&["review", "add", &run, "--item", "0", "--score", "4", "--mode", "none"], b""),
+    );
     record("review next", home.json(&["review", "next", &run], b""));
     record("agreement", home.json(&["agreement"], b""));
     record("trends", home.json(&["trends"], b""));
@@ -119,6 +187,7 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("judge list", home.json(&["judge", "list"], b""));
     record("config show", home.json(&["config", "show"], b""));
     record("fsck", home.json(&["fsck"], b""));
+    record_the_rest(&home, &run, &mut record);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &page).unwrap();

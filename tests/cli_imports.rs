@@ -2,9 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
 mod cli_support;
-use cli_support::{Home, err, shared};
+use cli_support::{Home, err};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// A file of the data beside the project; `None`, said loudly, when it is not there.
+fn shared(path: &str) -> Option<PathBuf> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    eprintln!("SKIPPED: {} is not there", file.display());
+    None
+}
 
 fn counts(value: &Value) -> (u64, u64) {
     (value["new"].as_u64().unwrap(), value["known"].as_u64().unwrap())

@@ -42,6 +42,12 @@ fn the_demo_is_built_once_in_a_folder_of_its_own() {
     assert!(home.run(&marked).status.success());
     assert_eq!(home.json(&["demo"])["built"], false, "it is used as it is");
     assert_eq!(home.json(&["demo"])["prompts"], 61);
+    home.register("own", "x");
+    assert_eq!(
+        home.json(&["list"])["prompts"].as_array().unwrap().len(),
+        1,
+        "the demo is not one's own registry"
+    );
     assert_eq!(home.json(&["demo", "--reset"])["prompts"], 60);
     home.file("taken/letter.txt", "not a demo");
     home.refuses(&["demo", "--no-tui", "--dir", "taken"], 2, &["letter.txt"]);
@@ -301,4 +307,17 @@ fn reviews_go_in_come_out_and_become_agreement() {
     assert_eq!((again["new"].as_u64(), again["known"].as_u64()), (Some(0), Some(3)));
     demo.json(&["agreement"]);
     assert!(demo.json(&["mode", "list"]).to_string().contains("too long"));
+    let args = demo.args(&["mode", "rename", "wordy", "x"]);
+    demo.0.refuses(&args, 2, &["'wordy'"]);
+    assert_eq!(demo.json(&["mode", "rename", "too long", "wordy"])["reviews"], 3);
+    let args = demo.args(&["mode", "rename", "wordy", "wordy"]);
+    demo.0.refuses(&args, 2, &["merge"]);
+    demo.json(&["mode", "merge", "wordy", "--into", "too long"]);
+    let modes = demo.json(&["mode", "list"])["modes"].clone();
+    assert_eq!(
+        (modes[0]["mode"].as_str(), modes[0]["count"].as_u64()),
+        (Some("too long"), Some(3)),
+        "{modes}"
+    );
+    assert_eq!(demo.json(&["fsck"])["ok"], true);
 }

@@ -1,5 +1,4 @@
 //! A home of its own for each test, and the program run in it.
-#![expect(dead_code, reason = "each test program uses its part of this")]
 
 use serde_json::Value;
 use std::io::Write;
@@ -100,14 +99,4 @@ impl Home {
 /// What was said on stderr.
 pub fn err(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
-}
-
-/// A file of the data beside the project; `None`, said loudly, when it is not there.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    eprintln!("SKIPPED: {} is not there", file.display());
-    None
 }
