@@ -40,7 +40,7 @@ pub(super) fn move_label(
         && expected != from
     {
         return Err(StoreError::Conflict(format!(
-            "{name}: {label} is {}, not {}; nothing was changed",
+            "{name}: {label} is {}, and was expected to be {}; nothing was changed",
             shown(from),
             shown(expected)
         )));
