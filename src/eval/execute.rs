@@ -14,8 +14,8 @@ mod save;
 
 use super::control::{Control, Progress, Scope};
 use super::error::EvalError;
-use super::open::{RECORDED, open_endpoint_judge, open_model, recorded};
-use crate::config::Config;
+use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded};
+use crate::config::{Config, Role};
 use crate::core::verdict::State;
 use crate::judge::{Judge, Model, Stop};
 use crate::store::lease::holder;
@@ -69,7 +69,7 @@ pub async fn execute(
             run.id
         )));
     }
-    let configured = config.judges.get(&run.spec.judge).map(|j| j.concurrency);
+    let configured = config.resolve_endpoint(Role::Judge, &run.spec.judge).ok().map(|j| j.concurrency);
     let concurrency = if concurrency > 0 { concurrency } else { configured.unwrap_or(CONCURRENCY) };
     let work = Work { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
     lease_and_run(handle, work).await
@@ -96,12 +96,12 @@ pub async fn execute_stored(
     } else {
         // A key's command may take its time: not on the runtime's thread.
         let (config, name) = (config.clone(), run.spec.judge.clone());
-        aside(move || open_endpoint_judge(&config, &name)).await?
+        aside(move || open_endpoint_judge(&config, &name, concurrency)).await?
     };
     let model = match run.spec.model.clone() {
         Some(name) => {
             let config = config.clone();
-            Some(aside(move || open_model(&config, &name)).await?)
+            Some(aside(move || open_endpoint_model(&config, &name, concurrency)).await?)
         }
         None => None,
     };
