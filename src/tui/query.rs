@@ -40,7 +40,7 @@ pub enum Query {
     Events(PromptName),
     Search(String),
     Diff { left: Spot, right: Spot },
-    Draft(PromptName),
+    EditText(Spot),
     SaveDraft { name: PromptName, base: u32, text: String },
     SetLabel { name: PromptName, label: Label, seq: u32, confirmed: bool },
     UndoLabel { name: PromptName },
@@ -82,8 +82,8 @@ pub enum Reply {
     Hits(Vec<Hit>),
     /// Two revisions, compared.
     Diff(Arc<DiffDoc>),
-    /// A kept edit: id, base, text.
-    Draft(Option<(i64, Option<u32>, String)>),
+    /// A kept edit (id and text), and the revision's own text.
+    EditText { draft: Option<(i64, String)>, text: String, kind: Kind },
     /// A label moved.
     Moved(LabelMove),
     /// A revision was registered, or was the newest already.
@@ -170,7 +170,11 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
         Query::Search(text) => Reply::Hits(s.search(&text, 200)?),
-        Query::Draft(name) => Reply::Draft(s.draft(&name)?),
+        Query::EditText(spot) => {
+            let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
+            let draft = s.draft(&spot.name)?.map(|(id, _, text)| (id, text));
+            Reply::EditText { draft, text: s.text(&info.digest)?, kind: info.kind }
+        }
         Query::Runs => Reply::Runs(s.runs(Some(500))?),
         Query::Grid(run) => {
             let info = s.run(&run)?;

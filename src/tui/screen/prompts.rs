@@ -69,6 +69,10 @@ pub struct Prompts {
     names: Slot<()>,
     history_slot: Slot<()>,
     moved: Slot<()>,
+    /// The next piece of history replaces what is shown.
+    replace: bool,
+    /// Keys typed ahead.
+    pending: Vec<Action>,
     /// A selection to come back to after the next answer.
     wanted: Option<Spot>,
 }
@@ -123,6 +127,8 @@ impl Default for Prompts {
             names: Slot::default(),
             history_slot: Slot::default(),
             moved: Slot::default(),
+            replace: false,
+            pending: Vec::new(),
             wanted: None,
         }
     }
@@ -159,6 +165,7 @@ impl Prompts {
         if self.log_of.as_ref() != Some(&name) {
             self.log_of = Some(name.clone());
             self.log.clear();
+            self.replace = false;
             self.log_whole = false;
             self.history = Cursor { height: self.history.height, ..Cursor::default() };
             self.scores.clear();
@@ -234,6 +241,10 @@ impl Prompts {
     }
 
     fn take_log(&mut self, rows: &[RevisionInfo]) {
+        if std::mem::take(&mut self.replace) {
+            self.log.clear();
+            self.preview_of = None;
+        }
         self.log_whole = rows.len() < LOG_PAGE;
         let seen = self.log.last().map_or(u32::MAX, |r| r.seq);
         self.log.extend(rows.iter().filter(|r| r.seq < seen).cloned());
@@ -319,7 +330,25 @@ impl Prompts {
         true
     }
 
+    /// Whether the selection is about to change by what was typed before.
+    fn is_catching_up(&self) -> bool {
+        self.names.is_waiting() || self.history_slot.is_waiting() && self.log.is_empty()
+    }
+
+    fn catch_up(&mut self, cx: &mut Cx) {
+        while !self.pending.is_empty() && !self.is_catching_up() {
+            let action = self.pending.remove(0);
+            self.act(action, cx);
+            if cx.nav.is_some() || cx.layer.is_some() {
+                self.pending.clear();
+            }
+        }
+    }
+
     fn set_filter(&mut self, text: &str, cx: &mut Cx) {
+        if self.filter == text {
+            return;
+        }
         self.filter = text.to_owned();
         if text.is_empty() {
             self.index = Index::All(Vec::new());
@@ -367,9 +396,14 @@ impl Screen for Prompts {
 
     fn changed(&mut self, cx: &mut Cx) {
         // Keep the selection: ask again for what is in sight, and for the history in place.
+        // Nothing is cleared before its answer is there: a key pressed meanwhile acts on what is seen.
         self.wanted = self.spot();
-        self.preview_of = None;
-        self.log_of = None;
+        if let Some(name) = self.log_of.clone() {
+            self.replace = true;
+            let limit = self.log.len().max(LOG_PAGE);
+            self.history_slot.ask(cx, Lane::History, Query::Log { name: name.clone(), before: None, limit });
+            self.scores.ask(cx, Lane::Scores, Query::Scores(name));
+        }
         if self.filter.is_empty() {
             let offset = self.list.at / PAGE * PAGE;
             self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE });
@@ -381,6 +415,14 @@ impl Screen for Prompts {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        // Typed ahead of an answer: kept until it is there, so that a key means what its typist saw coming.
+        if self.is_catching_up()
+            && !matches!(action, Action::Back | Action::Quit | Action::Filter)
+            && self.pending.len() < 32
+        {
+            self.pending.push(action);
+            return true;
+        }
         if self.scroll(action) {
             self.follow(cx);
             return true;
@@ -483,6 +525,7 @@ impl Screen for Prompts {
             Ok(_) => {}
         }
         self.follow(cx);
+        self.catch_up(cx);
         true
     }
 

@@ -7,7 +7,7 @@
 
 use super::super::super::layer::Layer;
 use super::super::super::msg::{Effect, Lane, Ticket};
-use super::super::super::query::{Query, Reply};
+use super::super::super::query::{Query, Reply, Spot};
 use super::super::{Cx, Purpose, Screen, Slot};
 use super::{Prompts, following};
 use crate::core::prompt::{Kind, PromptName, Template};
@@ -18,6 +18,7 @@ use crate::store::RevisionInfo;
 pub(in super::super) struct Editing {
     draft: Slot<()>,
     editor: Option<Ticket>,
+    before: Option<String>,
     registered: Slot<()>,
     kept: Slot<()>,
     base: Option<RevisionInfo>,
@@ -31,27 +32,23 @@ impl Prompts {
             return cx.fail(format!("cannot edit: the registry is open for reading only ({why})"));
         }
         let Some(base) = self.revision().cloned() else { return cx.fail("no revision is selected") };
-        self.editing.draft.ask(cx, Lane::Other, Query::Draft(base.name.clone()));
+        self.editing.draft.ask(
+            cx,
+            Lane::Other,
+            Query::EditText(Spot { name: base.name.clone(), seq: base.seq }),
+        );
         self.editing.base = Some(base);
     }
 
-    fn open_editor(&mut self, draft: Option<(i64, Option<u32>, String)>, cx: &mut Cx) {
-        let Some(preview) = self.preview.get() else {
-            return cx.fail("the text is still being read: try again");
-        };
-        let extension = if preview.kind == Kind::Chat { "json" } else { "md" };
+    fn open_editor(&mut self, draft: Option<(i64, String)>, original: &str, kind: Kind, cx: &mut Cx) {
+        let extension = if kind == Kind::Chat { "json" } else { "md" };
         let ticket = cx.ticket();
-        let text = match draft {
-            Some((id, _, text)) => {
-                cx.say("a draft that was not saved is offered again");
-                self.editing.draft_id = Some(id);
-                text
-            }
-            None => {
-                self.editing.draft_id = None;
-                preview.text.to_string()
-            }
-        };
+        self.editing.draft_id = draft.as_ref().map(|(id, _)| *id);
+        if draft.is_some() {
+            cx.say("a draft that was not saved is offered again");
+        }
+        let text = draft.map_or_else(|| original.to_owned(), |(_, text)| text);
+        self.editing.before = Some(original.to_owned());
         self.editing.editor = Some(ticket);
         cx.effects.push(Effect::Edit { ticket, text, extension });
     }
@@ -62,7 +59,7 @@ impl Prompts {
             return false;
         }
         self.editing.editor = None;
-        let before = self.preview.get().map(|p| p.text.clone());
+        let before = self.editing.before.take();
         match (result, &self.editing.base) {
             (Err(why), _) => cx.fail(why.clone()),
             (Ok(text), Some(base)) => {
@@ -122,7 +119,6 @@ impl Prompts {
     ) -> bool {
         if self.editing.kept.settle(ticket) {
             match result {
-                Ok(Reply::Draft(Some((id, _, _)))) => self.editing.draft_id = Some(*id),
                 Ok(_) => {}
                 Err(why) => cx.fail(format!("the draft could not be kept: {why}")),
             }
@@ -130,7 +126,7 @@ impl Prompts {
         }
         if self.editing.draft.settle(ticket) {
             match result {
-                Ok(Reply::Draft(draft)) => self.open_editor(draft.clone(), cx),
+                Ok(Reply::EditText { draft, text, kind }) => self.open_editor(draft.clone(), text, *kind, cx),
                 Ok(_) => {}
                 Err(why) => cx.fail(why.clone()),
             }
