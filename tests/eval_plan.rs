@@ -345,3 +345,71 @@ async fn an_items_score_is_the_mean_of_its_passes_and_clusters_widen_the_interva
     let (lo, hi) = accuracy.ci95.unwrap();
     assert!((hi - lo - 2.0 * 12.706_204_7 * 1.25).abs() < 1e-4, "{lo} {hi}");
 }
+
+#[tokio::test]
+async fn the_concurrency_asked_for_reaches_the_endpoint() {
+    // 24 calls wait for each other: they end only if all of them are in flight at once, three times the default.
+    const AT_ONCE: usize = 24;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let all_here = Arc::new(tokio::sync::Barrier::new(AT_ONCE));
+    tokio::spawn(async move {
+        let mut first = true;
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream, (!first).then(|| Arc::clone(&all_here))));
+            first = false;
+        }
+    });
+    let registry = Registry::with_items(items(AT_ONCE)).await;
+    let id = registry
+        .create(RunRequest { judge: format!("http://{address}/v1#m"), ..request(&["accuracy"]) })
+        .await;
+    let config = config();
+    let run = execute_stored(
+        registry.handle.clone(),
+        &config,
+        id,
+        Scope::Missing,
+        Some(AT_ONCE),
+        Control::new(),
+        |_| (),
+    );
+    let done = tokio::time::timeout(std::time::Duration::from_secs(30), run)
+        .await
+        .expect("fewer were in flight")
+        .unwrap();
+    assert_eq!(done.verdicts.get(&State::Scored), Some(&(AT_ONCE as u32)), "{}", done.reason);
+}
+
+/// Answers one request; the first connection is discovery's, the others wait until all are here.
+async fn answer(mut stream: tokio::net::TcpStream, all_here: Option<Arc<tokio::sync::Barrier>>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&seen).to_lowercase();
+        let length = text
+            .split_once("content-length: ")
+            .and_then(|(_, rest)| rest.lines().next()?.parse::<usize>().ok());
+        let head = text.find("\r\n\r\n");
+        if length.zip(head).is_some_and(|(length, head)| seen.len() >= head + 4 + length) {
+            break;
+        }
+        match stream.read(&mut chunk).await {
+            Ok(n) if n > 0 => seen.extend(chunk.iter().take(n)),
+            _ => return,
+        }
+    }
+    if let Some(all_here) = all_here {
+        all_here.wait().await;
+    }
+    let content = json!({"evidence": [], "explanation": "Right.", "score": 4, "injection_suspected": false})
+        .to_string();
+    let body = json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": content}}]})
+    .to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+}

@@ -242,7 +242,8 @@ async fn a_registry_that_cannot_store_stops_paid_calls_at_the_first_failure() {
     assert!(matches!(error, EvalError::Write { .. }), "{error}");
     assert_eq!(error.exit_code(), 4);
     assert!(error.to_string().contains(&format!("assize run resume {id}")));
-    assert!(judge.asked() < 100, "{} calls were paid for nothing", judge.asked());
+    // Stored (8 items at most), waiting for the commit (32, and a window of calls that ended meanwhile), in flight (4).
+    assert!(judge.asked() <= 8 + 32 + 4 + 4, "{} calls were paid for nothing", judge.asked());
     other.execute_batch("DROP TRIGGER full").unwrap();
     let run = registry.run(&id).await;
     assert_eq!((run.state, run.holder), (RunState::Partial, None));

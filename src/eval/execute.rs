@@ -14,12 +14,12 @@ mod save;
 
 use super::control::{Control, Progress, Scope};
 use super::error::EvalError;
-use super::open::{RECORDED, open_endpoint_judge, open_model, recorded};
-use crate::config::Config;
+use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded};
+use crate::config::{Config, Role};
 use crate::core::verdict::State;
 use crate::judge::{Judge, Model, Stop};
 use crate::store::lease::holder;
-use crate::store::{Handle, RunInfo, RunState, RunUsage, StoreError};
+use crate::store::{Handle, RunInfo, RunState, RunUsage, Store, StoreError};
 use engine::{Ending, Engine};
 use futures_util::FutureExt;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub async fn execute(
             run.id
         )));
     }
-    let configured = config.judges.get(&run.spec.judge).map(|j| j.concurrency);
+    let configured = config.resolve_endpoint(Role::Judge, &run.spec.judge).ok().map(|j| j.concurrency);
     let concurrency = if concurrency > 0 { concurrency } else { configured.unwrap_or(CONCURRENCY) };
     let work = Work { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
     lease_and_run(handle, work).await
@@ -101,7 +101,7 @@ pub async fn execute_stored(
     let model = match run.spec.model.clone() {
         Some(name) => {
             let config = config.clone();
-            Some(aside(move || open_model(&config, &name)).await?)
+            Some(aside(move || open_endpoint_model(&config, &name, concurrency)).await?)
         }
         None => None,
     };
@@ -125,7 +125,9 @@ async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError>
     let (state, reason) = match done {
         Ok(ending) => ending,
         Err(error) => {
-            lease.reason = error.to_string();
+            // Awaited, so that whoever hears of the error finds the run free. What went wrong is told by the first
+            // error; a registry that is full fails here once more.
+            let _ = lease.release(error.to_string()).await;
             return Err(error);
         }
     };
@@ -149,7 +151,6 @@ struct Lease {
     handle: Handle,
     run: String,
     mine: String,
-    reason: String,
     given_back: bool,
 }
 
@@ -158,26 +159,32 @@ impl Lease {
         let (id, mine) = (run.to_owned(), holder());
         let me = mine.clone();
         handle.write(move |s| s.lease(&id, &me)).await?;
-        let reason = "interrupted".to_owned();
-        Ok(Self { handle: handle.clone(), run: run.to_owned(), mine, reason, given_back: false })
+        Ok(Self { handle: handle.clone(), run: run.to_owned(), mine, given_back: false })
+    }
+}
+
+impl Lease {
+    /// Leaves the run `partial` and free. The heartbeat fails when another process has taken the run over: then its
+    /// state is theirs.
+    fn release(&mut self, why: String) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        self.given_back = true;
+        let (handle, run, mine) = (self.handle.clone(), self.run.clone(), self.mine.clone());
+        async move {
+            let leave = move |s: &mut Store| {
+                s.heartbeat(&run, &mine)?;
+                s.finish_run(&run, RunState::Partial, &why)
+            };
+            handle.write(leave).await
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.given_back {
-            return;
+        if !self.given_back {
+            // The first poll queues the work, which is done whether or not anybody waits for its answer.
+            let _ = self.release("interrupted".to_owned()).now_or_never();
         }
-        let (run, mine, why) = (self.run.clone(), self.mine.clone(), self.reason.clone());
-        // The first poll queues the work, which is done whether or not anybody waits for its answer. The heartbeat
-        // fails when another process has taken the run over: then its state is theirs.
-        let _ = self
-            .handle
-            .write(move |s| {
-                s.heartbeat(&run, &mine)?;
-                s.finish_run(&run, RunState::Partial, &why)
-            })
-            .now_or_never();
     }
 }
 

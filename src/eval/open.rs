@@ -21,15 +21,32 @@ pub fn open_judge(config: &Config, store: &Store, name: &str) -> Result<Arc<dyn 
     if name == RECORDED { Ok(Arc::new(recorded(store)?)) } else { open_endpoint_judge(config, name, None) }
 }
 
-/// A judge behind an endpoint. It limits itself, so the number of calls in flight is told to it here.
+/// An endpoint keeps a limit of its own: the number a caller asks for has to reach it too.
+fn resolve(
+    config: &Config,
+    role: Role,
+    name: &str,
+    concurrency: Option<usize>,
+) -> Result<JudgeConfig, EvalError> {
+    let found = config.resolve_endpoint(role, name)?;
+    let concurrency = concurrency.filter(|n| *n > 0).unwrap_or(found.concurrency);
+    Ok(JudgeConfig { concurrency, ..found })
+}
+
 pub(super) fn open_endpoint_judge(
     config: &Config,
     name: &str,
     concurrency: Option<usize>,
 ) -> Result<Arc<dyn Judge>, EvalError> {
-    let mut endpoint = config.resolve_endpoint(Role::Judge, name)?;
-    endpoint.concurrency = concurrency.unwrap_or(endpoint.concurrency);
-    Ok(Arc::new(OpenAiJudge::open(endpoint)?))
+    Ok(Arc::new(OpenAiJudge::open(resolve(config, Role::Judge, name, concurrency)?)?))
+}
+
+pub(super) fn open_endpoint_model(
+    config: &Config,
+    name: &str,
+    concurrency: Option<usize>,
+) -> Result<Arc<dyn Model>, EvalError> {
+    Ok(Arc::new(OpenAiModel::open(resolve(config, Role::Model, name, concurrency)?)?))
 }
 
 /// The model of this name: one of the configuration, or `URL#MODEL`. Nothing is sent.
@@ -37,7 +54,7 @@ pub(super) fn open_endpoint_judge(
 /// # Errors
 /// When there is none, or its key cannot be had.
 pub fn open_model(config: &Config, name: &str) -> Result<Arc<dyn Model>, EvalError> {
-    Ok(Arc::new(OpenAiModel::open(config.resolve_endpoint(Role::Model, name)?)?))
+    open_endpoint_model(config, name, None)
 }
 
 /// A judge that replays all verdicts of imported runs; the newest run wins where two know the same key.

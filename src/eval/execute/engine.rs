@@ -30,6 +30,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 const CHUNK: usize = 64;
 /// Results waiting to be committed before no further step is begun: a slow disk must not fill the memory.
 const SAVES: usize = 512;
+/// The same for results that were paid for, where twice the window of calls is less than this: they are what a full
+/// disk or a killed process loses, so few may wait. A group's commit takes all of them at once.
+const PAID_SAVES: usize = 32;
 
 /// Why no further key is begun.
 #[derive(Debug)]
@@ -233,7 +236,9 @@ impl Engine {
                 Some(Step::Write(_)) => Some(self.units.1),
             };
             if let Some(unit) = unit {
-                if self.calls.len() >= self.work.concurrency || self.work.control.is_paused() {
+                let waiting = self.work.concurrency.saturating_mul(2).clamp(PAID_SAVES, SAVES);
+                let full = self.calls.len() >= self.work.concurrency || self.saves.len() >= waiting;
+                if full || self.work.control.is_paused() {
                     break;
                 }
                 if !self.work.judge.is_recorded() {
