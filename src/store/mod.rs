@@ -7,11 +7,13 @@
 //! ```
 pub mod cases;
 pub mod error;
+mod forget;
 pub mod fsck;
 pub mod labels;
 pub mod lease;
 pub mod migrate;
 pub mod open;
+mod projections;
 pub mod prompts;
 mod recorded;
 pub mod registry;
@@ -20,6 +22,7 @@ pub mod rows;
 pub mod runs;
 pub mod scores;
 pub mod search;
+pub mod verdicts;
 pub mod worker;
 
 pub use error::{Result, StoreError};
