@@ -23,9 +23,9 @@ use std::path::Path;
     after_help = "Examples:\n  assize diff summarize@~1 summarize\n  assize diff summarize@production ./draft.txt --stat\n  assize diff summarize@r1 summarize@r3 --unified > change.patch\n\nAn argument is a file if it starts with / or ./, or if no prompt has that name."
 )]
 pub struct Args {
-    /// NAME[@SEL], a file, or -
+    /// NAME or NAME@SEL, a file, or -
     pub a: String,
-    /// NAME[@SEL], a file, or -
+    /// NAME or NAME@SEL, a file, or -
     pub b: String,
     /// Unified format, as `patch` takes it [default below 100 columns and in a pipe]
     #[arg(short, long, group = "form")]

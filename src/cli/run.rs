@@ -35,7 +35,7 @@ pub struct Args {
     /// Name of the set that --items makes [default: the file's stem]
     #[arg(long, value_name = "NAME", requires = "items")]
     pub set: Option<String>,
-    /// An arm: an imported one's name, or NAME[@SEL]; may be given several times
+    /// An arm: an imported one's name, or NAME or NAME@SEL; may be given several times
     #[arg(long = "arm", value_name = "ARM")]
     pub arms: Vec<String>,
     /// The case set

@@ -96,7 +96,7 @@ pub async fn execute_stored(
     } else {
         // A key's command may take its time: not on the runtime's thread.
         let (config, name) = (config.clone(), run.spec.judge.clone());
-        aside(move || open_endpoint_judge(&config, &name)).await?
+        aside(move || open_endpoint_judge(&config, &name, concurrency)).await?
     };
     let model = match run.spec.model.clone() {
         Some(name) => {

@@ -18,11 +18,18 @@ pub const RECORDED: &str = "recorded";
 /// # Errors
 /// When there is none, or its key cannot be had.
 pub fn open_judge(config: &Config, store: &Store, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
-    if name == RECORDED { Ok(Arc::new(recorded(store)?)) } else { open_endpoint_judge(config, name) }
+    if name == RECORDED { Ok(Arc::new(recorded(store)?)) } else { open_endpoint_judge(config, name, None) }
 }
 
-pub(super) fn open_endpoint_judge(config: &Config, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
-    Ok(Arc::new(OpenAiJudge::open(config.resolve_endpoint(Role::Judge, name)?)?))
+/// A judge behind an endpoint. It limits itself, so the number of calls in flight is told to it here.
+pub(super) fn open_endpoint_judge(
+    config: &Config,
+    name: &str,
+    concurrency: Option<usize>,
+) -> Result<Arc<dyn Judge>, EvalError> {
+    let mut endpoint = config.resolve_endpoint(Role::Judge, name)?;
+    endpoint.concurrency = concurrency.unwrap_or(endpoint.concurrency);
+    Ok(Arc::new(OpenAiJudge::open(endpoint)?))
 }
 
 /// The model of this name: one of the configuration, or `URL#MODEL`. Nothing is sent.

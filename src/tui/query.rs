@@ -129,7 +129,13 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
         }
         Query::Diff { left, right } => return diff(left, right, handle).await,
         Query::Blame(spot) => return blame(spot, handle).await,
-        Query::Endpoints => return Ok(Reply::Endpoints(Vec::new())),
+        Query::Endpoints => {
+            let found = crate::judge::endpoints_here().await;
+            let named = |e: &crate::judge::FoundEndpoint| -> Vec<String> {
+                e.models.iter().map(|model| format!("{}#{model}", e.base_url)).collect()
+            };
+            return Ok(Reply::Endpoints(found.iter().flat_map(named).collect()));
+        }
         Query::SaveDraft { .. }
         | Query::SetLabel { .. }
         | Query::UndoLabel { .. }

@@ -23,6 +23,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const FRAME: Duration = Duration::from_millis(8);
 /// Clocks and spinners move this often, while there are any.
 const TICK: Duration = Duration::from_millis(125);
+/// After another program had the terminal, the first key may be read by the listener of before, which wakes nobody:
+/// until a key has come, the loop looks this often.
+const RELISTEN: Duration = Duration::from_millis(50);
 /// Messages taken in before a frame.
 const BATCH: usize = 256;
 
@@ -75,7 +78,9 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let effects = Effects::new(handle.clone(), config, send.clone());
     let watch = watch(&options.registry, handle.clone(), send.clone());
     let signals = signals(send);
-    let done = Loop { app, effects, terminal, receive, guard, events: None, last: None }.run().await;
+    let done = Loop { app, effects, terminal, receive, guard, events: None, last: None, relisten: false }
+        .run()
+        .await;
     drop((watch, signals));
     give_back();
     // What a run was about to save is saved before the process ends.
@@ -91,6 +96,7 @@ struct Loop {
     guard: Guard,
     events: Option<EventStream>,
     last: Option<Instant>,
+    relisten: bool,
 }
 
 impl Loop {
@@ -118,7 +124,11 @@ impl Loop {
                     continue;
                 }
                 _ = tick.tick(), if self.app.ticks() => Msg::Tick,
+                () = tokio::time::sleep(RELISTEN), if self.relisten => continue,
             };
+            if matches!(msg, Msg::Input(_)) {
+                self.relisten = false;
+            }
             self.handle(msg).await?;
             for _ in 0..BATCH {
                 let Ok(msg) = self.receive.try_recv() else { break };
@@ -214,6 +224,7 @@ impl Loop {
         self.blank()?;
         self.app.dirty = true;
         self.events = Some(EventStream::new());
+        self.relisten = true;
         Ok(result?)
     }
 }

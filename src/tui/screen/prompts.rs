@@ -12,7 +12,7 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
-use crate::core::prompt::{Kind, PromptName};
+use crate::core::prompt::PromptName;
 use crate::core::template::Variable;
 use crate::store::{EventInfo, NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
@@ -39,7 +39,6 @@ pub(super) enum Pane {
 /// A revision's text, as previewed.
 pub(super) struct Preview {
     pub text: Arc<str>,
-    pub kind: Kind,
     pub variables: Result<Vec<Variable>, String>,
 }
 
@@ -501,12 +500,8 @@ impl Screen for Prompts {
                 self.list = Cursor { height: self.list.height, ..Cursor::default() };
             }
             Ok(Reply::Log(rows)) => self.take_log(rows),
-            Ok(Reply::Preview { text, kind, variables }) => {
-                self.preview.set(Preview {
-                    text: Arc::clone(text),
-                    kind: *kind,
-                    variables: variables.clone(),
-                });
+            Ok(Reply::Preview { text, variables, .. }) => {
+                self.preview.set(Preview { text: Arc::clone(text), variables: variables.clone() });
             }
             Ok(Reply::Tokens(n)) => self.tokens.set(*n),
             Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),
