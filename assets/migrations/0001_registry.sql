@@ -1,21 +1,24 @@
 -- The first schema. Migrations are append-only: this file never changes once it has been released.
--- Content (body, revision, case_row, response, run, verdict, review, event) is written once; triggers
--- refuse updates and deletes. Names, tags, labels and archive flags are projections of events.
+-- Content (body, revision, case_set, case_row, arm, response, rubric, run with its items and criteria, verdict,
+-- review, event) is written once, with a digest over its row; triggers refuse updates and deletes.
+-- Names, tags, descriptions, labels and archive flags are projections of events.
 
 CREATE TABLE body (           -- templates, subjects, responses: exact bytes by sha256
     id        INTEGER PRIMARY KEY,
     digest    BLOB NOT NULL UNIQUE,
     bytes     BLOB NOT NULL,  -- empty when forgotten
-    forgotten INTEGER NOT NULL DEFAULT 0
+    forgotten INTEGER NOT NULL DEFAULT 0 CHECK (forgotten IN (0, 1))
 ) STRICT;
 
 CREATE TABLE prompt (
     id          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,
-    archived    INTEGER NOT NULL DEFAULT 0,
+    archived    INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),
     description TEXT NOT NULL DEFAULT '',
     created_at  TEXT NOT NULL,
-    latest      INTEGER NOT NULL DEFAULT 0     -- highest sequence number; the newest revision is never found by clock
+    latest      INTEGER NOT NULL DEFAULT 0,    -- highest sequence number; the newest revision is never found by clock
+    first_name  TEXT NOT NULL,                 -- the name it was made under; later ones are in its events
+    row_digest  BLOB NOT NULL                  -- over first_name and created_at
 ) STRICT;
 CREATE UNIQUE INDEX prompt_name ON prompt(name) WHERE archived = 0;
 
@@ -86,6 +89,7 @@ CREATE TABLE case_set (
     kind       TEXT NOT NULL,                  -- cases | items
     created_at TEXT NOT NULL,
     rows       INTEGER NOT NULL,
+    row_digest BLOB NOT NULL,
     UNIQUE (name, digest)
 ) STRICT;
 
@@ -94,6 +98,7 @@ CREATE TABLE case_row (
     ord     INTEGER NOT NULL,
     case_id TEXT NOT NULL,
     payload BLOB NOT NULL,                     -- digest of the body: canonical JSON of core::item::Case
+    row_digest BLOB NOT NULL,
     PRIMARY KEY (set_id, ord),
     UNIQUE (set_id, case_id)
 ) STRICT, WITHOUT ROWID;
@@ -104,7 +109,8 @@ CREATE TABLE arm (            -- what produced responses
     kind      TEXT NOT NULL,                   -- imported | generated
     prompt_id INTEGER REFERENCES prompt(id),
     seq       INTEGER,
-    model     TEXT
+    model     TEXT,
+    row_digest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX arm_revision ON arm(prompt_id, seq);
 
@@ -129,7 +135,8 @@ CREATE TABLE rubric (
     name       TEXT NOT NULL,
     digest     BLOB NOT NULL UNIQUE,
     json       TEXT NOT NULL,                  -- core::rubric::Rubric
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    row_digest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX rubric_name ON rubric(name, id);
 
@@ -140,14 +147,16 @@ CREATE TABLE run (
     spec        TEXT NOT NULL,                 -- JSON of store::RunSpec: all that resume needs, never a key
     judge       TEXT NOT NULL,
     fingerprint BLOB,                          -- known once discovery has ended
-    imported    INTEGER NOT NULL DEFAULT 0,
+    imported    INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1)),
     items       INTEGER NOT NULL,
-    planned     INTEGER NOT NULL               -- verdict keys: items x criteria x repeats
+    planned     INTEGER NOT NULL,              -- verdict keys: items x criteria x repeats
+    arms        TEXT NOT NULL,                 -- JSON list of the arms' names, so that a list reads no items
+    row_digest  BLOB NOT NULL                  -- over the whole plan: this row but the fingerprint, criteria, items
 ) STRICT;
 
 CREATE TABLE run_state (      -- the moving part of a run: who writes it, how far it came, the head of its chain
     run_id      TEXT PRIMARY KEY REFERENCES run(id),
-    state       TEXT NOT NULL,                 -- running | complete | partial | stopped
+    state       TEXT NOT NULL CHECK (state IN ('running', 'complete', 'partial', 'stopped')),
     reason      TEXT NOT NULL DEFAULT '',      -- why it stopped
     holder      TEXT,                          -- pid@host of the writer
     heartbeat   INTEGER,                       -- unix seconds
@@ -189,12 +198,12 @@ CREATE TABLE verdict (
     criterion         INTEGER NOT NULL,        -- run_criterion.ord
     repeat            INTEGER NOT NULL,
     state             TEXT NOT NULL,
-    score             INTEGER,
+    score             INTEGER CHECK (score BETWEEN 1 AND 5),
     criterion_version BLOB NOT NULL,
     fingerprint       BLOB NOT NULL,
     response          BLOB,                    -- digest of the text judged
     cache_key         BLOB,
-    cached            INTEGER NOT NULL DEFAULT 0,
+    cached            INTEGER NOT NULL DEFAULT 0 CHECK (cached IN (0, 1)),
     rung              TEXT NOT NULL DEFAULT '',
     flags             TEXT NOT NULL DEFAULT '[]',
     repairs           TEXT NOT NULL DEFAULT '[]',
@@ -207,9 +216,11 @@ CREATE TABLE verdict (
     attempts          INTEGER NOT NULL DEFAULT 0,
     at                TEXT NOT NULL,
     row_digest        BLOB NOT NULL,           -- over this row, its texts and the digest of the row before
-    UNIQUE (run_id, seq)
+    UNIQUE (run_id, seq),
+    CHECK ((state = 'scored') = (score IS NOT NULL)) -- a failed verdict is a state, never a number
 ) STRICT;
-CREATE INDEX verdict_key ON verdict(run_id, item, criterion, repeat, seq);
+-- All that a grid shows, so that it reads the index alone.
+CREATE INDEX verdict_key ON verdict(run_id, item, criterion, repeat, seq, state, score, flags);
 CREATE INDEX verdict_cache ON verdict(cache_key) WHERE cache_key IS NOT NULL AND state = 'scored';
 
 CREATE TABLE verdict_text (   -- apart, so that a grid never loads it
@@ -217,7 +228,8 @@ CREATE TABLE verdict_text (   -- apart, so that a grid never loads it
     explanation TEXT NOT NULL,                 -- or the reason why there is no score
     evidence    TEXT NOT NULL,                 -- JSON list of quotations
     nonce       TEXT NOT NULL DEFAULT '',      -- with it the exact request is rebuilt
-    raw         BLOB NOT NULL                  -- the reply as it came
+    raw         BLOB NOT NULL,                 -- the reply as it came; empty when forgotten
+    raw_digest  BLOB NOT NULL                  -- of the reply as it came, also once it is forgotten
 ) STRICT;
 
 CREATE TABLE review (
@@ -230,11 +242,11 @@ CREATE TABLE review (
     criterion_version BLOB NOT NULL,
     response          BLOB,
     reviewer          TEXT NOT NULL,
-    score             INTEGER,                 -- NULL: skipped, or only a comment
+    score             INTEGER CHECK (score BETWEEN 1 AND 5), -- NULL: skipped, or only a comment
     comment           TEXT NOT NULL DEFAULT '',
     modes             TEXT NOT NULL DEFAULT '[]',
-    saw_judge         INTEGER NOT NULL,
-    sampling          TEXT NOT NULL,           -- random | picked | override
+    saw_judge         INTEGER NOT NULL CHECK (saw_judge IN (0, 1)),
+    sampling          TEXT NOT NULL CHECK (sampling IN ('random', 'picked', 'override')),
     undone            INTEGER,                 -- id of the review this one takes back
     seconds           REAL,
     at                TEXT NOT NULL,
@@ -273,11 +285,26 @@ CREATE TRIGGER response_fixed BEFORE UPDATE ON response BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER response_kept BEFORE DELETE ON response BEGIN SELECT RAISE(ABORT, 'a response cannot be removed'); END;
 CREATE TRIGGER verdict_fixed BEFORE UPDATE ON verdict BEGIN SELECT RAISE(ABORT, 'a verdict cannot be changed'); END;
 CREATE TRIGGER verdict_kept BEFORE DELETE ON verdict BEGIN SELECT RAISE(ABORT, 'a verdict cannot be removed'); END;
-CREATE TRIGGER verdict_text_fixed BEFORE UPDATE OF explanation, evidence, nonce, verdict_id ON verdict_text
+CREATE TRIGGER verdict_text_fixed BEFORE UPDATE ON verdict_text
+    WHEN NOT (NEW.verdict_id IS OLD.verdict_id AND NEW.explanation IS OLD.explanation AND NEW.evidence IS OLD.evidence
+              AND NEW.nonce IS OLD.nonce AND NEW.raw_digest IS OLD.raw_digest AND NEW.raw = x'')
     BEGIN SELECT RAISE(ABORT, 'a verdict cannot be changed'); END;
 CREATE TRIGGER verdict_text_kept BEFORE DELETE ON verdict_text BEGIN SELECT RAISE(ABORT, 'a verdict cannot be removed'); END;
 CREATE TRIGGER review_fixed BEFORE UPDATE ON review BEGIN SELECT RAISE(ABORT, 'a review cannot be changed'); END;
 CREATE TRIGGER review_kept BEFORE DELETE ON review BEGIN SELECT RAISE(ABORT, 'a review cannot be removed'); END;
-CREATE TRIGGER run_fixed BEFORE UPDATE OF id, seq, created_at, spec, judge, imported, items, planned ON run
+CREATE TRIGGER run_fixed BEFORE UPDATE OF id, seq, created_at, spec, judge, imported, items, planned, arms, row_digest ON run
     BEGIN SELECT RAISE(ABORT, 'the plan of a run cannot be changed'); END;
 CREATE TRIGGER run_kept BEFORE DELETE ON run BEGIN SELECT RAISE(ABORT, 'a run cannot be removed'); END;
+CREATE TRIGGER case_set_fixed BEFORE UPDATE ON case_set BEGIN SELECT RAISE(ABORT, 'a case set cannot be changed'); END;
+CREATE TRIGGER case_set_kept BEFORE DELETE ON case_set BEGIN SELECT RAISE(ABORT, 'a case set cannot be removed'); END;
+CREATE TRIGGER arm_fixed BEFORE UPDATE ON arm BEGIN SELECT RAISE(ABORT, 'an arm cannot be changed'); END;
+CREATE TRIGGER arm_kept BEFORE DELETE ON arm BEGIN SELECT RAISE(ABORT, 'an arm cannot be removed'); END;
+CREATE TRIGGER rubric_fixed BEFORE UPDATE ON rubric BEGIN SELECT RAISE(ABORT, 'a version of a rubric cannot be changed'); END;
+CREATE TRIGGER rubric_kept BEFORE DELETE ON rubric BEGIN SELECT RAISE(ABORT, 'a version of a rubric cannot be removed'); END;
+CREATE TRIGGER run_item_fixed BEFORE UPDATE ON run_item BEGIN SELECT RAISE(ABORT, 'the plan of a run cannot be changed'); END;
+CREATE TRIGGER run_item_kept BEFORE DELETE ON run_item BEGIN SELECT RAISE(ABORT, 'the plan of a run cannot be removed'); END;
+CREATE TRIGGER run_criterion_fixed BEFORE UPDATE ON run_criterion BEGIN SELECT RAISE(ABORT, 'the plan of a run cannot be changed'); END;
+CREATE TRIGGER run_criterion_kept BEFORE DELETE ON run_criterion BEGIN SELECT RAISE(ABORT, 'the plan of a run cannot be removed'); END;
+CREATE TRIGGER prompt_fixed BEFORE UPDATE OF id, created_at, first_name, row_digest ON prompt
+    BEGIN SELECT RAISE(ABORT, 'where a prompt comes from cannot be changed'); END;
+CREATE TRIGGER prompt_kept BEFORE DELETE ON prompt BEGIN SELECT RAISE(ABORT, 'a prompt cannot be removed'); END;

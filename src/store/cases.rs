@@ -41,11 +41,51 @@ fn find_set(conn: &Connection, name: &str, digest: Option<&Digest>) -> Result<Op
         .optional()?)
 }
 
+/// What a set's row digest covers.
+pub(super) fn set_row_digest(name: &str, digest: &[u8], kind: &str, created_at: &str, rows: i64) -> Digest {
+    RowDigest::new("assize.case_set.1")
+        .text(name)
+        .bytes(digest)
+        .text(kind)
+        .text(created_at)
+        .int(rows)
+        .finish()
+}
+
+/// What a case's row digest covers.
+pub(super) fn case_digest(set: i64, ord: i64, case_id: &str, payload: &[u8]) -> Digest {
+    RowDigest::new("assize.case.1").int(set).int(ord).text(case_id).bytes(payload).finish()
+}
+
+/// What an arm's row digest covers.
+pub(super) fn arm_digest(
+    name: &str,
+    kind: &str,
+    prompt: Option<i64>,
+    seq: Option<u32>,
+    model: Option<&str>,
+) -> Digest {
+    RowDigest::new("assize.arm.1")
+        .text(name)
+        .text(kind)
+        .maybe(prompt, RowDigest::int)
+        .maybe(seq.map(i64::from), RowDigest::int)
+        .maybe(model, RowDigest::text)
+        .finish()
+}
+
+/// What a rubric's row digest covers.
+pub(super) fn rubric_digest(name: &str, digest: &[u8], text: &str, created_at: &str) -> Digest {
+    RowDigest::new("assize.rubric.1").text(name).bytes(digest).text(text).text(created_at).finish()
+}
+
 /// The set's row, and whether it was made now.
 fn add_set(conn: &Connection, name: &str, digest: &Digest, kind: &str, rows: usize) -> Result<(i64, bool)> {
+    let at = now();
+    let row_digest = set_row_digest(name, digest.as_bytes(), kind, &at, rows as i64);
     let changed = conn.execute(
-        "INSERT INTO case_set (name, digest, kind, created_at, rows) VALUES (?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
-        params![name, digest.as_bytes(), kind, now(), rows as i64],
+        "INSERT INTO case_set (name, digest, kind, created_at, rows, row_digest) VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
+        params![name, digest.as_bytes(), kind, at, rows as i64, row_digest.as_bytes()],
     )?;
     let id = conn.query_row(
         "SELECT id FROM case_set WHERE name = ?1 AND digest = ?2",
@@ -58,8 +98,11 @@ fn add_set(conn: &Connection, name: &str, digest: &Digest, kind: &str, rows: usi
 fn add_case(conn: &Connection, set: i64, ord: usize, case: &Case) -> Result<()> {
     let payload = serde_jcs::to_vec(case).map_err(|e| json_error(&e))?;
     let digest = put_body(conn, &payload)?;
-    conn.prepare_cached("INSERT INTO case_row (set_id, ord, case_id, payload) VALUES (?1,?2,?3,?4)")?
-        .execute(params![set, ord as i64, case.id, digest.as_bytes()])?;
+    let row_digest = case_digest(set, ord as i64, &case.id, digest.as_bytes());
+    conn.prepare_cached(
+        "INSERT INTO case_row (set_id, ord, case_id, payload, row_digest) VALUES (?1,?2,?3,?4,?5)",
+    )?
+    .execute(params![set, ord as i64, case.id, digest.as_bytes(), row_digest.as_bytes()])?;
     Ok(())
 }
 
@@ -77,9 +120,10 @@ pub(super) fn arm_id(conn: &Connection, arm: &Arm) -> Result<i64> {
         None => (None, None),
     };
     let kind = if arm.prompt.is_some() { "generated" } else { "imported" };
+    let digest = arm_digest(&arm.name, kind, prompt, seq, arm.model.as_deref());
     conn.execute(
-        "INSERT INTO arm (name, kind, prompt_id, seq, model) VALUES (?1,?2,?3,?4,?5)",
-        params![arm.name, kind, prompt, seq, arm.model],
+        "INSERT INTO arm (name, kind, prompt_id, seq, model, row_digest) VALUES (?1,?2,?3,?4,?5,?6)",
+        params![arm.name, kind, prompt, seq, arm.model, digest.as_bytes()],
     )?;
     Ok(conn.last_insert_rowid())
 }
@@ -211,18 +255,55 @@ fn items_digest(items: &[Item]) -> Result<Digest> {
     set_digest(&rows)
 }
 
-fn check_unique(items: &[Item]) -> Result<()> {
-    let mut seen = std::collections::HashMap::new();
+/// The items, each (id, arm) once: rows that repeat one add their verdicts to it.
+fn merged(items: Vec<Item>) -> Result<Vec<Item>> {
+    let mut places = std::collections::HashMap::new();
+    let mut unique: Vec<Item> = Vec::with_capacity(items.len());
     for item in items {
-        if let Some(other) = seen.insert((&item.id, &item.arm), item)
-            && (other.response != item.response || other.subject != item.subject)
-        {
-            return Err(StoreError::Invalid(format!(
-                "item '{}' of arm '{}' occurs twice with different content: give one of them another id or arm",
-                item.id, item.arm
-            )));
+        let next = unique.len();
+        let place = *places.entry((item.id.clone(), item.arm.clone())).or_insert(next);
+        match unique.get_mut(place) {
+            None => unique.push(item),
+            Some(first) if first.response == item.response && first.subject == item.subject => {
+                first.verdicts.extend(item.verdicts);
+            }
+            Some(_) => {
+                return Err(StoreError::Invalid(format!(
+                    "item '{}' of arm '{}' occurs twice with different content: give one of them another id or arm",
+                    item.id, item.arm
+                )));
+            }
         }
     }
+    for item in &mut unique {
+        one_verdict_per_key(item)?;
+    }
+    Ok(unique)
+}
+
+/// Leaves one verdict for each judge, criterion and repeat; two that differ are refused, for one would hide the other.
+fn one_verdict_per_key(item: &mut Item) -> Result<()> {
+    let mut kept: Vec<crate::core::item::ImportedVerdict> = Vec::with_capacity(item.verdicts.len());
+    for verdict in std::mem::take(&mut item.verdicts) {
+        let column = super::runs::column_of(&verdict.criterion);
+        let same = kept.iter().find(|k| {
+            k.judge == verdict.judge
+                && k.repeat == verdict.repeat
+                && super::runs::column_of(&k.criterion) == column
+        });
+        match same {
+            None => kept.push(verdict),
+            Some(other) if *other == verdict => {}
+            Some(_) => {
+                return Err(StoreError::Invalid(format!(
+                    "item '{}' of arm '{}' has two different verdicts of judge '{}' for criterion '{column}', repeat {}: \
+                     give one another repeat, or a short name to its criterion",
+                    item.id, item.arm, verdict.judge, verdict.repeat
+                )));
+            }
+        }
+    }
+    item.verdicts = kept;
     Ok(())
 }
 
@@ -259,9 +340,8 @@ impl Store {
                     add_case(conn, id, ord, case)?;
                 }
                 count.new = unique.len();
-            } else {
-                count.known = unique.len();
             }
+            count.known = cases.len() - count.new;
             Ok((find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed)?, count))
         })
     }
@@ -274,16 +354,14 @@ impl Store {
         if items.is_empty() {
             return Err(StoreError::Invalid("there are no items".into()));
         }
-        check_unique(&items)?;
-        let mut seen = std::collections::HashSet::new();
-        let items: Vec<Item> =
-            items.into_iter().filter(|i| seen.insert((i.id.clone(), i.arm.clone()))).collect();
+        let given = items.len();
+        let items = merged(items)?;
         let digest = items_digest(&items)?;
         self.write(|conn| {
             let (id, new) = add_set(conn, name, &digest, "items", items.len())?;
             let set = || find_set(conn, name, Some(&digest))?.ok_or(StoreError::Closed);
             if !new {
-                let count = Imported { new: 0, known: items.len() };
+                let count = Imported { new: 0, known: given };
                 return Ok(ImportedItems { set: set()?, count, runs: Vec::new() });
             }
             let mut cases = std::collections::HashSet::new();
@@ -305,7 +383,8 @@ impl Store {
             }
             let set = set()?;
             let runs = super::recorded::import_verdicts(conn, &set, &items)?;
-            Ok(ImportedItems { set, count: Imported { new: items.len(), known: 0 }, runs })
+            let count = Imported { new: items.len(), known: given - items.len() };
+            Ok(ImportedItems { set, count, runs })
         })
     }
 
@@ -337,6 +416,8 @@ impl Store {
                         );
                         return Err(StoreError::Invalid(why));
                     }
+                    // An empty response is a failed one, and so is known as well.
+                    Some((_, Err(_))) if text.trim().is_empty() => count.known += 1,
                     _ => {
                         let subject = subject_of(case);
                         let response = NewResponse {
@@ -489,9 +570,11 @@ impl Store {
         let text = serde_json::to_string(rubric).map_err(|e| json_error(&e))?;
         let digest = rubric.version();
         self.write(|conn| {
+            let at = now();
+            let row_digest = rubric_digest(&rubric.name, digest.as_bytes(), &text, &at);
             let n = conn.execute(
-                "INSERT INTO rubric (name, digest, json, created_at) VALUES (?1,?2,?3,?4) ON CONFLICT (digest) DO NOTHING",
-                params![rubric.name, digest.as_bytes(), text, now()],
+                "INSERT INTO rubric (name, digest, json, created_at, row_digest) VALUES (?1,?2,?3,?4,?5) ON CONFLICT (digest) DO NOTHING",
+                params![rubric.name, digest.as_bytes(), text, at, row_digest.as_bytes()],
             )?;
             Ok(n == 1)
         })

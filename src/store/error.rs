@@ -81,6 +81,9 @@ pub enum StoreError {
         "the disk is full: nothing of this change was saved, all before it is; free some space and try again"
     )]
     Full,
+    /// The commit of a group of changes failed.
+    #[error("the change was not saved: {0}; all before it is")]
+    NotSaved(String),
     /// Another process keeps the registry locked.
     #[error("the registry is busy: another process has been writing for a long time; try again")]
     Busy,
@@ -110,6 +113,18 @@ impl StoreError {
             | Self::NotFound(_)
             | Self::Invalid(_) => 2,
             _ => 4,
+        }
+    }
+}
+
+impl StoreError {
+    /// The same for every change of a group: the whole group shares the fate of its commit.
+    pub(super) fn for_each_of_group(&self) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Busy => Self::Busy,
+            Self::Damaged(what) => Self::Damaged(what.clone()),
+            other => Self::NotSaved(other.to_string()),
         }
     }
 }

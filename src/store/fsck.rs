@@ -2,29 +2,34 @@
 //!
 //! Nothing is repaired in place: what is named here is restored from a backup.
 
-use super::cases::ResponseRow;
+use super::cases::{ResponseRow, arm_digest, case_digest, rubric_digest, set_row_digest};
+use super::open::sync_folder;
 use super::prompts::{RevisionRow, digest_at, event_digest};
 use super::reviews::{all_reviews, review_digest};
-use super::rows::{Fault, FsckReport};
-use super::runs::{each_verdict, rebuilt_digest};
+use super::rows::{Fault, FsckReport, RunItem};
+use super::runs::{Plan, with_criterion, with_item};
+use super::verdicts::{Reply, each_verdict};
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
-use rusqlite::Row;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, Row, params};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 impl FsckReport {
-    fn fault(&mut self, place: String, what: impl Into<String>, advice: &str) {
+    pub(super) fn fault(&mut self, place: String, what: impl Into<String>, advice: &str) {
         self.faults.push(Fault { place, what: what.into(), advice: advice.into() });
     }
 
-    fn count(&mut self, table: &str) {
+    pub(super) fn count(&mut self, table: &str) {
         *self.checked.entry(table.to_owned()).or_default() += 1;
     }
 }
 
-const RESTORE: &str = "restore a backup made before the damage, or export what is sound and import it anew";
+pub(super) const RESTORE: &str =
+    "restore a backup made before the damage, or export what is sound and import it anew";
+
+const NOT_FIT: &str = "the row does not fit its digest";
 
 impl Store {
     /// Re-hashes all bodies and rows, walks the chains, compares projections with events. Repairs nothing.
@@ -34,14 +39,18 @@ impl Store {
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport { checked: BTreeMap::new(), forgotten: 0, faults: Vec::new() };
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 7] = [
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 11] = [
+            ("row", Self::check_gaps),
             ("body", Self::check_bodies),
             ("revision", Self::check_revisions),
             ("event", Self::check_events),
             ("response", Self::check_responses),
-            ("verdict", Self::check_runs),
+            ("case_set", Self::check_cases),
+            ("rubric", Self::check_arms_and_rubrics),
+            ("run", Self::check_runs),
             ("review", Self::check_reviews),
-            ("label", Self::check_projections),
+            ("prompt", Self::check_projections),
+            ("line", Self::check_index),
         ];
         for (table, check) in parts {
             if let Err(e) = check(self, &mut report) {
@@ -69,7 +78,7 @@ impl Store {
         }
     }
 
-    fn each(&self, sql: &str, mut visit: impl FnMut(&Row) -> rusqlite::Result<()>) -> Result<()> {
+    pub(super) fn each(&self, sql: &str, mut visit: impl FnMut(&Row) -> rusqlite::Result<()>) -> Result<()> {
         let mut stmt = self.conn.prepare(sql)?;
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {
@@ -78,18 +87,67 @@ impl Store {
         Ok(())
     }
 
+    /// Rows are only ever added, so that their numbers have no gaps: one that is missing was taken out.
+    fn check_gaps(&self, report: &mut FsckReport) -> Result<()> {
+        for table in [
+            "body", "prompt", "revision", "event", "case_set", "arm", "response", "rubric", "verdict",
+            "review",
+        ] {
+            let sql = format!("SELECT count(*), coalesce(max(id), 0) FROM {table}");
+            let (count, highest): (i64, i64) =
+                self.conn.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            if count != highest {
+                let what = format!("it should have {highest} rows and has {count}");
+                report.fault(format!("table {table}"), what, RESTORE);
+            }
+        }
+        Ok(())
+    }
+
     fn check_bodies(&self, report: &mut FsckReport) -> Result<()> {
+        let mut forgotten = BTreeSet::new();
+        self.each(
+            "SELECT payload ->> 'digest' FROM event WHERE kind = 'forgotten' AND json_valid(payload)",
+            |r| {
+                forgotten.extend(r.get::<_, Option<String>>(0)?);
+                Ok(())
+            },
+        )?;
+        let mut bad: Vec<(Vec<u8>, &str)> = Vec::new();
         self.each("SELECT digest, bytes, forgotten FROM body", |r| {
             report.count("body");
             let (named, bytes): (Vec<u8>, Vec<u8>) = (r.get(0)?, r.get(1)?);
             if r.get(2)? {
                 report.forgotten += 1;
+                let told = Digest::from_bytes(&named).is_some_and(|d| forgotten.contains(&d.hex()));
+                if !told || !bytes.is_empty() {
+                    bad.push((named, "it is marked as forgotten, and no event says so"));
+                }
             } else if Digest::of(&bytes).as_bytes() != named {
-                let name: String = named.iter().take(4).map(|b| format!("{b:02x}")).collect();
-                report.fault(format!("body {name}"), "its bytes do not fit its digest", RESTORE);
+                bad.push((named, "its bytes do not fit its digest"));
             }
             Ok(())
-        })
+        })?;
+        for (named, what) in bad {
+            let short: String = named.iter().take(4).map(|b| format!("{b:02x}")).collect();
+            report.fault(format!("body {short}"), format!("{what}; {}", self.users_of(&named)?), RESTORE);
+        }
+        Ok(())
+    }
+
+    /// What a damaged body means to people: whose text it is.
+    fn users_of(&self, digest: &[u8]) -> Result<String> {
+        let sql = "SELECT p.name || ' r' || r.seq FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE r.digest = ?1 \
+            UNION ALL SELECT 'the response of ' || a.name || ' to ' || o.case_id FROM response o JOIN arm a ON a.id = o.arm_id \
+            WHERE o.text = ?1 OR o.subject = ?1 \
+            UNION ALL SELECT 'the case ' || c.case_id FROM case_row c WHERE c.payload = ?1 LIMIT 6";
+        let mut users: Vec<String> =
+            self.conn.prepare(sql)?.query_map(params![digest], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        if users.len() > 5 {
+            users.truncate(5);
+            users.push("more".into());
+        }
+        Ok(if users.is_empty() { "nothing uses it".into() } else { format!("used by {}", users.join(", ")) })
     }
 
     fn check_revisions(&self, report: &mut FsckReport) -> Result<()> {
@@ -123,7 +181,7 @@ impl Store {
             };
             let place = format!("revision {} r{}", text(16)?, row.seq);
             if row.digest().as_bytes() != r.get::<_, Vec<u8>>(15)? {
-                report.fault(place.clone(), "the row does not fit its digest", RESTORE);
+                report.fault(place.clone(), NOT_FIT, RESTORE);
             }
             if !r.get::<_, bool>(17)? {
                 report.fault(place, "its text is missing", RESTORE);
@@ -139,18 +197,16 @@ impl Store {
             let (at, kind, payload): (String, String, String) = (r.get(2)?, r.get(5)?, r.get(6)?);
             let digest = event_digest(r.get(1)?, &at, author.as_deref(), reason.as_deref(), &kind, &payload);
             if digest.as_bytes() != r.get::<_, Vec<u8>>(7)? {
-                report.fault(
-                    format!("event {}", r.get::<_, i64>(0)?),
-                    "the row does not fit its digest",
-                    RESTORE,
-                );
+                report.fault(format!("event {}", r.get::<_, i64>(0)?), NOT_FIT, RESTORE);
             }
             Ok(())
         })
     }
 
     fn check_responses(&self, report: &mut FsckReport) -> Result<()> {
-        let sql = "SELECT set_id, case_id, arm_id, repeat, ord, subject, state, text, detail, created_at, row_digest FROM response";
+        let sql = "SELECT set_id, case_id, arm_id, repeat, ord, subject, state, text, detail, created_at, row_digest, \
+            EXISTS (SELECT 1 FROM body b WHERE b.digest = subject) AND (text IS NULL OR EXISTS (SELECT 1 FROM body b WHERE b.digest = text)) \
+            FROM response";
         self.each(sql, |r| {
             report.count("response");
             let (case_id, state, detail, at): (String, String, String, String) =
@@ -169,59 +225,178 @@ impl Store {
                 created_at: &at,
             };
             if row.digest().as_bytes() != r.get::<_, Vec<u8>>(10)? {
-                report.fault(
-                    format!("response of case {case_id}"),
-                    "the row does not fit its digest",
-                    RESTORE,
-                );
+                report.fault(format!("response of case {case_id}"), NOT_FIT, RESTORE);
+            }
+            if !r.get::<_, bool>(11)? {
+                report.fault(format!("response of case {case_id}"), "its text is missing", RESTORE);
+            }
+            Ok(())
+        })
+    }
+
+    fn check_cases(&self, report: &mut FsckReport) -> Result<()> {
+        let sql = "SELECT s.name, s.digest, s.kind, s.created_at, s.rows, s.row_digest, \
+            (SELECT count(*) FROM case_row c WHERE c.set_id = s.id) FROM case_set s";
+        self.each(sql, |r| {
+            report.count("case_set");
+            let (name, kind, at): (String, String, String) = (r.get(0)?, r.get(2)?, r.get(3)?);
+            let (digest, rows, there): (Vec<u8>, i64, i64) = (r.get(1)?, r.get(4)?, r.get(6)?);
+            if set_row_digest(&name, &digest, &kind, &at, rows).as_bytes() != r.get::<_, Vec<u8>>(5)? {
+                report.fault(format!("case set {name}"), NOT_FIT, RESTORE);
+            }
+            if kind == "cases" && rows != there {
+                let what = format!("it should have {rows} cases and has {there}");
+                report.fault(format!("case set {name}"), what, RESTORE);
             }
             Ok(())
         })?;
-        self.each("SELECT s.name, s.rows, (SELECT count(*) FROM case_row c WHERE c.set_id = s.id), s.kind FROM case_set s", |r| {
-            report.count("case_set");
-            let (rows, there, kind): (i64, i64, String) = (r.get(1)?, r.get(2)?, r.get(3)?);
-            if kind == "cases" && rows != there {
-                let what = format!("it should have {rows} cases and has {there}");
-                report.fault(format!("case set {}", r.get::<_, String>(0)?), what, RESTORE);
+        let sql = "SELECT c.set_id, c.ord, c.case_id, c.payload, c.row_digest, \
+            EXISTS (SELECT 1 FROM body b WHERE b.digest = c.payload) FROM case_row c";
+        self.each(sql, |r| {
+            report.count("case");
+            let (case_id, payload): (String, Vec<u8>) = (r.get(2)?, r.get(3)?);
+            let digest = case_digest(r.get(0)?, r.get(1)?, &case_id, &payload);
+            if digest.as_bytes() != r.get::<_, Vec<u8>>(4)? {
+                report.fault(format!("case {case_id}"), NOT_FIT, RESTORE);
+            }
+            if !r.get::<_, bool>(5)? {
+                report.fault(format!("case {case_id}"), "its content is missing", RESTORE);
+            }
+            Ok(())
+        })
+    }
+
+    fn check_arms_and_rubrics(&self, report: &mut FsckReport) -> Result<()> {
+        self.each("SELECT name, kind, prompt_id, seq, model, row_digest FROM arm", |r| {
+            report.count("arm");
+            let (name, kind, model): (String, String, Option<String>) = (r.get(0)?, r.get(1)?, r.get(4)?);
+            let digest = arm_digest(&name, &kind, r.get(2)?, r.get(3)?, model.as_deref());
+            if digest.as_bytes() != r.get::<_, Vec<u8>>(5)? {
+                report.fault(format!("arm {name}"), NOT_FIT, RESTORE);
+            }
+            Ok(())
+        })?;
+        self.each("SELECT name, digest, json, created_at, row_digest FROM rubric", |r| {
+            report.count("rubric");
+            let (name, text, at): (String, String, String) = (r.get(0)?, r.get(2)?, r.get(3)?);
+            let digest = rubric_digest(&name, &r.get::<_, Vec<u8>>(1)?, &text, &at);
+            if digest.as_bytes() != r.get::<_, Vec<u8>>(4)? {
+                report.fault(format!("rubric {name}"), NOT_FIT, RESTORE);
             }
             Ok(())
         })
     }
 
     fn check_runs(&self, report: &mut FsckReport) -> Result<()> {
-        let mut runs: Vec<(String, i64, Option<Vec<u8>>)> = Vec::new();
-        self.each("SELECT run_id, verdicts, chain FROM run_state", |r| {
-            runs.push((r.get(0)?, r.get(1)?, r.get(2)?));
+        let mut runs: Vec<String> = Vec::new();
+        self.each("SELECT id FROM run ORDER BY seq", |r| {
+            runs.push(r.get(0)?);
             Ok(())
         })?;
-        for (run, count, head) in runs {
-            let (mut previous, mut expected) = (None::<Vec<u8>>, 1_i64);
-            let mut broken = Vec::new();
-            each_verdict(&self.conn, &run, |seq, info, stored| {
-                report.count("verdict");
-                let rebuilt = rebuilt_digest(previous.as_deref(), &run, seq, info);
-                let fits = rebuilt.is_ok_and(|d| d.as_bytes() == stored);
+        for run in runs {
+            report.count("run");
+            let place = format!("run {run}");
+            match self.plan_fits(&run) {
+                Ok(true) => {}
+                Ok(false) => report.fault(place.clone(), "its plan does not fit its digest", RESTORE),
+                Err(e) => report.fault(place.clone(), format!("its plan cannot be read: {e}"), RESTORE),
+            }
+            if let Err(e) = self.check_chain(&run, report) {
+                report.fault(place, format!("its verdicts cannot be read: {e}"), RESTORE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a run's row, columns and items are the plan that was stored first.
+    fn plan_fits(&self, run: &str) -> Result<bool> {
+        let sql = "SELECT seq, created_at, spec, judge, imported, items, planned, arms, row_digest FROM run WHERE id = ?1";
+        let (mut digest, stored) = self.conn.query_row(sql, [run], |r| {
+            let text = |at: usize| r.get::<_, String>(at);
+            let (created_at, spec, judge, arms) = (text(1)?, text(2)?, text(3)?, text(7)?);
+            let plan = Plan {
+                id: run,
+                seq: r.get(0)?,
+                created_at: &created_at,
+                spec: &spec,
+                judge: &judge,
+                imported: r.get(4)?,
+                items: r.get(5)?,
+                planned: r.get(6)?,
+                arms: &arms,
+            };
+            Ok((plan.digest(), r.get::<_, Vec<u8>>(8)?))
+        })?;
+        let mut stmt = self
+            .conn
+            .prepare("SELECT name, own, version, json FROM run_criterion WHERE run_id = ?1 ORDER BY ord")?;
+        let mut rows = stmt.query([run])?;
+        while let Some(r) = rows.next()? {
+            let (name, text): (String, String) = (r.get(0)?, r.get(3)?);
+            let version: Option<Vec<u8>> = r.get(2)?;
+            digest = with_criterion(digest, &name, r.get(1)?, version.as_deref(), &text);
+        }
+        let mut stmt = self.conn.prepare(
+            "SELECT ord, case_id, arm_id, set_id, repeat, cluster, tags FROM run_item WHERE run_id = ?1 ORDER BY ord",
+        )?;
+        let (mut rows, mut next) = (stmt.query([run])?, 0_u32);
+        while let Some(r) = rows.next()? {
+            let item = RunItem {
+                ord: r.get(0)?,
+                case_id: r.get(1)?,
+                arm: String::new(),
+                set_id: r.get(3)?,
+                repeat: r.get(4)?,
+                cluster: r.get(5)?,
+                tags: Vec::new(),
+            };
+            if item.ord != next {
+                return Ok(false);
+            }
+            next += 1;
+            digest = with_item(digest, &item, r.get(2)?, &r.get::<_, String>(6)?);
+        }
+        Ok(digest.finish().as_bytes() == stored)
+    }
+
+    /// Walks a run's chain of verdicts, and compares it with what is kept about it.
+    fn check_chain(&self, run: &str, report: &mut FsckReport) -> Result<()> {
+        let sql = "SELECT s.verdicts, s.chain, r.fingerprint FROM run_state s JOIN run r ON r.id = s.run_id WHERE s.run_id = ?1";
+        let (count, head, judge): (i64, Option<Vec<u8>>, Option<Vec<u8>>) =
+            self.conn.query_row(sql, [run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        let (mut previous, mut expected, mut others) = (None::<Vec<u8>>, 1_i64, 0_u64);
+        let mut bad: Vec<(i64, &str)> = Vec::new();
+        each_verdict(&self.conn, run, |link| {
+            report.count("verdict");
+            if !link.fits(previous.as_deref(), run) || link.seq != expected {
+                bad.push((link.seq, "the row does not fit its digest or its chain"));
+            }
+            match link.reply() {
+                Reply::Whole => {}
                 // A reply that quoted a forgotten text was emptied on purpose.
-                if !(fits || info.verdict.raw.is_empty() && report.forgotten > 0) || seq != expected {
-                    broken.push(seq);
-                }
-                expected = seq + 1;
-                previous = Some(stored.to_vec());
-            })?;
-            for seq in &broken {
-                report.fault(
-                    format!("verdict {seq} of run {run}"),
-                    "the row does not fit its digest or its chain",
-                    RESTORE,
-                );
+                Reply::Emptied if report.forgotten > 0 => {}
+                Reply::Emptied | Reply::Changed => bad.push((link.seq, "its reply does not fit its digest")),
             }
-            if self.kept_counts(&run)? != self.counted(&run)? {
-                report.fault(format!("run {run}"), "its counts by state differ from its verdicts", RESTORE);
+            if judge.as_ref().is_some_and(|j| j != link.info.verdict.fingerprint.as_bytes()) {
+                others += 1;
             }
-            if expected - 1 != count || previous != head {
-                let what = format!("its chain should have {count} verdicts and has {}", expected - 1);
-                report.fault(format!("run {run}"), what, RESTORE);
-            }
+            expected = link.seq + 1;
+            previous = Some(link.row_digest.clone());
+        })?;
+        for (seq, what) in bad {
+            report.fault(format!("verdict {seq} of run {run}"), what, RESTORE);
+        }
+        let place = || format!("run {run}");
+        if others > 0 {
+            let what = format!("{others} of its verdicts carry another judge's fingerprint than the run");
+            report.fault(place(), what, RESTORE);
+        }
+        if self.kept_counts(run)? != self.counted(run)? {
+            report.fault(place(), "its counts by state differ from its verdicts", RESTORE);
+        }
+        if expected - 1 != count || previous != head {
+            let what = format!("its chain should have {count} verdicts and has {}", expected - 1);
+            report.fault(place(), what, RESTORE);
         }
         Ok(())
     }
@@ -230,84 +405,20 @@ impl Store {
         for row in all_reviews(&self.conn, None)? {
             report.count("review");
             let (r, info) = (&row.info.review, &row.info);
-            let digest =
-                review_digest(r, &info.case_id, row.arm, &row.version, row.response.as_deref(), &info.at);
+            let digest = review_digest(
+                r,
+                &row.modes,
+                &info.case_id,
+                row.arm,
+                &row.version,
+                row.response.as_deref(),
+                &info.at,
+            );
             if digest.as_bytes() != row.row_digest {
-                report.fault(
-                    format!("review {} by {}", info.id, r.reviewer),
-                    "the row does not fit its digest",
-                    RESTORE,
-                );
+                report.fault(format!("review {} by {}", info.id, r.reviewer), NOT_FIT, RESTORE);
             }
         }
         Ok(())
-    }
-
-    /// Labels, names, archive flags and newest revisions are rebuilt from events and rows, and compared.
-    fn check_projections(&self, report: &mut FsckReport) -> Result<()> {
-        let mut labels: BTreeMap<(i64, String), i64> = BTreeMap::new();
-        let mut state: BTreeMap<i64, (Option<String>, bool)> = BTreeMap::new();
-        self.each(
-            "SELECT prompt_id, kind, payload FROM event WHERE prompt_id IS NOT NULL ORDER BY id",
-            |r| {
-                let (prompt, kind): (i64, String) = (r.get(0)?, r.get(1)?);
-                let payload: Value = serde_json::from_str(&r.get::<_, String>(2)?).unwrap_or(Value::Null);
-                let text =
-                    |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                match kind.as_str() {
-                    "label_set" => {
-                        labels.insert(
-                            (prompt, text("label")),
-                            payload.get("to").and_then(Value::as_i64).unwrap_or(0),
-                        );
-                    }
-                    "label_removed" => {
-                        labels.remove(&(prompt, text("label")));
-                    }
-                    "archived" => state.entry(prompt).or_default().1 = true,
-                    "unarchived" => state.entry(prompt).or_default().1 = false,
-                    "renamed" => state.entry(prompt).or_default().0 = Some(text("to")),
-                    _ => {}
-                }
-                Ok(())
-            },
-        )?;
-        let mut stored: BTreeMap<(i64, String), i64> = BTreeMap::new();
-        self.each("SELECT prompt_id, label, seq FROM label", |r| {
-            report.count("label");
-            stored.insert((r.get(0)?, r.get(1)?), r.get(2)?);
-            Ok(())
-        })?;
-        for key in labels.keys().chain(stored.keys()).collect::<std::collections::BTreeSet<_>>() {
-            if labels.get(key) != stored.get(key) {
-                let what = format!("its log says {:?}, the table {:?}", labels.get(key), stored.get(key));
-                report.fault(
-                    format!("label {} of prompt {}", key.1, key.0),
-                    what,
-                    "set the label again where it belongs",
-                );
-            }
-        }
-        let sql = "SELECT p.id, p.name, p.archived, p.latest, coalesce((SELECT max(seq) FROM revision r WHERE r.prompt_id = p.id), 0), \
-            (SELECT count(*) FROM revision r WHERE r.prompt_id = p.id) FROM prompt p";
-        self.each(sql, |r| {
-            report.count("prompt");
-            let (id, name): (i64, String) = (r.get(0)?, r.get(1)?);
-            let (newest, highest, count): (i64, i64, i64) = (r.get(3)?, r.get(4)?, r.get(5)?);
-            if newest != highest || count != highest {
-                report.fault(
-                    format!("prompt {name}"),
-                    format!("newest is r{newest}, its rows end at r{highest} ({count} of them)"),
-                    RESTORE,
-                );
-            }
-            if let Some((renamed, archived)) = state.get(&id)
-                && (renamed.as_ref().is_some_and(|n| *n != name) || *archived != r.get::<_, bool>(2)?)
-            {
-                report.fault(format!("prompt {name}"), "name or archive flag differ from their log", RESTORE);
-            }
-            Ok(())
-        })
     }
 
     /// A consistent copy, also while others write.
@@ -315,18 +426,41 @@ impl Store {
     /// # Errors
     /// When the file exists already, or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<()> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let cannot =
-            |why: String| StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display()));
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| {
-            cannot(if e.kind() == std::io::ErrorKind::AlreadyExists {
-                "it exists already; choose another name".into()
-            } else {
-                e.to_string()
-            })
+        copy_to(&self.conn, to)
+            .map_err(|why| StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display())))
+    }
+}
+
+/// Copies a whole database into a new file (0600), which is on disk when this returns; a copy that failed is removed.
+pub(super) fn copy_to(from: &Connection, to: &Path) -> Result<(), String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| match e
+            .kind()
+        {
+            std::io::ErrorKind::AlreadyExists => "it exists already; choose another name".to_owned(),
+            _ => e.to_string(),
         })?;
-        self.conn
-            .backup("main", to, None::<fn(rusqlite::backup::Progress)>)
-            .map_err(|e| cannot(e.to_string()))
+    let copied = copy_pages(from, to).and_then(|()| file.sync_all().map_err(|e| e.to_string()));
+    if copied.is_err() {
+        let _ = std::fs::remove_file(to);
+    }
+    sync_folder(to.parent());
+    copied
+}
+
+fn copy_pages(from: &Connection, to: &Path) -> Result<(), String> {
+    let mut target = Connection::open(to).map_err(|e| e.to_string())?;
+    let backup = Backup::new(from, &mut target).map_err(|e| e.to_string())?;
+    // All pages in one step: what others write meanwhile would make a copy in parts begin again and again.
+    let start = std::time::Instant::now();
+    loop {
+        match backup.step(-1).map_err(|e| e.to_string())? {
+            StepResult::Done => return Ok(()),
+            _ if start.elapsed() > std::time::Duration::from_secs(30) => {
+                return Err(StoreError::Busy.to_string());
+            }
+            _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
     }
 }

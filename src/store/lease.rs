@@ -10,7 +10,8 @@ pub(super) fn seconds() -> i64 {
 
 /// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process.
 pub(super) fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
-    if heartbeat.is_none_or(|beat| seconds() - beat > STALE) {
+    // Either way: a clock that was set back must not keep a dead writer's lease for hours.
+    if heartbeat.is_none_or(|beat| (seconds() - beat).abs() > STALE) {
         return false;
     }
     match holder.split_once('@') {

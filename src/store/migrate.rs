@@ -1,9 +1,14 @@
 //! The ladder of schemas: append-only, one transaction, a backup first, a newer schema refused untouched.
+//!
+//! ```text
+//! header -> another program's file, or a newer schema? refused without a byte written
+//!        -> BEGIN IMMEDIATE -> older? copy to FILE.bak-vN -> each missing step -> user_version -> COMMIT
+//! ```
 
-use super::open::patiently;
+use super::open::{patiently, sync_folder};
 use super::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Each step's SQL; its place (from 1) is the schema it makes.
 const STEPS: &[&str] = &[include_str!("../../assets/migrations/0001_registry.sql")];
@@ -11,63 +16,224 @@ const STEPS: &[&str] = &[include_str!("../../assets/migrations/0001_registry.sql
 /// The newest schema known here.
 pub const KNOWN: u32 = STEPS.len() as u32;
 
-/// Reads the schema's number out of the file's header, without SQLite and so without touching anything.
-fn header_version(path: &Path) -> Option<u32> {
+/// Says in the file's header whose it is: "asze".
+const APPLICATION: u32 = 0x6173_7a65;
+
+/// A file beside the registry: its whole name with an ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// What a file says of itself.
+struct Header {
+    schema: u32,
+    application: u32,
+}
+
+/// Reads the file's header without SQLite, and so without touching anything.
+fn header(path: &Path) -> Option<Header> {
     use std::io::Read;
     let mut header = [0_u8; 100];
     std::fs::File::open(path).ok()?.read_exact(&mut header).ok()?;
-    let bytes: [u8; 4] = header.get(60..64)?.try_into().ok()?;
-    header.starts_with(b"SQLite format 3\0").then(|| u32::from_be_bytes(bytes))
+    let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    header.starts_with(b"SQLite format 3\0").then_some(())?;
+    Some(Header { schema: number(60)?, application: number(68)? })
 }
 
-/// Refuses a file whose schema is newer than this program, or that is no SQLite file at all.
-pub fn refuse_newer(path: &Path) -> Result<()> {
-    let mut found = header_version(path);
-    let wal = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
-    if wal.metadata().is_ok_and(|m| m.len() > 0) {
+/// Refuses a file whose schema is newer than this program, or that is no registry at all. Nothing is written.
+pub fn refuse_foreign(path: &Path) -> Result<()> {
+    if path.metadata().is_ok_and(|m| m.len() == 0) {
+        return Ok(());
+    }
+    let not_ours = |what: &str| {
+        let why = format!("it is not an assize registry ({what}); choose another with --registry");
+        Err(StoreError::Open { path: path.to_owned(), why })
+    };
+    // Permission and the like are told by the opening itself.
+    let Ok(_) = std::fs::File::open(path) else { return Ok(()) };
+    let Some(mut found) = header(path) else { return not_ours("no SQLite file") };
+    if beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
         // The header may be older than the log beside it.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         if let Ok(conn) = Connection::open_with_flags(path, flags) {
-            found = conn.pragma_query_value(None, "user_version", |r| r.get(0)).ok().or(found);
+            let number = |pragma: &str| conn.pragma_query_value(None, pragma, |r| r.get::<_, i64>(0)).ok();
+            let read = |pragma: &str| number(pragma).and_then(|n| u32::try_from(n).ok());
+            found.schema = read("user_version").unwrap_or(found.schema);
+            found.application = read("application_id").unwrap_or(found.application);
         }
     }
     match found {
-        Some(found) if found > KNOWN => Err(StoreError::Newer { path: path.to_owned(), found, known: KNOWN }),
-        None if path.metadata().is_ok_and(|m| m.len() > 0) => Err(StoreError::Open {
-            path: path.to_owned(),
-            why: "it is not an assize registry (no SQLite file); choose another with --registry".into(),
-        }),
+        Header { application, .. } if application != APPLICATION && application != 0 => {
+            not_ours("another program's database")
+        }
+        Header { schema, .. } if schema > KNOWN => {
+            Err(StoreError::Newer { path: path.to_owned(), found: schema, known: KNOWN })
+        }
+        // Somebody else's tables, or what a process left that died while it made the file: then there are none.
+        Header { application: 0, .. } if has_foreign_tables(path) => not_ours("another program's database"),
         _ => Ok(()),
     }
+}
+
+fn has_foreign_tables(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sql = "SELECT count(*) > 0 AND sum(name = 'revision') = 0 FROM sqlite_schema";
+    Connection::open_with_flags(path, flags).and_then(|c| c.query_row(sql, [], |r| r.get(0))).unwrap_or(false)
+}
+
+/// Refuses what only a connection that may write could bring up to date.
+pub(super) fn refuse_older(conn: &Connection, path: &Path) -> Result<()> {
+    let present: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    if present == KNOWN {
+        return Ok(());
+    }
+    let why = if present == 0 {
+        "it is empty, and cannot be written; `assize register` makes one elsewhere".to_owned()
+    } else {
+        format!(
+            "it has schema {present}, needs {KNOWN}, and cannot be written: copy it to where it can, and open it there"
+        )
+    };
+    Err(StoreError::Open { path: path.to_owned(), why })
 }
 
 /// Brings the schema up to date. The version is read inside the write transaction, so that several processes
 /// may open a new file at once.
 pub fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
-    let present: u32 = patiently(|| conn.pragma_query_value(None, "user_version", |r| r.get(0)))?;
-    if present == KNOWN {
+    climb(conn, path, STEPS)
+}
+
+fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
+    let known = steps.len() as u32;
+    let version = |conn: &Connection| conn.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0));
+    if patiently(|| version(conn))? == known {
         return Ok(());
     }
-    if present > 0 && present < KNOWN {
-        let copy = path.with_extension(format!("before-schema-{KNOWN}.db"));
-        if !copy.exists() {
-            conn.backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)?;
-        }
-    }
     patiently(|| conn.execute_batch("BEGIN IMMEDIATE"))?;
-    let done = climb(conn, path);
-    conn.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    let done = version(conn).map_err(StoreError::from).and_then(|present| {
+        if present > known {
+            return Err(StoreError::Newer { path: path.to_owned(), found: present, known });
+        }
+        if present > 0 && present < known {
+            keep_copy(path, present)?;
+        }
+        for step in steps.iter().skip(present as usize) {
+            conn.execute_batch(step)?;
+        }
+        conn.pragma_update(None, "application_id", APPLICATION)?;
+        Ok(conn.pragma_update(None, "user_version", known)?)
+    });
+    let done = done.and_then(|()| Ok(conn.execute_batch("COMMIT")?));
+    if done.is_err() {
+        let _ = conn.execute_batch("ROLLBACK");
+    }
     done
 }
 
-fn climb(conn: &Connection, path: &Path) -> Result<()> {
-    let present: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
-    if present > KNOWN {
-        return Err(StoreError::Newer { path: path.to_owned(), found: present, known: KNOWN });
+/// Copies an older registry to `FILE.bak-vN` while the write lock is held, so that the copy lacks nothing. It gets its
+/// name only when it is whole: a process killed in between leaves none.
+fn keep_copy(path: &Path, present: u32) -> Result<()> {
+    let (copy, unfinished) = (beside(path, &format!(".bak-v{present}")), beside(path, ".bak-unfinished"));
+    if copy.exists() {
+        return Ok(());
     }
-    for step in STEPS.iter().skip(present as usize) {
-        conn.execute_batch(step)?;
-    }
-    conn.pragma_update(None, "user_version", KNOWN)?;
+    let cannot = |e: &dyn std::fmt::Display| StoreError::Open {
+        path: path.to_owned(),
+        why: format!(
+            "cannot keep a copy {} before the schema changes: {e}; nothing was changed",
+            copy.display()
+        ),
+    };
+    let _ = std::fs::remove_file(&unfinished);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags).map_err(|e| cannot(&e))?;
+    super::fsck::copy_to(&reader, &unfinished).map_err(|e| cannot(&e))?;
+    std::fs::rename(&unfinished, &copy).map_err(|e| cannot(&e))?;
+    sync_folder(path.parent());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::prompt::Template;
+    use crate::store::{NewRevision, Store};
+
+    fn made(dir: &Path) -> PathBuf {
+        let path = dir.join("r.db");
+        let mut store = Store::open(&path).unwrap();
+        store.register(NewRevision::new("p".parse().unwrap(), Template::text("one"))).unwrap();
+        path
+    }
+
+    #[test]
+    fn an_older_schema_is_migrated_after_a_copy_was_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = made(dir.path());
+        // What a migration that was killed while it copied has left behind.
+        std::fs::write(beside(&path, ".bak-unfinished"), "half").unwrap();
+        let next = [STEPS[0], "CREATE TABLE later (x INTEGER) STRICT;"];
+        climb(&Connection::open(&path).unwrap(), &path, &next).unwrap();
+        let (now, kept) = (Connection::open(&path).unwrap(), beside(&path, ".bak-v1"));
+        assert_eq!(now.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0)).unwrap(), 2);
+        assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!beside(&path, ".bak-unfinished").exists());
+        // This program takes the copy, and leaves alone what is now too new for it.
+        let copy = Store::open(&kept).unwrap();
+        assert_eq!((copy.names().unwrap().len(), copy.fsck().unwrap().faults), (1, vec![]));
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 2, .. })));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_old_schema() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = made(dir.path());
+        let broken = [STEPS[0], "CREATE TABLE later (x INTEGER) STRICT; CREATE TABLE later (x INTEGER);"];
+        assert!(climb(&Connection::open(&path).unwrap(), &path, &broken).is_err());
+        let store = Store::open(&path).unwrap();
+        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (1, vec![]));
+    }
+
+    #[test]
+    fn a_newer_schema_still_in_the_log_is_left_alone_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = made(dir.path());
+        let live = Connection::open(&path).unwrap();
+        live.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 7").unwrap();
+        // As a killed process leaves it: the file says 1, the log 7.
+        let copy = dir.path().join("copy.db");
+        for ending in ["", "-wal"] {
+            std::fs::copy(beside(&path, ending), beside(&copy, ending)).unwrap();
+        }
+        let bytes = || ["", "-wal"].map(|e| std::fs::read(beside(&copy, e)).unwrap());
+        let before = bytes();
+        assert!(matches!(Store::open(&copy), Err(StoreError::Newer { found: 7, .. })));
+        assert!(matches!(Store::open_read_only(&copy), Err(StoreError::Newer { found: 7, .. })));
+        assert!(before == bytes());
+    }
+
+    #[test]
+    fn other_files_are_refused_and_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let cases: [(&str, &str); 3] = [
+            ("tables", "CREATE TABLE moz_places (id INTEGER)"),
+            ("same-version", "CREATE TABLE moz_places (id INTEGER); PRAGMA user_version = 1"),
+            ("another", "PRAGMA application_id = 252006675; CREATE TABLE revision (id INTEGER)"),
+        ];
+        for (name, sql) in cases {
+            let path = dir.path().join(name);
+            Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let error = Store::open(&path).err().unwrap().to_string();
+            assert!(error.contains("not an assize registry"), "{name}: {error}");
+            assert!(before == std::fs::read(&path).unwrap(), "{name}");
+        }
+        let text = dir.path().join("notes.txt");
+        std::fs::write(&text, "x").unwrap();
+        assert!(Store::open(&text).err().unwrap().to_string().contains("no SQLite file"));
+        assert_eq!(std::fs::read(&text).unwrap(), b"x");
+    }
 }

@@ -7,12 +7,14 @@
 //! ```
 pub mod cases;
 pub mod error;
+mod forget;
 pub mod fsck;
 mod history;
 pub mod labels;
 pub mod lease;
 pub mod migrate;
 pub mod open;
+mod projections;
 pub mod prompts;
 mod recorded;
 pub mod registry;
@@ -22,6 +24,7 @@ pub mod runs;
 pub mod scores;
 mod scrub;
 pub mod search;
+pub mod verdicts;
 pub mod worker;
 
 pub use error::{Result, StoreError};

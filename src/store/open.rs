@@ -1,8 +1,9 @@
 //! Opening a registry: permissions, pragmas, schema, and the one way to write.
 //!
 //! ```text
-//! path -> folder 0700, file 0600 -> newer schema? refuse untouched -> WAL (or DELETE on a network file system),
-//!         synchronous=FULL, busy timeout -> BEGIN IMMEDIATE, migrate -> Store
+//! path -> folder 0700, file 0600 -> newer schema, or no registry? refuse untouched -> WAL (DELETE on a network file
+//!         system), synchronous=FULL, busy timeout -> BEGIN IMMEDIATE, migrate -> Store
+//!         cannot be written? -> for reading only, changing nothing on disk
 //! ```
 
 use super::{Result, StoreError, migrate};
@@ -15,6 +16,10 @@ use std::time::{Duration, Instant};
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another process before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long SQLite itself waits for a lock before each of our attempts ends.
+const BUSY: Duration = Duration::from_secs(5);
+/// The path that stands for no file.
+const IN_MEMORY: &str = ":memory:";
 
 /// An open registry: one connection.
 pub struct Store {
@@ -23,6 +28,8 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
+    /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
+    pub(super) leases: std::collections::HashMap<String, String>,
 }
 
 impl Store {
@@ -35,46 +42,68 @@ impl Store {
         check_sqlite()?;
         let fresh = prepare(path)?;
         if !fresh {
-            migrate::refuse_newer(path)?;
+            migrate::refuse_foreign(path)?;
         }
         if !fresh && is_write_protected(path) {
             return Self::open_read_only(path);
         }
-        let mut conn = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|e| cannot_open(path, &e))?;
-        configure(&conn, path)?;
-        migrate::migrate(&mut conn, path)?;
-        Ok(Self { conn, path: path.to_owned(), read_only: None, in_group: false })
+        match Self::open_writing(path) {
+            Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source) => {
+                Self::open_read_only(path)
+            }
+            other => other,
+        }
     }
 
-    /// Opens an existing registry for reading only; nothing on disk changes.
+    fn open_writing(path: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(|e| cannot_open(path, &e))?;
+        configure(&conn, path)?;
+        migrate::migrate(&mut conn, path)?;
+        Ok(Self::around(conn, path, None))
+    }
+
+    fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
+        let leases = std::collections::HashMap::new();
+        Self { conn, path: path.to_owned(), read_only, in_group: false, leases }
+    }
+
+    /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
+    /// SQLite may put its own `-shm` and `-wal` beside it, as for any reader.)
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read, or has a newer schema.
+    /// When there is no such file, or it cannot be read, or has a newer or an older schema.
     pub fn open_read_only(path: &Path) -> Result<Self> {
         check_sqlite()?;
         if !path.exists() {
             let why = "there is no such file; `assize register` makes one".to_owned();
             return Err(StoreError::Open { path: path.to_owned(), why });
         }
-        migrate::refuse_newer(path)?;
+        migrate::refuse_foreign(path)?;
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let plain = Connection::open_with_flags(path, flags)
-            .and_then(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|()| c));
-        // A WAL database in a folder that cannot be written opens only as immutable.
-        let conn = match plain {
-            Ok(conn) => conn,
-            Err(_) => {
-                Connection::open_with_flags(immutable_uri(path), flags).map_err(|e| cannot_open(path, &e))?
-            }
+        let reads = |c: Connection| -> rusqlite::Result<Connection> {
+            c.busy_timeout(BUSY)?;
+            c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            Ok(c)
         };
-        conn.busy_timeout(Duration::from_secs(5))?;
-        let why = "the file or its folder cannot be written".to_owned();
-        Ok(Self { conn, path: path.to_owned(), read_only: Some(why), in_group: false })
+        let mut why = "the file or its folder cannot be written".to_owned();
+        let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
+            Ok(conn) => conn,
+            // A WAL database in a folder that cannot be written opens only as immutable, without its log.
+            Err(e) if is_denied(&e) => {
+                if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
+                    why.push_str(", and the newest changes, still in its log, cannot be read from here");
+                }
+                Connection::open_with_flags(immutable_uri(path), flags)
+                    .and_then(reads)
+                    .map_err(|e| cannot_open(path, &e))?
+            }
+            Err(e) => return Err(cannot_open(path, &StoreError::from(e))),
+        };
+        migrate::refuse_older(&conn, path)?;
+        tune(&conn)?;
+        Ok(Self::around(conn, path, Some(why)))
     }
 
     /// A registry in memory, for tests and one-off evaluations.
@@ -83,9 +112,13 @@ impl Store {
     /// When SQLite cannot start.
     pub fn in_memory() -> Result<Self> {
         let mut conn = Connection::open_in_memory()?;
-        conn.pragma_update(None, "foreign_keys", true)?;
-        migrate::migrate(&mut conn, Path::new(":memory:"))?;
-        Ok(Self { conn, path: PathBuf::from(":memory:"), read_only: None, in_group: false })
+        tune(&conn)?;
+        migrate::migrate(&mut conn, Path::new(IN_MEMORY))?;
+        Ok(Self::around(conn, Path::new(IN_MEMORY), None))
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.path == Path::new(IN_MEMORY)
     }
 
     /// Where it lies.
@@ -189,10 +222,20 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the group's transaction still stands: a full disk makes SQLite take all of it back by itself, and
+    /// what is written after that would be outside of it.
+    pub(super) fn has_group(&self) -> bool {
+        self.in_group && !self.conn.is_autocommit()
+    }
+
     /// Commits the group.
     pub(super) fn commit_group(&mut self) -> Result<()> {
+        let stands = self.has_group();
         if !std::mem::take(&mut self.in_group) {
             return Ok(());
+        }
+        if !stands {
+            return Err(StoreError::NotSaved("another change of the same group failed for good".into()));
         }
         let done = self.conn.execute_batch("COMMIT");
         if done.is_err() {
@@ -239,23 +282,43 @@ fn cannot_open(path: &Path, e: &dyn std::fmt::Display) -> StoreError {
     StoreError::Open { path: path.to_owned(), why: format!("{e}; `assize doctor` says more") }
 }
 
+/// Whether an error means that we may not write here (as opposed to damage, or a lock).
+fn is_denied(e: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    matches!(e.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
+}
+
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
 fn prepare(path: &Path) -> Result<bool> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    let exactly = |mode| std::fs::Permissions::from_mode(mode);
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|f| !f.exists()) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        // A umask may have taken more than group and others.
+        made.and_then(|()| std::fs::set_permissions(folder, exactly(0o700)))
             .map_err(|e| cannot_open(path, &e))?;
+        sync_folder(folder.parent());
     }
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
-        Ok(_) => Ok(true),
+        Ok(file) => {
+            file.set_permissions(exactly(0o600)).map_err(|e| cannot_open(path, &e))?;
+            sync_folder(folder);
+            Ok(true)
+        }
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => {
             Ok(std::fs::metadata(path).map_err(|e| cannot_open(path, &e))?.len() == 0)
         }
         Err(e) => Err(cannot_open(path, &e)),
+    }
+}
+
+/// Makes a new name in a folder outlive a power cut; where a folder cannot be synced, nothing is lost but that.
+pub(super) fn sync_folder(folder: Option<&Path>) {
+    let folder = folder.filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(handle) = std::fs::File::open(folder) {
+        let _ = handle.sync_all();
     }
 }
 
@@ -281,21 +344,32 @@ fn immutable_uri(path: &Path) -> String {
 }
 
 fn configure(conn: &Connection, path: &Path) -> Result<()> {
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY)?;
     // Larger pages hold several templates each: 100k bodies of 2 KB take 1.18x their bytes, not 2.03x.
     conn.pragma_update(None, "page_size", 16_384)?;
-    let journal = if on_network(path) { "DELETE" } else { "WAL" };
+    let network = on_network(path);
     // Switching a new file to WAL is the one moment where the busy timeout does not help.
     patiently(|| {
         let now: String = conn.pragma_query_value(None, "journal_mode", |r| r.get(0))?;
-        if now.eq_ignore_ascii_case(journal) {
-            return Ok(());
+        let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        match (network, now.eq_ignore_ascii_case("wal")) {
+            (true, true) => conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())),
+            // A registry that somebody has taken off WAL stays as it is: they know their file system.
+            (false, false) if schema == 0 => {
+                conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+            }
+            _ => Ok(()),
         }
-        conn.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(()))
     })?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    tune(conn)
+}
+
+/// What every connection has, whether it writes or not.
+fn tune(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update(None, "cache_size", -8_192)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -317,12 +391,19 @@ pub fn file_system(mountinfo: &str, path: &Path) -> Option<String> {
         .lines()
         .filter_map(|line| {
             let (left, right) = line.split_once(" - ")?;
-            let point = left.split(' ').nth(4)?.replace("\\040", " ");
+            let point = unescaped(left.split(' ').nth(4)?);
             let kind = right.split(' ').next()?;
             path.starts_with(&point).then(|| (point.len(), kind.to_owned()))
         })
         .max_by_key(|(length, _)| *length)
         .map(|(_, kind)| kind)
+}
+
+/// A mount point as the kernel writes it: blanks, tabs, line ends and backslashes as `\\040` and the like.
+fn unescaped(point: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(point.to_owned(), |text, (code, sign)| text.replace(code, sign))
 }
 
 #[cfg(test)]

@@ -123,6 +123,11 @@ impl RevisionRow<'_> {
     }
 }
 
+/// What a prompt's row digest covers: where it comes from. What it is called now follows from its events.
+pub(super) fn prompt_digest(first_name: &str, created_at: &str) -> Digest {
+    RowDigest::new("assize.prompt.1").text(first_name).text(created_at).finish()
+}
+
 pub(super) fn prompt_id(conn: &Connection, name: &PromptName) -> Result<i64> {
     find_prompt(conn, name)?.map(|(id, _)| id).ok_or_else(|| no_prompt(conn, name))
 }
@@ -147,24 +152,46 @@ fn no_prompt(conn: &Connection, name: &PromptName) -> StoreError {
     StoreError::NoPrompt { name: name.to_string(), hint }
 }
 
-/// Up to three live names that are nearest: those that contain the text, then by shared pieces of two letters.
+/// Up to three live names that are nearest: few letters apart, or holding the text whole.
 fn nearest(conn: &Connection, name: &str) -> Result<Vec<String>> {
-    let pairs = |t: &str| -> Vec<(char, char)> { t.chars().zip(t.chars().skip(1)).collect() };
-    let wanted = pairs(name);
+    let wanted: Vec<char> = name.chars().collect();
+    let allowed = (wanted.len() / 3).clamp(1, 6);
     let mut stmt = conn.prepare("SELECT name FROM prompt WHERE archived = 0 LIMIT 20000")?;
-    let mut scored: Vec<(usize, String)> = stmt
-        .query_map([], |r| r.get::<_, String>(0))?
-        .filter_map(std::result::Result::ok)
-        .filter_map(|other| {
-            let there = pairs(&other);
-            let shared = wanted.iter().filter(|p| there.contains(p)).count() * 2;
-            let total = (wanted.len() + there.len()).max(1);
-            let score = shared * 100 / total + if other.contains(name) { 100 } else { 0 };
-            (score >= 50).then_some((score, other))
-        })
-        .collect();
-    scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    Ok(scored.into_iter().take(3).map(|(_, n)| n).collect())
+    let mut near: Vec<(usize, String)> = Vec::new();
+    let mut rows = stmt.query([])?;
+    while let Some(row) = rows.next()? {
+        let other: String = row.get(0)?;
+        let apart = letters_apart(&wanted, &other, allowed);
+        if apart <= allowed {
+            near.push((apart, other));
+        } else if other.contains(name) {
+            near.push((allowed + 1, other));
+        }
+    }
+    near.sort();
+    Ok(near.into_iter().take(3).map(|(_, n)| n).collect())
+}
+
+/// Levenshtein's distance, given up (as `limit + 1`) once it is larger than `limit`.
+fn letters_apart(wanted: &[char], other: &str, limit: usize) -> usize {
+    if other.chars().count().abs_diff(wanted.len()) > limit {
+        return limit + 1;
+    }
+    let mut row: Vec<usize> = (0..=wanted.len()).collect();
+    for (i, letter) in other.chars().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = std::mem::replace(&mut row, vec![left]);
+        for (pair, mine) in diagonal.windows(2).zip(wanted) {
+            let [over_left, over] = pair else { continue };
+            left = (over_left + usize::from(letter != *mine)).min(over + 1).min(left + 1);
+            row.push(left);
+        }
+        diagonal.clear();
+        if row.iter().min().is_none_or(|least| *least > limit) {
+            return limit + 1;
+        }
+    }
+    row.last().copied().unwrap_or(limit + 1)
 }
 
 fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i64)> {
@@ -255,27 +282,32 @@ fn label_list(conn: &Connection, prompt: i64) -> String {
     if labels.is_empty() { "none".into() } else { labels.join(", ") }
 }
 
-/// The newest revision holding the one digest that starts with `prefix`.
+/// The newest revision holding the one digest that starts with `prefix`: a range of the index, whatever its length.
 fn by_digest(conn: &Connection, prompt: i64, name: &PromptName, prefix: &str) -> Result<Option<u32>> {
+    let bound = |fill: char| {
+        let rest = 64_usize.saturating_sub(prefix.len());
+        format!("{prefix}{}", fill.to_string().repeat(rest)).parse::<Digest>()
+    };
+    let (Ok(low), Ok(high)) = (bound('0'), bound('f')) else { return Ok(None) };
     let mut stmt = conn.prepare_cached(
-        "SELECT lower(hex(digest)), max(seq) FROM revision WHERE prompt_id = ?1 AND lower(hex(digest)) LIKE ?2 || '%' \
-         GROUP BY digest ORDER BY 1",
+        "SELECT digest, max(seq) FROM revision WHERE prompt_id = ?1 AND digest BETWEEN ?2 AND ?3 GROUP BY digest ORDER BY 1",
     )?;
-    let found: Vec<(String, u32)> =
-        stmt.query_map(params![prompt, prefix], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    let found: Vec<(String, u32)> = stmt
+        .query_map(params![prompt, low.as_bytes(), high.as_bytes()], |r| {
+            Ok((digest_at(r, 0)?.hex(), r.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
     if found.len() < 2 {
         return Ok(found.first().map(|(_, seq)| *seq));
     }
     // Enough digits of each to tell them all apart.
-    let apart = (8..=64).find(|n| {
+    let apart = (prefix.len().max(8)..=64).find(|n| {
         let cut: std::collections::HashSet<&str> = found.iter().filter_map(|(h, _)| h.get(..*n)).collect();
         cut.len() == found.len()
     });
-    let digits = apart.unwrap_or(64).max(prefix.len()) + 4;
-    let candidates = found
-        .iter()
-        .map(|(hex, seq)| format!("{} (r{seq})", hex.get(..digits.min(64)).unwrap_or(hex)))
-        .collect();
+    let digits = apart.unwrap_or(64);
+    let candidates =
+        found.iter().map(|(hex, seq)| format!("{}… (r{seq})", hex.get(..digits).unwrap_or(hex))).collect();
     Err(StoreError::Ambiguous { name: name.to_string(), prefix: prefix.to_owned(), candidates })
 }
 
@@ -295,8 +327,11 @@ pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64,
         Some(found) => found,
         None => {
             let at = check_time(new.created_at.as_deref())?;
-            conn.prepare_cached("INSERT INTO prompt (name, created_at) VALUES (?1, ?2)")?
-                .execute(params![new.name.as_str(), at])?;
+            let digest = prompt_digest(new.name.as_str(), &at);
+            conn.prepare_cached(
+                "INSERT INTO prompt (name, first_name, created_at, row_digest) VALUES (?1, ?1, ?2, ?3)",
+            )?
+            .execute(params![new.name.as_str(), at, digest.as_bytes()])?;
             (conn.last_insert_rowid(), 0)
         }
     };
@@ -378,7 +413,28 @@ fn insert_revision(
         row.digest().as_bytes()
     ])?;
     let id = conn.last_insert_rowid();
-    add_tags(conn, id, &new.tags)
+    tag_new(conn, (prompt, seq, id), &new.tags, new.author.clone())
+}
+
+/// Tags that come with a revision are a change of tags like any other, with its event.
+fn tag_new(
+    conn: &Connection,
+    (prompt, seq, revision): (i64, u32, i64),
+    tags: &[String],
+    author: Option<String>,
+) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    add_tags(conn, revision, tags)?;
+    let cause = Cause { author, reason: None };
+    log_event(conn, Some(prompt), "tagged", &json!({"seq": seq, "add": tags}), &cause).map(|_| ())
+}
+
+fn revision_id(conn: &Connection, prompt: i64, seq: u32) -> Result<i64> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2")?
+        .query_row(params![prompt, seq], |r| r.get(0))?)
 }
 
 fn add_tags(conn: &Connection, revision: i64, tags: &[String]) -> Result<()> {
@@ -416,14 +472,9 @@ impl Store {
                     &cause,
                 )?;
             }
-            if !is_new && !new.tags.is_empty() {
-                let id: i64 = conn.query_row(
-                    "SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2",
-                    params![prompt, seq],
-                    |r| r.get(0),
-                )?;
-                add_tags(conn, id, &new.tags)?;
-                log_event(conn, Some(prompt), "tagged", &json!({"seq": seq, "add": new.tags}), &cause)?;
+            if !is_new {
+                let id = revision_id(conn, prompt, seq)?;
+                tag_new(conn, (prompt, seq, id), &new.tags, new.author.clone())?;
             }
             let revision = revision_at(conn, prompt, seq)?.ok_or(StoreError::Closed)?;
             Ok(Registered { revision, new: is_new })
@@ -474,13 +525,16 @@ impl Store {
     /// When the registry cannot be read.
     pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
         let limit = query.limit.map_or(-1, |n| n as i64);
+        // The flag stands in the text: only so is the index of live names, which is in this order, of use.
+        let sql = format!(
+            "SELECT id FROM prompt WHERE archived = {} AND (?1 IS NULL OR instr(name, lower(?1)) > 0) \
+             ORDER BY name LIMIT ?2 OFFSET ?3",
+            u8::from(query.archived)
+        );
         let ids: Vec<i64> = self
             .conn
-            .prepare_cached(
-                "SELECT id FROM prompt WHERE archived = ?1 AND (?2 IS NULL OR instr(name, lower(?2)) > 0) AND latest > 0 \
-                 ORDER BY name LIMIT ?3 OFFSET ?4",
-            )?
-            .query_map(params![query.archived, query.containing, limit, query.offset as i64], |r| r.get(0))?
+            .prepare_cached(&sql)?
+            .query_map(params![query.containing, limit, query.offset as i64], |r| r.get(0))?
             .collect::<Result<_, _>>()?;
         ids.into_iter().map(|id| prompt_info(&self.conn, id)).collect()
     }
@@ -509,8 +563,14 @@ impl Store {
         let mut stmt = self
             .conn
             .prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
-        let names = stmt.query_map([], |r| r.get::<_, String>(0))?;
-        Ok(names.filter_map(|n| n.ok()?.parse().ok()).collect())
+        let names: Vec<String> = stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        names
+            .into_iter()
+            .map(|n| {
+                n.parse()
+                    .map_err(|_| StoreError::Damaged(format!("'{}' is no prompt name", n.escape_debug())))
+            })
+            .collect()
     }
 
     /// Puts a prompt away; its name becomes free.
@@ -631,11 +691,7 @@ impl Store {
     ) -> Result<Vec<String>> {
         self.write(|conn| {
             let (prompt, info) = resolve(conn, name, selector)?;
-            let id: i64 = conn.query_row(
-                "SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2",
-                params![prompt, info.seq],
-                |r| r.get(0),
-            )?;
+            let id = revision_id(conn, prompt, info.seq)?;
             add_tags(conn, id, add)?;
             for tag in remove {
                 conn.execute(
@@ -664,72 +720,6 @@ impl Store {
             "SELECT at, kind, author, reason, payload FROM event WHERE prompt_id = ?1 ORDER BY id",
         )?;
         Ok(stmt.query_map([id], read_event)?.collect::<Result<_, _>>()?)
-    }
-
-    /// Replaces a body, and raw replies quoting it, by a tombstone; how many revisions and replies were touched.
-    ///
-    /// # Errors
-    /// When no body has this digest.
-    pub fn forget(&mut self, digest: &Digest, cause: &Cause) -> Result<(usize, usize)> {
-        let text = self.body(digest)?;
-        self.write(|conn| {
-            let revisions: i64 = conn.query_row(
-                "SELECT count(*) FROM revision WHERE digest = ?1",
-                [digest.as_bytes()],
-                |r| r.get(0),
-            )?;
-            conn.execute(
-                "UPDATE body SET bytes = x'', forgotten = 1 WHERE digest = ?1",
-                [digest.as_bytes()],
-            )?;
-            let replies = if text.len() < 8 {
-                0
-            } else {
-                conn.execute("UPDATE verdict_text SET raw = x'' WHERE instr(raw, ?1) > 0", [&text])?
-            };
-            let payload = json!({"digest": digest, "revisions": revisions, "replies": replies});
-            log_event(conn, None, "forgotten", &payload, cause)?;
-            search::forget(conn, digest, &text)?;
-            Ok((revisions as usize, replies))
-        })
-    }
-
-    /// Keeps an edit that was not registered; its id.
-    ///
-    /// # Errors
-    /// When the registry cannot be written.
-    pub fn save_draft(&mut self, prompt: &PromptName, base: Option<u32>, text: &str) -> Result<i64> {
-        self.write(|conn| {
-            conn.execute("DELETE FROM draft WHERE prompt = ?1", [prompt.as_str()])?;
-            conn.execute(
-                "INSERT INTO draft (prompt, base_seq, text, at) VALUES (?1, ?2, ?3, ?4)",
-                params![prompt.as_str(), base, text, now()],
-            )?;
-            Ok(conn.last_insert_rowid())
-        })
-    }
-
-    /// The newest kept edit of a prompt: id, base revision, text.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn draft(&self, prompt: &PromptName) -> Result<Option<(i64, Option<u32>, String)>> {
-        Ok(self
-            .conn
-            .query_row(
-                "SELECT id, base_seq, text FROM draft WHERE prompt = ?1 ORDER BY id DESC LIMIT 1",
-                [prompt.as_str()],
-                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
-            )
-            .optional()?)
-    }
-
-    /// Drops a kept edit.
-    ///
-    /// # Errors
-    /// When the registry cannot be written.
-    pub fn drop_draft(&mut self, id: i64) -> Result<()> {
-        self.write(|conn| Ok(conn.execute("DELETE FROM draft WHERE id = ?1", [id]).map(|_| ())?))
     }
 }
 

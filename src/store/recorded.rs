@@ -2,13 +2,17 @@
 
 use super::prompts::now;
 use super::rows::*;
-use super::runs::{OWN, RunRow, column_of, insert_run, insert_verdict};
+use super::runs::{OWN, RunRow, column_of, insert_run};
+use super::verdicts::insert_verdict;
 use super::{Result, StoreError};
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::verdict::{Reading, State};
 use rusqlite::{Connection, params};
 use serde_json::json;
+
+/// The highest pass that an imported verdict may belong to: beyond it the number is surely something else.
+const MOST_REPEATS: u32 = 9_999;
 
 /// Makes one finished run per judge's name out of the verdicts that came with items.
 pub(super) fn import_verdicts(
@@ -38,6 +42,12 @@ fn import_run(
         let mut any = false;
         for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
             any = true;
+            if verdict.repeat > MOST_REPEATS {
+                return Err(StoreError::Invalid(format!(
+                    "item '{}' of arm '{}': repeat {} is more than {MOST_REPEATS}; repeats count up from 0",
+                    item.id, item.arm, verdict.repeat
+                )));
+            }
             repeats = repeats.max(verdict.repeat + 1);
             let column = column_of(&verdict.criterion);
             if !columns.contains(&column) {

@@ -9,13 +9,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// What a review's row digest covers.
 pub(super) fn review_digest(
     r: &NewReview,
+    modes: &str,
     case_id: &str,
     arm: i64,
     version: &[u8],
     response: Option<&[u8]>,
     at: &str,
 ) -> Digest {
-    let modes = serde_json::to_string(&r.modes).unwrap_or_default();
     RowDigest::new("assize.review.1")
         .text(&r.run)
         .int(i64::from(r.item))
@@ -27,7 +27,7 @@ pub(super) fn review_digest(
         .text(&r.reviewer)
         .maybe(r.score.map(i64::from), RowDigest::int)
         .text(&r.comment)
-        .text(&modes)
+        .text(modes)
         .int(i64::from(r.saw_judge))
         .text(sampling_name(r.sampling))
         .maybe(r.undo, RowDigest::int)
@@ -51,6 +51,8 @@ pub(super) struct ReviewRow {
     pub version: Vec<u8>,
     pub response: Option<Vec<u8>>,
     pub row_digest: Vec<u8>,
+    /// The list of modes exactly as it is stored.
+    pub modes: String,
 }
 
 pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
@@ -89,9 +91,27 @@ pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<Re
             version: r.get(6)?,
             response: r.get(7)?,
             row_digest: r.get(17)?,
+            modes: r.get(11)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What is taken back must be there, by the same reviewer and in the same run.
+fn check_undo(conn: &Connection, review: &NewReview) -> Result<()> {
+    let Some(earlier) = review.undo else { return Ok(()) };
+    let there: bool = conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND run_id = ?2 AND reviewer = ?3)",
+        params![earlier, review.run, review.reviewer],
+        |r| r.get(0),
+    )?;
+    if there {
+        return Ok(());
+    }
+    Err(StoreError::NotFound(format!(
+        "review {earlier} cannot be taken back: it is none of {}'s in run {}",
+        review.reviewer, review.run
+    )))
 }
 
 impl Store {
@@ -108,7 +128,12 @@ impl Store {
                 "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
             ));
         }
+        // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
+        let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
+        let review = &NewReview { seconds, ..review.clone() };
+        let modes = serde_json::to_string(&review.modes).unwrap_or_default();
         self.write(|conn| {
+            check_undo(conn, review)?;
             let (case_id, arm): (String, i64) = conn
                 .query_row(
                     "SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2",
@@ -130,7 +155,7 @@ impl Store {
             // Items with a question of their own: the version is the one the judge was asked.
             let judged: Option<(Digest, Option<Vec<u8>>)> = conn
                 .query_row(
-                    "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 LIMIT 1",
+                    "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY seq DESC LIMIT 1",
                     params![review.run, review.item, review.criterion],
                     |r| Ok((digest_at(r, 0)?, r.get(1)?)),
                 )
@@ -138,7 +163,7 @@ impl Store {
             let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
             let version = version.or(asked).unwrap_or_default();
             let at = now();
-            let digest = review_digest(review, &case_id, arm, &version, response.as_deref(), &at);
+            let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
             conn.execute(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
                  modes, saw_judge, sampling, undone, seconds, at, row_digest) \
@@ -154,7 +179,7 @@ impl Store {
                     review.reviewer,
                     review.score,
                     review.comment,
-                    serde_json::to_string(&review.modes).unwrap_or_default(),
+                    modes,
                     review.saw_judge,
                     sampling_name(review.sampling),
                     review.undo,

@@ -8,19 +8,19 @@
 
 use super::cases::{StoredResponse, arm_id, response_of};
 use super::lease::{is_alive, seconds};
-use super::prompts::{digest_at, now};
+use super::prompts::now;
 use super::rows::*;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::State;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
 /// The column of items that bring a whole question of their own.
 pub const OWN: &str = "own";
 
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value)
         .map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
 }
@@ -48,28 +48,129 @@ pub(super) struct RunRow<'a> {
     pub state: RunState,
 }
 
+/// What a plan's digest covers: everything but the fingerprint, which is known only after discovery.
+pub(super) struct Plan<'a> {
+    pub id: &'a str,
+    pub seq: i64,
+    pub created_at: &'a str,
+    pub spec: &'a str,
+    pub judge: &'a str,
+    pub imported: bool,
+    pub items: i64,
+    pub planned: i64,
+    pub arms: &'a str,
+}
+
+impl Plan<'_> {
+    /// The beginning of the digest; criteria follow, then items, in their order.
+    pub(super) fn digest(&self) -> RowDigest {
+        RowDigest::new("assize.run.1")
+            .text(self.id)
+            .int(self.seq)
+            .text(self.created_at)
+            .text(self.spec)
+            .text(self.judge)
+            .int(i64::from(self.imported))
+            .int(self.items)
+            .int(self.planned)
+            .text(self.arms)
+    }
+}
+
+pub(super) fn with_criterion(
+    plan: RowDigest,
+    name: &str,
+    own: bool,
+    version: Option<&[u8]>,
+    text: &str,
+) -> RowDigest {
+    plan.text(name).int(i64::from(own)).maybe(version, RowDigest::bytes).text(text)
+}
+
+pub(super) fn with_item(plan: RowDigest, item: &RunItem, arm: i64, tags: &str) -> RowDigest {
+    plan.text(&item.case_id)
+        .int(arm)
+        .int(item.set_id)
+        .int(i64::from(item.repeat))
+        .maybe(item.cluster.as_deref(), RowDigest::text)
+        .text(tags)
+}
+
 pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
-    let id = new_id();
+    let (id, created_at, spec) = (new_id(), now(), to_json(run.spec)?);
     let planned = run.items.len() * run.criteria.len() * run.spec.repeats as usize;
-    conn.execute(
-        "INSERT INTO run (id, seq, created_at, spec, judge, fingerprint, imported, items, planned) \
-         VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM run), ?2,?3,?4,?5,?6,?7,?8)",
-        params![
-            id,
-            now(),
-            to_json(run.spec)?,
-            run.spec.judge,
-            run.fingerprint.as_ref().map(Digest::as_bytes),
-            run.imported,
-            run.items.len() as i64,
-            planned as i64
-        ],
-    )?;
+    if u32::try_from(planned).is_err() {
+        return Err(StoreError::Invalid(format!("{planned} verdicts are more than one run can hold")));
+    }
+    let mut arms: Vec<(&str, i64)> = Vec::new();
+    let mut known = std::collections::HashMap::new();
+    for (_, arm) in run.items {
+        if !known.contains_key(arm.name.as_str()) {
+            let row = arm_id(conn, arm)?;
+            known.insert(arm.name.as_str(), row);
+            arms.push((&arm.name, row));
+        }
+    }
+    let arm_names = to_json(&arms.iter().map(|(name, _)| name).collect::<Vec<_>>())?;
+    let seq = conn.query_row("SELECT coalesce(max(seq), 0) + 1 FROM run", [], |r| r.get(0))?;
+    let plan = Plan {
+        id: &id,
+        seq,
+        created_at: &created_at,
+        spec: &spec,
+        judge: &run.spec.judge,
+        imported: run.imported,
+        items: run.items.len() as i64,
+        planned: planned as i64,
+        arms: &arm_names,
+    };
+    let mut digest = plan.digest();
+    for (name, own, version, text) in run.criteria {
+        digest = with_criterion(digest, name, *own, version.as_ref().map(Digest::as_bytes), text);
+    }
+    let mut items = Vec::with_capacity(run.items.len());
+    for (item, arm) in run.items {
+        let (tags, arm) = (to_json(&item.tags)?, known.get(arm.name.as_str()).copied().unwrap_or_default());
+        digest = with_item(digest, item, arm, &tags);
+        items.push((item, arm, tags));
+    }
+    insert_plan(conn, &plan, run.fingerprint.as_ref(), &digest.finish())?;
     conn.execute(
         "INSERT INTO run_state (run_id, state) VALUES (?1, ?2)",
         params![id, state_name(run.state)],
     )?;
-    for (ord, (name, own, version, text)) in run.criteria.iter().enumerate() {
+    insert_columns_and_items(conn, &id, run.criteria, &items)?;
+    Ok(id)
+}
+
+fn insert_plan(conn: &Connection, plan: &Plan, fingerprint: Option<&Digest>, digest: &Digest) -> Result<()> {
+    conn.execute(
+        "INSERT INTO run (id, seq, created_at, spec, judge, fingerprint, imported, items, planned, arms, row_digest) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+        params![
+            plan.id,
+            plan.seq,
+            plan.created_at,
+            plan.spec,
+            plan.judge,
+            fingerprint.map(Digest::as_bytes),
+            plan.imported,
+            plan.items,
+            plan.planned,
+            plan.arms,
+            digest.as_bytes()
+        ],
+    )?;
+    Ok(())
+}
+
+fn insert_columns_and_items(
+    conn: &Connection,
+    id: &str,
+    criteria: &[(String, bool, Option<Digest>, String)],
+    items: &[(&RunItem, i64, String)],
+) -> Result<()> {
+    for (ord, (name, own, version, text)) in criteria.iter().enumerate() {
         conn.execute(
             "INSERT INTO run_criterion (run_id, ord, name, own, version, json) VALUES (?1,?2,?3,?4,?5,?6)",
             params![id, ord as i64, name, own, version.as_ref().map(Digest::as_bytes), text],
@@ -78,17 +179,7 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
     let mut add = conn.prepare_cached(
         "INSERT INTO run_item (run_id, ord, case_id, arm_id, set_id, repeat, cluster, tags) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     )?;
-    let mut arms = std::collections::HashMap::new();
-    for (ord, (item, arm)) in run.items.iter().enumerate() {
-        let arm = match arms.get(&arm.name) {
-            Some(known) => *known,
-            None => {
-                let made = arm_id(conn, arm)?;
-                arms.insert(&arm.name, made);
-                made
-            }
-        };
-        let tags = to_json(&item.tags)?;
+    for (ord, (item, arm, tags)) in items.iter().enumerate() {
         add.execute(params![
             id,
             ord as i64,
@@ -100,7 +191,26 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
             tags
         ])?;
     }
-    Ok(id)
+    Ok(())
+}
+
+pub(super) fn no_run(id: &str) -> StoreError {
+    StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))
+}
+
+/// Refuses to write a run whose lease we once had and have lost.
+pub(super) fn still_mine(conn: &Connection, run: &str, mine: Option<&str>) -> Result<()> {
+    let Some(mine) = mine else { return Ok(()) };
+    let holder: Option<String> = conn
+        .prepare_cached("SELECT holder FROM run_state WHERE run_id = ?1")?
+        .query_row([run], |r| r.get(0))
+        .optional()?
+        .flatten();
+    if holder.as_deref() == Some(mine) {
+        return Ok(());
+    }
+    let by = holder.map_or_else(|| "another process, which has ended".to_owned(), |h| h);
+    Err(StoreError::Conflict(format!("run {run} was taken over by {by}; nothing more is written to it here")))
 }
 
 fn state_name(state: RunState) -> &'static str {
@@ -110,220 +220,6 @@ fn state_name(state: RunState) -> &'static str {
         RunState::Partial => "partial",
         RunState::Stopped => "stopped",
     }
-}
-
-/// What a verdict's row digest covers, on top of the digest of the row before.
-pub(super) fn verdict_digest(
-    previous: Option<&[u8]>,
-    run: &str,
-    seq: i64,
-    v: &NewVerdict,
-    at: &str,
-    texts: &Texts,
-) -> Digest {
-    RowDigest::new("assize.verdict.1")
-        .maybe(previous, RowDigest::bytes)
-        .text(run)
-        .int(seq)
-        .int(i64::from(v.item))
-        .int(i64::from(v.criterion))
-        .int(i64::from(v.repeat))
-        .text(v.state.name())
-        .maybe(v.reading.as_ref().map(|r| i64::from(r.score)), RowDigest::int)
-        .bytes(v.criterion_version.as_bytes())
-        .bytes(v.fingerprint.as_bytes())
-        .maybe(v.response.as_ref().map(Digest::as_bytes), RowDigest::bytes)
-        .maybe(v.cache_key.as_ref().map(Digest::as_bytes), RowDigest::bytes)
-        .int(i64::from(v.cached))
-        .text(&v.rung)
-        .text(&texts.flags)
-        .text(&texts.repairs)
-        .maybe(v.model_returned.as_deref(), RowDigest::text)
-        .maybe(v.finish_reason.as_deref(), RowDigest::text)
-        .maybe(v.prompt_tokens.map(|n| n as i64), RowDigest::int)
-        .maybe(v.completion_tokens.map(|n| n as i64), RowDigest::int)
-        .maybe(v.cost_usd, RowDigest::real)
-        .int(v.latency_ms as i64)
-        .int(i64::from(v.attempts))
-        .text(at)
-        .text(&texts.explanation)
-        .text(&texts.evidence)
-        .text(&v.nonce)
-        .bytes(Digest::of(&v.raw).as_bytes())
-        .finish()
-}
-
-/// The texts of a verdict as they are stored.
-pub(super) struct Texts {
-    pub flags: String,
-    pub repairs: String,
-    pub explanation: String,
-    pub evidence: String,
-}
-
-impl Texts {
-    fn of(v: &NewVerdict) -> Result<Self> {
-        let none = Vec::new();
-        Ok(Self {
-            flags: to_json(&v.flags)?,
-            repairs: to_json(v.reading.as_ref().map_or(&none, |r| &r.repairs))?,
-            explanation: v.reading.as_ref().map_or_else(|| v.reason.clone(), |r| r.explanation.clone()),
-            evidence: to_json(v.reading.as_ref().map_or(&none, |r| &r.evidence))?,
-        })
-    }
-}
-
-pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict) -> Result<()> {
-    let (count, chain, counts): (i64, Option<Vec<u8>>, String) = conn
-        .prepare_cached("SELECT verdicts, chain, counts FROM run_state WHERE run_id = ?1")?
-        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
-    let counts = recounted(conn, run, v, &counts)?;
-    let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
-    let digest = verdict_digest(chain.as_deref(), run, seq, v, &at, &texts);
-    conn.prepare_cached(
-        "INSERT INTO verdict (run_id, seq, item, criterion, repeat, state, score, criterion_version, fingerprint, response, \
-         cache_key, cached, rung, flags, repairs, model_returned, finish_reason, prompt_tokens, completion_tokens, cost_usd, \
-         latency_ms, attempts, at, row_digest) \
-         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
-    )?
-    .execute(params![
-        run,
-        seq,
-        v.item,
-        v.criterion,
-        v.repeat,
-        v.state.name(),
-        v.reading.as_ref().map(|r| r.score),
-        v.criterion_version.as_bytes(),
-        v.fingerprint.as_bytes(),
-        v.response.as_ref().map(Digest::as_bytes),
-        v.cache_key.as_ref().map(Digest::as_bytes),
-        v.cached,
-        v.rung,
-        texts.flags,
-        texts.repairs,
-        v.model_returned,
-        v.finish_reason,
-        v.prompt_tokens.map(|n| n as i64),
-        v.completion_tokens.map(|n| n as i64),
-        v.cost_usd,
-        v.latency_ms as i64,
-        v.attempts,
-        at,
-        digest.as_bytes()
-    ])?;
-    conn.prepare_cached(
-        "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw) VALUES (?1,?2,?3,?4,?5)",
-    )?
-    .execute(params![conn.last_insert_rowid(), texts.explanation, texts.evidence, v.nonce, v.raw])?;
-    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4 WHERE run_id = ?1")?
-        .execute(params![run, seq, digest.as_bytes(), counts])?;
-    Ok(())
-}
-
-/// The counts by state once this verdict is the newest of its key.
-fn recounted(conn: &Connection, run: &str, v: &NewVerdict, counts: &str) -> Result<String> {
-    let mut counts: BTreeMap<State, u32> = serde_json::from_str(counts).unwrap_or_default();
-    let before: Option<String> = conn
-        .prepare_cached(
-            "SELECT state FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 AND repeat = ?4 ORDER BY seq DESC LIMIT 1",
-        )?
-        .query_row(params![run, v.item, v.criterion, v.repeat], |r| r.get(0))
-        .optional()?;
-    if let Some(old) = before.and_then(|s| s.parse::<State>().ok()) {
-        let left = counts.remove(&old).unwrap_or(1).saturating_sub(1);
-        if left > 0 {
-            counts.insert(old, left);
-        }
-    }
-    *counts.entry(v.state).or_default() += 1;
-    to_json(&counts)
-}
-
-/// The newest verdict of each key: the highest sequence number.
-const NEWEST: &str = "SELECT max(seq) FROM verdict WHERE run_id = ?1 GROUP BY item, criterion, repeat";
-
-const VERDICT: &str = "SELECT v.id, v.item, v.criterion, v.repeat, v.state, v.score, v.criterion_version, v.fingerprint, \
-    v.response, v.cache_key, v.cached, v.rung, v.flags, v.repairs, v.model_returned, v.finish_reason, v.prompt_tokens, \
-    v.completion_tokens, v.cost_usd, v.latency_ms, v.attempts, v.at, t.explanation, t.evidence, t.nonce, t.raw, v.seq, \
-    v.row_digest FROM verdict v JOIN verdict_text t ON t.verdict_id = v.id ";
-
-fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
-    Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|b| Digest::from_bytes(&b)))
-}
-
-fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
-    let list = |at: usize| -> rusqlite::Result<Vec<String>> {
-        Ok(serde_json::from_str(&row.get::<_, String>(at)?).unwrap_or_default())
-    };
-    let count = |at: usize| -> rusqlite::Result<Option<u64>> {
-        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
-    };
-    let explanation: String = row.get(22)?;
-    let score: Option<u8> = row.get(5)?;
-    let flags = list(12)?;
-    let reading = score.map(|score| -> rusqlite::Result<Reading> {
-        Ok(Reading {
-            score,
-            evidence: list(23)?,
-            explanation: explanation.clone(),
-            injection_suspected: flags.iter().any(|f| f == "injection_suspected"),
-            repairs: list(13)?,
-        })
-    });
-    let state: String = row.get(4)?;
-    Ok(VerdictInfo {
-        id: row.get(0)?,
-        verdict: NewVerdict {
-            item: row.get(1)?,
-            criterion: row.get(2)?,
-            repeat: row.get(3)?,
-            state: state.parse().unwrap_or(State::Unparseable),
-            reading: reading.transpose()?,
-            reason: if score.is_some() { String::new() } else { explanation },
-            criterion_version: digest_at(row, 6)?,
-            fingerprint: digest_at(row, 7)?,
-            response: optional_digest(row, 8)?,
-            cache_key: optional_digest(row, 9)?,
-            cached: row.get(10)?,
-            rung: row.get(11)?,
-            flags,
-            model_returned: row.get(14)?,
-            finish_reason: row.get(15)?,
-            prompt_tokens: count(16)?,
-            completion_tokens: count(17)?,
-            cost_usd: row.get(18)?,
-            latency_ms: row.get::<_, i64>(19)?.unsigned_abs(),
-            attempts: row.get(20)?,
-            nonce: row.get(24)?,
-            raw: row.get(25)?,
-        },
-        at: row.get(21)?,
-    })
-}
-
-/// Walks a run's chain: each verdict with its sequence number and the digest stored beside it.
-pub(super) fn each_verdict(
-    conn: &Connection,
-    run: &str,
-    mut visit: impl FnMut(i64, &VerdictInfo, &[u8]),
-) -> Result<()> {
-    let sql = format!("{VERDICT} WHERE v.run_id = ?1 ORDER BY v.seq");
-    let mut stmt = conn.prepare(&sql)?;
-    let mut rows = stmt.query([run])?;
-    while let Some(row) = rows.next()? {
-        visit(row.get(26)?, &read_verdict(row)?, &row.get::<_, Vec<u8>>(27)?);
-    }
-    Ok(())
-}
-
-pub(super) fn rebuilt_digest(
-    previous: Option<&[u8]>,
-    run: &str,
-    seq: i64,
-    info: &VerdictInfo,
-) -> Result<Digest> {
-    Ok(verdict_digest(previous, run, seq, &info.verdict, &info.at, &Texts::of(&info.verdict)?))
 }
 
 impl Store {
@@ -359,11 +255,12 @@ impl Store {
     /// [`StoreError::Conflict`] names the holder.
     pub fn lease(&mut self, run: &str, holder: &str) -> Result<()> {
         self.write(|conn| {
-            let (present, beat): (Option<String>, Option<i64>) = conn.query_row(
-                "SELECT holder, heartbeat FROM run_state WHERE run_id = ?1",
-                [run],
-                |r| Ok((r.get(0)?, r.get(1)?)),
-            )?;
+            let (present, beat): (Option<String>, Option<i64>) = conn
+                .query_row("SELECT holder, heartbeat FROM run_state WHERE run_id = ?1", [run], |r| {
+                    Ok((r.get(0)?, r.get(1)?))
+                })
+                .optional()?
+                .ok_or_else(|| no_run(run))?;
             if let Some(other) = present.filter(|p| p != holder && is_alive(p, beat)) {
                 return Err(StoreError::Conflict(format!(
                     "run {run} is being written by {other}: wait for it, or end that process"
@@ -374,7 +271,9 @@ impl Store {
                 params![run, holder, seconds()],
             )?;
             Ok(())
-        })
+        })?;
+        self.leases.insert(run.to_owned(), holder.to_owned());
+        Ok(())
     }
 
     /// Renews the lease.
@@ -401,8 +300,10 @@ impl Store {
     /// When the run has another one already: its scores could not be pooled.
     pub fn set_fingerprint(&mut self, run: &str, fingerprint: &Digest) -> Result<()> {
         self.write(|conn| {
-            let present: Option<Vec<u8>> =
-                conn.query_row("SELECT fingerprint FROM run WHERE id = ?1", [run], |r| r.get(0))?;
+            let present: Option<Vec<u8>> = conn
+                .query_row("SELECT fingerprint FROM run WHERE id = ?1", [run], |r| r.get(0))
+                .optional()?
+                .ok_or_else(|| no_run(run))?;
             match present {
                 Some(bytes) if bytes != fingerprint.as_bytes() => Err(StoreError::Conflict(format!(
                     "the judge of run {run} has changed since it began (its fingerprint differs): start a new run"
@@ -419,15 +320,19 @@ impl Store {
     /// Ends the writing: state and reason; the lease is given back.
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// When there is no such run, another process has taken it over, or the registry cannot be written.
     pub fn finish_run(&mut self, run: &str, state: RunState, reason: &str) -> Result<()> {
+        let mine = self.leases.get(run).cloned();
         self.write(|conn| {
-            conn.execute(
+            still_mine(conn, run, mine.as_deref())?;
+            let n = conn.execute(
                 "UPDATE run_state SET state = ?2, reason = ?3, holder = NULL, heartbeat = NULL, finished_at = ?4 WHERE run_id = ?1",
                 params![run, state_name(state), reason, now()],
             )?;
-            Ok(())
-        })
+            if n == 0 { Err(no_run(run)) } else { Ok(()) }
+        })?;
+        self.leases.remove(run);
+        Ok(())
     }
 
     /// Adds to what the run cost.
@@ -436,8 +341,10 @@ impl Store {
     /// When the registry cannot be written.
     pub fn add_usage(&mut self, run: &str, more: &RunUsage) -> Result<()> {
         self.write(|conn| {
-            let text: String =
-                conn.query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
+            let text: String = conn
+                .query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))
+                .optional()?
+                .ok_or_else(|| no_run(run))?;
             let was: RunUsage = serde_json::from_str(&text).unwrap_or_default();
             let add = |a: Option<u64>, b: Option<u64>| {
                 if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) }
@@ -457,23 +364,6 @@ impl Store {
             conn.execute("UPDATE run_state SET usage = ?2 WHERE run_id = ?1", params![run, to_json(&sum)?])?;
             Ok(())
         })
-    }
-
-    /// Stores a verdict as the next link of the run's chain.
-    ///
-    /// # Errors
-    /// When the registry cannot be written; then nothing of it was stored.
-    pub fn save_verdict(&mut self, run: &str, verdict: &NewVerdict) -> Result<()> {
-        self.write(|conn| insert_verdict(conn, run, verdict))
-    }
-
-    /// A scored verdict stored earlier under this key.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn cached_verdict(&self, key: &Digest) -> Result<Option<VerdictInfo>> {
-        let sql = format!("{VERDICT} WHERE v.cache_key = ?1 AND v.state = 'scored' ORDER BY v.id LIMIT 1");
-        Ok(self.conn.prepare_cached(&sql)?.query_row([key.as_bytes()], read_verdict).optional()?)
     }
 
     /// Runs, newest first.
@@ -502,9 +392,7 @@ impl Store {
             .collect::<Result<_, _>>()?;
         match found.as_slice() {
             [one] if id.len() >= 4 => self.run_info(one),
-            [] | [_] => {
-                Err(StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them")))
-            }
+            [] | [_] => Err(no_run(id)),
             several => {
                 Err(StoreError::Invalid(format!("several runs start with '{id}': {}", several.join(", "))))
             }
@@ -512,88 +400,19 @@ impl Store {
     }
 
     fn run_info(&self, id: &str) -> Result<RunInfo> {
-        type Raw = (
-            String,
-            String,
-            Option<Digest>,
-            bool,
-            u32,
-            u32,
-            String,
-            String,
-            Option<String>,
-            Option<i64>,
-            String,
-            Option<String>,
-        );
-        let raw: Raw = self
+        let row = self
             .conn
             .prepare_cached(
                 "SELECT r.created_at, r.spec, r.fingerprint, r.imported, r.items, r.planned, s.state, s.reason, s.holder, \
-                 s.heartbeat, s.usage, s.finished_at FROM run r JOIN run_state s ON s.run_id = r.id WHERE r.id = ?1",
+                 s.heartbeat, s.usage, s.finished_at, s.counts, r.arms FROM run r JOIN run_state s ON s.run_id = r.id WHERE r.id = ?1",
             )?
-            .query_row([id], |r| {
-                Ok((
-                    r.get(0)?,
-                    r.get(1)?,
-                    optional_digest(r, 2)?,
-                    r.get(3)?,
-                    r.get(4)?,
-                    r.get(5)?,
-                    r.get(6)?,
-                    r.get(7)?,
-                    r.get(8)?,
-                    r.get(9)?,
-                    r.get(10)?,
-                    r.get(11)?,
-                ))
-            })?;
-        let (
-            created_at,
-            spec,
-            fingerprint,
-            imported,
-            items,
-            planned,
-            state,
-            reason,
-            holder,
-            beat,
-            usage,
-            finished_at,
-        ) = raw;
-        let alive = holder.as_deref().is_some_and(|h| is_alive(h, beat));
-        let state = match state.as_str() {
-            "running" if alive => RunState::Running,
-            "complete" => RunState::Complete,
-            "stopped" => RunState::Stopped,
-            _ => RunState::Partial,
-        };
-        let spec: RunSpec = serde_json::from_str(&spec)
-            .map_err(|e| StoreError::Damaged(format!("the plan of run {id} does not read: {e}")))?;
-        Ok(RunInfo {
-            id: id.to_owned(),
-            state,
-            reason,
-            created_at,
-            finished_at,
-            spec,
-            fingerprint,
-            imported,
-            items,
-            planned,
-            criteria: self.column("SELECT name FROM run_criterion WHERE run_id = ?1 ORDER BY ord", id)?,
-            arms: self.column(
-                "SELECT a.name FROM run_item i JOIN arm a ON a.id = i.arm_id WHERE i.run_id = ?1 GROUP BY a.id ORDER BY min(i.ord)",
-                id,
-            )?,
-            verdicts: self.kept_counts(id)?,
-            usage: serde_json::from_str(&usage).unwrap_or_default(),
-            holder: holder.filter(|_| alive),
-        })
+            .query_row([id], |r| Ok(read_run(id, r)))
+            .optional()?;
+        let criteria = self.column("SELECT name FROM run_criterion WHERE run_id = ?1 ORDER BY ord", id)?;
+        row.ok_or_else(|| no_run(id))?.map(|info| RunInfo { criteria, ..info })
     }
 
-    fn column(&self, sql: &str, id: &str) -> Result<Vec<String>> {
+    pub(super) fn column(&self, sql: &str, id: &str) -> Result<Vec<String>> {
         Ok(self.conn.prepare_cached(sql)?.query_map([id], |r| r.get(0))?.collect::<Result<_, _>>()?)
     }
 
@@ -603,21 +422,6 @@ impl Store {
             .prepare_cached("SELECT counts FROM run_state WHERE run_id = ?1")?
             .query_row([id], |r| r.get(0))?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
-    }
-
-    /// Counted anew from the rows: `fsck` compares it with what is kept.
-    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
-        let sql = format!(
-            "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
-        );
-        let mut stmt = self.conn.prepare_cached(&sql)?;
-        let rows = stmt.query_map([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
-        let mut counts = BTreeMap::new();
-        for row in rows {
-            let (state, n) = row?;
-            counts.insert(state.parse().unwrap_or(State::Unparseable), n);
-        }
-        Ok(counts)
     }
 
     /// The items of a run, without texts.
@@ -637,8 +441,11 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn run_arms(&self, run: &str) -> Result<Vec<Arm>> {
-        let names: std::collections::HashSet<String> = self.run_info(run)?.arms.into_iter().collect();
-        Ok(self.arms()?.into_iter().filter(|a| names.contains(&a.name)).collect())
+        let names = self.run_info(run)?.arms;
+        let mut arms = self.arms()?;
+        arms.retain(|a| names.contains(&a.name));
+        arms.sort_by_key(|a| names.iter().position(|n| *n == a.name));
+        Ok(arms)
     }
 
     /// One item with its texts.
@@ -663,67 +470,6 @@ impl Store {
             Some((subject, Err(failed))) => (Some(self.json(&subject)?), Some(Err(failed))),
         };
         Ok(FullItem { item, subject, response })
-    }
-
-    /// The newest verdict of each key: one small row per cell.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn cells(&self, run: &str) -> Result<Vec<Cell>> {
-        let sql = format!(
-            "SELECT item, criterion, repeat, state, score, flags <> '[]' FROM verdict \
-             WHERE run_id = ?1 AND seq IN ({NEWEST}) ORDER BY item, criterion, repeat"
-        );
-        let mut stmt = self.conn.prepare_cached(&sql)?;
-        let rows = stmt.query_map([run], |r| {
-            Ok(Cell {
-                item: r.get(0)?,
-                criterion: r.get(1)?,
-                repeat: r.get(2)?,
-                state: r.get::<_, String>(3)?.parse().unwrap_or(State::Unparseable),
-                score: r.get(4)?,
-                flagged: r.get(5)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// All newest verdicts with their texts, by key.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn verdicts(&self, run: &str) -> Result<Vec<VerdictInfo>> {
-        let sql = format!(
-            "{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat"
-        );
-        Ok(self.conn.prepare_cached(&sql)?.query_map([run], read_verdict)?.collect::<Result<_, _>>()?)
-    }
-
-    /// The newest verdicts of one item, all criteria and repeats.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn item_verdicts(&self, run: &str, item: u32) -> Result<Vec<VerdictInfo>> {
-        let sql = format!(
-            "{VERDICT} WHERE v.run_id = ?1 AND v.item = ?2 AND v.seq IN (SELECT max(seq) FROM verdict \
-             WHERE run_id = ?1 AND item = ?2 GROUP BY criterion, repeat) ORDER BY v.criterion, v.repeat"
-        );
-        Ok(self
-            .conn
-            .prepare_cached(&sql)?
-            .query_map(params![run, item], read_verdict)?
-            .collect::<Result<_, _>>()?)
-    }
-
-    /// The models that say they answered in a run; several mean that the endpoint changed on the way.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn models_returned(&self, run: &str) -> Result<Vec<String>> {
-        self.column(
-            "SELECT DISTINCT model_returned FROM verdict WHERE run_id = ?1 AND model_returned IS NOT NULL",
-            run,
-        )
     }
 
     /// What an endpoint was found to accept (JSON), if known.
@@ -755,6 +501,38 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// A run of the list, all but its columns' names.
+fn read_run(id: &str, r: &Row) -> Result<RunInfo> {
+    let text = |at: usize| r.get::<_, String>(at);
+    let unreadable = |what: &str, e: &serde_json::Error| {
+        StoreError::Damaged(format!("the {what} of run {id} does not read: {e}"))
+    };
+    let (holder, beat): (Option<String>, Option<i64>) = (r.get(8)?, r.get(9)?);
+    let holder = holder.filter(|h| is_alive(h, beat));
+    Ok(RunInfo {
+        id: id.to_owned(),
+        state: match text(6)?.as_str() {
+            "running" if holder.is_some() => RunState::Running,
+            "complete" => RunState::Complete,
+            "stopped" => RunState::Stopped,
+            _ => RunState::Partial,
+        },
+        reason: text(7)?,
+        created_at: text(0)?,
+        finished_at: r.get(11)?,
+        spec: serde_json::from_str(&text(1)?).map_err(|e| unreadable("plan", &e))?,
+        fingerprint: r.get::<_, Option<Vec<u8>>>(2)?.and_then(|b| Digest::from_bytes(&b)),
+        imported: r.get(3)?,
+        items: r.get(4)?,
+        planned: r.get(5)?,
+        criteria: Vec::new(),
+        arms: serde_json::from_str(&text(13)?).map_err(|e| unreadable("list of arms", &e))?,
+        verdicts: serde_json::from_str(&text(12)?).map_err(|e| unreadable("counts", &e))?,
+        usage: serde_json::from_str(&text(10)?).map_err(|e| unreadable("usage", &e))?,
+        holder,
+    })
 }
 
 fn read_item(row: &Row) -> rusqlite::Result<RunItem> {

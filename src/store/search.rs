@@ -3,7 +3,8 @@
 use super::rows::Hit;
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{HashMap, HashSet};
 
 /// Longer lines are indexed up to here.
 const LINE: usize = 2_000;
@@ -31,24 +32,78 @@ pub(super) fn index(conn: &Connection, prompt: i64, seq: u32, text: &str) -> Res
     Ok(())
 }
 
-/// Takes the lines of a forgotten body out of the index.
+/// Takes the lines of a body that is about to be forgotten out of the index. A line that another revision of the
+/// prompt holds too stays, under the first of those.
 pub(super) fn forget(conn: &Connection, digest: &Digest, text: &[u8]) -> Result<()> {
+    // Without this the index would keep the words until its next merge.
+    conn.execute("INSERT INTO line_fts (line_fts, rank) VALUES ('secure-delete', 1)", [])?;
     let text = String::from_utf8_lossy(text);
     let prompts: Vec<i64> = conn
         .prepare("SELECT DISTINCT prompt_id FROM revision WHERE digest = ?1")?
         .query_map([digest.as_bytes()], |r| r.get(0))?
         .collect::<Result<_, _>>()?;
     for prompt in prompts {
-        for line in indexed(&text) {
-            let key = params![prompt, line_hash(&line)];
+        let elsewhere = first_seqs(conn, prompt, digest)?;
+        for hash in indexed(&text).map(|line| line_hash(&line)) {
+            if let Some(seq) = elsewhere.get(&hash) {
+                let sql = "UPDATE line SET first_seq = ?3 WHERE prompt_id = ?1 AND hash = ?2";
+                conn.execute(sql, params![prompt, hash, seq])?;
+                continue;
+            }
+            let key = params![prompt, hash];
             conn.execute("DELETE FROM line_fts WHERE rowid IN (SELECT id FROM line WHERE prompt_id = ?1 AND hash = ?2)", key)?;
-            conn.execute(
-                "DELETE FROM line WHERE prompt_id = ?1 AND hash = ?2",
-                params![prompt, line_hash(&line)],
-            )?;
+            conn.execute("DELETE FROM line WHERE prompt_id = ?1 AND hash = ?2", key)?;
         }
     }
     Ok(())
+}
+
+/// The lines of a prompt's texts, all but one text, with the first revision that holds each.
+fn first_seqs(conn: &Connection, prompt: i64, but: &Digest) -> Result<HashMap<i64, u32>> {
+    let mut stmt = conn.prepare(
+        "SELECT min(r.seq), b.bytes FROM revision r JOIN body b ON b.digest = r.digest \
+         WHERE r.prompt_id = ?1 AND b.forgotten = 0 AND b.digest <> ?2 GROUP BY b.digest",
+    )?;
+    let mut rows = stmt.query(params![prompt, but.as_bytes()])?;
+    let mut first = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let (seq, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        for line in indexed(&String::from_utf8_lossy(&bytes)) {
+            first.entry(line_hash(&line)).and_modify(|s: &mut u32| *s = (*s).min(seq)).or_insert(seq);
+        }
+    }
+    Ok(first)
+}
+
+/// For `fsck`: calls `fault` for each line of the index that its prompt does not hold since just that revision.
+pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Result<u64> {
+    let mut stmt = conn.prepare(
+        "SELECT l.id, l.prompt_id, l.hash, l.first_seq, f.text FROM line l LEFT JOIN line_fts f ON f.rowid = l.id \
+         ORDER BY l.prompt_id, l.first_seq",
+    )?;
+    let mut text = conn.prepare(
+        "SELECT b.bytes FROM revision r JOIN body b ON b.digest = r.digest WHERE r.prompt_id = ?1 AND r.seq = ?2",
+    )?;
+    let (mut at, mut held, mut count) = (None, HashSet::new(), 0);
+    let mut rows = stmt.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, prompt, hash, seq): (i64, i64, i64, i64) =
+            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        count += 1;
+        if at != Some((prompt, seq)) {
+            at = Some((prompt, seq));
+            let body: Option<Vec<u8>> = text.query_row([prompt, seq], |r| r.get(0)).optional()?;
+            held =
+                indexed(&String::from_utf8_lossy(&body.unwrap_or_default())).map(|l| line_hash(&l)).collect();
+        }
+        let indexed_text: Option<String> = row.get(4)?;
+        if indexed_text.is_none_or(|t| line_hash(&t) != hash) {
+            fault(id, "its text does not fit its hash");
+        } else if !held.contains(&hash) {
+            fault(id, "the revision it points at does not hold it");
+        }
+    }
+    Ok(count)
 }
 
 /// Words as FTS5 wants them: each quoted, the last one as a prefix.
@@ -75,8 +130,9 @@ impl Store {
         let rows = stmt.query_map(params![words, limit as i64], |r| {
             Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, String>(2)?))
         })?;
-        Ok(rows
-            .filter_map(std::result::Result::ok)
+        let found: Vec<(String, u32, String)> = rows.collect::<Result<_, _>>()?;
+        Ok(found
+            .into_iter()
             .filter_map(|(name, seq, line)| Some(Hit { name: name.parse().ok()?, seq, line }))
             .collect())
     }

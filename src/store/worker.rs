@@ -20,7 +20,7 @@ const GROUP: usize = 1_024;
 /// Runs on a thread's store; hands back what is to be said once the group is committed.
 type Job = Box<dyn FnOnce(&mut Store) -> Answer + Send>;
 /// Sends the job's answer; given the error of a commit that failed.
-type Answer = Box<dyn FnOnce(Option<&str>) + Send>;
+type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 
 /// A cheap, cloneable handle to the registry's threads. They end when the last handle is dropped, after
 /// everything queued is committed.
@@ -35,7 +35,7 @@ pub struct Handle {
 fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>) -> Answer {
     Box::new(move |failed| {
         let value = match failed {
-            Some(why) if value.is_ok() => Err(StoreError::Invalid(why.to_owned())),
+            Some(why) if value.is_ok() => Err(why.for_each_of_group()),
             _ => value,
         };
         // The asker may have gone: then nobody wants the answer.
@@ -67,24 +67,34 @@ impl Handle {
         Self::over(Store::open(path)?)
     }
 
-    /// Starts the threads over an open registry.
+    /// Starts the threads over an open registry. One in memory has no second connection: its reads queue up with
+    /// the writes.
     ///
     /// # Errors
-    /// When the second connection cannot be opened.
+    /// When the second connection cannot be opened, or the system gives no threads.
     pub fn over(writer: Store) -> Result<Self> {
         let read_only = writer.read_only.clone();
-        let mut reader = Store::open_read_only(writer.path())?;
+        let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
+        let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
         let (write, writes) = channel::<Job>();
-        let (read, reads) = channel::<Job>();
-        let write_thread = std::thread::Builder::new()
-            .name("registry-writer".into())
-            .spawn(move || write_loop(writer, &writes));
-        let read_thread = std::thread::Builder::new().name("registry-reader".into()).spawn(move || {
-            while let Ok(job) = reads.recv() {
-                job(&mut reader)(None);
-            }
-        });
-        let threads = [write_thread, read_thread].into_iter().filter_map(std::result::Result::ok).collect();
+        let mut threads = vec![
+            std::thread::Builder::new()
+                .name("registry-writer".into())
+                .spawn(move || write_loop(writer, &writes))
+                .map_err(no_thread)?,
+        ];
+        let mut read = write.clone();
+        if let Some(mut reader) = reader {
+            let (ask, asked) = channel::<Job>();
+            let answer_all = move || {
+                while let Ok(job) = asked.recv() {
+                    job(&mut reader)(None);
+                }
+            };
+            let thread = std::thread::Builder::new().name("registry-reader".into()).spawn(answer_all);
+            threads.push(thread.map_err(no_thread)?);
+            read = ask;
+        }
         Ok(Self { write: Some(write), read: Some(read), threads: Arc::new(Mutex::new(threads)), read_only })
     }
 
@@ -159,21 +169,19 @@ impl Handle {
 
 fn write_loop(mut store: Store, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        let mut answers = Vec::new();
-        let mut failed = store.begin_group().err().map(|e| e.to_string());
-        if failed.is_none() {
-            answers.push(first(&mut store));
-            while answers.len() < GROUP {
-                let Ok(next) = queue.try_recv() else { break };
-                answers.push(next(&mut store));
-            }
-            failed = store.commit_group().err().map(|e| e.to_string());
-        } else {
-            // The write itself then says why: it is tried alone, and fails with its own error.
-            answers.push(first(&mut store));
+        if store.begin_group().is_err() {
+            // Tried alone, the job says itself what is in its way; or it finds that the way is free again.
+            first(&mut store)(None);
+            continue;
         }
+        let mut answers = vec![first(&mut store)];
+        while answers.len() < GROUP && store.has_group() {
+            let Ok(next) = queue.try_recv() else { break };
+            answers.push(next(&mut store));
+        }
+        let failed = store.commit_group().err();
         for answer in answers {
-            answer(failed.as_deref());
+            answer(failed.as_ref());
         }
     }
 }
@@ -183,6 +191,37 @@ mod tests {
     use super::*;
     use crate::core::prompt::Template;
     use crate::store::NewRevision;
+
+    #[test]
+    fn a_group_that_sqlite_rolled_back_is_nobodys_success() {
+        let handle = Handle::over(Store::in_memory().unwrap()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let register = |name: &str| {
+            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
+            handle.write(move |s| s.register(new))
+        };
+        // A full disk makes SQLite take the whole transaction back by itself, in the middle of the group.
+        let full = handle.write::<()>(|s| {
+            s.conn.execute_batch("ROLLBACK")?;
+            Err(StoreError::Full)
+        });
+        // The writer is held until all three wait, so that they are one group.
+        let (go, wait) = channel::<()>();
+        let held = handle.write(move |_| wait.recv().map_err(|_| StoreError::Closed));
+        let (_, before, full, after, ()) = runtime.block_on(async {
+            tokio::join!(held, register("a"), full, register("b"), async { go.send(()).unwrap() })
+        });
+        assert!(matches!(full, Err(StoreError::Full)));
+        let names: Vec<String> =
+            handle.read_blocking(|s| s.names()).unwrap().iter().map(ToString::to_string).collect();
+        for (name, answer) in [("a", before), ("b", after)] {
+            assert_eq!(
+                answer.is_ok(),
+                names.contains(&name.to_owned()),
+                "{name}: {answer:?}, stored: {names:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_failed_or_panicking_job_takes_only_itself_back() {

@@ -1,0 +1,412 @@
+//! Verdicts: each is the next link of its run's chain, stored with the reply it was read from.
+//!
+//! ```text
+//! NewVerdict -> scored with a score, or failed without? -> still our lease? -> row digest over the row before it
+//!            -> verdict + verdict_text + the run's count, chain head and counts by state, in one transaction
+//! ```
+
+use super::prompts::{digest_at, now};
+use super::rows::*;
+use super::runs::to_json;
+use super::{Result, Store, StoreError};
+use crate::core::digest::{Digest, RowDigest};
+use crate::core::verdict::{Reading, State};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+/// What a verdict's row digest covers, on top of the digest of the row before.
+pub(super) fn verdict_digest(
+    previous: Option<&[u8]>,
+    run: &str,
+    seq: i64,
+    v: &NewVerdict,
+    at: &str,
+    texts: &Texts,
+) -> Digest {
+    RowDigest::new("assize.verdict.1")
+        .maybe(previous, RowDigest::bytes)
+        .text(run)
+        .int(seq)
+        .int(i64::from(v.item))
+        .int(i64::from(v.criterion))
+        .int(i64::from(v.repeat))
+        .text(&texts.state)
+        .maybe(v.reading.as_ref().map(|r| i64::from(r.score)), RowDigest::int)
+        .bytes(v.criterion_version.as_bytes())
+        .bytes(v.fingerprint.as_bytes())
+        .maybe(v.response.as_ref().map(Digest::as_bytes), RowDigest::bytes)
+        .maybe(v.cache_key.as_ref().map(Digest::as_bytes), RowDigest::bytes)
+        .int(i64::from(v.cached))
+        .text(&v.rung)
+        .text(&texts.flags)
+        .text(&texts.repairs)
+        .maybe(v.model_returned.as_deref(), RowDigest::text)
+        .maybe(v.finish_reason.as_deref(), RowDigest::text)
+        .maybe(v.prompt_tokens.map(|n| n as i64), RowDigest::int)
+        .maybe(v.completion_tokens.map(|n| n as i64), RowDigest::int)
+        .maybe(v.cost_usd, RowDigest::real)
+        .int(v.latency_ms as i64)
+        .int(i64::from(v.attempts))
+        .text(at)
+        .text(&texts.explanation)
+        .text(&texts.evidence)
+        .text(&v.nonce)
+        .bytes(&texts.raw_digest)
+        .finish()
+}
+
+/// The texts of a verdict exactly as they are stored: `fsck` hashes these, and not what was read out of them.
+pub(super) struct Texts {
+    pub state: String,
+    pub flags: String,
+    pub repairs: String,
+    pub explanation: String,
+    pub evidence: String,
+    pub raw_digest: Vec<u8>,
+}
+
+impl Texts {
+    fn of(v: &NewVerdict) -> Result<Self> {
+        let none = Vec::new();
+        Ok(Self {
+            state: v.state.name().to_owned(),
+            flags: to_json(&v.flags)?,
+            repairs: to_json(v.reading.as_ref().map_or(&none, |r| &r.repairs))?,
+            explanation: v.reading.as_ref().map_or_else(|| v.reason.clone(), |r| r.explanation.clone()),
+            evidence: to_json(v.reading.as_ref().map_or(&none, |r| &r.evidence))?,
+            raw_digest: Digest::of(&v.raw).as_bytes().to_vec(),
+        })
+    }
+
+    fn stored(row: &Row) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(4)?,
+            flags: row.get(12)?,
+            repairs: row.get(13)?,
+            explanation: row.get(22)?,
+            evidence: row.get(23)?,
+            raw_digest: row.get(28)?,
+        })
+    }
+}
+
+/// A scored verdict has a score from 1 to 5, a failed one has none, and its price is a number: anything else is a
+/// fault of the caller that must never reach a mean.
+fn checked(v: &NewVerdict) -> Result<NewVerdict> {
+    let sound = match (v.state, &v.reading) {
+        (State::Scored, Some(reading)) => (1..=5).contains(&reading.score),
+        (State::Scored, None) | (_, Some(_)) => false,
+        (_, None) => true,
+    };
+    if !sound {
+        return Err(StoreError::Invalid(format!(
+            "a verdict is either scored from 1 to 5 or failed without a score; this one is '{}' with {:?}",
+            v.state.name(),
+            v.reading.as_ref().map(|r| r.score)
+        )));
+    }
+    // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
+    let cost_usd = v.cost_usd.filter(|c| c.is_finite()).map(|c| c + 0.0);
+    Ok(NewVerdict { cost_usd, ..v.clone() })
+}
+
+pub(super) fn insert_verdict(conn: &Connection, run: &str, new: &NewVerdict) -> Result<()> {
+    let v = &checked(new)?;
+    let (count, chain, counts): (i64, Option<Vec<u8>>, String) = conn
+        .prepare_cached("SELECT verdicts, chain, counts FROM run_state WHERE run_id = ?1")?
+        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .optional()?
+        .ok_or_else(|| super::runs::no_run(run))?;
+    let counts = recounted(conn, run, v, &counts)?;
+    let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
+    let digest = verdict_digest(chain.as_deref(), run, seq, v, &at, &texts);
+    conn.prepare_cached(
+        "INSERT INTO verdict (run_id, seq, item, criterion, repeat, state, score, criterion_version, fingerprint, response, \
+         cache_key, cached, rung, flags, repairs, model_returned, finish_reason, prompt_tokens, completion_tokens, cost_usd, \
+         latency_ms, attempts, at, row_digest) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
+    )?
+    .execute(params![
+        run,
+        seq,
+        v.item,
+        v.criterion,
+        v.repeat,
+        v.state.name(),
+        v.reading.as_ref().map(|r| r.score),
+        v.criterion_version.as_bytes(),
+        v.fingerprint.as_bytes(),
+        v.response.as_ref().map(Digest::as_bytes),
+        v.cache_key.as_ref().map(Digest::as_bytes),
+        v.cached,
+        v.rung,
+        texts.flags,
+        texts.repairs,
+        v.model_returned,
+        v.finish_reason,
+        v.prompt_tokens.map(|n| n as i64),
+        v.completion_tokens.map(|n| n as i64),
+        v.cost_usd,
+        v.latency_ms as i64,
+        v.attempts,
+        at,
+        digest.as_bytes()
+    ])?;
+    conn.prepare_cached(
+        "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw, raw_digest) VALUES (?1,?2,?3,?4,?5,?6)",
+    )?
+    .execute(params![
+        conn.last_insert_rowid(),
+        texts.explanation,
+        texts.evidence,
+        v.nonce,
+        v.raw,
+        texts.raw_digest
+    ])?;
+    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4 WHERE run_id = ?1")?
+        .execute(params![run, seq, digest.as_bytes(), counts])?;
+    Ok(())
+}
+
+/// The counts by state once this verdict is the newest of its key.
+fn recounted(conn: &Connection, run: &str, v: &NewVerdict, counts: &str) -> Result<String> {
+    let mut counts: BTreeMap<State, u32> = serde_json::from_str(counts).unwrap_or_default();
+    let before: Option<String> = conn
+        .prepare_cached(
+            "SELECT state FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 AND repeat = ?4 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row(params![run, v.item, v.criterion, v.repeat], |r| r.get(0))
+        .optional()?;
+    if let Some(old) = before.and_then(|s| s.parse::<State>().ok()) {
+        let left = counts.remove(&old).unwrap_or(1).saturating_sub(1);
+        if left > 0 {
+            counts.insert(old, left);
+        }
+    }
+    *counts.entry(v.state).or_default() += 1;
+    to_json(&counts)
+}
+
+/// The newest verdict of each key: the highest sequence number.
+const NEWEST: &str = "SELECT max(seq) FROM verdict WHERE run_id = ?1 GROUP BY item, criterion, repeat";
+
+const VERDICT: &str = "SELECT v.id, v.item, v.criterion, v.repeat, v.state, v.score, v.criterion_version, v.fingerprint, \
+    v.response, v.cache_key, v.cached, v.rung, v.flags, v.repairs, v.model_returned, v.finish_reason, v.prompt_tokens, \
+    v.completion_tokens, v.cost_usd, v.latency_ms, v.attempts, v.at, t.explanation, t.evidence, t.nonce, t.raw, v.seq, \
+    v.row_digest, t.raw_digest FROM verdict v JOIN verdict_text t ON t.verdict_id = v.id ";
+
+fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
+    Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|b| Digest::from_bytes(&b)))
+}
+
+fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
+    let list = |at: usize| -> rusqlite::Result<Vec<String>> {
+        Ok(serde_json::from_str(&row.get::<_, String>(at)?).unwrap_or_default())
+    };
+    let count = |at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
+    };
+    let explanation: String = row.get(22)?;
+    let score: Option<u8> = row.get(5)?;
+    let flags = list(12)?;
+    let reading = score.map(|score| -> rusqlite::Result<Reading> {
+        Ok(Reading {
+            score,
+            evidence: list(23)?,
+            explanation: explanation.clone(),
+            injection_suspected: flags.iter().any(|f| f == "injection_suspected"),
+            repairs: list(13)?,
+        })
+    });
+    let state: String = row.get(4)?;
+    Ok(VerdictInfo {
+        id: row.get(0)?,
+        verdict: NewVerdict {
+            item: row.get(1)?,
+            criterion: row.get(2)?,
+            repeat: row.get(3)?,
+            state: state.parse().unwrap_or(State::Unparseable),
+            reading: reading.transpose()?,
+            reason: if score.is_some() { String::new() } else { explanation },
+            criterion_version: digest_at(row, 6)?,
+            fingerprint: digest_at(row, 7)?,
+            response: optional_digest(row, 8)?,
+            cache_key: optional_digest(row, 9)?,
+            cached: row.get(10)?,
+            rung: row.get(11)?,
+            flags,
+            model_returned: row.get(14)?,
+            finish_reason: row.get(15)?,
+            prompt_tokens: count(16)?,
+            completion_tokens: count(17)?,
+            cost_usd: row.get(18)?,
+            latency_ms: row.get::<_, i64>(19)?.unsigned_abs(),
+            attempts: row.get(20)?,
+            nonce: row.get(24)?,
+            raw: row.get(25)?,
+        },
+        at: row.get(21)?,
+    })
+}
+
+/// A link of a run's chain as it is stored.
+pub(super) struct Link {
+    pub seq: i64,
+    pub info: VerdictInfo,
+    pub row_digest: Vec<u8>,
+    texts: Texts,
+}
+
+impl Link {
+    /// Whether the row fits its digest, given the row before it.
+    pub(super) fn fits(&self, previous: Option<&[u8]>, run: &str) -> bool {
+        let rebuilt = verdict_digest(previous, run, self.seq, &self.info.verdict, &self.info.at, &self.texts);
+        rebuilt.as_bytes() == self.row_digest
+    }
+
+    /// Whether its reply is the one that came, or was emptied.
+    pub(super) fn reply(&self) -> Reply {
+        let raw = &self.info.verdict.raw;
+        if Digest::of(raw).as_bytes() == self.texts.raw_digest {
+            Reply::Whole
+        } else if raw.is_empty() {
+            Reply::Emptied
+        } else {
+            Reply::Changed
+        }
+    }
+}
+
+/// What became of a stored reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    Whole,
+    /// As `forget` leaves it.
+    Emptied,
+    Changed,
+}
+
+/// Walks a run's chain.
+pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&Link)) -> Result<()> {
+    let sql = format!("{VERDICT} WHERE v.run_id = ?1 ORDER BY v.seq");
+    let mut stmt = conn.prepare(&sql)?;
+    let mut rows = stmt.query([run])?;
+    while let Some(row) = rows.next()? {
+        visit(&Link {
+            seq: row.get(26)?,
+            info: read_verdict(row)?,
+            row_digest: row.get(27)?,
+            texts: Texts::stored(row)?,
+        });
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Stores a verdict as the next link of the run's chain.
+    ///
+    /// # Errors
+    /// When it is neither scored nor failed, when another process has taken the run over, or when the registry cannot
+    /// be written; then nothing of it was stored.
+    pub fn save_verdict(&mut self, run: &str, verdict: &NewVerdict) -> Result<()> {
+        let mine = self.leases.get(run).cloned();
+        self.write(|conn| {
+            super::runs::still_mine(conn, run, mine.as_deref())?;
+            insert_verdict(conn, run, verdict)
+        })
+    }
+
+    /// A scored verdict stored earlier under this key.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn cached_verdict(&self, key: &Digest) -> Result<Option<VerdictInfo>> {
+        let sql = format!("{VERDICT} WHERE v.cache_key = ?1 AND v.state = 'scored' ORDER BY v.id LIMIT 1");
+        Ok(self.conn.prepare_cached(&sql)?.query_row([key.as_bytes()], read_verdict).optional()?)
+    }
+
+    /// The newest verdict of each key: one small row per cell.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn cells(&self, run: &str) -> Result<Vec<Cell>> {
+        // The order is the index's own, and it holds every column: nothing is sorted, no row is looked up.
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT item, criterion, repeat, state, score, flags <> '[]' FROM verdict \
+             WHERE run_id = ?1 ORDER BY item, criterion, repeat, seq",
+        )?;
+        let mut rows = stmt.query([run])?;
+        let mut cells: Vec<Cell> = Vec::new();
+        while let Some(r) = rows.next()? {
+            let state =
+                r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(State::Unparseable);
+            let cell = Cell {
+                item: r.get(0)?,
+                criterion: r.get(1)?,
+                repeat: r.get(2)?,
+                state,
+                score: r.get(4)?,
+                flagged: r.get(5)?,
+            };
+            let key = |c: &Cell| (c.item, c.criterion, c.repeat);
+            match cells.last_mut().filter(|last| key(last) == key(&cell)) {
+                Some(last) => *last = cell,
+                None => cells.push(cell),
+            }
+        }
+        Ok(cells)
+    }
+
+    /// All newest verdicts with their texts, by key.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn verdicts(&self, run: &str) -> Result<Vec<VerdictInfo>> {
+        let sql = format!(
+            "{VERDICT} WHERE v.run_id = ?1 AND v.seq IN ({NEWEST}) ORDER BY v.item, v.criterion, v.repeat"
+        );
+        Ok(self.conn.prepare_cached(&sql)?.query_map([run], read_verdict)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest verdicts of one item, all criteria and repeats.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn item_verdicts(&self, run: &str, item: u32) -> Result<Vec<VerdictInfo>> {
+        let sql = format!(
+            "{VERDICT} WHERE v.run_id = ?1 AND v.item = ?2 AND v.seq IN (SELECT max(seq) FROM verdict \
+             WHERE run_id = ?1 AND item = ?2 GROUP BY criterion, repeat) ORDER BY v.criterion, v.repeat"
+        );
+        Ok(self
+            .conn
+            .prepare_cached(&sql)?
+            .query_map(params![run, item], read_verdict)?
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// The models that say they answered in a run; several mean that the endpoint changed on the way.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn models_returned(&self, run: &str) -> Result<Vec<String>> {
+        self.column(
+            "SELECT DISTINCT model_returned FROM verdict WHERE run_id = ?1 AND model_returned IS NOT NULL",
+            run,
+        )
+    }
+
+    /// Counted anew from the rows: `fsck` compares it with what is kept.
+    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+        let sql = format!(
+            "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
+        );
+        let mut stmt = self.conn.prepare_cached(&sql)?;
+        let rows = stmt.query_map([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
+        let mut counts = BTreeMap::new();
+        for row in rows {
+            let (state, n) = row?;
+            counts.insert(state.parse().unwrap_or(State::Unparseable), n);
+        }
+        Ok(counts)
+    }
+}
