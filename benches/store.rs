@@ -82,7 +82,7 @@ fn item(i: usize) -> Item {
         criterion: ["accuracy", "clarity"][n % 2].into(),
         judge: "j".into(),
         repeat: (n / 2) as u32,
-        score: (i + n).is_multiple_of(50).then_some(None).unwrap_or(Some(((i + n) % 5 + 1) as u8)),
+        score: if (i + n).is_multiple_of(50) { None } else { Some(((i + n) % 5 + 1) as u8) },
         explanation: "The response names the cause and the remedy, and leaves out the date.".into(),
         state: (i + n).is_multiple_of(50).then(|| "refused".to_owned()),
     };

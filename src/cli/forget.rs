@@ -51,11 +51,6 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let cause = Cause { author: args.author.clone(), reason: args.message.clone() };
     let (revisions, replies) = store.forget(&digest, &cause)?;
-    if let Err(error) = store.scrub() {
-        talk(format!(
-            "warning: traces may be left in unused pages of the file: {error}; close other programs that use the registry and run sqlite3 FILE VACUUM"
-        ));
-    }
     if ctx.json {
         ctx.out
             .json(&json!({ "schema": 1, "digest": digest, "revisions": revisions, "replies": replies }))?;

@@ -159,7 +159,7 @@ fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
     count.known += repeated;
     if taken < events.len() {
         talk(format!(
-            "note: {} of {} events are not taken in: they belong to prompts that were here already, or to protected labels",
+            "note: {} of {} events are not taken in: marks of undone moves, and those of prompts that were here already or of protected labels, stay out",
             events.len() - taken,
             events.len()
         ));

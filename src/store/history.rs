@@ -5,7 +5,7 @@
 //! ```
 
 use super::labels::{is_protected, move_label};
-use super::prompts::{add_revision, insert_event, prompt_id};
+use super::prompts::{add_revision, add_tags, insert_event, prompt_id, revision_id, tag_new};
 use super::rows::{Cause, EventInfo, Imported, NewRevision};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName};
@@ -33,44 +33,83 @@ impl Store {
         events: &[(PromptName, EventInfo)],
     ) -> Result<(Imported, usize)> {
         self.write(|conn| {
-            let mut fresh: BTreeMap<&PromptName, bool> = BTreeMap::new();
+            let mut fresh: BTreeMap<&PromptName, Option<i64>> = BTreeMap::new();
             for (name, _) in events {
-                if !fresh.contains_key(name) {
-                    fresh.insert(name, matches!(prompt_id(conn, name), Err(StoreError::NoPrompt { .. })));
+                if !fresh.contains_key(name)
+                    && matches!(prompt_id(conn, name), Err(StoreError::NoPrompt { .. }))
+                {
+                    fresh.insert(name, None);
                 }
             }
             let mut count = Imported::default();
-            let mut labels: Vec<(i64, &PromptName, &Label, u32, Cause)> = Vec::new();
-            for row in &rows {
-                let (prompt, seq, is_new) = add_revision(conn, row)?;
-                if !is_new {
-                    count.known += 1;
-                    continue;
+            let mut added = Vec::new();
+            for mut row in rows {
+                let name = row.name.clone();
+                // Tags of a prompt with a log come with their own events.
+                let tags = if fresh.contains_key(&name) { std::mem::take(&mut row.tags) } else { Vec::new() };
+                let (prompt, seq, is_new) = add_revision(conn, &row)?;
+                if let Some(id) = fresh.get_mut(&name) {
+                    *id = Some(prompt);
                 }
-                count.new += 1;
-                let cause = Cause { author: row.author.clone(), reason: Some("import".into()) };
-                labels.extend(row.labels.iter().map(|l| (prompt, &row.name, l, seq, cause.clone())));
+                if is_new {
+                    count.new += 1;
+                    added.push(Added { prompt, seq, row, tags });
+                } else {
+                    count.known += 1;
+                }
             }
             let mut taken = 0;
-            for (name, event) in events.iter().filter(|(name, _)| fresh.get(name) == Some(&true)) {
-                taken += usize::from(replay(conn, name, event)?);
-            }
-            for (prompt, name, label, seq, cause) in labels {
-                if !is_protected(conn, label.as_str())? {
-                    move_label(conn, (prompt, name), label, Some(seq), (None, false), &cause)?;
+            for (name, event) in events {
+                if let Some(Some(prompt)) = fresh.get(name) {
+                    taken += usize::from(replay(conn, (*prompt, name), event)?);
                 }
             }
+            added.iter().try_for_each(|added| added.settle(conn))?;
             Ok((count, taken))
         })
     }
 }
 
+/// A revision that an import made, and what its row said besides.
+struct Added {
+    prompt: i64,
+    seq: u32,
+    row: NewRevision,
+    tags: Vec<String>,
+}
+
+impl Added {
+    /// Labels and tags that stand in the row, where no event has brought them.
+    fn settle(&self, conn: &Connection) -> Result<()> {
+        let cause = Cause { author: self.row.author.clone(), reason: Some("import".into()) };
+        for label in &self.row.labels {
+            if !is_protected(conn, label.as_str())? {
+                move_label(
+                    conn,
+                    (self.prompt, &self.row.name),
+                    label,
+                    Some(self.seq),
+                    (None, false),
+                    &cause,
+                )?;
+            }
+        }
+        let revision = revision_id(conn, self.prompt, self.seq)?;
+        let mut there = conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM revision_tag WHERE revision_id = ?1 AND tag = ?2)",
+        )?;
+        let mut missing = Vec::new();
+        for tag in &self.tags {
+            if !there.query_row(params![revision, tag], |r| r.get(0))? {
+                missing.push(tag.clone());
+            }
+        }
+        tag_new(conn, (self.prompt, self.seq, revision), &missing, self.row.author.clone())
+    }
+}
+
 /// Takes in one event of another registry; false for one that has no meaning here.
-fn replay(conn: &Connection, name: &PromptName, event: &EventInfo) -> Result<bool> {
-    let prompt = match prompt_id(conn, name) {
-        Err(StoreError::NoPrompt { .. }) => return Ok(false),
-        other => other?,
-    };
+fn replay(conn: &Connection, (prompt, name): (i64, &PromptName), event: &EventInfo) -> Result<bool> {
     let text = |key: &str| event.payload.get(key).and_then(Value::as_str);
     match event.kind.as_str() {
         "label_set" | "label_removed" => {
@@ -85,8 +124,12 @@ fn replay(conn: &Connection, name: &PromptName, event: &EventInfo) -> Result<boo
             let text = text("to").unwrap_or_default();
             conn.execute("UPDATE prompt SET description = ?2 WHERE id = ?1", params![prompt, text])?;
         }
-        // Only live prompts are exported: an archiving in their past was taken back.
-        "archived" | "unarchived" | "tagged" | "untagged" | "copied" => {}
+        "archived" | "unarchived" => {
+            let archived = event.kind == "archived";
+            conn.execute("UPDATE prompt SET archived = ?2 WHERE id = ?1", params![prompt, archived])?;
+        }
+        "tagged" => project_tags(conn, prompt, event)?,
+        "copied" => {}
         // The name it has now is the one it came with.
         "renamed" if text("to") == Some(name.as_str()) => {}
         _ => return Ok(false),
@@ -96,9 +139,30 @@ fn replay(conn: &Connection, name: &PromptName, event: &EventInfo) -> Result<boo
     Ok(true)
 }
 
+/// The revision an event names.
+fn named_revision(event: &EventInfo, key: &str) -> Option<u32> {
+    event.payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
+}
+
+fn project_tags(conn: &Connection, prompt: i64, event: &EventInfo) -> Result<()> {
+    let missing = || {
+        StoreError::Invalid(format!("an event of {} tags a revision that the file does not hold", event.at))
+    };
+    let seq = named_revision(event, "seq").ok_or_else(missing)?;
+    let revision = revision_id(conn, prompt, seq).map_err(|_| missing())?;
+    let list = |key: &str| -> Vec<String> {
+        let values = event.payload.get(key).and_then(Value::as_array);
+        values.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    add_tags(conn, revision, &list("add"))?;
+    for tag in list("remove") {
+        conn.execute("DELETE FROM revision_tag WHERE revision_id = ?1 AND tag = ?2", params![revision, tag])?;
+    }
+    Ok(())
+}
+
 fn project_label(conn: &Connection, prompt: i64, label: &Label, event: &EventInfo) -> Result<()> {
-    let to = event.payload.get("to").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-    let Some(seq) = to.filter(|_| event.kind == "label_set") else {
+    let Some(seq) = named_revision(event, "to").filter(|_| event.kind == "label_set") else {
         conn.execute(
             "DELETE FROM label WHERE prompt_id = ?1 AND label = ?2",
             params![prompt, label.as_str()],

@@ -22,7 +22,6 @@ pub mod reviews;
 pub mod rows;
 pub mod runs;
 pub mod scores;
-mod scrub;
 pub mod search;
 pub mod verdicts;
 pub mod worker;

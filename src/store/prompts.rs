@@ -417,7 +417,7 @@ fn insert_revision(
 }
 
 /// Tags that come with a revision are a change of tags like any other, with its event.
-fn tag_new(
+pub(super) fn tag_new(
     conn: &Connection,
     (prompt, seq, revision): (i64, u32, i64),
     tags: &[String],
@@ -431,13 +431,13 @@ fn tag_new(
     log_event(conn, Some(prompt), "tagged", &json!({"seq": seq, "add": tags}), &cause).map(|_| ())
 }
 
-fn revision_id(conn: &Connection, prompt: i64, seq: u32) -> Result<i64> {
+pub(super) fn revision_id(conn: &Connection, prompt: i64, seq: u32) -> Result<i64> {
     Ok(conn
         .prepare_cached("SELECT id FROM revision WHERE prompt_id = ?1 AND seq = ?2")?
         .query_row(params![prompt, seq], |r| r.get(0))?)
 }
 
-fn add_tags(conn: &Connection, revision: i64, tags: &[String]) -> Result<()> {
+pub(super) fn add_tags(conn: &Connection, revision: i64, tags: &[String]) -> Result<()> {
     for tag in tags {
         if tag.trim().is_empty() || tag.len() > 200 {
             return Err(StoreError::Invalid(format!(
