@@ -310,7 +310,11 @@ fn check_time(at: Option<&str>) -> Result<String> {
 }
 
 /// Adds one revision inside a transaction. `true` when it is new.
-pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64, u32, bool)> {
+pub(super) fn add_revision(
+    conn: &Connection,
+    new: &NewRevision,
+    seen: &mut search::Seen,
+) -> Result<(i64, u32, bool)> {
     let (prompt, latest) = match find_prompt(conn, &new.name)? {
         Some(found) => found,
         None => {
@@ -345,7 +349,7 @@ pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64,
     let seq = latest + 1;
     insert_revision(conn, prompt, seq, settings, new)?;
     conn.prepare_cached("UPDATE prompt SET latest = ?2 WHERE id = ?1")?.execute(params![prompt, seq])?;
-    search::index(conn, prompt, seq, &new.template.body)?;
+    search::index(conn, prompt, seq, &new.template.body, seen)?;
     Ok((prompt, seq, true))
 }
 
@@ -448,7 +452,7 @@ impl Store {
     /// When a label is protected, a time is no time, or the registry cannot be written.
     pub fn register(&mut self, new: NewRevision) -> Result<Registered> {
         self.write(|conn| {
-            let (prompt, seq, is_new) = add_revision(conn, &new)?;
+            let (prompt, seq, is_new) = add_revision(conn, &new, &mut search::Seen::default())?;
             let cause = Cause { author: new.author.clone(), reason: None };
             for label in &new.labels {
                 super::labels::move_label(
@@ -475,9 +479,9 @@ impl Store {
     /// As [`Store::register`]; then nothing at all was added.
     pub fn import_revisions(&mut self, rows: Vec<NewRevision>) -> Result<Imported> {
         self.write(|conn| {
-            let mut count = Imported::default();
+            let (mut count, mut seen) = (Imported::default(), search::Seen::default());
             for row in &rows {
-                let (prompt, seq, is_new) = add_revision(conn, row)?;
+                let (prompt, seq, is_new) = add_revision(conn, row, &mut seen)?;
                 if !is_new {
                     count.known += 1;
                     continue;
@@ -671,7 +675,7 @@ impl Store {
                 tags: source.tags.clone(),
                 ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
             };
-            let (prompt, seq, _) = add_revision(conn, &new)?;
+            let (prompt, seq, _) = add_revision(conn, &new, &mut search::Seen::default())?;
             log_event(
                 conn,
                 Some(prompt),

@@ -58,8 +58,8 @@ pub(super) struct ReviewRow {
 pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
     let mut stmt = conn.prepare_cached(
         "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, v.score, \
-         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, a.name \
-         FROM review v JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
+         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, coalesce(a.name, '?') \
+         FROM review v LEFT JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
     )?;
     let rows = stmt.query_map([run], |r| {
         let sampling: String = r.get(13)?;

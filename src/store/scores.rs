@@ -14,51 +14,77 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn pooled(&self, query: &PoolQuery) -> Result<Vec<PooledVerdict>> {
+        let runs: Vec<(String, String)> = self
+            .conn
+            .prepare_cached(
+                "SELECT id, judge FROM run WHERE (?1 IS NULL OR id LIKE ?1 || '%') AND (?2 IS NULL OR judge = ?2) \
+                 AND (?3 IS NULL OR spec ->> 'rubric' = ?3) ORDER BY seq",
+            )?
+            .query_map(params![query.run, query.judge, query.rubric], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut pooled = Vec::new();
+        for (run, judge) in runs {
+            self.pool_run(&run, &judge, query, &mut pooled)?;
+        }
+        Ok(pooled)
+    }
+
+    /// Walks one run along the index of its keys: the last row of a key is its newest verdict.
+    fn pool_run(
+        &self,
+        run: &str,
+        judge: &str,
+        query: &PoolQuery,
+        pooled: &mut Vec<PooledVerdict>,
+    ) -> Result<()> {
         let mut stmt = self.conn.prepare_cached(
-            "SELECT v.run_id, s.digest, s.name, i.case_id, a.name, c.name, v.criterion_version, r.judge, v.fingerprint, \
-             v.model_returned, v.repeat, v.state, v.score, i.cluster, i.tags, r.spec ->> 'rubric' \
-             FROM verdict v JOIN run r ON r.id = v.run_id \
+            "SELECT v.item, v.criterion, v.repeat, s.digest, s.name, i.case_id, a.name, c.name, v.criterion_version, \
+             v.fingerprint, v.model_returned, v.state, v.score, i.cluster, i.tags FROM verdict v \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
              JOIN case_set s ON s.id = i.set_id \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
-             WHERE v.seq = (SELECT max(w.seq) FROM verdict w WHERE w.run_id = v.run_id AND w.item = v.item \
-                            AND w.criterion = v.criterion AND w.repeat = v.repeat) \
-             AND (?1 IS NULL OR v.run_id LIKE ?1 || '%') AND (?2 IS NULL OR s.name = ?2) \
-             AND (?3 IS NULL OR r.judge = ?3) ORDER BY r.seq, v.item, v.criterion, v.repeat",
+             WHERE v.run_id = ?1 AND (?2 IS NULL OR s.name = ?2) ORDER BY v.item, v.criterion, v.repeat, v.seq",
         )?;
-        let rows = stmt.query_map(params![query.run, query.set, query.judge], |r| {
-            let rubric: Option<String> = r.get(15)?;
-            Ok((
-                rubric,
-                PooledVerdict {
-                    run: r.get(0)?,
-                    set_digest: digest_at(r, 1)?,
-                    set: r.get(2)?,
-                    case_id: r.get(3)?,
-                    arm: r.get(4)?,
-                    criterion: r.get(5)?,
-                    criterion_version: digest_at(r, 6)?,
-                    judge: r.get(7)?,
-                    fingerprint: digest_at(r, 8)?,
-                    model_returned: r.get(9)?,
-                    repeat: r.get(10)?,
-                    state: r.get::<_, String>(11)?.parse().unwrap_or(State::Unparseable),
-                    score: r.get(12)?,
-                    cluster: r.get(13)?,
-                    tags: serde_json::from_str(&r.get::<_, String>(14)?).unwrap_or_default(),
-                },
-            ))
-        })?;
-        let mut pooled = Vec::new();
-        for row in rows {
-            let (rubric, verdict) = row?;
-            let fits = (query.arms.is_empty() || query.arms.contains(&verdict.arm))
-                && query.rubric.as_ref().is_none_or(|want| rubric.as_ref() == Some(want));
-            if fits {
-                pooled.push(verdict);
+        let mut rows = stmt.query(params![run, query.set])?;
+        let mut last: Option<(u32, u32, u32)> = None;
+        while let Some(r) = rows.next()? {
+            let arm: String = r.get(6)?;
+            if !query.arms.is_empty() && !query.arms.contains(&arm) {
+                continue;
             }
+            let key = (r.get(0)?, r.get(1)?, r.get(2)?);
+            if last.replace(key) == Some(key) {
+                pooled.pop();
+            }
+            let tags = r.get_ref(14)?.as_bytes().unwrap_or_default();
+            pooled.push(PooledVerdict {
+                run: run.to_owned(),
+                set_digest: digest_at(r, 3)?,
+                set: r.get(4)?,
+                case_id: r.get(5)?,
+                arm,
+                criterion: r.get(7)?,
+                criterion_version: digest_at(r, 8)?,
+                judge: judge.to_owned(),
+                fingerprint: digest_at(r, 9)?,
+                model_returned: r.get(10)?,
+                repeat: key.2,
+                state: r
+                    .get_ref(11)?
+                    .as_str()
+                    .ok()
+                    .and_then(|s| s.parse().ok())
+                    .unwrap_or(State::Unparseable),
+                score: r.get(12)?,
+                cluster: r.get(13)?,
+                tags: if tags == b"[]" {
+                    Vec::new()
+                } else {
+                    serde_json::from_slice(tags).unwrap_or_default()
+                },
+            });
         }
-        Ok(pooled)
+        Ok(())
     }
 
     /// Scores of a prompt's revisions, oldest first: per revision, criterion and fingerprint.
