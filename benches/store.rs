@@ -78,13 +78,16 @@ fn judged() -> std::path::PathBuf {
 }
 
 fn item(i: usize) -> Item {
-    let verdict = |n: usize| ImportedVerdict {
-        criterion: ["accuracy", "clarity"][n % 2].into(),
-        judge: "j".into(),
-        repeat: (n / 2) as u32,
-        score: (i + n).is_multiple_of(50).then_some(None).unwrap_or(Some(((i + n) % 5 + 1) as u8)),
-        explanation: "The response names the cause and the remedy, and leaves out the date.".into(),
-        state: (i + n).is_multiple_of(50).then(|| "refused".to_owned()),
+    let verdict = |n: usize| {
+        let refused = (i + n).is_multiple_of(50);
+        ImportedVerdict {
+            criterion: ["accuracy", "clarity"][n % 2].into(),
+            judge: "j".into(),
+            repeat: (n / 2) as u32,
+            score: if refused { None } else { Some(((i + n) % 5 + 1) as u8) },
+            explanation: "The response names the cause and the remedy, and leaves out the date.".into(),
+            state: refused.then(|| "refused".to_owned()),
+        }
     };
     Item {
         id: format!("case-{:05}", i / 2),

@@ -104,8 +104,9 @@ impl Store {
     }
 
     fn schema_texts(&self) -> Result<BTreeSet<(Vec<u8>, Vec<u8>)>> {
-        let sql = "SELECT CAST(name AS BLOB), CAST(type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS BLOB) \
-            FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+        // As bytes, for damaged text need not be text; with the storage classes, for equal bytes may be no text.
+        let sql = "SELECT CAST(name AS BLOB), CAST(typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' \
+            || type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS BLOB) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
         let mut texts = BTreeSet::new();
         self.each(sql, |r| {
             texts.insert((r.get(0)?, r.get(1)?));

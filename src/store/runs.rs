@@ -209,7 +209,7 @@ pub(super) fn still_mine(conn: &Connection, run: &str, mine: Option<&str>) -> Re
     if holder.as_deref() == Some(mine) {
         return Ok(());
     }
-    let by = holder.map_or_else(|| "another process, which has ended".to_owned(), |h| h);
+    let by = holder.unwrap_or_else(|| "another process, which has ended".to_owned());
     Err(StoreError::Conflict(format!("run {run} was taken over by {by}; nothing more is written to it here")))
 }
 

@@ -3,6 +3,7 @@
 use super::prompts::{digest_at, prompt_id};
 use super::rows::{PoolQuery, PooledVerdict, RevisionScore};
 use super::{Result, Store};
+use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
 use crate::core::verdict::State;
 use rusqlite::params;
@@ -87,25 +88,28 @@ impl Store {
         Ok(())
     }
 
-    /// Scores of a prompt's revisions, oldest first: per revision, criterion and fingerprint.
+    /// Scores of a prompt's revisions, oldest first: per revision, criterion, its version, and fingerprint.
     ///
     /// # Errors
     /// When there is no such prompt.
     pub fn revision_scores(&self, name: &PromptName) -> Result<Vec<RevisionScore>> {
         let prompt = prompt_id(&self.conn, name)?;
         let mut stmt = self.conn.prepare_cached(
-            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded', i.case_id, v.score \
+            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded', i.case_id, v.score, c.version \
              FROM arm a JOIN run_item i ON i.arm_id = a.id JOIN run r ON r.id = i.run_id \
              JOIN verdict v ON v.run_id = i.run_id AND v.item = i.ord \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
              WHERE a.prompt_id = ?1 AND v.seq = (SELECT max(w.seq) FROM verdict w WHERE w.run_id = v.run_id \
                  AND w.item = v.item AND w.criterion = v.criterion AND w.repeat = v.repeat)",
         )?;
-        type Key = (u32, String, crate::core::digest::Digest, bool);
+        type Key = (u32, String, Digest, Digest, bool);
         let mut groups: BTreeMap<Key, (BTreeMap<String, (f64, u32)>, u32)> = BTreeMap::new();
         let mut rows = stmt.query([prompt])?;
         while let Some(r) = rows.next()? {
-            let group = groups.entry((r.get(0)?, r.get(1)?, digest_at(r, 2)?, r.get(3)?)).or_default();
+            let name: String = r.get(1)?;
+            let version = r.get::<_, Option<Vec<u8>>>(6)?.and_then(|v| Digest::from_bytes(&v));
+            let version = version.unwrap_or_else(|| Digest::of(&name));
+            let group = groups.entry((r.get(0)?, name, version, digest_at(r, 2)?, r.get(3)?)).or_default();
             match r.get::<_, Option<u8>>(5)? {
                 Some(score) => {
                     let case = group.0.entry(r.get(4)?).or_insert((0.0, 0));
@@ -116,13 +120,16 @@ impl Store {
         }
         Ok(groups
             .into_iter()
-            .map(|((seq, criterion, fingerprint, recorded), (cases, failed))| RevisionScore {
-                seq,
-                criterion,
-                fingerprint,
-                recorded,
-                cases: cases.into_iter().map(|(id, (sum, n))| (id, sum / f64::from(n))).collect(),
-                failed,
+            .map(|((seq, criterion, criterion_version, fingerprint, recorded), (cases, failed))| {
+                RevisionScore {
+                    seq,
+                    criterion,
+                    criterion_version,
+                    fingerprint,
+                    recorded,
+                    cases: cases.into_iter().map(|(id, (sum, n))| (id, sum / f64::from(n))).collect(),
+                    failed,
+                }
             })
             .collect())
     }
