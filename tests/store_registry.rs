@@ -340,3 +340,267 @@ fn a_backup_is_a_whole_registry() {
     assert!(store.backup(&copy).unwrap_err().to_string().contains("exists"));
     assert_eq!(Store::open(&copy).unwrap().names().unwrap(), [name("p")]);
 }
+
+#[test]
+fn digests_are_those_that_python_prints() {
+    // python3 -c 'import hashlib; print(hashlib.sha256("caf\u00e9".encode()).hexdigest())'
+    let mut store = Store::in_memory().unwrap();
+    for (i, (body, hex)) in [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("a\r\nb\r\n", "58055bdcc73787eb88c78d36f0b4939e9c5dc1c3ad17e25cc85a6833cf1a0cab"),
+        ("caf\u{e9}", "850f7dc43910ff890f8879c0ed26fe697c93a067ad93a7d50f466a7028a9bf4e"),
+        ("cafe\u{301}", "81ef060bcd98adc7824eb5c1ada83c32491b16018e11e79f00ab9d09e04b015a"),
+        ("👩\u{200d}👩\u{200d}👧", "81e8a05f6e8a541e34130a4f0d1e6f05319bc810f6c1df9d3f03bbb40c1fb3cc"),
+        ("no newline", "84629f9a7125f5b50e9767df4fea1e93b34462b57bd35a12ebca2b52520f5c84"),
+        (&"x".repeat(1 << 20), "8f990ba0b577b51cf009ea049368c16bbda1b21e1b93be07a824758bb253c39b"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let done = store.register(text(&format!("p{i}"), body)).unwrap().revision;
+        assert_eq!(done.digest.hex(), hex, "{i}");
+        assert_eq!(store.resolve(&done.name, &sel(hex)).unwrap().seq, 1);
+        assert_eq!(store.resolve(&done.name, &sel(&hex.chars().take(5).collect::<String>())).unwrap().seq, 1);
+    }
+}
+
+#[test]
+fn hints_name_what_is_near() {
+    let mut store = Store::in_memory().unwrap();
+    for prompt in ["summarize", "p1", "support/summary"] {
+        store.register(text(prompt, "x")).unwrap();
+    }
+    let hint = |wrong: &str| store.resolve(&name(wrong), &Selector::LATEST).unwrap_err().to_string();
+    assert!(hint("sumarise").contains("did you mean summarize?"), "{}", hint("sumarise"));
+    assert!(hint("p2").contains("p1"), "{}", hint("p2"));
+    assert!(hint("summary").contains("support/summary"), "{}", hint("summary"));
+    assert!(hint("unlike-anything").contains("assize list"), "{}", hint("unlike-anything"));
+}
+
+#[test]
+fn eight_movers_of_one_label_leave_a_linear_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.db");
+    let mut store = Store::open(&path).unwrap();
+    let (p, label, moves) = (name("p"), "production".parse::<Label>().unwrap(), 25);
+    (0..9).for_each(|i| drop(store.register(text("p", &i.to_string())).unwrap()));
+    store.set_label(&p, &label, &sel("r9"), None, false, &Cause::default()).unwrap();
+    let done: usize = std::thread::scope(|scope| {
+        let mover = |t: u32| {
+            let (p, label, mut store) = (p.clone(), label.clone(), Store::open(&path).unwrap());
+            move || {
+                let mut done = 0;
+                while done < moves {
+                    // What it read may be stale by now: then nothing moves, and it reads again.
+                    let seen = store.prompt(&p).unwrap().labels["production"];
+                    let to = if seen == t + 1 { Selector::revision(9) } else { Selector::revision(t + 1) };
+                    let expect = Expect::At(Selector::revision(seen));
+                    match store.set_label(&p, &label, &to, Some(&expect), false, &Cause::default()) {
+                        Ok(_) => done += 1,
+                        Err(StoreError::Conflict(_)) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                done
+            }
+        };
+        let threads: Vec<_> = (0..8).map(|t| scope.spawn(mover(t))).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum()
+    });
+    let log = store.label_log(&p, Some(&label)).unwrap();
+    assert_eq!(log.len(), done + 1);
+    for pair in log.windows(2) {
+        assert_eq!(pair[0].payload["from"], pair[1].payload["to"]);
+    }
+    assert_eq!(store.fsck().unwrap().faults, []);
+}
+
+#[test]
+fn a_writer_whose_run_was_taken_over_writes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.db");
+    let mut mine = Store::open(&path).unwrap();
+    let run = mine.import_items("set", items()).unwrap().runs[0].0.clone();
+    let verdict = mine.verdicts(&run).unwrap()[0].verdict.clone();
+    // No process has this number: to others, this writer is dead.
+    mine.lease(&run, &format!("4194999@{}", assize::store::lease::host_name())).unwrap();
+    mine.save_verdict(&run, &verdict).unwrap();
+    Store::open(&path).unwrap().lease(&run, &assize::store::lease::holder()).unwrap();
+    let before = mine.run(&run).unwrap();
+    assert!(matches!(mine.save_verdict(&run, &verdict), Err(StoreError::Conflict(_))));
+    let ended = mine.finish_run(&run, assize::store::RunState::Complete, "");
+    assert!(matches!(ended, Err(StoreError::Conflict(_))));
+    assert_eq!(mine.run(&run).unwrap(), before);
+    assert!(matches!(mine.lease("000000000000", "1@x"), Err(StoreError::NotFound(_))));
+}
+
+#[test]
+fn a_failed_verdict_never_carries_a_score_nor_a_scored_one_none() {
+    let mut store = Store::in_memory().unwrap();
+    let run = store.import_items("set", items()).unwrap().runs[0].0.clone();
+    let scored = store.verdicts(&run).unwrap()[0].verdict.clone();
+    let mut six = scored.clone();
+    six.reading.as_mut().unwrap().score = 6;
+    let bad = [
+        assize::store::NewVerdict { reading: None, ..scored.clone() },
+        assize::store::NewVerdict { state: assize::core::verdict::State::TimedOut, ..scored.clone() },
+        six,
+    ];
+    let before = store.cells(&run).unwrap();
+    for verdict in bad {
+        assert!(matches!(store.save_verdict(&run, &verdict), Err(StoreError::Invalid(_))));
+    }
+    assert_eq!(store.cells(&run).unwrap(), before);
+    // A price that is no number, as a broken endpoint may send it, does not make the row a damaged one.
+    for cost in [f64::NAN, f64::INFINITY, -0.0] {
+        let odd = assize::store::NewVerdict { cost_usd: Some(cost), ..scored.clone() };
+        store.save_verdict(&run, &odd).unwrap();
+    }
+    assert_eq!(store.fsck().unwrap().faults, []);
+}
+
+#[test]
+fn items_that_repeat_add_up_or_are_refused() {
+    let mut store = Store::in_memory().unwrap();
+    // One row for each verdict, as some tools write it.
+    let mut rows = Vec::new();
+    for item in items() {
+        for verdict in item.verdicts.clone() {
+            rows.push(Item { verdicts: vec![verdict], ..item.clone() });
+        }
+    }
+    let done = store.import_items("set", rows).unwrap();
+    assert_eq!((done.count.new, done.count.known, done.runs[0].2), (2, 1, 2));
+    // One verdict would hide the other.
+    let mut torn = items();
+    let other = ImportedVerdict { score: Some(1), ..torn[0].verdicts[0].clone() };
+    torn[0].verdicts.push(other);
+    let refused = store.import_items("other", torn).unwrap_err().to_string();
+    assert!(refused.contains("two different verdicts of judge 'j'"), "{refused}");
+    let mut wild = items();
+    wild[0].verdicts[0].repeat = u32::MAX;
+    assert!(store.import_items("other", wild).unwrap_err().to_string().contains("repeat"));
+    assert_eq!(store.case_sets().unwrap().len(), 1);
+}
+
+#[test]
+fn importing_an_empty_response_again_is_known() {
+    let mut store = Store::in_memory().unwrap();
+    let vars = serde_json::Map::new();
+    let case =
+        assize::core::item::Case { id: "c".into(), vars, reference: None, tags: vec![], cluster: None };
+    store.import_cases("set", vec![case]).unwrap();
+    let rows = || vec![("c".to_owned(), "x".to_owned(), "  ".to_owned())];
+    let (first, again) =
+        (store.import_responses("set", rows()).unwrap(), store.import_responses("set", rows()).unwrap());
+    assert_eq!((first.new, again.new, again.known), (1, 0, 1));
+}
+
+#[test]
+fn a_registry_taken_off_the_log_stays_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.db");
+    Store::open(&path).unwrap().register(text("p", "one")).unwrap();
+    let mode = |pragma: &str| {
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        conn.query_row(pragma, [], |r| r.get::<_, String>(0)).unwrap()
+    };
+    assert_eq!(mode("PRAGMA journal_mode"), "wal");
+    mode("PRAGMA journal_mode = DELETE");
+    Store::open(&path).unwrap().register(text("p", "two")).unwrap();
+    assert_eq!(mode("PRAGMA journal_mode"), "delete");
+}
+
+#[test]
+fn a_registry_in_memory_has_a_handle_too() {
+    let handle = Handle::over(Store::in_memory().unwrap()).unwrap();
+    handle.write_blocking(|s| s.register(text("p", "one"))).unwrap();
+    assert_eq!(handle.read_blocking(|s| s.names()).unwrap(), [name("p")]);
+    handle.close();
+}
+
+#[test]
+fn a_real_history_of_46_prompts_comes_in_once() {
+    let Ok(rows) = std::fs::read_to_string("../shared/data/prompt_history/fabric.jsonl") else {
+        return eprintln!("SKIPPED: ../shared/data/prompt_history/fabric.jsonl is not there");
+    };
+    let rows = || -> Vec<NewRevision> {
+        let mut counts = std::collections::HashMap::new();
+        let row = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let field = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            let before = counts.entry(line.to_owned()).and_modify(|n| *n += 1).or_insert(0);
+            let key = Digest::of(format!("{line} {before}"));
+            NewRevision {
+                origin: Some(key),
+                message: Some(field("message")),
+                ..text(&field("name"), &field("template"))
+            }
+        };
+        rows.lines().map(row).collect()
+    };
+    let mut store = Store::in_memory().unwrap();
+    let (first, second) = (store.import_revisions(rows()).unwrap(), store.import_revisions(rows()).unwrap());
+    assert_eq!((first.new, first.known, second.new, second.known), (475, 0, 0, 475));
+    assert_eq!(store.count(&ListQuery::default()).unwrap(), (46, 475));
+    for row in rows().iter().rev().take(46) {
+        let digest = row.template.digest();
+        assert_eq!(store.text(&digest).unwrap(), row.template.body);
+    }
+    assert_eq!(store.fsck().unwrap().faults, []);
+}
+
+#[test]
+fn two_versions_of_a_criterion_are_never_averaged() {
+    use assize::core::rubric::Criterion;
+    use assize::store::{Arm, NewRun, NewVerdict, RunItem, RunSpec};
+    let mut store = Store::in_memory().unwrap();
+    store.register(text("p", "one")).unwrap();
+    let set = store.import_items("set", items()).unwrap().set;
+    let mut source = store.verdicts(&store.runs(None).unwrap()[0].id.clone()).unwrap()[0].verdict.clone();
+    source.fingerprint = Digest::of("judge");
+    for (question, score) in [("Is it right?", 1), ("Is it quite right?", 5)] {
+        let criterion = Criterion {
+            name: "accuracy".into(),
+            question: question.into(),
+            anchors: ["1", "2", "3", "4", "5"].map(String::from),
+            steps: vec![],
+            generic: false,
+        };
+        let version = criterion.version();
+        let spec = RunSpec {
+            set: set.name.clone(),
+            set_digest: set.digest,
+            rubric: "r".into(),
+            criteria: vec![criterion],
+            own_criterion: false,
+            judge: "j".into(),
+            judge_config: serde_json::json!({}),
+            model: None,
+            model_config: None,
+            repeats: 1,
+            max_cost_usd: None,
+            max_calls: None,
+        };
+        let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
+        let item = RunItem {
+            ord: 0,
+            case_id: "a".into(),
+            arm: arm.name.clone(),
+            set_id: set.id,
+            repeat: 0,
+            cluster: None,
+            tags: vec![],
+        };
+        let run = store.create_run(&NewRun { spec, items: vec![(item, arm)] }).unwrap();
+        let mut verdict =
+            NewVerdict { item: 0, criterion: 0, repeat: 0, criterion_version: version, ..source.clone() };
+        verdict.reading.as_mut().unwrap().score = score;
+        store.save_verdict(&run, &verdict).unwrap();
+    }
+    let scores = store.revision_scores(&name("p")).unwrap();
+    let mut means: Vec<f64> = scores.iter().flat_map(|s| s.cases.iter().map(|(_, mean)| *mean)).collect();
+    means.sort_by(f64::total_cmp);
+    assert_eq!(means, [1.0, 5.0]);
+    assert_ne!(scores[0].criterion_version, scores[1].criterion_version);
+}

@@ -238,7 +238,7 @@ CREATE TABLE review (
     item              INTEGER NOT NULL,
     criterion         INTEGER NOT NULL,
     case_id           TEXT NOT NULL,
-    arm_id            INTEGER NOT NULL,
+    arm_id            INTEGER NOT NULL REFERENCES arm(id),
     criterion_version BLOB NOT NULL,
     response          BLOB,
     reviewer          TEXT NOT NULL,

@@ -39,7 +39,8 @@ impl Store {
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport { checked: BTreeMap::new(), forgotten: 0, faults: Vec::new() };
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 11] = [
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 12] = [
+            ("schema", Self::check_schema),
             ("row", Self::check_gaps),
             ("body", Self::check_bodies),
             ("revision", Self::check_revisions),
@@ -85,6 +86,33 @@ impl Store {
             visit(row)?;
         }
         Ok(())
+    }
+
+    /// Tables, indexes and triggers are those of a new registry, word for word: without its triggers content could be
+    /// changed.
+    fn check_schema(&self, report: &mut FsckReport) -> Result<()> {
+        let there = self.schema_texts()?;
+        let right = Self::in_memory()?.schema_texts()?;
+        for (name, _) in there.symmetric_difference(&right) {
+            let place = format!("schema {}", String::from_utf8_lossy(name));
+            let what = "a table, an index or a trigger is not as this program makes it";
+            if report.faults.last().is_none_or(|f| f.place != place) {
+                report.fault(place, what, RESTORE);
+            }
+        }
+        Ok(())
+    }
+
+    fn schema_texts(&self) -> Result<BTreeSet<(Vec<u8>, Vec<u8>)>> {
+        // As bytes, for damaged text need not be text; with the storage classes, for equal bytes may be no text.
+        let sql = "SELECT CAST(name AS BLOB), CAST(typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' \
+            || type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS BLOB) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
+        let mut texts = BTreeSet::new();
+        self.each(sql, |r| {
+            texts.insert((r.get(0)?, r.get(1)?));
+            Ok(())
+        })?;
+        Ok(texts)
     }
 
     /// Rows are only ever added, so that their numbers have no gaps: one that is missing was taken out.
@@ -327,11 +355,15 @@ impl Store {
             };
             Ok((plan.digest(), r.get::<_, Vec<u8>>(8)?))
         })?;
-        let mut stmt = self
-            .conn
-            .prepare("SELECT name, own, version, json FROM run_criterion WHERE run_id = ?1 ORDER BY ord")?;
-        let mut rows = stmt.query([run])?;
+        let mut stmt = self.conn.prepare(
+            "SELECT name, own, version, json, ord FROM run_criterion WHERE run_id = ?1 ORDER BY ord",
+        )?;
+        let (mut rows, mut next) = (stmt.query([run])?, 0_u32);
         while let Some(r) = rows.next()? {
+            if r.get::<_, u32>(4)? != next {
+                return Ok(false);
+            }
+            next += 1;
             let (name, text): (String, String) = (r.get(0)?, r.get(3)?);
             let version: Option<Vec<u8>> = r.get(2)?;
             digest = with_criterion(digest, &name, r.get(1)?, version.as_deref(), &text);

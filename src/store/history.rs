@@ -41,13 +41,13 @@ impl Store {
                     fresh.insert(name, None);
                 }
             }
-            let mut count = Imported::default();
+            let (mut count, mut seen) = (Imported::default(), super::search::Seen::default());
             let mut added = Vec::new();
             for mut row in rows {
                 let name = row.name.clone();
                 // Tags of a prompt with a log come with their own events.
                 let tags = if fresh.contains_key(&name) { std::mem::take(&mut row.tags) } else { Vec::new() };
-                let (prompt, seq, is_new) = add_revision(conn, &row)?;
+                let (prompt, seq, is_new) = add_revision(conn, &row, &mut seen)?;
                 if let Some(id) = fresh.get_mut(&name) {
                     *id = Some(prompt);
                 }

@@ -322,7 +322,11 @@ fn check_time(at: Option<&str>) -> Result<String> {
 }
 
 /// Adds one revision inside a transaction. `true` when it is new.
-pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64, u32, bool)> {
+pub(super) fn add_revision(
+    conn: &Connection,
+    new: &NewRevision,
+    seen: &mut search::Seen,
+) -> Result<(i64, u32, bool)> {
     let (prompt, latest) = match find_prompt(conn, &new.name)? {
         Some(found) => found,
         None => {
@@ -357,7 +361,7 @@ pub(super) fn add_revision(conn: &Connection, new: &NewRevision) -> Result<(i64,
     let seq = latest + 1;
     insert_revision(conn, prompt, seq, settings, new)?;
     conn.prepare_cached("UPDATE prompt SET latest = ?2 WHERE id = ?1")?.execute(params![prompt, seq])?;
-    search::index(conn, prompt, seq, &new.template.body)?;
+    search::index(conn, prompt, seq, &new.template.body, seen)?;
     Ok((prompt, seq, true))
 }
 
@@ -460,7 +464,7 @@ impl Store {
     /// When a label is protected, a time is no time, or the registry cannot be written.
     pub fn register(&mut self, new: NewRevision) -> Result<Registered> {
         self.write(|conn| {
-            let (prompt, seq, is_new) = add_revision(conn, &new)?;
+            let (prompt, seq, is_new) = add_revision(conn, &new, &mut search::Seen::default())?;
             let cause = Cause { author: new.author.clone(), reason: None };
             for label in &new.labels {
                 super::labels::move_label(
@@ -651,7 +655,7 @@ impl Store {
                 tags: source.tags.clone(),
                 ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
             };
-            let (prompt, seq, _) = add_revision(conn, &new)?;
+            let (prompt, seq, _) = add_revision(conn, &new, &mut search::Seen::default())?;
             log_event(
                 conn,
                 Some(prompt),

@@ -29,6 +29,43 @@ pub(super) fn import_verdicts(
     judges.into_iter().map(|judge| import_run(conn, set, items, judge)).collect()
 }
 
+/// What a judge's verdicts span.
+struct Shape<'a> {
+    /// Names of the criteria, in order of first use.
+    columns: Vec<&'a str>,
+    /// The items that have any.
+    chosen: Vec<&'a Item>,
+    repeats: u32,
+}
+
+impl<'a> Shape<'a> {
+    fn of(items: &'a [Item], judge: &str) -> Result<Self> {
+        let mut columns: Vec<&str> = Vec::new();
+        let (mut chosen, mut repeats) = (Vec::new(), 1);
+        for item in items {
+            let mut any = false;
+            for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
+                any = true;
+                if verdict.repeat > MOST_REPEATS {
+                    return Err(StoreError::Invalid(format!(
+                        "item '{}' of arm '{}': repeat {} is more than {MOST_REPEATS}; repeats count up from 0",
+                        item.id, item.arm, verdict.repeat
+                    )));
+                }
+                repeats = repeats.max(verdict.repeat + 1);
+                let column = column_of(&verdict.criterion);
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
+            }
+            if any {
+                chosen.push(item);
+            }
+        }
+        Ok(Self { columns, chosen, repeats })
+    }
+}
+
 fn import_run(
     conn: &Connection,
     set: &CaseSetInfo,
@@ -36,28 +73,7 @@ fn import_run(
     judge: &str,
 ) -> Result<(String, String, usize)> {
     let fingerprint = Digest::of(format!("imported:{judge}"));
-    let mut columns: Vec<&str> = Vec::new();
-    let (mut chosen, mut repeats) = (Vec::new(), 1);
-    for item in items {
-        let mut any = false;
-        for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
-            any = true;
-            if verdict.repeat > MOST_REPEATS {
-                return Err(StoreError::Invalid(format!(
-                    "item '{}' of arm '{}': repeat {} is more than {MOST_REPEATS}; repeats count up from 0",
-                    item.id, item.arm, verdict.repeat
-                )));
-            }
-            repeats = repeats.max(verdict.repeat + 1);
-            let column = column_of(&verdict.criterion);
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
-        if any {
-            chosen.push(item);
-        }
-    }
+    let Shape { columns, chosen, repeats } = Shape::of(items, judge)?;
     let criteria: Vec<_> = columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect();
     let run_items: Vec<(RunItem, Arm)> = chosen
         .iter()

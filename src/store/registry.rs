@@ -2,7 +2,8 @@
 
 use super::rows::{NewRevision, RevisionInfo};
 use super::{Result, Store, StoreError};
-use crate::core::prompt::{Base, PromptName, Selector, Template};
+use crate::core::digest::Digest;
+use crate::core::prompt::{Base, Label, PromptName, Selector, Template};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -68,27 +69,38 @@ fn version(info: RevisionInfo, template: String) -> Version {
 /// Prompts in memory: for tests of applications, and the proof that the trait is enough.
 #[derive(Debug, Default)]
 pub struct Memory {
-    prompts: BTreeMap<PromptName, Vec<Version>>,
+    prompts: BTreeMap<PromptName, Vec<Kept>>,
+    labels: BTreeMap<(PromptName, Label), usize>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    version: Version,
+    settings: Digest,
 }
 
 impl Storage for Memory {
     fn add(&mut self, new: NewRevision) -> Result<Version> {
+        let settings =
+            new.settings.digest(&new.template).map_err(|e| StoreError::Invalid(format!("config: {e}")))?;
         let history = self.prompts.entry(new.name.clone()).or_default();
-        let digest = new.template.digest();
-        if let Some(last) = history.last().filter(|v| v.digest == digest.hex()) {
-            return Ok(last.clone());
+        if history.last().is_none_or(|last| last.settings != settings) {
+            let digest = new.template.digest();
+            let version = Version {
+                name: new.name.to_string(),
+                revision: history.len() as u32 + 1,
+                version: digest.short(),
+                digest: digest.hex(),
+                template: new.template.body,
+                metadata: new.metadata,
+                created_at: new.created_at.unwrap_or_else(super::prompts::now),
+            };
+            history.push(Kept { version, settings });
         }
-        let added = Version {
-            name: new.name.to_string(),
-            revision: history.len() as u32 + 1,
-            version: digest.short(),
-            digest: digest.hex(),
-            template: new.template.body,
-            metadata: new.metadata,
-            created_at: new.created_at.unwrap_or_else(super::prompts::now),
-        };
-        history.push(added.clone());
-        Ok(added)
+        for label in new.labels {
+            self.labels.insert((new.name.clone(), label), history.len() - 1);
+        }
+        history.last().map(|kept| kept.version.clone()).ok_or(StoreError::Closed)
     }
 
     fn find(&self, name: &PromptName, selector: &Selector) -> Result<Version> {
@@ -96,16 +108,28 @@ impl Storage for Memory {
         let at = match &selector.base {
             Base::Latest => history.len().checked_sub(1),
             Base::Revision(seq) => (*seq as usize).checked_sub(1),
-            Base::Digest(prefix) => history.iter().rposition(|v| v.digest.starts_with(prefix)),
-            Base::Label(_) => None,
+            Base::Digest(prefix) => newest_with(history, name, prefix)?,
+            Base::Label(label) => self.labels.get(&(name.clone(), label.clone())).copied(),
         };
         at.and_then(|i| i.checked_sub(selector.back as usize))
             .and_then(|i| history.get(i))
-            .cloned()
+            .map(|kept| kept.version.clone())
             .ok_or_else(|| {
                 StoreError::NotFound(format!("no prompt is named '{name}' with a revision '{selector}'"))
             })
     }
+}
+
+/// The newest entry with the one digest that starts so; several digests are refused.
+fn newest_with(history: &[Kept], name: &PromptName, prefix: &str) -> Result<Option<usize>> {
+    let fits = |kept: &&Kept| kept.version.digest.starts_with(prefix);
+    let digests: BTreeMap<&str, u32> =
+        history.iter().filter(fits).map(|k| (k.version.digest.as_str(), k.version.revision)).collect();
+    if digests.len() > 1 {
+        let candidates = digests.iter().map(|(digest, seq)| format!("{digest} (r{seq})")).collect();
+        return Err(StoreError::Ambiguous { name: name.to_string(), prefix: prefix.to_owned(), candidates });
+    }
+    Ok(history.iter().rposition(|kept| fits(&kept)))
 }
 
 /// A registry of prompts over a storage.
@@ -189,6 +213,17 @@ mod tests {
         assert_eq!(registry.get_version("a", "r1").unwrap().template, "one");
         assert_eq!(registry.get_latest("a").unwrap().digest, one.digest);
         assert!(registry.get_latest("b").is_err());
+        for case in ["201779", "244046"] {
+            registry.register("c", &format!("You are a careful reviewer. Case {case}."), Map::new()).unwrap();
+        }
+        assert!(matches!(registry.get_version("c", "e6247467"), Err(StoreError::Ambiguous { .. })));
+        let labelled = NewRevision {
+            labels: vec!["production".parse().unwrap()],
+            ..NewRevision::new("c".parse().unwrap(), Template::text("third"))
+        };
+        registry.storage.add(labelled).unwrap();
+        assert_eq!(registry.get_version("c", "production").unwrap().template, "third");
+        assert_eq!(registry.get_version("c", "production~2").unwrap().revision, 1);
         assert!(registry.register("No Name", "x", Map::new()).is_err());
     }
 

@@ -58,8 +58,8 @@ pub(super) struct ReviewRow {
 pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
     let mut stmt = conn.prepare_cached(
         "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, v.score, \
-         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, a.name \
-         FROM review v JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
+         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, coalesce(a.name, '?') \
+         FROM review v LEFT JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
     )?;
     let rows = stmt.query_map([run], |r| {
         let sampling: String = r.get(13)?;
@@ -114,6 +114,49 @@ fn check_undo(conn: &Connection, review: &NewReview) -> Result<()> {
     )))
 }
 
+/// What a review is about.
+struct Judged {
+    case_id: String,
+    arm: i64,
+    version: Vec<u8>,
+    response: Option<Vec<u8>>,
+}
+
+fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
+    let (case_id, arm): (String, i64) = conn
+        .query_row(
+            "SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2",
+            params![review.run, review.item],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
+        .optional()?
+        .ok_or_else(|| StoreError::NotFound(format!("run {} has no item {}", review.run, review.item)))?;
+    let known: Option<Option<Vec<u8>>> = conn
+        .query_row(
+            "SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
+            params![review.run, review.criterion],
+            |r| r.get(0),
+        )
+        .optional()?;
+    let Some(version) = known else {
+        return Err(StoreError::NotFound(format!(
+            "run {} has no criterion {}",
+            review.run, review.criterion
+        )));
+    };
+    // Items with a question of their own: the version is the one the judge was asked.
+    let judged: Option<(Digest, Option<Vec<u8>>)> = conn
+        .query_row(
+            "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY seq DESC LIMIT 1",
+            params![review.run, review.item, review.criterion],
+            |r| Ok((digest_at(r, 0)?, r.get(1)?)),
+        )
+        .optional()?;
+    let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
+    let version = version.or(asked).unwrap_or_default();
+    Ok(Judged { case_id, arm, version, response })
+}
+
 impl Store {
     /// Adds a review; its id.
     ///
@@ -134,34 +177,7 @@ impl Store {
         let modes = serde_json::to_string(&review.modes).unwrap_or_default();
         self.write(|conn| {
             check_undo(conn, review)?;
-            let (case_id, arm): (String, i64) = conn
-                .query_row(
-                    "SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2",
-                    params![review.run, review.item],
-                    |r| Ok((r.get(0)?, r.get(1)?)),
-                )
-                .optional()?
-                .ok_or_else(|| StoreError::NotFound(format!("run {} has no item {}", review.run, review.item)))?;
-            let known: Option<Option<Vec<u8>>> = conn
-                .query_row(
-                    "SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
-                    params![review.run, review.criterion],
-                    |r| r.get(0),
-                )
-                .optional()?;
-            let Some(version) = known else {
-                return Err(StoreError::NotFound(format!("run {} has no criterion {}", review.run, review.criterion)));
-            };
-            // Items with a question of their own: the version is the one the judge was asked.
-            let judged: Option<(Digest, Option<Vec<u8>>)> = conn
-                .query_row(
-                    "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY seq DESC LIMIT 1",
-                    params![review.run, review.item, review.criterion],
-                    |r| Ok((digest_at(r, 0)?, r.get(1)?)),
-                )
-                .optional()?;
-            let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
-            let version = version.or(asked).unwrap_or_default();
+            let Judged { case_id, arm, version, response } = judged(conn, review)?;
             let at = now();
             let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
             conn.execute(

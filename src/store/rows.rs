@@ -537,6 +537,9 @@ pub struct RevisionScore {
     pub seq: u32,
     /// Criterion's name.
     pub criterion: String,
+    /// And version: scores of two versions are not comparable. Where each item brings its own question, the digest of
+    /// the name that they share.
+    pub criterion_version: Digest,
     /// Judge's fingerprint.
     pub fingerprint: Digest,
     /// Whether the verdicts were imported or replayed.

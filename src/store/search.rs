@@ -14,18 +14,37 @@ fn line_hash(line: &str) -> i64 {
     digest.as_bytes().iter().take(8).fold(0_i64, |n, b| n << 8 | i64::from(*b))
 }
 
-fn indexed(text: &str) -> impl Iterator<Item = String> {
-    text.lines().map(|l| l.trim().chars().take(LINE).collect::<String>()).filter(|l| !l.is_empty())
+fn indexed(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(|l| cut(l.trim())).filter(|l| !l.is_empty())
+}
+
+fn cut(line: &str) -> &str {
+    if line.len() <= LINE {
+        return line;
+    }
+    let end = line.char_indices().nth(LINE).map_or(line.len(), |(at, _)| at);
+    line.get(..end).unwrap_or(line)
+}
+
+/// The lines of one prompt that are in the index for sure: an import asks the table but once for each.
+#[derive(Default)]
+pub(super) struct Seen {
+    prompt: i64,
+    hashes: HashSet<i64>,
 }
 
 /// Adds the lines of a new revision that its prompt did not hold before.
-pub(super) fn index(conn: &Connection, prompt: i64, seq: u32, text: &str) -> Result<()> {
+pub(super) fn index(conn: &Connection, prompt: i64, seq: u32, text: &str, seen: &mut Seen) -> Result<()> {
+    if seen.prompt != prompt {
+        *seen = Seen { prompt, hashes: HashSet::new() };
+    }
     let mut add = conn.prepare_cached(
         "INSERT INTO line (prompt_id, hash, first_seq) VALUES (?1, ?2, ?3) ON CONFLICT (prompt_id, hash) DO NOTHING",
     )?;
     let mut put = conn.prepare_cached("INSERT INTO line_fts (rowid, text) VALUES (?1, ?2)")?;
     for line in indexed(text) {
-        if add.execute(params![prompt, line_hash(&line), seq])? == 1 {
+        let hash = line_hash(line);
+        if seen.hashes.insert(hash) && add.execute(params![prompt, hash, seq])? == 1 {
             put.execute(params![conn.last_insert_rowid(), line])?;
         }
     }
@@ -44,7 +63,7 @@ pub(super) fn forget(conn: &Connection, digest: &Digest, text: &[u8]) -> Result<
         .collect::<Result<_, _>>()?;
     for prompt in prompts {
         let elsewhere = first_seqs(conn, prompt, digest)?;
-        for hash in indexed(&text).map(|line| line_hash(&line)) {
+        for hash in indexed(&text).map(line_hash) {
             if let Some(seq) = elsewhere.get(&hash) {
                 let sql = "UPDATE line SET first_seq = ?3 WHERE prompt_id = ?1 AND hash = ?2";
                 conn.execute(sql, params![prompt, hash, seq])?;
@@ -69,7 +88,7 @@ fn first_seqs(conn: &Connection, prompt: i64, but: &Digest) -> Result<HashMap<i6
     while let Some(row) = rows.next()? {
         let (seq, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
         for line in indexed(&String::from_utf8_lossy(&bytes)) {
-            first.entry(line_hash(&line)).and_modify(|s: &mut u32| *s = (*s).min(seq)).or_insert(seq);
+            first.entry(line_hash(line)).and_modify(|s: &mut u32| *s = (*s).min(seq)).or_insert(seq);
         }
     }
     Ok(first)
@@ -93,8 +112,7 @@ pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Resu
         if at != Some((prompt, seq)) {
             at = Some((prompt, seq));
             let body: Option<Vec<u8>> = text.query_row([prompt, seq], |r| r.get(0)).optional()?;
-            held =
-                indexed(&String::from_utf8_lossy(&body.unwrap_or_default())).map(|l| line_hash(&l)).collect();
+            held = indexed(&String::from_utf8_lossy(&body.unwrap_or_default())).map(line_hash).collect();
         }
         let indexed_text: Option<String> = row.get(4)?;
         if indexed_text.is_none_or(|t| line_hash(&t) != hash) {
@@ -106,16 +124,21 @@ pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Resu
     Ok(count)
 }
 
-/// Words as FTS5 wants them: each quoted, the last one as a prefix.
+/// Up to so many matching lines are put in order of merit; of more, the newest come first.
+const RANKED: i64 = 2_000;
+
+/// Words as FTS5 wants them: each quoted, the last one as a prefix (but not a single ASCII letter, with which nearly
+/// every line has a word).
 fn match_expression(query: &str) -> Option<String> {
     let words: Vec<String> =
         query.split_whitespace().map(|w| format!("\"{}\"", w.replace(['"', '\0'], " "))).collect();
     let (last, rest) = words.split_last()?;
-    Some(rest.iter().cloned().chain([format!("{last}*")]).collect::<Vec<_>>().join(" "))
+    let star = if last.len() > 3 { "*" } else { "" };
+    Some(rest.iter().cloned().chain([format!("{last}{star}")]).collect::<Vec<_>>().join(" "))
 }
 
 impl Store {
-    /// Lines that hold all words of the query (the last one as a prefix), best first.
+    /// Lines that hold all words of the query (the last one as a prefix), best first; where very many do, newest first.
     ///
     /// # Errors
     /// When the query has no words.
@@ -123,14 +146,22 @@ impl Store {
         let Some(words) = match_expression(query) else {
             return Err(StoreError::Invalid("nothing to search for: give one word or more".into()));
         };
-        let mut stmt = self.conn.prepare_cached(
+        let many: bool = self
+            .conn
+            .prepare_cached(
+                "SELECT count(*) >= ?2 FROM (SELECT 1 FROM line_fts WHERE line_fts MATCH ?1 LIMIT ?2)",
+            )?
+            .query_row(params![words, RANKED], |r| r.get(0))?;
+        let sql = format!(
             "SELECT p.name, l.first_seq, f.text FROM line_fts f JOIN line l ON l.id = f.rowid \
-             JOIN prompt p ON p.id = l.prompt_id WHERE line_fts MATCH ?1 AND p.archived = 0 ORDER BY f.rank LIMIT ?2",
-        )?;
-        let rows = stmt.query_map(params![words, limit as i64], |r| {
-            Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?, r.get::<_, String>(2)?))
-        })?;
-        let found: Vec<(String, u32, String)> = rows.collect::<Result<_, _>>()?;
+             JOIN prompt p ON p.id = l.prompt_id WHERE line_fts MATCH ?1 AND p.archived = 0 ORDER BY {} LIMIT ?2",
+            if many { "f.rowid DESC" } else { "f.rank" }
+        );
+        let found: Vec<(String, u32, String)> = self
+            .conn
+            .prepare_cached(&sql)?
+            .query_map(params![words, limit as i64], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .collect::<Result<_, _>>()?;
         Ok(found
             .into_iter()
             .filter_map(|(name, seq, line)| Some(Hit { name: name.parse().ok()?, seq, line }))

@@ -224,6 +224,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_may_not_grow_refuses_only_what_does_not_fit() {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = Handle::open(&dir.path().join("r.db")).unwrap();
+        let add = |name: &str, body: String| {
+            let new = NewRevision::new(name.parse().unwrap(), Template::text(body));
+            handle.write_blocking(move |s| s.register(new))
+        };
+        add("before", "x".into()).unwrap();
+        let limit = |pages: &'static str| {
+            handle.write_blocking(move |s| {
+                Ok(s.conn.execute_batch(&format!("PRAGMA max_page_count = {pages}"))?)
+            })
+        };
+        // SQLite does not go below what there is: the file is as large as it may be.
+        limit("1").unwrap();
+        let full = add("large", "words ".repeat(200_000)).unwrap_err();
+        assert!(matches!(full, StoreError::Full), "{full}");
+        assert_eq!(full.exit_code(), 4);
+        limit("1000000").unwrap();
+        add("after", "x".into()).unwrap();
+        let (names, faults) = handle.read_blocking(|s| Ok((s.names()?, s.fsck()?.faults))).unwrap();
+        assert_eq!(
+            (names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), faults),
+            (vec!["after", "before"], vec![])
+        );
+    }
+
+    #[test]
     fn a_failed_or_panicking_job_takes_only_itself_back() {
         let dir = tempfile::tempdir().unwrap();
         let handle = Handle::open(&dir.path().join("r.db")).unwrap();
