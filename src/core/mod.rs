@@ -18,9 +18,11 @@
 //! queue    the order of a blind review, from a stored seed
 //! ```
 pub mod blame;
+pub mod context;
 pub mod diff;
 pub mod digest;
 pub mod evidence;
+pub mod find;
 pub mod item;
 pub mod parse;
 pub mod prompt;

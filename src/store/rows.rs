@@ -197,6 +197,27 @@ pub struct Hit {
     pub seq: u32,
     /// The line.
     pub line: String,
+    /// Whether it is of the template or of the revision's message.
+    pub place: crate::core::find::Place,
+}
+
+/// An explanation or a comment that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemHit {
+    /// The run.
+    pub run: String,
+    /// The item's place in it.
+    pub item: u32,
+    /// The arm that answered.
+    pub arm: String,
+    /// The case.
+    pub case: String,
+    /// The criterion.
+    pub criterion: String,
+    /// The text.
+    pub text: String,
+    /// Which of the two it is.
+    pub place: crate::core::find::Place,
 }
 
 /// A versioned set of cases or items.
