@@ -9,6 +9,7 @@
 pub mod align;
 pub mod cases;
 pub mod folder;
+pub mod generated;
 pub mod git;
 pub mod items;
 pub mod json;
