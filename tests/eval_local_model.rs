@@ -62,7 +62,6 @@ fn start() -> Option<Server> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: cargo test --test eval_local_model -- --ignored --nocapture"]
 async fn every_verdict_of_a_real_model_ends_in_a_state() {
     let Some(_server) = start() else { return };
     let answers = [
@@ -86,7 +85,7 @@ async fn every_verdict_of_a_real_model_ends_in_a_state() {
     });
     let registry = Registry::with_items(items.collect()).await;
     let text = format!(
-        "[judge.j]\nbase_url = \"http://127.0.0.1:{PORT}/v1\"\nmodel = \"local\"\nmax_tokens = 300\nconcurrency = 2\ntimeout_s = 120\n"
+        "[judge.j]\nbase_url = \"http://127.0.0.1:{PORT}/v1\"\nmodel = \"local\"\nmax_tokens = 120\nconcurrency = 2\ntimeout_s = 120\n"
     );
     let config = Config::parse(&text, Path::new("config.toml")).expect("the configuration is sound");
     let (settings, wanted) = (config.clone(), request(&["accuracy", "clarity"]));

@@ -16,7 +16,6 @@ pub mod json;
 pub mod jsonl;
 pub mod prompts;
 pub mod responses;
-pub mod rubrics;
 
 /// Why a file was refused; nothing of it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
