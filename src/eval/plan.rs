@@ -16,10 +16,12 @@ use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What is to be judged, by what, how often, and for how much at most.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +112,7 @@ pub struct Plan {
 struct Notes {
     warnings: Vec<String>,
     refused: Vec<String>,
+    includes: BTreeMap<String, Vec<Included>>,
 }
 
 /// Plans a run: pure over what the registry says now.
@@ -134,7 +137,8 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     if request.rubric == RubricChoice::Own {
         require_own(&rows, &mut notes);
     }
-    let spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    spec.includes = std::mem::take(&mut notes.includes);
     let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
@@ -187,6 +191,7 @@ fn spec_of(
         repeats: request.repeats,
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
+        includes: Default::default(),
     }
 }
 
@@ -390,6 +395,7 @@ impl Plan {
             "cached": self.cached,
             "tokens": {"low": self.tokens_low, "high": self.tokens_high},
             "cost_usd": {"low": self.cost_low, "high": self.cost_high},
+            "includes": self.run.spec.includes,
             "warnings": self.warnings,
             "refused": self.refused,
         })

@@ -325,6 +325,9 @@ pub struct RunSpec {
     pub max_cost_usd: Option<f64>,
     /// Cap on HTTP calls.
     pub max_calls: Option<u64>,
+    /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,
 }
 
 /// A run to be created: its plan.
