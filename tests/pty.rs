@@ -166,7 +166,10 @@ fn a_panic_gives_the_terminal_back_before_its_words() {
         assert_ne!(inside, tty.modes(), "{place}: raw mode stayed on");
         let raw = String::from_utf8_lossy(&tty.seen.0.lock().unwrap().raw).into_owned();
         let left = raw.rfind("\u{1b}[?1049l");
-        assert!(left.is_some() && left < raw.rfind("on purpose"), "{place}: the words went to the alternate screen");
+        assert!(
+            left.is_some() && left < raw.rfind("on purpose"),
+            "{place}: the words went to the alternate screen"
+        );
         let (code, restored) = tty.end();
         assert!(restored, "{place}");
         assert_ne!(code, 0, "{place}");
