@@ -126,7 +126,8 @@ impl Reader {
     /// Waits for bytes or an order; for a moment only when an escape sequence may be open.
     fn wait(&self, source: BorrowedFd<'_>, unsettled: bool) -> std::io::Result<(bool, bool)> {
         let ready = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
-        let mut fds = [PollFd::from_borrowed_fd(source, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
+        let mut fds =
+            [PollFd::from_borrowed_fd(source, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
         loop {
             match poll(&mut fds, unsettled.then_some(&ESCAPE)) {
                 Ok(_) => {

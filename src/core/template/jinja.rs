@@ -39,7 +39,7 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     for (name, _) in env.globals() {
         asked.remove(name);
     }
-    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).filter_map(Result::ok).collect();
+    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).map_while(Result::ok).collect();
     let mut found: Vec<(Variable, bool)> = Vec::new();
     let mut statement = "";
     for (at, (token, _)) in tokens.iter().enumerate() {
@@ -67,7 +67,8 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
 /// The prompts that the text includes, extends or imports, as written.
 pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
     let mut found: Vec<String> = Vec::new();
-    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).filter_map(Result::ok).collect();
+    // Up to the first word that is none: after it the tokenizer repeats its error for ever.
+    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).map_while(Result::ok).collect();
     for window in tokens.windows(3) {
         let [(Token::BlockStart, _), (Token::Ident(word), span), (what, _)] = window else { continue };
         if !matches!(*word, "include" | "extends" | "import" | "from") {
