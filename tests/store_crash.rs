@@ -247,6 +247,9 @@ fn a_run(path: &Path) -> String {
         repeats: 100_000,
         max_cost_usd: None,
         max_calls: None,
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

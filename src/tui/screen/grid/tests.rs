@@ -77,6 +77,9 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         repeats: 1,
         max_cost_usd: Some(1.0),
         max_calls: None,
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {
