@@ -78,6 +78,9 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         max_cost_usd: Some(1.0),
         max_calls: None,
         includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {
