@@ -70,8 +70,8 @@ pub enum Reply {
     Rows(Vec<PromptInfo>),
     /// A piece of a history, newest first.
     Log(Vec<RevisionInfo>),
-    /// A revision's text and variables; or why its variables cannot be read.
-    Preview { text: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
+    /// A revision's text and variables; or why its variables cannot be read. Its tokens, where counting takes no time.
+    Preview { text: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String>, tokens: Option<usize> },
     /// Tokens of a text.
     Tokens(usize),
     /// Scores of a prompt's revisions.
@@ -171,7 +171,8 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
             let text = s.text(&info.digest)?;
             let variables = template::variables(&text, info.syntax).map_err(|e| e.to_string());
-            Reply::Preview { text: text.into(), kind: info.kind, variables }
+            let tokens = tokens::count_at_once(&text);
+            Reply::Preview { text: text.into(), kind: info.kind, variables, tokens }
         }
         Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),

@@ -15,6 +15,7 @@ use crate::core::diff::{View, fold};
 use crate::core::prompt::Kind;
 use crate::core::template;
 use crate::core::text;
+use crate::core::tokens;
 use crate::store::{RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -40,6 +41,8 @@ pub struct DiffDoc {
     pub changes: Vec<String>,
     /// Change of the mean score per criterion, where both were judged alike on the same cases: name, mean, interval.
     pub scores: Vec<(String, f64, Option<(f64, f64)>)>,
+    /// Tokens of both, where counting takes no time.
+    pub tokens: Option<(usize, usize)>,
 }
 
 impl DiffDoc {
@@ -52,7 +55,8 @@ impl DiffDoc {
         let changes = changes((&left.0, &left.1), (&right.0, &right.1));
         let diff = Diff::new(&written_out(&left.0, &left.1), &written_out(&right.0, &right.1));
         let scores = score_changes(&scores, left.0.seq, right.0.seq);
-        Self { left: left.0, right: right.0, diff, changes, scores }
+        let tokens = tokens::count_at_once(&left.1).zip(tokens::count_at_once(&right.1));
+        Self { left: left.0, right: right.0, diff, changes, scores, tokens }
     }
 }
 
@@ -400,8 +404,16 @@ impl Screen for DiffScreen {
             (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
         match result {
             Ok(Reply::Diff(new)) if doc => {
-                self.tokens_left.ask(cx, Lane::Tokens, Query::Tokens(new.left.digest));
-                self.tokens_right.ask(cx, Lane::Other, Query::Tokens(new.right.digest));
+                match new.tokens {
+                    Some((left, right)) => {
+                        self.tokens_left.set(left);
+                        self.tokens_right.set(right);
+                    }
+                    None => {
+                        self.tokens_left.ask(cx, Lane::Tokens, Query::Tokens(new.left.digest));
+                        self.tokens_right.ask(cx, Lane::Other, Query::Tokens(new.right.digest));
+                    }
+                }
                 self.left = Spot { name: new.left.name.clone(), seq: new.left.seq };
                 self.right = Spot { name: new.right.name.clone(), seq: new.right.seq };
                 self.doc.set(Arc::clone(new));
