@@ -17,7 +17,7 @@ mod export;
 mod inputs;
 mod show;
 
-pub(super) use compare::{Narrow, compared, pick_arms};
+pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -68,8 +68,8 @@ pub struct Args {
     /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub min_coverage: Option<f64>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
+    /// Say what would be done, what it may cost and what does not fit, and do nothing
+    #[arg(long, visible_alias = "plan")]
     pub dry_run: bool,
 }
 

@@ -276,6 +276,7 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("allow_http", endpoint.allow_http.to_string()),
         ("backoff_ms", endpoint.backoff_ms.to_string()),
         ("max_wait_s", endpoint.max_wait_s.to_string()),
+        ("context_window", or(endpoint.context_window.map(|n| n.to_string()), "(by the model's name)")),
     ]
 }
 

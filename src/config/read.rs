@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const ENDPOINT_KEYS: [&str; 14] = [
+const ENDPOINT_KEYS: [&str; 15] = [
     "base_url",
     "model",
     "api_key_env",
@@ -23,6 +23,7 @@ const ENDPOINT_KEYS: [&str; 14] = [
     "allow_http",
     "backoff_ms",
     "max_wait_s",
+    "context_window",
 ];
 
 /// Words under which people keep a literal key.
@@ -171,6 +172,7 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         allow_http,
         backoff_ms: number(doc.whole(section, "backoff_ms", 1..600_001), base.backoff_ms),
         max_wait_s: number(doc.whole(section, "max_wait_s", 0..86_401), base.max_wait_s),
+        context_window: doc.whole(section, "context_window", 256..100_000_001),
         key: Key::None,
         base_url: String::new(),
         model: String::new(),

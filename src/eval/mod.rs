@@ -27,8 +27,8 @@ pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
 pub use keys::{Key, missing, planned};
 pub use open::{RECORDED, open_judge, open_model};
-pub use plan::{ArmChoice, Plan, RubricChoice, RunRequest, SetChoice, plan};
-pub use render::{RenderError, Rendered, render_case};
+pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, summarize};
 
 /// The rubrics that come with the program.

@@ -7,6 +7,9 @@
 //! ```
 
 mod arms;
+mod fits;
+
+pub use fits::Overflow;
 
 use super::error::EvalError;
 use super::estimate::{Guess, Rates, UNWRITTEN, question_bytes};
@@ -16,10 +19,12 @@ use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What is to be judged, by what, how often, and for how much at most.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +104,8 @@ pub struct Plan {
     pub cost_low: Option<f64>,
     /// USD, high guess.
     pub cost_high: Option<f64>,
+    /// Prompts that do not fit the window of the model or the judge, or may not.
+    pub overflows: Vec<Overflow>,
     /// Worth knowing before saying yes.
     pub warnings: Vec<String>,
     /// Why it cannot be started, and what would help.
@@ -110,6 +117,7 @@ pub struct Plan {
 struct Notes {
     warnings: Vec<String>,
     refused: Vec<String>,
+    includes: BTreeMap<String, Vec<Included>>,
 }
 
 /// Plans a run: pure over what the registry says now.
@@ -134,10 +142,13 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     if request.rubric == RubricChoice::Own {
         require_own(&rows, &mut notes);
     }
-    let spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    spec.includes = std::mem::take(&mut notes.includes);
     let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
+    let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
+    notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     let items = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     Ok(Plan {
@@ -149,6 +160,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         tokens_high: sums.guess.tokens.1,
         cost_low: sums.guess.cost.0,
         cost_high: sums.guess.cost.1,
+        overflows,
         warnings: notes.warnings,
         refused: (!notes.refused.is_empty()).then(|| notes.refused.join("\n")),
     })
@@ -187,6 +199,7 @@ fn spec_of(
         repeats: request.repeats,
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
+        includes: Default::default(),
     }
 }
 
@@ -390,6 +403,8 @@ impl Plan {
             "cached": self.cached,
             "tokens": {"low": self.tokens_low, "high": self.tokens_high},
             "cost_usd": {"low": self.cost_low, "high": self.cost_high},
+            "includes": self.run.spec.includes,
+            "overflows": self.overflows,
             "warnings": self.warnings,
             "refused": self.refused,
         })

@@ -114,6 +114,9 @@ pub struct JudgeConfig {
     pub backoff_ms: u64,
     /// The longest wait an endpoint may ask for, in seconds; a longer one is not waited for.
     pub max_wait_s: u64,
+    /// Tokens the model takes, prompt and answer together; the dated table's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u64>,
 }
 
 impl Default for JudgeConfig {
@@ -133,6 +136,7 @@ impl Default for JudgeConfig {
             allow_http: false,
             backoff_ms: 500,
             max_wait_s: 120,
+            context_window: None,
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Pairs {
     pub coverage: Vec<(f64, f64)>,
     /// The arms' full names.
     pub names: (String, String),
+    /// The runs whose verdicts these are.
+    pub runs: BTreeSet<String>,
 }
 
 /// The one arm that a name means; several are listed as they must be typed.
@@ -228,7 +230,8 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
             .collect();
         inputs.push(PairedInput { name: name.clone(), pairs });
     }
-    Pairs { inputs, coverage, names: (a, b) }
+    let runs = ours.iter().map(|v| v.run.clone()).collect();
+    Pairs { inputs, coverage, names: (a, b), runs }
 }
 
 /// One criterion's comparison as the contract has it.

@@ -403,6 +403,7 @@ pub(super) mod tests {
                 repeats: 1,
                 max_cost_usd: Some(1.0),
                 max_calls: None,
+                includes: Default::default(),
             },
             fingerprint: None,
             imported: false,
