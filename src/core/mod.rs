@@ -4,7 +4,7 @@
 //! digest   exact bytes -> the name of a version; row digests for fsck
 //! prompt   names, labels, selectors, templates and their settings
 //! template variables and rendering in three syntaxes
-//! tokens   offline token counts
+//! tokens   offline token counts; bpe is the encoding they are counted with
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
 //! blame    a history -> the revision that brought each line
@@ -20,6 +20,7 @@
 //! ```
 pub mod blame;
 pub mod checks;
+pub mod bpe;
 pub mod context;
 pub mod diff;
 pub mod digest;

@@ -222,6 +222,18 @@ impl Store {
         }
     }
 
+    /// Runs a job of the reading thread in one view of the registry: what it reads fits together, and no statement
+    /// has to take and give back the locks of the file for itself.
+    pub(super) fn in_one_view<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let begun = self.conn.execute_batch("BEGIN").is_ok();
+        let done = work(self);
+        if begun {
+            // Nothing was written: ending it can fail only when it has ended already.
+            let _ = self.conn.execute_batch("COMMIT");
+        }
+        done
+    }
+
     /// Opens a group: writes until [`Store::commit_group`] are one transaction.
     pub(super) fn begin_group(&mut self) -> Result<()> {
         if self.read_only.is_none() {

@@ -91,8 +91,15 @@ pub enum Reply {
     Rendered(Box<Rendered>),
     /// Done, in words.
     Managed(String),
-    /// A revision's exact text, the same for reading, and its variables; or why these cannot be read.
-    Preview { text: Arc<str>, shown: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
+    /// A revision's exact text, the same for reading, and its variables, or why these cannot be read; its tokens, where
+    /// counting takes no time.
+    Preview {
+        text: Arc<str>,
+        shown: Arc<str>,
+        kind: Kind,
+        variables: Result<Vec<Variable>, String>,
+        tokens: Option<usize>,
+    },
     /// Tokens of a text.
     Tokens(usize),
     /// Scores of a prompt's revisions.
@@ -199,7 +206,8 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             let text: Arc<str> = template.body.as_str().into();
             let shown =
                 if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
-            Reply::Preview { text, shown, kind: info.kind, variables }
+            let tokens = tokens::count_at_once(&text);
+            Reply::Preview { text, shown, kind: info.kind, variables, tokens }
         }
         Query::Render { spot, from, step } => {
             Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
