@@ -250,6 +250,7 @@ fn a_run(path: &Path) -> String {
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        includes: Default::default(),
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

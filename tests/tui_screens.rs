@@ -71,6 +71,25 @@ fn prompts_shows_list_history_and_preview() {
 }
 
 #[test]
+fn keys_typed_ahead_of_an_answer_reach_where_their_typist_was_going() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = registry(dir.path());
+    block(async {
+        let mut screen = open(&path, (120, 20), Theme::Dark).await;
+        // While a history is being read: another tab at once, or after the keys before it.
+        for keys in ["j 2", "j k j 2"] {
+            screen.press(keys);
+            screen.idle().await;
+            assert!(screen.text().contains("▸2 Runs"), "{keys}: {}", screen.text());
+            screen.keys("1").await;
+        }
+        screen.press("j Enter d");
+        screen.idle().await;
+        assert!(screen.text().contains("hunk"), "{}", screen.text());
+    });
+}
+
+#[test]
 fn a_diff_is_side_by_side_when_wide_and_unified_when_narrow() {
     let dir = tempfile::tempdir().unwrap();
     let path = registry(dir.path());

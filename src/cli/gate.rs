@@ -1,17 +1,27 @@
 //! `assize gate`: is a candidate not worse than a baseline? For CI: the exit code is the answer.
+//!
+//! ```text
+//! two arms' pooled verdicts -> paired comparison, coverage, human checks -> core::stats::gate -> exit 0, 1 or 3
+//!                                                                                  \-> report: the forms of the answer
+//! ```
 
 use super::context::Ctx;
 use super::fail::{Fail, Result};
-use super::output::clean;
-use super::run::{Narrow, pick_arms};
-use crate::core::stats::gate::{GateInput, GateReport, GateRule, GateVerdict, gate};
+use super::output::{clean, talk};
+use super::run::{Narrow, Pairs, pick_arms};
+use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate};
+use crate::store::Store;
+use report::{Names, annotations, junit, markdown};
 use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+mod report;
 
 /// Arguments of `gate`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  assize gate --baseline support/summary@production --candidate support/summary --margin 0.2 --junit gate.xml\n\nExit codes: 0 not worse, 1 worse on a criterion, 3 not enough evidence."
+    after_help = "Example:\n  assize gate --baseline support/summary@production --candidate support/summary --margin 0.2 --junit gate.xml\n  assize gate --baseline main --candidate change --github --markdown \"$GITHUB_STEP_SUMMARY\"\n\nExit codes: 0 not worse, 1 worse on a criterion, 3 not enough evidence."
 )]
 pub struct Args {
     /// The arm to hold against
@@ -29,13 +39,16 @@ pub struct Args {
     /// Less coverage than this, of either arm, decides nothing
     #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
     pub min_coverage: f64,
-    /// Fewer human scores than this decide nothing
+    /// Fewer cases of a criterion checked by a human than this decide nothing
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub require_human: usize,
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Print annotations for GitHub Actions
+    /// Write a Markdown summary (- prints it in place of the text)
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Print annotations for GitHub Actions: the worst first, at most ten
     #[arg(long)]
     pub github: bool,
     /// Which verdicts
@@ -50,15 +63,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let store = ctx.read()?;
     let pairs = pick_arms(&store, &args.baseline, &args.candidate, &args.narrow)?;
-    let humans = store
-        .reviews(args.narrow.run.as_deref())?
-        .iter()
-        .filter(|r| r.review.score.is_some() && (r.arm == pairs.names.0 || r.arm == pairs.names.1))
-        .count();
+    let humans = humans(&store, &pairs)?;
     let inputs: Vec<GateInput> = super::run::compared(&pairs)
         .into_iter()
-        .zip(&pairs.coverage)
-        .map(|(comparison, (a, b))| GateInput {
+        .zip(pairs.coverage.iter().zip(humans))
+        .map(|(comparison, ((a, b), humans))| GateInput {
             comparison,
             coverage_a: Some(*a),
             coverage_b: Some(*b),
@@ -72,24 +81,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         require_human: args.require_human,
     };
     let report = gate(&inputs, &rule);
-    if let Some(file) = &args.junit {
-        junit(file, &report, &pairs.names)?;
-    }
-    if ctx.json {
-        ctx.out.json(&json(&report, &inputs, args, &pairs.names))?;
-    } else if args.github {
-        github(ctx, &report)?;
-    } else {
-        for c in &report.criteria {
-            ctx.out.line(format!(
-                "{:<13} {:<20} {}",
-                c.verdict.to_string(),
-                clean(&c.name),
-                clean(&c.reason)
-            ))?;
-        }
-        ctx.out.line(format!("gate: {}", report.verdict))?;
-    }
+    tell(ctx, args, &report, &inputs, &pairs.names)?;
     Ok(report.verdict.exit_code())
 }
 
@@ -102,7 +94,7 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "coverage_a": i.coverage_a, "coverage_b": i.coverage_b,
+                "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })
         .collect();
@@ -112,57 +104,64 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
     })
 }
 
-/// Worst first, at most ten, with what would end a command of the log escaped.
-fn github(ctx: &Ctx, report: &GateReport) -> Result<()> {
-    let escape = |text: &str| {
-        clean(text)
-            .replace('%', "%25")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A")
-            .replace(':', "%3A")
-            .replace(',', "%2C")
-    };
-    let rank = |v: GateVerdict| match v {
-        GateVerdict::Fail => 0,
-        GateVerdict::Inconclusive => 1,
-        GateVerdict::Pass => 2,
-    };
-    let mut worst: Vec<_> = report.criteria.iter().collect();
-    worst.sort_by_key(|c| rank(c.verdict));
-    for c in worst.into_iter().take(10) {
-        let kind = ["error", "warning", "notice"][rank(c.verdict)];
-        ctx.out.line(format!("::{kind} title={}::{}", escape(&c.name), escape(&c.reason)))?;
+/// For each criterion, how many cases have a human score on either arm, among the runs that are compared.
+fn humans(store: &Store, pairs: &Pairs) -> Result<Vec<usize>> {
+    let mut cases: HashMap<String, HashSet<String>> = HashMap::new();
+    for run in &pairs.runs {
+        let columns = store.run(run)?.criteria;
+        for r in store.reviews(Some(run))? {
+            let ours = r.arm == pairs.names.0 || r.arm == pairs.names.1;
+            let column = columns.get(r.review.criterion as usize);
+            if let Some(name) = column.filter(|_| ours && r.review.score.is_some()) {
+                cases.entry(name.clone()).or_default().insert(r.case_id);
+            }
+        }
     }
-    Ok(())
+    // A row of an edited criterion is named `criterion@version`.
+    let of = |row: &str| row.split_once('@').map_or(row, |(name, _)| name).to_owned();
+    Ok(pairs.inputs.iter().map(|i| cases.get(&of(&i.name)).map_or(0, HashSet::len)).collect())
 }
 
-/// A failure is a criterion that is worse; what cannot be decided is an error.
-fn junit(file: &Path, report: &GateReport, names: &(String, String)) -> Result<()> {
-    let escape = |text: &str| {
-        clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-    };
-    let count = |v: GateVerdict| report.criteria.iter().filter(|c| c.verdict == v).count();
-    let mut xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"gate {} against {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
-        escape(&names.1),
-        escape(&names.0),
-        report.criteria.len(),
-        count(GateVerdict::Fail),
-        count(GateVerdict::Inconclusive)
-    );
-    for c in &report.criteria {
-        let (name, reason) = (escape(&c.name), escape(&c.reason));
-        xml += &match c.verdict {
-            GateVerdict::Pass => format!("    <testcase name=\"{name}\"/>\n"),
-            GateVerdict::Fail => {
-                format!("    <testcase name=\"{name}\"><failure message=\"{reason}\"/></testcase>\n")
-            }
-            GateVerdict::Inconclusive => {
-                format!("    <testcase name=\"{name}\"><error message=\"{reason}\"/></testcase>\n")
-            }
-        };
+/// Text, JSON or Markdown to stdout; annotations before the text.
+fn tell(
+    ctx: &Ctx,
+    args: &Args,
+    report: &GateReport,
+    inputs: &[GateInput],
+    names: &(String, String),
+) -> Result<()> {
+    let both = Names(&names.0, &names.1);
+    let summary = || markdown(report, inputs, &both, args.margin);
+    if let Some(file) = &args.junit {
+        write(file, junit(report, &both))?;
     }
-    xml += "  </testsuite>\n</testsuites>\n";
-    std::fs::write(file, xml)
+    let to_stdout = args.markdown.as_deref() == Some(Path::new("-"));
+    if let Some(file) = args.markdown.as_ref().filter(|_| !to_stdout) {
+        write(file, summary())?;
+    }
+    if ctx.json {
+        return ctx.out.json(&json(report, inputs, args, names));
+    }
+    if to_stdout {
+        return ctx.out.line(summary().trim_end());
+    }
+    if args.github {
+        for line in annotations(report, inputs) {
+            ctx.out.line(line)?;
+        }
+    }
+    for (c, i) in report.criteria.iter().zip(inputs) {
+        let change = i.comparison.difference.map_or_else(|| "n/a".to_owned(), |d| format!("{d:+.2}"));
+        let verdict = c.verdict.to_string();
+        ctx.out.line(format!("{verdict:<13} {:<20} {change:>6}  {}", clean(&c.name), clean(&c.reason)))?;
+    }
+    if inputs.iter().all(|i| i.humans == 0) {
+        talk("note: no human has checked these scores yet; --require-human N makes that a condition");
+    }
+    ctx.out.line(format!("gate: {}", report.verdict))
+}
+
+fn write(file: &Path, text: String) -> Result<()> {
+    std::fs::write(file, text)
         .map_err(|e| Fail::input(format!("cannot write {}: {e}", super::context::shown(file))))
 }

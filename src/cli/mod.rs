@@ -6,6 +6,7 @@
 //! ```
 
 pub mod agreement;
+pub mod bench_data;
 pub mod blame;
 pub mod cases;
 pub mod completions;
@@ -150,6 +151,9 @@ pub enum Verb {
     Completions(completions::Args),
     /// The manual page
     Man(completions::ManArgs),
+    /// A made-up registry of a given size, to measure on
+    #[command(name = "bench-data", hide = true)]
+    BenchData(bench_data::Args),
 }
 
 /// What the program does after the arguments are read.
@@ -268,5 +272,6 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Config(args) => config_show::run(ctx, &args),
         Verb::Completions(args) => completions::run(ctx, &args),
         Verb::Man(args) => completions::man(ctx, &args),
+        Verb::BenchData(args) => bench_data::run(ctx, &args),
     }
 }

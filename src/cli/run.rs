@@ -17,7 +17,7 @@ mod export;
 mod inputs;
 mod show;
 
-pub(super) use compare::{Narrow, compared, pick_arms};
+pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]

@@ -17,10 +17,12 @@ use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What is to be judged, by what, how often, and for how much at most.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +123,7 @@ pub struct Plan {
 struct Notes {
     warnings: Vec<String>,
     refused: Vec<String>,
+    includes: BTreeMap<String, Vec<Included>>,
 }
 
 /// Plans a run: pure over what the registry says now.
@@ -152,6 +155,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     }
     let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
     spec.checks = checks;
+    spec.includes = std::mem::take(&mut notes.includes);
     let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
@@ -212,6 +216,7 @@ fn spec_of(
         max_tokens: request.max_tokens,
         checks: Vec::new(),
         generations: request.generations,
+        includes: Default::default(),
     }
 }
 
@@ -424,6 +429,7 @@ impl Plan {
             "cost_usd": {"low": self.cost_low, "high": self.cost_high},
             "judging": self.judging.to_json(&self.price_sources.0),
             "generating": self.generating.to_json(&self.price_sources.1),
+            "includes": self.run.spec.includes,
             "warnings": self.warnings,
             "refused": self.refused,
         })

@@ -6,6 +6,7 @@
 //!                                                 reads on a second connection, writes in groups
 //! ```
 pub mod cases;
+pub mod compose;
 pub mod error;
 mod forget;
 pub mod fsck;

@@ -99,6 +99,7 @@ fn import_run(
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        includes: Default::default(),
     };
     let row = RunRow {
         spec: &spec,

@@ -335,6 +335,9 @@ pub struct RunSpec {
     /// Responses written for each case of a generating arm.
     #[serde(default = "one")]
     pub generations: u32,
+    /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,
 }
 
 fn one() -> u32 {

@@ -250,13 +250,13 @@ impl App {
                 self.layer = Some(Layer::help(screen.scope(), &self.env.keymap, screen.figures()));
             }
             Action::Palette => self.layer = Some(Layer::palette(self.screen().scope(), &self.env.keymap)),
-            Action::TabPrompts => return self.navigate(Nav::Tab(Tab::Prompts, None)),
-            Action::TabRuns => return self.navigate(Nav::Tab(Tab::Runs, None)),
-            Action::TabReview => return self.navigate(Nav::Tab(Tab::Review, None)),
-            Action::TabTrends => return self.navigate(Nav::Tab(Tab::Trends, None)),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
-            _ => {}
+            action => {
+                if let Some(tab) = Tab::of(action) {
+                    return self.navigate(Nav::Tab(tab, None));
+                }
+            }
         }
         effects
     }

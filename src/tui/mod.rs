@@ -9,6 +9,7 @@
 pub mod app;
 pub mod effects;
 pub mod env;
+mod input;
 pub mod keys;
 pub mod layer;
 pub mod msg;

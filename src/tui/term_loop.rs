@@ -4,14 +4,14 @@ use super::Options;
 use super::app::App;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
+use super::input::Input;
 use super::keys::Keymap;
 use super::msg::Msg;
 use super::terminal::{Guard, give_back};
 use super::theme::Theme;
 use crate::config::Config;
 use crate::store::Handle;
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{Stdout, Write, stdout};
@@ -23,9 +23,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const FRAME: Duration = Duration::from_millis(8);
 /// Clocks and spinners move this often, while there are any.
 const TICK: Duration = Duration::from_millis(125);
-/// After another program had the terminal, the first key may be read by the listener of before, which wakes nobody:
-/// until a key has come, the loop looks this often.
-const RELISTEN: Duration = Duration::from_millis(50);
 /// Messages taken in before a frame.
 const BATCH: usize = 256;
 
@@ -78,9 +75,22 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let effects = Effects::new(handle.clone(), config, send.clone());
     let watch = watch(&options.registry, handle.clone(), send.clone());
     let signals = signals(send);
-    let done = Loop { app, effects, terminal, receive, guard, events: None, last: None, relisten: false }
-        .run()
-        .await;
+    let (keys, typed) = unbounded_channel();
+    let input = Input::start(keys)?;
+    let mut screens = Loop {
+        app,
+        effects,
+        terminal,
+        receive,
+        typed,
+        input,
+        guard,
+        last: None,
+        #[cfg(debug_assertions)]
+        fault: None,
+    };
+    let done = screens.run().await;
+    drop(screens);
     drop((watch, signals));
     give_back();
     // What a run was about to save is saved before the process ends.
@@ -93,15 +103,16 @@ struct Loop {
     effects: Effects,
     terminal: Screen,
     receive: UnboundedReceiver<Msg>,
+    typed: UnboundedReceiver<Event>,
+    input: Input,
     guard: Guard,
-    events: Option<EventStream>,
     last: Option<Instant>,
-    relisten: bool,
+    #[cfg(debug_assertions)]
+    fault: Option<String>,
 }
 
 impl Loop {
     async fn run(&mut self) -> anyhow::Result<()> {
-        self.events = Some(EventStream::new());
         // Not every terminal has an alternate screen: what stood there before must not shine through.
         self.blank()?;
         let first = self.app.start();
@@ -110,25 +121,17 @@ impl Loop {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.app.is_done() {
             let due = self.last.map_or_else(Instant::now, |last| last + FRAME);
-            let Some(events) = self.events.as_mut() else { return Ok(()) };
             let msg = tokio::select! {
                 biased;
-                event = events.next() => match event {
-                    Some(Ok(event)) => Msg::Input(event),
-                    // The terminal is gone: so is the user.
-                    Some(Err(_)) | None => Msg::Terminate,
-                },
+                // Without a terminal there is no user.
+                event = self.typed.recv() => event.map_or(Msg::Terminate, Msg::Input),
                 Some(msg) = self.receive.recv() => msg,
                 () = tokio::time::sleep_until(due.into()), if self.app.dirty => {
                     self.draw()?;
                     continue;
                 }
                 _ = tick.tick(), if self.app.ticks() => Msg::Tick,
-                () = tokio::time::sleep(RELISTEN), if self.relisten => continue,
             };
-            if matches!(msg, Msg::Input(_)) {
-                self.relisten = false;
-            }
             self.handle(msg).await?;
             for _ in 0..BATCH {
                 let Ok(msg) = self.receive.try_recv() else { break };
@@ -145,6 +148,12 @@ impl Loop {
         self.app.env.now = now();
         if matches!(msg, Msg::Input(Event::Resize(..))) {
             self.terminal.autoresize()?;
+        }
+        #[cfg(debug_assertions)]
+        {
+            self.fault = fault(&msg).or(self.fault.take());
+            assert!(self.fault.as_deref() != Some("loop"), "on purpose, in the loop");
+            self.app.dirty |= self.fault.is_some();
         }
         let effects = self.app.update(msg);
         self.perform(effects).await
@@ -168,7 +177,13 @@ impl Loop {
 
     fn draw(&mut self) -> anyhow::Result<()> {
         self.app.dirty = false;
-        self.terminal.draw(|frame| self.app.draw(frame.buffer_mut()))?;
+        #[cfg(debug_assertions)]
+        let fault = self.fault.clone();
+        self.terminal.draw(|frame| {
+            self.app.draw(frame.buffer_mut());
+            #[cfg(debug_assertions)]
+            assert!(fault.as_deref() != Some("draw"), "on purpose, in the drawing");
+        })?;
         self.last = Some(Instant::now());
         Ok(())
     }
@@ -217,16 +232,29 @@ impl Loop {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> anyhow::Result<T> {
-        self.events = None;
+        self.input.park();
         self.guard.lend();
         let result = tokio::task::spawn_blocking(work).await;
         self.guard.retake()?;
         self.blank()?;
-        self.app.dirty = true;
-        self.events = Some(EventStream::new());
-        self.relisten = true;
+        self.input.resume();
         Ok(result?)
     }
+}
+
+/// The place that F12 makes panic, where `ASSIZE_TEST_PANIC` says so: how the terminal is given back can be tested.
+/// Only in builds with debug assertions.
+#[cfg(debug_assertions)]
+fn fault(msg: &Msg) -> Option<String> {
+    use crossterm::event::KeyCode;
+    if !matches!(msg, Msg::Input(Event::Key(key)) if key.code == KeyCode::F(12)) {
+        return None;
+    }
+    let place = std::env::var("ASSIZE_TEST_PANIC").ok()?;
+    if place == "worker" {
+        drop(tokio::task::spawn_blocking(|| panic!("on purpose, in a worker")));
+    }
+    Some(place)
 }
 
 /// Notices writes of other processes: a watch on the folder, confirmed by `data_version`, so that an idle program
@@ -268,18 +296,30 @@ fn watch(
     Some(watcher)
 }
 
-/// SIGTERM and SIGHUP end the program as `q` does; SIGCONT is answered by drawing again.
+/// SIGTERM and SIGHUP end the program as `q` does; SIGWINCH is the terminal's new size.
 fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
-        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-        else {
+        let (Ok(mut term), Ok(mut hup), Ok(mut size)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+            signal(SignalKind::window_change()),
+        ) else {
             return;
         };
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
+        loop {
+            let msg = tokio::select! {
+                _ = term.recv() => Msg::Terminate,
+                _ = hup.recv() => Msg::Terminate,
+                _ = size.recv() => match crossterm::terminal::size() {
+                    Ok((width, height)) => Msg::Input(Event::Resize(width, height)),
+                    Err(_) => continue,
+                },
+            };
+            let ends = matches!(msg, Msg::Terminate);
+            if send.send(msg).is_err() || ends {
+                return;
+            }
         }
-        let _ = send.send(Msg::Terminate);
     })
 }

@@ -42,6 +42,8 @@ pub struct Pairs {
     pub floors: Vec<Option<f64>>,
     /// The arms' full names.
     pub names: (String, String),
+    /// The runs whose verdicts these are.
+    pub runs: BTreeSet<String>,
 }
 
 /// The one arm that a name means; several are listed as they must be typed.
@@ -233,7 +235,8 @@ fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pai
             .collect();
         inputs.push(PairedInput { name: name.clone(), pairs });
     }
-    Pairs { inputs, coverage, floors, names: (a, b) }
+    let runs = ours.iter().map(|v| v.run.clone()).collect();
+    Pairs { inputs, coverage, floors, names: (a, b), runs }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.

@@ -105,18 +105,19 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
         );
         return None;
     };
-    if let DeValue::Array(_) = value.get_ref() {
-        return listed_anchors(doc, section, value.span().start);
-    }
-    let DeValue::Table(table) = value.get_ref() else {
-        doc.problem(
-            value.span().start,
-            format!(
-                "{} anchors: write [criteria.anchors] and below it 1 = \"...\" to 5 = \"...\"",
-                section.name
-            ),
-        );
-        return None;
+    let table = match value.get_ref() {
+        DeValue::Table(table) => table,
+        DeValue::Array(list) => return read_anchor_list(doc, section, value.span().start, list),
+        _ => {
+            doc.problem(
+                value.span().start,
+                format!(
+                    "{} anchors: write [criteria.anchors] and below it 1 = \"...\" to 5 = \"...\"",
+                    section.name
+                ),
+            );
+            return None;
+        }
     };
     let anchors = Section {
         name: format!("the anchors of {}", section.name),
@@ -129,19 +130,32 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
     Some([one?, two?, three?, four?, five?])
 }
 
-/// `anchors = ["...", ...]`: for 1 to 5, in that order.
-fn listed_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, at: usize) -> Option<[String; 5]> {
-    let list = doc.texts(section, "anchors");
-    let found = list.len();
-    let Ok(five) = <[String; 5]>::try_from(list) else {
-        doc.problem(at, format!("{} has {found} anchors, and needs 5: for 1, 2, 3, 4, 5", section.name));
-        return None;
-    };
-    if let Some(empty) = five.iter().position(|a| a.trim().is_empty()) {
-        doc.problem(at, format!("{}: the anchor for {} is empty", section.name, empty + 1));
-        return None;
+/// Anchors as a list: the first is for 1, the last for 5.
+fn read_anchor_list(
+    doc: &mut Doc<'_>,
+    section: &Section<'_, '_>,
+    at: usize,
+    list: &toml::de::DeArray<'_>,
+) -> Option<[String; 5]> {
+    let texts: Vec<String> = list
+        .iter()
+        .filter_map(|entry| entry.get_ref().as_str())
+        .filter(|text| !text.trim().is_empty())
+        .map(ToOwned::to_owned)
+        .collect();
+    let found = texts.len();
+    let five = if found == list.len() { <[String; 5]>::try_from(texts).ok() } else { None };
+    if five.is_none() {
+        doc.problem(
+            at,
+            format!(
+                "{} has {found} anchors with words, of {} listed: it needs 5, one each for 1, 2, 3, 4 and 5",
+                section.name,
+                list.len()
+            ),
+        );
     }
-    Some(five)
+    five
 }
 
 fn quoted(text: &str) -> String {
@@ -193,6 +207,23 @@ mod tests {
         let rubric = read(GOOD, "r.toml").unwrap();
         assert_eq!(rubric.criteria[0].anchors, ["a", "b", "c", "d", "e"].map(String::from));
         assert_eq!(rubric.criteria[0].steps, ["look"]);
+    }
+
+    #[test]
+    fn anchors_may_be_a_list_of_five() {
+        let with = |list: &str| {
+            format!("name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"?\"\nanchors = {list}\n")
+        };
+        let listed = read(&with("[\"a\", \"b\", \"c\", \"d\", \"e\"]"), "r.toml").unwrap();
+        assert_eq!(listed.criteria[0].anchors, ["a", "b", "c", "d", "e"].map(String::from));
+        for short in ["[\"a\"]", "[\"a\", \"b\", \"\", \"d\", \"e\"]", "[1, 2, 3, 4, 5]", "[]"] {
+            let found = problems(&with(short));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].starts_with("line 5: criterion 'a' has ") && found[0].contains("needs 5"),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 
 use super::super::keys::{Key, cache_key};
 use super::super::plan::own_of;
-use super::super::render::render_case;
+use super::super::render::render_with;
 use crate::core::digest::Digest;
 use crate::core::item::{Case, Subject};
 use crate::core::prompt::{Selector, Settings, Template};
 use crate::core::rubric::Criterion;
+use crate::core::template::Parts;
 use crate::core::verdict::State;
 use crate::judge::{ChatMessage, Lookup};
 use crate::store::{Arm, FullItem, NewVerdict, Result, RunInfo, Store, StoreError};
@@ -87,6 +88,7 @@ struct Writer {
     arm: Arm,
     template: Template,
     settings: Settings,
+    parts: Parts,
 }
 
 /// All that loading needs besides the registry; made once, shared by the chunks.
@@ -121,7 +123,13 @@ impl Loader {
             let Some((name, seq)) = &arm.prompt else { continue };
             let info = store.resolve(name, &Selector::revision(*seq))?;
             let template = Template { kind: info.kind, body: store.text(&info.digest)? };
-            loader.writers.insert(arm.name.clone(), Writer { settings: info.settings(), template, arm });
+            // What the includes stood for when the run was planned, not what they stand for now.
+            let recorded = run.spec.includes.get(&arm.name).map(Vec::as_slice).unwrap_or_default();
+            let parts = store
+                .parts((name, *seq), &template, info.syntax, recorded)
+                .map_err(|e| StoreError::Invalid(e.to_string()))?;
+            let writer = Writer { settings: info.settings(), template, parts, arm };
+            loader.writers.insert(writer.arm.name.clone(), writer);
         }
         if !loader.writers.is_empty() {
             let set = store.case_set_by_digest(&run.spec.set, &run.spec.set_digest)?;
@@ -224,7 +232,7 @@ impl Loader {
             ))
         })?;
         let item_generation = item.repeat;
-        match render_case(&writer.template, &writer.settings, case) {
+        match render_with(&writer.template, &writer.settings, case, &writer.parts) {
             Ok(done) => Ok(Step::Write(Box::new(Unwritten {
                 item,
                 arm: writer.arm.clone(),

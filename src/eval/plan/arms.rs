@@ -1,10 +1,11 @@
 //! Whose responses a run judges: stored ones by arm, and ones that a prompt's revision has yet to write.
 
 use super::super::error::EvalError;
-use super::super::render::{RenderError, render_case};
+use super::super::render::{RenderError, render_with};
 use super::{ArmChoice, Notes, RunRequest, some};
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::{PromptName, Selector, Template};
+use crate::core::template::Parts;
 use crate::judge::JudgeConfig;
 use crate::store::{Arm, CaseSetInfo, RevisionInfo, Store};
 use std::collections::{HashMap, HashSet};
@@ -175,6 +176,10 @@ impl Chooser<'_> {
         let each = |case| (0..generations).map(move |generation| (case, generation));
         for (case, generation) in self.cases.iter().flat_map(each) {
             let response = match (stored.remove(&(case.id.clone(), generation)), &mut writer) {
+                (Some(item), Some(writer)) if writer.differs(&item, case) => {
+                    writer.otherwise.push(case.id.clone());
+                    Some(Response::Stored { subject: item.subject, text: item.response })
+                }
                 (Some(item), _) => Some(Response::Stored { subject: item.subject, text: item.response }),
                 (None, Some(writer)) => writer.write(case).map(Response::Unwritten),
                 (None, None) => failed.contains(&case.id).then_some(Response::Failed),
@@ -189,6 +194,9 @@ impl Chooser<'_> {
             }));
         }
         if let Some(writer) = writer {
+            if !writer.parts.is_empty() {
+                notes.includes.insert(arm.name.clone(), writer.parts.included());
+            }
             writer.report(notes);
         }
         Ok(rows)
@@ -199,6 +207,7 @@ impl Chooser<'_> {
 struct Writer<'a> {
     revision: &'a RevisionInfo,
     template: Template,
+    parts: Parts,
     base: String,
     rendered: usize,
     /// Cases with variables of which none was used.
@@ -206,26 +215,33 @@ struct Writer<'a> {
     unused: Vec<String>,
     missing: Vec<String>,
     failed: Option<String>,
+    /// Cases answered when an include stood for another text.
+    otherwise: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
     fn new(store: &Store, arm: &Arm, revision: &'a RevisionInfo) -> Result<Self, EvalError> {
         let template = Template { kind: revision.kind, body: store.text(&revision.digest)? };
         let base = arm.name.split('+').next().unwrap_or(&arm.name).to_owned();
+        let parts = store
+            .parts((&revision.name, revision.seq), &template, revision.syntax, &[])
+            .map_err(|e| EvalError::Input(format!("{base} cannot be rendered: {e}")))?;
         Ok(Self {
             revision,
             template,
+            parts,
             base,
             rendered: 0,
             idle: 0,
             unused: vec![],
             missing: vec![],
             failed: None,
+            otherwise: vec![],
         })
     }
 
     fn write(&mut self, case: &Case) -> Option<Subject> {
-        match render_case(&self.template, &self.revision.settings(), case) {
+        match render_with(&self.template, &self.revision.settings(), case, &self.parts) {
             Ok(done) => {
                 self.rendered += 1;
                 self.idle += usize::from(!case.vars.is_empty() && done.unused.len() == case.vars.len());
@@ -247,8 +263,23 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether a stored response was written for another text than its prompt gives now: only what a prompt includes
+    /// can have changed, since a revision cannot.
+    fn differs(&self, item: &Item, case: &Case) -> bool {
+        !self.parts.is_empty()
+            && render_with(&self.template, &self.revision.settings(), case, &self.parts)
+                .is_ok_and(|now| now.subject.prompt != item.subject.prompt)
+    }
+
     fn report(self, notes: &mut Notes) {
         let base = &self.base;
+        if !self.otherwise.is_empty() {
+            notes.warnings.push(format!(
+                "{} stored responses of {base} were written when what it includes stood for another text ({}); they are judged with the prompt they answered",
+                self.otherwise.len(),
+                some(&self.otherwise)
+            ));
+        }
         if !self.missing.is_empty() {
             notes.refused.push(format!(
                 "{} cases have no value for a variable that {base} asks for: {}",

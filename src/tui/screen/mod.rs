@@ -31,6 +31,19 @@ pub enum Tab {
     Trends,
 }
 
+impl Tab {
+    /// The tab that an action goes to, if it goes to one.
+    pub fn of(action: Action) -> Option<Self> {
+        match action {
+            Action::TabPrompts => Some(Self::Prompts),
+            Action::TabRuns => Some(Self::Runs),
+            Action::TabReview => Some(Self::Review),
+            Action::TabTrends => Some(Self::Trends),
+            _ => None,
+        }
+    }
+}
+
 /// Where to go next.
 pub enum Nav {
     /// Into a screen.
@@ -198,6 +211,12 @@ impl<T> Slot<T> {
     /// Forgets the value and what is awaited.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// Takes the value out; what is awaited no longer is.
+    pub fn take(&mut self) -> Option<T> {
+        self.ticket = None;
+        self.value.take()
     }
 
     /// The value, if there is one.

@@ -337,7 +337,9 @@ impl Prompts {
     fn catch_up(&mut self, cx: &mut Cx) {
         while !self.pending.is_empty() && !self.is_catching_up() {
             let action = self.pending.remove(0);
-            self.act(action, cx);
+            if !self.act(action, cx) {
+                cx.nav = Tab::of(action).map(|tab| Nav::Tab(tab, None));
+            }
             if cx.nav.is_some() || cx.layer.is_some() {
                 self.pending.clear();
             }
@@ -415,10 +417,14 @@ impl Screen for Prompts {
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
         // Typed ahead of an answer: kept until it is there, so that a key means what its typist saw coming.
-        if self.is_catching_up()
-            && !matches!(action, Action::Back | Action::Quit | Action::Filter)
-            && self.pending.len() < 32
-        {
+        let waits = match action {
+            Action::Back | Action::Quit | Action::Filter | Action::Help | Action::Palette => false,
+            Action::Redraw | Action::Suspend => false,
+            // Another tab waits for nobody, but for the keys typed before it.
+            _ if Tab::of(action).is_some() => !self.pending.is_empty(),
+            _ => true,
+        };
+        if waits && self.is_catching_up() && self.pending.len() < 32 {
             self.pending.push(action);
             return true;
         }

@@ -56,6 +56,8 @@ pub struct Review {
     done: Vec<bool>,
     pub(super) at: usize,
     pub(super) shown: Slot<Shown>,
+    /// The item after this one, loaded while this one is read: a score never has to wait for a screen.
+    ahead: Slot<Shown>,
     saving: Slot<NewReview>,
     undoing: Slot<()>,
     pub(super) batch: Vec<Given>,
@@ -140,9 +142,26 @@ impl Review {
             return;
         };
         let same = self.shown.get().is_some_and(|s| s.item.item.ord == *item);
-        if !same {
-            self.shown.clear();
-            self.shown.ask(cx, Lane::Item, Query::Item { run: run.id.clone(), item: *item });
+        if same {
+            return;
+        }
+        self.shown.clear();
+        match self.ahead.take() {
+            Some(shown) if shown.item.item.ord == *item => {
+                self.shown.set(shown);
+                self.look_ahead(cx);
+            }
+            _ => self.shown.ask(cx, Lane::Item, Query::Item { run: run.id.clone(), item: *item }),
+        }
+    }
+
+    /// Loads the next item that has no score yet.
+    fn look_ahead(&mut self, cx: &mut Cx) {
+        let Some(run) = &self.run else { return };
+        let here = self.queue.get(self.at).map(|place| place.0);
+        let open = self.queue.iter().zip(&self.done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
+        if let Some(item) = open.into_iter().find(|item| Some(*item) != here) {
+            self.ahead.ask(cx, Lane::Other, Query::Item { run: run.id.clone(), item });
         }
     }
 
@@ -173,8 +192,9 @@ impl Review {
         let (Some(run), Some((item, criterion))) = (&self.run, self.queue.get(self.at).copied()) else {
             return cx.say("nothing is left to score here");
         };
+        // Nobody scores what is not on the screen yet.
         if self.shown.get().is_none() {
-            return;
+            return cx.say("the item is still being loaded: score it when it shows");
         }
         let review = NewReview {
             run: run.id.clone(),
@@ -360,6 +380,7 @@ impl Screen for Review {
             self.runs.settle(ticket),
             self.grid.settle(ticket),
             self.shown.settle(ticket),
+            self.ahead.settle(ticket),
             self.saving.settle(ticket),
             self.undoing.settle(ticket),
         ];
@@ -367,9 +388,12 @@ impl Screen for Review {
             return false;
         }
         match result {
-            Err(why) if known[3] => cx.fail(format!("not saved: {why}")),
+            Err(why) if known[4] => cx.fail(format!("not saved: {why}")),
             Err(why) if !why.is_empty() => cx.fail(why.clone()),
             Err(_) => {}
+            Ok(Reply::Item { item, verdicts, .. }) if known[3] => {
+                self.ahead.set(Shown { item: item.clone(), verdicts: verdicts.clone() });
+            }
             Ok(Reply::Runs(runs)) => {
                 let scored = |r: &&RunInfo| r.verdicts.contains_key(&crate::core::verdict::State::Scored);
                 match runs.iter().find(scored) {
@@ -386,8 +410,9 @@ impl Screen for Review {
             Ok(Reply::Item { item, verdicts, .. }) => {
                 self.shown.set(Shown { item: item.clone(), verdicts: verdicts.clone() });
                 self.asked_at = cx.env.now;
+                self.look_ahead(cx);
             }
-            Ok(Reply::Reviewed(_)) if known[4] => self.undone(cx),
+            Ok(Reply::Reviewed(_)) if known[5] => self.undone(cx),
             Ok(Reply::Reviewed(id)) => self.saved(*id, cx),
             Ok(_) => {}
         }
@@ -402,7 +427,7 @@ impl Screen for Review {
         if self.revealed {
             return vec![Action::Go];
         }
-        if self.run.is_none() {
+        if self.shown.get().is_none() {
             return Vec::new();
         }
         vec![Action::Score1, Action::Comment, Action::Tag, Action::Skip, Action::Undo, Action::Anchors]

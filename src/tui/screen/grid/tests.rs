@@ -80,6 +80,7 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        includes: Default::default(),
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {

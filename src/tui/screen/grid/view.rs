@@ -406,6 +406,7 @@ pub(super) mod tests {
                 max_tokens: None,
                 checks: Vec::new(),
                 generations: 1,
+                includes: Default::default(),
             },
             fingerprint: None,
             imported: false,
