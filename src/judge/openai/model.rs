@@ -19,6 +19,8 @@ pub struct OpenAiModel {
     caller: Caller,
     /// The endpoint wants `max_completion_tokens`.
     renamed: AtomicBool,
+    /// Somebody watches.
+    pieces: AtomicBool,
 }
 
 impl OpenAiModel {
@@ -28,7 +30,12 @@ impl OpenAiModel {
     /// One clear line when the address is refused, the model is missing or the key cannot be had.
     pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
         check_config(&config)?;
-        Ok(Self { caller: Caller::open(&config)?, config, renamed: AtomicBool::new(false) })
+        Ok(Self {
+            caller: Caller::open(&config)?,
+            config,
+            renamed: AtomicBool::new(false),
+            pieces: AtomicBool::new(false),
+        })
     }
 
     fn body(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> String {
@@ -57,6 +64,10 @@ impl OpenAiModel {
             && let Some(room) = body.remove("max_tokens")
         {
             body.insert("max_completion_tokens".to_owned(), room);
+        }
+        if self.pieces.load(Ordering::Relaxed) {
+            body.insert("stream".to_owned(), json!(true));
+            body.insert("stream_options".to_owned(), json!({"include_usage": true}));
         }
         Value::Object(body).to_string()
     }
@@ -102,13 +113,25 @@ impl OpenAiModel {
             return out;
         }
         loop {
-            let learning = !self.renamed.load(Ordering::Relaxed);
-            let asked = self.caller.ask(self.body(messages, params), learning, events, cancel).await;
+            let pieces = self.pieces.load(Ordering::Relaxed);
+            let learning = pieces || !self.renamed.load(Ordering::Relaxed);
+            let body = self.body(messages, params);
+            let asked = self.caller.ask_for(body, pieces, learning, events, cancel).await;
             out.attempts += asked.requests;
             out.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             out.raw = asked.raw;
             match asked.end {
-                End::Refused(_, error, _) if error.names("max_tokens") && !error.is_context_overflow() => {
+                End::Refused(_, error, _)
+                    if pieces && (error.names("stream") || error.names("stream_options")) =>
+                {
+                    self.pieces.store(false, Ordering::Relaxed);
+                    continue;
+                }
+                End::Refused(_, error, _)
+                    if !self.renamed.load(Ordering::Relaxed)
+                        && error.names("max_tokens")
+                        && !error.is_context_overflow() =>
+                {
                     self.renamed.store(true, Ordering::Relaxed);
                     continue;
                 }
@@ -175,5 +198,9 @@ impl Model for OpenAiModel {
 
     fn set_gate(&self, gate: Arc<dyn Gate>) {
         self.caller.set_gate(gate);
+    }
+
+    fn set_pieces(&self, pieces: bool) {
+        self.pieces.store(pieces, Ordering::Relaxed);
     }
 }
