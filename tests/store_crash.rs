@@ -247,10 +247,10 @@ fn a_run(path: &Path) -> String {
         repeats: 100_000,
         max_cost_usd: None,
         max_calls: None,
+        includes: Default::default(),
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
-        includes: Default::default(),
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

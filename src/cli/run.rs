@@ -74,8 +74,8 @@ pub struct Args {
     /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub min_coverage: Option<f64>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
+    /// Say what would be done, what it may cost and what does not fit, and do nothing
+    #[arg(long, visible_alias = "plan")]
     pub dry_run: bool,
 }
 

@@ -20,9 +20,11 @@
 //! ```
 pub mod blame;
 pub mod checks;
+pub mod context;
 pub mod diff;
 pub mod digest;
 pub mod evidence;
+pub mod find;
 pub mod item;
 pub mod parse;
 pub mod prompt;

@@ -34,8 +34,8 @@ pub use groups::{ModelGroup, Notes, grouped, notes, stale};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
-pub use plan::{ArmChoice, Plan, RubricChoice, RunRequest, SetChoice, plan};
-pub use render::{RenderError, Rendered, render_case};
+pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, summarize};
 
 /// The rubrics that come with the program.

@@ -7,6 +7,9 @@
 //! ```
 
 mod arms;
+mod fits;
+
+pub use fits::Overflow;
 
 use super::error::EvalError;
 use super::estimate::{Guess, Rates, UNWRITTEN, question_bytes};
@@ -106,6 +109,8 @@ pub struct Plan {
     pub cost_low: Option<f64>,
     /// USD, high guess.
     pub cost_high: Option<f64>,
+    /// Prompts that do not fit the window of the model or the judge, or may not.
+    pub overflows: Vec<Overflow>,
     /// Of these, what judging takes.
     pub judging: Guess,
     /// Of these, what writing responses takes.
@@ -154,11 +159,13 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         require_own(&rows, &mut notes);
     }
     let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
-    spec.checks = checks;
     spec.includes = std::mem::take(&mut notes.includes);
+    spec.checks = checks;
     let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
+    let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
+    notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     let items = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     let source = |config: Option<&JudgeConfig>| config.map(|c| c.price_source.clone()).unwrap_or_default();
@@ -175,6 +182,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         tokens_high: guess.tokens.1,
         cost_low: guess.cost.0,
         cost_high: guess.cost.1,
+        overflows,
         warnings: notes.warnings,
         refused: (!notes.refused.is_empty()).then(|| notes.refused.join("\n")),
     })
@@ -213,10 +221,10 @@ fn spec_of(
         repeats: request.repeats,
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
+        includes: Default::default(),
         max_tokens: request.max_tokens,
         checks: Vec::new(),
         generations: request.generations,
-        includes: Default::default(),
     }
 }
 
@@ -427,9 +435,10 @@ impl Plan {
             "cached": self.cached,
             "tokens": {"low": self.tokens_low, "high": self.tokens_high},
             "cost_usd": {"low": self.cost_low, "high": self.cost_high},
+            "includes": self.run.spec.includes,
+            "overflows": self.overflows,
             "judging": self.judging.to_json(&self.price_sources.0),
             "generating": self.generating.to_json(&self.price_sources.1),
-            "includes": self.run.spec.includes,
             "warnings": self.warnings,
             "refused": self.refused,
         })

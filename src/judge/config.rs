@@ -112,7 +112,9 @@ pub struct JudgeConfig {
     pub requests_per_minute: Option<u64>,
     /// Tokens a minute that the account allows, read and written together; `None` for no such limit.
     pub tokens_per_minute: Option<u64>,
-    /// The model's context window in tokens, where it is known: what does not fit is never sent.
+    /// The model's context window in tokens, prompt and answer together; the dated table's when absent. What does not
+    /// fit is never sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context_window: Option<u64>,
     /// Log probabilities are asked for, and a weighted score is told beside the sampled one.
     pub logprobs: bool,

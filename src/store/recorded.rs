@@ -96,10 +96,10 @@ fn import_run(
         repeats,
         max_cost_usd: None,
         max_calls: None,
+        includes: Default::default(),
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
-        includes: Default::default(),
     };
     let row = RunRow {
         spec: &spec,

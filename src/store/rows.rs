@@ -198,6 +198,27 @@ pub struct Hit {
     pub seq: u32,
     /// The line.
     pub line: String,
+    /// Whether it is of the template or of the revision's message.
+    pub place: crate::core::find::Place,
+}
+
+/// An explanation or a comment that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemHit {
+    /// The run.
+    pub run: String,
+    /// The item's place in it.
+    pub item: u32,
+    /// The arm that answered.
+    pub arm: String,
+    /// The case.
+    pub case: String,
+    /// The criterion.
+    pub criterion: String,
+    /// The text.
+    pub text: String,
+    /// Which of the two it is.
+    pub place: crate::core::find::Place,
 }
 
 /// A versioned set of cases or items.
@@ -326,6 +347,9 @@ pub struct RunSpec {
     pub max_cost_usd: Option<f64>,
     /// Cap on HTTP calls.
     pub max_calls: Option<u64>,
+    /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,
     /// Cap on tokens, read and written together.
     #[serde(default)]
     pub max_tokens: Option<u64>,
@@ -335,9 +359,6 @@ pub struct RunSpec {
     /// Responses written for each case of a generating arm.
     #[serde(default = "one")]
     pub generations: u32,
-    /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,
 }
 
 fn one() -> u32 {

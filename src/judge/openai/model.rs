@@ -4,14 +4,12 @@ use super::{
     BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
     State, Stop, StopKind, Value, check_config, json, one_line, read_reply, settle,
 };
+use crate::core::context::{AROUND, Fit, Window};
 use crate::core::tokens;
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Tokens around a message: its role and its marks.
-const FRAME: u64 = 4;
 
 /// A model behind an OpenAI-compatible endpoint.
 pub struct OpenAiModel {
@@ -72,19 +70,27 @@ impl OpenAiModel {
         Value::Object(body).to_string()
     }
 
-    /// Why the messages do not fit the configured window, before anything is sent; `None` when they do, or when no window
-    /// is configured. Tokens are counted offline, with the tokenizer named: of other models it is an estimate.
+    /// Why the messages do not fit the model's window, before anything is sent; `None` when they do, or when the window is
+    /// not known. Tokens are counted offline, with the tokenizer named: of other models it is an estimate.
     fn overflows(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> Option<String> {
-        let window = self.config.context_window?;
+        let configured = self.config.context_window.map(Window::configured);
+        let window = configured.or_else(|| Window::of_model(&self.config.model))?;
         let asked = ["max_completion_tokens", "max_tokens"].iter().find_map(|key| params.get(*key)?.as_u64());
         let room = asked.unwrap_or(self.config.max_tokens.into());
-        let of = |m: &ChatMessage| tokens::count(&m.content) as u64 + FRAME;
+        let of = |m: &ChatMessage| (tokens::count(&m.content) + AROUND) as u64;
+        let bytes: usize = messages.iter().map(|m| m.content.len() + AROUND).sum();
+        // A token is at least a byte: what is short in bytes needs no counting.
+        if window.fit(bytes as u64, room) == Fit::Fits {
+            return None;
+        }
         let prompt: u64 = messages.iter().map(of).sum();
-        (prompt + room > window).then(|| {
+        (window.fit(prompt, room) == Fit::Over).then(|| {
             format!(
-                "the prompt has {prompt} tokens ({}) and {room} are kept for the answer: more than the {window} of {}; nothing was sent",
+                "the prompt has {prompt} tokens ({}) and {room} are kept for the answer: more than the {} of {} ({}); nothing was sent",
                 tokens::TOKENIZER,
-                one_line(&self.config.model, 80)
+                window.tokens,
+                one_line(&self.config.model, 80),
+                window.source
             )
         })
     }
