@@ -276,7 +276,6 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("price_out", or(endpoint.price_out.map(|p| p.to_string()), "(unknown)")),
         ("requests_per_minute", or(endpoint.requests_per_minute.map(|n| n.to_string()), "(no limit)")),
         ("tokens_per_minute", or(endpoint.tokens_per_minute.map(|n| n.to_string()), "(no limit)")),
-        ("context_window", or(endpoint.context_window.map(|n| n.to_string()), "(unknown)")),
         ("logprobs", endpoint.logprobs.to_string()),
         ("seed", or(endpoint.seed.map(|s| s.to_string()), "(none)")),
         ("allow_http", endpoint.allow_http.to_string()),

@@ -54,6 +54,33 @@ pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGro
     Ok((summary, groups))
 }
 
+/// What is to be known before a run's figures are read, one line each: that several models answered, so that nothing is
+/// pooled; what is stale.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The lines.
+    pub lines: Vec<String>,
+    /// Several models answered: no mean over all of them says anything.
+    pub is_split: bool,
+}
+
+/// Gathers them.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn notes(store: &Store, run: &RunInfo) -> Result<Notes> {
+    let models = if run.imported { 0 } else { store.models_returned(&run.id)?.len() };
+    let mut lines = stale(store, run)?;
+    if models > 1 {
+        let id: String = run.id.chars().take(6).collect();
+        lines.insert(
+            0,
+            format!("{models} models answered: no means are pooled; `assize run show {id}` tells them apart"),
+        );
+    }
+    Ok(Notes { lines, is_split: models > 1 })
+}
+
 /// What of a run's questions has been edited since it was judged, one line each; its verdicts are kept, and stale.
 ///
 /// # Errors

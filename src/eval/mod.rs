@@ -30,7 +30,7 @@ pub use error::EvalError;
 pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
-pub use groups::{ModelGroup, grouped, stale};
+pub use groups::{ModelGroup, Notes, grouped, notes, stale};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};

@@ -93,17 +93,36 @@ impl Caller {
         events: Events<'_>,
         cancel: &CancellationToken,
     ) -> Asked {
+        self.ask_for(body, false, learning, events, cancel).await
+    }
+
+    /// As [`Caller::ask`]; with `pieces` the body asks for a stream, and the text is told as it grows.
+    pub async fn ask_for(
+        &self,
+        body: String,
+        pieces: bool,
+        learning: bool,
+        events: Events<'_>,
+        cancel: &CancellationToken,
+    ) -> Asked {
         let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
         let end = tokio::select! {
             biased;
             () = cancel.cancelled() => return asked,
-            end = self.send(body.into_bytes(), learning, events, &mut asked) => end,
+            end = self.send(body.into_bytes(), pieces, learning, events, &mut asked) => end,
         };
         asked.end = end;
         asked
     }
 
-    async fn send(&self, body: Vec<u8>, learning: bool, events: Events<'_>, asked: &mut Asked) -> End {
+    async fn send(
+        &self,
+        body: Vec<u8>,
+        pieces: bool,
+        learning: bool,
+        events: Events<'_>,
+        asked: &mut Asked,
+    ) -> End {
         let mut first_sent = None;
         let mut failures = Failures::default();
         loop {
@@ -126,7 +145,12 @@ impl Caller {
             asked.requests += 1;
             // Waiting for a place is no failure to connect: time counts from the first request.
             let begun = *first_sent.get_or_insert_with(Instant::now);
-            let result = self.endpoint.chat(body.clone()).await;
+            let result = if pieces {
+                let told = |text: &str| events(CallEvent::Text(text.to_owned()));
+                self.endpoint.chat_in_pieces(body.clone(), &told).await
+            } else {
+                self.endpoint.chat(body.clone()).await
+            };
             let decision = match result {
                 Ok(answer) if (200..300).contains(&answer.status) => {
                     self.answered.store(true, Ordering::Relaxed);

@@ -171,6 +171,8 @@ pub enum CallEvent {
     },
     /// The wait is over.
     Retrying,
+    /// The text of a response so far, where it comes in pieces.
+    Text(String),
 }
 
 /// Asked before every HTTP request of a judge or model: the place for hard caps on calls and money.
@@ -336,4 +338,6 @@ pub trait Model: Send + Sync {
     ) -> BoxFuture<'a, Generated>;
     /// Sets the gate asked before each request.
     fn set_gate(&self, _gate: Arc<dyn Gate>) {}
+    /// Whether responses are asked for in pieces and told as they grow ([`CallEvent::Text`]): for a screen that shows them.
+    fn set_pieces(&self, _pieces: bool) {}
 }

@@ -121,7 +121,18 @@ pub enum Reply {
     /// Runs, newest first.
     Runs(Vec<RunInfo>),
     /// A run with its items and cells.
-    Grid { run: Box<RunInfo>, items: Vec<RunItem>, cells: Vec<Cell>, reviews: Vec<ReviewInfo> },
+    Grid {
+        /// The run.
+        run: Box<RunInfo>,
+        /// Its items.
+        items: Vec<RunItem>,
+        /// The newest verdict of each key.
+        cells: Vec<Cell>,
+        /// What people said.
+        reviews: Vec<ReviewInfo>,
+        /// What is to be known before its figures are read.
+        notes: crate::eval::Notes,
+    },
     /// An item with its texts, verdicts and reviews.
     Item { item: Box<FullItem>, verdicts: Vec<VerdictInfo>, reviews: Vec<ReviewInfo> },
     /// A review was stored under this id.
@@ -230,6 +241,7 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
                 items: s.run_items(&info.id)?,
                 cells: s.cells(&info.id)?,
                 reviews: s.reviews(Some(&info.id))?,
+                notes: crate::eval::notes(s, &info)?,
                 run: Box::new(info),
             }
         }

@@ -22,8 +22,9 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// Items loaded at once.
@@ -33,6 +34,9 @@ const SAVES: usize = 512;
 /// The same for results that were paid for, where twice the window of calls is less than this: they are what a full
 /// disk or a killed process loses, so few may wait. A group's commit takes all of them at once.
 const PAID_SAVES: usize = 32;
+
+/// How often at most a response is told while it is being written.
+const WRITING: Duration = Duration::from_millis(80);
 
 /// Why no further key is begun.
 #[derive(Debug)]
@@ -109,6 +113,7 @@ impl Engine {
         work.judge.set_gate(budget.gate(units.0));
         if let Some(model) = &work.model {
             model.set_gate(budget.gate(units.1));
+            model.set_pieces(work.control.is_watched());
         }
         let first_model = first_model(&handle, &work, cells).await?;
         Ok(Self {
@@ -301,10 +306,11 @@ impl Engine {
         }
     }
 
-    /// Counts requests and passes on waits.
-    fn events(&self) -> (Arc<AtomicU32>, impl Fn(CallEvent) + Send + Sync + 'static) {
+    /// Counts requests, passes on waits, and what is written for `item`.
+    fn events(&self, item: u32) -> (Arc<AtomicU32>, impl Fn(CallEvent) + Send + Sync + 'static) {
         let sent = Arc::new(AtomicU32::new(0));
         let (counter, tell) = (Arc::clone(&sent), Arc::clone(&self.work.tell));
+        let told = Mutex::new(None);
         let events = move |event| match event {
             CallEvent::Sent => {
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -313,6 +319,13 @@ impl Engine {
                 tell(Progress::Waiting { until_s: until_ms as f64 / 1e3, why })
             }
             CallEvent::Retrying => tell(Progress::Resumed),
+            CallEvent::Text(text) => {
+                let mut last = told.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.is_none_or(|at: Instant| at.elapsed() >= WRITING) {
+                    *last = Some(Instant::now());
+                    tell(Progress::Writing { item, text: text.into() });
+                }
+            }
         };
         (sent, events)
     }
@@ -321,7 +334,7 @@ impl Engine {
         let Some(question) = self.loader.question(key.criterion, &ready) else { return };
         let (criterion, version) = (Arc::clone(&question.criterion), question.version);
         let (judge, token) = (Arc::clone(&self.work.judge), self.work.control.token());
-        let (sent, events) = self.events();
+        let (sent, events) = self.events(key.item);
         let counter = Arc::clone(&sent);
         let task = self.calls.spawn(async move {
             let (subject, response) = (Arc::clone(&ready.subject), Arc::clone(&ready.response));
@@ -344,7 +357,7 @@ impl Engine {
     fn write(&mut self, unwritten: Box<Unwritten>) {
         let Some(model) = self.work.model.clone() else { return };
         let token = self.work.control.token();
-        let (sent, events) = self.events();
+        let (sent, events) = self.events(unwritten.item.ord);
         let counter = Arc::clone(&sent);
         for key in &unwritten.keys {
             let Key { item, criterion, repeat } = *key;

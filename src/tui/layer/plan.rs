@@ -460,7 +460,7 @@ impl PlanDialog {
             Ok(Reply::Plan(plan)) => self.plan.set(Ok((**plan).clone())),
             Ok(Reply::Endpoints(found)) => self.take_endpoints(found, cx),
             Ok(Reply::Created(run)) => {
-                let control = Control::new();
+                let control = Control::new().watched();
                 let grid = Grid::running(run.clone(), control.clone());
                 cx.effects.push(Effect::Execute { run: run.clone(), scope: Scope::Missing, control });
                 cx.nav = Some(Nav::Tab(Tab::Runs, Some(Box::new(grid))));
