@@ -243,6 +243,9 @@ fn an_editor_gets_the_terminal_whole_and_its_text_becomes_a_revision() {
     tty.press("\r");
     tty.wait("tok");
     tty.press("e");
+    // What changed is shown before a reason is asked for.
+    tty.wait("draft not saved yet");
+    tty.press("s");
     tty.wait("Why?");
     tty.press("made shorter\r");
     tty.wait("59 revisions");

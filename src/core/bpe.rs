@@ -111,9 +111,8 @@ impl Vocabulary {
             return found.end().max(1);
         }
         // White space without a line end: all of it at the end of the text, else all but the last, which leads a word.
-        let mut spaces = text.char_indices().take_while(|(_, c)| c.is_whitespace()).peekable();
         let (mut last, mut end) = (0, 0);
-        while let Some((at, c)) = spaces.next() {
+        for (at, c) in text.char_indices().take_while(|(_, c)| c.is_whitespace()) {
             (last, end) = (at, at + c.len_utf8());
         }
         if end == 0 {
