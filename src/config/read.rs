@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const ENDPOINT_KEYS: [&str; 15] = [
+const ENDPOINT_KEYS: [&str; 18] = [
     "base_url",
     "model",
     "api_key_env",
@@ -24,7 +24,10 @@ const ENDPOINT_KEYS: [&str; 15] = [
     "allow_http",
     "backoff_ms",
     "max_wait_s",
+    "requests_per_minute",
+    "tokens_per_minute",
     "context_window",
+    "logprobs",
 ];
 
 /// Words under which people keep a literal key.
@@ -169,14 +172,18 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         timeout_s: number(doc.whole(section, "timeout_s", 1..86_401), base.timeout_s),
         price_in: doc.number(section, "price_in", 0.0..1e6),
         price_out: doc.number(section, "price_out", 0.0..1e6),
+        requests_per_minute: doc.whole(section, "requests_per_minute", 1..10_000_001),
+        tokens_per_minute: doc.whole(section, "tokens_per_minute", 1..10_000_000_001),
+        context_window: doc.whole(section, "context_window", 256..100_000_001),
+        logprobs: doc.boolean(section, "logprobs").unwrap_or(base.logprobs),
         seed: doc.whole(section, "seed", 0..1 << 53).map(|s| s as i64),
         allow_http,
         backoff_ms: number(doc.whole(section, "backoff_ms", 1..600_001), base.backoff_ms),
         max_wait_s: number(doc.whole(section, "max_wait_s", 0..86_401), base.max_wait_s),
-        context_window: doc.whole(section, "context_window", 256..100_000_001),
         key: Key::None,
         base_url: String::new(),
         model: String::new(),
+        ..base
     };
     let half = endpoint.price_in.is_some() != endpoint.price_out.is_some();
     if half {

@@ -7,8 +7,10 @@
 //! ```
 
 pub mod app;
+mod canvas;
 pub mod effects;
 pub mod env;
+mod frames;
 mod input;
 pub mod keys;
 pub mod layer;

@@ -91,8 +91,15 @@ pub enum Reply {
     Rendered(Box<Rendered>),
     /// Done, in words.
     Managed(String),
-    /// A revision's exact text, the same for reading, and its variables; or why these cannot be read.
-    Preview { text: Arc<str>, shown: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
+    /// A revision's exact text, the same for reading, and its variables, or why these cannot be read; its tokens, where
+    /// counting takes no time.
+    Preview {
+        text: Arc<str>,
+        shown: Arc<str>,
+        kind: Kind,
+        variables: Result<Vec<Variable>, String>,
+        tokens: Option<usize>,
+    },
     /// Tokens of a text.
     Tokens(usize),
     /// Scores of a prompt's revisions.
@@ -114,7 +121,18 @@ pub enum Reply {
     /// Runs, newest first.
     Runs(Vec<RunInfo>),
     /// A run with its items and cells.
-    Grid { run: Box<RunInfo>, items: Vec<RunItem>, cells: Vec<Cell>, reviews: Vec<ReviewInfo> },
+    Grid {
+        /// The run.
+        run: Box<RunInfo>,
+        /// Its items.
+        items: Vec<RunItem>,
+        /// The newest verdict of each key.
+        cells: Vec<Cell>,
+        /// What people said.
+        reviews: Vec<ReviewInfo>,
+        /// What is to be known before its figures are read.
+        notes: crate::eval::Notes,
+    },
     /// An item with its texts, verdicts and reviews.
     Item { item: Box<FullItem>, verdicts: Vec<VerdictInfo>, reviews: Vec<ReviewInfo> },
     /// A review was stored under this id.
@@ -199,7 +217,8 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             let text: Arc<str> = template.body.as_str().into();
             let shown =
                 if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
-            Reply::Preview { text, shown, kind: info.kind, variables }
+            let tokens = tokens::count_at_once(&text);
+            Reply::Preview { text, shown, kind: info.kind, variables, tokens }
         }
         Query::Render { spot, from, step } => {
             Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
@@ -222,6 +241,7 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
                 items: s.run_items(&info.id)?,
                 cells: s.cells(&info.id)?,
                 reviews: s.reviews(Some(&info.id))?,
+                notes: crate::eval::notes(s, &info)?,
                 run: Box::new(info),
             }
         }

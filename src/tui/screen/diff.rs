@@ -351,8 +351,16 @@ impl Screen for DiffScreen {
             (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
         match result {
             Ok(Reply::Diff(new)) if doc => {
-                self.tokens_left.ask(cx, Lane::Tokens, Query::Count(Arc::clone(&new.left.text)));
-                self.tokens_right.ask(cx, Lane::Other, Query::Count(Arc::clone(&new.right.text)));
+                match new.tokens {
+                    Some((left, right)) => {
+                        self.tokens_left.set(left);
+                        self.tokens_right.set(right);
+                    }
+                    None => {
+                        self.tokens_left.ask(cx, Lane::Tokens, Query::Count(Arc::clone(&new.left.text)));
+                        self.tokens_right.ask(cx, Lane::Other, Query::Count(Arc::clone(&new.right.text)));
+                    }
+                }
                 self.left = new.left.source.clone();
                 self.right = new.right.source.clone();
                 self.doc.set(Arc::clone(new));

@@ -74,6 +74,8 @@ pub struct ItemScreen {
     reviewer: String,
     /// A score that waits for the reviewer's name.
     pending: Option<u8>,
+    /// The response so far, while it is being written.
+    pub(super) writing: Option<Arc<str>>,
 }
 
 impl ItemScreen {
@@ -98,6 +100,7 @@ impl ItemScreen {
             other: Slot::default(),
             reviewer: String::new(),
             pending: None,
+            writing: None,
         }
     }
 
@@ -139,6 +142,7 @@ impl ItemScreen {
 
     fn go_to(&mut self, item: u32, cx: &mut Cx) {
         self.at = item;
+        self.writing = None;
         self.loaded.clear();
         self.text = Cursor { height: self.text.height, ..Cursor::default() };
         self.scores = Cursor { height: self.scores.height, ..Cursor::default() };
@@ -447,11 +451,20 @@ impl Screen for ItemScreen {
     }
 
     fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Cx) {
-        if let Progress::Saved { cell, .. } = progress
-            && run == self.run
-            && cell.item == self.at
-            && !self.loaded.is_waiting()
-        {
+        if run != self.run {
+            return;
+        }
+        let mine = match progress {
+            Progress::Writing { item, text } if *item == self.at => {
+                self.writing = Some(Arc::clone(text));
+                self.version += 1;
+                false
+            }
+            Progress::Saved { cell, .. } => cell.item == self.at,
+            Progress::Generated { item } => *item == self.at,
+            _ => false,
+        };
+        if mine && !self.loaded.is_waiting() {
             self.load(cx);
         }
     }

@@ -27,9 +27,11 @@ mod tree;
 mod view;
 
 /// Rows asked for at once.
-const PAGE: usize = 128;
+const PAGE: usize = 64;
+/// Rows kept, at most a page more: those around the cursor.
+const KEPT: usize = 16 * PAGE;
 /// Revisions asked for at once.
-const LOG_PAGE: usize = 200;
+const LOG_PAGE: usize = 100;
 
 /// The pane that has the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,10 +224,9 @@ impl Prompts {
     fn follow_preview(&mut self, cx: &mut Cx) {
         let spot = self.spot();
         if spot.is_some() && spot != self.preview_of {
-            if let Some((spot, digest)) = spot.clone().zip(self.revision().map(|r| r.digest)) {
+            if let Some(spot) = spot.clone() {
                 self.preview.ask(cx, Lane::Preview, Query::Preview(spot));
                 self.tokens.clear();
-                self.tokens.ask(cx, Lane::Tokens, Query::Tokens(digest));
             }
             self.preview_of = spot;
             self.preview_top = 0;
@@ -240,10 +241,14 @@ impl Prompts {
         if self.page.is_waiting() {
             return;
         }
-        let near = self.list.at.saturating_sub(PAGE / 4)..(self.list.at + PAGE / 2).min(self.index.len());
+        let reach = self.list.height.max(PAGE / 2);
+        let at = self.list.at;
+        // The selected row first: the rest of the screen follows it.
+        let near = (at..(at + reach).min(self.index.len())).chain((at.saturating_sub(reach)..at).rev());
         match &self.index {
             Index::All(rows) => {
-                if let Some(gap) = near.clone().find(|i| rows.get(*i).is_some_and(Option::is_none)) {
+                let mut near = near;
+                if let Some(gap) = near.find(|i| rows.get(*i).is_some_and(Option::is_none)) {
                     let offset = gap / PAGE * PAGE;
                     self.page.ask(
                         cx,
@@ -279,6 +284,28 @@ impl Prompts {
         }
         for row in rows {
             self.rows.insert(row.name.clone(), row.clone());
+        }
+        self.forget_far();
+    }
+
+    /// Lets go of rows far from the cursor, so that a walk through a large registry takes no more memory than a look.
+    fn forget_far(&mut self) {
+        if self.rows.len() <= KEPT {
+            return;
+        }
+        let (at, rows) = (self.list.at, &mut self.rows);
+        match &mut self.index {
+            Index::All(index) => {
+                let far = index.iter_mut().enumerate().filter(|(i, _)| i.abs_diff(at) > KEPT / 2);
+                for name in far.filter_map(|(_, place)| place.take()) {
+                    rows.remove(&name);
+                }
+            }
+            index => {
+                let near: std::collections::HashSet<&PromptName> =
+                    (at.saturating_sub(KEPT / 2)..at + KEPT / 2).filter_map(|i| index.name(i)).collect();
+                rows.retain(|name, _| near.contains(name));
+            }
         }
     }
 
@@ -546,14 +573,22 @@ impl Screen for Prompts {
                 let offset = if known[1] { self.page.get().copied().unwrap_or(0) } else { 0 };
                 self.take_page(offset, rows, (*prompts, *revisions));
             }
-            Ok(Reply::Rows(rows)) => self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone()))),
+            Ok(Reply::Rows(rows)) => {
+                self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone())));
+                self.forget_far();
+            }
             Ok(Reply::Names(names)) if known[10] => self.take_all_names(names),
             Ok(Reply::Names(names)) if !self.filter.is_empty() => {
                 self.index = Index::Some(names.clone());
                 self.list = Cursor { height: self.list.height, ..Cursor::default() };
             }
             Ok(Reply::Log(rows)) => self.take_log(rows),
-            Ok(Reply::Preview { text, shown, variables, .. }) => {
+            Ok(Reply::Preview { text, shown, variables, tokens, .. }) => {
+                match (tokens, self.revision().map(|r| r.digest)) {
+                    (Some(n), _) => self.tokens.set(*n),
+                    (None, Some(digest)) => self.tokens.ask(cx, Lane::Tokens, Query::Tokens(digest)),
+                    (None, None) => {}
+                }
                 let (text, shown) = (Arc::clone(text), Arc::clone(shown));
                 self.preview.set(Preview { text, shown, variables: variables.clone() });
             }

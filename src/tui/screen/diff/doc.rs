@@ -4,6 +4,7 @@ use super::super::super::query::Spot;
 use crate::core::diff::Diff;
 use crate::core::prompt::Template;
 use crate::core::template::{Variable, VariableChanges};
+use crate::core::tokens;
 use crate::store::{RevisionInfo, RevisionScore};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub struct DiffDoc {
     pub changes: Vec<String>,
     /// Change of the mean score per criterion, where both were judged alike on the same cases: name, mean, interval.
     pub scores: Vec<(String, f64, Option<(f64, f64)>)>,
+    /// Tokens of both, where counting takes no time.
+    pub tokens: Option<(usize, usize)>,
 }
 
 impl DiffDoc {
@@ -86,7 +89,8 @@ impl DiffDoc {
             (Source::Revision(l), Source::Revision(r)) => score_changes(scores, l.seq, r.seq),
             _ => Vec::new(),
         };
-        Self { left, right, diff, changes, scores }
+        let tokens = tokens::count_at_once(&left.text).zip(tokens::count_at_once(&right.text));
+        Self { left, right, diff, changes, scores, tokens }
     }
 }
 
