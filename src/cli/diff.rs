@@ -11,7 +11,8 @@ use super::output::{Tint, clean, talk};
 use super::texts;
 use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};
-use crate::core::prompt::{Kind, Settings, Template};
+use crate::core::prompt::{Kind, Selector, Settings, Template};
+use crate::core::template::VariableChanges;
 use crate::core::text;
 use crate::store::Store;
 use serde_json::{Value, json};
@@ -26,8 +27,12 @@ use std::path::Path;
 pub struct Args {
     /// NAME or NAME@SEL, a file, or -
     pub a: String,
-    /// NAME or NAME@SEL, a file, or -
-    pub b: String,
+    /// NAME or NAME@SEL, a file, or -; left out with --draft
+    #[arg(required_unless_present = "draft")]
+    pub b: Option<String>,
+    /// Compare with the draft that an unfinished edit of A has left
+    #[arg(long, conflicts_with = "b")]
+    pub draft: bool,
     /// Unified format, as `patch` takes it [default below 100 columns and in a pipe]
     #[arg(short, long, group = "form")]
     pub unified: bool,
@@ -52,16 +57,26 @@ struct Side {
     name: String,
     template: Template,
     settings: Settings,
+    /// A text without settings of its own: it is read with those of the other side.
+    bare: bool,
 }
 
 /// Prints the difference.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
-    if args.a == "-" && args.b == "-" {
+    if args.a == "-" && args.b.as_deref() == Some("-") {
         return Err(Fail::input("only one side can be stdin"));
     }
     let store = ctx.read()?;
-    let left = side(&store, &args.a)?;
-    let right = side(&store, &args.b)?;
+    let mut left = side(&store, &args.a)?;
+    let mut right = match &args.b {
+        Some(b) => side(&store, b)?,
+        None => draft(&store, &args.a)?,
+    };
+    match (left.bare, right.bare) {
+        (true, false) => left.settings = right.settings.clone(),
+        (false, true) => right.settings = left.settings.clone(),
+        _ => {}
+    }
     let difference = Diff::new(&left.template.body, &right.template.body);
     let differs = !difference.is_equal();
     if ctx.json {
@@ -89,6 +104,7 @@ fn side(store: &Store, argument: &str) -> Result<Side> {
             name: format!("{}@r{}", info.name, info.seq),
             template: Template { kind: info.kind, body },
             settings: info.settings(),
+            bare: false,
         });
     }
     let path = Path::new(argument);
@@ -98,7 +114,26 @@ fn side(store: &Store, argument: &str) -> Result<Side> {
         store.resolve(&wanted.name, &wanted.selector)?;
     }
     let name = if argument == "-" { "stdin".to_owned() } else { argument.to_owned() };
-    Ok(Side { name, template: Template::text(read_text(path)?), settings: Settings::default() })
+    Ok(Side { name, template: Template::text(read_text(path)?), settings: Settings::default(), bare: true })
+}
+
+/// What an unfinished edit of a prompt has left, with the settings of the revision it began with.
+fn draft(store: &Store, argument: &str) -> Result<Side> {
+    let wanted = reference(argument)?;
+    let Some((_, base, text)) = store.draft(&wanted.name)? else {
+        return Err(Fail::input(format!(
+            "{} has no draft: an edit begun on the screen with e, and not saved, leaves one",
+            wanted.name
+        )));
+    };
+    let selector = base.map_or(wanted.selector, Selector::revision);
+    let info = store.resolve(&wanted.name, &selector)?;
+    Ok(Side {
+        name: format!("{}@draft", wanted.name),
+        template: Template { kind: info.kind, body: text },
+        settings: info.settings(),
+        bare: false,
+    })
 }
 
 /// Names in `right` that `left` lacks.
@@ -108,6 +143,12 @@ fn missing(left: &BTreeSet<String>, right: &BTreeSet<String>) -> Vec<String> {
 
 fn variables(side: &Side) -> BTreeSet<String> {
     texts::variables(&side.template, side.settings.syntax).unwrap_or_default().into_iter().collect()
+}
+
+/// Added, removed, renamed; a text that does not parse has none.
+fn variable_changes(left: &Side, right: &Side) -> VariableChanges {
+    let of = |side: &Side| side.template.variables(side.settings.syntax).unwrap_or_default();
+    VariableChanges::between(&of(left), &of(right))
 }
 
 fn document(left: &Side, right: &Side, difference: &Diff) -> Value {
@@ -151,7 +192,6 @@ fn messages(left: &Side, right: &Side) -> Value {
 /// What a reader should know before the lines: counts, variables, settings, tokens.
 fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
     let out = &ctx.out;
-    let (before, after) = (variables(left), variables(right));
     let (tokens_left, tokens_right) = (texts::tokens(&left.template), texts::tokens(&right.template));
     out.line(out.tint(Tint::Bold, format!("{} -> {}", clean(&left.name), clean(&right.name))))?;
     let mut parts = vec![
@@ -159,12 +199,38 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()>
         format!("+{} -{}", difference.stats.added, difference.stats.removed),
         format!("{tokens_right} tokens ({:+})", tokens_right as i64 - tokens_left as i64),
     ];
-    parts.extend(missing(&before, &after).iter().map(|v| format!("variable +{}", clean(v))));
-    parts.extend(missing(&after, &before).iter().map(|v| format!("variable -{}", clean(v))));
+    let changes = variable_changes(left, right);
+    let renamed = |v: &&String| changes.renamed.iter().any(|(old, new)| old == *v || new == *v);
+    parts.extend(
+        changes.renamed.iter().map(|(old, new)| format!("variable {} is now {}", clean(old), clean(new))),
+    );
+    parts.extend(changes.added.iter().filter(|v| !renamed(v)).map(|v| format!("variable +{}", clean(v))));
+    parts.extend(changes.removed.iter().filter(|v| !renamed(v)).map(|v| format!("variable -{}", clean(v))));
     if left.settings != right.settings {
         parts.push(if difference.is_equal() { OTHER_SETTINGS.into() } else { "settings changed".into() });
     }
-    out.line(parts.join("  "))
+    out.line(parts.join("  "))?;
+    for change in settings_changes(&left.settings, &right.settings) {
+        out.line(&clean(&change))?;
+    }
+    Ok(())
+}
+
+/// `temperature 0.7 -> 0.2`, one for each setting that differs.
+fn settings_changes(left: &Settings, right: &Settings) -> Vec<String> {
+    let mut out = Vec::new();
+    if left.syntax != right.syntax {
+        out.push(format!("syntax {} -> {}", left.syntax.name(), right.syntax.name()));
+    }
+    let keys: BTreeSet<&String> = left.config.keys().chain(right.config.keys()).collect();
+    for key in keys {
+        let (before, after) = (left.config.get(key), right.config.get(key));
+        if before != after {
+            let shown = |v: Option<&Value>| v.map_or_else(|| "none".to_owned(), Value::to_string);
+            out.push(format!("{key} {} -> {}", shown(before), shown(after)));
+        }
+    }
+    out
 }
 
 const OTHER_SETTINGS: &str = "same text, other settings";

@@ -153,7 +153,7 @@ impl Config {
         };
         match std::fs::read(&file) {
             Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => Self::parse(&text, &file),
+                Ok(text) => Self::parse(&text, &file)?.with_theme_file(&file),
                 Err(_) => Err(ConfigError::Unreadable { path: file, why: "it is not UTF-8".into() }),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => {
@@ -161,6 +161,21 @@ impl Config {
             }
             Err(error) => Err(ConfigError::Unreadable { path: file, why: error.to_string() }),
         }
+    }
+
+    /// Finds a theme file beside the configuration, and reads it to say what is wrong with it.
+    fn with_theme_file(mut self, config: &Path) -> Result<Self, ConfigError> {
+        let Some(name) = self.ui.theme.as_deref().filter(|name| name.ends_with(".toml")) else {
+            return Ok(self);
+        };
+        let path = config.parent().unwrap_or(Path::new("")).join(name);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| ConfigError::Unreadable { path: path.clone(), why: e.to_string() })?;
+        if let Err(problems) = crate::core::theme_file::read(&text) {
+            return Err(ConfigError::Wrong { path, problems });
+        }
+        self.ui.theme = Some(path.to_string_lossy().into_owned());
+        Ok(self)
     }
 
     /// Reads the text of a configuration file; `path` is how messages name it.

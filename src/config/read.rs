@@ -1,6 +1,7 @@
 //! The configuration's TOML: typed, each key known, every problem told with its line.
 
 use super::{Config, Reveal, ReviewConfig, Role, UiConfig};
+use crate::core::theme_file::BASES;
 use crate::core::toml_doc::{Doc, Problem, Section};
 use crate::judge::endpoint::Address;
 use crate::judge::{JudgeConfig, Key};
@@ -275,12 +276,12 @@ fn ui<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, lines: &mut BTreeMap<Str
             Reveal::Batch
         }
     };
-    UiConfig {
-        theme: doc.text(section, "theme"),
-        keys,
-        mouse: doc.boolean(section, "mouse").unwrap_or(false),
-        reveal,
+    let theme = doc.text(section, "theme");
+    if theme.as_deref().is_some_and(|t| !t.ends_with(".toml") && t != "none" && !BASES.contains(&t)) {
+        let at = Doc::value(section, "theme").map_or(section.at, |v| v.span().start);
+        doc.problem(at, format!("[ui] theme is one of {}, or a FILE.toml beside this one", BASES.join(", ")));
     }
+    UiConfig { theme, keys, mouse: doc.boolean(section, "mouse").unwrap_or(false), reveal }
 }
 
 #[cfg(test)]
@@ -339,7 +340,7 @@ mod tests {
 
     #[test]
     fn everything_is_read() {
-        let text = "[judge.a]\nbase_url = \"https://h/v1\"\nmodel = \"m\"\napi_key_env = \"A_KEY\"\ntemperature = 1\nmax_tokens = 2_000\nconcurrency = 16\nprice_in = 0.5\nprice_out = 1\nseed = 7\n[ui]\ntheme = \"dusk\"\n[ui.keys]\n\"prompts.diff\" = \"D\"\n[review]\nname = \"ada\"\n";
+        let text = "[judge.a]\nbase_url = \"https://h/v1\"\nmodel = \"m\"\napi_key_env = \"A_KEY\"\ntemperature = 1\nmax_tokens = 2_000\nconcurrency = 16\nprice_in = 0.5\nprice_out = 1\nseed = 7\n[ui]\ntheme = \"light\"\n[ui.keys]\n\"prompts.diff\" = \"D\"\n[review]\nname = \"ada\"\n";
         let config = read(text).unwrap();
         let judge = &config.judges["a"];
         assert_eq!(judge.key, Key::Env("A_KEY".into()));

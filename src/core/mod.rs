@@ -34,6 +34,7 @@ pub mod rubric;
 pub mod stats;
 pub mod template;
 pub mod text;
+pub mod theme_file;
 pub mod tokens;
 pub mod toml_doc;
 pub mod verdict;

@@ -3,7 +3,9 @@
 //! Text and background stay the terminal's own, so that every theme works on light and dark. Each meaning
 //! that matters also has a sign on the screen, so that the theme without colours loses nothing.
 
+use crate::core::theme_file::{self, Colour, Look, ThemeFile};
 use ratatui::style::{Color, Modifier, Style};
+use std::collections::HashMap;
 
 /// What a piece of the screen means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +63,70 @@ pub enum Theme {
     Terminal,
     /// No colour at all: bold, dim, underline and reverse only.
     Plain,
+    /// A file of one's own.
+    Own(&'static Own),
+}
+
+/// Looks of one's own over another theme; read once, for as long as the program runs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Own {
+    base: Theme,
+    looks: HashMap<Meaning, Style>,
+}
+
+impl Own {
+    fn of(file: &ThemeFile) -> Self {
+        let base = Theme::named(&file.base).unwrap_or(Theme::Dark);
+        let looks = file.looks.iter().filter_map(|(name, look)| Some((Meaning::named(name)?, styled(*look))));
+        Self { base, looks: looks.collect() }
+    }
+}
+
+fn styled(look: Look) -> Style {
+    let colour = |c| match c {
+        Colour::Rgb(r, g, b) => Color::Rgb(r, g, b),
+        Colour::Terminal(n) => Color::Indexed(n),
+    };
+    let mut style = Style { fg: look.fg.map(colour), bg: look.bg.map(colour), ..Style::default() };
+    for (wanted, modifier) in [
+        (look.bold, Modifier::BOLD),
+        (look.dim, Modifier::DIM),
+        (look.underline, Modifier::UNDERLINED),
+        (look.reverse, Modifier::REVERSED),
+    ] {
+        if wanted {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+impl Meaning {
+    /// By its name in a theme file.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "dim" => Self::Dim,
+            "rule" => Self::Rule,
+            "accent" => Self::Accent,
+            "strong" => Self::Strong,
+            "key" => Self::Key,
+            "selected" => Self::Selected,
+            "selected-elsewhere" => Self::SelectedElsewhere,
+            "added" => Self::Added,
+            "added-word" => Self::AddedWord,
+            "removed" => Self::Removed,
+            "removed-word" => Self::RemovedWord,
+            "moved" => Self::Moved,
+            "match" => Self::Match,
+            "good" => Self::Good,
+            "warning" => Self::Warning,
+            "error" => Self::Error,
+            "label" => Self::Label,
+            "variable" => Self::Variable,
+            _ => Self::Score(name.strip_prefix("score-").and_then(|n| n.parse().ok())?),
+        })
+    }
 }
 
 impl Theme {
@@ -71,8 +137,17 @@ impl Theme {
             "light" => Self::Light,
             "terminal" => Self::Terminal,
             "none" | "plain" => Self::Plain,
-            _ => return None,
+            // A file; the configuration has said what is wrong with it, if anything is.
+            _ => {
+                let text = std::fs::read_to_string(name).ok().filter(|_| name.ends_with(".toml"))?;
+                Self::of_file(&theme_file::read(&text).ok()?)
+            }
         })
+    }
+
+    /// A theme of one's own. What it holds stays in memory until the program ends.
+    pub fn of_file(file: &ThemeFile) -> Self {
+        Self::Own(Box::leak(Box::new(Own::of(file))))
     }
 
     /// What suits a terminal by its environment: NO_COLOR, then COLORTERM and COLORFGBG.
@@ -101,6 +176,7 @@ impl Theme {
             Self::Light => light(meaning),
             Self::Terminal => sixteen(meaning),
             Self::Plain => plain(meaning),
+            Self::Own(own) => own.looks.get(&meaning).copied().unwrap_or_else(|| own.base.style(meaning)),
         }
     }
 }
@@ -226,6 +302,27 @@ mod tests {
         assert_eq!(suited(&[]), Theme::Terminal);
         assert_eq!(suited(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]), Theme::Plain);
         assert_eq!(suited(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]), Theme::Dark);
+    }
+
+    #[test]
+    fn a_file_changes_some_looks_of_its_base_and_names_all_of_them() {
+        let file = theme_file::read(
+            "base = \"light\"\n[looks]\nscore-1 = \"#010203\"\nerror = { reverse = true }\n",
+        )
+        .unwrap();
+        let own = Theme::of_file(&file);
+        assert_eq!(own.style(Meaning::Score(1)).fg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(own.style(Meaning::Error), Style::new().add_modifier(Modifier::REVERSED));
+        assert_eq!(own.style(Meaning::Label), Theme::Light.style(Meaning::Label));
+        for name in theme_file::MEANINGS {
+            assert!(Meaning::named(name).is_some(), "{name}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.toml");
+        std::fs::write(&path, "base = \"plain\"\n").unwrap();
+        let named = Theme::named(path.to_str().unwrap()).unwrap();
+        assert_eq!(named.style(Meaning::Added), Theme::Plain.style(Meaning::Added));
+        assert_eq!(Theme::named("dusk"), None);
     }
 
     #[test]
