@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 const PORT: u16 = 18_463;
 
 /// About three minutes on two idle cores; then the run is cancelled as a user would, and what was reached is checked.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(420);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
 
 /// The server, ended with the test.
 struct Server(PathBuf);

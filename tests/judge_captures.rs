@@ -230,3 +230,16 @@ async fn common_mistakes_give_one_clear_line() {
         assert_eq!(outcome.stop.is_some(), name.contains("bad_model"), "{name}");
     }
 }
+
+#[test]
+fn a_real_servers_probabilities_at_the_score_give_a_weighted_score() {
+    let text = std::fs::read_to_string(folder().join("llamacpp-smollm2/04b_logprobs_schema.http")).unwrap();
+    let (_, body) = text.split_once("=== RESPONSE").unwrap().1.split_once("\n\n").unwrap();
+    // The sampled score is 1; its tokens are listed with a fence that the content does not have.
+    let found = assize::judge::weighted::weighted_score(body.trim().as_bytes(), 1).unwrap();
+    let score = found.score.unwrap();
+    assert!((1.0..=5.0).contains(&score) && score > 1.0, "{found:?}");
+    assert!(found.mass > 0.0 && found.mass <= 1.0 + 1e-9, "{found:?}");
+    assert_eq!(found.dist.len(), 5);
+    assert_eq!(assize::judge::weighted::weighted_score(body.trim().as_bytes(), 7), None);
+}

@@ -21,6 +21,7 @@ CREATE TABLE prompt (
     row_digest  BLOB NOT NULL                  -- over first_name and created_at
 ) STRICT;
 CREATE UNIQUE INDEX prompt_name ON prompt(name) WHERE archived = 0;
+CREATE INDEX prompt_count ON prompt(archived, latest); -- how many there are, without reading them
 
 CREATE TABLE revision (
     id              INTEGER PRIMARY KEY,

@@ -93,7 +93,10 @@ pub fn print(ctx: &Ctx, text: &str, raw: bool) -> Result<()> {
 }
 
 /// The values of `--var` and `--vars` together; `None` when neither was given.
-fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {
+///
+/// # Errors
+/// When a pair or the file is none.
+pub fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {
     if pairs.is_empty() && file.is_none() {
         return Ok(None);
     }

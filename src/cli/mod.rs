@@ -38,6 +38,7 @@ pub mod search;
 pub mod shape;
 pub mod show;
 pub mod texts;
+mod tokens;
 pub mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -87,6 +88,8 @@ pub enum Verb {
     Search(search::Args),
     /// One revision with all that is known about it
     Show(show::Args),
+    /// How long a prompt is, part by part, and whether it fits a model's window
+    Tokens(tokens::Args),
     /// Compare two revisions, files or stdin
     Diff(diff::Args),
     /// Which revision brought each line
@@ -258,6 +261,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Log(args) => log::run(ctx, &args),
         Verb::Search(args) => search::run(ctx, &args),
         Verb::Show(args) => show::run(ctx, &args),
+        Verb::Tokens(args) => tokens::run(ctx, &args),
         Verb::Diff(args) => diff::run(ctx, &args),
         Verb::Blame(args) => blame::run(ctx, &args),
         Verb::Label(args) => label::run(ctx, &args),

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub enum Args {
     /// Add a rubric, or a new version of one
     #[command(
-        after_help = "Example:\n  assize rubric add support.toml\n\nThe file: name = \"support\", then for each criterion [[criteria]] with name, question,\nanchors = [\"what earns 1\", \"2\", \"3\", \"4\", \"5\"] and, if wanted, steps = [\"...\"]."
+        after_help = "Example:\n  assize rubric add support.toml\n\nThe file: name = \"support\", then for each criterion [[criteria]] with name, question,\nanchors = [\"what earns 1\", \"2\", \"3\", \"4\", \"5\"] and, if wanted, steps = [\"...\"].\n\nWhat needs no judge: [[checks]] with name and kind, which is one of\n  equals, contains   text (else the reference), ignore_case\n  regex              pattern\n  json, json_schema  schema, as a table or as JSON in quotes\n  length             min, max, in characters\n  similarity         at_least, from 0 to 1, to the reference\n  refusal            the response declines to answer\nand not = true where it must not hold. Checks are counted apart from scores."
     )]
     Add {
         /// FILE.toml or -

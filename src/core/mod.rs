@@ -4,13 +4,14 @@
 //! digest   exact bytes -> the name of a version; row digests for fsck
 //! prompt   names, labels, selectors, templates and their settings
 //! template variables and rendering in three syntaxes
-//! tokens   offline token counts
+//! tokens   offline token counts; bpe is the encoding they are counted with
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
 //! blame    a history -> the revision that brought each line
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
 //! rubric   criteria with anchors for 1..5
+//! checks   what a program can decide about a response, without a judge
 //! evidence quotes found in a response; marks of forged or hidden text
 //! verdict  the states a judgement can end in
 //! parse    a judge's reply -> a score with its reasons, or why there is none
@@ -18,9 +19,13 @@
 //! queue    the order of a blind review, from a stored seed
 //! ```
 pub mod blame;
+pub mod checks;
+pub mod bpe;
+pub mod context;
 pub mod diff;
 pub mod digest;
 pub mod evidence;
+pub mod find;
 pub mod item;
 pub mod parse;
 pub mod prompt;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Control {
     token: CancellationToken,
     paused: Arc<watch::Sender<bool>>,
+    watched: bool,
 }
 
 impl Default for Control {
@@ -22,7 +23,17 @@ impl Default for Control {
 impl Control {
     /// A control of a run that has not begun.
     pub fn new() -> Self {
-        Self { token: CancellationToken::new(), paused: Arc::new(watch::Sender::new(false)) }
+        Self { token: CancellationToken::new(), paused: Arc::new(watch::Sender::new(false)), watched: false }
+    }
+
+    /// The same for a screen: responses are told while they are being written ([`Progress::Writing`]).
+    #[must_use]
+    pub fn watched(self) -> Self {
+        Self { watched: true, ..self }
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched
     }
 
     /// Ends the run: calls in flight are dropped and not stored, so that a resumed run makes them again.
@@ -95,6 +106,13 @@ pub enum Progress {
     },
     /// A call that waited goes on.
     Resumed,
+    /// A response is being written; told to watched runs, some times a second.
+    Writing {
+        /// `RunItem::ord`.
+        item: u32,
+        /// All of it so far.
+        text: Arc<str>,
+    },
     /// The response of an item was generated and handed to the registry.
     Generated {
         /// `RunItem::ord`.

@@ -10,25 +10,32 @@
 //! planned verdicts they rest on.
 
 mod budget;
+mod checked;
 mod control;
 mod error;
 mod estimate;
 mod evaluator;
 mod execute;
+mod groups;
 mod keys;
+mod noise;
 mod open;
 mod plan;
 mod render;
 mod summary;
 
+pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;
+pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
+pub use groups::{ModelGroup, Notes, grouped, notes, stale};
 pub use keys::{Key, missing, planned};
+pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
-pub use plan::{ArmChoice, Plan, RubricChoice, RunRequest, SetChoice, plan};
-pub use render::{RenderError, Rendered, render_case};
+pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, summarize};
 
 /// The rubrics that come with the program.

@@ -6,6 +6,8 @@
 //! Redirects are never followed, so the key never leaves the origin it was given for. Plain http is for this machine
 //! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
 
+mod stream;
+
 use super::config::JudgeConfig;
 use super::retry::Fault;
 use super::{Stop, StopKind};
@@ -15,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Once;
 use std::time::{Duration, Instant};
+use stream::Assembly;
 
 /// The largest body read; a larger one is given up as broken.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -69,6 +72,11 @@ impl Address {
     /// Scheme, host and port.
     pub fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
+    }
+
+    /// The host, without a port.
+    pub fn host(&self) -> String {
+        self.base.host_str().unwrap_or_default().to_owned()
     }
 
     /// Origin and path: what a fingerprint names.
@@ -224,6 +232,45 @@ impl Endpoint {
         let request =
             self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
         self.exchange(request.body(body), self.timeout).await
+    }
+
+    /// The same for a body that asks for a stream: `told` hears the text so far as it grows. The answer is the completion
+    /// that the pieces amount to; an endpoint that answers in one piece is understood too.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn chat_in_pieces(
+        &self,
+        body: Vec<u8>,
+        told: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Answer, Broken> {
+        let begun = Instant::now();
+        let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), self.timeout);
+        let request =
+            self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+        let mut response = request.body(body).timeout(self.timeout).send().await.map_err(broken)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let streams = status == 200 && kind.starts_with("text/event-stream");
+        let (mut whole, mut assembly) = (Vec::new(), Assembly::default());
+        let mut size = 0;
+        while let Some(piece) = response.chunk().await.map_err(broken)? {
+            size += piece.len();
+            if size > MOST_BYTES {
+                let why = format!("the answer is larger than {} MiB", MOST_BYTES >> 20);
+                return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
+            }
+            if !streams {
+                whole.extend_from_slice(&piece);
+            } else if assembly.push(&piece) {
+                told(&self.blank_text(assembly.text().to_owned()));
+            }
+        }
+        if streams {
+            let cut = |why| Broken { fault: Fault::Cut, why, took: begun.elapsed() };
+            whole = assembly.finish().map_err(cut)?;
+        }
+        Ok(Answer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
     }
 
     /// Asks for the list of models.

@@ -16,9 +16,11 @@ pub mod config;
 pub mod endpoint;
 pub mod limit;
 pub mod openai;
+pub mod prices;
 pub mod prompt;
 pub mod recorded;
 pub mod retry;
+pub mod weighted;
 pub mod wire;
 
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
@@ -83,10 +85,15 @@ impl JudgeRequest {
 /// strings besides, so that even a right guess closes nothing.)
 pub fn nonce_for(subject: &Subject, response: &str, criterion: &Criterion, repeat: u32) -> String {
     let subject = subject.digest().unwrap_or_else(|_| Digest::of(&subject.prompt));
+    nonce_of(&subject, response, &criterion.version(), repeat)
+}
+
+/// The same where the digests are known already: a run knows them for thousands of calls.
+pub fn nonce_of(subject: &Digest, response: &str, criterion: &Digest, repeat: u32) -> String {
     RowDigest::new("assize.nonce.1")
         .bytes(subject.as_bytes())
         .text(response)
-        .bytes(criterion.version().as_bytes())
+        .bytes(criterion.as_bytes())
         .int(i64::from(repeat))
         .finish()
         .hex()
@@ -164,6 +171,8 @@ pub enum CallEvent {
     },
     /// The wait is over.
     Retrying,
+    /// The text of a response so far, where it comes in pieces.
+    Text(String),
 }
 
 /// Asked before every HTTP request of a judge or model: the place for hard caps on calls and money.
@@ -233,6 +242,17 @@ pub struct Discovery {
     pub notes: Vec<String>,
 }
 
+/// What a judge learned of its endpoint, to be remembered for the next run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learnt {
+    /// Origin and path.
+    pub base_url: String,
+    /// The model asked for.
+    pub model: String,
+    /// JSON of [`capabilities::Known`].
+    pub known: String,
+}
+
 /// Scores a response on one criterion.
 pub trait Judge: Send + Sync {
     /// The name it goes by in the configuration and on screens.
@@ -255,6 +275,10 @@ pub trait Judge: Send + Sync {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Outcome>;
+    /// What discovery learned, once it has ended; `None` for judges without an endpoint.
+    fn learnt(&self) -> Option<Learnt> {
+        None
+    }
     /// Sets the gate asked before each request. Judges that make no requests ignore it.
     fn set_gate(&self, _gate: Arc<dyn Gate>) {}
     /// The exact body the first request for this verdict carries; `None` for judges that send nothing.
@@ -314,4 +338,6 @@ pub trait Model: Send + Sync {
     ) -> BoxFuture<'a, Generated>;
     /// Sets the gate asked before each request.
     fn set_gate(&self, _gate: Arc<dyn Gate>) {}
+    /// Whether responses are asked for in pieces and told as they grow ([`CallEvent::Text`]): for a screen that shows them.
+    fn set_pieces(&self, _pieces: bool) {}
 }

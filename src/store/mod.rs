@@ -8,6 +8,7 @@
 pub mod cases;
 pub mod compose;
 pub mod error;
+pub mod find;
 mod forget;
 pub mod fsck;
 mod history;
@@ -28,6 +29,7 @@ pub mod verdicts;
 pub mod worker;
 
 pub use error::{Result, StoreError};
+pub use find::Hits;
 pub use open::Store;
 pub use rows::*;
 pub use worker::Handle;

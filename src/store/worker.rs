@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! handle.write(f) --> queue --> [ BEGIN IMMEDIATE; f1; f2; ... all that waits; COMMIT ] --> answers
-//! handle.read(f)  --> queue --> second connection (read only), never behind an fsync
+//! handle.read(f)  --> queue --> second connection (read only), never behind an fsync; one view of the registry a job
 //! ```
 //! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer.
 
@@ -88,7 +88,8 @@ impl Handle {
             let (ask, asked) = channel::<Job>();
             let answer_all = move || {
                 while let Ok(job) = asked.recv() {
-                    job(&mut reader)(None);
+                    let answer = reader.in_one_view(|reader| job(reader));
+                    answer(None);
                 }
             };
             let thread = std::thread::Builder::new().name("registry-reader".into()).spawn(answer_all);

@@ -8,14 +8,14 @@
 use super::env::Env;
 use super::keys::{Action, Scope, TABLE};
 use super::layer::{Layer, Outcome};
-use super::msg::{Effect, Msg, Ticket};
+use super::msg::{Effect, Lane, Msg, Ticket};
 use super::paint::{put, put_cut, put_right, rule, seg};
 use super::screen::{Cx, Nav, Screen, Tab, Toast};
 use super::theme::Meaning;
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// The state of the terminal program.
 pub struct App {
@@ -26,7 +26,7 @@ pub struct App {
     layer: Option<Layer>,
     toast: Option<(Toast, i64)>,
     next_ticket: Ticket,
-    awaited: HashSet<Ticket>,
+    awaited: HashMap<Ticket, Lane>,
     running: Vec<(String, crate::eval::Control)>,
     quit: bool,
     /// Something changed since the last frame.
@@ -55,7 +55,7 @@ impl App {
             layer: None,
             toast: None,
             next_ticket: 0,
-            awaited: HashSet::new(),
+            awaited: HashMap::new(),
             running: Vec::new(),
             quit: false,
             dirty: true,
@@ -75,6 +75,11 @@ impl App {
     /// Questions and runs under way; tests wait until it is 0.
     pub fn in_flight(&self) -> usize {
         self.awaited.len() + self.running.len()
+    }
+
+    /// Whether answers are awaited that come soon and change what is seen: a frame waits a moment for them.
+    pub fn awaits_its_picture(&self) -> bool {
+        self.awaited.values().any(|lane| !matches!(lane, Lane::Tokens | Lane::Other))
     }
 
     /// Whether a clock or spinner is on the screen.
@@ -182,8 +187,11 @@ impl App {
     ) -> Vec<Effect> {
         for effect in &effects {
             match effect {
-                Effect::Load { ticket, .. } | Effect::Edit { ticket, .. } => {
-                    self.awaited.insert(*ticket);
+                Effect::Load { ticket, lane, .. } => {
+                    self.awaited.insert(*ticket, *lane);
+                }
+                Effect::Edit { ticket, .. } => {
+                    self.awaited.insert(*ticket, Lane::Other);
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));
@@ -288,7 +296,7 @@ impl App {
     }
 
     fn answered(&mut self, ticket: Ticket, give: impl Fn(&mut dyn Screen, &mut Cx) -> bool) -> Vec<Effect> {
-        if !self.awaited.remove(&ticket) {
+        if self.awaited.remove(&ticket).is_none() {
             return Vec::new();
         }
         let mut taken = false;
@@ -309,7 +317,7 @@ impl App {
             Msg::Reply { ticket, result } => {
                 let mut layer_took = false;
                 let mut effects = Vec::new();
-                if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains(&ticket) {
+                if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains_key(&ticket) {
                     let Some(mut layer) = self.layer.take() else { return effects };
                     let mut cx = Cx {
                         env: &self.env,

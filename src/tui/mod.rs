@@ -7,14 +7,18 @@
 //! ```
 
 pub mod app;
+mod canvas;
 pub mod effects;
 pub mod env;
+mod frames;
 mod input;
 pub mod keys;
 pub mod layer;
 pub mod msg;
 pub mod paint;
 pub mod query;
+mod reader;
+pub mod render;
 pub mod screen;
 mod term_loop;
 pub mod terminal;

@@ -2,8 +2,10 @@
 
 use super::Options;
 use super::app::App;
+use super::canvas::Canvas;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
+use super::frames::Frames;
 use super::input::Input;
 use super::keys::Keymap;
 use super::msg::Msg;
@@ -12,21 +14,15 @@ use super::theme::Theme;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::Event;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use std::io::{Stdout, Write, stdout};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Frames are at least this far apart.
-const FRAME: Duration = Duration::from_millis(8);
 /// Clocks and spinners move this often, while there are any.
 const TICK: Duration = Duration::from_millis(125);
 /// Messages taken in before a frame.
 const BATCH: usize = 256;
-
-type Screen = Terminal<CrosstermBackend<Stdout>>;
 
 /// Facts of a session over a registry.
 pub(super) fn environment(
@@ -66,7 +62,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let (env, problems) =
         environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
     let guard = Guard::take()?;
-    let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+    let terminal = Canvas::new(stdout());
     let (send, receive) = unbounded_channel();
     let mut app = App::new(env);
     if !problems.is_empty() {
@@ -85,7 +81,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
         typed,
         input,
         guard,
-        last: None,
+        frames: Frames::new(Instant::now()),
         #[cfg(debug_assertions)]
         fault: None,
     };
@@ -101,12 +97,12 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
 struct Loop {
     app: App,
     effects: Effects,
-    terminal: Screen,
+    terminal: Canvas<Stdout>,
     receive: UnboundedReceiver<Msg>,
     typed: UnboundedReceiver<Event>,
     input: Input,
     guard: Guard,
-    last: Option<Instant>,
+    frames: Frames,
     #[cfg(debug_assertions)]
     fault: Option<String>,
 }
@@ -120,7 +116,7 @@ impl Loop {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.app.is_done() {
-            let due = self.last.map_or_else(Instant::now, |last| last + FRAME);
+            let due = self.frames.due(Instant::now(), self.app.awaits_its_picture());
             let msg = tokio::select! {
                 biased;
                 // Without a terminal there is no user.
@@ -132,12 +128,16 @@ impl Loop {
                 }
                 _ = tick.tick(), if self.app.ticks() => Msg::Tick,
             };
+            if matches!(msg, Msg::Input(_)) {
+                self.frames.key(Instant::now());
+            }
             self.handle(msg).await?;
             for _ in 0..BATCH {
                 let Ok(msg) = self.receive.try_recv() else { break };
                 self.handle(msg).await?;
             }
-            if self.app.dirty && self.last.is_none_or(|last| last.elapsed() >= FRAME) {
+            let now = Instant::now();
+            if self.app.dirty && self.frames.due(now, self.app.awaits_its_picture()) <= now {
                 self.draw()?;
             }
         }
@@ -147,7 +147,7 @@ impl Loop {
     async fn handle(&mut self, msg: Msg) -> anyhow::Result<()> {
         self.app.env.now = now();
         if matches!(msg, Msg::Input(Event::Resize(..))) {
-            self.terminal.autoresize()?;
+            self.terminal.fit()?;
         }
         #[cfg(debug_assertions)]
         {
@@ -179,12 +179,12 @@ impl Loop {
         self.app.dirty = false;
         #[cfg(debug_assertions)]
         let fault = self.fault.clone();
-        self.terminal.draw(|frame| {
-            self.app.draw(frame.buffer_mut());
+        self.terminal.draw(|buf| {
+            self.app.draw(buf);
             #[cfg(debug_assertions)]
             assert!(fault.as_deref() != Some("draw"), "on purpose, in the drawing");
         })?;
-        self.last = Some(Instant::now());
+        self.frames.drawn(Instant::now());
         Ok(())
     }
 
@@ -218,11 +218,9 @@ impl Loop {
         Ok(())
     }
 
-    /// Clears the screen so that the next frame is drawn whole. (`Terminal::clear` would ask the terminal where its
-    /// cursor is, and wait two seconds for one that does not answer.)
+    /// Clears the screen so that the next frame is drawn whole.
     fn blank(&mut self) -> anyhow::Result<()> {
-        let size = self.terminal.size()?;
-        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
+        self.terminal.blank()?;
         self.app.dirty = true;
         Ok(())
     }

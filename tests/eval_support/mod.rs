@@ -236,9 +236,11 @@ pub fn request(criteria: &[&str]) -> RunRequest {
         judge: "j".into(),
         model: None,
         repeats: 1,
+        generations: 1,
         concurrency: None,
         max_cost_usd: None,
         max_calls: None,
+        max_tokens: None,
     }
 }
 

@@ -45,10 +45,6 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
         ctx.out.json(&value)?;
         return Ok(OK);
     }
-    let money = match (plan.cost_low, plan.cost_high) {
-        (Some(low), Some(high)) => format!("${low:.4} to ${high:.4}"),
-        _ => "unknown: no price is configured".to_owned(),
-    };
     for (name, value) in [
         ("items", plan.run.items.len().to_string()),
         (
@@ -59,13 +55,24 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
             ),
         ),
         ("tokens", format!("{} to {}", plan.tokens_low, plan.tokens_high)),
-        ("cost", money),
+        ("judging", guessed(&plan.judging, plan.calls_judge, &plan.price_sources.0)),
+        ("writing", guessed(&plan.generating, plan.calls_generate, &plan.price_sources.1)),
     ] {
         ctx.out.line(format!("{name:<8} {value}"))?;
     }
     match &plan.refused {
         Some(why) => Err(Fail::input(why.clone())),
         None => Ok(OK),
+    }
+}
+
+/// What one side of a run may cost: `$0.21 to $0.44 (list of 2026-03-21)`.
+fn guessed(guess: &eval::Guess, calls: u64, source: &str) -> String {
+    match guess.cost {
+        _ if calls == 0 => "nothing".to_owned(),
+        (Some(low), Some(high)) if source.is_empty() => format!("${low:.4} to ${high:.4}"),
+        (Some(low), Some(high)) => format!("${low:.4} to ${high:.4} (prices: {source})"),
+        _ => "cost unknown: no price is configured".to_owned(),
     }
 }
 
@@ -78,7 +85,8 @@ struct Tally {
     planned: u32,
     in_flight: i64,
     spent: Option<f64>,
-    waiting: Option<String>,
+    /// Until when (Unix seconds), and why.
+    waiting: Option<(f64, String)>,
     terminal: bool,
 }
 
@@ -94,7 +102,7 @@ impl Tally {
                     *self.spent.get_or_insert(0.0) += cost;
                 }
             }
-            Progress::Waiting { why, .. } => self.waiting = Some(why.clone()),
+            Progress::Waiting { until_s, why } => self.waiting = Some((*until_s, why.clone())),
             Progress::Resumed => self.waiting = None,
             Progress::Discovered { notes, .. } => {
                 for note in notes {
@@ -123,7 +131,11 @@ impl Tally {
         } else {
             String::new()
         };
-        let waiting = self.waiting.as_ref().map(|w| format!("  waiting: {}", clean(w))).unwrap_or_default();
+        let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
+        let waiting = match &self.waiting {
+            Some((until, why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
+            None => String::new(),
+        };
         let line = format!(
             "{bar} {}/{}  {rate:.0}/s  in flight {}{spent}{eta}{waiting}",
             self.done,
@@ -148,7 +160,9 @@ pub(super) fn carry_out(
     let path = ctx.registry_path()?;
     let before = ctx.read()?.run(id)?;
     talk(format!("run {id}: {} verdicts by {}", before.planned, clean(&before.spec.judge)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // Two: answers come in bursts, and while one is read the next is sent.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
@@ -225,8 +239,7 @@ async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
 
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
-    let cells = store.cells(&run.id)?;
-    let summary = eval::summarize(run, &cells, &store.run_items(&run.id)?);
+    let (summary, groups) = eval::grouped(store, run)?;
     let mut returned: Vec<String> = store.models_returned(&run.id)?;
     returned.sort();
     Ok(json!({
@@ -237,11 +250,16 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "verdicts": shape::verdicts(&run.verdicts),
         "criteria": summary.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
         "arms": summary.arms.iter().map(shape::arm).collect::<Vec<_>>(),
+        "groups": groups.iter().map(|g| json!({
+            "model": g.model, "verdicts": g.verdicts, "criteria": g.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "stale": eval::stale(store, run)?,
         "judge": {
             "name": run.spec.judge,
             "fingerprint": run.fingerprint,
             "model_returned": returned,
         },
+        "checks": eval::summarize_checks(run, &eval::check_run(store, run)?),
         "usage": shape::usage(&run.usage),
         "wall_s": run.usage.wall_s,
         "reason": run.reason,
@@ -254,7 +272,11 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     if ctx.json {
         return ctx.out.json(&run_json(&store, run)?);
     }
-    let summary = eval::summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
+    let (summary, groups) = eval::grouped(&store, run)?;
+    for note in eval::stale(&store, run)? {
+        talk(format!("note: {}", clean(&note)));
+    }
+    tell_groups(ctx, &groups)?;
     let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored"].map(str::to_owned).to_vec()];
     for arm in &summary.arms {
         for c in &arm.criteria {
@@ -270,6 +292,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     for line in table(&rows, &[2, 4]) {
         ctx.out.line(line)?;
     }
+    tell_checks(ctx, &store, run)?;
     let failed: Vec<String> = run
         .verdicts
         .iter()
@@ -278,6 +301,52 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         .collect();
     if !failed.is_empty() {
         ctx.out.line(format!("without a score: {}", failed.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The means of each model, where the endpoint answered with several: they are never pooled.
+fn tell_groups(ctx: &Ctx, groups: &[eval::ModelGroup]) -> Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    talk(format!(
+        "warning: {} models answered in this run; their scores are not pooled, so the means below the first table are n/a",
+        groups.len()
+    ));
+    let mut rows = vec![["model", "criterion", "mean", "scored"].map(str::to_owned).to_vec()];
+    for (group, c) in groups.iter().flat_map(|g| g.criteria.iter().map(move |c| (g, c))) {
+        rows.push(vec![
+            clean(&group.model).into_owned(),
+            clean(&c.name).into_owned(),
+            c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
+            c.n.to_string(),
+        ]);
+    }
+    for line in table(&rows, &[2, 3]) {
+        ctx.out.line(line)?;
+    }
+    ctx.out.line("")
+}
+
+/// Checks that need no judge, apart from the scores.
+fn tell_checks(ctx: &Ctx, store: &Store, run: &RunInfo) -> Result<()> {
+    if run.spec.checks.is_empty() {
+        return Ok(());
+    }
+    let mut rows = vec![["arm", "check", "passed", "failed", "n/a"].map(str::to_owned).to_vec()];
+    for c in eval::summarize_checks(run, &eval::check_run(store, run)?) {
+        rows.push(vec![
+            clean(&c.arm).into_owned(),
+            clean(&c.name).into_owned(),
+            c.pass.to_string(),
+            c.fail.to_string(),
+            c.not_applicable.to_string(),
+        ]);
+    }
+    ctx.out.line("")?;
+    for line in table(&rows, &[2, 3, 4]) {
+        ctx.out.line(line)?;
     }
     Ok(())
 }

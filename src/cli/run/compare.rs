@@ -7,6 +7,7 @@ use super::OK;
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
+use crate::eval::Spread;
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,6 +38,8 @@ pub struct Pairs {
     pub inputs: Vec<PairedInput>,
     /// Per criterion: share of planned verdicts that are scored, of A and of B.
     pub coverage: Vec<(f64, f64)>,
+    /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
+    pub floors: Vec<Option<f64>>,
     /// The arms' full names.
     pub names: (String, String),
     /// The runs whose verdicts these are.
@@ -85,19 +88,20 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     if a == b {
         return Err(Fail::input(format!("'{a}' is both arms: name two")));
     }
+    let spread = Spread::of(&all);
     let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
     check_alike(&ours, &a, &b)?;
-    Ok(pair_up(&one_for_each_key(ours), a, b))
+    Ok(pair_up(&one_for_each_key(ours), &spread, a, b))
 }
 
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
 /// then the newest (the rows come oldest first).
 fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
-    type Key = (String, String, Digest, u32);
+    type Key = (String, String, Digest, u32, u32);
     let mut kept: Vec<PooledVerdict> = Vec::with_capacity(rows.len());
     let mut places: HashMap<Key, usize> = HashMap::new();
     for row in rows {
-        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.repeat);
+        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.generation, row.repeat);
         match places.get(&key).and_then(|at| kept.get_mut(*at)) {
             Some(before) if before.score.is_none() || row.score.is_some() => *before = row,
             Some(_) => {}
@@ -189,19 +193,19 @@ fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
 /// What one arm has for a case: the sum of its scores, and how many there are.
 type Sum = (f64, u32);
 
-fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
+fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pairs {
     let names = row_names(ours);
     let mut order: Vec<&String> = Vec::new();
     let mut sums: HashMap<&String, BTreeMap<&str, [Sum; 2]>> = HashMap::new();
     // A key that only one arm was asked counts against the other's coverage.
-    let mut keys: HashMap<&String, BTreeSet<(&str, u32)>> = HashMap::new();
+    let mut keys: HashMap<&String, BTreeSet<(&str, u32, u32)>> = HashMap::new();
     let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
     for v in ours {
         let Some(name) = names.get(&(v.criterion.clone(), v.criterion_version)) else { continue };
         if !order.contains(&name) {
             order.push(name);
         }
-        keys.entry(name).or_default().insert((&v.case_id, v.repeat));
+        keys.entry(name).or_default().insert((&v.case_id, v.generation, v.repeat));
         let cell = &mut sums.entry(name).or_default().entry(&v.case_id).or_default()[usize::from(v.arm == b)];
         if let Some(score) = v.score {
             *cell = (cell.0 + f64::from(score), cell.1 + 1);
@@ -213,13 +217,14 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
     let numbers: BTreeMap<&str, u32> =
         clusters.values().copied().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
     let mean = |(sum, n): Sum| (n > 0).then(|| sum / f64::from(n));
-    let (mut inputs, mut coverage) = (Vec::new(), Vec::new());
+    let (mut inputs, mut coverage, mut floors) = (Vec::new(), Vec::new(), Vec::new());
     for name in order {
         let cases = sums.remove(name).unwrap_or_default();
         let asked = keys.get(name).map_or(1, BTreeSet::len).max(1);
         let share =
             |side: usize| cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64;
         coverage.push((share(0), share(1)));
+        floors.push(floor_of(spread, ours, &names, name, &cases));
         let pairs = cases
             .iter()
             .map(|(case, [a, b])| Pair {
@@ -231,12 +236,35 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
         inputs.push(PairedInput { name: name.clone(), pairs });
     }
     let runs = ours.iter().map(|v| v.run.clone()).collect();
-    Pairs { inputs, coverage, names: (a, b), runs }
+    Pairs { inputs, coverage, floors, names: (a, b), runs }
+}
+
+/// The noise floor of one row: over the cases that both arms have, judged as often as they were.
+fn floor_of(
+    spread: &Spread,
+    ours: &[PooledVerdict],
+    names: &HashMap<(String, Digest), String>,
+    name: &str,
+    cases: &BTreeMap<&str, [Sum; 2]>,
+) -> Option<f64> {
+    let one = ours
+        .iter()
+        .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| n == name))?;
+    let both: Vec<&[Sum; 2]> = cases.values().filter(|[a, b]| a.1 > 0 && b.1 > 0).collect();
+    let scores: u32 = both.iter().map(|[a, b]| a.1.min(b.1)).sum();
+    let passes = (scores as usize).checked_div(both.len()).unwrap_or(1);
+    spread.floor(&one.criterion, one.fingerprint, both.len(), passes)
+}
+
+/// Whether a change is no larger than what judging the same responses again would bring about.
+fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
+    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
 }
 
 /// One criterion's comparison as the contract has it.
-fn criterion_json(c: &Comparison) -> Value {
+fn criterion_json(c: &Comparison, floor: Option<f64>) -> Value {
     json!({
+        "noise_floor": floor, "within_noise": floor.map(|_| is_noise(c, floor)),
         "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
@@ -249,7 +277,7 @@ pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
     let pairs = pick_arms(&store, a, b, narrow)?;
     let found = paired_compare(&pairs.inputs, SEED);
     if ctx.json {
-        let list: Vec<Value> = found.iter().map(criterion_json).collect();
+        let list: Vec<Value> = found.iter().zip(&pairs.floors).map(|(c, f)| criterion_json(c, *f)).collect();
         ctx.out.json(&json!({"schema": 1, "a": pairs.names.0, "b": pairs.names.1, "criteria": list}))?;
         return Ok(OK);
     }
@@ -260,12 +288,16 @@ pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
     ];
     let number =
         |v: Option<f64>, digits: usize| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"));
-    for c in &found {
+    let mut noisy = false;
+    for (c, floor) in found.iter().zip(&pairs.floors) {
+        noisy |= is_noise(c, *floor);
+        // A word and not a colour: it must be seen in a log too.
+        let mark = if is_noise(c, *floor) { " ~" } else { "" };
         rows.push(vec![
             clean(&c.name).into_owned(),
             number(c.mean_a, 2),
             number(c.mean_b, 2),
-            c.difference.map_or_else(|| "n/a".into(), |d| format!("{d:+.2}")),
+            c.difference.map_or_else(|| "n/a".into(), |d| format!("{d:+.2}{mark}")),
             c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}")),
             number(c.p_holm, 3),
             c.wins.to_string(),
@@ -277,6 +309,11 @@ pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
     ctx.out.line(format!("A {}   B {}", clean(&pairs.names.0), clean(&pairs.names.1)))?;
     for line in table(&rows, &[1, 2, 3, 5, 6, 7, 8, 9]) {
         ctx.out.line(line)?;
+    }
+    if noisy {
+        ctx.out.line(
+            "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
+        )?;
     }
     ctx.out.line(verdict_sentence(&found, &clean(&pairs.names.0), &clean(&pairs.names.1)))?;
     Ok(OK)
@@ -304,6 +341,7 @@ mod tests {
             judge: "j".into(),
             fingerprint: Digest::of("j"),
             model_returned: None,
+            generation: 0,
             repeat,
             state: if score.is_some() { State::Scored } else { State::Refused },
             score,
@@ -313,7 +351,29 @@ mod tests {
     }
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
-        pair_up(&one_for_each_key(rows), "a".into(), "b".into())
+        let spread = Spread::of(&rows);
+        pair_up(&one_for_each_key(rows), &spread, "a".into(), "b".into())
+    }
+
+    #[test]
+    fn a_change_below_the_judges_own_spread_is_noise() {
+        let mut rows = Vec::new();
+        for case in ["c1", "c2", "c3", "c4"] {
+            for (arm, passes) in [("a", [3, 4]), ("b", [4, 4])] {
+                rows.extend((0..).zip(passes).map(|(n, s)| verdict(case, arm, "v", n, Some(s))));
+            }
+        }
+        let found = pairs(rows);
+        let compared = compared(&found);
+        // 0.5 higher, and a judge whose passes lie 0.5 apart: 1.96 x 0.5 x sqrt(2 / (4 x 2)).
+        assert_eq!(compared[0].difference, Some(0.5));
+        let floor = found.floors[0].unwrap();
+        assert!((floor - 1.959_964 * 0.5 * 0.5).abs() < 1e-6, "{floor}");
+        assert!(!is_noise(&compared[0], Some(floor)) && is_noise(&compared[0], Some(0.51)));
+        assert_eq!(
+            pairs(vec![verdict("c", "a", "v", 0, Some(1)), verdict("c", "b", "v", 0, Some(5))]).floors,
+            [None]
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What to say in words about a difference that the eye would miss, or that was not looked at in full.
 
 use crate::core::text::is_invisible;
-use bpe_openai::Normalizable as _;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// A remark on a diff, to be shown with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ pub(super) fn differs_only(left: &str, right: &str) -> Option<Note> {
     if same_without(left, right, is_invisible) {
         return Some(Note::OnlyInvisible);
     }
-    (left.normalize(true).as_str() == right.normalize(true).as_str()).then_some(Note::OnlyUnicodeForm)
+    left.nfc().eq(right.nfc()).then_some(Note::OnlyUnicodeForm)
 }
 
 /// Whether two texts are the same once the characters that `skip` names are left out.

@@ -1,6 +1,6 @@
 //! A rubric's TOML, in and out. Every problem of a file is told at once, with its line and what would be right.
 
-use super::{Criterion, Rubric, is_name};
+use super::{Criterion, Rubric, checks, is_name};
 use crate::core::toml_doc::{Doc, Problem, Section};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -37,7 +37,7 @@ pub fn read(text: &str, file: &str) -> Result<Rubric, RubricError> {
 
 fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
     let top = Section { name: "the rubric".into(), at: 0, table };
-    doc.only(&top, &["name", "description", "criteria"]);
+    doc.only(&top, &["name", "description", "criteria", "checks"]);
     let name = read_name(doc, &top);
     let description = doc.text(&top, "description").unwrap_or_default();
     let Some(list) = Doc::value(&top, "criteria") else {
@@ -69,7 +69,8 @@ fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
     if list.is_empty() {
         doc.problem(0, "the rubric has no criteria: add a [[criteria]] table for each question");
     }
-    Some(Rubric { name: name?, description, criteria })
+    let checks = checks::read(doc, &top);
+    Some(Rubric { name: name?, description, criteria, checks })
 }
 
 fn read_name<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String> {
@@ -185,6 +186,7 @@ pub fn to_toml(rubric: &Rubric) -> String {
             let _ = writeln!(out, "{score} = {}", quoted(anchor));
         }
     }
+    checks::write(&mut out, &rubric.checks);
     out
 }
 
@@ -271,7 +273,7 @@ mod tests {
             let [q, a, b, c, d, e, s, t, about] = <[String; 9]>::try_from(texts).unwrap();
             let criterion = Criterion { name: "x".into(), question: q, anchors: [a, b, c, d, e], steps: vec![s, t], generic };
             let other = Criterion { name: "y".into(), steps: vec![], ..criterion.clone() };
-            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other] };
+            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other], checks: vec![] };
             let text = to_toml(&rubric);
             prop_assert_eq!(read(&text, "r").map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?, rubric);
         }

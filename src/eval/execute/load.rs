@@ -98,6 +98,8 @@ pub(super) struct Loader {
     questions: Vec<Question>,
     writers: HashMap<String, Writer>,
     cases: HashMap<String, Case>,
+    /// The model's seed, where one is configured.
+    seed: Option<i64>,
     /// Where earlier verdicts are looked up; none for recorded judges.
     pub fingerprint: Option<Digest>,
 }
@@ -111,6 +113,7 @@ impl Loader {
             questions: run.spec.criteria.iter().cloned().map(Question::new).collect(),
             writers: HashMap::new(),
             cases: HashMap::new(),
+            seed: run.spec.model_config.as_ref().and_then(|c| c.get("seed")).and_then(Value::as_i64),
             fingerprint: None,
         };
         if !can_write {
@@ -211,6 +214,16 @@ impl Loader {
         Ok(Step::Ask(key, Arc::clone(ready)))
     }
 
+    /// The prompt's own parameters; with a seed, each further response to a case has another one.
+    fn params(&self, writer: &Writer, generation: u32) -> Map<String, Value> {
+        let mut params = writer.settings.config.clone();
+        let seed = params.get("seed").and_then(Value::as_i64).or(self.seed);
+        if let Some(seed) = seed.filter(|_| generation > 0) {
+            params.insert("seed".to_owned(), Value::from(seed.wrapping_add(i64::from(generation))));
+        }
+        params
+    }
+
     fn write_step(&self, item: crate::store::RunItem, writer: &Writer, keys: &[Key]) -> Result<Step> {
         let case = self.cases.get(&item.case_id).ok_or_else(|| {
             StoreError::Damaged(format!(
@@ -218,13 +231,14 @@ impl Loader {
                 self.run, item.case_id
             ))
         })?;
+        let item_generation = item.repeat;
         match render_with(&writer.template, &writer.settings, case, &writer.parts) {
             Ok(done) => Ok(Step::Write(Box::new(Unwritten {
                 item,
                 arm: writer.arm.clone(),
                 subject: done.subject,
                 messages: done.messages,
-                params: writer.settings.config.clone(),
+                params: self.params(writer, item_generation),
                 keys: keys.to_vec(),
             }))),
             // The plan refuses this; a set cannot change under a run.

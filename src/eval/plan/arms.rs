@@ -31,6 +31,8 @@ pub(super) struct Row {
     pub arm: Arm,
     pub cluster: Option<String>,
     pub tags: Vec<String>,
+    /// Which of the responses written for the case.
+    pub generation: u32,
     pub response: Response,
 }
 
@@ -42,7 +44,14 @@ pub(super) fn choose(
     model: Option<&JudgeConfig>,
     notes: &mut Notes,
 ) -> Result<Vec<Row>, EvalError> {
-    let chooser = Chooser { store, set, cases: store.cases(set.id)?, arms: store.arms()?, model };
+    let chooser = Chooser {
+        store,
+        set,
+        cases: store.cases(set.id)?,
+        arms: store.arms()?,
+        model,
+        generations: request.generations,
+    };
     let mut rows = Vec::new();
     let choices: Vec<ArmChoice> = if request.arms.is_empty() {
         set.arms.iter().cloned().map(ArmChoice::Imported).collect()
@@ -77,6 +86,8 @@ struct Chooser<'a> {
     cases: Vec<Case>,
     arms: Vec<Arm>,
     model: Option<&'a JudgeConfig>,
+    /// Responses to a case, of arms that can write them.
+    generations: u32,
 }
 
 impl Chooser<'_> {
@@ -144,8 +155,12 @@ impl Chooser<'_> {
         notes: &mut Notes,
     ) -> Result<Vec<Row>, EvalError> {
         let names = [arm.name.clone()];
-        let items = self.store.items(self.set.id, &names)?;
-        let mut stored: HashMap<String, Item> = items.into_iter().map(|i| (i.id.clone(), i)).collect();
+        let generations = if revision.is_some() { self.generations } else { 1 };
+        let mut stored: HashMap<(String, u32), Item> = HashMap::new();
+        for generation in 0..generations {
+            let items = self.store.items_of(self.set.id, &names, generation)?;
+            stored.extend(items.into_iter().map(|i| ((i.id.clone(), generation), i)));
+        }
         let failed: HashSet<String> = self
             .store
             .response_keys(self.set.id)?
@@ -158,8 +173,9 @@ impl Chooser<'_> {
             None => None,
         };
         let mut rows = Vec::new();
-        for case in &self.cases {
-            let response = match (stored.remove(&case.id), &mut writer) {
+        let each = |case| (0..generations).map(move |generation| (case, generation));
+        for (case, generation) in self.cases.iter().flat_map(each) {
+            let response = match (stored.remove(&(case.id.clone(), generation)), &mut writer) {
                 (Some(item), Some(writer)) if writer.differs(&item, case) => {
                     writer.otherwise.push(case.id.clone());
                     Some(Response::Stored { subject: item.subject, text: item.response })
@@ -173,6 +189,7 @@ impl Chooser<'_> {
                 arm: arm.clone(),
                 cluster: case.cluster.clone(),
                 tags: case.tags.clone(),
+                generation,
                 response,
             }));
         }

@@ -4,6 +4,8 @@ use super::{
     BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
     State, Stop, StopKind, Value, check_config, json, one_line, read_reply, settle,
 };
+use crate::core::context::{AROUND, Fit, Window};
+use crate::core::tokens;
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ pub struct OpenAiModel {
     caller: Caller,
     /// The endpoint wants `max_completion_tokens`.
     renamed: AtomicBool,
+    /// Somebody watches.
+    pieces: AtomicBool,
 }
 
 impl OpenAiModel {
@@ -24,7 +28,12 @@ impl OpenAiModel {
     /// One clear line when the address is refused, the model is missing or the key cannot be had.
     pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
         check_config(&config)?;
-        Ok(Self { caller: Caller::open(&config)?, config, renamed: AtomicBool::new(false) })
+        Ok(Self {
+            caller: Caller::open(&config)?,
+            config,
+            renamed: AtomicBool::new(false),
+            pieces: AtomicBool::new(false),
+        })
     }
 
     fn body(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> String {
@@ -54,7 +63,36 @@ impl OpenAiModel {
         {
             body.insert("max_completion_tokens".to_owned(), room);
         }
+        if self.pieces.load(Ordering::Relaxed) {
+            body.insert("stream".to_owned(), json!(true));
+            body.insert("stream_options".to_owned(), json!({"include_usage": true}));
+        }
         Value::Object(body).to_string()
+    }
+
+    /// Why the messages do not fit the model's window, before anything is sent; `None` when they do, or when the window is
+    /// not known. Tokens are counted offline, with the tokenizer named: of other models it is an estimate.
+    fn overflows(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> Option<String> {
+        let configured = self.config.context_window.map(Window::configured);
+        let window = configured.or_else(|| Window::of_model(&self.config.model))?;
+        let asked = ["max_completion_tokens", "max_tokens"].iter().find_map(|key| params.get(*key)?.as_u64());
+        let room = asked.unwrap_or(self.config.max_tokens.into());
+        let of = |m: &ChatMessage| (tokens::count(&m.content) + AROUND) as u64;
+        let bytes: usize = messages.iter().map(|m| m.content.len() + AROUND).sum();
+        // A token is at least a byte: what is short in bytes needs no counting.
+        if window.fit(bytes as u64, room) == Fit::Fits {
+            return None;
+        }
+        let prompt: u64 = messages.iter().map(of).sum();
+        (window.fit(prompt, room) == Fit::Over).then(|| {
+            format!(
+                "the prompt has {prompt} tokens ({}) and {room} are kept for the answer: more than the {} of {} ({}); nothing was sent",
+                tokens::TOKENIZER,
+                window.tokens,
+                one_line(&self.config.model, 80),
+                window.source
+            )
+        })
     }
 
     async fn write(
@@ -76,14 +114,30 @@ impl OpenAiModel {
             model_returned: None,
             stop: None,
         };
+        if let Some(why) = self.overflows(messages, params) {
+            (out.state, out.reason) = (State::Overflow, why);
+            return out;
+        }
         loop {
-            let learning = !self.renamed.load(Ordering::Relaxed);
-            let asked = self.caller.ask(self.body(messages, params), learning, events, cancel).await;
+            let pieces = self.pieces.load(Ordering::Relaxed);
+            let learning = pieces || !self.renamed.load(Ordering::Relaxed);
+            let body = self.body(messages, params);
+            let asked = self.caller.ask_for(body, pieces, learning, events, cancel).await;
             out.attempts += asked.requests;
             out.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             out.raw = asked.raw;
             match asked.end {
-                End::Refused(_, error, _) if error.names("max_tokens") && !error.is_context_overflow() => {
+                End::Refused(_, error, _)
+                    if pieces && (error.names("stream") || error.names("stream_options")) =>
+                {
+                    self.pieces.store(false, Ordering::Relaxed);
+                    continue;
+                }
+                End::Refused(_, error, _)
+                    if !self.renamed.load(Ordering::Relaxed)
+                        && error.names("max_tokens")
+                        && !error.is_context_overflow() =>
+                {
                     self.renamed.store(true, Ordering::Relaxed);
                     continue;
                 }
@@ -150,5 +204,9 @@ impl Model for OpenAiModel {
 
     fn set_gate(&self, gate: Arc<dyn Gate>) {
         self.caller.set_gate(gate);
+    }
+
+    fn set_pieces(&self, pieces: bool) {
+        self.pieces.store(pieces, Ordering::Relaxed);
     }
 }

@@ -12,7 +12,7 @@ use super::super::msg::{Effect, Lane, Ticket};
 use super::super::query::{Query, Reply};
 use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
-use crate::eval::{Control, Progress, Scope as Reach};
+use crate::eval::{Control, Notes, Progress, Scope as Reach};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
 use board::{Board, Face, Human, Sheet, Sort};
 use means::Mean;
@@ -39,6 +39,8 @@ pub(super) struct Data {
     pub reviewed: usize,
     /// By group and criterion; older than the board while `stale`.
     pub means: Vec<Mean>,
+    /// What is to be known before the figures are read.
+    pub notes: Notes,
     pub stale: bool,
     pub computed_at: u64,
 }
@@ -132,6 +134,7 @@ impl Grid {
             board,
             sheet,
             means: Vec::new(),
+            notes: Notes::default(),
             stale: true,
             computed_at: 0,
         });
@@ -176,7 +179,7 @@ impl Grid {
             }
             _ => {}
         }
-        let control = Control::new();
+        let control = Control::new().watched();
         self.live = Some(Live::new(control.clone()));
         cx.effects.push(Effect::Execute { run: self.id.clone(), scope: reach, control });
     }
@@ -285,7 +288,9 @@ impl Grid {
         let running = self.live.is_some();
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
-            data.means = means::means(&data.sheet, &data.board, &data.items);
+            // No mean over several models' scores is shown: each cell stands for itself.
+            let means = means::means(&data.sheet, &data.board, &data.items);
+            data.means = if data.notes.is_split { vec![Mean::default(); means.len()] } else { means };
             data.stale = false;
             data.computed_at = env.tick;
         }
@@ -360,8 +365,11 @@ impl Screen for Grid {
             return false;
         }
         match result {
-            Ok(Reply::Grid { run, items, cells, reviews }) => {
+            Ok(Reply::Grid { run, items, cells, reviews, notes }) => {
                 self.take(run, items, cells, reviews);
+                if let Some(data) = self.data.get_mut() {
+                    data.notes = notes.clone();
+                }
                 if let Some(reach) = self.wanted.take() {
                     self.begin(reach, cx);
                 }
@@ -393,6 +401,7 @@ impl Screen for Grid {
             }
             Progress::Discovering => self.note("asking the judge what it accepts"),
             Progress::Discovered { .. } => self.note("the judge answers"),
+            Progress::Writing { .. } => {}
             Progress::Generated { .. } => self.note("generating responses"),
             Progress::Ended { .. } => {}
         }

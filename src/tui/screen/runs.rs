@@ -38,6 +38,8 @@ pub(super) struct Figures {
     /// Over all arms, by criterion.
     pub means: Vec<Mean>,
     pub reviewed: usize,
+    /// What is to be known before they are read.
+    pub notes: Vec<String>,
 }
 
 impl Runs {
@@ -142,7 +144,7 @@ impl Screen for Runs {
         }
         match result {
             Ok(Reply::Runs(rows)) => self.take_rows(rows),
-            Ok(Reply::Grid { run, items, cells, reviews }) => {
+            Ok(Reply::Grid { run, items, cells, reviews, notes }) => {
                 let (board, mut sheet) = board::assemble(run, items, cells);
                 // All arms together: one group of all items.
                 sheet.groups = vec![String::new()];
@@ -150,16 +152,22 @@ impl Screen for Runs {
                     .iter()
                     .map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] })
                     .collect();
-                let means = means::means(&sheet, &board, items);
+                let means = if notes.is_split { Vec::new() } else { means::means(&sheet, &board, items) };
                 let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();
-                self.figures.insert(run.id.clone(), Figures { done: done(run), means, reviewed });
+                self.figures.insert(
+                    run.id.clone(),
+                    Figures { done: done(run), means, reviewed, notes: notes.lines.clone() },
+                );
             }
             Ok(_) => {}
             Err(why) => {
                 // Not asked again for this run until its count changes: an error must not repeat itself.
                 if let (true, Some(id)) = (known[1], self.reading.get().cloned()) {
                     let count = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id)).map_or(0, done);
-                    self.figures.insert(id, Figures { done: count, means: Vec::new(), reviewed: 0 });
+                    self.figures.insert(
+                        id,
+                        Figures { done: count, means: Vec::new(), reviewed: 0, notes: Vec::new() },
+                    );
                 }
                 cx.fail(why.clone());
             }

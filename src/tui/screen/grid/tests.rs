@@ -53,6 +53,11 @@ fn imported(dir: &std::path::Path, n: usize) -> std::path::PathBuf {
 
 /// A run of one arm, two criteria and one pass over `n` items, with the first item judged on the first criterion.
 fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
+    planned_over(dir, n, 0)
+}
+
+/// The same over another of the responses that were written for each case; none is stored but the first.
+fn planned_over(dir: &std::path::Path, n: usize, generation: u32) -> (std::path::PathBuf, String) {
     let path = dir.join("registry.db");
     let mut store = Store::open(&path).unwrap();
     let items: Vec<Item> = (0..n).map(|id| item(id, "old", &[])).collect();
@@ -78,6 +83,9 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         max_cost_usd: Some(1.0),
         max_calls: None,
         includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {
@@ -85,7 +93,7 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         case_id: format!("case-{ord:03}"),
         arm: "old".into(),
         set_id: set.id,
-        repeat: 0,
+        repeat: generation,
         cluster: None,
         tags: Vec::new(),
     };
@@ -230,6 +238,22 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
         progress: Progress::Began { item: 3, criterion: 0, repeat: 0 },
     });
     assert!(!line(&screen.text(), "case-003").contains('~'));
+}
+
+#[tokio::test]
+async fn a_response_is_seen_while_it_is_being_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = planned_over(dir.path(), 2, 1);
+    let mut screen = open(&path, 120, 30).await;
+    screen.keys("2 Enter Enter").await;
+    assert!(screen.text().contains("not generated yet"), "{}", screen.text());
+    for (item, text) in [(0, "The tower"), (1, "Another item's"), (0, "The tower is 33\u{1b}[31m")] {
+        let progress = Progress::Writing { item, text: text.into() };
+        screen.app.update(Msg::Run { run: run.clone(), progress });
+    }
+    let text = screen.text();
+    assert!(text.contains("being written") && text.contains("The tower is 33\\x1b[31m"), "{text}");
+    assert!(!text.contains("Another item's"), "{text}");
 }
 
 #[tokio::test]

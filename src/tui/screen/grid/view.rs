@@ -101,7 +101,13 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
         (None, Some(cap)) => Some(format!("cap {}", money(cap))),
         (None, None) => None,
     };
-    let Some(live) = &grid.live else { return at_rest(run, cost) };
+    let Some(live) = &grid.live else {
+        let (words, meaning) = at_rest(run, cost);
+        return match data.notes.lines.first() {
+            Some(note) => (format!("{note}   {words}"), Meaning::Warning),
+            None => (words, meaning),
+        };
+    };
     let mut parts = Vec::new();
     let rate = live.pace.rate(now);
     parts.extend(rate.map(|r| format!("{:>6}", rate_words(r))));
@@ -404,6 +410,9 @@ pub(super) mod tests {
                 max_cost_usd: Some(1.0),
                 max_calls: None,
                 includes: Default::default(),
+                max_tokens: None,
+                checks: Vec::new(),
+                generations: 1,
             },
             fingerprint: None,
             imported: false,

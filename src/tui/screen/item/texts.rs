@@ -97,6 +97,10 @@ fn response(out: &mut Vec<Line>, screen: &ItemScreen, loaded: &Loaded, width: us
                 1,
             ));
         }
+        None if screen.writing.is_some() => {
+            head(out, "RESPONSE", "being written", env);
+            out.extend(plain(screen.writing.as_deref().unwrap_or_default(), width, 1));
+        }
         None => {
             head(out, "RESPONSE", "", env);
             out.push(Line::of(" not generated yet", env.style(Meaning::Dim)));

@@ -202,13 +202,17 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
     if !run.reason.is_empty() {
         rows.push(("why", run.reason.clone()));
     }
+    if let Some(note) = figures.and_then(|f| f.notes.first()) {
+        rows.push(("note", note.clone()));
+    }
     for (i, (name, words)) in rows.iter().enumerate() {
         let y = area.y + i as u16;
         if y >= area.bottom() {
             return;
         }
         put(buf, area.x + 1, y, 10, &[seg(*name, dim)]);
-        put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &[seg(words.as_str(), Style::default())]);
+        let style = if *name == "note" { env.style(Meaning::Warning) } else { Style::default() };
+        put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &[seg(words.as_str(), style)]);
     }
     let y = area.y + rows.len() as u16;
     if y < area.bottom() && figures.is_some() {
