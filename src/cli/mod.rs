@@ -182,8 +182,7 @@ pub fn main() -> Next {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe behind --help is no failure.
-            let _ = error.print();
+            tell_usage(&error);
             return Next::Exit(u8::try_from(error.exit_code()).unwrap_or(fail::INPUT));
         }
     };
@@ -203,6 +202,21 @@ pub fn main() -> Next {
             Next::Exit(failure.code)
         }
     }
+}
+
+/// Prints help, or what is wrong with the arguments. The message quotes them as they came, so it is made again from
+/// arguments whose controls are shown as escapes.
+fn tell_usage(error: &clap::Error) {
+    let shown =
+        std::env::args_os().map(|a| crate::core::text::escape_line(&a.to_string_lossy()).into_owned());
+    // A closed pipe behind --help is no failure.
+    let _ = match Cli::try_parse_from(shown) {
+        Err(clean) => clean.print(),
+        Ok(_) => {
+            output::talk(output::clean(&error.render().to_string()));
+            Ok(())
+        }
+    };
 }
 
 /// Tells on stderr what went wrong.

@@ -151,7 +151,7 @@ impl Config {
         let Some(file) = path.map(Path::to_owned).or_else(Self::default_path) else {
             return Ok(Self::default());
         };
-        match std::fs::read(&file) {
+        match read_bounded(&file) {
             Ok(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Self::parse(&text, &file)?.with_theme_file(&file),
                 Err(_) => Err(ConfigError::Unreadable { path: file, why: "it is not UTF-8".into() }),
@@ -298,6 +298,14 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("max_wait_s", endpoint.max_wait_s.to_string()),
         ("context_window", or(endpoint.context_window.map(|n| n.to_string()), "(by the model's name)")),
     ]
+}
+
+/// All of a file, or one byte more than a configuration may have.
+fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(crate::core::toml_doc::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

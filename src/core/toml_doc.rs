@@ -42,11 +42,22 @@ pub struct Doc<'i> {
     problems: Vec<Problem>,
 }
 
+/// A larger text is no file that a person wrote; reading all of it would only take time.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// After so many problems the rest is not looked for: nobody reads them, and each costs a walk through the text.
+const MOST_PROBLEMS: usize = 100;
+
 impl<'i> Doc<'i> {
-    /// Parses `text`; what is readable of it is handed out even when some of it is not.
+    /// Parses `text`; what is readable of it is handed out even when some of it is not. More than [`MOST_BYTES`] are
+    /// refused unread.
     pub fn parse(text: &'i str) -> (Self, DeTable<'i>) {
-        let (table, errors) = DeTable::parse_recoverable(text);
         let mut doc = Self { text, problems: Vec::new() };
+        if text.len() > MOST_BYTES {
+            doc.problem(0, format!("the file is larger than {} MiB", MOST_BYTES >> 20));
+            return (doc, DeTable::parse_recoverable("").0.into_inner());
+        }
+        let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             doc.problem(at, error.message().replace('\n', "; "));
@@ -61,6 +72,9 @@ impl<'i> Doc<'i> {
 
     /// Notes a problem at a byte offset.
     pub fn problem(&mut self, at: usize, text: impl Into<String>) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let line = self.line(at);
         self.problems.push(Problem { line, text: text.into() });
     }

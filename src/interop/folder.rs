@@ -12,7 +12,7 @@ use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The index of an exported folder.
@@ -36,9 +36,21 @@ pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, I
         File::open(&index).map_err(|e| ImportError::new(shown, format!("cannot read {INDEX}: {e}")))?;
     let body = |name: &PromptName, revision: u64| {
         let path = body_path(root, name, revision);
-        std::fs::read_to_string(&path).map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
+        read_bounded(&path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+            .map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
     };
     read(BufReader::new(file), &format!("{shown}/{INDEX}"), &Options { slug, body: Some(&body) })
+}
+
+/// All of a file that a registry may hold; a larger one is refused before it fills the memory.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(super::jsonl::MAX_LINE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > super::jsonl::MAX_LINE {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", super::jsonl::MAX_LINE >> 20)));
+    }
+    Ok(bytes)
 }
 
 fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
@@ -59,7 +71,7 @@ fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
                 format!("'{other}' and '{label}' would both be named '{name}'"),
             ));
         }
-        let bytes = std::fs::read(&path)
+        let bytes = read_bounded(&path)
             .map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();

@@ -286,7 +286,8 @@ impl Endpoint {
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
         let mut response = request.timeout(timeout).send().await.map_err(broken)?;
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
+        let mut headers = std::mem::take(response.headers_mut());
+        self.blank_headers(&mut headers);
         let expected = response.content_length().unwrap_or(0).min(1 << 20) as usize;
         let mut body = Vec::with_capacity(expected);
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -317,36 +318,62 @@ impl Endpoint {
         Broken { fault, why, took }
     }
 
-    /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk.
+    /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk, however it is written.
     fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
         let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4)
         else {
             return body;
         };
-        let needle = key.as_bytes();
-        if !body.windows(needle.len()).any(|window| window == needle) {
-            return body;
-        }
-        let mut out = Vec::with_capacity(body.len());
-        let mut rest = body.as_slice();
-        while let Some(first) = rest.first() {
-            match rest.strip_prefix(needle) {
-                Some(after) => {
-                    out.extend_from_slice(b"[key]");
-                    rest = after;
-                }
-                None => {
-                    out.push(*first);
-                    rest = rest.get(1..).unwrap_or_default();
-                }
+        spellings(key).iter().fold(body, |body, needle| replaced(body, needle.as_bytes()))
+    }
+
+    /// The same for headers: a redirect may carry the key in its address.
+    fn blank_headers(&self, headers: &mut HeaderMap) {
+        for value in headers.values_mut() {
+            if let Ok(clean) = HeaderValue::from_bytes(&self.blank_key(value.as_bytes().to_vec())) {
+                *value = clean;
             }
         }
-        out
     }
 
     fn blank_text(&self, text: String) -> String {
         String::from_utf8_lossy(&self.blank_key(text.into_bytes())).into_owned()
     }
+}
+
+/// A key as it is, as JSON writes it (with and without `\/`), and as an address writes it.
+fn spellings(key: &str) -> Vec<String> {
+    let json = serde_json::Value::from(key).to_string();
+    let json = json.strip_prefix('"').and_then(|j| j.strip_suffix('"')).unwrap_or(key).to_owned();
+    let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    let percent: String =
+        key.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let mut all = vec![key.to_owned(), json.replace('/', "\\/"), percent, json];
+    // A longer spelling may hold a shorter one: it goes first.
+    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    all.dedup();
+    all
+}
+
+fn replaced(body: Vec<u8>, needle: &[u8]) -> Vec<u8> {
+    if needle.is_empty() || !body.windows(needle.len()).any(|window| window == needle) {
+        return body;
+    }
+    let mut out = Vec::with_capacity(body.len());
+    let mut rest = body.as_slice();
+    while let Some(first) = rest.first() {
+        match rest.strip_prefix(needle) {
+            Some(after) => {
+                out.extend_from_slice(b"[key]");
+                rest = after;
+            }
+            None => {
+                out.push(*first);
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    out
 }
 
 /// The innermost cause: the one that says what happened ("Connection refused"), without the URL around it.
@@ -421,6 +448,15 @@ mod tests {
         let endpoint = Endpoint::open(&config).unwrap();
         let body = endpoint.blank_key(b"bad sk-secret-1, sk-secret-1!sk-secret".to_vec());
         assert_eq!(body, b"bad [key], [key]!sk-secret");
+        let odd = |key: &str, text: &str| {
+            let endpoint =
+                Endpoint { key: Some(SecretString::from(key)), ..Endpoint::open(&config).unwrap() };
+            endpoint.blank_text(text.to_owned())
+        };
+        assert_eq!(
+            odd("a\"b\\c/d", r#"raw a"b\c/d json a\"b\\c/d or a\"b\\c\/d url a%22b%5Cc%2Fd."#),
+            "raw [key] json [key] or [key] url [key]."
+        );
         assert!(!format!("{:?}", endpoint.client).contains("sk-secret-1"));
     }
 }

@@ -1,0 +1,23 @@
+//! What the program must survive: hostile text, bad input, leaked keys, killed writers, failing disks, lost power.
+//!
+//! ```text
+//! cargo test --test torture                                  small counts, with every change
+//! ASSIZE_TORTURE=100 cargo test --release --test torture     so many times the work
+//! ASSIZE_TORTURE=full cargo test --release --test torture    the counts that the README names
+//! ```
+//! Every check is shown to be able to fail: beside it stands a broken twin that it must catch.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
+
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
+mod faults;
+mod hostile;
+mod input;
+mod power;
+mod secrets;
+mod server;
+mod soak;
+mod support;
+mod terminal;
+mod together;

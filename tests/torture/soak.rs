@@ -1,0 +1,95 @@
+//! A long run against an endpoint that fails in every way, killed again and again and resumed until it is done: no verdict
+//! is lost, none counted twice, and memory stays flat.
+//!
+//! `ASSIZE_TORTURE=full cargo test --release --test torture soak` asks for 100,000 verdicts with a kill every 20 s;
+//! `ASSIZE_SOAK=N` for N.
+
+use crate::cli_support::{Home, err};
+use crate::server::Server;
+use crate::support::count;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::process::Child;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The most memory a process has held, in MiB.
+fn peak(child: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+}
+
+/// Waits for the end, or kills at `limit`; whether it ended by itself, and the memory it needed.
+fn watch(child: &mut Child, limit: Duration) -> (bool, u64) {
+    let (begun, mut most) = (Instant::now(), 0);
+    while child.try_wait().unwrap().is_none() {
+        most = most.max(peak(child).unwrap_or(0));
+        if begun.elapsed() > limit {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return (false, most);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (true, most)
+}
+
+#[test]
+fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
+    let asked = std::env::var("ASSIZE_SOAK").ok().and_then(|n| n.parse().ok());
+    let wanted: usize = asked.unwrap_or_else(|| count(150, 100_000));
+    let server = Server::unreliable(4);
+    let home = Home::new();
+    home.file(
+        ".config/assize/config.toml",
+        server.config("concurrency = 8\ntimeout_s = 1\nmax_wait_s = 1\n"),
+    );
+    let row = |i: usize| {
+        format!("{}\n", json!({"id": i.to_string(), "prompt": "x", "response": format!("answer {i}")}))
+    };
+    home.file("i.jsonl", (0..wanted).map(row).collect::<String>());
+    let limit = if wanted > 10_000 { Duration::from_secs(20) } else { Duration::from_millis(1_500) };
+    let start = ["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"];
+    let mut id: Option<String> = None;
+    let (mut kills, mut invocations, mut peaks) = (0, 0, Vec::new());
+    loop {
+        let mut command = match &id {
+            Some(id) => home.command(&["run", if invocations % 4 == 3 { "retry" } else { "resume" }, id]),
+            None => home.command(&start),
+        };
+        // Nobody reads what it says: it must not wait for that.
+        let mut child =
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let (ended, most) = watch(&mut child, limit);
+        invocations += 1;
+        kills += usize::from(!ended);
+        peaks.push(most);
+        let run = home.json(&["runs"])["runs"][0].clone();
+        id = run["run"].as_str().map(ToOwned::to_owned);
+        if run["verdicts"]["scored"].as_u64() == Some(wanted as u64) {
+            break;
+        }
+        assert!(invocations < 40 + wanted / 10, "it makes no progress: {run}");
+    }
+    let id = id.unwrap();
+    let out = home.run(&["run", "resume", &id]);
+    assert!(out.status.success(), "{}", err(&out));
+    let shown = home.json(&["run", "show", &id, "--items"]);
+    let verdicts = shown["results"].as_array().unwrap();
+    let keys: HashSet<String> = verdicts
+        .iter()
+        .map(|v: &Value| format!("{} {} {} {}", v["item"], v["arm"], v["criterion"], v["repeat"]))
+        .collect();
+    assert_eq!((verdicts.len(), keys.len()), (wanted, wanted), "lost, or counted twice");
+    let whole = home.json(&["run", "show", &id]);
+    assert_eq!(whole["verdicts"]["scored"].as_u64(), Some(wanted as u64), "{whole}");
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+    assert!(kills > 0, "nothing was killed");
+    let most = peaks.iter().max().copied().unwrap_or(0);
+    assert!(most < 400, "a process needed {most} MiB");
+    eprintln!(
+        "{wanted} verdicts, {} requests, {kills} kills in {invocations} invocations, at most {most} MiB: none lost, none twice",
+        server.asked.load(Ordering::SeqCst)
+    );
+}

@@ -1,0 +1,148 @@
+//! Several processes and one registry: nobody is told that it is locked, histories stay linear, and what would have gone
+//! wrong with other settings is shown beside it. Then the places where a registry may lie.
+
+use crate::cli_support::{Home, err};
+use crate::faults::has_strace;
+use crate::server::{Answer, Server};
+use crate::support::count;
+use assize::store::Store;
+use serde_json::{Value, json};
+use std::process::{Child, Command};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Ends well, and nobody was told of a lock; the document.
+fn ended(child: Child) -> Value {
+    let out = child.wait_with_output().unwrap();
+    let words = err(&out);
+    assert!(out.status.success() && !words.contains("locked") && !words.contains("busy"), "{words}");
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+#[test]
+fn four_writers_on_one_prompt_and_eight_on_one_label() {
+    let home = Home::new();
+    home.register("p", "zero");
+    home.register("p", "one");
+    for round in 0..count(4, 300) {
+        let files: Vec<String> = (0..4)
+            .map(|w| home.file(&format!("{w}.txt"), format!("{round} {w}")).display().to_string())
+            .collect();
+        let mut all: Vec<Child> =
+            files.iter().map(|f| home.command(&["register", "p", f, "--json"]).spawn().unwrap()).collect();
+        all.extend((0..8).map(|w| {
+            let to = if (round + w) % 2 == 0 { "r1" } else { "r2" };
+            home.command(&["label", "set", "p", "production", to, "--json"]).spawn().unwrap()
+        }));
+        all.into_iter().for_each(|child| drop(ended(child)));
+    }
+    let log = home.json(&["log", "p"]);
+    let seqs: Vec<u64> =
+        log["revisions"].as_array().unwrap().iter().rev().map(|r| r["revision"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    // Each move begins where the one before it ended.
+    let store = Store::open(&home.path().join(".local/share/assize/registry.db")).unwrap();
+    let mut events = store.label_log(&"p".parse().unwrap(), None).unwrap();
+    events.reverse();
+    let mut at = Value::Null;
+    for event in &events {
+        assert_eq!(event.payload.get("from").cloned().unwrap_or(Value::Null), at, "{:?}", event.payload);
+        at = event.payload.get("to").cloned().unwrap();
+    }
+    assert_eq!(store.fsck().unwrap().faults, []);
+    eprintln!("{} revisions and {} label moves in one line", seqs.len(), events.len());
+}
+
+/// The twin: a transaction that begins as a reader cannot become a writer once somebody else has written, however long it
+/// is willing to wait. With the write lock taken at its beginning the same two writers wait for each other.
+#[test]
+fn a_deferred_transaction_would_fail_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("twin.db");
+    let open = || {
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        conn.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        conn
+    };
+    let (one, two) = (open(), open());
+    one.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
+    one.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    one.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0)).unwrap();
+    two.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+    let begun = Instant::now();
+    let refused = one.execute_batch("INSERT INTO t VALUES (2)").unwrap_err().to_string();
+    assert!(
+        refused.contains("locked") && begun.elapsed().as_secs() < 1,
+        "{refused} after {:?}",
+        begun.elapsed()
+    );
+    one.execute_batch("ROLLBACK; BEGIN IMMEDIATE; INSERT INTO t VALUES (2); COMMIT").unwrap();
+}
+
+#[test]
+fn odd_places_work() {
+    for place in ["with spaces/and 'quotes'", "漢字/é", "per%cent?#/a&b", "-dash", "new\nline"] {
+        let home = Home::new();
+        let path = home.path().join(place).join("registry.db");
+        let path = path.to_str().unwrap();
+        home.file("t", "one");
+        home.text(&["--registry", path, "register", "p", "t"]);
+        assert_eq!(home.text(&["--registry", path, "get", "p"]), "one", "{place}");
+        assert_eq!(home.json(&["--registry", path, "fsck"])["ok"], true, "{place}");
+    }
+    // No HOME: what needs none works, what does says so.
+    let home = Home::new();
+    let bare = |args: &[&str]| home.command(args).env_remove("HOME").env_remove("USER").output().unwrap();
+    for args in [&["--version"][..], &["doctor"], &["--help"]] {
+        let out = bare(args);
+        assert!(out.status.success(), "{args:?}: {}", err(&out));
+    }
+    let out = bare(&["list"]);
+    assert!(!err(&out).contains("panicked"), "{}", err(&out));
+    assert!(bare(&["--registry", "here.db", "list"]).status.code().is_some_and(|c| c == 0 || c == 4));
+}
+
+/// The first write that a full disk refuses ends the paid calls; what came before it is kept, and it says so.
+#[test]
+fn a_full_disk_stops_paid_calls() {
+    if !has_strace() {
+        return;
+    }
+    let (items, at_once) = (200, 4);
+    let server = Server::start(|_| Answer::Good);
+    let home = Home::new();
+    home.file(".config/assize/config.toml", server.config(&format!("concurrency = {at_once}\n")));
+    home.register("p", "x");
+    let row =
+        |i: usize| format!("{}\n", json!({"id": i.to_string(), "prompt": "x", "response": format!("y {i}")}));
+    home.file("i.jsonl", (0..items).map(row).collect::<String>());
+    let wal = home.path().join(".local/share/assize/registry.db-wal");
+    let out = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-P"])
+        .arg(&wal)
+        .args(["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC:when=60+"])
+        .arg(env!("CARGO_BIN_EXE_assize"))
+        .args(["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"])
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", std::env::var("PATH").unwrap())
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let words = err(&out);
+    assert_eq!(out.status.code(), Some(4), "{words}");
+    assert!(words.contains("full") && words.contains("saved"), "{words}");
+    let kept: u64 = home.json(&["runs"])["runs"][0]["verdicts"]
+        .as_object()
+        .map_or(0, |v| v.values().filter_map(Value::as_u64).sum());
+    let asked = server.asked.load(Ordering::SeqCst) as u64;
+    assert!(asked < items as u64 / 2, "{asked} calls were made, {kept} verdicts kept");
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+    // With room again it goes on where it stopped, and pays for nothing twice.
+    let run = home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned();
+    let done = home.json(&["run", "resume", &run]);
+    assert_eq!(done["verdicts"]["scored"].as_u64(), Some(items as u64));
+    let total = server.asked.load(Ordering::SeqCst) as u64;
+    assert!(total <= items as u64 + (asked - kept) + 4, "{total} calls for {items} verdicts");
+    eprintln!("full after {kept} verdicts: {asked} calls made by then, {total} in all for {items}");
+}
