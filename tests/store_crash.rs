@@ -247,6 +247,7 @@ fn a_run(path: &Path) -> String {
         repeats: 100_000,
         max_cost_usd: None,
         max_calls: None,
+        until: None,
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

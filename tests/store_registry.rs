@@ -581,6 +581,7 @@ fn two_versions_of_a_criterion_are_never_averaged() {
             repeats: 1,
             max_cost_usd: None,
             max_calls: None,
+            until: None,
         };
         let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
         let item = RunItem {

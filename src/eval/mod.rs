@@ -10,6 +10,7 @@
 //! planned verdicts they rest on.
 
 mod budget;
+pub mod compare;
 mod control;
 mod error;
 mod estimate;
@@ -17,9 +18,11 @@ mod evaluator;
 mod execute;
 mod keys;
 mod open;
+mod people;
 mod plan;
 mod render;
 mod summary;
+mod until;
 
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;
@@ -27,9 +30,10 @@ pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
 pub use keys::{Key, missing, planned};
 pub use open::{RECORDED, open_judge, open_model};
+pub use people::{Checked, People};
 pub use plan::{ArmChoice, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use render::{RenderError, Rendered, render_case};
-pub use summary::{ArmSummary, CriterionSummary, RunSummary, summarize};
+pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
 
 /// The rubrics that come with the program.
 pub fn built_in_rubrics() -> Vec<crate::core::rubric::Rubric> {

@@ -16,6 +16,7 @@ use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::stats::sequential::Until;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
@@ -42,6 +43,8 @@ pub struct RunRequest {
     pub max_cost_usd: Option<f64>,
     /// Cap for one invocation, in HTTP requests.
     pub max_calls: Option<u64>,
+    /// Stop as soon as this is known.
+    pub until: Option<Until>,
 }
 
 /// Which cases or items.
@@ -139,7 +142,10 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
-    let items = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
+    let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
+    if matches!(request.until, Some(Until::Decided(_))) {
+        require_two_arms(&items, &mut notes);
+    }
     Ok(Plan {
         run: NewRun { spec, items },
         calls_judge: sums.judge,
@@ -152,6 +158,17 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         warnings: notes.warnings,
         refused: (!notes.refused.is_empty()).then(|| notes.refused.join("\n")),
     })
+}
+
+/// A decision is about one arm against another.
+fn require_two_arms(items: &[(RunItem, crate::store::Arm)], notes: &mut Notes) {
+    let arms: std::collections::BTreeSet<&str> = items.iter().map(|(item, _)| item.arm.as_str()).collect();
+    if arms.len() != 2 {
+        notes.refused.push(format!(
+            "--until decided holds one arm against another, and this run has {}: give --arm twice",
+            arms.len()
+        ));
+    }
 }
 
 /// The judge's settings; `None` for the recorded one.
@@ -187,6 +204,7 @@ fn spec_of(
         repeats: request.repeats,
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
+        until: request.until,
     }
 }
 

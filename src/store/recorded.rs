@@ -96,6 +96,7 @@ fn import_run(
         repeats,
         max_cost_usd: None,
         max_calls: None,
+        until: None,
     };
     let row = RunRow {
         spec: &spec,

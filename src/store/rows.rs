@@ -325,6 +325,9 @@ pub struct RunSpec {
     pub max_cost_usd: Option<f64>,
     /// Cap on HTTP calls.
     pub max_calls: Option<u64>,
+    /// Stop as soon as this is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<crate::core::stats::sequential::Until>,
 }
 
 /// A run to be created: its plan.

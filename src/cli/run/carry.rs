@@ -6,7 +6,7 @@ use super::super::output::{clean, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
-use crate::eval::{self, Control, Plan, Progress, Scope};
+use crate::eval::{self, Control, People, Plan, Progress, Scope};
 use crate::store::{Handle, RunInfo, RunState, Store};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -226,7 +226,9 @@ async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
     let cells = store.cells(&run.id)?;
-    let summary = eval::summarize(run, &cells, &store.run_items(&run.id)?);
+    let (items, people) = (store.run_items(&run.id)?, People::of(&store.reviews(Some(&run.id))?));
+    let summary = eval::summarize(run, &cells, &items, &people);
+    let doubts = eval::doubts(run, &cells, &items, &people);
     let mut returned: Vec<String> = store.models_returned(&run.id)?;
     returned.sort();
     Ok(json!({
@@ -245,6 +247,8 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "usage": shape::usage(&run.usage),
         "wall_s": run.usage.wall_s,
         "reason": run.reason,
+        "until": run.spec.until.map(|u| u.to_string()),
+        "doubts": doubts.iter().map(|(at, d)| json!({"name": run.criteria.get(*at), "doubt": d.words()})).collect::<Vec<_>>(),
     }))
 }
 
@@ -254,8 +258,10 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     if ctx.json {
         return ctx.out.json(&run_json(&store, run)?);
     }
-    let summary = eval::summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
-    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored"].map(str::to_owned).to_vec()];
+    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
+    let people = People::of(&store.reviews(Some(&run.id))?);
+    let summary = eval::summarize(run, &cells, &items, &people);
+    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored", "people"].map(str::to_owned).to_vec()];
     for arm in &summary.arms {
         for c in &arm.criteria {
             rows.push(vec![
@@ -264,11 +270,19 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
                 c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
                 c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:.2} to {hi:.2}")),
                 format!("{}/{}", c.n, c.planned),
+                c.checked.words(),
             ]);
         }
     }
     for line in table(&rows, &[2, 4]) {
         ctx.out.line(line)?;
+    }
+    for (at, doubt) in eval::doubts(run, &cells, &items, &people) {
+        let name = run.criteria.get(at).map_or("?", String::as_str);
+        ctx.out.line(format!("{} {}", clean(name), clean(&doubt.words())))?;
+    }
+    if let (Some(rule), false) = (&run.spec.until, run.reason.is_empty()) {
+        ctx.out.line(format!("until {rule}: {}", clean(&run.reason)))?;
     }
     let failed: Vec<String> = run
         .verdicts

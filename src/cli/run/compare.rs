@@ -1,15 +1,14 @@
-//! `run compare`, and what `gate` shares with it: which verdicts of two arms belong together.
+//! What `run compare` and `gate` share: which verdicts of two arms belong together. How it is told: `tell`.
 
-use super::super::context::Ctx;
 use super::super::fail::{Fail, Result};
-use super::super::output::{clean, table};
-use super::OK;
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
-use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
+use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
+use crate::eval::compare::{Matched, Score, matched};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub(super) mod tell;
 
 /// The seed of the sign-flip test, so that a comparison says the same today and tomorrow.
 const SEED: u64 = 20_261_123;
@@ -35,6 +34,8 @@ pub struct Narrow {
 pub struct Pairs {
     /// Per criterion, in order of first appearance.
     pub inputs: Vec<PairedInput>,
+    /// The same, case by case.
+    pub rows: Vec<Matched>,
     /// Per criterion: share of planned verdicts that are scored, of A and of B.
     pub coverage: Vec<(f64, f64)>,
     /// The arms' full names.
@@ -186,100 +187,37 @@ fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
         .collect()
 }
 
-/// What one arm has for a case: the sum of its scores, and how many there are.
-type Sum = (f64, u32);
-
 fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
     let names = row_names(ours);
-    let mut order: Vec<&String> = Vec::new();
-    let mut sums: HashMap<&String, BTreeMap<&str, [Sum; 2]>> = HashMap::new();
+    let name_of = |v: &PooledVerdict| names.get(&(v.criterion.clone(), v.criterion_version));
+    let rows = matched(ours.iter().filter_map(|v| {
+        Some(Score {
+            criterion: name_of(v)?,
+            case: &v.case_id,
+            side: usize::from(v.arm == b),
+            score: v.score,
+            cluster: v.cluster.as_deref(),
+            tags: &v.tags,
+            item: None,
+        })
+    }));
     // A key that only one arm was asked counts against the other's coverage.
     let mut keys: HashMap<&String, BTreeSet<(&str, u32)>> = HashMap::new();
-    let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut scored: HashMap<&String, [usize; 2]> = HashMap::new();
     for v in ours {
-        let Some(name) = names.get(&(v.criterion.clone(), v.criterion_version)) else { continue };
-        if !order.contains(&name) {
-            order.push(name);
-        }
+        let Some(name) = name_of(v) else { continue };
         keys.entry(name).or_default().insert((&v.case_id, v.repeat));
-        let cell = &mut sums.entry(name).or_default().entry(&v.case_id).or_default()[usize::from(v.arm == b)];
-        if let Some(score) = v.score {
-            *cell = (cell.0 + f64::from(score), cell.1 + 1);
-        }
-        if let Some(cluster) = &v.cluster {
-            clusters.insert(&v.case_id, cluster);
-        }
+        scored.entry(name).or_default()[usize::from(v.arm == b)] += usize::from(v.score.is_some());
     }
-    let numbers: BTreeMap<&str, u32> =
-        clusters.values().copied().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
-    let mean = |(sum, n): Sum| (n > 0).then(|| sum / f64::from(n));
-    let (mut inputs, mut coverage) = (Vec::new(), Vec::new());
-    for name in order {
-        let cases = sums.remove(name).unwrap_or_default();
-        let asked = keys.get(name).map_or(1, BTreeSet::len).max(1);
-        let share =
-            |side: usize| cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64;
-        coverage.push((share(0), share(1)));
-        let pairs = cases
-            .iter()
-            .map(|(case, [a, b])| Pair {
-                a: mean(*a),
-                b: mean(*b),
-                cluster: clusters.get(case).and_then(|c| numbers.get(c).copied()),
-            })
-            .collect();
-        inputs.push(PairedInput { name: name.clone(), pairs });
-    }
+    let share = |row: &Matched| {
+        let asked = keys.get(&row.name).map_or(1, BTreeSet::len).max(1) as f64;
+        let [a, b] = scored.get(&row.name).copied().unwrap_or_default();
+        (a as f64 / asked, b as f64 / asked)
+    };
+    let coverage = rows.iter().map(share).collect();
     let runs = ours.iter().map(|v| v.run.clone()).collect();
-    Pairs { inputs, coverage, names: (a, b), runs }
-}
-
-/// One criterion's comparison as the contract has it.
-fn criterion_json(c: &Comparison) -> Value {
-    json!({
-        "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
-        "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
-        "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
-    })
-}
-
-/// Compares two arms.
-pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
-    let store = ctx.read()?;
-    let pairs = pick_arms(&store, a, b, narrow)?;
-    let found = paired_compare(&pairs.inputs, SEED);
-    if ctx.json {
-        let list: Vec<Value> = found.iter().map(criterion_json).collect();
-        ctx.out.json(&json!({"schema": 1, "a": pairs.names.0, "b": pairs.names.1, "criteria": list}))?;
-        return Ok(OK);
-    }
-    let mut rows = vec![
-        ["criterion", "A", "B", "change", "95 %", "p(Holm)", "wins", "ties", "losses", "missing"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let number =
-        |v: Option<f64>, digits: usize| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"));
-    for c in &found {
-        rows.push(vec![
-            clean(&c.name).into_owned(),
-            number(c.mean_a, 2),
-            number(c.mean_b, 2),
-            c.difference.map_or_else(|| "n/a".into(), |d| format!("{d:+.2}")),
-            c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}")),
-            number(c.p_holm, 3),
-            c.wins.to_string(),
-            c.ties.to_string(),
-            c.losses.to_string(),
-            c.missing.to_string(),
-        ]);
-    }
-    ctx.out.line(format!("A {}   B {}", clean(&pairs.names.0), clean(&pairs.names.1)))?;
-    for line in table(&rows, &[1, 2, 3, 5, 6, 7, 8, 9]) {
-        ctx.out.line(line)?;
-    }
-    ctx.out.line(verdict_sentence(&found, &clean(&pairs.names.0), &clean(&pairs.names.1)))?;
-    Ok(OK)
+    let inputs = rows.iter().map(Matched::input).collect();
+    Pairs { inputs, coverage, rows, names: (a, b), runs }
 }
 
 /// The comparison that a gate decides on.

@@ -266,6 +266,7 @@ impl PlanDialog {
             concurrency: None,
             max_cost_usd: CAPS[self.cap],
             max_calls: None,
+            until: None,
         })
     }
 

@@ -12,7 +12,7 @@ use super::super::msg::{Effect, Lane, Ticket};
 use super::super::query::{Query, Reply};
 use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
-use crate::eval::{Control, Progress, Scope as Reach};
+use crate::eval::{Control, People, Progress, Scope as Reach};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
 use board::{Board, Face, Human, Sheet, Sort};
 use means::Mean;
@@ -37,6 +37,7 @@ pub(super) struct Data {
     pub sheet: Sheet,
     pub human: Human,
     pub reviewed: usize,
+    pub people: People,
     /// By group and criterion; older than the board while `stale`.
     pub means: Vec<Mean>,
     pub stale: bool,
@@ -129,6 +130,7 @@ impl Grid {
             items: Arc::new(items.to_vec()),
             human: board::human(reviews),
             reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
+            people: People::of(reviews),
             board,
             sheet,
             means: Vec::new(),
@@ -285,7 +287,7 @@ impl Grid {
         let running = self.live.is_some();
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
-            data.means = means::means(&data.sheet, &data.board, &data.items);
+            data.means = means::means(&data.sheet, &data.board, &data.items, &data.people);
             data.stale = false;
             data.computed_at = env.tick;
         }
@@ -448,6 +450,10 @@ impl Screen for Grid {
             ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
             ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            (
+                "people",
+                "the judge's mean corrected by people who scored a random sample blind; `seen`: items they checked",
+            ),
             ("unchecked", "no person has scored any item of this run"),
         ]
     }

@@ -77,6 +77,7 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         repeats: 1,
         max_cost_usd: Some(1.0),
         max_calls: None,
+        until: None,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {
