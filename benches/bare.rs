@@ -1,18 +1,17 @@
 //! The bare loop that a run is measured against: the same requests over the same connections, with nothing stored,
 //! parsed or shown. It prints one line: wall time, requests per second, and the peak of resident memory.
 //!
-//! Side by side with a run, over 2000 items on one criterion (`mockai` is any OpenAI-compatible server that answers
-//! after 50 ms; `items.jsonl` holds 2000 lines with `id`, `prompt` and `response`):
+//! Side by side with a run of the program, over as many items on one criterion (`mockai` is any OpenAI-compatible server
+//! that answers after 50 ms):
 //!
 //! ```text
-//! mockai --port 8150 --latency-ms 50 &
-//! cargo bench --bench bare -- http://127.0.0.1:8150/v1 2000 64
 //! cargo build --release
-//! /usr/bin/time -v target/release/assize --registry /tmp/bench.db run --items items.jsonl \
-//!     --criteria accuracy --judge http://127.0.0.1:8150/v1#mock --concurrency 64 --json > run.json
+//! mockai --port 8150 --latency-ms 50 &
+//! cargo bench --bench bare -- http://127.0.0.1:8150/v1 2000 64 target/release/assize
 //! ```
-//! The run's `wall_s` is to be within 1.10 of the line's wall time. Figures name their profile: `cargo bench` builds with
-//! the release profile's optimisation.
+//! The run's wall time is that of its `wall_s`: from taking the run to its end, every verdict durable; reading the items and
+//! making a registry come before it. It is to be within 1.10 of the loop's at 2000 x 50 ms, 1.5 at 200 x 50 ms, 3 at
+//! 2000 x 0 ms, within 40 MiB. Figures name their profile: `cargo bench` builds with the release profile's optimisation.
 
 use serde_json::json;
 use std::process::ExitCode;
@@ -22,16 +21,31 @@ use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let [url, n, c] = args.as_slice() else {
-        // `cargo bench` and `cargo test --benches` call every bench without arguments.
-        println!("bare: give a base URL, the number of requests and how many at once; see benches/bare.rs");
-        return ExitCode::SUCCESS;
+    let (url, n, c, program) = match args.as_slice() {
+        [url, n, c] => (url, n, c, None),
+        [url, n, c, program] => (url, n, c, Some(program.as_str())),
+        _ => {
+            // `cargo bench` and `cargo test --benches` call every bench without arguments.
+            println!(
+                "bare: give a base URL, the number of requests and how many at once; see benches/bare.rs"
+            );
+            return ExitCode::SUCCESS;
+        }
     };
     let (Ok(n), Ok(c)) = (n.parse(), c.parse()) else {
         eprintln!("bare: '{n}' and '{c}' must be whole numbers");
         return ExitCode::from(2);
     };
-    match run(url, n, c) {
+    let measured = run(url, n, c);
+    let beside = match (program, &measured) {
+        (Some(program), Ok(bare)) => beside(program, url, n, c, *bare),
+        _ => Ok(()),
+    };
+    if let Err(error) = beside {
+        eprintln!("bare: {error}");
+        return ExitCode::FAILURE;
+    }
+    match measured {
         Ok(wall) => {
             let rate = n as f64 / wall.as_secs_f64();
             let rss = peak_rss_kib()
@@ -81,6 +95,45 @@ fn run(url: &str, n: usize, c: usize) -> anyhow::Result<Duration> {
     })
 }
 
+/// The same number of verdicts by the program, into a registry of its own that is thrown away.
+fn beside(program: &str, url: &str, n: usize, c: usize, bare: Duration) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (items, registry) = (folder.path().join("items.jsonl"), folder.path().join("r.db"));
+    let line = |i: usize| {
+        let response = format!("Answer {i}. {}", "A sentence to be judged. ".repeat(24));
+        format!(
+            "{}\n",
+            json!({"id": format!("c{i}"), "prompt": format!("Question {i}?"), "response": response})
+        )
+    };
+    std::fs::write(&items, (0..n).map(line).collect::<String>())?;
+    let began = Instant::now();
+    let mut child = std::process::Command::new(program)
+        .arg("--registry")
+        .arg(&registry)
+        .args(["run", "--criteria", "accuracy", "--json", "--judge", &format!("{url}#mock"), "--items"])
+        .arg(&items)
+        .args(["--concurrency", &c.to_string()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        peak = peak.max(peak_rss_kib_of(child.id()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let all = began.elapsed().as_secs_f64();
+    let run: serde_json::Value = serde_json::from_slice(&child.wait_with_output()?.stdout)?;
+    let wall = run["wall_s"].as_f64().unwrap_or(f64::NAN);
+    println!(
+        "assize: {} of {n} scored: wall {wall:.3} s ({:.2} of the bare loop), {all:.3} s from start to end, peak RSS {:.1} MiB",
+        run["verdicts"]["scored"],
+        wall / bare.as_secs_f64(),
+        peak as f64 / 1024.0
+    );
+    Ok(())
+}
+
 /// A request of the size a judge sends.
 fn body(i: usize) -> serde_json::Value {
     let system = "You are a judge. ".repeat(120);
@@ -91,7 +144,11 @@ fn body(i: usize) -> serde_json::Value {
 
 /// The most memory this process ever held, as Linux tells it.
 fn peak_rss_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak_rss_kib_of(std::process::id())
+}
+
+fn peak_rss_kib_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -89,7 +89,8 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
     let digest = home.json(&["show", "p@r1"], b"")["digest"].as_str().unwrap().to_owned();
     let short: String = digest.chars().take(8).collect();
     let forget: [&str; 4] = ["forget", &digest, "--confirm", &short];
-    let more: [(&str, &[&str]); 27] = [
+    let more: [(&str, &[&str]); 28] = [
+        ("tokens", &["tokens", "p", "--var", "x=1", "--var", "y=2"]),
         ("get, with variables", &["get", "p", "--var", "x=1", "--var", "y=2"]),
         ("log --events", &["log", "p", "--events"]),
         ("import prompts", &["import", "prompts", "all.jsonl"]),

@@ -92,6 +92,23 @@ async fn a_cap_in_money_needs_a_price() {
         refused.contains("price_in and price_out in [judge.NAME]") && refused.contains("--max-calls"),
         "{refused}"
     );
+    for (max_calls, max_tokens) in [(Some(5), None), (None, Some(5_000))] {
+        let capped = RunRequest { judge: "free".into(), max_calls, max_tokens, ..request(&["accuracy"]) };
+        assert_eq!(registry.plan(capped).await.refused, None);
+    }
+    let none = RunRequest { max_tokens: Some(0), ..request(&["accuracy"]) };
+    assert!(registry.plan(none).await.refused.unwrap().contains("at least 1"));
+}
+
+#[tokio::test]
+async fn a_model_on_the_list_has_a_price_with_its_date_and_judging_is_told_apart() {
+    let registry = Registry::with_items(items(2)).await;
+    let judge = "https://api.openai.com/v1#gpt-4o-mini-2024-07-18";
+    let plan = registry.plan(RunRequest { judge: judge.into(), ..request(&["accuracy"]) }).await;
+    assert!(plan.price_sources.0.starts_with("list of 20"), "{:?}", plan.price_sources);
+    assert_eq!((plan.judging.cost.0, plan.generating.cost.0), (plan.cost_low, Some(0.0)));
+    assert!(plan.cost_low.unwrap() > 0.0 && plan.cost_low < plan.cost_high);
+    assert_eq!(plan.to_json()["judging"]["price"], json!(plan.price_sources.0));
 }
 
 #[tokio::test]

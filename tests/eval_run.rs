@@ -1,14 +1,15 @@
 //! Carrying out runs: what is asked, what is stored, what a resumed run asks again, and what stops one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[expect(dead_code, reason = "each test file uses a part of the support")]
 mod eval_support;
 
 use assize::core::digest::Digest;
+use assize::core::prompt::{Selector, Template};
 use assize::core::verdict::State;
-use assize::eval::{Control, EvalError, Progress, Scope, exit_code};
-use assize::store::{RunState, Store, StoreError};
-use eval_support::{Act, Registry, Scripted, item, items, request};
+use assize::eval::{ArmChoice, Control, EvalError, Progress, Scope, exit_code};
+use assize::store::{NewRevision, RunState, Store, StoreError};
+use eval_support::{Act, Registry, Scripted, Writing, item, items, request};
+use serde_json::json;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -171,6 +172,152 @@ async fn a_cap_on_money_reserves_the_most_a_call_may_cost() {
     assert!(judge.most_in_flight.load(Ordering::SeqCst) <= 2, "two reservations are all that fit");
     assert_eq!(u64::from(count(&run, State::OverBudget)), 200 - judge.asked());
     assert!(run.reason.starts_with("the cap of 0.065 USD was reached"), "{}", run.reason);
+}
+
+#[tokio::test]
+async fn a_cap_on_tokens_needs_no_price_and_is_never_passed() {
+    let registry = Registry::with_items(items(200)).await;
+    // A call may take some 3600 tokens (half of its bytes, and 2 x 1024 for the answer); each really takes 120.
+    let judge = Scripted::scoring(3);
+    let capped =
+        assize::eval::RunRequest { judge: "free".into(), max_tokens: Some(16_000), ..request(&["accuracy"]) };
+    let id = registry.create(capped).await;
+    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    assert_eq!(run.state, RunState::Stopped, "{}", run.reason);
+    assert!(run.reason.starts_with("the cap of 16000 tokens was reached"), "{}", run.reason);
+    let used = run.usage.prompt_tokens.unwrap() + run.usage.completion_tokens.unwrap();
+    assert!(used <= 16_000 && judge.asked() > 20, "{used} tokens in {} calls", judge.asked());
+    assert!(judge.most_in_flight.load(Ordering::SeqCst) <= 4);
+    assert_eq!((exit_code(&run, 0.0), run.usage.cost_usd), (3, None));
+}
+
+#[tokio::test]
+async fn judging_and_writing_are_told_apart_and_silence_is_not_zero() {
+    let registry = Registry::empty();
+    registry
+        .handle
+        .write(|s| {
+            s.import_cases(
+                "set",
+                vec![serde_json::from_value(json!({"id": "c1", "vars": {"x": "1"}})).unwrap()],
+            )
+        })
+        .await
+        .unwrap();
+    registry
+        .handle
+        .write(|s| s.register(NewRevision::new("p".parse().unwrap(), Template::text("{{ x }}"))))
+        .await
+        .unwrap();
+    let arm = ArmChoice::Prompt { name: "p".parse().unwrap(), selector: Selector::LATEST };
+    let id = registry
+        .create(assize::eval::RunRequest {
+            arms: vec![arm],
+            model: Some("m".into()),
+            ..request(&["accuracy"])
+        })
+        .await;
+    let (judge, model) = (Scripted::scoring(3), Writing::new(|_| Ok("text".into())));
+    let run =
+        registry.go_telling(&id, &judge, Some(model), Scope::Missing, &Control::new(), |_| ()).await.unwrap();
+    // One of discovery, one of the judge, one of the model, which never says what it used.
+    assert_eq!((run.usage.calls, run.usage.judging().calls, run.usage.generation.calls), (3, 2, 1));
+    assert_eq!((run.usage.generation.prompt_tokens, run.usage.unknown), (None, 1));
+    assert_eq!(run.usage.judging().prompt_tokens, run.usage.prompt_tokens);
+    assert!(run.usage.prompt_tokens.is_some_and(|n| n > 0));
+}
+
+#[tokio::test]
+async fn several_responses_are_written_for_a_case_each_stored_once_and_judged_apart() {
+    let registry = Registry::empty();
+    registry
+        .handle
+        .write(|s| {
+            s.import_cases(
+                "set",
+                vec![serde_json::from_value(json!({"id": "c1", "vars": {"x": "1"}})).unwrap()],
+            )
+        })
+        .await
+        .unwrap();
+    registry
+        .handle
+        .write(|s| s.register(NewRevision::new("p".parse().unwrap(), Template::text("{{ x }}"))))
+        .await
+        .unwrap();
+    let written = AtomicU64::new(0);
+    let model = Writing::new(move |_| Ok(format!("text {}", written.fetch_add(1, Ordering::SeqCst))));
+    let wanted = |generations| assize::eval::RunRequest {
+        arms: vec![ArmChoice::Prompt { name: "p".parse().unwrap(), selector: Selector::LATEST }],
+        model: Some("m".into()),
+        generations,
+        repeats: 2,
+        ..request(&["accuracy"])
+    };
+    let judge = Scripted::scoring(3);
+    let id = registry.create(wanted(3)).await;
+    let writer: Arc<dyn assize::judge::Model> = Arc::clone(&model) as _;
+    let run = registry
+        .go_telling(&id, &judge, Some(writer), Scope::Missing, &Control::new(), |_| ())
+        .await
+        .unwrap();
+    assert_eq!((run.items, run.planned, count(&run, State::Scored)), (3, 6, 6));
+    assert_eq!((model.asked.load(Ordering::SeqCst), judge.asked()), (3, 6));
+    let texts = registry.handle.read(move |s| {
+        (0..3)
+            .map(|n| Ok(s.full_item(&id, n)?.response.unwrap().unwrap()))
+            .collect::<Result<HashSet<_>, StoreError>>()
+    });
+    assert_eq!(texts.await.unwrap().len(), 3, "three different responses");
+    // A further run over more of them writes only what is missing.
+    let more = registry.plan(wanted(4)).await;
+    assert_eq!((more.calls_generate, more.run.items.len()), (1, 4));
+}
+
+#[tokio::test]
+async fn checks_are_decided_without_the_judge_and_counted_apart() {
+    let registry = Registry::with_items(items(12)).await;
+    let text = "name = \"r\"\n[[criteria]]\nname = \"accuracy\"\nquestion = \"?\"\nanchors = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n\
+        [[checks]]\nname = \"one\"\nkind = \"contains\"\ntext = \"number 1\"\n\
+        [[checks]]\nname = \"same\"\nkind = \"equals\"\n";
+    let rubric = assize::core::rubric::read(text, "r.toml").unwrap();
+    let wanted =
+        assize::eval::RunRequest { rubric: assize::eval::RubricChoice::Exact(rubric), ..request(&[]) };
+    let id = registry.create(wanted).await;
+    let judge = Scripted::scoring(3);
+    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((run.planned, judge.asked()), (12, 12), "a check asks nobody");
+    let of = run.clone();
+    let checked = registry.handle.read(move |s| assize::eval::check_run(s, &of)).await.unwrap();
+    let sums = assize::eval::summarize_checks(&run, &checked);
+    let counts: Vec<_> = sums.iter().map(|c| (c.name.as_str(), c.pass, c.fail, c.not_applicable)).collect();
+    // Numbers 1, 10 and 11 hold the text; no case has a reference.
+    assert_eq!(counts, [("one", 3, 9, 0), ("same", 0, 0, 12)]);
+}
+
+#[tokio::test]
+async fn an_edited_criterion_leaves_old_verdicts_kept_and_stale() {
+    let registry = Registry::with_items(items(1)).await;
+    let text = |question: &str| {
+        format!(
+            "name = \"mine\"\n[[criteria]]\nname = \"accuracy\"\nquestion = \"{question}\"\nanchors = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n"
+        )
+    };
+    let add = |question: &str| {
+        let rubric = assize::core::rubric::read(&text(question), "r.toml").unwrap();
+        registry.handle.write(move |s| s.add_rubric(&rubric))
+    };
+    add("Right?").await.unwrap();
+    let wanted =
+        assize::eval::RunRequest { rubric: assize::eval::RubricChoice::Named("mine".into()), ..request(&[]) };
+    let id = registry.create(wanted).await;
+    let run = registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
+    let stale = |run: assize::store::RunInfo| registry.handle.read(move |s| assize::eval::stale(s, &run));
+    assert_eq!(stale(run.clone()).await.unwrap(), Vec::<String>::new());
+    add("Is it right?").await.unwrap();
+    let notes = stale(run.clone()).await.unwrap();
+    assert!(notes.len() == 1 && notes[0].contains("'accuracy' of the rubric 'mine' was edited"), "{notes:?}");
+    assert_eq!(registry.content(&id).await.len(), 1);
 }
 
 #[tokio::test]

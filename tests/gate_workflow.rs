@@ -2,7 +2,7 @@
 //! against a judge on this machine.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
-#[expect(dead_code, reason = "each test file uses a part of the support")]
+#[expect(dead_code, reason = "shared support: a part of it is used here")]
 mod cli_support;
 use cli_support::Home;
 use serde_json::{Value, json};

@@ -314,6 +314,47 @@ async fn what_an_endpoint_refuses_is_learned_once_and_is_part_of_the_fingerprint
 }
 
 #[tokio::test]
+async fn what_was_learned_is_not_tried_again_the_next_time() {
+    let refused = || error(400, "This response_format type is unavailable now");
+    let first_server = server(vec![refused(), error(400, "Unsupported value: 'temperature'")]).await;
+    let first = OpenAiJudge::open(config(&first_server.uri())).unwrap();
+    assert_eq!(first.learnt(), None, "nothing is known before it was asked");
+    let found = first.discover(&CancellationToken::new()).await.unwrap();
+    assert_eq!(found.calls, 4, "the tool was accepted and not used");
+    let learnt = first.learnt().unwrap();
+    assert_eq!((learnt.base_url, learnt.model), (format!("{}/v1", first_server.uri()), "m".to_owned()));
+    assert!(!learnt.known.contains("secret"));
+    let known: assize::judge::capabilities::Known = serde_json::from_str(&learnt.known).unwrap();
+    let second = OpenAiJudge::open(config(&first_server.uri())).unwrap().knowing(Some(known));
+    assert_eq!(second.fingerprint(), first.fingerprint());
+    let found = second.discover(&CancellationToken::new()).await.unwrap();
+    assert_eq!(found.calls, 1, "one trial question, none refused");
+    assert!(found.notes.iter().any(|n| n.contains("temperature is refused")), "{:?}", found.notes);
+    let last = first_server.received_requests().await.unwrap().pop().unwrap();
+    let body: Value = serde_json::from_slice(&last.body).unwrap();
+    assert_eq!((body.get("temperature"), &body["response_format"]["type"]), (None, &json!("json_object")));
+}
+
+#[tokio::test]
+async fn limits_a_minute_hold_requests_back_and_say_why() {
+    let server = server(vec![]).await;
+    let slow = JudgeConfig { requests_per_minute: Some(6), ..config(&server.uri()) };
+    let judge = OpenAiJudge::open(slow).unwrap();
+    // The bucket holds one request: discovery takes it, the next would wait ten seconds.
+    judge.discover(&CancellationToken::new()).await.unwrap();
+    let (cancel, waits) = (CancellationToken::new(), Mutex::new(Vec::new()));
+    let events = |event: CallEvent| {
+        if let CallEvent::Waiting { why, .. } = event {
+            waits.lock().unwrap().push(why);
+            cancel.cancel();
+        }
+    };
+    let outcome = judge.judge(&request(), &events, &cancel).await;
+    assert_eq!((outcome.state, outcome.attempts), (State::Cancelled, 0));
+    assert_eq!(waits.lock().unwrap().as_slice(), ["requests_per_minute is used up"]);
+}
+
+#[tokio::test]
 async fn a_verdict_without_discovery_discovers_first_and_counts_it() {
     let server = server(vec![]).await;
     let judge = OpenAiJudge::open(config(&server.uri())).unwrap();
@@ -514,6 +555,34 @@ async fn responses_that_talk_to_the_judge_are_marked_and_change_nothing() {
 
 fn messages() -> Vec<ChatMessage> {
     vec![ChatMessage { role: "user".into(), content: "Name the capital of France.".into() }]
+}
+
+#[tokio::test]
+async fn a_prompt_over_the_window_is_a_state_before_the_call() {
+    let server = server(vec![]).await;
+    let small = JudgeConfig { context_window: Some(1060), ..config(&server.uri()) };
+    let model = OpenAiModel::open(small).unwrap();
+    let ask = |words: usize, params: Value| {
+        let message = ChatMessage { role: "user".into(), content: "word ".repeat(words) };
+        let params: Map<String, Value> = serde_json::from_value(params).unwrap();
+        let model = &model;
+        async move { model.generate(&[message], &params, &|_| (), &CancellationToken::new()).await }
+    };
+    // 1024 tokens are kept for the answer.
+    assert_eq!(ask(20, json!({})).await.state, State::Scored);
+    let over = ask(60, json!({})).await;
+    assert_eq!((over.state, over.attempts), (State::Overflow, 0));
+    assert!(
+        over.reason.contains("o200k_base") && over.reason.contains("more than the 1060"),
+        "{}",
+        over.reason
+    );
+    assert_eq!(
+        ask(60, json!({"max_tokens": 100})).await.state,
+        State::Scored,
+        "the prompt's own room counts"
+    );
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

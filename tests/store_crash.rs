@@ -248,6 +248,10 @@ fn a_run(path: &Path) -> String {
         max_cost_usd: None,
         max_calls: None,
         until: None,
+        includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

@@ -63,7 +63,12 @@ fn whole(dir: &Path) -> PathBuf {
         generic: false,
     };
     store
-        .add_rubric(&Rubric { name: "r".into(), description: String::new(), criteria: vec![criterion] })
+        .add_rubric(&Rubric {
+            name: "r".into(),
+            description: String::new(),
+            criteria: vec![criterion],
+            checks: vec![],
+        })
         .unwrap();
     let verdict = |repeat, score: Option<u8>| ImportedVerdict {
         criterion: "accuracy".into(),

@@ -582,6 +582,10 @@ fn two_versions_of_a_criterion_are_never_averaged() {
             max_cost_usd: None,
             max_calls: None,
             until: None,
+            includes: Default::default(),
+            max_tokens: None,
+            checks: Vec::new(),
+            generations: 1,
         };
         let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
         let item = RunItem {

@@ -142,7 +142,7 @@ fn labels_are_set_from_the_keyboard_and_taken_back() {
         assert!(screen.text().contains("production moved from r2 to r1"), "{}", screen.text());
         screen.keys("t").await;
         assert!(screen.text().contains("label undone"), "{}", screen.text());
-        screen.keys("Esc l type:latest Enter").await;
+        screen.keys("t l type:latest Enter").await;
         assert!(screen.text().contains("is not a label"), "{}", screen.text());
     });
 }
@@ -155,11 +155,16 @@ fn an_edit_becomes_a_revision_and_a_draft_is_kept_until_then() {
         let mut screen = open(&path, (120, 22), Theme::Dark).await;
         screen.editor = Some(Ok("a new text\n".into()));
         screen.keys("j Enter e").await;
-        assert!(screen.text().contains("+1 -10 lines"), "{}", screen.text());
-        screen.keys("Esc").await;
+        // The difference is shown, variables included, before anything is asked.
+        let text = screen.text();
+        assert!(text.contains("draft not saved yet") && text.contains("+1 −10"), "{text}");
+        assert!(text.contains("variables −language −tone"), "{text}");
+        screen.keys("Enter").await;
+        assert!(screen.text().contains("+1 -10 lines. Why?"), "{}", screen.text());
+        screen.keys("Esc Esc").await;
         assert!(screen.text().contains("kept as a draft"), "{}", screen.text());
         // The editor is given the draft, and gives it back unchanged.
-        screen.keys("e type:shorter Enter").await;
+        screen.keys("e Enter type:shorter Enter").await;
         assert!(screen.text().contains("r3") && screen.text().contains("3 revisions"), "{}", screen.text());
         assert_eq!(Store::open(&path).unwrap().draft(&"support/summary".parse().unwrap()).unwrap(), None);
         screen.editor = Some(Err("vi ended with exit status: 1: nothing was saved".into()));

@@ -84,3 +84,9 @@ impl From<ImportError> for Fail {
         Self::input(error.to_string())
     }
 }
+
+impl From<crate::core::rubric::RubricError> for Fail {
+    fn from(error: crate::core::rubric::RubricError) -> Self {
+        Self::input(error.to_string())
+    }
+}

@@ -5,6 +5,7 @@ use super::fail::{DONE, Fail, Result};
 use super::output::clean;
 use super::{shape, texts};
 use crate::core::prompt::{Kind, Template};
+use crate::core::template::Parts;
 use crate::interop::json::strict;
 use crate::store::RevisionInfo;
 use serde_json::{Map, Value, json};
@@ -38,8 +39,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let info = store.resolve(&wanted.name, &wanted.selector)?;
     let text = store.text(&info.digest)?;
     let template = Template { kind: info.kind, body: text };
+    let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
     let rendered = match &values {
-        Some(values) => Some(render(&info, &template, values)?),
+        Some(values) => {
+            let parts = parts.as_ref().map_err(|e| cannot(&info, &e.to_string()))?;
+            Some(render(&info, &template, values, parts)?)
+        }
         None => None,
     };
     if ctx.json {
@@ -55,6 +60,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             "syntax": info.syntax.name(),
         });
         document[key] = value;
+        if let Ok(parts) = &parts
+            && !parts.is_empty()
+        {
+            document["includes"] = json!(parts.included());
+        }
         if let Some(text) = &rendered {
             document["rendered"] = match info.kind {
                 Kind::Text => Value::from(text.as_str()),
@@ -83,7 +93,10 @@ pub fn print(ctx: &Ctx, text: &str, raw: bool) -> Result<()> {
 }
 
 /// The values of `--var` and `--vars` together; `None` when neither was given.
-fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {
+///
+/// # Errors
+/// When a pair or the file is none.
+pub fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {
     if pairs.is_empty() && file.is_none() {
         return Ok(None);
     }
@@ -105,10 +118,19 @@ fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option<Map
     Ok(Some(map))
 }
 
+fn cannot(info: &RevisionInfo, why: &str) -> Fail {
+    Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(why)))
+}
+
 /// The text with its variables filled in; the canonical JSON of the messages for chat.
-fn render(info: &RevisionInfo, template: &Template, values: &Map<String, Value>) -> Result<String> {
-    let fail = |e: String| Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(&e)));
-    let variables = texts::variables(template, info.syntax).map_err(fail)?;
+fn render(
+    info: &RevisionInfo,
+    template: &Template,
+    values: &Map<String, Value>,
+    parts: &Parts,
+) -> Result<String> {
+    let fail = |e: String| cannot(info, &e);
+    let variables = texts::all_variables(template, info.syntax, parts).map_err(fail)?;
     if let Some(unknown) = values.keys().find(|key| !variables.contains(key)) {
         return Err(Fail::input(format!(
             "{} r{} has no variable '{unknown}'; it has: {}",
@@ -117,7 +139,7 @@ fn render(info: &RevisionInfo, template: &Template, values: &Map<String, Value>)
             if variables.is_empty() { "none".into() } else { variables.join(", ") }
         )));
     }
-    let messages = texts::render(template, info.syntax, values).map_err(fail)?;
+    let messages = texts::render(template, info.syntax, values, parts).map_err(fail)?;
     match template.kind {
         Kind::Text => Ok(messages.into_iter().map(|m| m.content).collect()),
         Kind::Chat => serde_jcs::to_string(&messages).map_err(|e| Fail::input(e.to_string())),

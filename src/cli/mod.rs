@@ -6,6 +6,7 @@
 //! ```
 
 pub mod agreement;
+pub mod bench_data;
 pub mod blame;
 pub mod cases;
 pub mod completions;
@@ -37,6 +38,7 @@ pub mod search;
 pub mod shape;
 pub mod show;
 pub mod texts;
+mod tokens;
 pub mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -86,6 +88,8 @@ pub enum Verb {
     Search(search::Args),
     /// One revision with all that is known about it
     Show(show::Args),
+    /// How long a prompt is, part by part, and whether it fits a model's window
+    Tokens(tokens::Args),
     /// Compare two revisions, files or stdin
     Diff(diff::Args),
     /// Which revision brought each line
@@ -150,6 +154,9 @@ pub enum Verb {
     Completions(completions::Args),
     /// The manual page
     Man(completions::ManArgs),
+    /// A made-up registry of a given size, to measure on
+    #[command(name = "bench-data", hide = true)]
+    BenchData(bench_data::Args),
 }
 
 /// What the program does after the arguments are read.
@@ -240,6 +247,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Log(args) => log::run(ctx, &args),
         Verb::Search(args) => search::run(ctx, &args),
         Verb::Show(args) => show::run(ctx, &args),
+        Verb::Tokens(args) => tokens::run(ctx, &args),
         Verb::Diff(args) => diff::run(ctx, &args),
         Verb::Blame(args) => blame::run(ctx, &args),
         Verb::Label(args) => label::run(ctx, &args),
@@ -268,5 +276,6 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Config(args) => config_show::run(ctx, &args),
         Verb::Completions(args) => completions::run(ctx, &args),
         Verb::Man(args) => completions::man(ctx, &args),
+        Verb::BenchData(args) => bench_data::run(ctx, &args),
     }
 }

@@ -5,6 +5,7 @@ use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
 use super::texts;
 use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
+use crate::core::template::ComposeError;
 use crate::store::{NewRevision, Store};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -68,10 +69,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             Some(text) => syntax(text)?,
             None => newest.as_ref().map_or(Syntax::Jinja, |r| r.syntax),
         },
-        config: config.or_else(|| newest.map(|r| r.config)).unwrap_or_default(),
+        config: config.or_else(|| newest.as_ref().map(|r| r.config.clone())).unwrap_or_default(),
     };
     warn_of_syntax(&template, settings.syntax);
-    let registered = store.register(NewRevision {
+    let new = NewRevision {
         name,
         template,
         settings,
@@ -82,7 +83,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         labels,
         created_at: None,
         origin: None,
-    })?;
+    };
+    let seq = newest.as_ref().map_or(0, |r| r.seq) + 1;
+    if let Err(error @ ComposeError::Missing { .. }) = store.parts_of_new(&new, seq) {
+        talk(format!("warning: {}; it is kept as given", clean(&error.to_string())));
+    }
+    let registered = store.register(new)?;
     let revision = &registered.revision;
     let version = context::version(&store, revision)?;
     if !registered.new {

@@ -4,7 +4,7 @@ use super::context::{Ctx, place, read_text};
 use super::fail::{DONE, Fail, Result};
 use super::output::{Tint, brief, clean, table, talk};
 use crate::core::rubric::Rubric;
-use crate::interop::rubrics;
+use crate::core::rubric::read as read_rubric;
 use crate::store::{RubricInfo, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub enum Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::Add { file } => {
-            let rubric = rubrics::read(&read_text(file)?, &place(file))?;
+            let rubric = read_rubric(&read_text(file)?, &place(file))?;
             add(ctx, &rubric)
         }
         Args::List { limit } => list(ctx, *limit),

@@ -57,6 +57,9 @@ pub struct Args {
     /// Passes of each verdict [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub repeats: Option<u32>,
+    /// Responses that the model writes for each case [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub generations: Option<u32>,
     /// Calls in flight at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub concurrency: Option<u32>,
@@ -74,11 +77,14 @@ pub struct Args {
     /// The drop that counts for --until decided [default: 0.2]
     #[arg(long, value_name = "POINTS", requires = "until")]
     pub margin: Option<f64>,
+    /// Stop before using more tokens than this, read and written together
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
     /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub min_coverage: Option<f64>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
+    /// Say what would be done, what it may cost and what does not fit, and do nothing
+    #[arg(long, visible_alias = "plan")]
     pub dry_run: bool,
 }
 
@@ -92,9 +98,11 @@ impl Args {
             || !arms.is_empty()
             || !criteria.is_empty()
             || self.repeats.is_some()
+            || self.generations.is_some()
             || self.concurrency.is_some()
             || self.max_cost.is_some()
             || self.max_calls.is_some()
+            || self.max_tokens.is_some()
             || self.min_coverage.is_some()
             || self.until.is_some()
             || self.dry_run
@@ -176,10 +184,12 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         judge,
         model: args.model.clone(),
         repeats: args.repeats.unwrap_or(1),
+        generations: args.generations.unwrap_or(1),
         concurrency: args.concurrency.map(|n| n as usize),
         max_cost_usd: args.max_cost,
         max_calls: args.max_calls,
         until: until(args)?,
+        max_tokens: args.max_tokens,
     };
     let plan = crate::eval::plan(store, &config, &request).map_err(fail)?;
     for warning in &plan.warnings {

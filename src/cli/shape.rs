@@ -80,6 +80,9 @@ pub fn usage(usage: &RunUsage) -> Value {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd,
+        "judging": usage.judging(),
+        "generation": usage.generation,
+        "unknown": usage.unknown,
     })
 }
 

@@ -26,11 +26,17 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let template = Template { kind: info.kind, body };
     let variables = texts::variables(&template, info.syntax).unwrap_or_default();
     let count = texts::tokens(&template);
+    let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
     if ctx.json {
         let mut document = shape::revision(&info, &version);
         let (key, value) = shape::body(template.kind, &template.body);
         document[key] = value;
         document["variables"] = json!(variables);
+        if let Ok(parts) = &parts
+            && !parts.is_empty()
+        {
+            document["includes"] = json!(parts.included());
+        }
         document["tokens"] = json!({ "count": count, "tokenizer": texts::TOKENIZER });
         let mut whole = json!({ "schema": 1, "name": info.name });
         if let (Some(whole), serde_json::Value::Object(rest)) = (whole.as_object_mut(), document) {
@@ -68,6 +74,19 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let names = if variables.is_empty() { "none".into() } else { clean(&variables.join(", ")).into_owned() };
     out.line(format!("variables {names}"))?;
+    match &parts {
+        Ok(parts) => {
+            for part in parts.included() {
+                let words = format!("{} r{} {}", part.reference, part.revision, part.digest.short());
+                let then = info.moved_includes(parts).into_iter().find(|m| m.0.reference == part.reference);
+                let note = then.map_or_else(String::new, |(then, _)| {
+                    format!("  (r{} {} when this was registered)", then.revision, then.digest.short())
+                });
+                out.line(format!("includes  {}{note}", clean(&words)))?;
+            }
+        }
+        Err(error) => out.line(out.tint(Tint::Warn, format!("includes  {}", clean(&error.to_string()))))?,
+    }
     out.line(format!(
         "size      {} bytes, {count} tokens ({}; an estimate for other models)",
         info.bytes,

@@ -1,6 +1,7 @@
 //! What the commands ask about a template: its variables, its faults, its rendering, its tokens.
 
 use crate::core::prompt::{Kind, Message, Syntax, Template};
+use crate::core::template::Parts;
 use crate::core::{template as engine, tokens as tokenizer};
 use serde_json::{Map, Value};
 
@@ -27,6 +28,22 @@ pub fn variables(template: &Template, syntax: Syntax) -> Result<Vec<String>, Str
     Ok(names)
 }
 
+/// The names of the variables of a template and of what it includes.
+///
+/// # Errors
+/// The template's fault, in words.
+pub fn all_variables(template: &Template, syntax: Syntax, parts: &Parts) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for message in texts(template) {
+        for variable in parts.variables(&message.content, syntax).map_err(|e| e.to_string())? {
+            if !names.contains(&variable.name) {
+                names.push(variable.name);
+            }
+        }
+    }
+    Ok(names)
+}
+
 /// What is wrong with a template, if anything.
 pub fn problem(template: &Template, syntax: Syntax) -> Option<String> {
     variables(template, syntax).err()
@@ -40,11 +57,12 @@ pub fn render(
     template: &Template,
     syntax: Syntax,
     values: &Map<String, Value>,
+    parts: &Parts,
 ) -> Result<Vec<Message>, String> {
     texts(template)
         .into_iter()
         .map(|message| {
-            let content = engine::render(&message.content, syntax, values).map_err(|e| e.to_string())?;
+            let content = parts.render(&message.content, syntax, values).map_err(|e| e.to_string())?;
             Ok(Message { content, ..message })
         })
         .collect()

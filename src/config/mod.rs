@@ -8,6 +8,7 @@
 mod read;
 
 use crate::core::toml_doc::{Problem, nearest};
+use crate::judge::prices::priced;
 use crate::judge::{JudgeConfig, Key};
 use etcetera::BaseStrategy;
 use std::collections::BTreeMap;
@@ -181,13 +182,14 @@ impl Config {
         }
     }
 
-    /// An endpoint by its configured name, or as `URL#MODEL`, which needs no configuration.
+    /// An endpoint by its configured name, or as `URL#MODEL`, which needs no configuration. Where it names no prices, it
+    /// has those of the list that comes with the program.
     ///
     /// # Errors
     /// When there is none of this name, with the names there are; when a URL names no model.
     pub fn resolve_endpoint(&self, role: Role, name: &str) -> Result<JudgeConfig, UnknownEndpoint> {
         if let Some(found) = self.endpoints(role).get(name) {
-            return Ok(found.clone());
+            return Ok(priced(found.clone()));
         }
         let word = role.name();
         if let Some(made) = JudgeConfig::from_url(name) {
@@ -196,7 +198,7 @@ impl Config {
                     "--{word} URL#MODEL needs the model after '#', such as http://127.0.0.1:8080/v1#MODEL; `assize judge check URL` lists the models there"
                 )));
             }
-            return Ok(made);
+            return Ok(priced(made));
         }
         let names: Vec<&str> = self.endpoints(role).keys().map(String::as_str).collect();
         let hint = match (nearest(name, &names), names.as_slice()) {
@@ -272,10 +274,15 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("timeout_s", endpoint.timeout_s.to_string()),
         ("price_in", or(endpoint.price_in.map(|p| p.to_string()), "(unknown)")),
         ("price_out", or(endpoint.price_out.map(|p| p.to_string()), "(unknown)")),
+        ("requests_per_minute", or(endpoint.requests_per_minute.map(|n| n.to_string()), "(no limit)")),
+        ("tokens_per_minute", or(endpoint.tokens_per_minute.map(|n| n.to_string()), "(no limit)")),
+        ("context_window", or(endpoint.context_window.map(|n| n.to_string()), "(unknown)")),
+        ("logprobs", endpoint.logprobs.to_string()),
         ("seed", or(endpoint.seed.map(|s| s.to_string()), "(none)")),
         ("allow_http", endpoint.allow_http.to_string()),
         ("backoff_ms", endpoint.backoff_ms.to_string()),
         ("max_wait_s", endpoint.max_wait_s.to_string()),
+        ("context_window", or(endpoint.context_window.map(|n| n.to_string()), "(by the model's name)")),
     ]
 }
 

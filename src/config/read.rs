@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const ENDPOINT_KEYS: [&str; 14] = [
+const ENDPOINT_KEYS: [&str; 18] = [
     "base_url",
     "model",
     "api_key_env",
@@ -23,6 +23,10 @@ const ENDPOINT_KEYS: [&str; 14] = [
     "allow_http",
     "backoff_ms",
     "max_wait_s",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "context_window",
+    "logprobs",
 ];
 
 /// Words under which people keep a literal key.
@@ -167,6 +171,10 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         timeout_s: number(doc.whole(section, "timeout_s", 1..86_401), base.timeout_s),
         price_in: doc.number(section, "price_in", 0.0..1e6),
         price_out: doc.number(section, "price_out", 0.0..1e6),
+        requests_per_minute: doc.whole(section, "requests_per_minute", 1..10_000_001),
+        tokens_per_minute: doc.whole(section, "tokens_per_minute", 1..10_000_000_001),
+        context_window: doc.whole(section, "context_window", 256..100_000_001),
+        logprobs: doc.boolean(section, "logprobs").unwrap_or(base.logprobs),
         seed: doc.whole(section, "seed", 0..1 << 53).map(|s| s as i64),
         allow_http,
         backoff_ms: number(doc.whole(section, "backoff_ms", 1..600_001), base.backoff_ms),
@@ -174,6 +182,7 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         key: Key::None,
         base_url: String::new(),
         model: String::new(),
+        ..base
     };
     let half = endpoint.price_in.is_some() != endpoint.price_out.is_some();
     if half {

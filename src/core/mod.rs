@@ -11,6 +11,7 @@
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
 //! rubric   criteria with anchors for 1..5
+//! checks   what a program can decide about a response, without a judge
 //! evidence quotes found in a response; marks of forged or hidden text
 //! verdict  the states a judgement can end in
 //! parse    a judge's reply -> a score with its reasons, or why there is none
@@ -18,9 +19,12 @@
 //! queue    the order of a blind review, from a stored seed
 //! ```
 pub mod blame;
+pub mod checks;
+pub mod context;
 pub mod diff;
 pub mod digest;
 pub mod evidence;
+pub mod find;
 pub mod item;
 pub mod parse;
 pub mod prompt;

@@ -6,6 +6,7 @@
 
 use super::digest::{Digest, canonical_digest};
 pub use super::template::Syntax;
+use super::template::{self, TemplateError, Variable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -277,6 +278,36 @@ impl Template {
             Kind::Chat => serde_json::from_str(&self.body).unwrap_or_default(),
             Kind::Text => vec![Message { role: "user".into(), content: self.body.clone() }],
         }
+    }
+}
+
+impl Template {
+    /// The text itself; chat messages one after the other under their roles, for reading and comparing.
+    pub fn written_out(&self) -> String {
+        match self.kind {
+            Kind::Text => self.body.clone(),
+            Kind::Chat => self
+                .messages()
+                .iter()
+                .map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n')))
+                .collect(),
+        }
+    }
+
+    /// The variables of the text, or of all messages, each once.
+    ///
+    /// # Errors
+    /// When a text does not parse in this syntax.
+    pub fn variables(&self, syntax: Syntax) -> Result<Vec<Variable>, TemplateError> {
+        let mut found: Vec<Variable> = Vec::new();
+        for message in self.messages() {
+            for variable in template::variables(&message.content, syntax)? {
+                if !found.iter().any(|known| known.name == variable.name) {
+                    found.push(variable);
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -1,13 +1,13 @@
-//! Hard caps on calls and money. What may be spent is reserved before a request is sent, so that calls in flight can
-//! never go past the cap together.
+//! Hard caps on calls, tokens and money. What may be spent is reserved before a request is sent, so that calls in flight
+//! can never go past a cap together.
 //!
 //! ```text
-//! admit: calls + 1, reserved + unit  --sent-->  settle: reserved - unit, spent + what it cost
+//! admit: calls + 1, reserved + unit  --sent-->  settle: reserved - unit, spent + what it took
 //!    | no room                                     (+ unit again where the reply did not say)
 //!    +--> refused, and the run takes no further key
 //! ```
 
-use crate::judge::Gate;
+use crate::judge::{Gate, Usage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What may be spent in one invocation of a run.
@@ -15,8 +15,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Caps {
     /// HTTP requests.
     pub calls: Option<u64>,
+    /// Tokens, read and written together.
+    pub tokens: Option<u64>,
     /// USD.
     pub usd: Option<f64>,
+}
+
+/// The most that one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Unit {
+    /// USD; 0 without prices.
+    pub usd: f64,
+    /// Tokens, read and written together.
+    pub tokens: u64,
+}
+
+impl Unit {
+    fn times(self, n: u64) -> Self {
+        Self { usd: self.usd * n as f64, tokens: self.tokens.saturating_mul(n) }
+    }
+
+    fn plus(self, more: Self) -> Self {
+        Self { usd: self.usd + more.usd, tokens: self.tokens.saturating_add(more.tokens) }
+    }
+
+    fn less(self, gone: Self) -> Self {
+        Self { usd: (self.usd - gone.usd).max(0.0), tokens: self.tokens.saturating_sub(gone.tokens) }
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self { usd: self.usd.max(other.usd), tokens: self.tokens.max(other.tokens) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -25,8 +54,8 @@ struct Spent {
     admitted: u64,
     /// Requests that ended.
     settled: u64,
-    reserved_usd: f64,
-    spent_usd: f64,
+    reserved: Unit,
+    spent: Unit,
 }
 
 /// The shared account of a run's judge and model.
@@ -58,16 +87,20 @@ impl Budget {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_over(&self, sum: Unit) -> bool {
+        self.caps.usd.is_some_and(|most| sum.usd > most + CENT_DUST)
+            || self.caps.tokens.is_some_and(|most| sum.tokens > most)
+    }
+
     /// Whether a key may begin, with `in_flight` calls under way that may not have asked for admission yet, each of
-    /// them costing at most `unit` USD. A judge that never asks is held to the caps by this alone.
-    pub fn room(&self, in_flight: u64, unit: f64) -> Room {
+    /// them taking at most `unit`. A judge that never asks is held to the caps by this alone.
+    pub fn room(&self, in_flight: u64, unit: Unit) -> Room {
         let spent = self.lock();
-        let over = |usd: f64| self.caps.usd.is_some_and(|most| usd > most + CENT_DUST);
         let calls = spent.admitted.max(spent.settled + in_flight);
-        let reserved = spent.reserved_usd.max(in_flight as f64 * unit);
-        if self.caps.calls.is_some_and(|most| calls >= most) || over(spent.spent_usd + unit) {
+        let reserved = spent.reserved.most(unit.times(in_flight));
+        if self.caps.calls.is_some_and(|most| calls >= most) || self.is_over(spent.spent.plus(unit)) {
             Room::Never
-        } else if over(spent.spent_usd + reserved + unit) {
+        } else if self.is_over(spent.spent.plus(reserved).plus(unit)) {
             // What calls in flight give back may be enough.
             if in_flight == 0 { Room::Never } else { Room::Later }
         } else {
@@ -75,13 +108,18 @@ impl Budget {
         }
     }
 
-    /// Books a key that ended: `calls` requests that cost `usd`, or `calls * unit` where that is unknown.
-    pub fn settle(&self, calls: u64, usd: Option<f64>, unit: f64) {
+    /// Books a key that ended: `calls` requests that used this much at this price, or the most where either is unknown.
+    pub fn settle(&self, calls: u64, usage: Option<Usage>, usd: Option<f64>, unit: Unit) {
         let mut spent = self.lock();
+        let most = unit.times(calls);
+        let took = Unit {
+            usd: usd.unwrap_or(most.usd),
+            tokens: usage.map_or(most.tokens, |u| u.prompt_tokens.saturating_add(u.completion_tokens)),
+        };
         spent.settled += calls;
         spent.admitted = spent.admitted.max(spent.settled);
-        spent.reserved_usd = (spent.reserved_usd - calls as f64 * unit).max(0.0);
-        spent.spent_usd += usd.unwrap_or(calls as f64 * unit);
+        spent.reserved = spent.reserved.less(most);
+        spent.spent = spent.spent.plus(took);
     }
 
     /// Requests admitted or booked so far.
@@ -89,36 +127,43 @@ impl Budget {
         self.lock().admitted
     }
 
-    /// The cap that was reached, in words, if a request was refused.
+    /// The caps, in words, if a request was refused.
     pub fn words(&self) -> String {
-        match (self.caps.calls, self.caps.usd) {
-            (Some(calls), None) => format!("the cap of {calls} calls was reached"),
-            (None, Some(usd)) => format!("the cap of {usd} USD was reached"),
-            (Some(calls), Some(usd)) => format!("the cap of {calls} calls or {usd} USD was reached"),
-            (None, None) => "a cap was reached".to_owned(),
+        let Caps { calls, tokens, usd } = self.caps;
+        let caps: Vec<String> = [
+            calls.map(|n| format!("{n} calls")),
+            tokens.map(|n| format!("{n} tokens")),
+            usd.map(|n| format!("{n} USD")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        match caps.as_slice() {
+            [] => "a cap was reached".to_owned(),
+            caps => format!("the cap of {} was reached", caps.join(" or ")),
         }
     }
 
-    /// A gate whose requests cost at most `unit` USD each.
-    pub fn gate(self: &Arc<Self>, unit: f64) -> Arc<dyn Gate> {
+    /// A gate whose requests take at most `unit` each.
+    pub fn gate(self: &Arc<Self>, unit: Unit) -> Arc<dyn Gate> {
         Arc::new(Door { budget: Arc::clone(self), unit })
     }
 }
 
 struct Door {
     budget: Arc<Budget>,
-    unit: f64,
+    unit: Unit,
 }
 
 impl Gate for Door {
     fn admit(&self) -> bool {
         let mut spent = self.budget.lock();
-        let usd = spent.spent_usd + spent.reserved_usd + self.unit;
-        let fits = self.budget.caps.calls.is_none_or(|most| spent.admitted < most)
-            && self.budget.caps.usd.is_none_or(|most| usd <= most + CENT_DUST);
+        let sum = spent.spent.plus(spent.reserved).plus(self.unit);
+        let fits =
+            self.budget.caps.calls.is_none_or(|most| spent.admitted < most) && !self.budget.is_over(sum);
         if fits {
             spent.admitted += 1;
-            spent.reserved_usd += self.unit;
+            spent.reserved = spent.reserved.plus(self.unit);
         }
         fits
     }
@@ -128,36 +173,59 @@ impl Gate for Door {
 mod tests {
     use super::*;
 
+    fn usd(usd: f64) -> Unit {
+        Unit { usd, tokens: 0 }
+    }
+
+    fn used(tokens: u64) -> Option<Usage> {
+        Some(Usage { prompt_tokens: tokens, completion_tokens: 0, reasoning_tokens: None })
+    }
+
     #[test]
     fn calls_in_flight_never_pass_the_cap_together() {
-        let budget = Budget::new(Caps { calls: Some(3), usd: None });
-        let gate = budget.gate(0.0);
+        let budget = Budget::new(Caps { calls: Some(3), ..Caps::default() });
+        let gate = budget.gate(Unit::default());
         assert_eq!((0..10).filter(|_| gate.admit()).count(), 3);
-        budget.settle(3, None, 0.0);
+        budget.settle(3, None, None, Unit::default());
         assert!(!gate.admit());
-        assert_eq!(budget.room(0, 0.0), Room::Never);
+        assert_eq!(budget.room(0, Unit::default()), Room::Never);
     }
 
     #[test]
     fn money_is_reserved_at_its_highest_and_booked_at_what_it_was() {
-        let budget = Budget::new(Caps { calls: None, usd: Some(1.0) });
-        let gate = budget.gate(0.4);
+        let budget = Budget::new(Caps { usd: Some(1.0), ..Caps::default() });
+        let gate = budget.gate(usd(0.4));
         assert!(gate.admit() && gate.admit() && !gate.admit());
-        budget.settle(1, Some(0.1), 0.4);
+        budget.settle(1, None, Some(0.1), usd(0.4));
         // 0.1 spent and 0.4 reserved leave room for one more.
         assert!(gate.admit() && !gate.admit());
         // A reply that does not say what it used is booked at its highest.
-        budget.settle(2, None, 0.4);
+        budget.settle(2, None, None, usd(0.4));
         assert!(!gate.admit());
     }
 
     #[test]
+    fn tokens_are_reserved_and_booked_in_the_same_way() {
+        let budget = Budget::new(Caps { tokens: Some(1000), ..Caps::default() });
+        let unit = Unit { usd: 0.0, tokens: 400 };
+        let gate = budget.gate(unit);
+        assert!(gate.admit() && gate.admit() && !gate.admit());
+        assert_eq!(budget.room(2, unit), Room::Later);
+        budget.settle(1, used(100), None, unit);
+        assert!(gate.admit() && !gate.admit());
+        budget.settle(2, None, None, unit);
+        assert_eq!(budget.room(0, unit), Room::Never);
+        assert_eq!(budget.words(), "the cap of 1000 tokens was reached");
+    }
+
+    #[test]
     fn a_judge_that_never_asks_is_held_too() {
-        let budget = Budget::new(Caps { calls: Some(2), usd: Some(1.0) });
-        assert_eq!((budget.room(1, 0.1), budget.room(2, 0.1)), (Room::Now, Room::Never));
-        assert_eq!(budget.room(1, 0.6), Room::Later);
-        assert_eq!((budget.room(0, 0.6), budget.room(0, 1.1)), (Room::Now, Room::Never));
-        budget.settle(2, Some(0.0), 0.1);
-        assert_eq!(budget.room(0, 0.1), Room::Never);
+        let budget = Budget::new(Caps { calls: Some(2), usd: Some(1.0), tokens: None });
+        assert_eq!((budget.room(1, usd(0.1)), budget.room(2, usd(0.1))), (Room::Now, Room::Never));
+        assert_eq!(budget.room(1, usd(0.6)), Room::Later);
+        assert_eq!((budget.room(0, usd(0.6)), budget.room(0, usd(1.1))), (Room::Now, Room::Never));
+        budget.settle(2, None, Some(0.0), usd(0.1));
+        assert_eq!(budget.room(0, usd(0.1)), Room::Never);
+        assert_eq!(budget.words(), "the cap of 2 calls or 1 USD was reached");
     }
 }

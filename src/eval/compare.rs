@@ -47,6 +47,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Passes of the arm that has fewer.
+    pub fn fewest(&self) -> usize {
+        self.passes[0].len().min(self.passes[1].len())
+    }
+
     /// Mean of each arm's passes.
     fn means(&self) -> [Option<f64>; 2] {
         [mean(&self.passes[0]), mean(&self.passes[1])]

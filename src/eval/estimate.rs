@@ -3,10 +3,11 @@
 //! Tokens read: a quarter of the bytes (low), a third (high). Tokens written: [`SHORT`] (low), all the room there is
 //! (high). A cap reserves more than the high guess: room for an answer that is asked for again with twice the space.
 
+use super::budget::Unit;
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
 use crate::judge::{JudgeConfig, prompt};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Tokens of a short answer.
 const SHORT: u64 = 150;
@@ -55,9 +56,12 @@ impl Rates {
         Some((read as f64 * self.price_in? + written as f64 * self.price_out?) / 1e6)
     }
 
-    /// The most that one request over so many bytes may cost; 0 without prices.
-    pub fn most(&self, bytes: usize) -> f64 {
-        self.cost(bytes.div_ceil(3) as u64, 2 * self.room).unwrap_or_default()
+    /// The most that one request over so many bytes may take; no money without prices. Room for an answer that is asked
+    /// for again with twice the space is in it.
+    pub fn most(&self, bytes: usize) -> Unit {
+        // Half of the bytes: a guess for a reservation is rather too high.
+        let (read, written) = (bytes.div_ceil(2) as u64, 2 * self.room);
+        Unit { usd: self.cost(read, written).unwrap_or_default(), tokens: read + written }
     }
 }
 
@@ -75,10 +79,12 @@ pub(super) fn question_bytes(subject: &Subject, response: usize, criterion: &Cri
     texts + words + prompt::SYSTEM.len() + AROUND
 }
 
-/// A sum of guesses.
+/// A sum of guesses: what calls may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Guess {
+pub struct Guess {
+    /// Tokens read and written: low, high.
     pub tokens: (u64, u64),
+    /// USD: low, high; absent when a price is not known.
     pub cost: (Option<f64>, Option<f64>),
 }
 
@@ -89,8 +95,26 @@ impl Default for Guess {
 }
 
 impl Guess {
+    /// For `--dry-run`; `source` is where the price comes from.
+    pub(super) fn to_json(self, source: &str) -> Value {
+        json!({
+            "tokens": {"low": self.tokens.0, "high": self.tokens.1},
+            "cost_usd": {"low": self.cost.0, "high": self.cost.1},
+            "price": (!source.is_empty()).then_some(source),
+        })
+    }
+
+    /// Both together.
+    pub(super) fn plus(&self, more: &Self) -> Self {
+        let sum = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
+        Self {
+            tokens: (self.tokens.0 + more.tokens.0, self.tokens.1 + more.tokens.1),
+            cost: (sum(self.cost.0, more.cost.0), sum(self.cost.1, more.cost.1)),
+        }
+    }
+
     /// Adds `calls` calls over so many bytes each.
-    pub fn add(&mut self, rates: &Rates, bytes: usize, calls: u64) {
+    pub(super) fn add(&mut self, rates: &Rates, bytes: usize, calls: u64) {
         if rates.free || calls == 0 {
             return;
         }

@@ -14,7 +14,7 @@ mod save;
 
 use super::control::{Control, Progress, Scope};
 use super::error::EvalError;
-use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded};
+use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded, remembered};
 use crate::config::{Config, Role};
 use crate::core::verdict::State;
 use crate::judge::{Judge, Model, Stop};
@@ -96,7 +96,9 @@ pub async fn execute_stored(
     } else {
         // A key's command may take its time: not on the runtime's thread.
         let (config, name) = (config.clone(), run.spec.judge.clone());
-        aside(move || open_endpoint_judge(&config, &name, concurrency)).await?
+        let (of, asked) = (config.clone(), name.clone());
+        let known = handle.read(move |s| Ok(remembered(&of, s, &asked))).await?;
+        aside(move || open_endpoint_judge(&config, &name, concurrency, known.as_deref())).await?
     };
     let model = match run.spec.model.clone() {
         Some(name) => {

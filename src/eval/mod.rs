@@ -10,13 +10,16 @@
 //! planned verdicts they rest on.
 
 mod budget;
+mod checked;
 pub mod compare;
 mod control;
 mod error;
 mod estimate;
 mod evaluator;
 mod execute;
+mod groups;
 mod keys;
+mod noise;
 mod open;
 mod people;
 mod plan;
@@ -24,15 +27,19 @@ mod render;
 mod summary;
 mod until;
 
+pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;
+pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
+pub use groups::{ModelGroup, grouped, stale};
 pub use keys::{Key, missing, planned};
+pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
 pub use people::{Checked, People};
-pub use plan::{ArmChoice, Plan, RubricChoice, RunRequest, SetChoice, plan};
-pub use render::{RenderError, Rendered, render_case};
+pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
 
 /// The rubrics that come with the program.

@@ -3,6 +3,9 @@
 use super::error::EvalError;
 use crate::config::{Config, Role};
 use crate::core::verdict::State;
+use crate::judge::capabilities::Known;
+use crate::judge::endpoint::Address;
+use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
 use crate::judge::recorded::RecordedKey;
 use crate::judge::{Judge, JudgeConfig, Model, OpenAiJudge, OpenAiModel, RecordedJudge};
 use crate::store::Store;
@@ -18,7 +21,10 @@ pub const RECORDED: &str = "recorded";
 /// # Errors
 /// When there is none, or its key cannot be had.
 pub fn open_judge(config: &Config, store: &Store, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
-    if name == RECORDED { Ok(Arc::new(recorded(store)?)) } else { open_endpoint_judge(config, name, None) }
+    if name == RECORDED {
+        return Ok(Arc::new(recorded(store)?));
+    }
+    open_endpoint_judge(config, name, None, remembered(config, store, name).as_deref())
 }
 
 /// An endpoint keeps a limit of its own: the number a caller asks for has to reach it too.
@@ -33,12 +39,24 @@ fn resolve(
     Ok(JudgeConfig { concurrency, ..found })
 }
 
+/// `known` is what the registry remembers of the endpoint, see [`remembered`].
 pub(super) fn open_endpoint_judge(
     config: &Config,
     name: &str,
     concurrency: Option<usize>,
+    known: Option<&str>,
 ) -> Result<Arc<dyn Judge>, EvalError> {
-    Ok(Arc::new(OpenAiJudge::open(resolve(config, Role::Judge, name, concurrency)?)?))
+    let judge = OpenAiJudge::open(resolve(config, Role::Judge, name, concurrency)?)?;
+    let known = known.and_then(|text| Known::read(text, jiff::Timestamp::now().as_second()));
+    Ok(Arc::new(judge.knowing(known)))
+}
+
+/// What the registry remembers of a judge's endpoint: JSON of what it accepts.
+pub(super) fn remembered(config: &Config, store: &Store, name: &str) -> Option<String> {
+    let found = config.resolve_endpoint(Role::Judge, name).ok()?;
+    let base = Address::parse(&found.base_url, found.allow_http).ok()?.base();
+    // A cache: without it everything is found out anew.
+    store.capability(&base, &found.model).ok().flatten()
 }
 
 pub(super) fn open_endpoint_model(
@@ -93,6 +111,7 @@ pub(super) fn stored_config(config: &JudgeConfig) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_else(|_| json!({}));
     if let Some(map) = value.as_object_mut() {
         map.remove("key");
+        map.insert("template".to_owned(), json!(*JUDGE_TEMPLATE_VERSION));
     }
     value
 }

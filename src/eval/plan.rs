@@ -7,20 +7,26 @@
 //! ```
 
 mod arms;
+mod fits;
+
+pub use fits::Overflow;
 
 use super::error::EvalError;
 use super::estimate::{Guess, Rates, UNWRITTEN, question_bytes};
 use super::keys::cache_key;
 use super::open::{RECORDED, recorded, stored_config};
 use crate::config::{Config, Role};
+use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
 use crate::core::stats::sequential::Until;
+use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{Response, Row};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What is to be judged, by what, how often, and for how much at most.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +43,8 @@ pub struct RunRequest {
     pub model: Option<String>,
     /// Passes per (item, criterion); at least 1.
     pub repeats: u32,
+    /// Responses written for each case of a generating arm; at least 1.
+    pub generations: u32,
     /// Calls in flight; the judge's configured number when absent.
     pub concurrency: Option<usize>,
     /// Cap for one invocation, in USD.
@@ -45,6 +53,8 @@ pub struct RunRequest {
     pub max_calls: Option<u64>,
     /// Stop as soon as this is known.
     pub until: Option<Until>,
+    /// Cap for one invocation, in tokens read and written.
+    pub max_tokens: Option<u64>,
 }
 
 /// Which cases or items.
@@ -102,6 +112,14 @@ pub struct Plan {
     pub cost_low: Option<f64>,
     /// USD, high guess.
     pub cost_high: Option<f64>,
+    /// Prompts that do not fit the window of the model or the judge, or may not.
+    pub overflows: Vec<Overflow>,
+    /// Of these, what judging takes.
+    pub judging: Guess,
+    /// Of these, what writing responses takes.
+    pub generating: Guess,
+    /// Where the judge's and the model's prices come from; empty where they are not known.
+    pub price_sources: (String, String),
     /// Worth knowing before saying yes.
     pub warnings: Vec<String>,
     /// Why it cannot be started, and what would help.
@@ -113,6 +131,7 @@ pub struct Plan {
 struct Notes {
     warnings: Vec<String>,
     refused: Vec<String>,
+    includes: BTreeMap<String, Vec<Included>>,
 }
 
 /// Plans a run: pure over what the registry says now.
@@ -121,8 +140,8 @@ struct Notes {
 /// When a name in the request does not exist or is ambiguous. What could be meant but must not be started comes back as
 /// [`Plan::refused`].
 pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan, EvalError> {
-    if request.repeats == 0 {
-        return Err(EvalError::Input("--repeats is at least 1".into()));
+    if request.repeats == 0 || request.generations == 0 {
+        return Err(EvalError::Input("--repeats is at least 1, and so is --generations".into()));
     }
     let set = match &request.set {
         SetChoice::Named(name) => store.case_set(name)?,
@@ -133,28 +152,43 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         request.model.as_deref().map(|name| config.resolve_endpoint(Role::Model, name)).transpose()?;
     let mut notes = Notes::default();
     let rows = arms::choose(store, &set, request, model.as_ref(), &mut notes)?;
-    let (rubric, criteria) = criteria_of(store, &request.rubric, &mut notes)?;
+    let (rubric, criteria, checks) = criteria_of(store, &request.rubric, &mut notes)?;
+    if request.generations > 1 && !rows.iter().any(|r| r.generation > 0) {
+        notes
+            .refused
+            .push("--generations above 1 needs an arm that a model writes: give --arm and --model".into());
+    }
     if request.rubric == RubricChoice::Own {
         require_own(&rows, &mut notes);
     }
-    let spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
+    spec.includes = std::mem::take(&mut notes.includes);
+    spec.checks = checks;
     let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
+    let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
+    notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     if matches!(request.until, Some(Until::Decided(_))) {
         require_two_arms(&items, &mut notes);
     }
+    let source = |config: Option<&JudgeConfig>| config.map(|c| c.price_source.clone()).unwrap_or_default();
+    let guess = sums.judging.plus(&sums.generating);
     Ok(Plan {
+        price_sources: (source(judge.as_ref()), source(model.as_ref())),
+        judging: sums.judging,
+        generating: sums.generating,
         run: NewRun { spec, items },
         calls_judge: sums.judge,
         calls_generate: sums.generate,
         cached: sums.cached,
-        tokens_low: sums.guess.tokens.0,
-        tokens_high: sums.guess.tokens.1,
-        cost_low: sums.guess.cost.0,
-        cost_high: sums.guess.cost.1,
+        tokens_low: guess.tokens.0,
+        tokens_high: guess.tokens.1,
+        cost_low: guess.cost.0,
+        cost_high: guess.cost.1,
+        overflows,
         warnings: notes.warnings,
         refused: (!notes.refused.is_empty()).then(|| notes.refused.join("\n")),
     })
@@ -205,18 +239,23 @@ fn spec_of(
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
         until: request.until,
+        includes: Default::default(),
+        max_tokens: request.max_tokens,
+        checks: Vec::new(),
+        generations: request.generations,
     }
 }
 
-/// The rubric's shown name and its criteria; none for items that bring their own.
+/// The rubric's shown name, its criteria (none for items that bring their own) and its checks.
 fn criteria_of(
     store: &Store,
     choice: &RubricChoice,
     notes: &mut Notes,
-) -> Result<(String, Vec<Criterion>), EvalError> {
+) -> Result<(String, Vec<Criterion>, Vec<Check>), EvalError> {
+    let whole = |rubric: &Rubric| (rubric.name.clone(), rubric.criteria.clone(), rubric.checks.clone());
     match choice {
-        RubricChoice::Own => Ok(("own".into(), Vec::new())),
-        RubricChoice::Exact(rubric) => Ok((rubric.name.clone(), rubric.criteria.clone())),
+        RubricChoice::Own => Ok(("own".into(), Vec::new(), Vec::new())),
+        RubricChoice::Exact(rubric) => Ok(whole(rubric)),
         RubricChoice::Named(name) => {
             let stored = store.rubrics()?;
             let found =
@@ -229,7 +268,7 @@ fn criteria_of(
                     names.join(", ")
                 )));
             };
-            Ok((found.name.clone(), found.criteria.clone()))
+            Ok(whole(found))
         }
         RubricChoice::Criteria(names) => {
             let mut criteria: Vec<Criterion> = Vec::new();
@@ -255,7 +294,7 @@ fn criteria_of(
                     generic.name
                 ));
             }
-            Ok(("criteria".into(), criteria))
+            Ok(("criteria".into(), criteria, Vec::new()))
         }
     }
 }
@@ -277,6 +316,9 @@ fn require_own(rows: &[Row], notes: &mut Notes) {
 }
 
 fn check_caps(request: &RunRequest, judge: &Rates, model: Option<&Rates>, rows: &[Row], notes: &mut Notes) {
+    if request.max_calls == Some(0) || request.max_tokens == Some(0) {
+        notes.refused.push("a cap on calls or tokens is at least 1".into());
+    }
     let Some(cap) = request.max_cost_usd else { return };
     if !(cap.is_finite() && cap > 0.0) {
         notes.refused.push("--max-cost is a number of USD above 0".into());
@@ -289,7 +331,7 @@ fn check_caps(request: &RunRequest, judge: &Rates, model: Option<&Rates>, rows: 
     ];
     for (role, name) in names.into_iter().flatten() {
         notes.refused.push(format!(
-            "the price of the {role} '{}' is not known, so --max-cost cannot be kept: set price_in and price_out in [{role}.NAME], or cap calls with --max-calls",
+            "the price of the {role} '{}' is not known, so --max-cost cannot be kept: set price_in and price_out in [{role}.NAME], or cap calls with --max-calls or tokens with --max-tokens",
             name.map_or("", String::as_str)
         ));
     }
@@ -300,7 +342,8 @@ struct Sums {
     judge: u64,
     generate: u64,
     cached: u64,
-    guess: Guess,
+    judging: Guess,
+    generating: Guess,
 }
 
 fn count(
@@ -318,10 +361,10 @@ fn count(
             Response::Failed => {}
             Response::Unwritten(subject) => {
                 sums.generate += 1;
-                sums.guess.add(model, subject.prompt.len() + 40, 1);
+                sums.generating.add(model, subject.prompt.len() + 40, 1);
                 for criterion in &spec.criteria {
                     sums.judge += u64::from(spec.repeats);
-                    sums.guess.add(
+                    sums.judging.add(
                         judge,
                         question_bytes(subject, UNWRITTEN, criterion),
                         u64::from(spec.repeats),
@@ -346,7 +389,7 @@ fn count(
                         }
                     }
                     sums.judge += calls;
-                    sums.guess.add(judge, question_bytes(subject, text.len(), criterion), calls);
+                    sums.judging.add(judge, question_bytes(subject, text.len(), criterion), calls);
                 }
             }
         }
@@ -380,7 +423,7 @@ impl Row {
             case_id: self.case_id,
             arm: self.arm.name.clone(),
             set_id,
-            repeat: 0,
+            repeat: self.generation,
             cluster: self.cluster,
             tags: self.tags,
         };
@@ -404,10 +447,16 @@ impl Plan {
             "criteria": self.run.spec.criteria.iter().map(|c| &c.name).collect::<Vec<_>>(),
             "own_criterion": self.run.spec.own_criterion,
             "repeats": self.run.spec.repeats,
+            "generations": self.run.spec.generations,
+            "checks": self.run.spec.checks.iter().map(|c| &c.name).collect::<Vec<_>>(),
             "calls": {"judge": self.calls_judge, "generate": self.calls_generate},
             "cached": self.cached,
             "tokens": {"low": self.tokens_low, "high": self.tokens_high},
             "cost_usd": {"low": self.cost_low, "high": self.cost_high},
+            "includes": self.run.spec.includes,
+            "overflows": self.overflows,
+            "judging": self.judging.to_json(&self.price_sources.0),
+            "generating": self.generating.to_json(&self.price_sources.1),
             "warnings": self.warnings,
             "refused": self.refused,
         })

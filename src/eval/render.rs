@@ -2,7 +2,7 @@
 
 use crate::core::item::{Case, Subject};
 use crate::core::prompt::{Kind, Settings, Template};
-use crate::core::template::{self, TemplateError};
+use crate::core::template::{Parts, TemplateError};
 use crate::judge::ChatMessage;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -45,22 +45,33 @@ pub enum RenderError {
 /// # Errors
 /// When a variable has no value, or the template fails.
 pub fn render_case(template: &Template, settings: &Settings, case: &Case) -> Result<Rendered, RenderError> {
+    render_with(template, settings, case, &Parts::default())
+}
+
+/// As [`render_case`], with the prompts that the template includes.
+///
+/// # Errors
+/// When a variable has no value, or the template or a part of it fails.
+pub fn render_with(
+    template: &Template,
+    settings: &Settings,
+    case: &Case,
+    parts: &Parts,
+) -> Result<Rendered, RenderError> {
     let failed = |why: String| RenderError::Failed { case: case.id.clone(), why };
     let word = |key: &str| settings.config.get(key).and_then(Value::as_str).filter(|w| !w.is_empty());
     let input = word("input");
     let mut used: HashSet<String> = input.map(str::to_owned).into_iter().collect();
     let mut messages = Vec::new();
     for message in template.messages() {
-        let asked =
-            template::variables(&message.content, settings.syntax).map_err(|e| failed(e.to_string()))?;
+        let asked = parts.variables(&message.content, settings.syntax).map_err(|e| failed(e.to_string()))?;
         used.extend(asked.into_iter().map(|v| v.name));
-        let content =
-            template::render(&message.content, settings.syntax, &case.vars).map_err(|e| match e {
-                TemplateError::Missing { name, .. } => {
-                    RenderError::Missing { case: case.id.clone(), variable: name }
-                }
-                other => failed(other.to_string()),
-            })?;
+        let content = parts.render(&message.content, settings.syntax, &case.vars).map_err(
+            |e: TemplateError| match e.missing() {
+                Some(name) => RenderError::Missing { case: case.id.clone(), variable: name.to_owned() },
+                None => failed(e.to_string()),
+            },
+        )?;
         messages.push(ChatMessage { role: message.role, content });
     }
     if template.kind == Kind::Text

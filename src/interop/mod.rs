@@ -9,13 +9,13 @@
 pub mod align;
 pub mod cases;
 pub mod folder;
+pub mod generated;
 pub mod git;
 pub mod items;
 pub mod json;
 pub mod jsonl;
 pub mod prompts;
 pub mod responses;
-pub mod rubrics;
 
 /// Why a file was refused; nothing of it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 use super::capabilities::Shape;
 use super::config::JudgeConfig;
 use super::endpoint::{Answer, Endpoint};
-use super::limit::Limiter;
+use super::limit::{Limiter, PerMinute};
 use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
 use super::wire::ApiError;
 use super::{CallEvent, Gate, Stop};
@@ -46,6 +46,9 @@ pub(super) struct Asked {
 pub(super) struct Caller {
     pub endpoint: Endpoint,
     limiter: Limiter,
+    per_minute: PerMinute,
+    /// Tokens assumed of an answer.
+    room: u64,
     policy: Policy,
     model: String,
     pub origin: String,
@@ -58,6 +61,8 @@ impl Caller {
         let endpoint = Endpoint::open(config)?;
         Ok(Self {
             limiter: Limiter::new(config.concurrency),
+            per_minute: PerMinute::new(config.requests_per_minute, config.tokens_per_minute),
+            room: config.max_tokens.into(),
             policy: Policy {
                 base: Duration::from_millis(config.backoff_ms),
                 most: Duration::from_secs(config.max_wait_s),
@@ -105,6 +110,11 @@ impl Caller {
             let place = self.limiter.acquire().await;
             while let Some(left) = self.limiter.pause_left() {
                 wait(left, "the endpoint asked to wait", events).await;
+                events(CallEvent::Retrying);
+            }
+            while let Err((left, why)) = self.per_minute.take((body.len() / 4) as u64 + self.room) {
+                wait(left, why, events).await;
+                events(CallEvent::Retrying);
             }
             if !self.admitted() {
                 return End::Failed(
@@ -122,6 +132,12 @@ impl Caller {
                     self.answered.store(true, Ordering::Relaxed);
                     asked.took = answer.took;
                     place.succeeded();
+                    let header = |name: &str| {
+                        answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
+                    };
+                    if let Some(left) = retry::used_up(&header, self.now_s()) {
+                        self.limiter.pause(left.min(self.policy.most));
+                    }
                     return End::Answer(answer);
                 }
                 Ok(answer) => {
@@ -174,6 +190,11 @@ impl Caller {
             }
             decision => Settled::Decided(decision),
         }
+    }
+
+    fn now_s(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
     }
 
     fn attempt(&self, number: u32, elapsed: Duration) -> Attempt<'_> {

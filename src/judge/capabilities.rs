@@ -6,10 +6,10 @@
 //! A refusal changes exactly the parameter it names, once. What is left when discovery ends is part of the fingerprint.
 
 use super::wire::ApiError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the reply's form is asked for, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
     /// `response_format` with a strict JSON schema.
@@ -45,7 +45,7 @@ impl Rung {
 }
 
 /// What the room for the answer is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomName {
     /// What most servers know.
@@ -68,7 +68,7 @@ impl RoomName {
 }
 
 /// The form requests to one (base URL, model) take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// How the reply's form is asked for.
     pub rung: Rung,
@@ -80,12 +80,49 @@ pub struct Shape {
     pub temperature: bool,
     /// Whether `seed` is sent.
     pub seed: bool,
+    /// Whether log probabilities are asked for.
+    #[serde(default)]
+    pub logprobs: bool,
+}
+
+/// What was learned of one (base URL, model), as it is remembered from run to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What it accepts.
+    pub shape: Shape,
+    /// What was learned, one line each.
+    pub notes: Vec<String>,
+    /// When, in Unix seconds. An endpoint learns too: what is old is found out anew.
+    pub at: i64,
+}
+
+/// How long what was learned is relied on, in seconds: a week.
+const KEEPS: i64 = 7 * 24 * 3600;
+
+impl Known {
+    /// Reads what was stored; `None` when it does not read or is too old at `now` (Unix seconds).
+    pub fn read(stored: &str, now: i64) -> Option<Self> {
+        serde_json::from_str::<Self>(stored).ok().filter(|known| (0..KEEPS).contains(&(now - known.at)))
+    }
+
+    /// The shape to begin with: what is refused stays left out, what is not configured is not sent.
+    pub fn begin(&self, wanted: Shape) -> Shape {
+        let Shape { seed, logprobs, .. } = wanted;
+        Shape { seed: seed && self.shape.seed, logprobs: logprobs && self.shape.logprobs, ..self.shape }
+    }
 }
 
 impl Shape {
     /// Where learning begins: everything asked for.
     pub fn first(seed: bool) -> Self {
-        Self { rung: Rung::Schema, bounded: true, room: RoomName::MaxTokens, temperature: true, seed }
+        Self {
+            rung: Rung::Schema,
+            bounded: true,
+            room: RoomName::MaxTokens,
+            temperature: true,
+            seed,
+            logprobs: false,
+        }
     }
 
     /// Changes what a refusal names. Gives the line to tell people, or `None` when it names nothing that could change:
@@ -106,6 +143,10 @@ impl Shape {
         if self.seed && named("seed") {
             self.seed = false;
             return Some("seed is refused and left out".to_owned());
+        }
+        if self.logprobs && (named("logprobs") || named("top_logprobs")) {
+            self.logprobs = false;
+            return Some("logprobs are refused and left out: scores are the sampled ones alone".to_owned());
         }
         let bounds = ["maxLength", "maxItems", "schema", "keyword"];
         if self.bounded && matches!(self.rung, Rung::Schema | Rung::Tool) && bounds.into_iter().any(named) {
@@ -191,6 +232,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_begins_the_next_time_unless_it_is_old() {
+        let learned = Shape { rung: Rung::JsonObject, temperature: false, seed: false, ..Shape::first(true) };
+        let known = Known { shape: learned, notes: vec!["a note".into()], at: 1_000_000 };
+        let stored = serde_json::to_string(&known).unwrap();
+        let read = Known::read(&stored, 1_000_060).unwrap();
+        assert_eq!(read, known);
+        // The seed was refused: asking for one does not bring it back; what is new is tried.
+        assert_eq!(read.begin(Shape::first(true)), learned);
+        assert_eq!(Known::read(&stored, 1_000_000 + KEEPS), None);
+        assert_eq!(Known::read(&stored, 999_999), None, "from a clock that was wrong");
+        assert_eq!(Known::read("{}", 1_000_000), None);
+    }
+
+    #[test]
+    fn logprobs_are_left_out_where_they_are_refused() {
+        let first = Shape { logprobs: true, ..Shape::first(false) };
+        let mut shape = first;
+        let body = r#"{"error":{"message":"logprobs is not supported with this model","param":"logprobs"}}"#;
+        assert!(learn(&mut shape, 400, body).unwrap().contains("logprobs are refused"));
+        assert_eq!(shape, Shape { logprobs: false, ..first });
+    }
+
+    #[test]
     fn what_names_nothing_changes_nothing() {
         let first = Shape::first(false);
         for (status, body) in [
@@ -223,7 +287,8 @@ mod tests {
                 bounded: false,
                 room: RoomName::Neither,
                 temperature: false,
-                seed: false
+                seed: false,
+                logprobs: false,
             }
         );
     }

@@ -106,6 +106,18 @@ pub struct JudgeConfig {
     pub price_in: Option<f64>,
     /// USD per million tokens written.
     pub price_out: Option<f64>,
+    /// Where the prices come from: `config.toml`, or the list with its date. Empty when they are not known.
+    pub price_source: String,
+    /// Requests a minute that the account allows; `None` for no such limit.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute that the account allows, read and written together; `None` for no such limit.
+    pub tokens_per_minute: Option<u64>,
+    /// The model's context window in tokens, prompt and answer together; the dated table's when absent. What does not
+    /// fit is never sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u64>,
+    /// Log probabilities are asked for, and a weighted score is told beside the sampled one.
+    pub logprobs: bool,
     /// Sent as `seed + repeat` when set.
     pub seed: Option<i64>,
     /// Plain http to another machine is refused unless this is set: the key and all texts would be readable on the way.
@@ -129,6 +141,11 @@ impl Default for JudgeConfig {
             timeout_s: 120,
             price_in: None,
             price_out: None,
+            price_source: String::new(),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            context_window: None,
+            logprobs: false,
             seed: None,
             allow_http: false,
             backoff_ms: 500,

@@ -71,6 +71,11 @@ impl Address {
         self.base.origin().ascii_serialization()
     }
 
+    /// The host, without a port.
+    pub fn host(&self) -> String {
+        self.base.host_str().unwrap_or_default().to_owned()
+    }
+
     /// Origin and path: what a fingerprint names.
     pub fn base(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()

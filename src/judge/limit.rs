@@ -38,6 +38,86 @@ pub struct Permit<'a> {
     round: u64,
 }
 
+/// So much a minute, spread over it: what was not used can be saved up, up to a sixth of a minute's worth.
+#[derive(Debug)]
+pub struct Bucket {
+    per_minute: f64,
+    held: f64,
+    /// When `held` was right.
+    at: Duration,
+}
+
+impl Bucket {
+    /// Full at the beginning.
+    pub fn new(per_minute: u64) -> Self {
+        let per_minute = per_minute.max(1) as f64;
+        Self { per_minute, held: Self::most(per_minute), at: Duration::ZERO }
+    }
+
+    fn most(per_minute: f64) -> f64 {
+        (per_minute / 6.0).max(1.0)
+    }
+
+    /// Takes `cost` at `now` (time since the beginning), or says how long to wait before asking again. What costs more
+    /// than the bucket holds waits until it is full and leaves it in debt.
+    ///
+    /// # Errors
+    /// The wait.
+    pub fn take(&mut self, now: Duration, cost: f64) -> Result<(), Duration> {
+        let full = Self::most(self.per_minute);
+        let gained = now.saturating_sub(self.at).as_secs_f64() * self.per_minute / 60.0;
+        self.held = (self.held + gained).min(full);
+        self.at = self.at.max(now);
+        let needed = cost.min(full);
+        // A millionth of dust: waits are rounded to nanoseconds.
+        if self.held + 1e-6 >= needed {
+            self.held -= cost;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64((needed - self.held) * 60.0 / self.per_minute))
+    }
+
+    /// Gives `cost` back that was taken for nothing.
+    pub fn give_back(&mut self, cost: f64) {
+        self.held = (self.held + cost).min(Self::most(self.per_minute));
+    }
+}
+
+/// The limits a minute that the configuration names.
+#[derive(Debug)]
+pub struct PerMinute {
+    begun: Instant,
+    requests: Option<Mutex<Bucket>>,
+    tokens: Option<Mutex<Bucket>>,
+}
+
+impl PerMinute {
+    /// `None` for no limit.
+    pub fn new(requests: Option<u64>, tokens: Option<u64>) -> Self {
+        let bucket = |limit: Option<u64>| limit.map(|n| Mutex::new(Bucket::new(n)));
+        Self { begun: Instant::now(), requests: bucket(requests), tokens: bucket(tokens) }
+    }
+
+    /// Takes one request of so many tokens; or how long to wait, and for which limit.
+    ///
+    /// # Errors
+    /// The wait and its reason.
+    pub fn take(&self, tokens: u64) -> Result<(), (Duration, &'static str)> {
+        let now = self.begun.elapsed();
+        let take = |bucket: &Option<Mutex<Bucket>>, cost: f64| match bucket {
+            Some(bucket) => bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now, cost),
+            None => Ok(()),
+        };
+        take(&self.requests, 1.0).map_err(|wait| (wait, "requests_per_minute is used up"))?;
+        take(&self.tokens, tokens as f64).map_err(|wait| {
+            if let Some(bucket) = &self.requests {
+                bucket.lock().unwrap_or_else(PoisonError::into_inner).give_back(1.0);
+            }
+            (wait, "tokens_per_minute is used up")
+        })
+    }
+}
+
 impl Limiter {
     /// Starts at `most` (at least 1), and never exceeds it.
     pub fn new(most: usize) -> Self {
@@ -179,6 +259,48 @@ mod tests {
             drop(flight);
             assert_eq!(limiter.places.available_permits(), limiter.limit());
         }
+    }
+
+    #[test]
+    fn a_bucket_spreads_a_minutes_worth_and_never_gives_more() {
+        let mut bucket = Bucket::new(60);
+        let mut now = Duration::ZERO;
+        let mut taken = Vec::new();
+        while now < Duration::from_secs(120) {
+            match bucket.take(now, 1.0) {
+                Ok(()) => taken.push(now),
+                Err(wait) => now += wait,
+            }
+        }
+        // Ten at once, then one a second.
+        assert_eq!(taken.iter().filter(|t| t.is_zero()).count(), 10);
+        assert!((129..=130).contains(&taken.len()), "{}", taken.len());
+        for start in taken.iter().copied() {
+            let within =
+                taken.iter().filter(|t| (start..start + Duration::from_secs(60)).contains(*t)).count();
+            assert!(within <= 70, "{within} within a minute");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_the_bucket_waits_once_and_leaves_a_debt() {
+        let mut bucket = Bucket::new(600);
+        assert_eq!(bucket.take(Duration::ZERO, 500.0), Ok(()));
+        let wait = bucket.take(Duration::ZERO, 1.0).unwrap_err();
+        assert!((wait.as_secs_f64() - 40.1).abs() < 1e-6, "{wait:?}");
+        assert_eq!(bucket.take(wait, 1.0), Ok(()));
+    }
+
+    #[test]
+    fn a_request_that_waits_for_tokens_is_not_counted() {
+        let limits = PerMinute::new(Some(6), Some(60));
+        assert_eq!(limits.take(10), Ok(()));
+        assert!(matches!(limits.take(10), Err((_, why)) if why.starts_with("requests")));
+        let limits = PerMinute::new(Some(12), Some(60));
+        assert_eq!(limits.take(10), Ok(()));
+        assert!(matches!(limits.take(10), Err((_, why)) if why.starts_with("tokens")));
+        assert_eq!(limits.take(0), Ok(()), "the request was given back");
+        assert_eq!(PerMinute::new(None, None).take(u64::MAX), Ok(()));
     }
 
     #[test]

@@ -16,9 +16,11 @@ pub mod config;
 pub mod endpoint;
 pub mod limit;
 pub mod openai;
+pub mod prices;
 pub mod prompt;
 pub mod recorded;
 pub mod retry;
+pub mod weighted;
 pub mod wire;
 
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
@@ -83,10 +85,15 @@ impl JudgeRequest {
 /// strings besides, so that even a right guess closes nothing.)
 pub fn nonce_for(subject: &Subject, response: &str, criterion: &Criterion, repeat: u32) -> String {
     let subject = subject.digest().unwrap_or_else(|_| Digest::of(&subject.prompt));
+    nonce_of(&subject, response, &criterion.version(), repeat)
+}
+
+/// The same where the digests are known already: a run knows them for thousands of calls.
+pub fn nonce_of(subject: &Digest, response: &str, criterion: &Digest, repeat: u32) -> String {
     RowDigest::new("assize.nonce.1")
         .bytes(subject.as_bytes())
         .text(response)
-        .bytes(criterion.version().as_bytes())
+        .bytes(criterion.as_bytes())
         .int(i64::from(repeat))
         .finish()
         .hex()
@@ -233,6 +240,17 @@ pub struct Discovery {
     pub notes: Vec<String>,
 }
 
+/// What a judge learned of its endpoint, to be remembered for the next run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learnt {
+    /// Origin and path.
+    pub base_url: String,
+    /// The model asked for.
+    pub model: String,
+    /// JSON of [`capabilities::Known`].
+    pub known: String,
+}
+
 /// Scores a response on one criterion.
 pub trait Judge: Send + Sync {
     /// The name it goes by in the configuration and on screens.
@@ -255,6 +273,10 @@ pub trait Judge: Send + Sync {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Outcome>;
+    /// What discovery learned, once it has ended; `None` for judges without an endpoint.
+    fn learnt(&self) -> Option<Learnt> {
+        None
+    }
     /// Sets the gate asked before each request. Judges that make no requests ignore it.
     fn set_gate(&self, _gate: Arc<dyn Gate>) {}
     /// The exact body the first request for this verdict carries; `None` for judges that send nothing.

@@ -7,13 +7,13 @@
 //! ```
 
 use super::call::{Caller, End, Events};
-use super::capabilities::{Rung, Shape};
+use super::capabilities::{Known, Rung, Shape};
 use super::config::JudgeConfig;
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
 use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle};
 use super::{
-    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Lookup, Model, Outcome, Stop,
-    StopKind, Usage,
+    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Lookup, Model, Outcome,
+    Stop, StopKind, Usage,
 };
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
@@ -38,6 +38,7 @@ struct Learned {
 pub struct OpenAiJudge {
     config: JudgeConfig,
     caller: Caller,
+    known: Option<Known>,
     learned: OnceCell<Learned>,
 }
 
@@ -48,7 +49,23 @@ impl OpenAiJudge {
     /// One clear line when the address is refused, the model is missing or the key cannot be had.
     pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
         check_config(&config)?;
-        Ok(Self { caller: Caller::open(&config)?, config, learned: OnceCell::new() })
+        Ok(Self { caller: Caller::open(&config)?, config, known: None, learned: OnceCell::new() })
+    }
+
+    /// The same, with what an earlier run learned of the endpoint: learning begins there, so that what is refused is not
+    /// tried again.
+    #[must_use]
+    pub fn knowing(self, known: Option<Known>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// Everything that is asked for, before anything is learned.
+    fn wanted(&self) -> Shape {
+        Shape { logprobs: self.config.logprobs, ..Shape::first(self.config.seed.is_some()) }
+    }
+
+    fn first(&self) -> Shape {
+        self.known.as_ref().map_or(self.wanted(), |known| known.begin(self.wanted()))
     }
 
     /// Its configuration.
@@ -58,7 +75,7 @@ impl OpenAiJudge {
 
     /// The shape requests take; before discovery, the one it begins with.
     pub fn shape(&self) -> Shape {
-        self.learned.get().map_or(Shape::first(self.config.seed.is_some()), |learned| learned.shape)
+        self.learned.get().map_or_else(|| self.first(), |learned| learned.shape)
     }
 
     async fn learned(&self, cancel: &CancellationToken) -> Result<&Learned, Stop> {
@@ -67,8 +84,9 @@ impl OpenAiJudge {
 
     /// Puts a trial question, changing what is refused, until it is answered.
     async fn learn(&self, cancel: &CancellationToken) -> Result<Learned, Stop> {
-        let mut shape = Shape::first(self.config.seed.is_some());
-        let mut discovery = Discovery { calls: 0, model_returned: None, notes: Vec::new() };
+        let mut shape = self.first();
+        let notes = self.known.as_ref().map(|known| known.notes.clone()).unwrap_or_default();
+        let mut discovery = Discovery { calls: 0, model_returned: None, notes };
         let user = prompt::user_message(&trial());
         loop {
             let writer = BodyWriter::new(&self.config, shape);
@@ -133,6 +151,7 @@ impl OpenAiJudge {
                 "temperature": shape.temperature.then(|| config.temperature.unwrap_or(0.0)),
                 "room": shape.room.name().map(|name| json!({"name": name, "tokens": config.max_tokens})),
                 "seed": config.seed.filter(|_| shape.seed),
+                "logprobs": shape.logprobs,
             },
             "reply_format": {"rung": shape.rung, "bounded": shape.bounded},
             "template": *JUDGE_TEMPLATE_VERSION,
@@ -406,6 +425,25 @@ impl Judge for OpenAiJudge {
 
     fn set_gate(&self, gate: Arc<dyn Gate>) {
         self.caller.set_gate(gate);
+    }
+
+    fn learnt(&self) -> Option<Learnt> {
+        let learned = self.learned.get()?;
+        // What the trial answer held is of the day; only what is refused is worth remembering.
+        let notes =
+            learned.discovery.notes.iter().filter(|n| {
+                n.contains(" is refused") || n.contains(" are refused") || n.contains(" is ignored")
+            });
+        let known = Known {
+            shape: learned.shape,
+            notes: notes.cloned().collect(),
+            at: jiff::Timestamp::now().as_second(),
+        };
+        Some(Learnt {
+            base_url: self.caller.endpoint.address().base(),
+            model: self.config.model.clone(),
+            known: serde_json::to_string(&known).ok()?,
+        })
     }
 
     fn body(&self, request: &JudgeRequest) -> Option<String> {

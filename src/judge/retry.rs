@@ -12,7 +12,7 @@
 //! | context too long, any other 4xx | this item fails |
 //!
 //! Waits are what the endpoint asks for (`retry-after-ms`, `retry-after` in seconds or as a date, LiteLLM's
-//! `llm_provider-retry-after`, `x-ratelimit-reset-requests` when none remain), else they double, less up to a quarter of
+//! `llm_provider-retry-after`, `x-ratelimit-reset-requests` or `-tokens` when none remain), else they double, less up to a quarter of
 //! jitter. A wait longer than allowed is not waited for. `x-should-retry` overrides.
 
 use super::wire::{ApiError, one_line};
@@ -288,10 +288,27 @@ fn wait_asked(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> O
         .map(|thousand| thousand / 1000)
         .or_else(|| value("retry-after"))
         .or_else(|| value("llm_provider-retry-after"))
-        .or_else(|| {
-            header("x-ratelimit-remaining-requests").filter(|left| left.trim() == "0")?;
-            duration(&header("x-ratelimit-reset-requests")?)
-        })
+        .or_else(|| used_up(header, now_s))
+}
+
+/// How long none are left, of requests or of tokens, by the `x-ratelimit-` headers of any answer; the longer of both.
+pub fn used_up(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> Option<Duration> {
+    let left = |what: &str| {
+        header(&format!("x-ratelimit-remaining-{what}")).filter(|left| left.trim() == "0")?;
+        reset(&header(&format!("x-ratelimit-reset-{what}"))?, now_s)
+    };
+    left("requests").into_iter().chain(left("tokens")).max()
+}
+
+/// Reads when a limit is reset: `6m0s`, seconds, or a Unix time.
+fn reset(text: &str, now_s: i64) -> Option<Duration> {
+    if let Some(spelled) = duration(text) {
+        return Some(spelled);
+    }
+    let number = text.trim().parse::<f64>().ok().filter(|n| *n >= 0.0)?;
+    // No limit is reset only after thirty years: a number as large is a point in time.
+    let seconds = if number > 1e9 { number - now_s as f64 } else { number };
+    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
 /// The time from now to an HTTP date; zero when it has passed.
@@ -375,6 +392,20 @@ mod tests {
             ),
             (vec![("x-ratelimit-remaining-requests", "3"), ("x-ratelimit-reset-requests", "1m")], Some(500)),
             (vec![("x-ratelimit-remaining-requests", "-1")], Some(500)),
+            (vec![("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "250ms")], Some(250)),
+            (
+                vec![
+                    ("x-ratelimit-remaining-tokens", "0"),
+                    ("x-ratelimit-reset-tokens", "7"),
+                    ("x-ratelimit-remaining-requests", "0"),
+                    ("x-ratelimit-reset-requests", "1s"),
+                ],
+                Some(7000),
+            ),
+            (
+                vec![("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1784111777")],
+                None,
+            ),
             (vec![("x-should-retry", "false")], None),
         ] {
             assert_eq!(wait(&headers), expected, "{headers:?}");

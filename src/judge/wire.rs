@@ -99,6 +99,9 @@ impl BodyWriter {
         if let (true, Some(seed)) = (shape.seed, self.seed) {
             let _ = write!(body, r#","seed":{}"#, seed.wrapping_add(i64::from(repeat)));
         }
+        if shape.logprobs {
+            body.push_str(r#","logprobs":true,"top_logprobs":20"#);
+        }
         let schema = if shape.bounded { SCHEMA_BOUNDED } else { SCHEMA };
         let _ = match shape.rung {
             Rung::Schema => write!(

@@ -491,12 +491,22 @@ impl Store {
     /// # Errors
     /// When a body is missing.
     pub fn items(&self, set_id: i64, arms: &[String]) -> Result<Vec<Item>> {
+        self.items_of(set_id, arms, 0)
+    }
+
+    /// As [`Store::items`], of one generation: several responses may have been written for a case.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn items_of(&self, set_id: i64, arms: &[String], generation: u32) -> Result<Vec<Item>> {
         let mut stmt = self.conn.prepare_cached(
             "SELECT r.case_id, a.name, r.subject, r.text FROM response r JOIN arm a ON a.id = r.arm_id \
-             WHERE r.set_id = ?1 AND r.state = 'ok' AND r.repeat = 0 ORDER BY r.ord, r.id",
+             WHERE r.set_id = ?1 AND r.state = 'ok' AND r.repeat = ?2 ORDER BY r.ord, r.id",
         )?;
         let rows: Vec<(String, String, Digest, Digest)> = stmt
-            .query_map([set_id], |r| Ok((r.get(0)?, r.get(1)?, digest_at(r, 2)?, digest_at(r, 3)?)))?
+            .query_map(params![set_id, generation], |r| {
+                Ok((r.get(0)?, r.get(1)?, digest_at(r, 2)?, digest_at(r, 3)?))
+            })?
             .collect::<Result<_, _>>()?;
         rows.into_iter()
             .filter(|(_, arm, _, _)| arms.is_empty() || arms.contains(arm))

@@ -6,7 +6,9 @@
 //!                                                 reads on a second connection, writes in groups
 //! ```
 pub mod cases;
+pub mod compose;
 pub mod error;
+pub mod find;
 mod forget;
 pub mod fsck;
 mod history;
@@ -27,6 +29,7 @@ pub mod verdicts;
 pub mod worker;
 
 pub use error::{Result, StoreError};
+pub use find::Hits;
 pub use open::Store;
 pub use rows::*;
 pub use worker::Handle;

@@ -184,12 +184,12 @@ impl Store {
             ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
         };
         if self.in_group {
-            self.conn.execute_batch(begin)?
+            self.step(begin)?
         } else {
-            patiently(|| self.conn.execute_batch(begin))?
+            patiently(|| self.step(begin))?
         }
         let done = work(&self.conn).and_then(|value| {
-            self.conn.execute_batch(commit)?;
+            self.step(commit)?;
             Ok(value)
         });
         if done.is_err() {
@@ -199,15 +199,24 @@ impl Store {
         done
     }
 
+    /// One statement without values, prepared once.
+    fn step(&self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+
     /// Runs a job of the worker: inside a group it is all or nothing, however many writes it makes.
     pub(super) fn as_one_job<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if !self.in_group {
             return work(self);
         }
-        self.conn.execute_batch("SAVEPOINT whole")?;
+        self.step("SAVEPOINT whole")?;
         let done = work(self);
-        let end = if done.is_ok() { "RELEASE whole" } else { "ROLLBACK TO whole; RELEASE whole" };
-        match (done, self.conn.execute_batch(end)) {
+        let ended = if done.is_ok() {
+            self.step("RELEASE whole")
+        } else {
+            self.conn.execute_batch("ROLLBACK TO whole; RELEASE whole")
+        };
+        match (done, ended) {
             (Ok(_), Err(e)) => Err(e.into()),
             (done, _) => done,
         }
@@ -371,6 +380,9 @@ fn tune(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update(None, "cache_size", -8_192)?;
+    // Else a statement that a partial index might serve is prepared anew whenever a value is bound to it: the question
+    // for an earlier verdict took longer than all else of a step.
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

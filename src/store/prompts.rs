@@ -461,8 +461,9 @@ impl Store {
     /// still applied).
     ///
     /// # Errors
-    /// When a label is protected, a time is no time, or the registry cannot be written.
-    pub fn register(&mut self, new: NewRevision) -> Result<Registered> {
+    /// When a label is protected, a time is no time, the prompt would include itself, or the registry cannot be written.
+    pub fn register(&mut self, mut new: NewRevision) -> Result<Registered> {
+        self.record_includes(&mut new)?;
         self.write(|conn| {
             let (prompt, seq, is_new) = add_revision(conn, &new, &mut search::Seen::default())?;
             let cause = Cause { author: new.author.clone(), reason: None };
@@ -643,18 +644,19 @@ impl Store {
     ) -> Result<RevisionInfo> {
         let source = self.resolve(from, selector)?;
         let body = self.text(&source.digest)?;
+        let mut new = NewRevision {
+            settings: source.settings(),
+            author: cause.author.clone(),
+            message: Some(
+                cause.reason.clone().unwrap_or_else(|| format!("copied from {from} r{}", source.seq)),
+            ),
+            metadata: source.metadata.clone(),
+            tags: source.tags.clone(),
+            ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
+        };
+        self.record_includes(&mut new)?;
         self.write(|conn| {
             refuse_taken(conn, to)?;
-            let new = NewRevision {
-                settings: source.settings(),
-                author: cause.author.clone(),
-                message: Some(
-                    cause.reason.clone().unwrap_or_else(|| format!("copied from {from} r{}", source.seq)),
-                ),
-                metadata: source.metadata.clone(),
-                tags: source.tags.clone(),
-                ..NewRevision::new(to.clone(), crate::core::prompt::Template { kind: source.kind, body })
-            };
             let (prompt, seq, _) = add_revision(conn, &new, &mut search::Seen::default())?;
             log_event(
                 conn,

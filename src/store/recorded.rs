@@ -97,6 +97,10 @@ fn import_run(
         max_cost_usd: None,
         max_calls: None,
         until: None,
+        includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let row = RunRow {
         spec: &spec,
@@ -111,7 +115,8 @@ fn import_run(
     for (ord, item) in chosen.iter().enumerate() {
         for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
             let column = columns.iter().position(|c| *c == column_of(&verdict.criterion)).unwrap_or(0);
-            insert_verdict(conn, &id, &imported_verdict(item, verdict, ord, column, fingerprint)?)?;
+            let verdict = imported_verdict(item, verdict, ord, column, fingerprint)?;
+            insert_verdict(conn, &id, &verdict, &RunUsage::default())?;
             count += 1;
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Listing types (`*Info`, [`Cell`]) never carry bodies; a body is asked for by its digest.
 
+use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Settings, Syntax, Template};
@@ -197,6 +198,27 @@ pub struct Hit {
     pub seq: u32,
     /// The line.
     pub line: String,
+    /// Whether it is of the template or of the revision's message.
+    pub place: crate::core::find::Place,
+}
+
+/// An explanation or a comment that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemHit {
+    /// The run.
+    pub run: String,
+    /// The item's place in it.
+    pub item: u32,
+    /// The arm that answered.
+    pub arm: String,
+    /// The case.
+    pub case: String,
+    /// The criterion.
+    pub criterion: String,
+    /// The text.
+    pub text: String,
+    /// Which of the two it is.
+    pub place: crate::core::find::Place,
 }
 
 /// A versioned set of cases or items.
@@ -328,6 +350,22 @@ pub struct RunSpec {
     /// Stop as soon as this is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<crate::core::stats::sequential::Until>,
+    /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,
+    /// Cap on tokens, read and written together.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
+    /// What is checked without a judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Responses written for each case of a generating arm.
+    #[serde(default = "one")]
+    pub generations: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A run to be created: its plan.
@@ -339,7 +377,40 @@ pub struct NewRun {
     pub items: Vec<(RunItem, Arm)>,
 }
 
-/// What a run cost so far, in all its invocations.
+/// Calls with what they used. What no reply said is absent, never zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spend {
+    /// Every HTTP request: retries and re-asks included.
+    pub calls: u64,
+    /// Tokens read; null when no reply said.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written; null when no reply said.
+    pub completion_tokens: Option<u64>,
+    /// USD; null when a price is unknown.
+    pub cost_usd: Option<f64>,
+}
+
+impl Spend {
+    /// Both together: the sum of what is known.
+    #[must_use]
+    pub fn plus(&self, more: &Self) -> Self {
+        let add = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b).or(a).or(b);
+        Self {
+            calls: self.calls + more.calls,
+            prompt_tokens: add(self.prompt_tokens, more.prompt_tokens),
+            completion_tokens: add(self.completion_tokens, more.completion_tokens),
+            cost_usd: self
+                .cost_usd
+                .zip(more.cost_usd)
+                .map(|(a, b)| a + b)
+                .or(self.cost_usd)
+                .or(more.cost_usd),
+        }
+    }
+}
+
+/// What a run cost so far, in all its invocations: discovery, judging and generating together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunUsage {
@@ -353,8 +424,53 @@ pub struct RunUsage {
     pub completion_tokens: Option<u64>,
     /// Null when the price is unknown.
     pub cost_usd: Option<f64>,
+    /// Of all this, what writing responses took.
+    pub generation: Spend,
+    /// Verdicts and responses that did not say what they used: with any of these, tokens and cost are at least what
+    /// is told, and not all of it.
+    pub unknown: u64,
     /// Time spent running, in all invocations.
     pub wall_s: f64,
+}
+
+impl RunUsage {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, more: &Self) -> Self {
+        let all = self.all().plus(&more.all());
+        Self {
+            calls: all.calls,
+            cached: self.cached + more.cached,
+            prompt_tokens: all.prompt_tokens,
+            completion_tokens: all.completion_tokens,
+            cost_usd: all.cost_usd,
+            generation: self.generation.plus(&more.generation),
+            unknown: self.unknown + more.unknown,
+            wall_s: self.wall_s + more.wall_s,
+        }
+    }
+
+    /// Judging and generating together.
+    pub fn all(&self) -> Spend {
+        Spend {
+            calls: self.calls,
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens: self.completion_tokens,
+            cost_usd: self.cost_usd,
+        }
+    }
+
+    /// What is not generating: the judge, its discovery included.
+    pub fn judging(&self) -> Spend {
+        let less = |all: Option<u64>, part: Option<u64>| Some(all?.saturating_sub(part.unwrap_or(0)));
+        let part = &self.generation;
+        Spend {
+            calls: self.calls.saturating_sub(part.calls),
+            prompt_tokens: less(self.prompt_tokens, part.prompt_tokens),
+            completion_tokens: less(self.completion_tokens, part.completion_tokens),
+            cost_usd: self.cost_usd.map(|all| (all - part.cost_usd.unwrap_or(0.0)).max(0.0)),
+        }
+    }
 }
 
 /// How a run stands.
@@ -506,6 +622,8 @@ pub struct PooledVerdict {
     pub fingerprint: Digest,
     /// The model that answered.
     pub model_returned: Option<String>,
+    /// Which of the responses the arm wrote for the case.
+    pub generation: u32,
     /// Pass.
     pub repeat: u32,
     /// How it ended.

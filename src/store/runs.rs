@@ -194,6 +194,12 @@ fn insert_columns_and_items(
     Ok(())
 }
 
+/// A run's kept usage with what comes on top.
+pub(super) fn with_usage(kept: &str, more: &RunUsage) -> Result<String> {
+    let was: RunUsage = serde_json::from_str(kept).unwrap_or_default();
+    to_json(&was.plus(more))
+}
+
 pub(super) fn no_run(id: &str) -> StoreError {
     StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))
 }
@@ -342,26 +348,12 @@ impl Store {
     pub fn add_usage(&mut self, run: &str, more: &RunUsage) -> Result<()> {
         self.write(|conn| {
             let text: String = conn
-                .query_row("SELECT usage FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))
+                .prepare_cached("SELECT usage FROM run_state WHERE run_id = ?1")?
+                .query_row([run], |r| r.get(0))
                 .optional()?
                 .ok_or_else(|| no_run(run))?;
-            let was: RunUsage = serde_json::from_str(&text).unwrap_or_default();
-            let add = |a: Option<u64>, b: Option<u64>| {
-                if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0) + b.unwrap_or(0)) }
-            };
-            let cost = match (was.cost_usd, more.cost_usd) {
-                (None, None) => None,
-                (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
-            };
-            let sum = RunUsage {
-                calls: was.calls + more.calls,
-                cached: was.cached + more.cached,
-                prompt_tokens: add(was.prompt_tokens, more.prompt_tokens),
-                completion_tokens: add(was.completion_tokens, more.completion_tokens),
-                cost_usd: cost,
-                wall_s: was.wall_s + more.wall_s,
-            };
-            conn.execute("UPDATE run_state SET usage = ?2 WHERE run_id = ?1", params![run, to_json(&sum)?])?;
+            conn.prepare_cached("UPDATE run_state SET usage = ?2 WHERE run_id = ?1")?
+                .execute(params![run, with_usage(&text, more)?])?;
             Ok(())
         })
     }

@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<()> {
         let mut stmt = self.conn.prepare_cached(
             "SELECT v.item, v.criterion, v.repeat, s.digest, s.name, i.case_id, a.name, c.name, v.criterion_version, \
-             v.fingerprint, v.model_returned, v.state, v.score, i.cluster, i.tags FROM verdict v \
+             v.fingerprint, v.model_returned, v.state, v.score, i.cluster, i.tags, i.repeat FROM verdict v \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
              JOIN case_set s ON s.id = i.set_id \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
@@ -69,6 +69,7 @@ impl Store {
                 judge: judge.to_owned(),
                 fingerprint: digest_at(r, 9)?,
                 model_returned: r.get(10)?,
+                generation: r.get(15)?,
                 repeat: key.2,
                 state: r
                     .get_ref(11)?

@@ -164,7 +164,9 @@ impl Store {
             .collect::<Result<_, _>>()?;
         Ok(found
             .into_iter()
-            .filter_map(|(name, seq, line)| Some(Hit { name: name.parse().ok()?, seq, line }))
+            .filter_map(|(name, seq, line)| {
+                Some(Hit { name: name.parse().ok()?, seq, line, place: crate::core::find::Place::Template })
+            })
             .collect())
     }
 }

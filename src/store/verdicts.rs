@@ -20,6 +20,7 @@ pub(super) fn verdict_digest(
     run: &str,
     seq: i64,
     v: &NewVerdict,
+    cost_usd: Option<f64>,
     at: &str,
     texts: &Texts,
 ) -> Digest {
@@ -44,7 +45,7 @@ pub(super) fn verdict_digest(
         .maybe(v.finish_reason.as_deref(), RowDigest::text)
         .maybe(v.prompt_tokens.map(|n| n as i64), RowDigest::int)
         .maybe(v.completion_tokens.map(|n| n as i64), RowDigest::int)
-        .maybe(v.cost_usd, RowDigest::real)
+        .maybe(cost_usd, RowDigest::real)
         .int(v.latency_ms as i64)
         .int(i64::from(v.attempts))
         .text(at)
@@ -92,7 +93,7 @@ impl Texts {
 
 /// A scored verdict has a score from 1 to 5, a failed one has none, and its price is a number: anything else is a
 /// fault of the caller that must never reach a mean.
-fn checked(v: &NewVerdict) -> Result<NewVerdict> {
+fn check(v: &NewVerdict) -> Result<()> {
     let sound = match (v.state, &v.reading) {
         (State::Scored, Some(reading)) => (1..=5).contains(&reading.score),
         (State::Scored, None) | (_, Some(_)) => false,
@@ -105,21 +106,22 @@ fn checked(v: &NewVerdict) -> Result<NewVerdict> {
             v.reading.as_ref().map(|r| r.score)
         )));
     }
-    // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
-    let cost_usd = v.cost_usd.filter(|c| c.is_finite()).map(|c| c + 0.0);
-    Ok(NewVerdict { cost_usd, ..v.clone() })
+    Ok(())
 }
 
-pub(super) fn insert_verdict(conn: &Connection, run: &str, new: &NewVerdict) -> Result<()> {
-    let v = &checked(new)?;
-    let (count, chain, counts): (i64, Option<Vec<u8>>, String) = conn
-        .prepare_cached("SELECT verdicts, chain, counts FROM run_state WHERE run_id = ?1")?
-        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used: &RunUsage) -> Result<()> {
+    check(v)?;
+    // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
+    let cost_usd = v.cost_usd.filter(|c| c.is_finite()).map(|c| c + 0.0);
+    let (count, chain, counts, usage): (i64, Option<Vec<u8>>, String, String) = conn
+        .prepare_cached("SELECT verdicts, chain, counts, usage FROM run_state WHERE run_id = ?1")?
+        .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
         .optional()?
         .ok_or_else(|| super::runs::no_run(run))?;
+    let usage = if *used == RunUsage::default() { usage } else { super::runs::with_usage(&usage, used)? };
     let counts = recounted(conn, run, v, &counts)?;
     let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
-    let digest = verdict_digest(chain.as_deref(), run, seq, v, &at, &texts);
+    let digest = verdict_digest(chain.as_deref(), run, seq, v, cost_usd, &at, &texts);
     conn.prepare_cached(
         "INSERT INTO verdict (run_id, seq, item, criterion, repeat, state, score, criterion_version, fingerprint, response, \
          cache_key, cached, rung, flags, repairs, model_returned, finish_reason, prompt_tokens, completion_tokens, cost_usd, \
@@ -146,7 +148,7 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, new: &NewVerdict) -> 
         v.finish_reason,
         v.prompt_tokens.map(|n| n as i64),
         v.completion_tokens.map(|n| n as i64),
-        v.cost_usd,
+        cost_usd,
         v.latency_ms as i64,
         v.attempts,
         at,
@@ -163,8 +165,10 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, new: &NewVerdict) -> 
         v.raw,
         texts.raw_digest
     ])?;
-    conn.prepare_cached("UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4 WHERE run_id = ?1")?
-        .execute(params![run, seq, digest.as_bytes(), counts])?;
+    conn.prepare_cached(
+        "UPDATE run_state SET verdicts = ?2, chain = ?3, counts = ?4, usage = ?5 WHERE run_id = ?1",
+    )?
+    .execute(params![run, seq, digest.as_bytes(), counts, usage])?;
     Ok(())
 }
 
@@ -260,7 +264,8 @@ pub(super) struct Link {
 impl Link {
     /// Whether the row fits its digest, given the row before it.
     pub(super) fn fits(&self, previous: Option<&[u8]>, run: &str) -> bool {
-        let rebuilt = verdict_digest(previous, run, self.seq, &self.info.verdict, &self.info.at, &self.texts);
+        let v = &self.info.verdict;
+        let rebuilt = verdict_digest(previous, run, self.seq, v, v.cost_usd, &self.info.at, &self.texts);
         rebuilt.as_bytes() == self.row_digest
     }
 
@@ -309,10 +314,19 @@ impl Store {
     /// When it is neither scored nor failed, when another process has taken the run over, or when the registry cannot
     /// be written; then nothing of it was stored.
     pub fn save_verdict(&mut self, run: &str, verdict: &NewVerdict) -> Result<()> {
+        self.save_paid_verdict(run, verdict, &RunUsage::default())
+    }
+
+    /// As [`Store::save_verdict`], and adds what it cost to the run's account in the same step: neither is ever without
+    /// the other.
+    ///
+    /// # Errors
+    /// As [`Store::save_verdict`].
+    pub fn save_paid_verdict(&mut self, run: &str, verdict: &NewVerdict, used: &RunUsage) -> Result<()> {
         let mine = self.leases.get(run).cloned();
         self.write(|conn| {
             super::runs::still_mine(conn, run, mine.as_deref())?;
-            insert_verdict(conn, run, verdict)
+            insert_verdict(conn, run, verdict, used)
         })
     }
 

@@ -88,6 +88,9 @@ impl Effects {
     }
 }
 
+/// Stands in the message of an edit that failed, before the path of the file that holds the text.
+pub const KEPT_IN: &str = "; your text is kept in ";
+
 /// Runs `$VISUAL` or `$EDITOR` on a text in a private file, with the terminal as its standard input.
 ///
 /// # Errors
@@ -117,7 +120,7 @@ pub fn edit(text: &str, extension: &str) -> Result<String, String> {
             let _ = std::fs::remove_dir_all(&dir);
             Err(why)
         }
-        (Err(why), _) => Err(format!("{why}; your text is kept in {}", path.display())),
+        (Err(why), _) => Err(format!("{why}{KEPT_IN}{}", path.display())),
         (Ok(()), Err(why)) => Err(why),
     }
 }

@@ -15,6 +15,8 @@ pub mod layer;
 pub mod msg;
 pub mod paint;
 pub mod query;
+mod reader;
+pub mod render;
 pub mod screen;
 mod term_loop;
 pub mod terminal;

@@ -3,18 +3,21 @@
 //! Reads go to the registry's reading thread, writes to its writing thread, and what only computes (diffs,
 //! tokens) to a blocking thread. No list query loads a body.
 
-use super::screen::diff::DiffDoc;
+use super::render::{Pick, Rendered};
+use super::screen::diff::{DiffDoc, End, Source};
 use crate::config::Config;
 use crate::core::digest::Digest;
-use crate::core::prompt::{Kind, Label, PromptName, Selector};
-use crate::core::template::{self, Variable};
+use crate::core::find::Find;
+use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
+use crate::core::template::Variable;
 use crate::core::tokens;
 use crate::eval::{Plan, RunRequest};
 use crate::store::{
-    Cause, Cell, EventInfo, FullItem, Handle, Hit, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
+    Cause, Cell, EventInfo, FullItem, Handle, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
     Registered, ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
 };
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Which revision: a prompt and a number in its sequence.
@@ -26,11 +29,21 @@ pub struct Spot {
     pub seq: u32,
 }
 
+/// A change of names.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "named after the verbs of the command line")]
+pub enum Manage {
+    Rename { name: PromptName, to: PromptName },
+    Copy { from: Spot, to: PromptName },
+    Archive(PromptName),
+    Unarchive(PromptName),
+}
+
 /// A question.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reply of the same name says what is asked for")]
 pub enum Query {
-    List { offset: usize, limit: usize },
+    List { offset: usize, limit: usize, archived: bool },
     Filter(String),
     Rows(Vec<PromptName>),
     Log { name: PromptName, before: Option<u32>, limit: usize },
@@ -39,12 +52,16 @@ pub enum Query {
     Scores(PromptName),
     Events(PromptName),
     Search(String),
-    Diff { left: Spot, right: Spot },
+    Count(Arc<str>),
+    Render { spot: Spot, from: Option<Pick>, step: isize },
+    Manage(Manage),
+    Diff { left: Source, right: Source },
     EditText(Spot),
     SaveDraft { name: PromptName, base: u32, text: String },
+    RescueDraft { name: PromptName, base: u32, path: PathBuf },
     SetLabel { name: PromptName, label: Label, seq: u32, confirmed: bool },
     UndoLabel { name: PromptName },
-    Register { revision: Box<NewRevision>, draft: Option<i64> },
+    Register { revision: Box<NewRevision> },
     Blame(Spot),
     Runs,
     Grid(String),
@@ -70,16 +87,20 @@ pub enum Reply {
     Rows(Vec<PromptInfo>),
     /// A piece of a history, newest first.
     Log(Vec<RevisionInfo>),
-    /// A revision's text and variables; or why its variables cannot be read.
-    Preview { text: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
+    /// A revision rendered with a case.
+    Rendered(Box<Rendered>),
+    /// Done, in words.
+    Managed(String),
+    /// A revision's exact text, the same for reading, and its variables; or why these cannot be read.
+    Preview { text: Arc<str>, shown: Arc<str>, kind: Kind, variables: Result<Vec<Variable>, String> },
     /// Tokens of a text.
     Tokens(usize),
     /// Scores of a prompt's revisions.
     Scores(Vec<RevisionScore>),
     /// What happened to a prompt besides its revisions.
     Events(Vec<EventInfo>),
-    /// Lines found.
-    Hits(Vec<Hit>),
+    /// What a search found.
+    Hits(crate::store::Hits),
     /// Two revisions, compared.
     Diff(Arc<DiffDoc>),
     /// A kept edit (id and text), and the revision's own text.
@@ -127,6 +148,7 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
             let text = handle.read(move |s| s.text(&digest)).await.map_err(|e| e.to_string())?;
             return compute(move || Reply::Tokens(tokens::count(&text))).await;
         }
+        Query::Count(text) => return compute(move || Reply::Tokens(tokens::count(&text))).await,
         Query::Diff { left, right } => return diff(left, right, handle).await,
         Query::Blame(spot) => return blame(spot, handle).await,
         Query::Endpoints => {
@@ -137,6 +159,8 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
             return Ok(Reply::Endpoints(found.iter().flat_map(named).collect()));
         }
         Query::SaveDraft { .. }
+        | Query::RescueDraft { .. }
+        | Query::Manage(_)
         | Query::SetLabel { .. }
         | Query::UndoLabel { .. }
         | Query::Register { .. }
@@ -156,8 +180,8 @@ async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store::Result<Reply> {
     Ok(match query {
-        Query::List { offset, limit } => {
-            let all = ListQuery::default();
+        Query::List { offset, limit, archived } => {
+            let all = ListQuery { archived, ..ListQuery::default() };
             let (prompts, revisions) = s.count(&all)?;
             Reply::List {
                 rows: s.list(&ListQuery { offset, limit: Some(limit), ..all })?,
@@ -170,12 +194,22 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         Query::Preview(spot) => {
             let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
             let text = s.text(&info.digest)?;
-            let variables = template::variables(&text, info.syntax).map_err(|e| e.to_string());
-            Reply::Preview { text: text.into(), kind: info.kind, variables }
+            let template = Template { kind: info.kind, body: text };
+            let variables = template.variables(info.syntax).map_err(|e| e.to_string());
+            let text: Arc<str> = template.body.as_str().into();
+            let shown =
+                if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
+            Reply::Preview { text, shown, kind: info.kind, variables }
+        }
+        Query::Render { spot, from, step } => {
+            Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
         }
         Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
-        Query::Search(text) => Reply::Hits(s.search(&text, 200)?),
+        Query::Search(text) => {
+            let find = Find::parse(&text).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?;
+            Reply::Hits(s.find(&find, 200)?)
+        }
         Query::EditText(spot) => {
             let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
             let draft = s.draft(&spot.name)?.map(|(id, _, text)| (id, text));
@@ -213,10 +247,12 @@ fn write(s: &mut crate::store::Store, query: Query) -> crate::store::Result<Repl
         Query::SetLabel { name, label, seq, confirmed } => {
             Reply::Moved(s.set_label(&name, &label, &Selector::revision(seq), None, confirmed, &cause)?)
         }
+        Query::Manage(what) => Reply::Managed(manage(s, what, &cause)?),
         Query::UndoLabel { name } => Reply::Moved(s.undo_label(&name, None, false, &cause)?),
-        Query::Register { revision, draft } => {
+        Query::Register { revision } => {
+            let name = revision.name.clone();
             let done = s.register(*revision)?;
-            if let Some(id) = draft {
+            if let Some((id, ..)) = s.draft(&name)? {
                 s.drop_draft(id)?;
             }
             Reply::Registered(Box::new(done))
@@ -225,9 +261,40 @@ fn write(s: &mut crate::store::Store, query: Query) -> crate::store::Result<Repl
             s.save_draft(&name, Some(base), &text)?;
             Reply::Done
         }
+        Query::RescueDraft { name, base, path } => {
+            let text = std::fs::read_to_string(&path).map_err(|e| {
+                crate::store::StoreError::Invalid(format!("cannot read {}: {e}", path.display()))
+            })?;
+            s.save_draft(&name, Some(base), &text)?;
+            // Only what an edit left behind: the file, and the private folder once it is empty.
+            let _ = std::fs::remove_file(&path);
+            let _ = path.parent().map(std::fs::remove_dir);
+            Reply::Done
+        }
         Query::AddReview(review) => Reply::Reviewed(s.add_review(&review)?),
         Query::CreateRun(plan) => Reply::Created(s.create_run(&plan.run)?),
         _ => Reply::Done,
+    })
+}
+
+fn manage(s: &mut crate::store::Store, what: Manage, cause: &Cause) -> crate::store::Result<String> {
+    Ok(match what {
+        Manage::Rename { name, to } => {
+            s.rename(&name, &to, cause)?;
+            format!("{name} is now {to}")
+        }
+        Manage::Copy { from, to } => {
+            s.copy(&from.name, &Selector::revision(from.seq), &to, cause)?;
+            format!("{to} r1 starts from {} r{}", from.name, from.seq)
+        }
+        Manage::Archive(name) => {
+            s.archive(&name, cause)?;
+            format!("{name} is put away; a shows the archive")
+        }
+        Manage::Unarchive(name) => {
+            s.unarchive(&name, cause)?;
+            format!("{name} is back; a leaves the archive")
+        }
     })
 }
 
@@ -251,20 +318,45 @@ fn fuzzy(pattern: &str, names: Vec<PromptName>) -> Vec<PromptName> {
     scored.into_iter().map(|(_, name)| name).collect()
 }
 
-async fn diff(left: Spot, right: Spot, handle: &Handle) -> Result<Reply, String> {
+async fn diff(left: Source, right: Source, handle: &Handle) -> Result<Reply, String> {
     let sides = handle
         .read(move |s| {
-            let side = |spot: &Spot| -> crate::store::Result<(RevisionInfo, String)> {
-                let info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
-                let text = s.text(&info.digest)?;
-                Ok((info, text))
+            let side = |source: Source| -> crate::store::Result<(Source, Option<RevisionInfo>, String)> {
+                let (spot, text) = match &source {
+                    Source::Text { text, .. } => {
+                        let text = text.to_string();
+                        return Ok((source, None, text));
+                    }
+                    Source::Revision(spot) => (spot, None),
+                    Source::Draft { base, text } => (base, Some(text.to_string())),
+                };
+                let mut info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
+                let text = match text {
+                    Some(text) => {
+                        info.digest = Digest::of(&text);
+                        info.message = None;
+                        text
+                    }
+                    None => s.text(&info.digest)?,
+                };
+                Ok((source, Some(info), text))
             };
-            let scores = if left.name == right.name { s.revision_scores(&left.name)? } else { Vec::new() };
-            Ok((side(&left)?, side(&right)?, scores))
+            let scores = match (&left, &right) {
+                (Source::Revision(l), Source::Revision(r)) if l.name == r.name => {
+                    s.revision_scores(&l.name)?
+                }
+                _ => Vec::new(),
+            };
+            Ok((side(left)?, side(right)?, scores))
         })
         .await
         .map_err(|e| e.to_string())?;
-    compute(move || Reply::Diff(Arc::new(DiffDoc::new(sides.0, sides.1, sides.2)))).await
+    compute(move || {
+        let end =
+            |(source, info, text): (Source, Option<RevisionInfo>, String)| End::new(source, info, &text);
+        Reply::Diff(Arc::new(DiffDoc::new(end(sides.0), end(sides.1), &sides.2)))
+    })
+    .await
 }
 
 async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
@@ -275,7 +367,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
             let texts = log
                 .iter()
                 .rev()
-                .map(|r| Ok((r.seq, s.text(&r.digest)?)))
+                .map(|r| Ok((r.seq, Template { kind: r.kind, body: s.text(&r.digest)? }.written_out())))
                 .collect::<crate::store::Result<Vec<_>>>()?;
             Ok((log, texts))
         })

@@ -236,10 +236,12 @@ pub fn request(criteria: &[&str]) -> RunRequest {
         judge: "j".into(),
         model: None,
         repeats: 1,
+        generations: 1,
         concurrency: None,
         max_cost_usd: None,
         max_calls: None,
         until: None,
+        max_tokens: None,
     }
 }
 

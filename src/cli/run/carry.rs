@@ -6,6 +6,7 @@ use super::super::output::{clean, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
+use crate::core::stats::useful::Doubt;
 use crate::eval::{self, Control, People, Plan, Progress, Scope};
 use crate::store::{Handle, RunInfo, RunState, Store};
 use serde_json::{Value, json};
@@ -45,10 +46,6 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
         ctx.out.json(&value)?;
         return Ok(OK);
     }
-    let money = match (plan.cost_low, plan.cost_high) {
-        (Some(low), Some(high)) => format!("${low:.4} to ${high:.4}"),
-        _ => "unknown: no price is configured".to_owned(),
-    };
     for (name, value) in [
         ("items", plan.run.items.len().to_string()),
         (
@@ -59,13 +56,24 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
             ),
         ),
         ("tokens", format!("{} to {}", plan.tokens_low, plan.tokens_high)),
-        ("cost", money),
+        ("judging", guessed(&plan.judging, plan.calls_judge, &plan.price_sources.0)),
+        ("writing", guessed(&plan.generating, plan.calls_generate, &plan.price_sources.1)),
     ] {
         ctx.out.line(format!("{name:<8} {value}"))?;
     }
     match &plan.refused {
         Some(why) => Err(Fail::input(why.clone())),
         None => Ok(OK),
+    }
+}
+
+/// What one side of a run may cost: `$0.21 to $0.44 (list of 2026-03-21)`.
+fn guessed(guess: &eval::Guess, calls: u64, source: &str) -> String {
+    match guess.cost {
+        _ if calls == 0 => "nothing".to_owned(),
+        (Some(low), Some(high)) if source.is_empty() => format!("${low:.4} to ${high:.4}"),
+        (Some(low), Some(high)) => format!("${low:.4} to ${high:.4} (prices: {source})"),
+        _ => "cost unknown: no price is configured".to_owned(),
     }
 }
 
@@ -78,7 +86,8 @@ struct Tally {
     planned: u32,
     in_flight: i64,
     spent: Option<f64>,
-    waiting: Option<String>,
+    /// Until when (Unix seconds), and why.
+    waiting: Option<(f64, String)>,
     terminal: bool,
 }
 
@@ -94,7 +103,7 @@ impl Tally {
                     *self.spent.get_or_insert(0.0) += cost;
                 }
             }
-            Progress::Waiting { why, .. } => self.waiting = Some(why.clone()),
+            Progress::Waiting { until_s, why } => self.waiting = Some((*until_s, why.clone())),
             Progress::Resumed => self.waiting = None,
             Progress::Discovered { notes, .. } => {
                 for note in notes {
@@ -123,7 +132,11 @@ impl Tally {
         } else {
             String::new()
         };
-        let waiting = self.waiting.as_ref().map(|w| format!("  waiting: {}", clean(w))).unwrap_or_default();
+        let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
+        let waiting = match &self.waiting {
+            Some((until, why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
+            None => String::new(),
+        };
         let line = format!(
             "{bar} {}/{}  {rate:.0}/s  in flight {}{spent}{eta}{waiting}",
             self.done,
@@ -148,7 +161,9 @@ pub(super) fn carry_out(
     let path = ctx.registry_path()?;
     let before = ctx.read()?.run(id)?;
     talk(format!("run {id}: {} verdicts by {}", before.planned, clean(&before.spec.judge)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // Two: answers come in bursts, and while one is read the next is sent.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
@@ -223,12 +238,16 @@ async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     control.cancel();
 }
 
+/// Criteria that say nothing, and why.
+fn doubts_of(store: &Store, run: &RunInfo) -> Result<Vec<(usize, Doubt)>> {
+    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
+    Ok(eval::doubts(run, &cells, &items, &People::of(&store.reviews(Some(&run.id))?)))
+}
+
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
-    let cells = store.cells(&run.id)?;
-    let (items, people) = (store.run_items(&run.id)?, People::of(&store.reviews(Some(&run.id))?));
-    let summary = eval::summarize(run, &cells, &items, &people);
-    let doubts = eval::doubts(run, &cells, &items, &people);
+    let (summary, groups) = eval::grouped(store, run)?;
+    let doubts = doubts_of(store, run)?;
     let mut returned: Vec<String> = store.models_returned(&run.id)?;
     returned.sort();
     Ok(json!({
@@ -239,11 +258,16 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "verdicts": shape::verdicts(&run.verdicts),
         "criteria": summary.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
         "arms": summary.arms.iter().map(shape::arm).collect::<Vec<_>>(),
+        "groups": groups.iter().map(|g| json!({
+            "model": g.model, "verdicts": g.verdicts, "criteria": g.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "stale": eval::stale(store, run)?,
         "judge": {
             "name": run.spec.judge,
             "fingerprint": run.fingerprint,
             "model_returned": returned,
         },
+        "checks": eval::summarize_checks(run, &eval::check_run(store, run)?),
         "usage": shape::usage(&run.usage),
         "wall_s": run.usage.wall_s,
         "reason": run.reason,
@@ -258,9 +282,11 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     if ctx.json {
         return ctx.out.json(&run_json(&store, run)?);
     }
-    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    let people = People::of(&store.reviews(Some(&run.id))?);
-    let summary = eval::summarize(run, &cells, &items, &people);
+    let (summary, groups) = eval::grouped(&store, run)?;
+    for note in eval::stale(&store, run)? {
+        talk(format!("note: {}", clean(&note)));
+    }
+    tell_groups(ctx, &groups)?;
     let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored", "people"].map(str::to_owned).to_vec()];
     for arm in &summary.arms {
         for c in &arm.criteria {
@@ -277,13 +303,14 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     for line in table(&rows, &[2, 4]) {
         ctx.out.line(line)?;
     }
-    for (at, doubt) in eval::doubts(run, &cells, &items, &people) {
+    for (at, doubt) in doubts_of(&store, run)? {
         let name = run.criteria.get(at).map_or("?", String::as_str);
         ctx.out.line(format!("{} {}", clean(name), clean(&doubt.words())))?;
     }
     if let (Some(rule), false) = (&run.spec.until, run.reason.is_empty()) {
         ctx.out.line(format!("until {rule}: {}", clean(&run.reason)))?;
     }
+    tell_checks(ctx, &store, run)?;
     let failed: Vec<String> = run
         .verdicts
         .iter()
@@ -292,6 +319,52 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         .collect();
     if !failed.is_empty() {
         ctx.out.line(format!("without a score: {}", failed.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The means of each model, where the endpoint answered with several: they are never pooled.
+fn tell_groups(ctx: &Ctx, groups: &[eval::ModelGroup]) -> Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    talk(format!(
+        "warning: {} models answered in this run; their scores are not pooled, so the means below the first table are n/a",
+        groups.len()
+    ));
+    let mut rows = vec![["model", "criterion", "mean", "scored"].map(str::to_owned).to_vec()];
+    for (group, c) in groups.iter().flat_map(|g| g.criteria.iter().map(move |c| (g, c))) {
+        rows.push(vec![
+            clean(&group.model).into_owned(),
+            clean(&c.name).into_owned(),
+            c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
+            c.n.to_string(),
+        ]);
+    }
+    for line in table(&rows, &[2, 3]) {
+        ctx.out.line(line)?;
+    }
+    ctx.out.line("")
+}
+
+/// Checks that need no judge, apart from the scores.
+fn tell_checks(ctx: &Ctx, store: &Store, run: &RunInfo) -> Result<()> {
+    if run.spec.checks.is_empty() {
+        return Ok(());
+    }
+    let mut rows = vec![["arm", "check", "passed", "failed", "n/a"].map(str::to_owned).to_vec()];
+    for c in eval::summarize_checks(run, &eval::check_run(store, run)?) {
+        rows.push(vec![
+            clean(&c.arm).into_owned(),
+            clean(&c.name).into_owned(),
+            c.pass.to_string(),
+            c.fail.to_string(),
+            c.not_applicable.to_string(),
+        ]);
+    }
+    ctx.out.line("")?;
+    for line in table(&rows, &[2, 3, 4]) {
+        ctx.out.line(line)?;
     }
     Ok(())
 }

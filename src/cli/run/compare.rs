@@ -4,7 +4,8 @@ use super::super::fail::{Fail, Result};
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
-use crate::eval::compare::{Matched, Score, matched};
+use crate::eval::Spread;
+use crate::eval::compare::{Case, Matched, Score, matched};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -38,6 +39,8 @@ pub struct Pairs {
     pub rows: Vec<Matched>,
     /// Per criterion: share of planned verdicts that are scored, of A and of B.
     pub coverage: Vec<(f64, f64)>,
+    /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
+    pub floors: Vec<Option<f64>>,
     /// The arms' full names.
     pub names: (String, String),
     /// The runs whose verdicts these are.
@@ -86,19 +89,20 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     if a == b {
         return Err(Fail::input(format!("'{a}' is both arms: name two")));
     }
+    let spread = Spread::of(&all);
     let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
     check_alike(&ours, &a, &b)?;
-    Ok(pair_up(&one_for_each_key(ours), a, b))
+    Ok(pair_up(&one_for_each_key(ours), &spread, a, b))
 }
 
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
 /// then the newest (the rows come oldest first).
 fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
-    type Key = (String, String, Digest, u32);
+    type Key = (String, String, Digest, u32, u32);
     let mut kept: Vec<PooledVerdict> = Vec::with_capacity(rows.len());
     let mut places: HashMap<Key, usize> = HashMap::new();
     for row in rows {
-        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.repeat);
+        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.generation, row.repeat);
         match places.get(&key).and_then(|at| kept.get_mut(*at)) {
             Some(before) if before.score.is_none() || row.score.is_some() => *before = row,
             Some(_) => {}
@@ -187,7 +191,7 @@ fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
         .collect()
 }
 
-fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
+fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pairs {
     let names = row_names(ours);
     let name_of = |v: &PooledVerdict| names.get(&(v.criterion.clone(), v.criterion_version));
     let rows = matched(ours.iter().filter_map(|v| {
@@ -202,11 +206,11 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
         })
     }));
     // A key that only one arm was asked counts against the other's coverage.
-    let mut keys: HashMap<&String, BTreeSet<(&str, u32)>> = HashMap::new();
+    let mut keys: HashMap<&String, BTreeSet<(&str, u32, u32)>> = HashMap::new();
     let mut scored: HashMap<&String, [usize; 2]> = HashMap::new();
     for v in ours {
         let Some(name) = name_of(v) else { continue };
-        keys.entry(name).or_default().insert((&v.case_id, v.repeat));
+        keys.entry(name).or_default().insert((&v.case_id, v.generation, v.repeat));
         scored.entry(name).or_default()[usize::from(v.arm == b)] += usize::from(v.score.is_some());
     }
     let share = |row: &Matched| {
@@ -217,7 +221,23 @@ fn pair_up(ours: &[PooledVerdict], a: String, b: String) -> Pairs {
     let coverage = rows.iter().map(share).collect();
     let runs = ours.iter().map(|v| v.run.clone()).collect();
     let inputs = rows.iter().map(Matched::input).collect();
-    Pairs { inputs, coverage, rows, names: (a, b), runs }
+    let floors = rows.iter().map(|row| floor_of(spread, ours, &names, row)).collect();
+    Pairs { inputs, coverage, floors, rows, names: (a, b), runs }
+}
+
+/// The noise floor of one row: over the cases that both arms have, judged as often as they were.
+fn floor_of(
+    spread: &Spread,
+    ours: &[PooledVerdict],
+    names: &HashMap<(String, Digest), String>,
+    row: &Matched,
+) -> Option<f64> {
+    let one = ours
+        .iter()
+        .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| *n == row.name))?;
+    let both: Vec<usize> = row.cases.iter().map(Case::fewest).filter(|n| *n > 0).collect();
+    let passes = both.iter().sum::<usize>().checked_div(both.len()).unwrap_or(1);
+    spread.floor(&one.criterion, one.fingerprint, both.len(), passes)
 }
 
 /// The comparison that a gate decides on.
@@ -242,6 +262,7 @@ mod tests {
             judge: "j".into(),
             fingerprint: Digest::of("j"),
             model_returned: None,
+            generation: 0,
             repeat,
             state: if score.is_some() { State::Scored } else { State::Refused },
             score,
@@ -251,7 +272,29 @@ mod tests {
     }
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
-        pair_up(&one_for_each_key(rows), "a".into(), "b".into())
+        let spread = Spread::of(&rows);
+        pair_up(&one_for_each_key(rows), &spread, "a".into(), "b".into())
+    }
+
+    #[test]
+    fn a_change_below_the_judges_own_spread_is_noise() {
+        let mut rows = Vec::new();
+        for case in ["c1", "c2", "c3", "c4"] {
+            for (arm, passes) in [("a", [3, 4]), ("b", [4, 4])] {
+                rows.extend((0..).zip(passes).map(|(n, s)| verdict(case, arm, "v", n, Some(s))));
+            }
+        }
+        let found = pairs(rows);
+        let compared = compared(&found);
+        // 0.5 higher, and a judge whose passes lie 0.5 apart: 1.96 x 0.5 x sqrt(2 / (4 x 2)).
+        assert_eq!(compared[0].difference, Some(0.5));
+        let floor = found.floors[0].unwrap();
+        assert!((floor - 1.959_964 * 0.5 * 0.5).abs() < 1e-6, "{floor}");
+        assert!(!is_noise(&compared[0], Some(floor)) && is_noise(&compared[0], Some(0.51)));
+        assert_eq!(
+            pairs(vec![verdict("c", "a", "v", 0, Some(1)), verdict("c", "b", "v", 0, Some(5))]).floors,
+            [None]
+        );
     }
 
     #[test]

@@ -11,8 +11,9 @@ use super::super::fail::{Fail, Result};
 use super::super::import;
 use super::super::output::talk;
 use super::Args;
+use crate::core::rubric::read as read_rubric;
 use crate::eval::{RubricChoice, SetChoice};
-use crate::interop::{cases, items, rubrics};
+use crate::interop::{cases, items};
 use crate::store::{Store, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -96,7 +97,7 @@ pub(super) fn rubric(store: &mut Store, args: &Args) -> Result<RubricChoice> {
         return Ok(RubricChoice::Named(text.clone()));
     }
     let file = Path::new(text);
-    let rubric = rubrics::read(&read_text(file)?, &place(file))?;
+    let rubric = read_rubric(&read_text(file)?, &place(file))?;
     if store.add_rubric(&rubric)? && !args.dry_run {
         talk(format!("rubric {} {} is added", rubric.name, rubric.version().short()));
     }

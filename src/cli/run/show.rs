@@ -4,7 +4,8 @@ use super::super::context::Ctx;
 use super::super::fail::{Fail, Result};
 use super::super::output::{clean, table};
 use super::{OK, carry};
-use crate::core::stats::repeat::repeatability;
+use crate::eval::{self, Noise};
+use crate::judge::weighted::weighted_score;
 use crate::store::{RunInfo, RunItem, Store, VerdictInfo};
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ pub(super) fn run(ctx: &Ctx, id: &str, items: bool) -> Result<u8> {
         let all: Vec<Value> = verdicts.iter().map(|v| verdict_json(&run, &list, v, true)).collect();
         if let Some(map) = value.as_object_mut() {
             map.insert("results".into(), Value::Array(all));
+            map.insert("checked".into(), json!(eval::check_run(&store, &run)?));
         }
         ctx.out.json(&value)?;
         return Ok(OK);
@@ -46,6 +48,15 @@ pub(super) fn run(ctx: &Ctx, id: &str, items: bool) -> Result<u8> {
     for line in table(&rows, &[3]) {
         ctx.out.line(line)?;
     }
+    let checked = eval::check_run(&store, &run)?;
+    for c in checked.iter().filter(|c| c.outcome.word() != "pass") {
+        let (item, arm, name) = (clean(&c.item), clean(&c.arm), clean(&c.name));
+        ctx.out.line(format!(
+            "check {name} {}: {item} {arm}: {}",
+            c.outcome.word(),
+            super::super::output::brief(c.outcome.why(), 80)
+        ))?;
+    }
     Ok(OK)
 }
 
@@ -62,6 +73,7 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
         "item": item.map(|i| i.case_id.as_str()),
         "arm": item.map(|i| i.arm.as_str()),
         "criterion": column,
+        "generation": item.map(|i| i.repeat),
         "repeat": v.repeat,
         "state": v.state.name(),
         "score": v.reading.as_ref().map(|r| r.score),
@@ -79,57 +91,73 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
         map.insert("cached".into(), json!(v.cached));
         map.insert("model_returned".into(), json!(v.model_returned));
         map.insert("finish_reason".into(), json!(v.finish_reason));
+        let weighted = v.reading.as_ref().and_then(|r| weighted_score(&v.raw, r.score));
+        map.insert("weighted".into(), json!(weighted.map(|w| json!({"score": w.usable(), "mass": w.mass}))));
         map.insert("at".into(), json!(info.at));
     }
     value
 }
 
-/// How much the judge disagrees with itself over the passes of a run.
+/// How much the judge disagrees with itself over the passes of a run, and where the spread comes from.
 pub(super) fn noise(ctx: &Ctx, id: &str) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(id)?;
-    if run.spec.repeats < 2 {
+    if run.spec.repeats < 2 && run.spec.generations < 2 {
         return Err(Fail::input(format!(
-            "run {} has one pass: repeat a run with --repeats 3 to see the judge's noise",
+            "run {} has one pass over one response a case: repeat a run with --repeats 3 to see the judge's noise, with --generations 3 the model's",
             run.id
         )));
     }
-    let cells = store.cells(&run.id)?;
-    let mut found = Vec::new();
-    for (column, name) in run.criteria.iter().enumerate() {
-        let mut table: Vec<Vec<Option<f64>>> =
-            vec![vec![None; run.spec.repeats as usize]; run.items as usize];
-        for cell in cells.iter().filter(|c| c.criterion as usize == column) {
-            if let Some(slot) =
-                table.get_mut(cell.item as usize).and_then(|r| r.get_mut(cell.repeat as usize))
-            {
-                *slot = cell.score.map(f64::from);
-            }
-        }
-        let r = repeatability(&table);
-        let floor = r
-            .within_sd
-            .and_then(|sd| crate::core::stats::repeat::noise_floor_from_repeats(sd, r.n, r.repeats));
-        found.push(json!({
-            "name": name, "items": r.n, "passes": r.repeats, "identical": r.all_equal, "range_ge_2": r.range_ge2,
-            "within_sd": r.within_sd, "icc1": r.icc1, "icck": r.icck, "alpha_ordinal": r.alpha_ordinal, "noise_floor": floor,
-        }));
-    }
+    let found = eval::noise(&run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
     if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "run": run.id, "criteria": found}))?;
+        let rows: Vec<Value> = found.iter().map(noise_json).collect();
+        ctx.out.json(
+            &json!({"schema": 1, "run": run.id, "generations": run.spec.generations, "criteria": rows}),
+        )?;
         return Ok(OK);
     }
-    for c in &found {
-        let number = |key: &str| c[key].as_f64().map_or_else(|| "n/a".to_owned(), |v| format!("{v:.3}"));
-        ctx.out.line(format!("{}", clean(c["name"].as_str().unwrap_or("?"))))?;
-        ctx.out.line(format!("  identical passes        {} of {} items", c["identical"], c["items"]))?;
-        ctx.out.line(format!("  apart by two or more    {}", c["range_ge_2"]))?;
-        ctx.out.line(format!("  spread within an item   {}", number("within_sd")))?;
-        ctx.out.line(format!("  ICC of one pass         {}", number("icc1")))?;
-        ctx.out.line(format!(
-            "  smallest change to believe in a mean over these items  {}",
-            number("noise_floor")
-        ))?;
+    for n in &found {
+        for line in noise_lines(n) {
+            ctx.out.line(line)?;
+        }
     }
     Ok(OK)
+}
+
+fn noise_json(n: &Noise) -> Value {
+    let Noise { name, passes: r, mean_range, flips, split, floor } = n;
+    json!({
+        "name": name, "items": r.n, "passes": r.repeats, "identical": r.all_equal, "range_ge_2": r.range_ge2,
+        "mean_range": mean_range, "flips": {"mark": eval::PASS_MARK, "flipped": flips.0, "of": flips.1},
+        "within_sd": r.within_sd, "icc1": r.icc1, "icck": r.icck, "alpha_ordinal": r.alpha_ordinal,
+        "variance": {"case": split.case, "generation": split.generation, "judge": split.judge},
+        "noise_floor": floor,
+    })
+}
+
+fn noise_lines(n: &Noise) -> Vec<String> {
+    let number = |v: Option<f64>| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.3}"));
+    let r = &n.passes;
+    let split = [("cases", n.split.case), ("generations", n.split.generation), ("judge", n.split.judge)];
+    let total: f64 = split.iter().filter_map(|(_, v)| *v).sum();
+    let parts: Vec<String> = split
+        .iter()
+        .map(|(what, v)| match v {
+            Some(v) if total > 0.0 => format!("{what} {v:.3} ({:.0} %)", 100.0 * v / total),
+            Some(v) => format!("{what} {v:.3}"),
+            None => format!("{what} n/a"),
+        })
+        .collect();
+    let mark = eval::PASS_MARK;
+    vec![
+        clean(&n.name).into_owned(),
+        format!("  identical passes        {} of {} items", r.all_equal, r.n),
+        format!("  apart by two or more    {}", r.range_ge2),
+        format!("  mean range              {}", number(n.mean_range)),
+        format!("  across {mark} in some pass  {} of {} items", n.flips.0, n.flips.1),
+        format!("  spread within an item   {}", number(r.within_sd)),
+        format!("  ICC of one pass, of all {}, {}", number(r.icc1), number(r.icck)),
+        format!("  variance                {}", parts.join(", ")),
+        format!("  smallest change to believe in a mean over these items  {}", number(n.floor)),
+    ]
 }

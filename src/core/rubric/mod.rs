@@ -6,6 +6,7 @@
 //! ```
 
 mod builtin;
+mod checks;
 mod read;
 
 pub use builtin::{
@@ -13,6 +14,7 @@ pub use builtin::{
 };
 pub use read::{RubricError, read, to_toml};
 
+use super::checks::Check;
 use super::digest::{Digest, canonical_digest};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,10 @@ pub struct Rubric {
     pub description: String,
     /// At least one; names are unique.
     pub criteria: Vec<Criterion>,
+    /// What is checked without a judge; names are unique. Left out where there are none, so that a rubric without checks
+    /// keeps its version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
 }
 
 impl Rubric {

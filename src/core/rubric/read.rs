@@ -1,6 +1,6 @@
 //! A rubric's TOML, in and out. Every problem of a file is told at once, with its line and what would be right.
 
-use super::{Criterion, Rubric, is_name};
+use super::{Criterion, Rubric, checks, is_name};
 use crate::core::toml_doc::{Doc, Problem, Section};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -37,7 +37,7 @@ pub fn read(text: &str, file: &str) -> Result<Rubric, RubricError> {
 
 fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
     let top = Section { name: "the rubric".into(), at: 0, table };
-    doc.only(&top, &["name", "description", "criteria"]);
+    doc.only(&top, &["name", "description", "criteria", "checks"]);
     let name = read_name(doc, &top);
     let description = doc.text(&top, "description").unwrap_or_default();
     let Some(list) = Doc::value(&top, "criteria") else {
@@ -69,7 +69,8 @@ fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
     if list.is_empty() {
         doc.problem(0, "the rubric has no criteria: add a [[criteria]] table for each question");
     }
-    Some(Rubric { name: name?, description, criteria })
+    let checks = checks::read(doc, &top);
+    Some(Rubric { name: name?, description, criteria, checks })
 }
 
 fn read_name<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String> {
@@ -104,15 +105,19 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
         );
         return None;
     };
-    let DeValue::Table(table) = value.get_ref() else {
-        doc.problem(
-            value.span().start,
-            format!(
-                "{} anchors: write [criteria.anchors] and below it 1 = \"...\" to 5 = \"...\"",
-                section.name
-            ),
-        );
-        return None;
+    let table = match value.get_ref() {
+        DeValue::Table(table) => table,
+        DeValue::Array(list) => return read_anchor_list(doc, section, value.span().start, list),
+        _ => {
+            doc.problem(
+                value.span().start,
+                format!(
+                    "{} anchors: write [criteria.anchors] and below it 1 = \"...\" to 5 = \"...\"",
+                    section.name
+                ),
+            );
+            return None;
+        }
     };
     let anchors = Section {
         name: format!("the anchors of {}", section.name),
@@ -123,6 +128,34 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
     let [one, two, three, four, five] =
         ["1", "2", "3", "4", "5"].map(|score| doc.needed(&anchors, score, WHAT));
     Some([one?, two?, three?, four?, five?])
+}
+
+/// Anchors as a list: the first is for 1, the last for 5.
+fn read_anchor_list(
+    doc: &mut Doc<'_>,
+    section: &Section<'_, '_>,
+    at: usize,
+    list: &toml::de::DeArray<'_>,
+) -> Option<[String; 5]> {
+    let texts: Vec<String> = list
+        .iter()
+        .filter_map(|entry| entry.get_ref().as_str())
+        .filter(|text| !text.trim().is_empty())
+        .map(ToOwned::to_owned)
+        .collect();
+    let found = texts.len();
+    let five = if found == list.len() { <[String; 5]>::try_from(texts).ok() } else { None };
+    if five.is_none() {
+        doc.problem(
+            at,
+            format!(
+                "{} has {found} anchors with words, of {} listed: it needs 5, one each for 1, 2, 3, 4 and 5",
+                section.name,
+                list.len()
+            ),
+        );
+    }
+    five
 }
 
 fn quoted(text: &str) -> String {
@@ -153,6 +186,7 @@ pub fn to_toml(rubric: &Rubric) -> String {
             let _ = writeln!(out, "{score} = {}", quoted(anchor));
         }
     }
+    checks::write(&mut out, &rubric.checks);
     out
 }
 
@@ -173,6 +207,23 @@ mod tests {
         let rubric = read(GOOD, "r.toml").unwrap();
         assert_eq!(rubric.criteria[0].anchors, ["a", "b", "c", "d", "e"].map(String::from));
         assert_eq!(rubric.criteria[0].steps, ["look"]);
+    }
+
+    #[test]
+    fn anchors_may_be_a_list_of_five() {
+        let with = |list: &str| {
+            format!("name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"?\"\nanchors = {list}\n")
+        };
+        let listed = read(&with("[\"a\", \"b\", \"c\", \"d\", \"e\"]"), "r.toml").unwrap();
+        assert_eq!(listed.criteria[0].anchors, ["a", "b", "c", "d", "e"].map(String::from));
+        for short in ["[\"a\"]", "[\"a\", \"b\", \"\", \"d\", \"e\"]", "[1, 2, 3, 4, 5]", "[]"] {
+            let found = problems(&with(short));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].starts_with("line 5: criterion 'a' has ") && found[0].contains("needs 5"),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]
@@ -222,7 +273,7 @@ mod tests {
             let [q, a, b, c, d, e, s, t, about] = <[String; 9]>::try_from(texts).unwrap();
             let criterion = Criterion { name: "x".into(), question: q, anchors: [a, b, c, d, e], steps: vec![s, t], generic };
             let other = Criterion { name: "y".into(), steps: vec![], ..criterion.clone() };
-            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other] };
+            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other], checks: vec![] };
             let text = to_toml(&rubric);
             prop_assert_eq!(read(&text, "r").map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?, rubric);
         }

@@ -1,12 +1,13 @@
-//! `{name}` and nothing else: one pass over the text, `{{` and `}}` for braces.
+//! `{name}` and `{include:PROMPT@SEL}`, nothing else: one pass over the text, `{{` and `}}` for braces.
 
-use super::{Kind, TemplateError, Variable};
+use super::{Kind, Parts, TemplateError, Variable};
 use serde_json::{Map, Value};
 
 /// A stretch of the text.
 enum Part<'a> {
     Text(&'a str),
     Name { name: &'a str, line: usize },
+    Include(&'a str),
 }
 
 pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
@@ -22,11 +23,30 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     Ok(found)
 }
 
-pub(super) fn render(text: &str, values: &Map<String, Value>) -> Result<String, TemplateError> {
+/// The prompts that the text includes, as written.
+pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
+    let mut found: Vec<String> = Vec::new();
+    each_part(text, |part| {
+        if let Part::Include(written) = part
+            && !found.iter().any(|known| known == written)
+        {
+            found.push(written.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+pub(super) fn render(
+    text: &str,
+    values: &Map<String, Value>,
+    parts: &Parts,
+) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len());
     each_part(text, |part| {
         match part {
             Part::Text(text) => out.push_str(text),
+            Part::Include(written) => out.push_str(&parts.render_part(written, values)?),
             Part::Name { name, line } => match values.get(name) {
                 Some(Value::String(value)) => out.push_str(value),
                 Some(value) => out.push_str(&value.to_string()),
@@ -53,6 +73,11 @@ fn each_part<'a>(
             rest = after;
         } else if let Some(after) = from_brace.strip_prefix("}}") {
             visit(Part::Text("}"))?;
+            rest = after;
+        } else if let Some((written, after)) =
+            from_brace.strip_prefix("{include:").and_then(|r| r.split_once('}'))
+        {
+            visit(Part::Include(written))?;
             rest = after;
         } else {
             let (name, after) = name(from_brace, line)?;

@@ -1,6 +1,6 @@
 //! Jinja through minijinja, shut in: strict, no files, no escaping, a bounded number of steps.
 
-use super::{Kind, TemplateError, Variable};
+use super::{Kind, Parts, Syntax, TemplateError, Variable};
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -39,7 +39,7 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     for (name, _) in env.globals() {
         asked.remove(name);
     }
-    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).filter_map(Result::ok).collect();
+    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).map_while(Result::ok).collect();
     let mut found: Vec<(Variable, bool)> = Vec::new();
     let mut statement = "";
     for (at, (token, _)) in tokens.iter().enumerate() {
@@ -62,6 +62,35 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     rest.sort();
     let rest = rest.into_iter().map(|name| Variable { name, kind: Kind::Text });
     Ok(found.into_iter().map(|(variable, _)| variable).chain(rest).collect())
+}
+
+/// The prompts that the text includes, extends or imports, as written.
+pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
+    let mut found: Vec<String> = Vec::new();
+    // Up to the first word that is none: after it the tokenizer repeats its error for ever.
+    let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).map_while(Result::ok).collect();
+    for window in tokens.windows(3) {
+        let [(Token::BlockStart, _), (Token::Ident(word), span), (what, _)] = window else { continue };
+        if !matches!(*word, "include" | "extends" | "import" | "from") {
+            continue;
+        }
+        let written = match what {
+            Token::Str(written) => (*written).to_owned(),
+            Token::String(written) => written.to_string(),
+            _ => {
+                return Err(TemplateError::Syntax {
+                    line: span.start_line.into(),
+                    message: format!(
+                        "after `{word}` comes a prompt in quotes, as in {{% {word} \"rules/tone@production\" %}}"
+                    ),
+                });
+            }
+        };
+        if !found.contains(&written) {
+            found.push(written);
+        }
+    }
+    Ok(found)
 }
 
 /// What one use says of a variable; `None` when the word is a field or an argument's name.
@@ -96,6 +125,49 @@ pub(super) fn render(text: &str, values: &Map<String, Value>) -> Result<String, 
         ErrorKind::UndefinedError => missing(&error, text, values),
         _ => explain(&error),
     })
+}
+
+/// As [`render`], with the prompts that the text includes.
+pub(super) fn render_parts(
+    text: &str,
+    values: &Map<String, Value>,
+    parts: &Parts,
+) -> Result<String, TemplateError> {
+    let mut env = ENGINE.clone();
+    let mut all = values.clone();
+    for (at, part) in parts.iter().enumerate() {
+        let included = &part.included;
+        let source = if included.syntax == Syntax::Jinja {
+            part.text.to_string()
+        } else {
+            // Another syntax: rendered by itself, then put in as a value. So its variables are asked for even where
+            // a condition leaves it out.
+            let name = format!("__assize_part_{at}");
+            all.insert(name.clone(), Value::String(parts.render_part(&included.reference, values)?));
+            format!("{{{{ {name} }}}}")
+        };
+        env.add_template_owned(included.reference.clone(), source)
+            .map_err(|error| part.blame(explain(&error)))?;
+    }
+    env.render_str(text, object(&all)).map_err(|error| {
+        let inner = innermost(&error);
+        let part = inner.name().and_then(|name| parts.get(name));
+        let source = part.map_or(text, |part| &part.text);
+        let error = match inner.kind() {
+            ErrorKind::UndefinedError => missing(inner, source, values),
+            _ => explain(inner),
+        };
+        part.map_or(error.clone(), |part| part.blame(error))
+    })
+}
+
+/// The error that others were made of.
+fn innermost(error: &Error) -> &Error {
+    let mut at = error;
+    while let Some(inner) = std::error::Error::source(at).and_then(|e| e.downcast_ref::<Error>()) {
+        at = inner;
+    }
+    at
 }
 
 fn object(values: &Map<String, Value>) -> minijinja::Value {

@@ -5,14 +5,18 @@
 //!                ->  render(values)         one pass: a value that holds `{{x}}` stays text; or what is missing
 //!                ->  unknown(values)        values that nothing asks for
 //! two texts      ->  VariableChanges        added, removed, renamed
+//! text           ->  compose                the prompts it includes; see [`compose`]
 //! ```
 //!
 //! Rendering is strict (a missing variable is an error), escapes nothing, keeps a trailing newline,
 //! reads no file, and stops when it costs too much. A text that does not parse can still be stored,
 //! read and compared: callers warn.
 
+pub mod compose;
 mod fstring;
 mod jinja;
+
+pub use compose::{ComposeError, Included, Part, Parts, compose, includes};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -117,6 +121,25 @@ pub enum TemplateError {
     /// Rendering was stopped: a loop or a repetition grows beyond any prompt.
     #[error("rendering was stopped: it takes too many steps or makes too much text; look for nested loops")]
     TooCostly,
+    /// The fault is in a prompt that this one includes.
+    #[error("in '{part}': {error}")]
+    In {
+        /// The include, as written.
+        part: String,
+        /// What is wrong there.
+        error: Box<TemplateError>,
+    },
+}
+
+impl TemplateError {
+    /// The variable without a value, if that is the fault, here or in a part.
+    pub fn missing(&self) -> Option<&str> {
+        match self {
+            Self::Missing { name, .. } => Some(name),
+            Self::In { error, .. } => error.missing(),
+            _ => None,
+        }
+    }
 }
 
 /// The variables of a template, each once, in order of first use.
@@ -145,7 +168,7 @@ pub fn render(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Result
     }
     match syntax {
         Syntax::Jinja => jinja::render(text, values),
-        Syntax::Fstring | Syntax::Literal => fstring::render(text, values),
+        Syntax::Fstring | Syntax::Literal => fstring::render(text, values, &Parts::default()),
     }
 }
 

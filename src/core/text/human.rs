@@ -37,9 +37,34 @@ pub fn plural(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n as u64), if n == 1 { one } else { many })
 }
 
+/// A gauge of so many columns: `███▌···`, in eighths of a column; full when `part` is `whole` or more.
+pub fn meter(part: u64, whole: u64, columns: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let all = columns as u64 * 8;
+    let filled =
+        if whole == 0 { all } else { (u128::from(part) * u128::from(all) / u128::from(whole)) as u64 };
+    // What is not nothing shows.
+    let filled = filled.clamp(u64::from(part > 0).min(all), all);
+    let (full, rest) = ((filled / 8) as usize, (filled % 8) as usize);
+    let last = EIGHTHS.get(rest).copied().unwrap_or("");
+    let blank = columns - full - usize::from(rest > 0);
+    format!("{}{last}{}", "█".repeat(full), "·".repeat(blank))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_meter_is_as_wide_as_asked_and_never_overflows() {
+        assert_eq!(meter(0, 100, 4), "····");
+        assert_eq!(meter(1, 100_000, 4), "▏···");
+        assert_eq!(meter(50, 100, 4), "██··");
+        assert_eq!(meter(99, 100, 4), "███▉");
+        assert_eq!(meter(500, 100, 4), "████");
+        assert_eq!((meter(5, 0, 2), meter(5, 5, 0)), ("██".into(), String::new()));
+        assert_eq!(meter(u64::MAX, u64::MAX, 3), "███");
+    }
 
     #[test]
     fn times_in_the_largest_unit_that_says_enough() {

@@ -6,7 +6,7 @@
 //! ending set: nothing begins; cancelled or stopped: calls are dropped; capped: calls in flight end
 //! ```
 
-use super::super::budget::{Budget, Caps, Room};
+use super::super::budget::{Budget, Caps, Room, Unit};
 use super::super::control::{Progress, Scope};
 use super::super::error::EvalError;
 use super::super::estimate::Rates;
@@ -17,7 +17,7 @@ use super::load::{Loader, Ready, Step, Unwritten};
 use super::save::{self, Judging, MODEL_CHANGED};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
-use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop};
+use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop, nonce_of};
 use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, StoreError};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -64,7 +64,7 @@ pub(super) struct Engine {
     judging: Judging,
     model_rates: Rates,
     /// The most that one request of the judge, and of the model, may cost.
-    units: (f64, f64),
+    units: (Unit, Unit),
     todo: VecDeque<Key>,
     ready: VecDeque<Step>,
     calls: JoinSet<Done>,
@@ -102,13 +102,17 @@ impl Engine {
             rates: Rates::of_stored(Some(&run.spec.judge_config)),
         };
         let model_rates = Rates::of_stored(run.spec.model_config.as_ref());
-        let mut units = (0.0, 0.0);
-        if run.spec.max_cost_usd.is_some() {
+        let mut units = <(Unit, Unit)>::default();
+        if run.spec.max_cost_usd.is_some() || run.spec.max_tokens.is_some() {
             let (loader, keys) = (Arc::clone(&loader), Vec::from(todo.clone()));
             let bytes = handle.read(move |s| loader.largest(s, &keys)).await?;
             units = (judging.rates.most(bytes), model_rates.most(bytes));
         }
-        let budget = Budget::new(Caps { calls: run.spec.max_calls, usd: run.spec.max_cost_usd });
+        let budget = Budget::new(Caps {
+            calls: run.spec.max_calls,
+            tokens: run.spec.max_tokens,
+            usd: run.spec.max_cost_usd,
+        });
         work.judge.set_gate(budget.gate(units.0));
         if let Some(model) = &work.model {
             model.set_gate(budget.gate(units.1));
@@ -172,12 +176,16 @@ impl Engine {
     /// Fixes the fingerprint before the first verdict is stored.
     pub async fn discovered(&mut self, found: Discovery) -> Result<(), EvalError> {
         let calls = u64::from(found.calls);
-        self.budget.settle(calls, None, self.units.0);
+        self.budget.settle(calls, None, None, self.units.0);
         self.judging.fingerprint = self.work.judge.fingerprint();
         let (run, fingerprint) = (Arc::clone(&self.run), self.judging.fingerprint);
+        let learnt = self.work.judge.learnt();
         self.handle
             .write(move |s| {
                 s.add_usage(&run, &RunUsage { calls, ..RunUsage::default() })?;
+                if let Some(learnt) = learnt {
+                    s.set_capability(&learnt.base_url, &learnt.model, &learnt.known)?;
+                }
                 s.set_fingerprint(&run, &fingerprint)
             })
             .await?;
@@ -324,13 +332,20 @@ impl Engine {
 
     fn ask(&mut self, key: Key, ready: Arc<Ready>) {
         let Some(question) = self.loader.question(key.criterion, &ready) else { return };
-        let criterion = Arc::clone(&question.criterion);
+        let (criterion, version) = (Arc::clone(&question.criterion), question.version);
         let (judge, token) = (Arc::clone(&self.work.judge), self.work.control.token());
         let (sent, events) = self.events();
         let counter = Arc::clone(&sent);
         let task = self.calls.spawn(async move {
             let (subject, response) = (Arc::clone(&ready.subject), Arc::clone(&ready.response));
-            let request = JudgeRequest::new(subject, response, criterion, key.repeat, ready.lookup.clone());
+            let lookup = ready.lookup.clone();
+            let request = match &ready.subject_digest {
+                Some(digest) => {
+                    let nonce = nonce_of(digest, &response, &version, key.repeat);
+                    JudgeRequest { subject, response, criterion, repeat: key.repeat, nonce, lookup }
+                }
+                None => JudgeRequest::new(subject, response, criterion, key.repeat, lookup),
+            };
             let outcome = Box::new(judge.judge(&request, &events, &token).await);
             Done::Judged { key, ready, nonce: request.nonce, outcome, sent: counter.load(Ordering::Relaxed) }
         });
@@ -383,7 +398,7 @@ impl Engine {
         let calls = u64::from(sent.max(outcome.attempts));
         let rates = self.judging.rates;
         let cost = outcome.usage.and_then(|u| u.cost(rates.price_in, rates.price_out));
-        self.budget.settle(calls, cost, self.units.0);
+        self.budget.settle(calls, outcome.usage, cost, self.units.0);
         if let Some(stop) = outcome.stop.take() {
             self.unaccounted += calls;
             self.ending.get_or_insert(Ending::Stopped(stop));
@@ -414,11 +429,8 @@ impl Engine {
     fn written(&mut self, unwritten: Box<Unwritten>, out: &Generated, sent: u32) {
         let calls = u64::from(sent.max(out.attempts));
         let rates = self.model_rates;
-        self.budget.settle(
-            calls,
-            out.usage.and_then(|u| u.cost(rates.price_in, rates.price_out)),
-            self.units.1,
-        );
+        let cost = out.usage.and_then(|u| u.cost(rates.price_in, rates.price_out));
+        self.budget.settle(calls, out.usage, cost, self.units.1);
         if let Some(stop) = &out.stop {
             self.unaccounted += calls;
             self.ending.get_or_insert(Ending::Stopped(stop.clone()));
@@ -438,7 +450,7 @@ impl Engine {
             _ => {}
         }
         let response = save::response(&unwritten, out);
-        let usage = save::usage_of_response(out.usage, &rates, calls);
+        let usage = save::usage_of_response(out, &rates, calls);
         self.judge_written(&unwritten, &response.text);
         let (handle, run, item) = (self.handle.clone(), Arc::clone(&self.run), unwritten.item.ord);
         self.saves.push(Box::pin(async move {
@@ -473,10 +485,7 @@ impl Engine {
         let (handle, run) = (self.handle.clone(), Arc::clone(&self.run));
         let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
         self.saves.push(Box::pin(async move {
-            let save = handle.write(move |s| {
-                s.save_verdict(&run, &verdict)?;
-                s.add_usage(&run, &usage)
-            });
+            let save = handle.write(move |s| s.save_paid_verdict(&run, &verdict, &usage));
             save.await.map(|()| told)
         }));
     }

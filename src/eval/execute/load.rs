@@ -3,11 +3,12 @@
 
 use super::super::keys::{Key, cache_key};
 use super::super::plan::own_of;
-use super::super::render::render_case;
+use super::super::render::render_with;
 use crate::core::digest::Digest;
 use crate::core::item::{Case, Subject};
 use crate::core::prompt::{Selector, Settings, Template};
 use crate::core::rubric::Criterion;
+use crate::core::template::Parts;
 use crate::core::verdict::State;
 use crate::judge::{ChatMessage, Lookup};
 use crate::store::{Arm, FullItem, NewVerdict, Result, RunInfo, Store, StoreError};
@@ -87,6 +88,7 @@ struct Writer {
     arm: Arm,
     template: Template,
     settings: Settings,
+    parts: Parts,
 }
 
 /// All that loading needs besides the registry; made once, shared by the chunks.
@@ -96,6 +98,8 @@ pub(super) struct Loader {
     questions: Vec<Question>,
     writers: HashMap<String, Writer>,
     cases: HashMap<String, Case>,
+    /// The model's seed, where one is configured.
+    seed: Option<i64>,
     /// Where earlier verdicts are looked up; none for recorded judges.
     pub fingerprint: Option<Digest>,
 }
@@ -109,6 +113,7 @@ impl Loader {
             questions: run.spec.criteria.iter().cloned().map(Question::new).collect(),
             writers: HashMap::new(),
             cases: HashMap::new(),
+            seed: run.spec.model_config.as_ref().and_then(|c| c.get("seed")).and_then(Value::as_i64),
             fingerprint: None,
         };
         if !can_write {
@@ -118,7 +123,13 @@ impl Loader {
             let Some((name, seq)) = &arm.prompt else { continue };
             let info = store.resolve(name, &Selector::revision(*seq))?;
             let template = Template { kind: info.kind, body: store.text(&info.digest)? };
-            loader.writers.insert(arm.name.clone(), Writer { settings: info.settings(), template, arm });
+            // What the includes stood for when the run was planned, not what they stand for now.
+            let recorded = run.spec.includes.get(&arm.name).map(Vec::as_slice).unwrap_or_default();
+            let parts = store
+                .parts((name, *seq), &template, info.syntax, recorded)
+                .map_err(|e| StoreError::Invalid(e.to_string()))?;
+            let writer = Writer { settings: info.settings(), template, parts, arm };
+            loader.writers.insert(writer.arm.name.clone(), writer);
         }
         if !loader.writers.is_empty() {
             let set = store.case_set_by_digest(&run.spec.set, &run.spec.set_digest)?;
@@ -203,6 +214,16 @@ impl Loader {
         Ok(Step::Ask(key, Arc::clone(ready)))
     }
 
+    /// The prompt's own parameters; with a seed, each further response to a case has another one.
+    fn params(&self, writer: &Writer, generation: u32) -> Map<String, Value> {
+        let mut params = writer.settings.config.clone();
+        let seed = params.get("seed").and_then(Value::as_i64).or(self.seed);
+        if let Some(seed) = seed.filter(|_| generation > 0) {
+            params.insert("seed".to_owned(), Value::from(seed.wrapping_add(i64::from(generation))));
+        }
+        params
+    }
+
     fn write_step(&self, item: crate::store::RunItem, writer: &Writer, keys: &[Key]) -> Result<Step> {
         let case = self.cases.get(&item.case_id).ok_or_else(|| {
             StoreError::Damaged(format!(
@@ -210,13 +231,14 @@ impl Loader {
                 self.run, item.case_id
             ))
         })?;
-        match render_case(&writer.template, &writer.settings, case) {
+        let item_generation = item.repeat;
+        match render_with(&writer.template, &writer.settings, case, &writer.parts) {
             Ok(done) => Ok(Step::Write(Box::new(Unwritten {
                 item,
                 arm: writer.arm.clone(),
                 subject: done.subject,
                 messages: done.messages,
-                params: writer.settings.config.clone(),
+                params: self.params(writer, item_generation),
                 keys: keys.to_vec(),
             }))),
             // The plan refuses this; a set cannot change under a run.

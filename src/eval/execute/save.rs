@@ -6,8 +6,8 @@ use super::super::keys::Key;
 use super::load::{Question, Ready};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
-use crate::judge::{Generated, Outcome, Usage};
-use crate::store::{Cell, NewResponse, NewVerdict, RunUsage};
+use crate::judge::{Generated, Outcome};
+use crate::store::{Cell, NewResponse, NewVerdict, RunUsage, Spend};
 use serde_json::json;
 
 /// The flag of a verdict that another model gave than those before it in this run.
@@ -96,25 +96,40 @@ pub(super) fn unasked(
 
 /// What a verdict adds to the run's account.
 pub(super) fn usage_of(verdict: &NewVerdict, calls: u64) -> RunUsage {
+    let silent = verdict.prompt_tokens.is_none() && calls > 0;
     RunUsage {
         calls,
         cached: u64::from(verdict.cached),
         prompt_tokens: verdict.prompt_tokens,
         completion_tokens: verdict.completion_tokens,
         cost_usd: verdict.cost_usd,
-        wall_s: 0.0,
+        unknown: u64::from(silent && was_answered(verdict.state)),
+        ..RunUsage::default()
     }
 }
 
+/// Whether the endpoint may have worked, and charged, for what ended so.
+fn was_answered(state: State) -> bool {
+    !matches!(state, State::RateLimited | State::OverBudget | State::Cancelled)
+}
+
 /// What a response adds to the run's account.
-pub(super) fn usage_of_response(usage: Option<Usage>, rates: &Rates, calls: u64) -> RunUsage {
-    RunUsage {
+pub(super) fn usage_of_response(out: &Generated, rates: &Rates, calls: u64) -> RunUsage {
+    let usage = out.usage;
+    let generation = Spend {
         calls,
-        cached: 0,
         prompt_tokens: usage.map(|u| u.prompt_tokens),
         completion_tokens: usage.map(|u| u.completion_tokens),
         cost_usd: usage.and_then(|u| u.cost(rates.price_in, rates.price_out)),
-        wall_s: 0.0,
+    };
+    RunUsage {
+        calls,
+        prompt_tokens: generation.prompt_tokens,
+        completion_tokens: generation.completion_tokens,
+        cost_usd: generation.cost_usd,
+        unknown: u64::from(usage.is_none() && calls > 0 && was_answered(out.state)),
+        generation,
+        ..RunUsage::default()
     }
 }
 

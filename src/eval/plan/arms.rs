@@ -1,10 +1,11 @@
 //! Whose responses a run judges: stored ones by arm, and ones that a prompt's revision has yet to write.
 
 use super::super::error::EvalError;
-use super::super::render::{RenderError, render_case};
+use super::super::render::{RenderError, render_with};
 use super::{ArmChoice, Notes, RunRequest, some};
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::{PromptName, Selector, Template};
+use crate::core::template::Parts;
 use crate::judge::JudgeConfig;
 use crate::store::{Arm, CaseSetInfo, RevisionInfo, Store};
 use std::collections::{HashMap, HashSet};
@@ -30,6 +31,8 @@ pub(super) struct Row {
     pub arm: Arm,
     pub cluster: Option<String>,
     pub tags: Vec<String>,
+    /// Which of the responses written for the case.
+    pub generation: u32,
     pub response: Response,
 }
 
@@ -41,7 +44,14 @@ pub(super) fn choose(
     model: Option<&JudgeConfig>,
     notes: &mut Notes,
 ) -> Result<Vec<Row>, EvalError> {
-    let chooser = Chooser { store, set, cases: store.cases(set.id)?, arms: store.arms()?, model };
+    let chooser = Chooser {
+        store,
+        set,
+        cases: store.cases(set.id)?,
+        arms: store.arms()?,
+        model,
+        generations: request.generations,
+    };
     let mut rows = Vec::new();
     let choices: Vec<ArmChoice> = if request.arms.is_empty() {
         set.arms.iter().cloned().map(ArmChoice::Imported).collect()
@@ -76,6 +86,8 @@ struct Chooser<'a> {
     cases: Vec<Case>,
     arms: Vec<Arm>,
     model: Option<&'a JudgeConfig>,
+    /// Responses to a case, of arms that can write them.
+    generations: u32,
 }
 
 impl Chooser<'_> {
@@ -143,8 +155,12 @@ impl Chooser<'_> {
         notes: &mut Notes,
     ) -> Result<Vec<Row>, EvalError> {
         let names = [arm.name.clone()];
-        let items = self.store.items(self.set.id, &names)?;
-        let mut stored: HashMap<String, Item> = items.into_iter().map(|i| (i.id.clone(), i)).collect();
+        let generations = if revision.is_some() { self.generations } else { 1 };
+        let mut stored: HashMap<(String, u32), Item> = HashMap::new();
+        for generation in 0..generations {
+            let items = self.store.items_of(self.set.id, &names, generation)?;
+            stored.extend(items.into_iter().map(|i| ((i.id.clone(), generation), i)));
+        }
         let failed: HashSet<String> = self
             .store
             .response_keys(self.set.id)?
@@ -157,8 +173,13 @@ impl Chooser<'_> {
             None => None,
         };
         let mut rows = Vec::new();
-        for case in &self.cases {
-            let response = match (stored.remove(&case.id), &mut writer) {
+        let each = |case| (0..generations).map(move |generation| (case, generation));
+        for (case, generation) in self.cases.iter().flat_map(each) {
+            let response = match (stored.remove(&(case.id.clone(), generation)), &mut writer) {
+                (Some(item), Some(writer)) if writer.differs(&item, case) => {
+                    writer.otherwise.push(case.id.clone());
+                    Some(Response::Stored { subject: item.subject, text: item.response })
+                }
                 (Some(item), _) => Some(Response::Stored { subject: item.subject, text: item.response }),
                 (None, Some(writer)) => writer.write(case).map(Response::Unwritten),
                 (None, None) => failed.contains(&case.id).then_some(Response::Failed),
@@ -168,10 +189,14 @@ impl Chooser<'_> {
                 arm: arm.clone(),
                 cluster: case.cluster.clone(),
                 tags: case.tags.clone(),
+                generation,
                 response,
             }));
         }
         if let Some(writer) = writer {
+            if !writer.parts.is_empty() {
+                notes.includes.insert(arm.name.clone(), writer.parts.included());
+            }
             writer.report(notes);
         }
         Ok(rows)
@@ -182,6 +207,7 @@ impl Chooser<'_> {
 struct Writer<'a> {
     revision: &'a RevisionInfo,
     template: Template,
+    parts: Parts,
     base: String,
     rendered: usize,
     /// Cases with variables of which none was used.
@@ -189,26 +215,33 @@ struct Writer<'a> {
     unused: Vec<String>,
     missing: Vec<String>,
     failed: Option<String>,
+    /// Cases answered when an include stood for another text.
+    otherwise: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
     fn new(store: &Store, arm: &Arm, revision: &'a RevisionInfo) -> Result<Self, EvalError> {
         let template = Template { kind: revision.kind, body: store.text(&revision.digest)? };
         let base = arm.name.split('+').next().unwrap_or(&arm.name).to_owned();
+        let parts = store
+            .parts((&revision.name, revision.seq), &template, revision.syntax, &[])
+            .map_err(|e| EvalError::Input(format!("{base} cannot be rendered: {e}")))?;
         Ok(Self {
             revision,
             template,
+            parts,
             base,
             rendered: 0,
             idle: 0,
             unused: vec![],
             missing: vec![],
             failed: None,
+            otherwise: vec![],
         })
     }
 
     fn write(&mut self, case: &Case) -> Option<Subject> {
-        match render_case(&self.template, &self.revision.settings(), case) {
+        match render_with(&self.template, &self.revision.settings(), case, &self.parts) {
             Ok(done) => {
                 self.rendered += 1;
                 self.idle += usize::from(!case.vars.is_empty() && done.unused.len() == case.vars.len());
@@ -230,8 +263,23 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether a stored response was written for another text than its prompt gives now: only what a prompt includes
+    /// can have changed, since a revision cannot.
+    fn differs(&self, item: &Item, case: &Case) -> bool {
+        !self.parts.is_empty()
+            && render_with(&self.template, &self.revision.settings(), case, &self.parts)
+                .is_ok_and(|now| now.subject.prompt != item.subject.prompt)
+    }
+
     fn report(self, notes: &mut Notes) {
         let base = &self.base;
+        if !self.otherwise.is_empty() {
+            notes.warnings.push(format!(
+                "{} stored responses of {base} were written when what it includes stood for another text ({}); they are judged with the prompt they answered",
+                self.otherwise.len(),
+                some(&self.otherwise)
+            ));
+        }
         if !self.missing.is_empty() {
             notes.refused.push(format!(
                 "{} cases have no value for a variable that {base} asks for: {}",

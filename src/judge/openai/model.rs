@@ -4,10 +4,14 @@ use super::{
     BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
     State, Stop, StopKind, Value, check_config, json, one_line, read_reply, settle,
 };
+use crate::core::tokens;
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Tokens around a message: its role and its marks.
+const FRAME: u64 = 4;
 
 /// A model behind an OpenAI-compatible endpoint.
 pub struct OpenAiModel {
@@ -57,6 +61,23 @@ impl OpenAiModel {
         Value::Object(body).to_string()
     }
 
+    /// Why the messages do not fit the configured window, before anything is sent; `None` when they do, or when no window
+    /// is configured. Tokens are counted offline, with the tokenizer named: of other models it is an estimate.
+    fn overflows(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> Option<String> {
+        let window = self.config.context_window?;
+        let asked = ["max_completion_tokens", "max_tokens"].iter().find_map(|key| params.get(*key)?.as_u64());
+        let room = asked.unwrap_or(self.config.max_tokens.into());
+        let of = |m: &ChatMessage| tokens::count(&m.content) as u64 + FRAME;
+        let prompt: u64 = messages.iter().map(of).sum();
+        (prompt + room > window).then(|| {
+            format!(
+                "the prompt has {prompt} tokens ({}) and {room} are kept for the answer: more than the {window} of {}; nothing was sent",
+                tokens::TOKENIZER,
+                one_line(&self.config.model, 80)
+            )
+        })
+    }
+
     async fn write(
         &self,
         messages: &[ChatMessage],
@@ -76,6 +97,10 @@ impl OpenAiModel {
             model_returned: None,
             stop: None,
         };
+        if let Some(why) = self.overflows(messages, params) {
+            (out.state, out.reason) = (State::Overflow, why);
+            return out;
+        }
         loop {
             let learning = !self.renamed.load(Ordering::Relaxed);
             let asked = self.caller.ask(self.body(messages, params), learning, events, cancel).await;

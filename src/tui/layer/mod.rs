@@ -1,4 +1,4 @@
-//! What lies on top of a screen: help, the palette, a field, a confirmation, the plan dialog, a timeline.
+//! What lies on top of a screen: help, the palette, a field, a confirmation, the plan dialog.
 //!
 //! A layer takes all keys while it is open. Esc always closes it.
 
@@ -9,7 +9,6 @@ use super::paint::{centred, put, put_cut, put_right, seg};
 use super::query::{Reply, Spot};
 use super::screen::{Cursor, Cx, Purpose};
 use super::theme::Meaning;
-use crate::store::EventInfo;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +19,7 @@ pub mod plan;
 
 /// Something on top.
 pub enum Layer {
-    /// Lines to read: help, a timeline.
+    /// Lines to read: help.
     Lines {
         /// The heading.
         title: String,
@@ -104,24 +103,6 @@ impl Layer {
     /// The plan of a run over revisions.
     pub fn plan(spots: Vec<Spot>, cx: &mut Cx) -> Self {
         Self::Plan(Box::new(plan::PlanDialog::new(spots, cx)))
-    }
-
-    /// What happened to a prompt.
-    pub fn timeline(title: &str, events: &[EventInfo]) -> Self {
-        let mut lines: Vec<(String, String)> = events
-            .iter()
-            .rev()
-            .map(|e| {
-                let who = e.author.as_deref().unwrap_or("");
-                let why = e.reason.as_deref().unwrap_or("");
-                let what = format!("{} {} {who} {why}", e.kind.replace('_', " "), compact(&e.payload));
-                (e.at.chars().take(16).collect(), what.trim_end().to_owned())
-            })
-            .collect();
-        if lines.is_empty() {
-            lines.push((String::new(), "no label, name, tag or archive flag was ever changed".into()));
-        }
-        Self::Lines { title: format!("timeline of {title}"), lines, cursor: Cursor::default() }
     }
 
     /// The keys of a screen, and what its figures mean: made from the table of keys.
@@ -237,21 +218,6 @@ fn plan_outcome(outcome: plan::Outcome) -> Outcome {
     match outcome {
         plan::Outcome::Stay => Outcome::Stay,
         plan::Outcome::Close => Outcome::Close,
-    }
-}
-
-fn compact(payload: &serde_json::Value) -> String {
-    let Some(map) = payload.as_object() else { return String::new() };
-    let one = |key: &str| map.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), ToOwned::to_owned));
-    let place = |key: &str| {
-        one(key).filter(|v| v != "null").map(|v| if v.parse::<u32>().is_ok() { format!("r{v}") } else { v })
-    };
-    match (one("label"), place("from"), place("to")) {
-        (Some(label), from, to) => {
-            format!("{label} {} → {}", from.unwrap_or_else(|| "—".into()), to.unwrap_or_else(|| "—".into()))
-        }
-        (None, Some(from), Some(to)) => format!("{from} → {to}"),
-        _ => map.iter().map(|(k, v)| format!("{k} {v}")).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) enum Field {
     Set,
     Arms,
     Model,
+    Generations,
     Rubric,
     Criteria,
     Judge,
@@ -116,9 +117,32 @@ pub(super) enum Endpoint {
     Typed,
 }
 
-/// Spending caps offered, in USD; `None` is no cap.
-const CAPS: [Option<f64>; 8] =
-    [None, Some(0.1), Some(0.25), Some(0.5), Some(1.0), Some(2.0), Some(5.0), Some(20.0)];
+/// Where a run stops at the latest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Cap {
+    None,
+    Usd(f64),
+    Calls(u64),
+    Tokens(u64),
+}
+
+/// Caps offered. Those on calls and tokens hold without prices too.
+const CAPS: [Cap; 14] = [
+    Cap::None,
+    Cap::Usd(0.1),
+    Cap::Usd(0.25),
+    Cap::Usd(0.5),
+    Cap::Usd(1.0),
+    Cap::Usd(2.0),
+    Cap::Usd(5.0),
+    Cap::Usd(20.0),
+    Cap::Calls(100),
+    Cap::Calls(1_000),
+    Cap::Calls(10_000),
+    Cap::Tokens(100_000),
+    Cap::Tokens(1_000_000),
+    Cap::Tokens(10_000_000),
+];
 /// The most passes offered.
 const MOST_PASSES: u32 = 10;
 
@@ -136,6 +160,7 @@ pub struct PlanDialog {
     pub(super) judge: usize,
     pub(super) model: usize,
     pub(super) repeats: u32,
+    pub(super) generations: u32,
     pub(super) cap: usize,
     pub(super) criteria: String,
     pub(super) address: String,
@@ -159,6 +184,7 @@ impl PlanDialog {
             judge: 0,
             model: 0,
             repeats: 1,
+            generations: 1,
             cap: 0,
             criteria: "accuracy, clarity".to_owned(),
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
@@ -217,7 +243,9 @@ impl PlanDialog {
         let address = self.judge_options().get(self.judge) == Some(&Endpoint::Typed)
             || generates && self.model_options().get(self.model) == Some(&Endpoint::Typed);
         let mut fields = vec![Field::Set, Field::Arms];
-        fields.extend(generates.then_some(Field::Model));
+        if generates {
+            fields.extend([Field::Model, Field::Generations]);
+        }
         fields.push(Field::Rubric);
         fields.extend(typed.then_some(Field::Criteria));
         fields.push(Field::Judge);
@@ -263,9 +291,11 @@ impl PlanDialog {
             judge: named(self.judge_options().get(self.judge)?),
             model: if generates { self.model_options().get(self.model).map(named) } else { None },
             repeats: self.repeats,
+            generations: if generates { self.generations } else { 1 },
             concurrency: None,
-            max_cost_usd: CAPS[self.cap],
-            max_calls: None,
+            max_cost_usd: if let Cap::Usd(usd) = CAPS[self.cap] { Some(usd) } else { None },
+            max_calls: if let Cap::Calls(calls) = CAPS[self.cap] { Some(calls) } else { None },
+            max_tokens: if let Cap::Tokens(tokens) = CAPS[self.cap] { Some(tokens) } else { None },
             until: None,
         })
     }
@@ -360,6 +390,8 @@ impl PlanDialog {
             Field::Model => self.model = turned(self.model, self.model_options().len()),
             Field::Rubric => self.rubric = turned(self.rubric, self.rubric_options().len()),
             Field::Judge => self.judge = turned(self.judge, self.judge_options().len()),
+            Field::Generations if forward => self.generations = (self.generations + 1).min(MOST_PASSES),
+            Field::Generations => self.generations = self.generations.saturating_sub(1).max(1),
             Field::Repeats if forward => self.repeats = (self.repeats + 1).min(MOST_PASSES),
             Field::Repeats => self.repeats = self.repeats.saturating_sub(1).max(1),
             Field::Cap => self.cap = turned(self.cap, CAPS.len()),

@@ -115,7 +115,12 @@ impl Screen for Blame {
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
-        let Some((lines, log)) = self.lines.get() else { return };
+        let Some((lines, log)) = self.lines.get() else {
+            if self.lines.is_waiting() {
+                put(buf, body.x + 1, body.y, body.width, &[seg("reading the history …", dim)]);
+            }
+            return;
+        };
         let gutter = if area.width >= 100 { 48 } else { 20 };
         let window = self.cursor.window(lines.len(), usize::from(body.height));
         let mut last = None;

@@ -44,6 +44,8 @@ pub struct Compare {
     /// Indices into the run's arms.
     pair: (usize, usize),
     found: Vec<Comparison>,
+    /// The smallest change of each criterion that is more than the judge's own noise, where it is known.
+    floors: Vec<Option<f64>>,
     flips: Vec<Flip>,
     gains_first: bool,
     cursor: Cursor,
@@ -58,6 +60,7 @@ impl Compare {
             ground: Ground::default(),
             pair: (0, 1),
             found: Vec::new(),
+            floors: Vec::new(),
             flips: Vec::new(),
             gains_first: false,
             cursor: Cursor::default(),
@@ -125,6 +128,8 @@ impl Compare {
             inputs.push(PairedInput { name: name.clone(), pairs });
         }
         self.found = paired_compare(&inputs, SEED);
+        let noise = crate::eval::noise(run, &self.ground.cells, &self.ground.items);
+        self.floors = self.found.iter().zip(&noise).map(|(c, n)| n.floor_over(c.n)).collect();
         self.sort();
     }
 
@@ -243,7 +248,7 @@ impl Screen for Compare {
             put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             return;
         }
-        let used = draw_table(&self.found, body, buf, env);
+        let used = draw_table(&self.found, &self.floors, body, buf, env);
         let sentence = verdict_sentence(&self.found, &a, &b);
         let mut y = body.y + used + 1;
         for line in
@@ -279,6 +284,10 @@ impl Screen for Compare {
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("change", "mean of B minus A over the cases that both have; above 0 means B scores higher"),
+            (
+                "a dim change",
+                "smaller than the judge's own noise: judging the same responses again moves a mean as far",
+            ),
             ("├──●──┤", "where the true change lies with 95 % confidence; ┊ marks no change"),
             (
                 "p(Holm)",
@@ -291,7 +300,7 @@ impl Screen for Compare {
 }
 
 /// The table of criteria; how many rows it took.
-fn draw_table(found: &[Comparison], area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
+fn draw_table(found: &[Comparison], floors: &[Option<f64>], area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
     let dim = env.style(Meaning::Dim);
     let width = usize::from(area.width);
     let bar = width.saturating_sub(94).min(48);
@@ -318,7 +327,10 @@ fn draw_table(found: &[Comparison], area: Rect, buf: &mut Buffer, env: &Env) -> 
         if y >= area.bottom() {
             break;
         }
+        let floor = floors.get(i).copied().flatten();
+        let noise = c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor);
         let meaning = match c.ci95 {
+            _ if noise => Meaning::Dim,
             Some((lo, _)) if lo > 0.0 => Meaning::Good,
             Some((_, hi)) if hi < 0.0 => Meaning::Error,
             _ => Meaning::Text,

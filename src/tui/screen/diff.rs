@@ -1,7 +1,8 @@
-//! Two revisions compared: side by side with words refined, or in one column when narrow.
+//! Two texts compared, side by side with words refined, or in one column when narrow: revisions, the draft that `$EDITOR`
+//! has left (Enter saves it as a revision), or two responses to one case.
 //!
 //! ```text
-//! two spots -> DiffDoc (computed once, off the loop) -> views (folded or whole) -> only the rows in sight are laid out
+//! two sources -> DiffDoc (computed once, off the loop) -> views (folded or whole) -> only the rows in sight are laid out
 //! ```
 
 use super::super::env::Env;
@@ -10,118 +11,29 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
-use crate::core::diff::{Diff, RowKind};
-use crate::core::diff::{View, fold};
-use crate::core::prompt::Kind;
-use crate::core::template;
+use crate::core::diff::{RowKind, View, fold};
 use crate::core::text;
-use crate::store::{RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+mod doc;
+mod draft;
 mod layout;
 mod view;
+
+pub use doc::{DiffDoc, End, Source};
+pub use draft::Draft;
+pub(super) use draft::rescue;
 
 /// Equal lines kept around a change when the rest is folded.
 const CONTEXT: usize = 3;
 
-/// Two revisions, compared.
-#[derive(Debug)]
-pub struct DiffDoc {
-    /// The older, or the one marked.
-    pub left: RevisionInfo,
-    /// The newer, or the one selected.
-    pub right: RevisionInfo,
-    /// Their texts, row by row. Chat prompts are written out message by message.
-    pub diff: Diff,
-    /// What the header says about variables and settings, in words.
-    pub changes: Vec<String>,
-    /// Change of the mean score per criterion, where both were judged alike on the same cases: name, mean, interval.
-    pub scores: Vec<(String, f64, Option<(f64, f64)>)>,
-}
-
-impl DiffDoc {
-    /// Compares two revisions; takes as long as their texts need, so not on the loop.
-    pub fn new(
-        left: (RevisionInfo, String),
-        right: (RevisionInfo, String),
-        scores: Vec<RevisionScore>,
-    ) -> Self {
-        let changes = changes((&left.0, &left.1), (&right.0, &right.1));
-        let diff = Diff::new(&written_out(&left.0, &left.1), &written_out(&right.0, &right.1));
-        let scores = score_changes(&scores, left.0.seq, right.0.seq);
-        Self { left: left.0, right: right.0, diff, changes, scores }
-    }
-}
-
-/// A chat prompt message by message; a text as it is.
-fn written_out(info: &RevisionInfo, body: &str) -> String {
-    if info.kind == Kind::Text {
-        return body.to_owned();
-    }
-    let template = crate::core::prompt::Template { kind: Kind::Chat, body: body.to_owned() };
-    template
-        .messages()
-        .iter()
-        .map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n')))
-        .collect()
-}
-
-fn changes(left: (&RevisionInfo, &str), right: (&RevisionInfo, &str)) -> Vec<String> {
-    let names = |side: (&RevisionInfo, &str)| template::variables(side.1, side.0.syntax).ok();
-    let mut out = Vec::new();
-    if let (Some(before), Some(after)) = (names(left), names(right)) {
-        let found = template::VariableChanges::between(&before, &after);
-        out.extend(found.renamed.iter().map(|(old, new)| format!("variable {old} is now {new}")));
-        let renamed = |name: &String| found.renamed.iter().any(|(old, new)| old == name || new == name);
-        let plus = found.added.iter().filter(|v| !renamed(v)).map(|v| format!("+{v}"));
-        let minus = found.removed.iter().filter(|v| !renamed(v)).map(|v| format!("−{v}"));
-        let changed: Vec<String> = plus.chain(minus).collect();
-        if !changed.is_empty() {
-            out.push(format!("variables {}", changed.join(" ")));
-        }
-    }
-    if left.0.syntax != right.0.syntax {
-        out.push(format!("syntax {}→{}", left.0.syntax.name(), right.0.syntax.name()));
-    }
-    let keys: BTreeSet<&String> = left.0.config.keys().chain(right.0.config.keys()).collect();
-    for key in keys {
-        let value =
-            |info: &RevisionInfo| info.config.get(key).map_or_else(|| "—".to_owned(), ToString::to_string);
-        if left.0.config.get(key) != right.0.config.get(key) {
-            out.push(format!("{key} {}→{}", value(left.0), value(right.0)));
-        }
-    }
-    if left.0.digest == right.0.digest && left.0.settings_digest != right.0.settings_digest {
-        out.insert(0, "same text, other settings".into());
-    }
-    out
-}
-
-fn score_changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, f64, Option<(f64, f64)>)> {
-    let mut out = Vec::new();
-    for after in scores.iter().filter(|s| s.seq == right) {
-        let alike = |s: &&RevisionScore| {
-            s.seq == left && s.criterion == after.criterion && s.fingerprint == after.fingerprint
-        };
-        let Some(before) = scores.iter().find(alike) else { continue };
-        let pairs: Vec<f64> = after
-            .cases
-            .iter()
-            .filter_map(|(case, now)| before.cases.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
-            .collect();
-        let ci = crate::core::stats::mean::mean_ci(&pairs, 0.95);
-        out.extend(ci.mean.map(|mean| (after.criterion.clone(), mean, ci.interval())));
-    }
-    out
-}
-
 /// The state of the screen.
 pub struct DiffScreen {
-    left: Spot,
-    right: Spot,
+    left: Source,
+    right: Source,
+    draft: Option<Draft>,
     pub(super) doc: Slot<Arc<DiffDoc>>,
     tokens_left: Slot<usize>,
     tokens_right: Slot<usize>,
@@ -142,9 +54,15 @@ pub struct DiffScreen {
 impl DiffScreen {
     /// A screen over two revisions.
     pub fn new(left: Spot, right: Spot) -> Self {
+        Self::of(Source::Revision(left), Source::Revision(right))
+    }
+
+    /// A screen over any two texts.
+    pub fn of(left: Source, right: Source) -> Self {
         Self {
             left,
             right,
+            draft: None,
             doc: Slot::default(),
             tokens_left: Slot::default(),
             tokens_right: Slot::default(),
@@ -241,14 +159,17 @@ impl DiffScreen {
     }
 
     fn step(&mut self, newer: bool, cx: &mut Cx) {
-        if self.left.name != self.right.name {
+        let (Source::Revision(older), Source::Revision(newest)) = (&self.left, &self.right) else {
+            return cx.say("stepping needs two revisions; one of these is none");
+        };
+        if older.name != newest.name {
             return cx.say("stepping needs two revisions of one prompt");
         }
         let shift = |seq: u32| if newer { Some(seq + 1) } else { seq.checked_sub(1).filter(|s| *s > 0) };
-        match (shift(self.left.seq), shift(self.right.seq)) {
+        match (shift(older.seq), shift(newest.seq)) {
             (Some(left), Some(right)) => {
-                let (name, same) = (self.left.name.clone(), self.right.name.clone());
-                let next = (Spot { name, seq: left }, Spot { name: same, seq: right });
+                let spot = |seq| Source::Revision(Spot { name: older.name.clone(), seq });
+                let next = (spot(left), spot(right));
                 let query = Query::Diff { left: next.0.clone(), right: next.1.clone() };
                 (self.left, self.right) = next;
                 self.doc.ask(cx, Lane::Diff, query);
@@ -337,7 +258,12 @@ impl Screen for DiffScreen {
     }
 
     fn title(&self) -> String {
-        format!("Diff {} r{} r{}", self.right.name, self.left.seq, self.right.seq)
+        match (&self.left, &self.right) {
+            (Source::Revision(left), Source::Revision(right)) => {
+                format!("Diff {} r{} r{}", right.name, left.seq, right.seq)
+            }
+            (left, right) => format!("Diff {} {}", left.name(), right.name()),
+        }
     }
 
     fn has_tabs(&self) -> bool {
@@ -378,15 +304,37 @@ impl Screen for DiffScreen {
                     Purpose::Search,
                 ))
             }
-            Action::Judge => cx.layer = Some(Layer::plan(vec![self.left.clone(), self.right.clone()], cx)),
+            Action::Judge => match (&self.left, &self.right) {
+                (Source::Revision(left), Source::Revision(right)) => {
+                    cx.layer = Some(Layer::plan(vec![left.clone(), right.clone()], cx));
+                }
+                _ => cx.say("J plans a run over revisions; one of these is none yet"),
+            },
+            Action::Enter | Action::Save if self.draft.is_some() => self.ask_message(cx),
+            Action::Edit if self.draft.is_some() => self.edit_again(cx),
+            Action::Edit | Action::Save => {
+                cx.say("e on Prompts edits a revision; its draft is compared here")
+            }
             Action::Back if !self.search.is_empty() => self.search.clear(),
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => {
+                if self.draft.is_some() {
+                    cx.say("kept as a draft: e opens it again");
+                }
+                cx.nav = Some(Nav::Pop);
+            }
             _ => return false,
         }
         true
     }
 
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+        self.take_edit(ticket, result, cx)
+    }
+
     fn answered(&mut self, purpose: &Purpose, answer: Option<&str>, cx: &mut Cx) {
+        if *purpose == Purpose::SaveMessage {
+            return self.save(answer, cx);
+        }
         if *purpose == Purpose::Search {
             self.search = answer.unwrap_or("").to_owned();
             if !self.search.is_empty() {
@@ -396,14 +344,17 @@ impl Screen for DiffScreen {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if self.draft_reply(ticket, result, cx) {
+            return true;
+        }
         let (doc, left, right) =
             (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
         match result {
             Ok(Reply::Diff(new)) if doc => {
-                self.tokens_left.ask(cx, Lane::Tokens, Query::Tokens(new.left.digest));
-                self.tokens_right.ask(cx, Lane::Other, Query::Tokens(new.right.digest));
-                self.left = Spot { name: new.left.name.clone(), seq: new.left.seq };
-                self.right = Spot { name: new.right.name.clone(), seq: new.right.seq };
+                self.tokens_left.ask(cx, Lane::Tokens, Query::Count(Arc::clone(&new.left.text)));
+                self.tokens_right.ask(cx, Lane::Other, Query::Count(Arc::clone(&new.right.text)));
+                self.left = new.left.source.clone();
+                self.right = new.right.source.clone();
                 self.doc.set(Arc::clone(new));
                 self.views.clear();
                 self.top = (0, 0);
@@ -415,8 +366,8 @@ impl Screen for DiffScreen {
             Err(why) if doc => {
                 // Stepping past the end: stay where we were.
                 if let Some(old) = self.doc.get() {
-                    self.left = Spot { name: old.left.name.clone(), seq: old.left.seq };
-                    self.right = Spot { name: old.right.name.clone(), seq: old.right.seq };
+                    self.left = old.left.source.clone();
+                    self.right = old.right.source.clone();
                     cx.say("that is the newest revision");
                 } else {
                     self.failed = Some(why.clone());
@@ -433,6 +384,9 @@ impl Screen for DiffScreen {
     }
 
     fn hints(&self) -> Vec<Action> {
+        if self.draft.is_some() {
+            return vec![Action::Save, Action::Edit, Action::NextHunk, Action::Whitespace, Action::Fold];
+        }
         vec![
             Action::NextHunk,
             Action::Whitespace,
@@ -456,6 +410,10 @@ impl Screen for DiffScreen {
         &[
             ("+14 −9", "lines that only the right and only the left text have"),
             ("1,204 tok (+61)", "tokens of the right text by o200k_base, and how many more than the left"),
+            (
+                "$0.00120 a call",
+                "those tokens at price_in of the model this prompt is for, or of the first one configured",
+            ),
             (
                 "clarity ▲.31",
                 "change of the mean score on the same cases by the same judge; associated, not caused",
@@ -481,17 +439,25 @@ pub(super) fn sign(kind: RowKind, left: bool, moved: bool) -> &'static str {
 }
 
 /// What the header says about size: `3 hunks · +14 −9`.
-pub(super) fn size_words(doc: &DiffDoc, tokens: Option<(usize, usize)>) -> String {
+pub(super) fn size_words(doc: &DiffDoc, tokens: Option<(usize, usize)>, price_in: Option<f64>) -> String {
     let stats = doc.diff.stats;
     let hunks = text::plural(doc.diff.hunks.len(), "hunk", "hunks");
     let tokens = tokens.map_or_else(String::new, |(l, r)| {
         let change = r as i64 - l as i64;
         format!(
-            " · {} tok ({}{})",
+            " · {} tok ({}{}){}",
             text::count(r as u64),
             if change < 0 { "−" } else { "+" },
-            text::count(change.unsigned_abs())
+            text::count(change.unsigned_abs()),
+            price_in.map_or_else(String::new, |price| cost_words(r, change, price))
         )
     });
     format!("{hunks} · +{} −{}{tokens}", stats.added, stats.removed)
+}
+
+/// What reading the right text costs, and how much more than the left: ` · $.0036 (+.0002) a call`.
+fn cost_words(tokens: usize, change: i64, price_in: f64) -> String {
+    let usd = |tokens: f64| format!("{:.5}", tokens * price_in / 1e6);
+    let sign = if change < 0 { "−" } else { "+" };
+    format!(" · ${} ({sign}{}) a call", usd(tokens as f64), usd(change.unsigned_abs() as f64))
 }

@@ -1,21 +1,24 @@
-//! What a full-text search found: lines of prompts, each with the first revision that held it.
+//! What a search found, while its words are typed: lines and messages of prompts, explanations, comments.
 
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
+use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::paint::{put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
-use crate::store::Hit;
+use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
+use crate::core::find::{Find, Place, matches};
+use crate::core::text;
+use crate::store::Hits;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The state of the screen.
 pub struct Found {
     words: String,
-    hits: Slot<Vec<Hit>>,
+    hits: Slot<Hits>,
     cursor: Cursor,
 }
 
@@ -24,11 +27,49 @@ impl Found {
     pub fn new(words: &str) -> Self {
         Self { words: words.trim().to_owned(), hits: Slot::default(), cursor: Cursor::default() }
     }
+
+    fn len(&self) -> usize {
+        self.hits.get().map_or(0, |h| h.lines.len() + h.items.len())
+    }
+
+    fn ask(&mut self, cx: &mut Cx) {
+        if self.words.is_empty() {
+            self.hits.clear();
+        } else {
+            self.hits.ask(cx, Lane::Filter, Query::Search(self.words.clone()));
+        }
+    }
+
+    fn search(&mut self, words: &str, cx: &mut Cx) {
+        let words = words.strip_prefix('/').unwrap_or(words).trim();
+        if words != self.words {
+            words.clone_into(&mut self.words);
+            self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
+            self.ask(cx);
+        }
+    }
+
+    fn open_hit(&self, cx: &mut Cx) {
+        let Some(hits) = self.hits.get() else { return };
+        if let Some(hit) = hits.lines.get(self.cursor.at) {
+            let right = Spot { name: hit.name.clone(), seq: hit.seq };
+            cx.nav = Some(Nav::Push(match hit.seq {
+                // The revision that brought the line, against the one before.
+                2.. => {
+                    Box::new(super::diff::DiffScreen::new(Spot { seq: hit.seq - 1, ..right.clone() }, right))
+                }
+                _ => Box::new(super::blame::Blame::new(right)),
+            }));
+        } else if let Some(hit) = hits.items.get(self.cursor.at - hits.lines.len().min(self.cursor.at)) {
+            let screen = super::item::ItemScreen::new(hit.run.clone(), hit.item);
+            cx.nav = Some(Nav::Push(Box::new(screen)));
+        }
+    }
 }
 
 impl Screen for Found {
     fn scope(&self) -> Scope {
-        Scope::Blame
+        Scope::Found
     }
 
     fn tab(&self) -> Tab {
@@ -40,32 +81,37 @@ impl Screen for Found {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.hits.ask(cx, Lane::Other, Query::Search(self.words.clone()));
+        self.ask(cx);
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
-        let len = self.hits.get().map_or(0, Vec::len);
+        let len = self.len();
         if self.cursor.act(action, len) {
             return true;
         }
         match action {
-            Action::Enter | Action::Diff => {
-                if let Some(hit) = self.hits.get().and_then(|h| h.get(self.cursor.at)) {
-                    let right = Spot { name: hit.name.clone(), seq: hit.seq };
-                    cx.nav = Some(Nav::Push(match hit.seq {
-                        // The revision that brought the line, against the one before.
-                        2.. => Box::new(super::diff::DiffScreen::new(
-                            Spot { seq: hit.seq - 1, ..right.clone() },
-                            right,
-                        )),
-                        _ => Box::new(super::blame::Blame::new(right)),
-                    }));
-                }
+            Action::Enter | Action::Diff => self.open_hit(cx),
+            Action::Search => {
+                let hint = "words and filters: label: author: changed:<7d score:<3 criterion: var: in:";
+                cx.layer = Some(Layer::input("search", hint, &self.words, Purpose::Search));
             }
             Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
             _ => return false,
         }
         true
+    }
+
+    fn typing(&mut self, _purpose: &Purpose, text: &str, cx: &mut Cx) {
+        self.search(text, cx);
+    }
+
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+        match text {
+            Some(text) => self.search(text, cx),
+            // The field in which it was begun was closed.
+            None if *purpose == Purpose::Filter => cx.nav = Some(Nav::Pop),
+            None => {}
+        }
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
@@ -88,57 +134,54 @@ impl Screen for Found {
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
         let Some(hits) = self.hits.get() else { return };
-        if hits.is_empty() {
-            let words = format!("no line of any prompt holds '{}'", self.words);
+        let words = Find::parse(&self.words).map(|f| f.words).unwrap_or_default();
+        let len = hits.lines.len() + hits.items.len();
+        if len == 0 {
+            let words = format!("nothing fits '{}'", self.words);
             put_cut(buf, body.x + 2, body.y + 1, body.width, &[seg(words, env.style(Meaning::Dim))]);
         }
-        for (i, at) in self.cursor.window(hits.len(), usize::from(body.height)).enumerate() {
+        for (i, at) in self.cursor.window(len, usize::from(body.height)).enumerate() {
             let here = row(body, body.y + i as u16);
-            let hit = &hits[at];
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);
             }
+            let (name, mark, line) =
+                match (hits.lines.get(at), hits.items.get(at.wrapping_sub(hits.lines.len()))) {
+                    (Some(hit), _) => {
+                        (hit.name.to_string(), format!("r{}", hit.seq), shown(&hit.line, hit.place))
+                    }
+                    (None, Some(hit)) => {
+                        let name = format!("{} {}", hit.case, hit.arm);
+                        (name, String::new(), shown(&format!("{} {}", hit.criterion, hit.text), hit.place))
+                    }
+                    _ => continue,
+                };
             let room = (here.width / 3).min(36);
-            put_cut(
-                buf,
-                here.x + 1,
-                here.y,
-                room.saturating_sub(8),
-                &[seg(hit.name.to_string(), env.style(Meaning::Text))],
-            );
-            put(
-                buf,
-                here.x + room.saturating_sub(6),
-                here.y,
-                6,
-                &[seg(format!("r{}", hit.seq), env.style(Meaning::Dim))],
-            );
-            put_cut(
-                buf,
-                here.x + room + 1,
-                here.y,
-                here.width.saturating_sub(room + 2),
-                &marked(&hit.line, &self.words, env),
-            );
+            put_cut(buf, here.x + 1, here.y, room.saturating_sub(8), &[seg(name, env.style(Meaning::Text))]);
+            let x = here.x + room.saturating_sub(6);
+            put(buf, x, here.y, 6, &[seg(mark, env.style(Meaning::Dim))]);
+            let place = here.width.saturating_sub(room + 2);
+            put_cut(buf, here.x + room + 1, here.y, place, &marked(&line, &words, env));
         }
     }
 
     fn hints(&self) -> Vec<Action> {
-        vec![Action::Diff]
+        vec![Action::Search, Action::Diff]
     }
 
     fn status(&self, _env: &Env) -> String {
-        self.hits.get().map_or_else(String::new, |h| format!("{} lines", h.len()))
+        if self.hits.is_waiting() { String::new() } else { text::plural(self.len(), "hit", "hits") }
     }
 }
 
+/// A hit's first line, after the word that says where it stands, if that is no template. No longer than can be seen.
+fn shown(line: &str, place: Place) -> String {
+    let line: String = line.chars().take(2_000).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    if place == Place::Template { line } else { format!("{}: {line}", place.name()) }
+}
+
 /// A line with the words that were searched for made visible.
-fn marked<'a>(line: &str, words: &str, env: &Env) -> Vec<super::super::paint::Seg<'a>> {
-    let wanted: Vec<String> = words.to_lowercase().split_whitespace().map(ToOwned::to_owned).collect();
-    let mut parts = Vec::new();
-    for word in line.split_inclusive(char::is_whitespace) {
-        let hit = wanted.iter().any(|w| word.to_lowercase().starts_with(w.as_str()));
-        parts.push(seg(word.to_owned(), env.style(if hit { Meaning::Match } else { Meaning::Text })));
-    }
-    parts
+fn marked<'a>(line: &str, words: &[String], env: &Env) -> Vec<super::super::paint::Seg<'a>> {
+    let style = |hit| env.style(if hit { Meaning::Match } else { Meaning::Text });
+    matches(line, words).into_iter().map(|(part, hit)| seg(part.to_owned(), style(hit))).collect()
 }

@@ -11,7 +11,8 @@ use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
 use super::super::msg::{Effect, Lane, Ticket};
 use super::super::query::{Query, Reply};
-use super::{Cursor, Cx, Purpose, Screen, Slot, Tab};
+use super::diff::{DiffScreen, Source};
+use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::eval::Progress;
 use crate::store::{FullItem, NewReview, ReviewInfo, RunInfo, RunItem, Sampling, VerdictInfo};
 use ratatui::buffer::Buffer;
@@ -68,6 +69,7 @@ pub struct ItemScreen {
     pub(super) drawn: (usize, usize, Vec<usize>),
     version: u64,
     saved: Slot<String>,
+    other: Slot<()>,
     /// Who scores, when the session does not know.
     reviewer: String,
     /// A score that waits for the reviewer's name.
@@ -93,6 +95,7 @@ impl ItemScreen {
             drawn: (0, 0, Vec::new()),
             version: 0,
             saved: Slot::default(),
+            other: Slot::default(),
             reviewer: String::new(),
             pending: None,
         }
@@ -172,6 +175,42 @@ impl ItemScreen {
         match same.iter().position(|i| *i == self.at) {
             Some(at) if same.len() > 1 => self.go_to(same[(at + 1) % same.len()], cx),
             _ => cx.say("no other arm of this run answered this case"),
+        }
+    }
+
+    /// The same case in the next arm of the run.
+    fn next_arm(&self) -> Option<u32> {
+        let context = self.context.get()?;
+        let here = context.items.iter().find(|i| i.ord == self.at)?;
+        let mut same = context.items.iter().filter(|i| i.case_id == here.case_id && i.repeat == here.repeat);
+        let arms: Vec<u32> = same.by_ref().map(|i| i.ord).filter(|o| *o != self.at).collect();
+        arms.iter().find(|o| **o > self.at).or(arms.first()).copied()
+    }
+
+    /// Asks for the other arm's response, to compare the two.
+    fn diff_arms(&mut self, cx: &mut Cx) {
+        match self.next_arm() {
+            Some(item) => self.other.ask(cx, Lane::Other, Query::Item { run: self.run.clone(), item }),
+            None => cx.say("no other arm of this run answered this case"),
+        }
+    }
+
+    fn open_diff(&self, other: &FullItem, cx: &mut Cx) {
+        let Some(here) = self.loaded.get().map(|l| &l.item) else { return };
+        let source = |item: &FullItem| match &item.response {
+            Some(Ok(text)) => Some(Source::Text {
+                name: format!("{} · {}", item.item.case_id, item.item.arm),
+                text: text.as_str().into(),
+            }),
+            _ => None,
+        };
+        match (source(here), source(other)) {
+            // In the order of the plan, whichever was on the screen.
+            (Some(a), Some(b)) => {
+                let (left, right) = if here.item.ord <= other.item.ord { (a, b) } else { (b, a) };
+                cx.nav = Some(Nav::Push(Box::new(DiffScreen::of(left, right))));
+            }
+            _ => cx.say("one of the two arms has no response to compare"),
         }
     }
 
@@ -332,6 +371,7 @@ impl Screen for ItemScreen {
             Action::NextItem => self.step(true, cx),
             Action::PreviousItem => self.step(false, cx),
             Action::OtherArm => self.other_arm(cx),
+            Action::Diff => self.diff_arms(cx),
             Action::Copy => match self.loaded.get().and_then(|l| l.item.response.as_ref()) {
                 Some(Ok(text)) => {
                     cx.effects.push(Effect::Copy(text.clone()));
@@ -345,6 +385,14 @@ impl Screen for ItemScreen {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if self.other.settle(ticket) {
+            match result {
+                Ok(Reply::Item { item, .. }) => self.open_diff(item, cx),
+                Ok(_) => {}
+                Err(why) => cx.fail(why.clone()),
+            }
+            return true;
+        }
         let known = [self.context.settle(ticket), self.loaded.settle(ticket), self.saved.settle(ticket)];
         if !known.contains(&true) {
             return false;

@@ -14,13 +14,16 @@ use super::super::query::{Query, Reply, Spot};
 use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
 use crate::core::template::Variable;
-use crate::store::{EventInfo, NewRevision, PromptInfo, RevisionInfo, RevisionScore};
+use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) mod edit;
+mod manage;
+mod side;
+mod tree;
 mod view;
 
 /// Rows asked for at once.
@@ -39,6 +42,8 @@ pub(super) enum Pane {
 /// A revision's text, as previewed.
 pub(super) struct Preview {
     pub text: Arc<str>,
+    /// The text for reading: of a chat, its messages.
+    pub shown: Arc<str>,
     pub variables: Result<Vec<Variable>, String>,
 }
 
@@ -60,7 +65,9 @@ pub struct Prompts {
     pub(super) preview_top: usize,
     pub(super) tokens: Slot<usize>,
     pub(super) scores: Slot<Vec<RevisionScore>>,
-    pub(super) events: Slot<Vec<EventInfo>>,
+    pub(super) side: side::Side,
+    /// The archive is shown instead of the live prompts.
+    pub(super) archived: bool,
     pub(super) marked: Option<Spot>,
     pub(super) editing: edit::Editing,
     first: Slot<()>,
@@ -68,6 +75,12 @@ pub struct Prompts {
     names: Slot<()>,
     history_slot: Slot<()>,
     moved: Slot<()>,
+    tree: tree::Tree,
+    names_of_all: Slot<()>,
+    managed: Slot<()>,
+    /// The folder that was just folded, to be selected.
+    wanted_folder: Option<String>,
+    fold_all: bool,
     /// The next piece of history replaces what is shown.
     replace: bool,
     /// Keys typed ahead.
@@ -82,6 +95,8 @@ pub(super) enum Index {
     All(Vec<Option<PromptName>>),
     /// Those that fit the filter.
     Some(Vec<PromptName>),
+    /// All, some of them in folded folders.
+    Tree(Vec<tree::Node>),
 }
 
 impl Index {
@@ -89,6 +104,7 @@ impl Index {
         match self {
             Self::All(rows) => rows.len(),
             Self::Some(names) => names.len(),
+            Self::Tree(nodes) => nodes.len(),
         }
     }
 
@@ -96,6 +112,17 @@ impl Index {
         match self {
             Self::All(rows) => rows.get(at)?.as_ref(),
             Self::Some(names) => names.get(at),
+            Self::Tree(nodes) => match nodes.get(at)? {
+                tree::Node::Name(name) => Some(name),
+                tree::Node::Folder(..) => None,
+            },
+        }
+    }
+
+    pub(super) fn node(&self, at: usize) -> Option<&tree::Node> {
+        match self {
+            Self::Tree(nodes) => nodes.get(at),
+            _ => None,
         }
     }
 }
@@ -118,7 +145,8 @@ impl Default for Prompts {
             preview_top: 0,
             tokens: Slot::default(),
             scores: Slot::default(),
-            events: Slot::default(),
+            side: side::Side::default(),
+            archived: false,
             marked: None,
             editing: edit::Editing::default(),
             first: Slot::default(),
@@ -126,6 +154,11 @@ impl Default for Prompts {
             names: Slot::default(),
             history_slot: Slot::default(),
             moved: Slot::default(),
+            tree: tree::Tree::default(),
+            names_of_all: Slot::default(),
+            managed: Slot::default(),
+            wanted_folder: None,
+            fold_all: false,
             replace: false,
             pending: Vec::new(),
             wanted: None,
@@ -161,6 +194,9 @@ impl Prompts {
             self.preview_of = None;
             return;
         };
+        if self.archived {
+            return;
+        }
         if self.log_of.as_ref() != Some(&name) {
             self.log_of = Some(name.clone());
             self.log.clear();
@@ -168,7 +204,7 @@ impl Prompts {
             self.log_whole = false;
             self.history = Cursor { height: self.history.height, ..Cursor::default() };
             self.scores.clear();
-            self.events.clear();
+            self.side.events.clear();
             self.history_slot.ask(
                 cx,
                 Lane::History,
@@ -193,6 +229,9 @@ impl Prompts {
             }
             self.preview_of = spot;
             self.preview_top = 0;
+            if self.preview_of.is_some() {
+                self.follow_side(0, cx);
+            }
         }
     }
 
@@ -206,13 +245,17 @@ impl Prompts {
             Index::All(rows) => {
                 if let Some(gap) = near.clone().find(|i| rows.get(*i).is_some_and(Option::is_none)) {
                     let offset = gap / PAGE * PAGE;
-                    self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE });
+                    self.page.ask(
+                        cx,
+                        Lane::List,
+                        Query::List { offset, limit: PAGE, archived: self.archived },
+                    );
                     self.page.set(offset);
                 }
             }
-            Index::Some(names) => {
+            Index::Some(_) | Index::Tree(_) => {
                 let lacking: Vec<PromptName> = near
-                    .filter_map(|i| names.get(i))
+                    .filter_map(|i| self.index.name(i))
                     .filter(|n| !self.rows.contains_key(n))
                     .cloned()
                     .collect();
@@ -255,12 +298,6 @@ impl Prompts {
             self.history.at = at;
             self.wanted = None;
         }
-    }
-
-    /// After a new revision: the newest is selected once the history is there.
-    pub(super) fn select_newest(&mut self) {
-        self.wanted = None;
-        self.history.at = 0;
     }
 
     fn diff(&mut self, cx: &mut Cx) {
@@ -309,6 +346,7 @@ impl Prompts {
 
     fn move_focus(&mut self, action: Action, cx: &mut Cx) -> bool {
         let next = match (action, self.pane) {
+            (Action::Right | Action::Enter, Pane::List) if self.open_folder(cx) => return true,
             (Action::Right | Action::Enter | Action::NextPane, Pane::List) => Pane::History,
             (Action::Right | Action::NextPane, Pane::History) => Pane::Preview,
             (Action::NextPane, Pane::Preview) => Pane::List,
@@ -353,7 +391,7 @@ impl Prompts {
         self.filter = text.to_owned();
         if text.is_empty() {
             self.index = Index::All(Vec::new());
-            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE });
+            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived: self.archived });
         } else {
             self.names.ask(cx, Lane::Filter, Query::Filter(text.to_owned()));
         }
@@ -389,7 +427,7 @@ impl Screen for Prompts {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.index.len() == 0 && self.filter.is_empty() {
-            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE });
+            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived: self.archived });
         } else {
             self.changed(cx);
         }
@@ -404,10 +442,14 @@ impl Screen for Prompts {
             let limit = self.log.len().max(LOG_PAGE);
             self.history_slot.ask(cx, Lane::History, Query::Log { name: name.clone(), before: None, limit });
             self.scores.ask(cx, Lane::Scores, Query::Scores(name));
+            self.follow_side(0, cx);
         }
         if self.filter.is_empty() {
+            if self.tree.is_folded() {
+                self.names_of_all.ask(cx, Lane::Names, Query::Filter(String::new()));
+            }
             let offset = self.list.at / PAGE * PAGE;
-            self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE });
+            self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE, archived: self.archived });
             self.page.set(offset);
         } else {
             self.rows.clear();
@@ -432,7 +474,8 @@ impl Screen for Prompts {
             self.follow(cx);
             return true;
         }
-        if self.move_focus(action, cx) {
+        if self.move_focus(action, cx) || self.act_side(action, cx) || self.act_manage(action, cx) {
+            self.follow(cx);
             return true;
         }
         match action {
@@ -441,7 +484,7 @@ impl Screen for Prompts {
             Action::Filter => {
                 cx.layer = Some(Layer::input(
                     "filter",
-                    "names; a leading / searches all texts",
+                    "names; / then words and filters (label: author: score: ...) searches all texts",
                     &self.filter,
                     Purpose::Filter,
                 ));
@@ -452,10 +495,6 @@ impl Screen for Prompts {
                     let purpose = Purpose::ConfirmUndo { name: name.to_string() };
                     cx.layer = Some(Layer::confirm(&format!("undo the last label move of {name}?"), purpose));
                 }
-                None => cx.fail("no prompt is selected"),
-            },
-            Action::Timeline => match self.log_of.clone() {
-                Some(name) => self.events.ask(cx, Lane::Other, Query::Events(name)),
                 None => cx.fail("no prompt is selected"),
             },
             Action::Copy => match self.preview.get() {
@@ -488,32 +527,48 @@ impl Screen for Prompts {
             self.preview.settle(ticket),
             self.tokens.settle(ticket),
             self.scores.settle(ticket),
-            self.events.settle(ticket),
+            self.side.events.settle(ticket),
             self.moved.settle(ticket),
+            self.side.rendered.settle(ticket),
+            self.names_of_all.settle(ticket),
+            self.managed.settle(ticket),
         ];
         if !known.contains(&true) {
             return false;
         }
         match result {
+            Err(why) if known[9] => {
+                self.side.shown = side::Shown::Template;
+                cx.fail(why.clone());
+            }
             Err(why) => cx.fail(why.clone()),
             Ok(Reply::List { rows, prompts, revisions }) => {
                 let offset = if known[1] { self.page.get().copied().unwrap_or(0) } else { 0 };
                 self.take_page(offset, rows, (*prompts, *revisions));
             }
             Ok(Reply::Rows(rows)) => self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone()))),
+            Ok(Reply::Names(names)) if known[10] => self.take_all_names(names),
             Ok(Reply::Names(names)) if !self.filter.is_empty() => {
                 self.index = Index::Some(names.clone());
                 self.list = Cursor { height: self.list.height, ..Cursor::default() };
             }
             Ok(Reply::Log(rows)) => self.take_log(rows),
-            Ok(Reply::Preview { text, variables, .. }) => {
-                self.preview.set(Preview { text: Arc::clone(text), variables: variables.clone() });
+            Ok(Reply::Preview { text, shown, variables, .. }) => {
+                let (text, shown) = (Arc::clone(text), Arc::clone(shown));
+                self.preview.set(Preview { text, shown, variables: variables.clone() });
             }
             Ok(Reply::Tokens(n)) => self.tokens.set(*n),
             Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),
-            Ok(Reply::Events(events)) => {
-                let title = self.log_of.as_ref().map(ToString::to_string).unwrap_or_default();
-                cx.layer = Some(Layer::timeline(&title, events));
+            Ok(Reply::Events(events)) => self.side.events.set(events.clone()),
+            Ok(Reply::Rendered(done)) => {
+                self.side.pick = Some(done.pick.clone());
+                self.side.rendered.set((**done).clone());
+            }
+            Ok(Reply::Managed(words)) => {
+                cx.say(words.clone());
+                self.rows.clear();
+                self.log_of = None;
+                self.changed(cx);
             }
             Ok(Reply::Moved(moved)) => {
                 cx.say(match (moved.from, moved.to) {
@@ -531,8 +586,15 @@ impl Screen for Prompts {
     }
 
     fn typing(&mut self, purpose: &Purpose, text: &str, cx: &mut Cx) {
-        if *purpose == Purpose::Filter && !text.starts_with('/') {
-            self.set_filter(text, cx);
+        match text.strip_prefix('/') {
+            _ if *purpose != Purpose::Filter => {}
+            // From the second letter on the hits are shown; the field stays, and goes on with them.
+            Some(words) if words.trim().chars().count() > 1 => {
+                self.set_filter("", cx);
+                cx.nav = Some(Nav::Push(Box::new(super::found::Found::new(words))));
+            }
+            Some(_) => {}
+            None => self.set_filter(text, cx),
         }
     }
 
@@ -547,12 +609,12 @@ impl Screen for Prompts {
             },
             (Purpose::Filter, None) => self.set_filter("", cx),
             (Purpose::LabelName { seq, .. }, Some(text)) => self.set_label(text, *seq, false, cx),
+            (Purpose::Other(what), Some(text)) => self.answer_manage(what, text, cx),
             (Purpose::ConfirmUndo { .. }, Some(_)) => {
                 if let Some(name) = self.log_of.clone() {
                     self.moved.ask(cx, Lane::Other, Query::UndoLabel { name });
                 }
             }
-            (Purpose::SaveMessage, text) => self.save_edit(text, cx),
             _ => {}
         }
     }
@@ -598,6 +660,9 @@ impl Screen for Prompts {
 }
 
 /// A revision that follows another: same prompt and settings, a new text.
-pub(super) fn following(info: &RevisionInfo, template: crate::core::prompt::Template) -> NewRevision {
+pub(in super::super) fn following(
+    info: &RevisionInfo,
+    template: crate::core::prompt::Template,
+) -> NewRevision {
     NewRevision { settings: info.settings(), ..NewRevision::new(info.name.clone(), template) }
 }

@@ -11,7 +11,7 @@ use super::super::super::output::{clean, table};
 use super::super::OK;
 use super::{Narrow, Pairs, SEED, pick_arms};
 use crate::core::stats::compare::{Comparison, Outcome, adjust, paired_compare, verdict_sentence};
-use crate::eval::compare::{Flip, Matched, flips, more, power_words, smallest, tags};
+use crate::eval::compare::{Flip, flips, more, power_words, smallest, tags};
 use serde_json::{Value, json};
 
 /// Arguments of `run compare`.
@@ -48,7 +48,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let store = ctx.read()?;
     let pairs = pick_arms(&store, &args.a, &args.b, &args.narrow)?;
     let found = paired_compare(&pairs.inputs, SEED);
-    let floors: Vec<Option<f64>> = pairs.rows.iter().map(Matched::noise_floor).collect();
+    let floors = pairs.floors.clone();
     let slices = if args.by_tag { slices(&pairs) } else { Vec::new() };
     if ctx.json {
         ctx.out.json(&two_json(args, &pairs, &found, &floors, &slices))?;
@@ -100,6 +100,7 @@ fn two_json(
             let mut value = criterion_json(c);
             if let Some(map) = value.as_object_mut() {
                 map.insert("noise_floor".into(), json!(floor));
+                map.insert("within_noise".into(), json!(floor.map(|_| is_noise(c, *floor))));
                 map.insert("smallest_change".into(), json!(smallest(c)));
                 map.insert("more_cases".into(), json!(more(c, args.delta)));
             }
@@ -132,6 +133,11 @@ fn interval(c: &Comparison) -> String {
     c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}"))
 }
 
+/// Whether a change is no larger than what judging the same responses again would bring about.
+fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
+    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
+}
+
 fn tell_table(ctx: &Ctx, found: &[Comparison], floors: &[Option<f64>]) -> Result<()> {
     let with_floor = floors.iter().any(Option::is_some);
     let mut head =
@@ -145,7 +151,8 @@ fn tell_table(ctx: &Ctx, found: &[Comparison], floors: &[Option<f64>]) -> Result
             clean(&c.name).into_owned(),
             number(c.mean_a, 2),
             number(c.mean_b, 2),
-            signed(c.difference),
+            // A word and not a colour: it must be seen in a log too.
+            format!("{}{}", signed(c.difference), if is_noise(c, *floor) { " ~" } else { "" }),
             interval(c),
             number(c.p_holm, 3),
             c.wins.to_string(),
@@ -174,6 +181,11 @@ fn tell_two(
     let (a, b) = (clean(&pairs.names.0), clean(&pairs.names.1));
     ctx.out.line(format!("A {a}   B {b}"))?;
     tell_table(ctx, found, floors)?;
+    if found.iter().zip(floors).any(|(c, floor)| is_noise(c, *floor)) {
+        ctx.out.line(
+            "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
+        )?;
+    }
     ctx.out.line(verdict_sentence(found, &a, &b))?;
     if let Some(words) = power_words(found, args.delta) {
         ctx.out.line(clean(&words))?;

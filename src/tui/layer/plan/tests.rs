@@ -31,6 +31,7 @@ fn dialog(spots: usize, judges: &[&str], recorded: bool) -> PlanDialog {
         judge: 0,
         model: 0,
         repeats: 1,
+        generations: 1,
         cap: 0,
         criteria: "accuracy, clarity".into(),
         address: "http://127.0.0.1:1/v1#m".into(),
@@ -90,4 +91,26 @@ fn the_cursor_stays_on_lines_that_are_there() {
         dialog.move_field(false);
     }
     assert_eq!(dialog.field, Field::Set);
+}
+
+#[test]
+fn a_cap_holds_on_money_calls_or_tokens_and_responses_are_asked_for_where_one_is_written() {
+    let mut dialog = dialog(1, &["local"], false);
+    let caps = |dialog: &PlanDialog| {
+        let request = dialog.request().unwrap();
+        (request.max_cost_usd, request.max_calls, request.max_tokens)
+    };
+    assert_eq!(caps(&dialog), (None, None, None));
+    let mut kinds = [false; 3];
+    for cap in 1..CAPS.len() {
+        dialog.cap = cap;
+        let (usd, calls, tokens) = caps(&dialog);
+        let set = [usd.is_some(), calls.is_some(), tokens.is_some()];
+        assert_eq!(set.iter().filter(|s| **s).count(), 1, "{cap}");
+        kinds = std::array::from_fn(|i| kinds[i] || set[i]);
+    }
+    assert_eq!(kinds, [true; 3]);
+    dialog.generations = 3;
+    assert!(dialog.fields().contains(&Field::Generations));
+    assert_eq!(dialog.request().unwrap().generations, 3);
 }

@@ -5,7 +5,7 @@ use super::super::super::paint::{self, put, put_cut, seg};
 use super::super::super::screen::grid::pace::money;
 use super::super::super::theme::Meaning;
 use super::super::window;
-use super::{Arms, CAPS, Endpoint, Field, PlanDialog, Rubric};
+use super::{Arms, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
 use crate::core::text;
 use crate::eval::Plan;
 use ratatui::buffer::Buffer;
@@ -130,10 +130,17 @@ fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
             ("judge", endpoint(options.get(dialog.judge)), of(dialog.judge, options.len()))
         }
         Field::Address => ("URL#MODEL", dialog.address.clone(), String::new()),
+        Field::Generations => {
+            ("responses", format!("{} written for each case", dialog.generations), String::new())
+        }
         Field::Repeats => ("passes", format!("{} of each verdict", dialog.repeats), String::new()),
         Field::Cap => {
-            let value = CAPS[dialog.cap]
-                .map_or_else(|| "no limit".to_owned(), |usd| format!("stop at {}", money(usd)));
+            let value = match CAPS[dialog.cap] {
+                Cap::None => "no limit".to_owned(),
+                Cap::Usd(usd) => format!("stop at {}", money(usd)),
+                Cap::Calls(calls) => format!("stop after {} calls", text::count(calls)),
+                Cap::Tokens(tokens) => format!("stop at {} tokens", text::count(tokens)),
+            };
             ("spending", value, of(dialog.cap, CAPS.len()))
         }
     }
@@ -230,7 +237,16 @@ pub(super) fn cost(plan: &Plan) -> String {
         (Some(low), Some(high)) => format!("{} to {}", money(low), money(high)),
         _ => "price unknown: price_in and price_out in the config give it".to_owned(),
     };
-    format!("{tokens} · {cost}")
+    // Two purses: who judges is rarely who writes.
+    let apart = match (plan.calls_generate, plan.generating.cost) {
+        (1.., (Some(low), Some(high))) => format!(", of it writing {} to {}", money(low), money(high)),
+        _ => String::new(),
+    };
+    let source = match &plan.price_sources.0 {
+        listed if listed.starts_with("list of ") => format!(" · prices: {listed}"),
+        _ => String::new(),
+    };
+    format!("{tokens} · {cost}{apart}{source}")
 }
 
 /// How to connect a judge.

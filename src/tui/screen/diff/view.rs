@@ -5,8 +5,9 @@ use super::super::super::env::Env;
 use super::super::super::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
 use super::super::super::theme::Meaning;
 use super::layout::{GUTTER, Half, Line};
-use super::{DiffDoc, DiffScreen, sign, size_words};
+use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
+use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -53,19 +54,15 @@ impl DiffScreen {
 
 fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let size = size_words(doc, s.tokens());
+    let price =
+        super::super::super::reader::Reader::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
+    let size = size_words(doc, s.tokens(), price);
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
-    let mut parts = vec![
-        seg(format!(" {}   ", doc.left.name), strong),
-        seg(format!("r{} ", doc.left.seq), strong),
-        seg(doc.left.digest.short(), dim),
-        seg("  →  ", env.style(Meaning::Accent)),
-    ];
-    if doc.left.name != doc.right.name {
-        parts.push(seg(format!("{}   ", doc.right.name), strong));
-    }
-    parts.push(seg(format!("r{} ", doc.right.seq), strong));
-    parts.push(seg(doc.right.digest.short(), dim));
+    let mut parts = vec![seg(" ", strong)];
+    parts.extend(end_words(&doc.left.source, doc.left.info.as_ref(), true, env));
+    parts.push(seg("  →  ", env.style(Meaning::Accent)));
+    let same = doc.left.info.as_ref().zip(doc.right.info.as_ref()).is_some_and(|(l, r)| l.name == r.name);
+    parts.extend(end_words(&doc.right.source, doc.right.info.as_ref(), !same, env));
     put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &parts);
     let mut second: Vec<Seg> = Vec::new();
     for note in &doc.diff.notes {
@@ -78,7 +75,7 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
         second.extend(score_words(criterion, *change, *interval, env));
     }
     if second.is_empty() {
-        let message = doc.right.message.clone().unwrap_or_default();
+        let message = doc.right.info.as_ref().and_then(|r| r.message.clone()).unwrap_or_default();
         let first = message.lines().next().unwrap_or("").to_owned();
         second.push(seg(format!(" {first}"), dim));
     }
@@ -86,6 +83,27 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
     if !doc.scores.is_empty() {
         put_right(buf, area.right().saturating_sub(1), area.y + 1, 12, &seg("associated", dim));
     }
+}
+
+/// What a side is called: `name   r12 3f2a91bc`, `draft`, or the name of a text.
+fn end_words<'a>(source: &Source, info: Option<&RevisionInfo>, named: bool, env: &Env) -> Vec<Seg<'a>> {
+    let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+    let Some(info) = info else { return vec![seg(source.name(), strong)] };
+    let mut out = Vec::new();
+    if named {
+        out.push(seg(format!("{}   ", info.name), strong));
+    }
+    match source {
+        Source::Draft { .. } => {
+            out.push(seg("draft ", strong));
+            out.push(seg("not saved yet", env.style(Meaning::Warning)));
+        }
+        _ => {
+            out.push(seg(format!("r{} ", info.seq), strong));
+            out.push(seg(info.digest.short(), dim));
+        }
+    }
+    out
 }
 
 fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, env: &Env) -> Vec<Seg<'a>> {

@@ -78,6 +78,10 @@ fn planned(dir: &std::path::Path, n: usize) -> (std::path::PathBuf, String) {
         max_cost_usd: Some(1.0),
         max_calls: None,
         until: None,
+        includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {

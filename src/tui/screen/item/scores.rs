@@ -36,7 +36,31 @@ pub(super) fn build(
         people(&mut out, loaded, column, width, env);
         out.push(Line::blank());
     }
+    checks(&mut out, context, loaded, width, env);
     (out, starts)
+}
+
+/// What was decided without a judge.
+fn checks(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, width: usize, env: &Env) {
+    let checks = &context.run.spec.checks;
+    if checks.is_empty() {
+        return;
+    }
+    let dim = env.style(Meaning::Dim);
+    out.push(Line {
+        segs: vec![seg("  checks", env.style(Meaning::Strong)), seg("   without a judge", dim)],
+    });
+    for (check, outcome) in checks.iter().zip(crate::eval::check_item(checks, &loaded.item)) {
+        let style = match outcome.word() {
+            "pass" => env.style(Meaning::Good),
+            "fail" => env.style(Meaning::Error),
+            _ => dim,
+        };
+        let why = if outcome.why().is_empty() { String::new() } else { format!(": {}", outcome.why()) };
+        let words = lines::shown(&format!("{:<4} {}{why}", outcome.word(), check.name));
+        out.extend(lines::wrap(&words, width, style, &[], dim, 2));
+    }
+    out.push(Line::blank());
 }
 
 fn title(out: &mut Vec<Line>, name: &str, selected: bool, verdicts: &[&VerdictInfo], env: &Env) {

@@ -1,16 +1,16 @@
-//! The edit loop: `$EDITOR`, then the difference, then a message, then a new revision.
+//! The edit loop up to the difference; `diff/draft.rs` goes on with the message and the new revision.
 //!
 //! ```text
-//! e -> text (or a kept draft) -> editor -> changed? -> draft kept -> diff shown -> message -> registered -> draft dropped
-//!                                   +-> unchanged: nothing        +-> left: the draft stays, and e offers it again
+//! e -> text (or a kept draft) -> editor -> changed? -> draft kept -> its difference opens
+//!                                   |        `-> no: nothing
+//!                                   `-> it died: what it left is taken into the drafts, and e offers it again
 //! ```
 
-use super::super::super::layer::Layer;
 use super::super::super::msg::{Effect, Lane, Ticket};
 use super::super::super::query::{Query, Reply, Spot};
-use super::super::{Cx, Purpose, Screen, Slot};
-use super::{Prompts, following};
-use crate::core::prompt::{Kind, PromptName, Template};
+use super::super::{Cx, Nav, Slot};
+use super::Prompts;
+use crate::core::prompt::{Kind, PromptName};
 use crate::store::RevisionInfo;
 
 /// An edit under way.
@@ -19,11 +19,8 @@ pub(in super::super) struct Editing {
     draft: Slot<()>,
     editor: Option<Ticket>,
     before: Option<String>,
-    registered: Slot<()>,
-    kept: Slot<()>,
+    kept: Slot<&'static str>,
     base: Option<RevisionInfo>,
-    draft_id: Option<i64>,
-    text: Option<String>,
 }
 
 impl Prompts {
@@ -43,7 +40,6 @@ impl Prompts {
     fn open_editor(&mut self, draft: Option<(i64, String)>, original: &str, kind: Kind, cx: &mut Cx) {
         let extension = if kind == Kind::Chat { "json" } else { "md" };
         let ticket = cx.ticket();
-        self.editing.draft_id = draft.as_ref().map(|(id, _)| *id);
         if draft.is_some() {
             cx.say("a draft that was not saved is offered again");
         }
@@ -61,53 +57,26 @@ impl Prompts {
         self.editing.editor = None;
         let before = self.editing.before.take();
         match (result, &self.editing.base) {
-            (Err(why), _) => cx.fail(why.clone()),
-            (Ok(text), Some(base)) => {
-                if before.as_deref() == Some(text.as_str()) {
-                    cx.say("nothing was changed: no new revision");
-                    return true;
+            (Err(why), base) => {
+                cx.fail(why.clone());
+                if let Some(query) = base.as_ref().and_then(|b| super::super::diff::rescue(b, why)) {
+                    self.editing.kept.ask(cx, Lane::Other, query);
+                    self.editing.kept.set("what the editor left is kept as a draft: e opens it again");
                 }
+            }
+            (Ok(text), Some(_)) if before.as_deref() == Some(text.as_str()) => {
+                cx.say("nothing was changed: no new revision");
+            }
+            (Ok(text), Some(base)) => {
                 let name: PromptName = base.name.clone();
                 let query = Query::SaveDraft { name, base: base.seq, text: text.clone() };
                 self.editing.kept.ask(cx, Lane::Other, query);
-                self.editing.text = Some(text.clone());
-                let (added, removed) = changed_lines(before.as_deref().unwrap_or(""), text);
-                let title =
-                    format!("save {} after r{}: +{added} -{removed} lines. Why?", base.name, base.seq);
-                cx.layer = Some(Layer::input(
-                    &title,
-                    "a message for the history; Esc keeps the draft",
-                    "",
-                    Purpose::SaveMessage,
-                ));
+                let screen = super::super::diff::DiffScreen::of_draft(base.clone(), text);
+                cx.nav = Some(Nav::Push(Box::new(screen)));
             }
             (Ok(_), None) => {}
         }
         true
-    }
-
-    pub(super) fn save_edit(&mut self, message: Option<&str>, cx: &mut Cx) {
-        let (Some(base), Some(edited)) = (self.editing.base.clone(), self.editing.text.take()) else {
-            return;
-        };
-        let Some(message) = message else {
-            return cx.say("kept as a draft: e opens it again");
-        };
-        let template = match base.kind {
-            Kind::Text => Template::text(edited),
-            Kind::Chat => match serde_json::from_str(&edited)
-                .map_err(|e| e.to_string())
-                .and_then(|v| Template::chat(&v).map_err(|e| e.to_string()))
-            {
-                Ok(template) => template,
-                Err(why) => return cx.fail(format!("not saved, kept as a draft: {why}")),
-            },
-        };
-        let mut revision = following(&base, template);
-        revision.message = (!message.trim().is_empty()).then(|| message.trim().to_owned());
-        revision.author = (!cx.env.reviewer.is_empty()).then(|| cx.env.reviewer.clone());
-        let draft = self.editing.draft_id;
-        self.editing.registered.ask(cx, Lane::Other, Query::Register { revision: Box::new(revision), draft });
     }
 
     /// True when the ticket belonged to an edit.
@@ -118,44 +87,24 @@ impl Prompts {
         cx: &mut Cx,
     ) -> bool {
         if self.editing.kept.settle(ticket) {
-            match result {
-                Ok(_) => {}
-                Err(why) => cx.fail(format!("the draft could not be kept: {why}")),
+            match (result, self.editing.kept.get()) {
+                (Ok(_), Some(words)) => cx.fail(*words),
+                (Ok(_), None) => {}
+                (Err(why), _) => {
+                    cx.fail(format!("the draft could not be kept: {why}; save it before you leave"));
+                }
             }
+            self.editing.kept.clear();
             return true;
         }
-        if self.editing.draft.settle(ticket) {
-            match result {
-                Ok(Reply::EditText { draft, text, kind }) => self.open_editor(draft.clone(), text, *kind, cx),
-                Ok(_) => {}
-                Err(why) => cx.fail(why.clone()),
-            }
-            return true;
-        }
-        if !self.editing.registered.settle(ticket) {
+        if !self.editing.draft.settle(ticket) {
             return false;
         }
         match result {
-            Ok(Reply::Registered(done)) => {
-                let r = &done.revision;
-                cx.say(if done.new {
-                    format!("{} r{} {} saved; J judges it", r.name, r.seq, r.digest.short())
-                } else {
-                    format!("{} r{} holds this text already", r.name, r.seq)
-                });
-                self.history.at = 0;
-                self.changed(cx);
-                self.select_newest();
-            }
+            Ok(Reply::EditText { draft, text, kind }) => self.open_editor(draft.clone(), text, *kind, cx),
             Ok(_) => {}
-            Err(why) => cx.fail(format!("not saved, kept as a draft: {why}")),
+            Err(why) => cx.fail(why.clone()),
         }
         true
     }
-}
-
-/// Lines added and removed, for the question after an edit.
-fn changed_lines(before: &str, after: &str) -> (usize, usize) {
-    let diff = crate::core::diff::Diff::new(before, after);
-    (diff.stats.added, diff.stats.removed)
 }

@@ -4,6 +4,8 @@ use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
 use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upright};
 use super::super::super::theme::Meaning;
+use super::side::{self, Shown};
+use super::tree::Node;
 use super::{Pane, Prompts};
 use crate::core::text;
 use crate::store::{PromptInfo, RevisionInfo, RevisionScore};
@@ -17,7 +19,7 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     }
     let (head, foot) = (area.y, area.bottom() - 1);
     let body = Rect { y: head + 1, height: area.height - 2, ..area };
-    let panes = layout(s.pane, area.width);
+    let panes = layout(s.pane, area.width, s.side_asked());
     let mut joints = Vec::new();
     let mut x = body.x;
     for (i, (pane, width)) in panes.iter().enumerate() {
@@ -39,13 +41,14 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 /// Which panes are shown, and how wide.
-fn layout(focus: Pane, width: u16) -> Vec<(Pane, u16)> {
+fn layout(focus: Pane, width: u16, side: bool) -> Vec<(Pane, u16)> {
     if width < 60 {
         return vec![(focus, width)];
     }
     if width < 100 {
-        let left = if focus == Pane::Preview { Pane::History } else { Pane::List };
-        let right = if focus == Pane::Preview { Pane::Preview } else { Pane::History };
+        let side = focus == Pane::Preview || side && focus == Pane::History;
+        let left = if side { Pane::History } else { Pane::List };
+        let right = if side { Pane::Preview } else { Pane::History };
         let first = (width * 2 / 5).clamp(24, 34);
         return vec![(left, first), (right, width - first - 1)];
     }
@@ -65,6 +68,13 @@ fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         let here = row(area, y);
         if at == s.list.at {
             select(buf, here, s.pane == Pane::List, env.theme);
+        }
+        if let Some(Node::Folder(folder, count)) = s.index.node(at) {
+            let words = [seg("▸ ", env.style(Meaning::Dim)), seg(folder.clone(), env.style(Meaning::Text))];
+            put_cut(buf, here.x + 1, y, here.width.saturating_sub(12), &words);
+            let count = text::count(*count as u64);
+            put_right(buf, here.right().saturating_sub(5), y, 6, &seg(count, env.style(Meaning::Dim)));
+            continue;
         }
         let Some(name) = s.index.name(at) else {
             put(buf, here.x + 1, y, 2, &[seg("…", env.style(Meaning::Dim))]);
@@ -101,6 +111,8 @@ fn draw_prompt(name: &str, info: Option<&PromptInfo>, here: Rect, buf: &mut Buff
 fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let lines: Vec<String> = if s.first.is_waiting() || s.names.is_waiting() {
         Vec::new()
+    } else if s.archived {
+        vec!["Nothing is put away.".to_owned(), String::new(), "a leaves the archive".to_owned()]
     } else if s.filter.is_empty() {
         [
             "No prompts yet.",
@@ -298,6 +310,10 @@ fn short(value: f64) -> String {
 
 fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(info) = s.revision() else { return };
+    let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    if s.side.shown == Shown::Timeline {
+        return side::draw_timeline(s, inside, buf, env);
+    }
     let dim = env.style(Meaning::Dim);
     put(
         buf,
@@ -329,17 +345,28 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         about.push(seg(format!(" · {}", config.join(" ")), dim));
     }
     put_cut(buf, area.x + 1, area.y + 1, area.width.saturating_sub(2), &about);
+    side::draw_meter(s, row(inside, area.y + 2), buf, env);
     let place = Rect {
         x: area.x + 1,
         y: area.y + 3,
         width: area.width.saturating_sub(2),
         height: area.height.saturating_sub(3),
     };
-    draw_text(&preview.text, s.preview_top, place, buf, env);
+    // The meter's line stays apart from the text.
+    let metered = super::super::super::reader::Reader::of(env, s.revision(), s.side.model).is_some();
+    let place = Rect {
+        y: place.y + u16::from(metered),
+        height: place.height.saturating_sub(u16::from(metered)),
+        ..place
+    };
+    if s.side.shown == Shown::Rendered {
+        return side::draw_rendered(s, place, buf, env);
+    }
+    draw_text(&preview.shown, s.preview_top, place, buf, env);
 }
 
 /// Draws a text from line `top` on, wrapped at words; headings stand out.
-fn draw_text(body: &str, top: usize, area: Rect, buf: &mut Buffer, env: &Env) {
+pub(super) fn draw_text(body: &str, top: usize, area: Rect, buf: &mut Buffer, env: &Env) {
     let mut y = area.y;
     for line in body.lines().skip(top) {
         if y >= area.bottom() {

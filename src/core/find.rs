@@ -1,0 +1,298 @@
+//! What a search asks for: words, and filters written as `key:value`.
+//!
+//! ```text
+//! "step by step label:production changed:<7d score:<3 criterion:clarity var:language in:comment"
+//!        -> words                 -> filters of revisions                           -> where to look
+//! ```
+//!
+//! `author:"Ana Maria"` holds a blank in quotes. A word with another key (`http://x`) is a word.
+
+use std::fmt;
+
+/// Which side of a value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Than {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    More,
+    /// `>=`
+    AtLeast,
+}
+
+impl Than {
+    /// As SQL and people write it.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::More => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+}
+
+/// Where words are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Lines of templates.
+    Template,
+    /// Messages of revisions.
+    Message,
+    /// The judge's explanations.
+    Explanation,
+    /// Reviewers' comments.
+    Comment,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Template, Self::Message, Self::Explanation, Self::Comment];
+
+    /// As `in:` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Template => "template",
+            Self::Message => "message",
+            Self::Explanation => "explanation",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+/// A search, read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Find {
+    /// The words, as typed.
+    pub words: Vec<String>,
+    /// The revision this label points at.
+    pub label: Option<String>,
+    /// Part of an author's name.
+    pub author: Option<String>,
+    /// Age of the revision in days.
+    pub changed: Option<(Than, f64)>,
+    /// Mean score.
+    pub score: Option<(Than, f64)>,
+    /// Of this criterion; alone: judged by it.
+    pub criterion: Option<String>,
+    /// Asks for this variable.
+    pub var: Option<String>,
+    /// Only here.
+    pub place: Option<Place>,
+}
+
+/// A filter whose value means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}:{value} says nothing: {hint}")]
+pub struct FindError {
+    key: String,
+    value: String,
+    hint: &'static str,
+}
+
+impl Find {
+    /// Reads a search.
+    ///
+    /// # Errors
+    /// When a filter's value is none.
+    pub fn parse(text: &str) -> Result<Self, FindError> {
+        let mut find = Self::default();
+        for word in split(text) {
+            match word.split_once(':') {
+                Some((key, value)) if find.take(key, value)? => {}
+                _ => find.words.push(word),
+            }
+        }
+        Ok(find)
+    }
+
+    /// Whether revisions are chosen by anything but words.
+    pub fn is_filtered(&self) -> bool {
+        self.label.is_some()
+            || self.author.is_some()
+            || self.changed.is_some()
+            || self.score.is_some()
+            || self.criterion.is_some()
+            || self.var.is_some()
+    }
+
+    /// Whether this place is looked at.
+    pub fn looks_at(&self, place: Place) -> bool {
+        self.place.is_none_or(|only| only == place)
+    }
+
+    fn take(&mut self, key: &str, value: &str) -> Result<bool, FindError> {
+        let bad = |hint| FindError { key: key.to_owned(), value: value.to_owned(), hint };
+        let text = || match value {
+            "" => Err(bad("write what to look for after the colon, in quotes if it holds blanks")),
+            some => Ok(Some(some.to_owned())),
+        };
+        match key {
+            "label" => self.label = text()?,
+            "author" => self.author = text()?,
+            "criterion" => self.criterion = text()?,
+            "var" => self.var = text()?,
+            "changed" => {
+                self.changed =
+                    Some(age(value).ok_or_else(|| bad("write an age, as in changed:<7d or changed:>3mo"))?);
+            }
+            "score" => {
+                self.score =
+                    Some(score(value).ok_or_else(|| bad("write a score, as in score:<3 or score:>=4.5"))?);
+            }
+            "in" => {
+                let found = Place::ALL.into_iter().find(|p| p.name() == value);
+                self.place =
+                    Some(found.ok_or_else(|| bad("look in: template, message, explanation or comment"))?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+impl fmt::Display for Find {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words.join(" "))
+    }
+}
+
+/// A text in stretches, each with whether it is one of the words (any case); together they are the text.
+pub fn matches<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
+    let wanted: Vec<Vec<char>> = words
+        .iter()
+        .filter(|w| !w.is_empty())
+        .map(|w| w.chars().flat_map(char::to_lowercase).collect())
+        .collect();
+    // Where each character starts, with its lower-case form.
+    let chars: Vec<(usize, char)> =
+        text.char_indices().map(|(at, c)| (at, c.to_lowercase().next().unwrap_or(c))).collect();
+    let mut lit = vec![false; chars.len()];
+    for word in &wanted {
+        for start in 0..(chars.len() + 1).saturating_sub(word.len()) {
+            let here = chars.iter().skip(start).map(|(_, c)| c);
+            if here.take(word.len()).eq(word.iter()) {
+                lit.iter_mut().skip(start).take(word.len()).for_each(|l| *l = true);
+            }
+        }
+    }
+    let mut out: Vec<(&str, bool)> = Vec::new();
+    let mut from = 0;
+    for (i, on) in lit.iter().enumerate() {
+        let next = chars.get(i + 1).map_or(text.len(), |(at, _)| *at);
+        if lit.get(i + 1) != Some(on) {
+            out.extend(text.get(from..next).map(|part| (part, *on)));
+            from = next;
+        }
+    }
+    out
+}
+
+/// Words at blanks; quotes hold a word together and are left out.
+fn split(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
+    for c in text.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                any = true;
+            }
+            c if c.is_whitespace() && !quoted => {
+                if any || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                any = false;
+            }
+            c => word.push(c),
+        }
+    }
+    if any || !word.is_empty() {
+        words.push(word);
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
+fn than(value: &str, bare: Than) -> (Than, &str) {
+    for than in [Than::AtMost, Than::AtLeast, Than::Less, Than::More] {
+        if let Some(rest) = value.strip_prefix(than.sign()) {
+            return (than, rest);
+        }
+    }
+    (bare, value)
+}
+
+/// `<7d`, `>3mo`; a bare age is `<`. In days: a month is 365/12 of them.
+fn age(value: &str) -> Option<(Than, f64)> {
+    let (than, rest) = than(value, Than::Less);
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = rest.split_at_checked(end)?;
+    let days = match unit {
+        "m" => 1.0 / 1440.0,
+        "h" => 1.0 / 24.0,
+        "d" => 1.0,
+        "w" => 7.0,
+        "mo" => 365.0 / 12.0,
+        "y" => 365.0,
+        _ => return None,
+    };
+    Some((than, number.parse::<f64>().ok()? * days))
+}
+
+fn score(value: &str) -> Option<(Than, f64)> {
+    let (than, rest) = than(value, Than::AtLeast);
+    rest.parse().ok().filter(|n: &f64| n.is_finite()).map(|n| (than, n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_filters_are_told_apart() {
+        let find = Find::parse(
+            "step  by label:production author:\"Ana Maria\" changed:<7d score:<3 criterion:clarity var:name http://x in:comment",
+        )
+        .unwrap();
+        assert_eq!(find.words, ["step", "by", "http://x"]);
+        assert_eq!((find.label.as_deref(), find.author.as_deref()), (Some("production"), Some("Ana Maria")));
+        assert_eq!((find.changed, find.score), (Some((Than::Less, 7.0)), Some((Than::Less, 3.0))));
+        assert_eq!((find.criterion.as_deref(), find.var.as_deref()), (Some("clarity"), Some("name")));
+        assert!(find.looks_at(Place::Comment) && !find.looks_at(Place::Template) && find.is_filtered());
+        assert_eq!(Find::parse("\"a b\" c").unwrap().words, ["a b", "c"]);
+        assert!(!Find::parse("a:b").unwrap().is_filtered());
+    }
+
+    #[test]
+    fn matches_cover_the_text_and_mark_the_words() {
+        let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            matches("Say Hello, hello", &words(&["hello"])),
+            [("Say ", false), ("Hello", true), (", ", false), ("hello", true)]
+        );
+        assert_eq!(
+            matches("ÄÖ日本語", &words(&["äö", "本"])),
+            [("ÄÖ", true), ("日", false), ("本", true), ("語", false)]
+        );
+        assert_eq!(matches("", &words(&["x"])), []);
+        assert_eq!(matches("abc", &words(&["", "abcd"])), [("abc", false)]);
+    }
+
+    #[test]
+    fn ages_and_scores_have_their_units() {
+        for (text, want) in [
+            ("changed:2w", Some((Than::Less, 14.0))),
+            ("changed:>12h", Some((Than::More, 0.5))),
+            ("changed:<=1y", Some((Than::AtMost, 365.0))),
+        ] {
+            assert_eq!(Find::parse(text).unwrap().changed, want, "{text}");
+        }
+        assert_eq!(Find::parse("score:4.5").unwrap().score, Some((Than::AtLeast, 4.5)));
+        for bad in ["changed:7", "changed:soon", "score:high", "label:", "in:nowhere", "score:nan"] {
+            let error = Find::parse(bad).unwrap_err().to_string();
+            assert!(error.starts_with(bad.split(':').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Verdicts of one run that do not belong together: another model answered, or the question has been edited since.
+
+use super::people::People;
+use super::summary::{CriterionSummary, RunSummary, summarize};
+use crate::core::rubric;
+use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
+use crate::store::{Cell, Result, RunInfo, Store};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+
+/// The scores that one model gave within a run whose endpoint answered with several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelGroup {
+    /// The model that says it answered.
+    pub model: String,
+    /// Its verdicts.
+    pub verdicts: usize,
+    /// In the order of the run's columns.
+    pub criteria: Vec<CriterionSummary>,
+}
+
+/// A run's means; where several models answered, none are pooled, and each model's are told apart.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGroup>)> {
+    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
+    let people = People::of(&store.reviews(Some(&run.id))?);
+    let mut summary = summarize(run, &cells, &items, &people);
+    // Imported verdicts may name many: they are told as they came.
+    if run.imported || store.models_returned(&run.id)?.len() < 2 {
+        return Ok((summary, Vec::new()));
+    }
+    let mut models: HashMap<(u32, u32, u32), String> = HashMap::new();
+    for info in store.verdicts(&run.id)? {
+        let v = info.verdict;
+        models.extend(v.model_returned.map(|model| ((v.item, v.criterion, v.repeat), model)));
+    }
+    let mut by_model: BTreeMap<&str, Vec<Cell>> = BTreeMap::new();
+    for cell in &cells {
+        if let Some(model) = models.get(&(cell.item, cell.criterion, cell.repeat)) {
+            by_model.entry(model).or_default().push(*cell);
+        }
+    }
+    let groups = by_model
+        .into_iter()
+        .map(|(model, cells)| ModelGroup {
+            model: model.to_owned(),
+            verdicts: cells.len(),
+            criteria: summarize(run, &cells, &items, &people).criteria,
+        })
+        .collect();
+    for row in summary.criteria.iter_mut().chain(summary.arms.iter_mut().flat_map(|a| &mut a.criteria)) {
+        (row.mean, row.ci95) = (None, None);
+    }
+    Ok((summary, groups))
+}
+
+/// What of a run's questions has been edited since it was judged, one line each; its verdicts are kept, and stale.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn stale(store: &Store, run: &RunInfo) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let template = run.spec.judge_config.get("template");
+    if template.is_some_and(|then| *then != json!(*JUDGE_TEMPLATE_VERSION)) {
+        notes.push(
+            "stale: the judge's instructions have changed since; judge it again to compare it with new runs"
+                .into(),
+        );
+    }
+    let stored = store.rubrics()?;
+    let known = stored.iter().map(|r| &r.rubric).chain(rubric::builtin_rubrics());
+    let Some(newest) = known.into_iter().find(|r| r.name == run.spec.rubric) else { return Ok(notes) };
+    for criterion in &run.spec.criteria {
+        match newest.criteria.iter().find(|c| c.name == criterion.name) {
+            Some(now) if now.version() == criterion.version() => {}
+            Some(_) => notes.push(format!(
+                "stale: the criterion '{}' of the rubric '{}' was edited after this run",
+                criterion.name, run.spec.rubric
+            )),
+            None => notes.push(format!(
+                "stale: the rubric '{}' no longer holds the criterion '{}'",
+                run.spec.rubric, criterion.name
+            )),
+        }
+    }
+    Ok(notes)
+}

@@ -1,0 +1,202 @@
+//! How much of a run's spread is the judge's own, and the smallest change worth believing.
+//!
+//! ```text
+//! cells (item x criterion x pass) --> per criterion: repeatability, range, flips, variance split, noise floor
+//! verdicts pooled over runs       --> the judge's spread per (criterion version, fingerprint) --> floor of a comparison
+//! ```
+
+use crate::core::digest::Digest;
+use crate::core::stats::mean::mean;
+use crate::core::stats::repeat::{
+    Repeatability, VarianceSplit, flip_rate, noise_floor_from_repeats, repeatability, variance_split,
+};
+use crate::store::{Cell, PooledVerdict, RunInfo, RunItem};
+use std::collections::{BTreeMap, HashMap};
+
+/// From this score on a response counts as good: where flips are counted.
+pub const PASS_MARK: f64 = 4.0;
+
+/// What the passes and generations of a run say of one criterion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noise {
+    /// The criterion's name.
+    pub name: String,
+    /// Agreement of the passes with each other.
+    pub passes: Repeatability,
+    /// Mean over items of the largest less the smallest score of their passes; `None` without items of two passes.
+    pub mean_range: Option<f64>,
+    /// Items that are good ([`PASS_MARK`]) in one pass and not in another, of how many.
+    pub flips: (usize, usize),
+    /// Where the spread comes from.
+    pub split: VarianceSplit,
+    /// The smallest difference of two means over these items worth believing, judged as often as here; `None` where
+    /// nothing was judged twice.
+    pub floor: Option<f64>,
+}
+
+impl Noise {
+    /// The smallest difference worth believing of two means over `n` cases, judged as often as here.
+    pub fn floor_over(&self, n: usize) -> Option<f64> {
+        let sd = self.passes.within_sd?;
+        if n == 0 { None } else { noise_floor_from_repeats(sd, n, self.passes.repeats) }
+    }
+}
+
+/// Works the noise out from the cells of a run.
+pub fn noise(run: &RunInfo, cells: &[Cell], items: &[RunItem]) -> Vec<Noise> {
+    (0u32..)
+        .zip(&run.criteria)
+        .map(|(column, name)| {
+            let mine: Vec<&Cell> = cells.iter().filter(|c| c.criterion == column).collect();
+            noise_of(name, run.spec.repeats.max(1) as usize, &mine, items)
+        })
+        .collect()
+}
+
+fn noise_of(name: &str, repeats: usize, cells: &[&Cell], items: &[RunItem]) -> Noise {
+    let mut table: Vec<Vec<Option<f64>>> = vec![vec![None; repeats]; items.len()];
+    for cell in cells {
+        let row = table.get_mut(cell.item as usize);
+        if let Some(slot) = row.and_then(|r| r.get_mut(cell.repeat as usize)) {
+            *slot = cell.score.map(f64::from);
+        }
+    }
+    let mut nested: BTreeMap<(&str, &str), Vec<Vec<f64>>> = BTreeMap::new();
+    for (item, row) in items.iter().zip(&table) {
+        nested.entry((&item.arm, &item.case_id)).or_default().push(row.iter().flatten().copied().collect());
+    }
+    let nested: Vec<Vec<Vec<f64>>> = nested.into_values().collect();
+    let passes = repeatability(&table);
+    let floor = passes.within_sd.and_then(|sd| noise_floor_from_repeats(sd, passes.n, passes.repeats));
+    Noise {
+        name: name.to_owned(),
+        mean_range: mean(&table.iter().filter_map(|row| range(row)).collect::<Vec<_>>()),
+        flips: flip_rate(&table, PASS_MARK),
+        split: variance_split(&nested),
+        floor,
+        passes,
+    }
+}
+
+/// The largest less the smallest, of two scores or more.
+fn range(row: &[Option<f64>]) -> Option<f64> {
+    let scores: Vec<f64> = row.iter().flatten().copied().collect();
+    let low = scores.iter().copied().reduce(f64::min)?;
+    let high = scores.iter().copied().reduce(f64::max)?;
+    (scores.len() > 1).then_some(high - low)
+}
+
+/// The judge's own spread, learned from every verdict that was reached more than once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spread(HashMap<(String, Digest), f64>);
+
+impl Spread {
+    /// Learns it: per criterion and fingerprint, over all arms and cases. Versions of a criterion are told apart item by
+    /// item, so that their scores never meet, and pooled after that: each item may bring a question of its own.
+    pub fn of(verdicts: &[PooledVerdict]) -> Self {
+        type Item<'v> = (Digest, &'v str, &'v str, &'v str, u32);
+        let mut groups: HashMap<(&str, Digest), HashMap<Item<'_>, BTreeMap<u32, f64>>> = HashMap::new();
+        for v in verdicts {
+            let Some(score) = v.score else { continue };
+            let item =
+                (v.criterion_version, v.set.as_str(), v.case_id.as_str(), v.arm.as_str(), v.generation);
+            let group = groups.entry((v.criterion.as_str(), v.fingerprint)).or_default();
+            group.entry(item).or_default().insert(v.repeat, f64::from(score));
+        }
+        let within = |items: HashMap<Item<'_>, BTreeMap<u32, f64>>| {
+            let table: Vec<Vec<Option<f64>>> =
+                items.into_values().map(|passes| passes.into_values().map(Some).collect()).collect();
+            repeatability(&table).within_sd
+        };
+        Self(
+            groups
+                .into_iter()
+                .filter_map(|((name, print), items)| Some(((name.to_owned(), print), within(items)?)))
+                .collect(),
+        )
+    }
+
+    /// The smallest difference worth believing of two means over `n` cases with so many `passes` each; `None` where this
+    /// judge was never asked twice on this criterion.
+    pub fn floor(&self, criterion: &str, fingerprint: Digest, n: usize, passes: usize) -> Option<f64> {
+        let sd = self.0.get(&(criterion.to_owned(), fingerprint))?;
+        if n == 0 { None } else { noise_floor_from_repeats(*sd, n, passes.max(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::verdict::State;
+
+    fn pooled(case: &str, repeat: u32, score: u8) -> PooledVerdict {
+        PooledVerdict {
+            run: "r".into(),
+            set_digest: Digest::of("set"),
+            set: "set".into(),
+            case_id: case.into(),
+            arm: "a".into(),
+            criterion: "accuracy".into(),
+            criterion_version: Digest::of("v"),
+            judge: "j".into(),
+            fingerprint: Digest::of("j"),
+            model_returned: None,
+            generation: 0,
+            repeat,
+            state: State::Scored,
+            score: Some(score),
+            cluster: None,
+            tags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_floor_falls_with_more_cases_and_needs_two_passes() {
+        let once = Spread::of(&[pooled("a", 0, 3), pooled("b", 0, 4)]);
+        let floor = |s: &Spread, n, k| s.floor("accuracy", Digest::of("j"), n, k);
+        assert_eq!(floor(&once, 10, 1), None);
+        let twice = Spread::of(&[pooled("a", 0, 3), pooled("a", 1, 4), pooled("b", 0, 4), pooled("b", 1, 4)]);
+        // Within-item variance (0.5 + 0) / 2, so s = 0.5; 1.96 x 0.5 x sqrt(2 / n).
+        let at = |n, k| floor(&twice, n, k).unwrap();
+        assert!((at(50, 1) - 1.959_964 * 0.5 * (2.0f64 / 50.0).sqrt()).abs() < 1e-6);
+        assert!(at(50, 2) < at(50, 1) && at(200, 1) < at(50, 1));
+        assert_eq!(floor(&twice, 0, 1), None);
+        assert_eq!(twice.floor("accuracy", Digest::of("other"), 50, 1), None);
+    }
+
+    #[test]
+    fn ranges_flips_and_the_split_are_those_of_the_cells() {
+        let item = |ord: u32, case: &str, generation: u32| RunItem {
+            ord,
+            case_id: case.into(),
+            arm: "a".into(),
+            set_id: 1,
+            repeat: generation,
+            cluster: None,
+            tags: Vec::new(),
+        };
+        let items = [item(0, "x", 0), item(1, "x", 1), item(2, "y", 0), item(3, "y", 1)];
+        let scores = [[5, 5], [3, 4], [1, 1], [2, 2]];
+        let cells: Vec<Cell> = (0u32..)
+            .zip(scores)
+            .flat_map(|(item, passes)| {
+                (0u32..).zip(passes).map(move |(repeat, score)| Cell {
+                    item,
+                    criterion: 0,
+                    repeat,
+                    state: State::Scored,
+                    score: Some(score),
+                    flagged: false,
+                })
+            })
+            .collect();
+        let found = noise_of("accuracy", 2, &cells.iter().collect::<Vec<_>>(), &items);
+        assert_eq!((found.mean_range, found.flips), (Some(0.25), (1, 4)));
+        // Mean squares: judge 0.5 / 4; generations (2.25 + 1) / 2; cases 15.125 over (a - 1) = 1.
+        let judge = found.split.judge.unwrap();
+        assert!((judge - 0.125).abs() < 1e-12);
+        assert!((found.split.generation.unwrap() - (1.625 - 0.125) / 2.0).abs() < 1e-12);
+        assert!(found.split.case.is_some_and(|v| v > 2.0));
+        assert!(found.floor.is_some());
+    }
+}

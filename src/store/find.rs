@@ -1,0 +1,304 @@
+//! Searches with filters, and beyond templates: messages, explanations, comments.
+//!
+//! ```text
+//! Find -> filters --SQL--> revisions (newest first, bounded)
+//!      -> words   --index--> lines of templates, of those revisions --> Hit
+//!                 --scan---> messages, explanations, comments        --> Hit, ItemHit
+//! ```
+
+use super::rows::{Hit, ItemHit};
+use super::{Result, Store, StoreError};
+use crate::core::find::{Find, Place};
+use crate::core::prompt::{Kind, PromptName, Syntax, Template};
+use rusqlite::types::Value as Sql;
+use rusqlite::{params, params_from_iter};
+use std::collections::HashMap;
+
+/// Revisions that filters may leave; more are not looked at, the newest first.
+const REVISIONS: usize = 20_000;
+/// Newest explanations and comments that are read through for words.
+const SCANNED: i64 = 200_000;
+/// Lines taken from the index before filters choose among them: the best, or of very many the newest.
+const LINES: usize = 5_000;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Hits {
+    /// Lines and messages of revisions.
+    pub lines: Vec<Hit>,
+    /// Explanations and comments.
+    pub items: Vec<ItemHit>,
+}
+
+/// Which revisions filters choose from.
+enum Only<'a> {
+    All,
+    /// Those of these prompts.
+    Of(&'a [&'a PromptName]),
+    /// Those whose message holds all of these words.
+    Saying(&'a [String]),
+}
+
+/// A revision that passes the filters.
+struct Chosen {
+    name: PromptName,
+    prompt: i64,
+    seq: u32,
+    digest: Vec<u8>,
+    kind: Kind,
+    syntax: Syntax,
+    message: String,
+}
+
+impl Store {
+    /// Everything that a search finds, at most `limit` of each kind.
+    ///
+    /// # Errors
+    /// When the search is empty, or the registry cannot be read.
+    pub fn find(&self, find: &Find, limit: usize) -> Result<Hits> {
+        let words = find.words.join(" ");
+        if find.words.is_empty() && !find.is_filtered() {
+            return Err(StoreError::Invalid(
+                "nothing to search for: give a word, or a filter such as label:production".into(),
+            ));
+        }
+        let mut hits = Hits::default();
+        if find.is_filtered() {
+            if find.words.is_empty() {
+                let chosen = self.chosen(find, &Only::All)?;
+                hits.lines = chosen.iter().take(limit).map(Chosen::as_hit).collect();
+                return Ok(hits);
+            }
+            if find.looks_at(Place::Template) {
+                hits.lines = self.filtered_lines(find, &words, limit)?;
+            }
+            if find.looks_at(Place::Message) {
+                let said = self.chosen(find, &Only::Saying(&find.words))?;
+                let room = limit.saturating_sub(hits.lines.len());
+                hits.lines.extend(said.iter().take(room).map(Chosen::as_hit));
+            }
+        } else {
+            if find.looks_at(Place::Template) {
+                hits.lines = self.search(&words, limit)?;
+            }
+            if find.looks_at(Place::Message) {
+                hits.lines.extend(self.messages(find, limit.saturating_sub(hits.lines.len()))?);
+            }
+        }
+        for place in [Place::Explanation, Place::Comment] {
+            if find.looks_at(place) {
+                let room = limit.saturating_sub(hits.items.len());
+                hits.items.extend(self.item_hits(find, place, room)?);
+            }
+        }
+        Ok(hits)
+    }
+
+    fn chosen(&self, find: &Find, only: &Only) -> Result<Vec<Chosen>> {
+        let (mut sql, mut values): (String, Vec<Sql>) = (
+            "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '') \
+             FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE p.archived = 0"
+                .into(),
+            Vec::new(),
+        );
+        match only {
+            Only::All => {}
+            Only::Of(names) => {
+                sql += " AND p.name IN (SELECT value FROM json_each(?))";
+                values.push(serde_json::json!(names).to_string().into());
+            }
+            Only::Saying(words) => {
+                sql += &" AND instr(lower(coalesce(r.message, '')), lower(?)) > 0".repeat(words.len());
+                values.extend(words.iter().map(|w| Sql::from(w.clone())));
+            }
+        }
+        if let Some(label) = &find.label {
+            sql += " AND EXISTS (SELECT 1 FROM label l WHERE l.prompt_id = r.prompt_id AND l.seq = r.seq AND l.label = ?)";
+            values.push(label.clone().into());
+        }
+        if let Some(author) = &find.author {
+            sql += " AND instr(lower(coalesce(r.author, '')), lower(?)) > 0";
+            values.push(author.clone().into());
+        }
+        if let Some((than, days)) = find.changed {
+            // An age below seven days is a time after the one seven days ago.
+            sql += &format!(" AND julianday('now') - julianday(r.created_at) {} ?", than.sign());
+            values.push(days.into());
+        }
+        if find.score.is_some() || find.criterion.is_some() {
+            sql += " AND EXISTS (SELECT 1 FROM arm a JOIN run_item i ON i.arm_id = a.id \
+                JOIN verdict v ON v.run_id = i.run_id AND v.item = i.ord \
+                JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
+                WHERE a.prompt_id = r.prompt_id AND a.seq = r.seq AND v.score IS NOT NULL";
+            if let Some(criterion) = &find.criterion {
+                sql += " AND c.name = ?";
+                values.push(criterion.clone().into());
+            }
+            // Each judge and criterion has a mean of its own: they are never averaged together.
+            sql += " GROUP BY c.name, v.fingerprint";
+            if let Some((than, score)) = find.score {
+                sql += &format!(" HAVING avg(v.score) {} ?", than.sign());
+                values.push(score.into());
+            }
+            sql += ")";
+        }
+        if let Some(var) = &find.var {
+            // The index knows which prompts ever had a line with this word.
+            sql += " AND r.prompt_id IN (SELECT l.prompt_id FROM line_fts f JOIN line l ON l.id = f.rowid WHERE line_fts MATCH ?)";
+            values.push(format!("\"{}\"", var.replace(['"', '\0'], " ")).into());
+        }
+        sql += &format!(" ORDER BY r.id DESC LIMIT {REVISIONS}");
+        let mut stmt = self.conn.prepare(&sql)?;
+        let mut rows = stmt.query(params_from_iter(values))?;
+        let mut chosen = Vec::new();
+        while let Some(r) = rows.next()? {
+            let Ok(name) = r.get::<_, String>(0)?.parse() else { continue };
+            let (kind, syntax): (String, String) = (r.get(4)?, r.get(5)?);
+            let one = Chosen {
+                name,
+                prompt: r.get(1)?,
+                seq: r.get(2)?,
+                digest: r.get(3)?,
+                kind: if kind == "chat" { Kind::Chat } else { Kind::Text },
+                syntax: syntax.parse().unwrap_or_default(),
+                message: r.get(6)?,
+            };
+            if find.var.as_ref().is_none_or(|var| self.asks_for(&one, var)) {
+                chosen.push(one);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn body_of(&self, one: &Chosen) -> Option<String> {
+        let digest = crate::core::digest::Digest::from_bytes(&one.digest)?;
+        // What was forgotten holds nothing.
+        self.text(&digest).ok()
+    }
+
+    fn asks_for(&self, one: &Chosen, var: &str) -> bool {
+        let Some(body) = self.body_of(one).filter(|b| b.contains(var)) else { return false };
+        let template = Template { kind: one.kind, body };
+        template.variables(one.syntax).is_ok_and(|all| all.iter().any(|v| v.name == var))
+    }
+
+    /// Lines that hold the words, each in the newest revision that has it and passes the filters.
+    fn filtered_lines(&self, find: &Find, words: &str, limit: usize) -> Result<Vec<Hit>> {
+        let lines = self.search(words, LINES)?;
+        let mut names: Vec<&PromptName> = lines.iter().map(|hit| &hit.name).collect();
+        names.sort();
+        names.dedup();
+        let chosen = self.chosen(find, &Only::Of(&names))?;
+        let mut by_name: HashMap<&PromptName, Vec<&Chosen>> = HashMap::new();
+        for one in &chosen {
+            by_name.entry(&one.name).or_default().push(one);
+        }
+        let mut bodies: HashMap<(i64, u32), Option<String>> = HashMap::new();
+        let mut out = Vec::new();
+        for hit in &lines {
+            let Some(revisions) = by_name.get(&hit.name) else { continue };
+            let holds = revisions.iter().find(|one| {
+                let body = bodies.entry((one.prompt, one.seq)).or_insert_with(|| self.body_of(one));
+                one.seq >= hit.seq && body.as_ref().is_some_and(|b| b.contains(hit.line.as_str()))
+            });
+            out.extend(holds.map(|one| Hit { seq: one.seq, ..hit.clone() }));
+            if out.len() >= limit {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    fn messages(&self, find: &Find, limit: usize) -> Result<Vec<Hit>> {
+        let sql = format!(
+            "SELECT p.name, r.seq, r.message FROM revision r JOIN prompt p ON p.id = r.prompt_id \
+             WHERE p.archived = 0 AND r.message IS NOT NULL{} ORDER BY r.id DESC LIMIT ?",
+            " AND instr(lower(r.message), lower(?)) > 0".repeat(find.words.len())
+        );
+        let mut values: Vec<Sql> = find.words.iter().map(|w| w.clone().into()).collect();
+        values.push((limit as i64).into());
+        let mut stmt = self.conn.prepare(&sql)?;
+        let found: Vec<(String, u32, String)> = stmt
+            .query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        let hit = |(name, seq, line): (String, u32, String)| {
+            Some(Hit { name: name.parse().ok()?, seq, line, place: Place::Message })
+        };
+        Ok(found.into_iter().filter_map(hit).collect())
+    }
+
+    /// Explanations or comments that hold the words, newest first; filters of author and label do not reach them, those of
+    /// score and criterion do.
+    fn item_hits(&self, find: &Find, place: Place, limit: usize) -> Result<Vec<ItemHit>> {
+        if find.words.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let (from, text) = match place {
+            Place::Comment => (
+                "(SELECT * FROM review WHERE comment <> '' ORDER BY id DESC LIMIT ?1) v \
+                 JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item",
+                "v.comment",
+            ),
+            _ => (
+                "(SELECT * FROM verdict_text ORDER BY verdict_id DESC LIMIT ?1) t JOIN verdict v ON v.id = t.verdict_id \
+                 JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item",
+                "t.explanation",
+            ),
+        };
+        let mut sql = format!(
+            "SELECT v.run_id, v.item, a.name, i.case_id, c.name, {text} FROM {from} JOIN arm a ON a.id = i.arm_id \
+             JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion WHERE 1"
+        );
+        let mut values: Vec<Sql> = vec![SCANNED.into()];
+        let mut also = |condition: &str, value: Sql| {
+            values.push(value);
+            sql += &format!(" AND {}", condition.replace('?', &format!("?{}", values.len())));
+        };
+        for word in &find.words {
+            also(&format!("instr(lower({text}), lower(?)) > 0"), word.clone().into());
+        }
+        if let Some(criterion) = &find.criterion {
+            also("c.name = ?", criterion.clone().into());
+        }
+        if let Some((than, score)) = find.score {
+            also(&format!("v.score {} ?", than.sign()), score.into());
+        }
+        if let Some(label) = &find.label {
+            also(
+                "EXISTS (SELECT 1 FROM label l WHERE l.prompt_id = a.prompt_id AND l.seq = a.seq AND l.label = ?)",
+                label.clone().into(),
+            );
+        }
+        sql += &format!(" LIMIT {limit}");
+        let mut stmt = self.conn.prepare(&sql)?;
+        Ok(stmt
+            .query_map(params_from_iter(values), |r| {
+                Ok(ItemHit {
+                    run: r.get(0)?,
+                    item: r.get(1)?,
+                    arm: r.get(2)?,
+                    case: r.get(3)?,
+                    criterion: r.get(4)?,
+                    text: r.get(5)?,
+                    place,
+                })
+            })?
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// How many verdicts and reviews a search for words would not reach, being older than the bound.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn unsearched(&self) -> Result<u64> {
+        let count: i64 = self.conn.query_row("SELECT count(*) FROM verdict_text", params![], |r| r.get(0))?;
+        Ok(count.saturating_sub(SCANNED).max(0).unsigned_abs())
+    }
+}
+
+impl Chosen {
+    fn as_hit(&self) -> Hit {
+        let line = self.message.lines().next().unwrap_or_default().to_owned();
+        Hit { name: self.name.clone(), seq: self.seq, line, place: Place::Message }
+    }
+}
