@@ -321,3 +321,57 @@ fn reviews_go_in_come_out_and_become_agreement() {
     );
     assert_eq!(demo.json(&["fsck"])["ok"], true);
 }
+
+#[test]
+fn a_comparison_tells_slices_flips_and_what_the_cases_can_show_and_several_arms_are_corrected_together() {
+    let home = Home::new();
+    let mut lines = String::new();
+    for i in 0..24 {
+        let tags = if i < 8 { json!(["hard"]) } else { json!(["easy"]) };
+        // cand loses on hard cases and wins on some of the others; more of the same for alt.
+        let cand = if i < 8 { 2 } else { 4 + i % 2 };
+        for (arm, score) in [("base", 4), ("cand", cand), ("alt", 4 - i % 3 % 2)] {
+            let passes: Vec<Value> = (0..2)
+                .map(|r| json!({"criterion": "accuracy", "judge": "j", "repeat": r, "score": score - (r + i) % 2, "explanation": "x"}))
+                .collect();
+            let item = json!({"id": format!("c{i:02}"), "arm": arm, "prompt": "p", "response": format!("{arm} {i}"), "tags": tags, "verdicts": passes});
+            lines += &format!("{item}\n");
+        }
+    }
+    home.file("i.jsonl", lines);
+    home.text(&["import", "items", "i.jsonl"]);
+    let value = home.json(&["run", "compare", "base", "cand", "--by-tag", "--flips", "2"]);
+    let row = &value["criteria"][0];
+    assert_eq!(
+        (row["n"].as_u64(), row["wins"].as_u64(), row["losses"].as_u64()),
+        (Some(24), Some(8), Some(8))
+    );
+    for key in ["noise_floor", "smallest_change"] {
+        assert!(row[key].as_f64().is_some_and(|v| v > 0.0), "{key}: {row}");
+    }
+    assert!(row["more_cases"].as_u64().is_some_and(|n| n > 0), "{row}");
+    let flips = value["flips"].as_array().unwrap();
+    assert_eq!((flips.len(), flips[0]["case"].as_str()), (2, Some("c00")));
+    let slices: Vec<_> = value["slices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| (s["tag"].as_str().unwrap(), s["cases"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(slices, [("easy", 16), ("hard", 8)]);
+    assert_eq!(value["slices"][1]["criteria"][0]["losses"], 8);
+    let text = home.text(&["run", "compare", "base", "cand"]);
+    assert!(
+        text.contains("Smallest change these cases can show: accuracy") && text.contains("noise"),
+        "{text}"
+    );
+    assert!(!text.contains("NaN"), "{text}");
+    // One pair's p against the same p among three pairs.
+    let alone = home.json(&["run", "compare", "base", "alt"])["criteria"][0]["p_holm"].as_f64().unwrap();
+    let all = home.json(&["run", "compare", "base", "cand", "alt"]);
+    let pairs = all["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 3);
+    assert!(pairs[1]["criteria"][0]["p_holm"].as_f64().unwrap() > alone, "{all}");
+    assert!(home.text(&["run", "compare", "base", "cand", "alt"]).contains("all 3 comparisons together"));
+    home.refuses(&["run", "compare", "base", "cand", "--delta", "0"], 2, &["--delta"]);
+}

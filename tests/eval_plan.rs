@@ -311,7 +311,7 @@ async fn summed(registry: &Registry, id: &str) -> assize::eval::RunSummary {
     let (id, run) = (id.to_owned(), registry.run(id).await);
     let (cells, items) =
         registry.handle.read(move |s: &Store| Ok((s.cells(&id)?, s.run_items(&id)?))).await.unwrap();
-    summarize(&run, &cells, &items)
+    summarize(&run, &cells, &items, &assize::eval::People::default())
 }
 
 #[tokio::test]

@@ -247,6 +247,7 @@ fn a_run(path: &Path) -> String {
         repeats: 100_000,
         max_cost_usd: None,
         max_calls: None,
+        until: None,
         includes: Default::default(),
         max_tokens: None,
         checks: Vec::new(),

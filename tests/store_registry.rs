@@ -581,6 +581,7 @@ fn two_versions_of_a_criterion_are_never_averaged() {
             repeats: 1,
             max_cost_usd: None,
             max_calls: None,
+            until: None,
             includes: Default::default(),
             max_tokens: None,
             checks: Vec::new(),

@@ -8,6 +8,7 @@
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use crate::core::prompt::Reference;
+use crate::core::stats::sequential::Until;
 use crate::eval::{ArmChoice, RunRequest};
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
 #[derive(Debug, clap::Args)]
 #[command(
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  assize run --items items.jsonl --criteria accuracy,clarity --judge http://127.0.0.1:8080/v1#qwen3\n  assize run --arm support/summary --arm support/summary@~1 --cases tickets --rubric summarization --judge main --model main\n  assize run show 7f3c --items --json"
+    after_help = "Examples:\n  assize run --items items.jsonl --criteria accuracy,clarity --judge http://127.0.0.1:8080/v1#qwen3\n  assize run --arm support/summary --arm support/summary@~1 --cases tickets --rubric summarization --judge main --model main\n  assize run --arm support/summary@production --arm support/summary --cases tickets --rubric summarization --judge main --model main --until decided --margin 0.2\n  assize run show 7f3c --items --json"
 )]
 pub struct Args {
     /// What to do with a run that is there already
@@ -68,6 +69,14 @@ pub struct Args {
     /// Stop after this many HTTP calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
+    /// Stop when enough is known: 'ci<0.2' (every mean to ±0.2), or decided (the second arm is worse than the first by
+    /// more than --margin on a criterion, or on none). Cases are drawn at random; the intervals hold however often they
+    /// are looked at
+    #[arg(long, value_name = "RULE")]
+    pub until: Option<Until>,
+    /// The drop that counts for --until decided [default: 0.2]
+    #[arg(long, value_name = "POINTS", requires = "until")]
+    pub margin: Option<f64>,
     /// Stop before using more tokens than this, read and written together
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<u64>,
@@ -95,6 +104,7 @@ impl Args {
             || self.max_calls.is_some()
             || self.max_tokens.is_some()
             || self.min_coverage.is_some()
+            || self.until.is_some()
             || self.dry_run
     }
 }
@@ -117,17 +127,11 @@ pub enum Verb {
     /// Ask again for verdicts that failed
     #[command(after_help = "Example:\n  assize run retry 7f3c")]
     Retry(carry::Again),
-    /// Two arms on the same cases and the same judge; difference is B - A
-    #[command(after_help = "Example:\n  assize run compare baseline candidate --json")]
-    Compare {
-        /// The first arm
-        a: String,
-        /// The second arm
-        b: String,
-        /// Which verdicts
-        #[command(flatten)]
-        narrow: Narrow,
-    },
+    /// Two or more arms on the same cases and the same judge; difference is B - A
+    #[command(
+        after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"
+    )]
+    Compare(compare::tell::Args),
     /// All of a run, sorted, without times
     #[command(after_help = "Example:\n  assize run export 7f3c > run.jsonl")]
     Export {
@@ -155,7 +159,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
         Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
         Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
-        Some(Verb::Compare { a, b, narrow }) => compare::run(ctx, a, b, narrow),
+        Some(Verb::Compare(args)) => compare::tell::run(ctx, args),
         Some(Verb::Export { id, full }) => export::run(ctx, id, *full),
         Some(Verb::Noise { id }) => show::noise(ctx, id),
     }
@@ -184,6 +188,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         concurrency: args.concurrency.map(|n| n as usize),
         max_cost_usd: args.max_cost,
         max_calls: args.max_calls,
+        until: until(args)?,
         max_tokens: args.max_tokens,
     };
     let plan = crate::eval::plan(store, &config, &request).map_err(fail)?;
@@ -206,6 +211,18 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         request.concurrency,
         args.min_coverage.unwrap_or(0.0),
     )
+}
+
+/// The rule to stop by, with its margin.
+fn until(args: &Args) -> Result<Option<Until>> {
+    match (args.until, args.margin) {
+        (Some(Until::Ci(_)), Some(_)) => Err(Fail::input("--margin goes with --until decided")),
+        (Some(Until::Decided(_)), Some(m)) if !(m > 0.0 && m < 4.0) => {
+            Err(Fail::input("--margin is a number of points, more than 0 and less than 4"))
+        }
+        (Some(Until::Decided(_)), Some(m)) => Ok(Some(Until::Decided(m))),
+        (rule, _) => Ok(rule),
+    }
 }
 
 /// An imported arm if one has this name, else a prompt's revision.

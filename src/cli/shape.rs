@@ -60,6 +60,10 @@ pub fn criterion(summary: &CriterionSummary) -> Value {
         "ci95": summary.ci95.map(|(lo, hi)| [lo, hi]),
         "n": summary.n,
         "coverage": summary.coverage,
+        "checked_by_people": summary.checked.items,
+        "corrected": summary.checked.corrected.map(|p| json!({
+            "mean": p.estimate, "ci95": [p.lo, p.hi], "lambda": p.lam, "sample": summary.checked.random,
+        })),
     })
 }
 

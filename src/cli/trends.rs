@@ -4,6 +4,7 @@ use super::context::Ctx;
 use super::fail::{DONE, Result};
 use super::output::{clean, table, talk};
 use crate::core::verdict::State;
+use crate::eval::{People, summarize};
 use serde_json::{Value, json};
 
 /// Arguments of `trends`.
@@ -22,13 +23,14 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     runs.reverse();
     let mut found: Vec<Value> = Vec::new();
     for run in &runs {
-        let summary = crate::eval::summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
+        let people = People::of(&store.reviews(Some(&run.id))?);
+        let summary = summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?, &people);
         let failed: u32 = run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum();
         for c in &summary.criteria {
             found.push(json!({
                 "run": run.id, "created_at": run.created_at, "judge": run.spec.judge, "fingerprint": run.fingerprint,
-                "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n,
-                "coverage": c.coverage, "failed": failed, "cost_usd": run.usage.cost_usd, "wall_s": run.usage.wall_s,
+                "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n, "planned": c.planned,
+                "coverage": c.coverage, "checked_by_people": c.checked.items, "corrected_mean": c.checked.corrected.map(|p| p.estimate), "failed": failed, "cost_usd": run.usage.cost_usd, "wall_s": run.usage.wall_s,
             }));
         }
     }
@@ -41,7 +43,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         return Ok(DONE);
     }
     let mut rows = vec![
-        ["created", "run", "judge", "set", "criterion", "mean", "n", "failed"].map(str::to_owned).to_vec(),
+        ["created", "run", "judge", "set", "criterion", "mean", "scored", "people", "failed"]
+            .map(str::to_owned)
+            .to_vec(),
     ];
     for t in &found {
         let text = |key: &str| clean(t[key].as_str().unwrap_or("-")).into_owned();
@@ -52,11 +56,15 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             text("set"),
             text("criterion"),
             t["mean"].as_f64().map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
-            t["n"].to_string(),
+            format!("{}/{}", t["n"], t["planned"]),
+            match t["checked_by_people"].as_u64() {
+                Some(0) | None => "unchecked".to_owned(),
+                Some(n) => n.to_string(),
+            },
             t["failed"].to_string(),
         ]);
     }
-    for line in table(&rows, &[5, 6, 7]) {
+    for line in table(&rows, &[5, 6, 7, 8]) {
         ctx.out.line(line)?;
     }
     Ok(DONE)

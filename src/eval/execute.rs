@@ -209,7 +209,7 @@ async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalEr
     let cells = handle.read(move |s| s.cells(&id)).await?;
     let mut engine = Engine::new(handle.clone(), work, &cells).await?;
     if engine.is_done() {
-        return Ok((RunState::Complete, String::new()));
+        return Ok((RunState::Complete, engine.answer().unwrap_or_default()));
     }
     (engine.work.tell)(Progress::Discovering);
     let token = engine.work.control.token();
@@ -238,6 +238,7 @@ async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalEr
             );
             (RunState::Stopped, reason)
         }
+        Some(Ending::Answered(words)) => (RunState::Complete, words),
         None if left > 0 => (RunState::Partial, format!("{left} verdicts are still open")),
         None => (RunState::Complete, String::new()),
     })

@@ -1,5 +1,6 @@
 //! Verdicts of one run that do not belong together: another model answered, or the question has been edited since.
 
+use super::people::People;
 use super::summary::{CriterionSummary, RunSummary, summarize};
 use crate::core::rubric;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
@@ -24,7 +25,8 @@ pub struct ModelGroup {
 /// When the registry cannot be read.
 pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGroup>)> {
     let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    let mut summary = summarize(run, &cells, &items);
+    let people = People::of(&store.reviews(Some(&run.id))?);
+    let mut summary = summarize(run, &cells, &items, &people);
     // Imported verdicts may name many: they are told as they came.
     if run.imported || store.models_returned(&run.id)?.len() < 2 {
         return Ok((summary, Vec::new()));
@@ -45,7 +47,7 @@ pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGro
         .map(|(model, cells)| ModelGroup {
             model: model.to_owned(),
             verdicts: cells.len(),
-            criteria: summarize(run, &cells, &items).criteria,
+            criteria: summarize(run, &cells, &items, &people).criteria,
         })
         .collect();
     for row in summary.criteria.iter_mut().chain(summary.arms.iter_mut().flat_map(|a| &mut a.criteria)) {

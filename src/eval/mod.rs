@@ -11,6 +11,7 @@
 
 mod budget;
 mod checked;
+pub mod compare;
 mod control;
 mod error;
 mod estimate;
@@ -20,9 +21,11 @@ mod groups;
 mod keys;
 mod noise;
 mod open;
+mod people;
 mod plan;
 mod render;
 mod summary;
+mod until;
 
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
@@ -34,9 +37,10 @@ pub use groups::{ModelGroup, Notes, grouped, notes, stale};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
+pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use render::{RenderError, Rendered, render_case, render_with};
-pub use summary::{ArmSummary, CriterionSummary, RunSummary, summarize};
+pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
 
 /// The rubrics that come with the program.
 pub fn built_in_rubrics() -> Vec<crate::core::rubric::Rubric> {

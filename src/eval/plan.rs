@@ -20,6 +20,7 @@ use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Selector};
 use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::stats::sequential::Until;
 use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
@@ -50,6 +51,8 @@ pub struct RunRequest {
     pub max_cost_usd: Option<f64>,
     /// Cap for one invocation, in HTTP requests.
     pub max_calls: Option<u64>,
+    /// Stop as soon as this is known.
+    pub until: Option<Until>,
     /// Cap for one invocation, in tokens read and written.
     pub max_tokens: Option<u64>,
 }
@@ -167,7 +170,10 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
-    let items = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
+    let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
+    if matches!(request.until, Some(Until::Decided(_))) {
+        require_two_arms(&items, &mut notes);
+    }
     let source = |config: Option<&JudgeConfig>| config.map(|c| c.price_source.clone()).unwrap_or_default();
     let guess = sums.judging.plus(&sums.generating);
     Ok(Plan {
@@ -186,6 +192,17 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         warnings: notes.warnings,
         refused: (!notes.refused.is_empty()).then(|| notes.refused.join("\n")),
     })
+}
+
+/// A decision is about one arm against another.
+fn require_two_arms(items: &[(RunItem, crate::store::Arm)], notes: &mut Notes) {
+    let arms: std::collections::BTreeSet<&str> = items.iter().map(|(item, _)| item.arm.as_str()).collect();
+    if arms.len() != 2 {
+        notes.refused.push(format!(
+            "--until decided holds one arm against another, and this run has {}: give --arm twice",
+            arms.len()
+        ));
+    }
 }
 
 /// The judge's settings; `None` for the recorded one.
@@ -221,6 +238,7 @@ fn spec_of(
         repeats: request.repeats,
         max_cost_usd: request.max_cost_usd,
         max_calls: request.max_calls,
+        until: request.until,
         includes: Default::default(),
         max_tokens: request.max_tokens,
         checks: Vec::new(),

@@ -3,7 +3,9 @@
 //! An item's score is the mean of its scored passes. Items that share a source, or a case under several arms, are not
 //! independent: then the interval is the clustered one.
 
+use super::people::{Checked, People};
 use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
+use crate::core::stats::useful;
 use crate::core::verdict::State;
 use crate::store::{Cell, RunInfo, RunItem};
 use std::collections::HashMap;
@@ -26,6 +28,8 @@ pub struct CriterionSummary {
     pub planned: usize,
     /// Scored verdicts (items x passes) as a share of those planned, 0 to 1.
     pub coverage: f64,
+    /// What people say about the mean.
+    pub checked: Checked,
 }
 
 /// One arm's scores.
@@ -46,20 +50,56 @@ pub struct RunSummary {
     pub arms: Vec<ArmSummary>,
 }
 
-/// Sums up a run from its newest cells. Only scored verdicts enter a mean.
-pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem]) -> RunSummary {
-    let mut by_column: HashMap<u32, HashMap<u32, Scores>> = HashMap::new();
+/// Scores by column, then by item.
+type Columns = HashMap<u32, HashMap<u32, Scores>>;
+
+fn columns(cells: &[Cell]) -> Columns {
+    let mut by_column = Columns::new();
     for cell in cells {
         let scores = by_column.entry(cell.criterion).or_default().entry(cell.item).or_default();
         if let (State::Scored, Some(score)) = (cell.state, cell.score) {
             scores.0.push(f64::from(score));
         }
     }
+    by_column
+}
+
+/// Criteria of a run that say nothing, and why: (column, reason). See [`crate::core::stats::useful`].
+pub fn doubts(
+    run: &RunInfo,
+    cells: &[Cell],
+    items: &[RunItem],
+    people: &People,
+) -> Vec<(usize, useful::Doubt)> {
+    let by_column = columns(cells);
+    let of = |(at, name): (u32, &String)| {
+        let scores = by_column.get(&at);
+        let score = |item: &RunItem| scores.and_then(|s| mean(&s.get(&item.ord)?.0));
+        let said = |item: &RunItem| people.scores(item.ord, at).to_vec();
+        useful::Column {
+            name: name.clone(),
+            scores: items.iter().map(score).collect(),
+            people: items.iter().map(said).collect(),
+        }
+    };
+    useful::doubts(&(0..).zip(&run.criteria).map(of).collect::<Vec<_>>())
+}
+
+/// Sums up a run from its newest cells. Only scored verdicts enter a mean.
+pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &People) -> RunSummary {
+    let by_column = columns(cells);
     let none = HashMap::new();
     let of = |items: &[&RunItem]| -> Vec<CriterionSummary> {
         (0..)
             .zip(&run.criteria)
-            .map(|(column, name)| column_of(run, name, items, by_column.get(&column).unwrap_or(&none)))
+            .map(|(column, name)| {
+                let scores = by_column.get(&column).unwrap_or(&none);
+                let mut summary = column_of(run, name, items, scores);
+                let judged: Vec<(u32, f64)> =
+                    items.iter().filter_map(|i| Some((i.ord, mean(&scores.get(&i.ord)?.0)?))).collect();
+                summary.checked = people.check(column, &judged);
+                summary
+            })
             .collect()
     };
     let all: Vec<&RunItem> = items.iter().collect();
@@ -108,5 +148,13 @@ fn column_of(
     };
     let wanted = planned.len() * run.spec.repeats.max(1) as usize;
     let coverage = if wanted == 0 { 0.0 } else { verdicts as f64 / wanted as f64 };
-    CriterionSummary { name: name.to_owned(), mean, ci95, n: values.len(), planned: planned.len(), coverage }
+    CriterionSummary {
+        name: name.to_owned(),
+        mean,
+        ci95,
+        n: values.len(),
+        planned: planned.len(),
+        coverage,
+        checked: Checked::default(),
+    }
 }

@@ -96,6 +96,7 @@ fn import_run(
         repeats,
         max_cost_usd: None,
         max_calls: None,
+        until: None,
         includes: Default::default(),
         max_tokens: None,
         checks: Vec::new(),

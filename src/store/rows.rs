@@ -347,6 +347,9 @@ pub struct RunSpec {
     pub max_cost_usd: Option<f64>,
     /// Cap on HTTP calls.
     pub max_calls: Option<u64>,
+    /// Stop as soon as this is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<crate::core::stats::sequential::Until>,
     /// What the includes of its arms' prompts stood for when it was planned, arm by arm: a resumed run uses these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub includes: BTreeMap<String, Vec<crate::core::template::Included>>,

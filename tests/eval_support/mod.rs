@@ -240,6 +240,7 @@ pub fn request(criteria: &[&str]) -> RunRequest {
         concurrency: None,
         max_cost_usd: None,
         max_calls: None,
+        until: None,
         max_tokens: None,
     }
 }

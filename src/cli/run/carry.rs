@@ -6,7 +6,8 @@ use super::super::output::{clean, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
-use crate::eval::{self, Control, Plan, Progress, Scope};
+use crate::core::stats::useful::Doubt;
+use crate::eval::{self, Control, People, Plan, Progress, Scope};
 use crate::store::{Handle, RunInfo, RunState, Store};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -237,9 +238,16 @@ async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     control.cancel();
 }
 
+/// Criteria that say nothing, and why.
+fn doubts_of(store: &Store, run: &RunInfo) -> Result<Vec<(usize, Doubt)>> {
+    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
+    Ok(eval::doubts(run, &cells, &items, &People::of(&store.reviews(Some(&run.id))?)))
+}
+
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
     let (summary, groups) = eval::grouped(store, run)?;
+    let doubts = doubts_of(store, run)?;
     let mut returned: Vec<String> = store.models_returned(&run.id)?;
     returned.sort();
     Ok(json!({
@@ -263,6 +271,8 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "usage": shape::usage(&run.usage),
         "wall_s": run.usage.wall_s,
         "reason": run.reason,
+        "until": run.spec.until.map(|u| u.to_string()),
+        "doubts": doubts.iter().map(|(at, d)| json!({"name": run.criteria.get(*at), "doubt": d.words()})).collect::<Vec<_>>(),
     }))
 }
 
@@ -277,7 +287,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         talk(format!("note: {}", clean(&note)));
     }
     tell_groups(ctx, &groups)?;
-    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored", "people"].map(str::to_owned).to_vec()];
     for arm in &summary.arms {
         for c in &arm.criteria {
             rows.push(vec![
@@ -286,11 +296,19 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
                 c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
                 c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:.2} to {hi:.2}")),
                 format!("{}/{}", c.n, c.planned),
+                c.checked.words(),
             ]);
         }
     }
     for line in table(&rows, &[2, 4]) {
         ctx.out.line(line)?;
+    }
+    for (at, doubt) in doubts_of(&store, run)? {
+        let name = run.criteria.get(at).map_or("?", String::as_str);
+        ctx.out.line(format!("{} {}", clean(name), clean(&doubt.words())))?;
+    }
+    if let (Some(rule), false) = (&run.spec.until, run.reason.is_empty()) {
+        ctx.out.line(format!("until {rule}: {}", clean(&run.reason)))?;
     }
     tell_checks(ctx, &store, run)?;
     let failed: Vec<String> = run

@@ -1,16 +1,15 @@
-//! `run compare`, and what `gate` shares with it: which verdicts of two arms belong together.
+//! What `run compare` and `gate` share: which verdicts of two arms belong together. How it is told: `tell`.
 
-use super::super::context::Ctx;
 use super::super::fail::{Fail, Result};
-use super::super::output::{clean, table};
-use super::OK;
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
-use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
+use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
 use crate::eval::Spread;
+use crate::eval::compare::{Case, Matched, Score, matched};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub(super) mod tell;
 
 /// The seed of the sign-flip test, so that a comparison says the same today and tomorrow.
 const SEED: u64 = 20_261_123;
@@ -36,6 +35,8 @@ pub struct Narrow {
 pub struct Pairs {
     /// Per criterion, in order of first appearance.
     pub inputs: Vec<PairedInput>,
+    /// The same, case by case.
+    pub rows: Vec<Matched>,
     /// Per criterion: share of planned verdicts that are scored, of A and of B.
     pub coverage: Vec<(f64, f64)>,
     /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
@@ -190,53 +191,38 @@ fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
         .collect()
 }
 
-/// What one arm has for a case: the sum of its scores, and how many there are.
-type Sum = (f64, u32);
-
 fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pairs {
     let names = row_names(ours);
-    let mut order: Vec<&String> = Vec::new();
-    let mut sums: HashMap<&String, BTreeMap<&str, [Sum; 2]>> = HashMap::new();
+    let name_of = |v: &PooledVerdict| names.get(&(v.criterion.clone(), v.criterion_version));
+    let rows = matched(ours.iter().filter_map(|v| {
+        Some(Score {
+            criterion: name_of(v)?,
+            case: &v.case_id,
+            side: usize::from(v.arm == b),
+            score: v.score,
+            cluster: v.cluster.as_deref(),
+            tags: &v.tags,
+            item: None,
+        })
+    }));
     // A key that only one arm was asked counts against the other's coverage.
     let mut keys: HashMap<&String, BTreeSet<(&str, u32, u32)>> = HashMap::new();
-    let mut clusters: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut scored: HashMap<&String, [usize; 2]> = HashMap::new();
     for v in ours {
-        let Some(name) = names.get(&(v.criterion.clone(), v.criterion_version)) else { continue };
-        if !order.contains(&name) {
-            order.push(name);
-        }
+        let Some(name) = name_of(v) else { continue };
         keys.entry(name).or_default().insert((&v.case_id, v.generation, v.repeat));
-        let cell = &mut sums.entry(name).or_default().entry(&v.case_id).or_default()[usize::from(v.arm == b)];
-        if let Some(score) = v.score {
-            *cell = (cell.0 + f64::from(score), cell.1 + 1);
-        }
-        if let Some(cluster) = &v.cluster {
-            clusters.insert(&v.case_id, cluster);
-        }
+        scored.entry(name).or_default()[usize::from(v.arm == b)] += usize::from(v.score.is_some());
     }
-    let numbers: BTreeMap<&str, u32> =
-        clusters.values().copied().collect::<BTreeSet<_>>().into_iter().zip(0_u32..).collect();
-    let mean = |(sum, n): Sum| (n > 0).then(|| sum / f64::from(n));
-    let (mut inputs, mut coverage, mut floors) = (Vec::new(), Vec::new(), Vec::new());
-    for name in order {
-        let cases = sums.remove(name).unwrap_or_default();
-        let asked = keys.get(name).map_or(1, BTreeSet::len).max(1);
-        let share =
-            |side: usize| cases.values().map(|c| c[side].1 as usize).sum::<usize>() as f64 / asked as f64;
-        coverage.push((share(0), share(1)));
-        floors.push(floor_of(spread, ours, &names, name, &cases));
-        let pairs = cases
-            .iter()
-            .map(|(case, [a, b])| Pair {
-                a: mean(*a),
-                b: mean(*b),
-                cluster: clusters.get(case).and_then(|c| numbers.get(c).copied()),
-            })
-            .collect();
-        inputs.push(PairedInput { name: name.clone(), pairs });
-    }
+    let share = |row: &Matched| {
+        let asked = keys.get(&row.name).map_or(1, BTreeSet::len).max(1) as f64;
+        let [a, b] = scored.get(&row.name).copied().unwrap_or_default();
+        (a as f64 / asked, b as f64 / asked)
+    };
+    let coverage = rows.iter().map(share).collect();
     let runs = ours.iter().map(|v| v.run.clone()).collect();
-    Pairs { inputs, coverage, floors, names: (a, b), runs }
+    let inputs = rows.iter().map(Matched::input).collect();
+    let floors = rows.iter().map(|row| floor_of(spread, ours, &names, row)).collect();
+    Pairs { inputs, coverage, floors, rows, names: (a, b), runs }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.
@@ -244,79 +230,14 @@ fn floor_of(
     spread: &Spread,
     ours: &[PooledVerdict],
     names: &HashMap<(String, Digest), String>,
-    name: &str,
-    cases: &BTreeMap<&str, [Sum; 2]>,
+    row: &Matched,
 ) -> Option<f64> {
     let one = ours
         .iter()
-        .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| n == name))?;
-    let both: Vec<&[Sum; 2]> = cases.values().filter(|[a, b]| a.1 > 0 && b.1 > 0).collect();
-    let scores: u32 = both.iter().map(|[a, b]| a.1.min(b.1)).sum();
-    let passes = (scores as usize).checked_div(both.len()).unwrap_or(1);
+        .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| *n == row.name))?;
+    let both: Vec<usize> = row.cases.iter().map(Case::fewest).filter(|n| *n > 0).collect();
+    let passes = both.iter().sum::<usize>().checked_div(both.len()).unwrap_or(1);
     spread.floor(&one.criterion, one.fingerprint, both.len(), passes)
-}
-
-/// Whether a change is no larger than what judging the same responses again would bring about.
-fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
-    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
-}
-
-/// One criterion's comparison as the contract has it.
-fn criterion_json(c: &Comparison, floor: Option<f64>) -> Value {
-    json!({
-        "noise_floor": floor, "within_noise": floor.map(|_| is_noise(c, floor)),
-        "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
-        "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
-        "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
-    })
-}
-
-/// Compares two arms.
-pub(super) fn run(ctx: &Ctx, a: &str, b: &str, narrow: &Narrow) -> Result<u8> {
-    let store = ctx.read()?;
-    let pairs = pick_arms(&store, a, b, narrow)?;
-    let found = paired_compare(&pairs.inputs, SEED);
-    if ctx.json {
-        let list: Vec<Value> = found.iter().zip(&pairs.floors).map(|(c, f)| criterion_json(c, *f)).collect();
-        ctx.out.json(&json!({"schema": 1, "a": pairs.names.0, "b": pairs.names.1, "criteria": list}))?;
-        return Ok(OK);
-    }
-    let mut rows = vec![
-        ["criterion", "A", "B", "change", "95 %", "p(Holm)", "wins", "ties", "losses", "missing"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let number =
-        |v: Option<f64>, digits: usize| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"));
-    let mut noisy = false;
-    for (c, floor) in found.iter().zip(&pairs.floors) {
-        noisy |= is_noise(c, *floor);
-        // A word and not a colour: it must be seen in a log too.
-        let mark = if is_noise(c, *floor) { " ~" } else { "" };
-        rows.push(vec![
-            clean(&c.name).into_owned(),
-            number(c.mean_a, 2),
-            number(c.mean_b, 2),
-            c.difference.map_or_else(|| "n/a".into(), |d| format!("{d:+.2}{mark}")),
-            c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}")),
-            number(c.p_holm, 3),
-            c.wins.to_string(),
-            c.ties.to_string(),
-            c.losses.to_string(),
-            c.missing.to_string(),
-        ]);
-    }
-    ctx.out.line(format!("A {}   B {}", clean(&pairs.names.0), clean(&pairs.names.1)))?;
-    for line in table(&rows, &[1, 2, 3, 5, 6, 7, 8, 9]) {
-        ctx.out.line(line)?;
-    }
-    if noisy {
-        ctx.out.line(
-            "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
-        )?;
-    }
-    ctx.out.line(verdict_sentence(&found, &clean(&pairs.names.0), &clean(&pairs.names.1)))?;
-    Ok(OK)
 }
 
 /// The comparison that a gate decides on.

@@ -7,7 +7,8 @@
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
-//! logprob   a score from probabilities
+//! logprob   a score from probabilities     useful    criteria that say nothing
+//! sequential  an interval that may be looked at after every case, and the rule to stop by
 //!
 //! paired, multiple -> compare (the table and its sentence) -> gate (pass, fail, inconclusive)
 //! ```
@@ -26,4 +27,6 @@ pub mod power;
 pub mod rank;
 pub mod repeat;
 pub mod rng;
+pub mod sequential;
+pub mod useful;
 pub mod wilcoxon;

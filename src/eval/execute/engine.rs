@@ -7,17 +7,18 @@
 //! ```
 
 use super::super::budget::{Budget, Caps, Room, Unit};
-use super::super::control::Progress;
+use super::super::control::{Progress, Scope};
 use super::super::error::EvalError;
 use super::super::estimate::Rates;
 use super::super::keys::{Key, missing, planned};
+use super::super::until::Watch;
 use super::Work;
 use super::load::{Loader, Ready, Step, Unwritten};
 use super::save::{self, Judging, MODEL_CHANGED};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
 use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop, nonce_of};
-use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunUsage, StoreError};
+use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, StoreError};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -44,6 +45,8 @@ pub(super) enum Ending {
     Cancelled,
     Stopped(Stop),
     Capped(String),
+    /// What the run was to find out is known.
+    Answered(String),
 }
 
 /// A call that ended.
@@ -82,6 +85,8 @@ pub(super) struct Engine {
     unaccounted: u64,
     ending: Option<Ending>,
     dropped: bool,
+    /// Whether enough is known, where the plan says when that is.
+    watch: Option<Watch>,
 }
 
 impl Engine {
@@ -89,7 +94,9 @@ impl Engine {
     pub async fn new(handle: Handle, work: Work, cells: &[Cell]) -> Result<Self, EvalError> {
         let run = &work.run;
         let all = planned(run.items, run.criteria.len() as u32, run.spec.repeats);
-        let todo: VecDeque<Key> = missing(all, cells, work.scope).into();
+        let watch = watch(&handle, run, cells).await?;
+        let todo: VecDeque<Key> =
+            in_order(missing(all, cells, work.scope), watch.as_ref(), work.scope).into();
         let (info, can_write) = (run.clone(), work.model.is_some());
         let loader = handle.read(move |s| Loader::open(s, &info, can_write)).await?;
         let loader = Arc::new(loader);
@@ -136,6 +143,7 @@ impl Engine {
             unaccounted: 0,
             ending: None,
             dropped: false,
+            watch,
             work,
         })
     }
@@ -143,6 +151,11 @@ impl Engine {
     /// Whether every key has a state already.
     pub fn is_done(&self) -> bool {
         self.todo.is_empty()
+    }
+
+    /// What the run was to find out, once it is known.
+    pub fn answer(&self) -> Option<String> {
+        self.watch.as_ref().and_then(Watch::answer)
     }
 
     /// Keys that are still without a state.
@@ -493,8 +506,13 @@ impl Engine {
     /// Only what is committed is told.
     fn saved(&mut self, saved: Result<Progress, StoreError>) -> Result<(), EvalError> {
         let progress = saved.map_err(|e| self.write_error(e))?;
-        if matches!(progress, Progress::Saved { .. }) {
+        if let Progress::Saved { cell, .. } = &progress {
             self.left = self.left.saturating_sub(1);
+            if let Some(watch) = &mut self.watch {
+                watch.take(cell);
+                let answer = watch.answer().map(Ending::Answered);
+                self.ending = self.ending.take().or(answer);
+            }
         }
         (self.work.tell)(progress);
         Ok(())
@@ -533,6 +551,24 @@ impl Engine {
         }
         Ok(keys.len() + self.refused)
     }
+}
+
+/// Watches the run where its plan says when enough is known.
+async fn watch(handle: &Handle, run: &RunInfo, cells: &[Cell]) -> Result<Option<Watch>, EvalError> {
+    let Some(rule) = run.spec.until else { return Ok(None) };
+    let id = run.id.clone();
+    let items = handle.read(move |s| s.run_items(&id)).await?;
+    Ok(Some(Watch::new(rule, run, &items, cells)))
+}
+
+/// Keys case by case in the order drawn; none when enough is known already, unless failures are to be asked again.
+fn in_order(mut keys: Vec<Key>, watch: Option<&Watch>, scope: Scope) -> Vec<Key> {
+    let Some(watch) = watch else { return keys };
+    if scope == Scope::Missing && watch.answer().is_some() {
+        return Vec::new();
+    }
+    keys.sort_by_key(|key| (watch.rank(key.item), *key));
+    keys
 }
 
 async fn loading(load: &mut Option<Loading>) -> Result<Vec<Step>, StoreError> {

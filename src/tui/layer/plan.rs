@@ -296,6 +296,7 @@ impl PlanDialog {
             max_cost_usd: if let Cap::Usd(usd) = CAPS[self.cap] { Some(usd) } else { None },
             max_calls: if let Cap::Calls(calls) = CAPS[self.cap] { Some(calls) } else { None },
             max_tokens: if let Cap::Tokens(tokens) = CAPS[self.cap] { Some(tokens) } else { None },
+            until: None,
         })
     }
 

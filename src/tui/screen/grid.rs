@@ -12,7 +12,7 @@ use super::super::msg::{Effect, Lane, Ticket};
 use super::super::query::{Query, Reply};
 use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
-use crate::eval::{Control, Notes, Progress, Scope as Reach};
+use crate::eval::{Control, Notes, People, Progress, Scope as Reach};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
 use board::{Board, Face, Human, Sheet, Sort};
 use means::Mean;
@@ -37,6 +37,7 @@ pub(super) struct Data {
     pub sheet: Sheet,
     pub human: Human,
     pub reviewed: usize,
+    pub people: People,
     /// By group and criterion; older than the board while `stale`.
     pub means: Vec<Mean>,
     /// What is to be known before the figures are read.
@@ -131,6 +132,7 @@ impl Grid {
             items: Arc::new(items.to_vec()),
             human: board::human(reviews),
             reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
+            people: People::of(reviews),
             board,
             sheet,
             means: Vec::new(),
@@ -289,7 +291,7 @@ impl Grid {
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
             // No mean over several models' scores is shown: each cell stands for itself.
-            let means = means::means(&data.sheet, &data.board, &data.items);
+            let means = means::means(&data.sheet, &data.board, &data.items, &data.people);
             data.means = if data.notes.is_split { vec![Mean::default(); means.len()] } else { means };
             data.stale = false;
             data.computed_at = env.tick;
@@ -457,6 +459,10 @@ impl Screen for Grid {
             ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
             ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            (
+                "people",
+                "the judge's mean corrected by people who scored a random sample blind; `seen`: items they checked",
+            ),
             ("unchecked", "no person has scored any item of this run"),
         ]
     }

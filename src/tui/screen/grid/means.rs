@@ -3,6 +3,7 @@
 use super::board::{Board, Sheet};
 use crate::core::stats::mean::{clustered_mean_ci, mean_ci};
 use crate::core::text;
+use crate::eval::{Checked, People};
 use crate::store::RunItem;
 use std::collections::HashMap;
 
@@ -17,6 +18,8 @@ pub struct Mean {
     pub n: usize,
     /// Items planned.
     pub planned: usize,
+    /// What people say about it.
+    pub checked: Checked,
 }
 
 impl Mean {
@@ -26,6 +29,15 @@ impl Mean {
             (None, _) => "—".to_owned(),
             (Some(mean), None) => format!("{mean:.2}"),
             (Some(mean), Some((lo, hi))) => format!("{mean:.2}±{}", bare((hi - lo) / 2.0)),
+        }
+    }
+
+    /// `4.10±.15`: the mean corrected by a random sample of people's scores; else how many items people checked.
+    pub fn people(&self) -> String {
+        match (self.checked.corrected, self.checked.items) {
+            (Some(p), _) => format!("{:.2}±{}", p.estimate, bare((p.hi - p.lo) / 2.0)),
+            (None, 0) => "—".to_owned(),
+            (None, n) => format!("{} seen", text::count(n as u64)),
         }
     }
 
@@ -42,7 +54,7 @@ fn bare(value: f64) -> String {
 }
 
 /// The means of each group and criterion, group by group.
-pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
+pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem], people: &People) -> Vec<Mean> {
     let mut names: HashMap<&str, u32> = HashMap::new();
     for cluster in items.iter().filter_map(|i| i.cluster.as_deref()) {
         let next = names.len() as u32;
@@ -53,7 +65,11 @@ pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem]) -> Vec<Mean> {
         let ords: Vec<u32> =
             sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
         for criterion in 0..board.columns() {
-            all.push(mean_of(&ords, criterion, board, items, &names));
+            let mut mean = mean_of(&ords, criterion, board, items, &names);
+            let judged: Vec<(u32, f64)> =
+                ords.iter().filter_map(|o| Some((*o, board.score(*o, criterion)?))).collect();
+            mean.checked = people.check(criterion as u32, &judged);
+            all.push(mean);
         }
     }
     all
@@ -83,7 +99,7 @@ fn mean_of(
         let m = clustered_mean_ci(&values, &clusters, 0.95);
         (m.mean, m.interval())
     };
-    Mean { mean, ci95, n: values.len(), planned: ords.len() }
+    Mean { mean, ci95, n: values.len(), planned: ords.len(), checked: Checked::default() }
 }
 
 #[cfg(test)]
@@ -96,13 +112,15 @@ mod tests {
         let items: Vec<RunItem> = (0..3).map(|i| item(i, &format!("c{i}"), "x")).collect();
         let sheet = Sheet::new(&items, &["x".into()]);
         let mut board = Board::new(3, 1, 1);
-        assert_eq!(means(&sheet, &board, &items)[0].words(), "—");
+        let means = |board: &Board| means(&sheet, board, &items, &People::default());
+        assert_eq!(means(&board)[0].words(), "—");
         board.put(&scored(0, 0, 0, 4));
-        assert_eq!(means(&sheet, &board, &items)[0].words(), "4.00");
+        assert_eq!(means(&board)[0].words(), "4.00");
         board.put(&scored(1, 0, 0, 5));
-        let mean = means(&sheet, &board, &items)[0];
+        let mean = means(&board)[0];
         // Two values 1 apart: t*(1) = 12.7062, se = .5, so half of the interval is 6.35.
         assert_eq!((mean.words().as_str(), mean.coverage().as_str()), ("4.50±6.35", "2/3"));
         assert_eq!(bare(0.114), ".11");
+        assert_eq!(mean.people(), "—");
     }
 }

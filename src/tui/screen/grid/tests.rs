@@ -82,6 +82,7 @@ fn planned_over(dir: &std::path::Path, n: usize, generation: u32) -> (std::path:
         repeats: 1,
         max_cost_usd: Some(1.0),
         max_calls: None,
+        until: None,
         includes: Default::default(),
         max_tokens: None,
         checks: Vec::new(),

@@ -228,11 +228,12 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         group_names(data, &columns, y, buf, env);
         y += 1;
     }
-    if y + 3 > area.bottom() {
+    let height = 3 + u16::from(data.reviewed > 0);
+    if y + height > area.bottom() {
         return;
     }
     head(data, &columns, selected, y, area, buf, env);
-    let body = Rect { y: y + 3, height: area.bottom().saturating_sub(y + 3), ..area };
+    let body = Rect { y: y + height, height: area.bottom().saturating_sub(y + height), ..area };
     let range = grid.cursor.window(grid.order.len(), usize::from(body.height));
     let at = grid.cursor.at;
     let Some(data) = grid.data.get() else { return };
@@ -264,11 +265,14 @@ fn group_names(data: &Data, columns: &Columns, y: u16, buf: &mut Buffer, env: &E
     }
 }
 
-/// Criteria, means and coverage.
+/// Criteria, means and coverage; what people say where they scored.
 fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     put(buf, area.x + 1, y + 1, columns.label, &[seg("mean", dim)]);
     put(buf, area.x + 1, y + 2, columns.label, &[seg("scored", dim)]);
+    if data.reviewed > 0 {
+        put(buf, area.x + 1, y + 3, columns.label, &[seg("people", dim)]);
+    }
     for (column, x) in &columns.seen {
         let name = data.run.criteria.get(column % data.board.columns().max(1)).map_or("", String::as_str);
         let style = if *column == selected {
@@ -287,6 +291,9 @@ fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf
             columns.width,
             &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))],
         );
+        if data.reviewed > 0 {
+            put_cut(buf, *x, y + 3, columns.width, &[seg(mean.people(), Style::default())]);
+        }
     }
     if let Some(x) = columns.change {
         put(buf, x, y, 6, &[seg("change", dim)]);
@@ -409,6 +416,7 @@ pub(super) mod tests {
                 repeats: 1,
                 max_cost_usd: Some(1.0),
                 max_calls: None,
+                until: None,
                 includes: Default::default(),
                 max_tokens: None,
                 checks: Vec::new(),

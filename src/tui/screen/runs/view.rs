@@ -170,6 +170,12 @@ fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut 
             segs.push(seg(format!("{name} "), dim));
             segs.push(seg(mean.words(), Style::default()));
             segs.push(seg(format!(" {}", mean.coverage()), dim));
+            if mean.checked.items > 0 {
+                segs.push(seg(format!(" people {}", mean.people()), env.style(Meaning::Strong)));
+            }
+        }
+        if figures.means.iter().all(|m| m.checked.items == 0) && !figures.means.is_empty() {
+            segs.push(seg("  unchecked", dim));
         }
     }
     put_cut(buf, x, y, width, &segs);

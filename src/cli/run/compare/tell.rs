@@ -1,0 +1,249 @@
+//! `run compare`: two arms in full, or every pair of several.
+//!
+//! ```text
+//! two arms     -> table, sentence, power meter, worst flips, slices by tag
+//! more of them -> one row for each pair and criterion, all p's corrected together
+//! ```
+
+use super::super::super::context::Ctx;
+use super::super::super::fail::{Fail, Result};
+use super::super::super::output::{clean, table};
+use super::super::OK;
+use super::{Narrow, Pairs, SEED, pick_arms};
+use crate::core::stats::compare::{Comparison, Outcome, adjust, paired_compare, verdict_sentence};
+use crate::eval::compare::{Flip, flips, more, power_words, smallest, tags};
+use serde_json::{Value, json};
+
+/// Arguments of `run compare`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The first arm
+    pub a: String,
+    /// The second arm
+    pub b: String,
+    /// More arms: every pair is compared, and all are corrected together
+    pub others: Vec<String>,
+    /// The change that the power meter speaks of
+    #[arg(long, value_name = "POINTS", default_value_t = 0.2)]
+    pub delta: f64,
+    /// Show so many of the scores that changed, the largest drop first
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub flips: usize,
+    /// Also for the cases of each tag alone
+    #[arg(long)]
+    pub by_tag: bool,
+    /// Which verdicts
+    #[command(flatten)]
+    pub narrow: Narrow,
+}
+
+/// Compares.
+pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+    if !(args.delta.is_finite() && args.delta > 0.0) {
+        return Err(Fail::input("--delta is a number of points, more than 0"));
+    }
+    if !args.others.is_empty() {
+        return many(ctx, args);
+    }
+    let store = ctx.read()?;
+    let pairs = pick_arms(&store, &args.a, &args.b, &args.narrow)?;
+    let found = paired_compare(&pairs.inputs, SEED);
+    let floors = pairs.floors.clone();
+    let slices = if args.by_tag { slices(&pairs) } else { Vec::new() };
+    if ctx.json {
+        ctx.out.json(&two_json(args, &pairs, &found, &floors, &slices))?;
+        return Ok(OK);
+    }
+    tell_two(ctx, args, &pairs, &found, &floors)?;
+    for (tag, n, found) in &slices {
+        ctx.out.line("")?;
+        ctx.out.line(format!("tag {} ({n} cases)", clean(tag)))?;
+        tell_table(ctx, found, &vec![None; found.len()])?;
+    }
+    if !slices.is_empty() {
+        ctx.out.line("")?;
+        ctx.out
+            .line("Each tag is a comparison of its own: among many, some look like a change by chance.")?;
+    }
+    Ok(OK)
+}
+
+/// The comparison for the cases of each tag, the commonest tag first.
+fn slices(pairs: &Pairs) -> Vec<(String, usize, Vec<Comparison>)> {
+    let of = |(tag, n): (String, usize)| {
+        let inputs: Vec<_> = pairs.rows.iter().map(|row| row.only(&tag).input()).collect();
+        (tag, n, paired_compare(&inputs, SEED))
+    };
+    tags(&pairs.rows).into_iter().map(of).collect()
+}
+
+/// One criterion's comparison as the contract has it.
+fn criterion_json(c: &Comparison) -> Value {
+    json!({
+        "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
+        "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
+        "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
+    })
+}
+
+fn two_json(
+    args: &Args,
+    pairs: &Pairs,
+    found: &[Comparison],
+    floors: &[Option<f64>],
+    slices: &[(String, usize, Vec<Comparison>)],
+) -> Value {
+    let criteria: Vec<Value> = found
+        .iter()
+        .zip(floors)
+        .map(|(c, floor)| {
+            let mut value = criterion_json(c);
+            if let Some(map) = value.as_object_mut() {
+                map.insert("noise_floor".into(), json!(floor));
+                map.insert("within_noise".into(), json!(floor.map(|_| is_noise(c, *floor))));
+                map.insert("smallest_change".into(), json!(smallest(c)));
+                map.insert("more_cases".into(), json!(more(c, args.delta)));
+            }
+            value
+        })
+        .collect();
+    let flip = |f: &Flip| json!({"case": f.case, "criterion": f.criterion, "a": f.a, "b": f.b});
+    let changed = flips(&pairs.rows);
+    let mut value = json!({
+        "schema": 1, "a": pairs.names.0, "b": pairs.names.1, "delta": args.delta, "criteria": criteria,
+        "sentence": verdict_sentence(found, &pairs.names.0, &pairs.names.1),
+        "flips": changed.iter().take(args.flips).map(flip).collect::<Vec<_>>(),
+    });
+    if let (Some(map), true) = (value.as_object_mut(), args.by_tag) {
+        let slice = |(tag, n, found): &(String, usize, Vec<Comparison>)| json!({"tag": tag, "cases": n, "criteria": found.iter().map(criterion_json).collect::<Vec<_>>()});
+        map.insert("slices".into(), slices.iter().map(slice).collect());
+    }
+    value
+}
+
+fn number(v: Option<f64>, digits: usize) -> String {
+    v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.digits$}"))
+}
+
+fn signed(v: Option<f64>) -> String {
+    v.map_or_else(|| "n/a".into(), |d| format!("{d:+.2}"))
+}
+
+fn interval(c: &Comparison) -> String {
+    c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}"))
+}
+
+/// Whether a change is no larger than what judging the same responses again would bring about.
+fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
+    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
+}
+
+fn tell_table(ctx: &Ctx, found: &[Comparison], floors: &[Option<f64>]) -> Result<()> {
+    let with_floor = floors.iter().any(Option::is_some);
+    let mut head =
+        vec!["criterion", "A", "B", "change", "95 %", "p(Holm)", "wins", "ties", "losses", "missing"];
+    if with_floor {
+        head.push("noise");
+    }
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for (c, floor) in found.iter().zip(floors) {
+        let mut row = vec![
+            clean(&c.name).into_owned(),
+            number(c.mean_a, 2),
+            number(c.mean_b, 2),
+            // A word and not a colour: it must be seen in a log too.
+            format!("{}{}", signed(c.difference), if is_noise(c, *floor) { " ~" } else { "" }),
+            interval(c),
+            number(c.p_holm, 3),
+            c.wins.to_string(),
+            c.ties.to_string(),
+            c.losses.to_string(),
+            c.missing.to_string(),
+        ];
+        if with_floor {
+            row.push(number(*floor, 2));
+        }
+        rows.push(row);
+    }
+    for line in table(&rows, &[1, 2, 3, 5, 6, 7, 8, 9, 10]) {
+        ctx.out.line(line)?;
+    }
+    Ok(())
+}
+
+fn tell_two(
+    ctx: &Ctx,
+    args: &Args,
+    pairs: &Pairs,
+    found: &[Comparison],
+    floors: &[Option<f64>],
+) -> Result<()> {
+    let (a, b) = (clean(&pairs.names.0), clean(&pairs.names.1));
+    ctx.out.line(format!("A {a}   B {b}"))?;
+    tell_table(ctx, found, floors)?;
+    if found.iter().zip(floors).any(|(c, floor)| is_noise(c, *floor)) {
+        ctx.out.line(
+            "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
+        )?;
+    }
+    ctx.out.line(verdict_sentence(found, &a, &b))?;
+    if let Some(words) = power_words(found, args.delta) {
+        ctx.out.line(clean(&words))?;
+    }
+    let changed = flips(&pairs.rows);
+    for f in changed.iter().take(args.flips).filter(|f| f.b < f.a) {
+        ctx.out.line(format!("  {} {} {:.1} -> {:.1}", clean(&f.case), clean(&f.criterion), f.a, f.b))?;
+    }
+    Ok(())
+}
+
+/// Every pair of the arms, corrected over all pairs and criteria together.
+fn many(ctx: &Ctx, args: &Args) -> Result<u8> {
+    let store = ctx.read()?;
+    let names: Vec<&String> = [&args.a, &args.b].into_iter().chain(&args.others).collect();
+    let mut found: Vec<((String, String), Vec<Comparison>)> = Vec::new();
+    for (i, a) in names.iter().enumerate() {
+        for b in names.iter().skip(i + 1) {
+            let pairs = pick_arms(&store, a, b, &args.narrow)?;
+            found.push((pairs.names, paired_compare(&pairs.inputs, SEED)));
+        }
+    }
+    adjust(found.iter_mut().flat_map(|(_, table)| table.iter_mut()));
+    if ctx.json {
+        let pair = |((a, b), table): &((String, String), Vec<Comparison>)| json!({"a": a, "b": b, "criteria": table.iter().map(criterion_json).collect::<Vec<_>>()});
+        ctx.out.json(&json!({"schema": 1, "pairs": found.iter().map(pair).collect::<Vec<_>>()}))?;
+        return Ok(OK);
+    }
+    let mut rows =
+        vec![["A", "B", "criterion", "change", "95 %", "p(all)", "B is"].map(str::to_owned).to_vec()];
+    for ((a, b), table) in &found {
+        for c in table {
+            rows.push(vec![
+                clean(a).into_owned(),
+                clean(b).into_owned(),
+                clean(&c.name).into_owned(),
+                signed(c.difference),
+                interval(c),
+                number(c.p_holm, 3),
+                words(c.outcome()).to_owned(),
+            ]);
+        }
+    }
+    for line in table(&rows, &[3, 5]) {
+        ctx.out.line(line)?;
+    }
+    ctx.out.line(format!(
+        "Every p is corrected for all {} comparisons together.",
+        found.iter().map(|(_, t)| t.len()).sum::<usize>()
+    ))?;
+    Ok(OK)
+}
+
+fn words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Better => "better",
+        Outcome::Worse => "worse",
+        Outcome::NoEvidence => "no evidence",
+        Outcome::TooFew => "too few cases",
+    }
+}
