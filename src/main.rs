@@ -9,9 +9,10 @@ fn main() -> ExitCode {
         Next::Screens(screens) => {
             let plain = screens.color == cli::output::ColorChoice::Never;
             let options = assize::tui::Options { registry: screens.registry, demo: screens.demo, plain };
-            let ran = assize::config::Config::load(None)
-                .map_err(anyhow::Error::from)
-                .and_then(|c| assize::tui::run(options, c));
+            let ran = assize::config::Config::load(None).map_err(anyhow::Error::from).and_then(|mut c| {
+                c.review.name = screens.reviewer.or(c.review.name.take());
+                assize::tui::run(options, c)
+            });
             match ran {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {

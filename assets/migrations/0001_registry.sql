@@ -247,7 +247,7 @@ CREATE TABLE review (
     comment           TEXT NOT NULL DEFAULT '',
     modes             TEXT NOT NULL DEFAULT '[]',
     saw_judge         INTEGER NOT NULL CHECK (saw_judge IN (0, 1)),
-    sampling          TEXT NOT NULL CHECK (sampling IN ('random', 'picked', 'override')),
+    sampling          TEXT NOT NULL CHECK (sampling IN ('random', 'picked', 'override', 'agree', 'wrong_reasons')),
     undone            INTEGER,                 -- id of the review this one takes back
     seconds           REAL,
     at                TEXT NOT NULL,

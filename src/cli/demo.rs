@@ -76,7 +76,7 @@ pub fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
             "recorded data: {}",
             SOURCES.map(|(_, from, licence)| format!("{from} ({licence})")).join(", ")
         ));
-        return Ok(Next::Screens(Screens { registry, demo: true, color }));
+        return Ok(Next::Screens(Screens { registry, demo: true, color, reviewer: None }));
     }
     report(ctx, &registry, built)?;
     Ok(Next::Exit(DONE))

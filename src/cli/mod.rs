@@ -66,6 +66,9 @@ pub struct Cli {
     /// When to colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+    /// Who reviews on the screens [default: the config's name, else the user's]
+    #[arg(long = "as", value_name = "NAME")]
+    pub reviewer: Option<String>,
     /// What to do
     #[command(subcommand)]
     pub verb: Option<Verb>,
@@ -175,6 +178,8 @@ pub struct Screens {
     pub demo: bool,
     /// When to colour.
     pub color: ColorChoice,
+    /// Who reviews, if said.
+    pub reviewer: Option<String>,
 }
 
 /// Reads the arguments and does what they say.
@@ -189,7 +194,7 @@ pub fn main() -> Next {
     let color = cli.color;
     let ctx = Ctx::new(cli.json, cli.registry, color);
     let result = match cli.verb {
-        None => screens(&ctx, color),
+        None => screens(&ctx, color, cli.reviewer),
         Some(Verb::Demo(args)) => demo::run(&ctx, &args, color),
         Some(verb) => dispatch(&ctx, verb).map(Next::Exit),
     };
@@ -231,12 +236,12 @@ pub fn grammar() -> clap::Command {
     Cli::command()
 }
 
-fn screens(ctx: &Ctx, color: ColorChoice) -> Result<Next> {
+fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Next> {
     if ctx.json {
         return Err(Fail::input("--json needs a verb; see `assize --help`"));
     }
     need_terminal()?;
-    Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color }))
+    Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color, reviewer }))
 }
 
 /// The screens are refused where nobody could see or steer them.

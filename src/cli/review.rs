@@ -3,9 +3,9 @@
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::clean;
-use crate::core::digest::Digest;
-use crate::core::queue;
-use crate::store::{NewReview, RunInfo, Sampling, Store};
+use crate::core::queue::{Order, Pass};
+use crate::eval::{QueueSpec, RunQueue};
+use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -112,23 +112,24 @@ fn column(run: &RunInfo, name: Option<&str>) -> Result<u32> {
     })
 }
 
+/// The random queue of a run for a reviewer, as the screens have it.
+fn queue(ctx: &Ctx, store: &Store, run: &RunInfo, reviews: &[ReviewInfo], who: &str) -> Result<RunQueue> {
+    let spec = QueueSpec {
+        reviewer: who.to_owned(),
+        order: Order::Random,
+        pass: Pass::Together,
+        double: ctx.config()?.review.double,
+    };
+    Ok(RunQueue::of(run, &store.run_items(&run.id)?, &store.cells(&run.id)?, reviews, &spec))
+}
+
 fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(run)?;
     let who = who(ctx, reviewer)?;
     let reviews = store.reviews(Some(&run.id))?;
-    let digest = Digest::of(format!("review:{}:{who}", run.id));
-    let seed = digest.as_bytes().iter().take(8).fold(0_u64, |n, b| n << 8 | u64::from(*b));
-    let order = queue::order(seed, run.items as usize);
-    let open = |item: u32, column: u32| {
-        !reviews
-            .iter()
-            .any(|r| r.review.reviewer == who && r.review.item == item && r.review.criterion == column)
-    };
-    let place = order
-        .iter()
-        .flat_map(|i| (0..run.criteria.len() as u32).map(move |c| (*i as u32, c)))
-        .find(|(item, column)| open(*item, *column));
+    let queue = queue(ctx, &store, &run, &reviews, &who)?;
+    let place = queue.places.get(queue.next()).copied();
     let Some((item, column)) = place else {
         if ctx.json {
             ctx.out.json(&json!({"schema": 1, "done": true}))?;

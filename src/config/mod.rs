@@ -46,11 +46,21 @@ pub enum Reveal {
     Item,
 }
 
-/// Who reviews here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Who reviews here, and how.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReviewConfig {
     /// The reviewer's name; the system's user name when absent.
     pub name: Option<String>,
+    /// Share of items, 0 to 1, that every reviewer scores; the others are scored by whoever comes first.
+    pub double: f64,
+    /// The mean score that counts as the gate for the order "near the gate".
+    pub mark: f64,
+}
+
+impl Default for ReviewConfig {
+    fn default() -> Self {
+        Self { name: None, double: 1.0, mark: 3.5 }
+    }
 }
 
 /// All settings. What the file does not say has its default.
@@ -245,6 +255,8 @@ impl Config {
             add(format!("ui.keys.{what}"), keys.clone());
         }
         add("review.name".into(), self.review.name.clone().unwrap_or_else(|| "(the user's name)".into()));
+        add("review.double".into(), self.review.double.to_string());
+        add("review.mark".into(), self.review.mark.to_string());
         for role in [Role::Judge, Role::Model] {
             for (name, endpoint) in self.endpoints(role) {
                 for (key, value) in shown(endpoint) {

@@ -51,9 +51,14 @@ pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
         config.ui = ui(&mut doc, &section, &mut lines);
     }
     if let Some(section) = section(&mut doc, &top, "review", "[review]") {
-        doc.only(&section, &["name"]);
+        doc.only(&section, &["name", "double", "mark"]);
         note_lines(&doc, &section, "review", &mut lines);
-        config.review = ReviewConfig { name: doc.text(&section, "name").filter(|n| !n.trim().is_empty()) };
+        let usual = ReviewConfig::default();
+        config.review = ReviewConfig {
+            name: doc.text(&section, "name").filter(|n| !n.trim().is_empty()),
+            double: doc.number(&section, "double", 0.0..1.01).unwrap_or(usual.double),
+            mark: doc.number(&section, "mark", 1.0..5.01).unwrap_or(usual.mark),
+        };
     }
     config.lines = lines;
     if doc.is_sound() { Ok(config) } else { Err(doc.into_problems()) }

@@ -19,8 +19,8 @@
 //! queue    the order of a blind review, from a stored seed
 //! ```
 pub mod blame;
-pub mod checks;
 pub mod bpe;
+pub mod checks;
 pub mod context;
 pub mod diff;
 pub mod digest;

@@ -1,13 +1,14 @@
 //! The order in which a reviewer meets items.
 //!
 //! ```text
-//! stored seed + number of items -> order: a shuffle that is the same for ever
+//! the run's id -> seed; seed + number of items -> order: a shuffle that is the same for ever
 //! what is known of each item    -> arrange: disagreement, near the gate, flagged, rare slice (not random)
 //! ```
 //! A human-corrected mean needs a random sample of items, so the random order is the usual one, and every other says
-//! of itself that it is not random. The seed is stored with the queue: reopened on another machine or in ten years it
-//! gives the same order.
+//! of itself that it is not random. The seed follows from the run's stored id, so that all reviewers of a run meet its
+//! items in one order (two of them can then be compared), today, on another machine, or in ten years.
 
+use crate::core::digest::Digest;
 use crate::core::stats::rng::Rng;
 use std::collections::BTreeMap;
 
@@ -18,10 +19,50 @@ pub fn order(seed: u64, n: usize) -> Vec<usize> {
     items
 }
 
+/// The seed of a run's queue: the first eight bytes of a digest over its id.
+pub fn seed(run: &str) -> u64 {
+    Digest::of(format!("review:{run}")).as_bytes().iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+/// Items that every reviewer scores: a share of `0..n` drawn by the seed, independently of their order.
+pub fn doubled(seed: u64, n: usize, share: f64) -> Vec<bool> {
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 1.0 };
+    let many = (share * n as f64).ceil() as usize;
+    let mut chosen = vec![false; n];
+    for i in order(seed ^ DOUBLED, n).into_iter().take(many) {
+        if let Some(place) = chosen.get_mut(i) {
+            *place = true;
+        }
+    }
+    chosen
+}
+
+/// Sets the shuffle of the items that all score apart from that of the queue.
+const DOUBLED: u64 = 0x6a09_e667_f3bc_c908;
+
+/// How the criteria of an item are gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pass {
+    /// All criteria of an item, then the next item.
+    #[default]
+    Together,
+    /// All items under one criterion, then the next criterion.
+    OneByOne,
+}
+
+/// (item, criterion) in the order in which they are asked.
+pub fn places(items: &[u32], criteria: u32, pass: Pass) -> Vec<(u32, u32)> {
+    match pass {
+        Pass::Together => items.iter().flat_map(|i| (0..criteria).map(move |c| (*i, c))).collect(),
+        Pass::OneByOne => (0..criteria).flat_map(|c| items.iter().map(move |i| (*i, c))).collect(),
+    }
+}
+
 /// Which items come first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Order {
     /// Shuffled: the only order whose reviews may correct a judge's mean.
+    #[default]
     Random,
     /// The widest range among the judge's repeats first.
     Disagreement,
@@ -38,13 +79,34 @@ impl Order {
     pub fn is_random(self) -> bool {
         self == Self::Random
     }
+
+    /// In a word or two, as screens, flags and sheets write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Disagreement => "disagree",
+            Self::NearGate(_) => "near-gate",
+            Self::Flagged => "flagged",
+            Self::RareSlice => "rare-slice",
+        }
+    }
+
+    /// The order of this name; `mark` is what near means for the gate.
+    pub fn named(name: &str, mark: f64) -> Option<Self> {
+        Self::all(mark).into_iter().find(|o| o.name() == name)
+    }
+
+    /// Every order, the random one first.
+    pub fn all(mark: f64) -> [Self; 5] {
+        [Self::Random, Self::Disagreement, Self::NearGate(mark), Self::Flagged, Self::RareSlice]
+    }
 }
 
 /// What an order may look at. Never the arm: the queue is blind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Candidate {
-    /// Scores of the judge's repeats; failed verdicts are simply not here.
-    pub scores: Vec<f64>,
+    /// Scores of the judge's repeats, a list for each criterion; failed verdicts are simply not here.
+    pub scores: Vec<Vec<f64>>,
     /// Whether something about the verdict asks for a human.
     pub flagged: bool,
     /// The slice the item belongs to (a tag), if any.
@@ -52,16 +114,23 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// The widest range of one criterion's repeats.
     fn range(&self) -> f64 {
-        let low = self.scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = self.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if self.scores.is_empty() { 0.0 } else { high - low }
+        let of = |scores: &Vec<f64>| {
+            let low = scores.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            if scores.is_empty() { 0.0 } else { high - low }
+        };
+        self.scores.iter().map(of).fold(0.0, f64::max)
     }
 
-    /// Distance of the mean score from a mark; an item without a score is farthest.
+    /// Distance of the nearest criterion's mean from a mark; an item without a score is farthest.
     fn distance(&self, mark: f64) -> f64 {
-        let n = self.scores.len() as f64;
-        if n == 0.0 { f64::INFINITY } else { (self.scores.iter().sum::<f64>() / n - mark).abs() }
+        let of = |scores: &Vec<f64>| {
+            let n = scores.len() as f64;
+            if n == 0.0 { f64::INFINITY } else { (scores.iter().sum::<f64>() / n - mark).abs() }
+        };
+        self.scores.iter().map(of).fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -96,7 +165,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn scored(scores: &[f64]) -> Candidate {
-        Candidate { scores: scores.to_vec(), ..Candidate::default() }
+        Candidate { scores: vec![scores.to_vec()], ..Candidate::default() }
     }
 
     #[test]
@@ -132,6 +201,28 @@ mod tests {
         }
         assert!(Order::Random.is_random());
         assert_eq!(arrange(Order::Random, 5, &items), order(5, items.len()));
+    }
+
+    #[test]
+    fn criteria_go_together_or_one_by_one() {
+        assert_eq!(places(&[7, 3], 2, Pass::Together), [(7, 0), (7, 1), (3, 0), (3, 1)]);
+        assert_eq!(places(&[7, 3], 2, Pass::OneByOne), [(7, 0), (3, 0), (7, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn the_queue_of_a_run_is_the_same_for_ever() {
+        // Stored reviews rest on it: the first of the queue are a random sample.
+        assert_eq!(seed("0123456789ab"), 0x28d58691c5faf9c5);
+        assert_ne!(seed("a"), seed("b"));
+    }
+
+    #[test]
+    fn so_many_items_are_scored_by_everybody() {
+        let share = |s: f64| doubled(9, 40, s).iter().filter(|d| **d).count();
+        assert_eq!([share(0.0), share(0.2), share(1.0), share(7.0), share(f64::NAN)], [0, 8, 40, 40, 40]);
+        // Which they are does not follow from where they stand in the queue.
+        let head: usize = order(9, 40).iter().take(8).filter(|i| doubled(9, 40, 0.2)[**i]).count();
+        assert!(head < 8, "{head}");
     }
 
     proptest! {

@@ -23,6 +23,7 @@ mod noise;
 mod open;
 mod people;
 mod plan;
+mod queue;
 mod render;
 mod summary;
 mod until;
@@ -39,6 +40,7 @@ pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use queue::{QueueSpec, RunQueue};
 pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
 

@@ -29,19 +29,11 @@ pub(super) fn review_digest(
         .text(&r.comment)
         .text(modes)
         .int(i64::from(r.saw_judge))
-        .text(sampling_name(r.sampling))
+        .text(r.sampling.name())
         .maybe(r.undo, RowDigest::int)
         .maybe(r.seconds, RowDigest::real)
         .text(at)
         .finish()
-}
-
-fn sampling_name(sampling: Sampling) -> &'static str {
-    match sampling {
-        Sampling::Random => "random",
-        Sampling::Picked => "picked",
-        Sampling::Override => "override",
-    }
 }
 
 /// A stored review with what its digest covers besides.
@@ -75,11 +67,7 @@ pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<Re
                     comment: r.get(10)?,
                     modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
                     saw_judge: r.get(12)?,
-                    sampling: match sampling.as_str() {
-                        "random" => Sampling::Random,
-                        "override" => Sampling::Override,
-                        _ => Sampling::Picked,
-                    },
+                    sampling: Sampling::named(&sampling).unwrap_or(Sampling::Picked),
                     seconds: r.get(15)?,
                     undo: r.get(14)?,
                 },
@@ -95,6 +83,21 @@ pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<Re
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A word after the reveal says that the judge was seen; overriding it has a score, faulting its reasons has none.
+fn check_ruling(review: &NewReview) -> Result<()> {
+    let wrong = match review.sampling {
+        _ if review.undo.is_some() => None,
+        Sampling::Random | Sampling::Picked => None,
+        _ if !review.saw_judge => Some("it was given after the judge was seen, and says that it was not"),
+        Sampling::WrongReasons if review.score.is_some() => {
+            Some("a word on the judge's reasons has no score")
+        }
+        Sampling::Agree if review.score.is_none() => Some("agreeing with the judge needs its score"),
+        _ => None,
+    };
+    wrong.map_or(Ok(()), |why| Err(StoreError::Invalid(format!("this review cannot be kept: {why}"))))
 }
 
 /// What is taken back must be there, by the same reviewer and in the same run.
@@ -166,6 +169,7 @@ impl Store {
         if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
             return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
         }
+        check_ruling(review)?;
         if review.reviewer.trim().is_empty() {
             return Err(StoreError::Invalid(
                 "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
@@ -197,7 +201,7 @@ impl Store {
                     review.comment,
                     modes,
                     review.saw_judge,
-                    sampling_name(review.sampling),
+                    review.sampling.name(),
                     review.undo,
                     review.seconds,
                     at,
@@ -208,7 +212,9 @@ impl Store {
         })
     }
 
-    /// Reviews in force: the newest per run, item, criterion and reviewer, those taken back left out.
+    /// Reviews in force, those taken back left out: per run, item, criterion and reviewer the newest blind one, the
+    /// newest given with the judge in sight, and the newest word on its reasons. None displaces another: a score
+    /// changed after the reveal leaves the blind one to be compared with the judge.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -217,8 +223,9 @@ impl Store {
         let undone: std::collections::HashSet<i64> = rows.iter().filter_map(|r| r.review.undo).collect();
         let mut newest = std::collections::BTreeMap::new();
         for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
-            let key =
-                (row.review.run.clone(), row.review.item, row.review.criterion, row.review.reviewer.clone());
+            let r = &row.review;
+            let on_reasons = r.sampling == Sampling::WrongReasons;
+            let key = (r.run.clone(), r.item, r.criterion, r.reviewer.clone(), r.saw_judge, on_reasons);
             newest.insert(key, row);
         }
         let mut reviews: Vec<ReviewInfo> = newest.into_values().collect();

@@ -671,16 +671,40 @@ pub struct RevisionScore {
     pub failed: u32,
 }
 
-/// How the item of a review was chosen.
+/// How a review came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// By the stored seed: fit for correcting the judge's mean.
     Random,
     /// By a person, or for a reason.
     Picked,
-    /// After the judge's score was seen.
+    /// After the judge's score was seen, instead of it or of one's own.
     Override,
+    /// After the judge's score was seen, and with it.
+    Agree,
+    /// After the judge's reasons were seen: they are wrong, whatever the score. Such a review has none.
+    WrongReasons,
+}
+
+impl Sampling {
+    /// As it is stored and exported.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Picked => "picked",
+            Self::Override => "override",
+            Self::Agree => "agree",
+            Self::WrongReasons => "wrong_reasons",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Random, Self::Picked, Self::Override, Self::Agree, Self::WrongReasons]
+            .into_iter()
+            .find(|s| s.name() == name)
+    }
 }
 
 /// A human's score and comment to be stored.

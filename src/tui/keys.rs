@@ -75,6 +75,7 @@ actions! {
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
+    OnePass, Who, Agree, Override, WrongReasons,
 }
 
 /// One line of the table.
@@ -221,7 +222,28 @@ pub const TABLE: &[Binding] = &{
         key(S::Review, "s", A::Skip, "skip", "skip this item"),
         key(S::Review, "u", A::Undo, "undo", "take the last score back and see its item again"),
         key(S::Review, "a", A::Anchors, "anchors", "what each score means, in full"),
+        key(S::Review, "f", A::Fold, "fold", "fold a long prompt, or show all of it"),
+        key(S::Review, "Space", A::Go, "", "down by a page of the item"),
+        key(
+            S::Review,
+            "o",
+            A::Sort,
+            "order",
+            "order: random, repeats disagree, near the gate, flagged, rare slice",
+        ),
+        key(S::Review, "p", A::OnePass, "", "all criteria of an item together, or one criterion at a time"),
+        key(S::Review, "w", A::Who, "", "who reviews: each reviewer has scores of their own"),
+        key(S::Review, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
         key(S::Reveal, "Space", A::Go, "go on", "go on"),
+        key(S::Reveal, "y", A::Agree, "agree", "agree: the judge's score stands, yours is kept"),
+        key(S::Reveal, "o", A::Override, "override", "override: another final score, with a reason"),
+        key(
+            S::Reveal,
+            "w",
+            A::WrongReasons,
+            "wrong reasons",
+            "mark the judge's explanation wrong, whatever the score",
+        ),
         key(S::Agreement, "o", A::NextCriterion, "criterion", "next criterion"),
         key(S::Compare, "o", A::Sort, "", "sort flips by drop or by gain"),
         key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(compared[0].difference, Some(0.5));
         let floor = found.floors[0].unwrap();
         assert!((floor - 1.959_964 * 0.5 * 0.5).abs() < 1e-6, "{floor}");
-        assert!(!is_noise(&compared[0], Some(floor)) && is_noise(&compared[0], Some(0.51)));
+        assert!(!tell::is_noise(&compared[0], Some(floor)) && tell::is_noise(&compared[0], Some(0.51)));
         assert_eq!(
             pairs(vec![verdict("c", "a", "v", 0, Some(1)), verdict("c", "b", "v", 0, Some(5))]).floors,
             [None]

@@ -1,7 +1,7 @@
 //! Review: a blind queue in seeded random order. Arm, judge and other reviewers stay hidden until a batch is done.
 //!
 //! ```text
-//! run -> order(seed of run and reviewer) -> first place without a score -> score (saved, acknowledged) -> next
+//! run -> RunQueue (order, pass, reviewer) -> first place without a score -> score (saved, acknowledged) -> next
 //!                                              ^                                      | every ten, or at the end
 //!                                              +--------------- Enter --------- the judge's scores beside one's own
 //! ```
@@ -12,29 +12,22 @@ use super::super::layer::Layer;
 use super::super::msg::{Lane, Ticket};
 use super::super::query::{Query, Reply};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
-use crate::core::digest::Digest;
-use crate::core::queue;
+use crate::config::Reveal;
+use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
-use crate::store::{FullItem, NewReview, ReviewInfo, RunInfo, RunItem, Sampling, VerdictInfo};
+use crate::eval::{QueueSpec, RunQueue};
+use crate::store::{FullItem, NewReview, RunInfo, Sampling, VerdictInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+mod reveal;
+mod text;
 mod view;
+
+use reveal::Given;
 
 /// Scores between two reveals.
 const BATCH: usize = 10;
-
-/// One score of the present batch, with what the judge said of it.
-#[derive(Debug, Clone)]
-pub(super) struct Given {
-    pub id: i64,
-    pub place: usize,
-    pub case_id: String,
-    pub arm: String,
-    pub criterion: String,
-    pub score: u8,
-    pub verdicts: Vec<VerdictInfo>,
-}
 
 /// An item as loaded.
 pub(super) struct Shown {
@@ -49,26 +42,32 @@ pub struct Review {
     runs: Slot<()>,
     grid: Slot<()>,
     pub(super) run: Option<Box<RunInfo>>,
-    items: Vec<RunItem>,
-    /// (item, criterion) in the order of the queue.
-    pub(super) queue: Vec<(u32, u32)>,
-    /// Which places of the queue this reviewer has dealt with.
-    done: Vec<bool>,
+    pub(super) queue: RunQueue,
+    pub(super) order: Order,
+    pub(super) pass: Pass,
     pub(super) at: usize,
     pub(super) shown: Slot<Shown>,
     /// The item after this one, loaded while this one is read: a score never has to wait for a screen.
     ahead: Slot<Shown>,
     saving: Slot<NewReview>,
     undoing: Slot<()>,
+    ruling: Slot<NewReview>,
     pub(super) batch: Vec<Given>,
     pub(super) revealed: bool,
+    /// Which of the batch is selected in the reveal.
+    pub(super) chosen: usize,
     pub(super) scroll: usize,
+    /// In the reveal: bring the chosen one into sight at the next drawing.
+    pub(super) follow: bool,
     pub(super) anchors: bool,
+    pub(super) unfolded: bool,
     pub(super) comment: String,
     pub(super) modes: Vec<String>,
+    pub(super) cache: Option<text::Cache>,
     reviewer: String,
     asked_at: i64,
-    spent: Vec<i64>,
+    /// (item, seconds) of each score of this sitting.
+    spent: Vec<(u32, i64)>,
     pub(super) nothing: bool,
 }
 
@@ -83,19 +82,20 @@ impl Review {
     }
 
     pub(super) fn dealt_with(&self) -> usize {
-        self.done.iter().filter(|d| **d).count()
+        self.queue.done.iter().filter(|d| **d).count()
     }
 
     /// Mean seconds of an item so far, in this sitting.
     pub(super) fn pace(&self) -> Option<i64> {
-        let n = i64::try_from(self.spent.len()).ok().filter(|n| *n > 0)?;
-        Some(self.spent.iter().sum::<i64>() / n)
+        let items: std::collections::BTreeSet<u32> = self.spent.iter().map(|(item, _)| *item).collect();
+        let n = i64::try_from(items.len()).ok().filter(|n| *n > 0)?;
+        Some(self.spent.iter().map(|(_, s)| s).sum::<i64>() / n)
     }
 
     /// The criterion that is asked now.
     pub(super) fn criterion(&self) -> Option<Criterion> {
         let run = self.run.as_ref()?;
-        let (_, column) = *self.queue.get(self.at)?;
+        let (_, column) = *self.queue.places.get(self.at)?;
         if !run.spec.own_criterion {
             return run.spec.criteria.get(column as usize).cloned();
         }
@@ -112,32 +112,32 @@ impl Review {
         })
     }
 
-    /// The queue's order: the same for this reviewer on this run, today and in a year.
-    fn arrange(&mut self, reviews: &[ReviewInfo], env: &Env) {
-        let Some(run) = &self.run else { return };
-        let who = self.who(env);
-        let digest = Digest::of(format!("review:{}:{who}", run.id));
-        let seed = digest.as_bytes().iter().take(8).fold(0_u64, |n, b| n << 8 | u64::from(*b));
-        let columns = run.criteria.len() as u32;
-        self.queue = queue::order(seed, self.items.len())
-            .into_iter()
-            .filter_map(|i| self.items.get(i))
-            .flat_map(|item| (0..columns).map(|c| (item.ord, c)))
-            .collect();
-        let mine = |place: &(u32, u32)| {
-            reviews.iter().any(|r| r.review.reviewer == who && (r.review.item, r.review.criterion) == *place)
-        };
-        self.done = self.queue.iter().map(mine).collect();
-        self.at = self.done.iter().position(|d| !d).unwrap_or(self.queue.len());
+    /// Asks for the run anew: its order, or who goes through it, has changed.
+    fn rearrange(&mut self, cx: &mut Cx) {
+        if let Some(run) = &self.run {
+            self.ahead.clear();
+            self.grid.ask(cx, Lane::Other, Query::Grid(run.id.clone()));
+        }
+    }
+
+    /// What this reviewer wants of the queue.
+    fn spec(&self, env: &Env) -> QueueSpec {
+        QueueSpec {
+            reviewer: self.who(env),
+            order: self.order,
+            pass: self.pass,
+            double: env.config.review.double,
+        }
     }
 
     /// Asks for the item of the present place.
     fn show(&mut self, cx: &mut Cx) {
         self.scroll = 0;
+        self.unfolded = false;
         self.comment.clear();
         self.modes.clear();
         self.asked_at = cx.env.now;
-        let Some((run, (item, _))) = self.run.as_ref().zip(self.queue.get(self.at)) else {
+        let Some((run, (item, _))) = self.run.as_ref().zip(self.queue.places.get(self.at)) else {
             self.shown.clear();
             return;
         };
@@ -158,23 +158,39 @@ impl Review {
     /// Loads the next item that has no score yet.
     fn look_ahead(&mut self, cx: &mut Cx) {
         let Some(run) = &self.run else { return };
-        let here = self.queue.get(self.at).map(|place| place.0);
-        let open = self.queue.iter().zip(&self.done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
-        if let Some(item) = open.into_iter().find(|item| Some(*item) != here) {
+        let here = self.queue.places.get(self.at).map(|place| place.0);
+        let (places, done) = (&self.queue.places, &self.queue.done);
+        let mut open = places.iter().zip(done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
+        if let Some(item) = open.find(|item| Some(*item) != here) {
             self.ahead.ask(cx, Lane::Other, Query::Item { run: run.id.clone(), item });
         }
     }
 
     fn advance(&mut self, cx: &mut Cx) {
-        let over = self.batch.len() >= BATCH;
-        self.at = self.done.iter().position(|d| !d).unwrap_or(self.queue.len());
-        let finished = self.at >= self.queue.len();
-        if (over || finished) && !self.batch.is_empty() {
+        let before = self.queue.places.get(self.at).map(|p| p.0);
+        self.at = self.queue.next();
+        let finished = self.at >= self.queue.places.len();
+        // Never in the middle of an item: its other criteria are still to be scored blind.
+        let boundary = finished || before != self.queue.places.get(self.at).map(|p| p.0);
+        let scored = self.batch.iter().filter(|g| g.score.is_some()).count();
+        let each = cx.env.config.ui.reveal == Reveal::Item && scored > 0;
+        if boundary && (each || scored >= BATCH || finished && scored > 0) {
+            let done: Vec<bool> = self.batch.iter().map(|g| self.item_is_done(g.place.0)).collect();
+            for (given, done) in self.batch.iter_mut().zip(done) {
+                given.arm_shown = done;
+            }
+            self.batch.retain(|g| g.score.is_some());
             self.revealed = true;
-            self.scroll = 0;
+            (self.scroll, self.chosen, self.follow) = (0, 0, true);
             return;
         }
         self.show(cx);
+    }
+
+    /// Whether every criterion of an item is dealt with: before that its arm stays hidden.
+    fn item_is_done(&self, item: u32) -> bool {
+        let mut places = self.queue.places.iter().zip(&self.queue.done);
+        places.all(|(place, done)| place.0 != item || *done)
     }
 
     fn answer(&mut self, score: Option<u8>, cx: &mut Cx) {
@@ -189,7 +205,8 @@ impl Review {
         if self.saving.is_waiting() {
             return cx.say("the score before is still being saved");
         }
-        let (Some(run), Some((item, criterion))) = (&self.run, self.queue.get(self.at).copied()) else {
+        let (Some(run), Some((item, criterion))) = (&self.run, self.queue.places.get(self.at).copied())
+        else {
             return cx.say("nothing is left to score here");
         };
         // Nobody scores what is not on the screen yet.
@@ -204,8 +221,8 @@ impl Review {
             score,
             comment: self.comment.clone(),
             modes: self.modes.clone(),
-            saw_judge: false,
-            sampling: Sampling::Random,
+            saw_judge: cx.env.config.ui.reveal == Reveal::Item,
+            sampling: if self.order.is_random() { Sampling::Random } else { Sampling::Picked },
             seconds: Some((cx.env.now - self.asked_at).max(0) as f64),
             undo: None,
         };
@@ -216,25 +233,23 @@ impl Review {
     /// A score is counted only now that the registry has it.
     fn saved(&mut self, id: i64, cx: &mut Cx) {
         let Some(review) = self.saving.get().cloned() else { return };
-        self.spent.push(review.seconds.unwrap_or(0.0) as i64);
-        if let Some(done) = self.done.get_mut(self.at) {
+        self.spent.push((review.item, review.seconds.unwrap_or(0.0) as i64));
+        if let Some(done) = self.queue.done.get_mut(self.at) {
             *done = true;
         }
         let criterion = self.criterion().map(|c| c.name).unwrap_or_default();
-        if let Some((shown, score)) = self.shown.get().zip(review.score) {
+        if let Some(shown) = self.shown.get() {
+            let mine = shown.verdicts.iter().filter(|v| v.verdict.criterion == review.criterion);
             self.batch.push(Given {
                 id,
-                place: self.at,
+                place: (review.item, review.criterion),
                 case_id: shown.item.item.case_id.clone(),
                 arm: shown.item.item.arm.clone(),
+                arm_shown: false,
                 criterion,
-                score,
-                verdicts: shown
-                    .verdicts
-                    .iter()
-                    .filter(|v| v.verdict.criterion == review.criterion)
-                    .cloned()
-                    .collect(),
+                score: review.score,
+                verdicts: mine.cloned().collect(),
+                rulings: Vec::new(),
             });
         }
         self.advance(cx);
@@ -244,7 +259,7 @@ impl Review {
         let (Some(last), Some(run)) = (self.batch.last().cloned(), &self.run) else {
             return cx.say("nothing of this batch to take back");
         };
-        let Some((item, criterion)) = self.queue.get(last.place).copied() else { return };
+        let (item, criterion) = last.place;
         let review = NewReview {
             run: run.id.clone(),
             item,
@@ -262,31 +277,43 @@ impl Review {
     }
 
     fn undone(&mut self, cx: &mut Cx) {
-        if let Some(last) = self.batch.pop() {
-            if let Some(done) = self.done.get_mut(last.place) {
-                *done = false;
-            }
-            self.at = last.place;
-            self.show(cx);
-            cx.say(format!("your {} was taken back", last.score));
+        let Some(last) = self.batch.pop() else { return };
+        let Some(at) = self.queue.places.iter().position(|p| *p == last.place) else { return };
+        if let Some(done) = self.queue.done.get_mut(at) {
+            *done = false;
+        }
+        self.at = at;
+        self.show(cx);
+        match last.score {
+            Some(score) => cx.say(format!("your {score} was taken back")),
+            None => cx.say("no longer skipped"),
         }
     }
 
-    fn end_reveal(&mut self, cx: &mut Cx) {
-        self.revealed = false;
-        self.batch.clear();
-        self.show(cx);
-    }
-
-    fn act_revealed(&mut self, action: Action, cx: &mut Cx) -> bool {
+    /// Keys that change how the queue is gone through.
+    fn arrange(&mut self, action: Action, cx: &mut Cx) -> bool {
         match action {
-            Action::Go | Action::Enter => self.end_reveal(cx),
-            Action::Down => self.scroll += 1,
-            Action::Up => self.scroll = self.scroll.saturating_sub(1),
-            Action::PageDown => self.scroll += 10,
-            Action::PageUp => self.scroll = self.scroll.saturating_sub(10),
+            Action::Sort => {
+                let all = Order::all(cx.env.config.review.mark);
+                let next = all.iter().position(|o| *o == self.order).map_or(0, |i| i + 1);
+                self.order = all.get(next).copied().unwrap_or_default();
+                let note = if self.order.is_random() {
+                    "random: these scores may correct the judge's mean"
+                } else {
+                    "not random: these scores never correct the judge's mean"
+                };
+                cx.say(format!("{} · {note}", view::order_words(self.order)));
+            }
+            Action::OnePass => {
+                self.pass = if self.pass == Pass::Together { Pass::OneByOne } else { Pass::Together };
+                cx.say(match self.pass {
+                    Pass::Together => "all criteria of an item, then the next item",
+                    Pass::OneByOne => "all items under one criterion, then the next criterion",
+                });
+            }
             _ => return false,
         }
+        self.rearrange(cx);
         true
     }
 }
@@ -332,12 +359,29 @@ impl Screen for Review {
             return true;
         }
         match action {
-            Action::Down => self.scroll += 1,
+            Action::Down => self.scroll = self.scroll.saturating_add(1),
             Action::Up => self.scroll = self.scroll.saturating_sub(1),
-            Action::PageDown => self.scroll += 8,
-            Action::PageUp => self.scroll = self.scroll.saturating_sub(8),
+            Action::PageDown | Action::Go => self.scroll = self.scroll.saturating_add(10),
+            Action::PageUp => self.scroll = self.scroll.saturating_sub(10),
             Action::First => self.scroll = 0,
-            Action::Anchors => self.anchors = !self.anchors,
+            Action::Last => self.scroll = usize::MAX,
+            Action::Fold => {
+                self.unfolded = !self.unfolded;
+                self.scroll = 0;
+            }
+            Action::Anchors => {
+                self.anchors = !self.anchors;
+                self.scroll = 0;
+            }
+            Action::Sort | Action::OnePass if self.run.is_some() => return self.arrange(action, cx),
+            Action::Who => {
+                cx.layer = Some(Layer::input(
+                    "reviewer",
+                    "whose scores these are",
+                    &self.who(cx.env),
+                    Purpose::ReviewerName,
+                ));
+            }
             Action::Comment => {
                 cx.layer =
                     Some(Layer::input("comment", "saved with the score", &self.comment, Purpose::Comment))
@@ -356,8 +400,6 @@ impl Screen for Review {
                 let id = self.run.as_ref().map(|r| r.id.clone()).unwrap_or_default();
                 cx.nav = Some(Nav::Push(Box::new(super::agreement::Agreement::new(id))));
             }
-            // A tab's number is a score here: the tabs are reached from elsewhere.
-            Action::TabPrompts | Action::TabRuns | Action::TabTrends if self.run.is_some() => {}
             _ => return false,
         }
         true
@@ -366,10 +408,19 @@ impl Screen for Review {
     fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
         match (purpose, text.map(str::trim)) {
             (Purpose::Comment, Some(text)) => self.comment = text.to_owned(),
-            (Purpose::FailureMode, Some(text)) if !text.is_empty() => self.modes.push(text.to_owned()),
+            (Purpose::FailureMode, Some(text)) if !text.is_empty() => {
+                if !self.modes.iter().any(|m| m == text) {
+                    self.modes.push(text.to_owned());
+                }
+            }
+            (Purpose::Other(what), Some(text)) => self.rule(what, text, cx),
             (Purpose::ReviewerName, Some(text)) if !text.is_empty() => {
-                self.reviewer = text.to_owned();
-                cx.say(format!("scoring as {text}: press the score again"));
+                if text != self.who(cx.env) {
+                    self.reviewer = text.to_owned();
+                    self.batch.clear();
+                    self.rearrange(cx);
+                }
+                cx.say(format!("scoring as {text}"));
             }
             _ => {}
         }
@@ -383,12 +434,13 @@ impl Screen for Review {
             self.ahead.settle(ticket),
             self.saving.settle(ticket),
             self.undoing.settle(ticket),
+            self.ruling.settle(ticket),
         ];
         if !known.contains(&true) {
             return false;
         }
         match result {
-            Err(why) if known[4] => cx.fail(format!("not saved: {why}")),
+            Err(why) if known[4] || known[6] => cx.fail(format!("not saved: {why}")),
             Err(why) if !why.is_empty() => cx.fail(why.clone()),
             Err(_) => {}
             Ok(Reply::Item { item, verdicts, .. }) if known[3] => {
@@ -401,10 +453,10 @@ impl Screen for Review {
                     None => self.nothing = true,
                 }
             }
-            Ok(Reply::Grid { run, items, reviews, .. }) => {
+            Ok(Reply::Grid { run, items, cells, reviews, .. }) => {
                 self.run = Some(Box::new((**run).clone()));
-                self.items = items.clone();
-                self.arrange(reviews, cx.env);
+                self.queue = RunQueue::of(run, items, cells, reviews, &self.spec(cx.env));
+                self.at = self.queue.next();
                 self.show(cx);
             }
             Ok(Reply::Item { item, verdicts, .. }) => {
@@ -413,6 +465,7 @@ impl Screen for Review {
                 self.look_ahead(cx);
             }
             Ok(Reply::Reviewed(_)) if known[5] => self.undone(cx),
+            Ok(Reply::Reviewed(_)) if known[6] => self.ruled(cx),
             Ok(Reply::Reviewed(id)) => self.saved(*id, cx),
             Ok(_) => {}
         }
@@ -425,12 +478,21 @@ impl Screen for Review {
 
     fn hints(&self) -> Vec<Action> {
         if self.revealed {
-            return vec![Action::Go];
+            return vec![Action::Go, Action::Agree, Action::Override, Action::WrongReasons];
         }
         if self.shown.get().is_none() {
             return Vec::new();
         }
-        vec![Action::Score1, Action::Comment, Action::Tag, Action::Skip, Action::Undo, Action::Anchors]
+        vec![
+            Action::Score1,
+            Action::Comment,
+            Action::Tag,
+            Action::Skip,
+            Action::Undo,
+            Action::Anchors,
+            Action::Fold,
+            Action::Sort,
+        ]
     }
 
     fn status(&self, _env: &Env) -> String {
@@ -444,9 +506,18 @@ impl Screen for Review {
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("17 of 40", "how many places of the queue you have scored or skipped, and how many there are"),
-            ("11 s an item", "your mean time in this sitting"),
-            ("random", "the order is drawn by a stored seed: such scores may correct the judge's mean"),
+            ("11 s an item", "your mean time for an item in this sitting"),
+            (
+                "random",
+                "drawn by the run's seed, the same for all reviewers: such scores may correct the judge's mean",
+            ),
+            ("not random", "the order was chosen for a reason: such scores never correct the judge's mean"),
+            ("12 more ↓", "lines of the item below the screen: j or Space goes down, f unfolds the prompt"),
             ("judge 4 4 5", "the judge's passes, shown at the end of a batch beside your score"),
+            (
+                "agreed · final",
+                "the score that stands after you have seen the judge's; your blind one is kept beside it",
+            ),
         ]
     }
 }

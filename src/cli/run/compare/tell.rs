@@ -134,7 +134,7 @@ fn interval(c: &Comparison) -> String {
 }
 
 /// Whether a change is no larger than what judging the same responses again would bring about.
-fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
+pub(super) fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
     c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
 }
 

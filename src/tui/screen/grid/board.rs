@@ -269,13 +269,19 @@ impl Sort {
 /// Scores by people, by item and criterion.
 pub type Human = HashMap<(u32, u32), Vec<u8>>;
 
-/// Collects the scores of reviews in force.
+/// Collects the scores of reviews in force: of each person the last, which may come after a blind one.
 pub fn human(reviews: &[ReviewInfo]) -> Human {
-    let mut human = Human::new();
-    for review in reviews.iter().map(|r| &r.review) {
-        if let Some(score) = review.score {
-            human.entry((review.item, review.criterion)).or_default().push(score);
+    let mut last: BTreeMap<(u32, u32, &str), (i64, u8)> = BTreeMap::new();
+    for info in reviews {
+        let review = &info.review;
+        let place = (review.item, review.criterion, review.reviewer.as_str());
+        if let Some(score) = review.score.filter(|_| last.get(&place).is_none_or(|(id, _)| *id < info.id)) {
+            last.insert(place, (info.id, score));
         }
+    }
+    let mut human = Human::new();
+    for ((item, criterion, _), (_, score)) in last {
+        human.entry((item, criterion)).or_default().push(score);
     }
     human
 }

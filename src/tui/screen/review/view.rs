@@ -1,10 +1,11 @@
-//! Drawing the review queue: the item, its question and anchors; at the end of a batch, the judge beside oneself.
+//! Drawing the review queue: the item, its question and anchors.
 
 use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
 use super::super::super::paint::{Seg, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
-use super::{Given, Review};
+use super::{Review, reveal, text as lines};
+use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
 use crate::core::text;
 use ratatui::buffer::Buffer;
@@ -24,17 +25,55 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     draw_head(s, Rect { height: 1, ..inner }, buf, env);
     let body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     if s.revealed {
-        return draw_reveal(s, body, buf, env);
+        return reveal::draw(s, body, buf, env);
     }
     let Some(criterion) = s.criterion() else { return draw_end(s, body, buf, env) };
     let foot = anchor_lines(s, &criterion, usize::from(area.width.saturating_sub(2)), env);
-    let room = u16::try_from(foot.len()).unwrap_or(3).min(body.height / 2);
+    // In full, the anchors may take all but a few lines; what still does not fit is scrolled in their place.
+    let most = if s.anchors { body.height.saturating_sub(5) } else { body.height / 2 };
+    let wanted = u16::try_from(foot.len()).unwrap_or(u16::MAX);
+    if s.anchors && wanted > most {
+        return draw_anchors(s, &foot, body, buf, env);
+    }
+    let room = wanted.min(most);
     let split = body.bottom() - room;
     head_line(buf, area, split - 1, env);
     for (i, line) in foot.iter().take(usize::from(room)).enumerate() {
         put_cut(buf, area.x + 1, split + i as u16, area.width - 2, line);
     }
     draw_item(s, Rect { height: body.height - room - 1, ..body }, buf, env);
+}
+
+/// Anchors too long to stand below the item.
+fn draw_anchors(s: &mut Review, lines: &[Vec<Seg>], area: Rect, buf: &mut Buffer, env: &Env) {
+    let height = usize::from(area.height);
+    s.scroll = s.scroll.min(lines.len().saturating_sub(height));
+    for (i, line) in lines.iter().skip(s.scroll).take(height).enumerate() {
+        put_cut(buf, area.x + 1, area.y + i as u16, area.width - 2, line);
+    }
+    more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
+}
+
+/// How much lies above and below, on the rule under an area.
+pub(super) fn more(above: usize, below: usize, area: Rect, buf: &mut Buffer, env: &Env) {
+    let words = match (above, below) {
+        (0, 0) => return,
+        (0, below) => format!(" {below} more ↓ "),
+        (above, 0) => format!(" ↑ {above} above "),
+        (above, below) => format!(" ↑ {above} · {below} more ↓ "),
+    };
+    put_right(buf, area.right().saturating_sub(2), area.bottom(), 30, &seg(words, env.style(Meaning::Dim)));
+}
+
+/// An order in words.
+pub(super) fn order_words(order: Order) -> &'static str {
+    match order {
+        Order::Random => "random",
+        Order::Disagreement => "repeats disagree first",
+        Order::NearGate(_) => "near the gate first",
+        Order::Flagged => "flagged first",
+        Order::RareSlice => "rare slice first",
+    }
 }
 
 fn head_line(buf: &mut Buffer, area: Rect, y: u16, env: &Env) {
@@ -71,12 +110,21 @@ fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
         name if name.is_empty() => String::new(),
         name => format!("you: {name} · "),
     };
-    let words = format!("{who}{} of {}{pace} · random", s.dealt_with(), s.queue.len());
-    let end = put_right(buf, row.right().saturating_sub(1), row.y, row.width * 2 / 3, &seg(words, dim));
+    let words = format!("{who}{} of {}{pace}", s.dealt_with(), s.queue.places.len());
+    let order = if s.order.is_random() {
+        seg(" · random", dim)
+    } else {
+        seg(format!(" · {}, not random", order_words(s.order)), env.style(Meaning::Warning))
+    };
+    let right = row.right().saturating_sub(1);
+    let end = put_right(buf, right, row.y, row.width / 2, &order);
+    let end = put_right(buf, end, row.y, row.width / 2, &seg(words, dim));
     let name = s.criterion().map(|c| format!(" · {}", c.name)).unwrap_or_default();
     let recorded = if run.imported || run.spec.judge == "recorded" { "  recorded" } else { "" };
+    let alone = if s.pass == Pass::OneByOne && run.criteria.len() > 1 { " alone" } else { "" };
     let parts = [
         seg(format!(" {}{name}", run.spec.set), env.style(Meaning::Strong)),
+        seg(alone, dim),
         seg(recorded, env.style(Meaning::Warning)),
     ];
     put_cut(buf, row.x, row.y, end.saturating_sub(row.x + 1), &parts);
@@ -87,7 +135,7 @@ fn anchor_lines<'a>(s: &Review, criterion: &Criterion, width: usize, env: &Env) 
     let (strong, dim) = (env.style(Meaning::Strong), env.style(Meaning::Dim));
     let mut lines: Vec<Vec<Seg>> = text::wrapped(&text::escape_line(&criterion.question), width)
         .into_iter()
-        .take(2)
+        .take(if s.anchors { usize::MAX } else { 2 })
         .map(|l| vec![seg(l.to_owned(), strong)])
         .collect();
     let score = |n: usize| seg(format!("{n} "), env.style(Meaning::Score(n as u8)));
@@ -116,71 +164,26 @@ fn anchor_lines<'a>(s: &Review, criterion: &Criterion, width: usize, env: &Env) 
 
 fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(shown) = s.shown.get() else { return };
-    let width = usize::from(area.width.saturating_sub(12)).max(1);
-    let (dim, plain) = (env.style(Meaning::Dim), env.style(Meaning::Text));
-    let mut lines: Vec<(String, String, bool)> = Vec::new();
-    let mut section = |title: &str, body: &str, most: usize, strong: bool| {
-        // A long prompt must not push the response off the screen: it is cut here, and whole in the item's own screen.
-        let kept: String = body.trim_end().chars().take(60_000).collect();
-        let mut pieces: Vec<String> = Vec::new();
-        for line in kept.lines() {
-            let clean = text::escape_line(line).into_owned();
-            let wrapped = text::wrapped(&clean, width);
-            pieces.extend(if wrapped.is_empty() {
-                vec![String::new()]
-            } else {
-                wrapped.into_iter().map(str::to_owned).collect()
-            });
-        }
-        let over = pieces.len().saturating_sub(most);
-        pieces.truncate(most);
-        for (i, piece) in pieces.into_iter().enumerate() {
-            lines.push((if i == 0 { title.to_owned() } else { String::new() }, piece, strong));
-        }
-        if over > 0 {
-            lines.push((String::new(), format!("⋯ {over} lines more"), false));
-        }
-        lines.push((String::new(), String::new(), false));
+    let key = lines::Key {
+        item: shown.item.item.ord,
+        width: usize::from(area.width.saturating_sub(13)).max(1),
+        height: usize::from(area.height),
+        unfolded: s.unfolded,
     };
-    if let Some(subject) = &shown.item.subject {
-        let prompt_room = (usize::from(area.height) / 3).max(2);
-        section("PROMPT", &subject.prompt, prompt_room, false);
-        for (name, value) in &subject.vars {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            section("INPUT", &format!("{name}: {value}"), 3, false);
-        }
-    }
-    match &shown.item.response {
-        Some(Ok(response)) => section("RESPONSE", response, usize::MAX, true),
-        Some(Err((state, why))) => section("RESPONSE", &format!("{}: {why}", state.words()), 4, false),
-        None => section("RESPONSE", "not generated yet", 1, false),
-    }
-    if let Some(reference) = shown.item.subject.as_ref().and_then(|sub| sub.reference.as_ref()) {
-        section("REFERENCE", reference, usize::MAX, false);
-    }
-    let height = usize::from(area.height);
-    s.scroll = s.scroll.min(lines.len().saturating_sub(height));
-    for (i, (title, body, strong)) in lines.iter().skip(s.scroll).take(height).enumerate() {
+    let cache = match s.cache.take().filter(|c| c.key == key) {
+        Some(cache) => cache,
+        None => lines::build(shown, key),
+    };
+    let (dim, plain) = (env.style(Meaning::Dim), env.style(Meaning::Text));
+    s.scroll = s.scroll.min(cache.lines.len().saturating_sub(key.height));
+    for (i, line) in cache.lines.iter().skip(s.scroll).take(key.height).enumerate() {
         let y = area.y + i as u16;
-        put(buf, area.x + 1, y, 10, &[seg(title.clone(), dim)]);
-        put(
-            buf,
-            area.x + 12,
-            y,
-            area.width.saturating_sub(12),
-            &[seg(body.clone(), if *strong { plain } else { dim })],
-        );
+        put(buf, area.x + 1, y, 10, &[seg(line.title, dim)]);
+        let style = if line.main { plain } else { dim };
+        put(buf, area.x + 12, y, area.width.saturating_sub(12), &[seg(line.body.as_str(), style)]);
     }
-    let below = lines.len().saturating_sub(s.scroll + height);
-    if below > 0 {
-        put_right(
-            buf,
-            area.right().saturating_sub(2),
-            area.bottom(),
-            14,
-            &seg(format!(" {below} more ↓ "), dim),
-        );
-    }
+    more(s.scroll, cache.lines.len().saturating_sub(s.scroll + key.height), area, buf, env);
+    s.cache = Some(cache);
     let notes: Vec<String> = s
         .modes
         .iter()
@@ -199,10 +202,10 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    if s.shown.is_waiting() || s.at < s.queue.len() {
+    if s.shown.is_waiting() || s.at < s.queue.places.len() {
         return;
     }
-    let words = "You have scored everything here. Press A in the run for how well the judge agrees with you.";
+    let words = "You have scored everything here. A shows how well the judge agrees with its reviewers.";
     put_cut(
         buf,
         area.x + 2,
@@ -210,49 +213,4 @@ fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
         area.width.saturating_sub(3),
         &[seg(words, env.style(Meaning::Text))],
     );
-}
-
-fn draw_reveal(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let agreed = s.batch.iter().filter(|g| judged(g).contains(&g.score)).count();
-    let title = format!(
-        " {} scored; the judge gave the same score in {agreed} of them",
-        text::plural(s.batch.len(), "item", "items")
-    );
-    put_cut(buf, area.x, area.y, area.width, &[seg(title, strong)]);
-    let width = usize::from(area.width.saturating_sub(4)).max(1);
-    let mut lines: Vec<Vec<Seg>> = Vec::new();
-    for given in &s.batch {
-        lines.push(Vec::new());
-        let mut head = vec![
-            seg("you ", dim),
-            seg(given.score.to_string(), env.style(Meaning::Score(given.score)).patch(strong)),
-            seg("   judge", dim),
-        ];
-        for score in judged(given) {
-            head.push(seg(format!(" {score}"), env.style(Meaning::Score(score)).patch(strong)));
-        }
-        let far = judged(given).iter().any(|j| j.abs_diff(given.score) >= 2);
-        head.push(seg(if far { "  ! two or more apart" } else { "" }, env.style(Meaning::Warning)));
-        head.push(seg(format!("   {} · {} · {}", given.case_id, given.arm, given.criterion), dim));
-        lines.push(head);
-        for verdict in given.verdicts.iter().take(1) {
-            let why = verdict.verdict.reading.as_ref().map_or_else(
-                || format!("{}: {}", verdict.verdict.state.words(), verdict.verdict.reason),
-                |r| r.explanation.clone(),
-            );
-            for piece in text::wrapped(&text::escape_line(&why), width).into_iter().take(6) {
-                lines.push(vec![seg(piece.to_owned(), env.style(Meaning::Text))]);
-            }
-        }
-    }
-    let height = usize::from(area.height.saturating_sub(1));
-    s.scroll = s.scroll.min(lines.len().saturating_sub(height));
-    for (i, line) in lines.iter().skip(s.scroll).take(height).enumerate() {
-        put_cut(buf, area.x + 2, area.y + 1 + i as u16, area.width.saturating_sub(3), line);
-    }
-}
-
-fn judged(given: &Given) -> Vec<u8> {
-    given.verdicts.iter().filter_map(|v| v.verdict.reading.as_ref().map(|r| r.score)).collect()
 }

@@ -1,0 +1,102 @@
+//! The item as lines: prompt and inputs, folded while they would push the response off the screen; the response whole.
+
+use super::Shown;
+use crate::core::text;
+
+/// One line of the item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The section's name, on its first line.
+    pub title: &'static str,
+    /// The words, cleaned.
+    pub body: String,
+    /// Whether it is the response.
+    pub main: bool,
+}
+
+/// What the wrapped lines depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The item.
+    pub item: u32,
+    /// Columns.
+    pub width: usize,
+    /// Rows: decides what is folded.
+    pub height: usize,
+    /// Whether all is shown.
+    pub unfolded: bool,
+}
+
+/// Wrapped once, drawn often.
+pub struct Cache {
+    /// What they were wrapped for.
+    pub key: Key,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+struct Section {
+    title: &'static str,
+    lines: Vec<String>,
+    main: bool,
+    /// Lines left when folded.
+    keep: usize,
+}
+
+/// Wraps an item.
+pub fn build(shown: &Shown, key: Key) -> Cache {
+    let mut sections = sections(shown, key);
+    let total: usize = sections.iter().map(|s| s.lines.len() + 1).sum();
+    let foldable = total > key.height + 1 && sections.iter().any(|s| s.lines.len() > s.keep);
+    if foldable && !key.unfolded {
+        for section in &mut sections {
+            let over = section.lines.len().saturating_sub(section.keep);
+            if over > 0 {
+                section.lines.truncate(section.keep);
+                section.lines.push(format!("⋯ {} more: f shows all", text::plural(over, "line", "lines")));
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for (n, section) in sections.into_iter().enumerate() {
+        if n > 0 {
+            lines.push(Line { title: "", body: String::new(), main: false });
+        }
+        for (i, body) in section.lines.into_iter().enumerate() {
+            let title = if i == 0 { section.title } else { "" };
+            lines.push(Line { title, body, main: section.main });
+        }
+    }
+    Cache { key, lines }
+}
+
+fn sections(shown: &Shown, key: Key) -> Vec<Section> {
+    let wrap = |body: &str| {
+        let mut pieces: Vec<String> = Vec::new();
+        for line in body.trim_end().lines() {
+            let clean = text::escape_line(line);
+            pieces.extend(text::wrapped(&clean, key.width).into_iter().map(str::to_owned));
+        }
+        if pieces.is_empty() { vec![String::new()] } else { pieces }
+    };
+    let section = |title, body: &str, keep| Section { title, lines: wrap(body), main: false, keep };
+    let mut all = Vec::new();
+    if let Some(subject) = &shown.item.subject {
+        all.push(section("PROMPT", &subject.prompt, (key.height / 4).max(2)));
+        for (name, value) in &subject.vars {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            all.push(section("INPUT", &format!("{name}: {value}"), 3));
+        }
+    }
+    let response = match &shown.item.response {
+        Some(Ok(response)) if response.trim().is_empty() => "(empty)".to_owned(),
+        Some(Ok(response)) => response.clone(),
+        Some(Err((state, why))) => format!("{}: {why}", state.words()),
+        None => "not generated yet".to_owned(),
+    };
+    all.push(Section { title: "RESPONSE", lines: wrap(&response), main: true, keep: usize::MAX });
+    if let Some(reference) = shown.item.subject.as_ref().and_then(|s| s.reference.as_ref()) {
+        all.push(section("REFERENCE", reference, usize::MAX));
+    }
+    all
+}
