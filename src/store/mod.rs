@@ -30,6 +30,7 @@ pub mod worker;
 
 pub use error::{Result, StoreError};
 pub use find::Hits;
+pub use labels::Consent;
 pub use open::Store;
 pub use rows::*;
 pub use worker::Handle;
