@@ -101,5 +101,6 @@ pub fn run(info: &RunInfo) -> Value {
         "planned": info.planned,
         "imported": info.imported,
         "reason": info.reason,
+        "judge_retired": info.retired,
     })
 }

@@ -170,6 +170,9 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
+    if let Some(fingerprint) = known_fingerprint(store, &spec)? {
+        notes.refused.extend(super::judges::refusal(store, &spec.judge, &fingerprint)?);
+    }
     let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     if matches!(request.until, Some(Until::Decided(_))) {
         require_two_arms(&items, &mut notes);

@@ -12,6 +12,7 @@ pub mod find;
 mod forget;
 pub mod fsck;
 mod history;
+pub mod judges;
 pub mod labels;
 pub mod lease;
 pub mod migrate;
@@ -30,6 +31,7 @@ pub mod worker;
 
 pub use error::{Result, StoreError};
 pub use find::Hits;
+pub use judges::{LabelUse, Retired};
 pub use open::Store;
 pub use rows::*;
 pub use worker::Handle;

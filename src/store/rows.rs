@@ -520,6 +520,8 @@ pub struct RunInfo {
     pub usage: RunUsage,
     /// pid@host of the present writer.
     pub holder: Option<String>,
+    /// Since when its judge is retired (RFC 3339); `None` while it is not.
+    pub retired: Option<String>,
 }
 
 /// One cell of the grid: the newest verdict of a key, without its texts.

@@ -266,6 +266,7 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
             "name": run.spec.judge,
             "fingerprint": run.fingerprint,
             "model_returned": returned,
+            "retired": run.retired,
         },
         "checks": eval::summarize_checks(run, &eval::check_run(store, run)?),
         "usage": shape::usage(&run.usage),
@@ -283,7 +284,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         return ctx.out.json(&run_json(&store, run)?);
     }
     let (summary, groups) = eval::grouped(&store, run)?;
-    for note in eval::stale(&store, run)? {
+    for note in eval::retired(run).into_iter().chain(eval::stale(&store, run)?) {
         talk(format!("note: {}", clean(&note)));
     }
     tell_groups(ctx, &groups)?;

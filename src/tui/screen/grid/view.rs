@@ -437,6 +437,7 @@ pub(super) mod tests {
                 ..RunUsage::default()
             },
             holder: None,
+            retired: None,
         }
     }
 
