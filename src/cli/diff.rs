@@ -211,7 +211,7 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()>
     }
     out.line(parts.join("  "))?;
     for change in settings_changes(&left.settings, &right.settings) {
-        out.line(&clean(&change))?;
+        out.line(clean(&change))?;
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ pub enum Verb {
     #[command(subcommand)]
     Judge(judge::Args),
     /// Judge responses; or look at, resume, retry, compare and export runs
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// List runs, newest first
     Runs(runs::Args),
     /// Pass or fail a candidate against a baseline

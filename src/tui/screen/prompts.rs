@@ -568,6 +568,8 @@ impl Screen for Prompts {
                 self.side.shown = side::Shown::Template;
                 cx.fail(why.clone());
             }
+            // Renamed, put away or forgotten meanwhile: the list, asked too, moves the selection on.
+            Err(_) if self.replace && known[3..8].contains(&true) => {}
             Err(why) => cx.fail(why.clone()),
             Ok(Reply::List { rows, prompts, revisions }) => {
                 let offset = if known[1] { self.page.get().copied().unwrap_or(0) } else { 0 };
@@ -602,7 +604,6 @@ impl Screen for Prompts {
             Ok(Reply::Managed(words)) => {
                 cx.say(words.clone());
                 self.rows.clear();
-                self.log_of = None;
                 self.changed(cx);
             }
             Ok(Reply::Moved(moved)) => {

@@ -316,6 +316,13 @@ impl Review {
         self.rearrange(cx);
         true
     }
+
+    /// Adds a failure mode to the answer in hand, once.
+    fn tag(&mut self, mode: &str) {
+        if !self.modes.iter().any(|m| m == mode) {
+            self.modes.push(mode.to_owned());
+        }
+    }
 }
 
 impl Screen for Review {
@@ -408,11 +415,7 @@ impl Screen for Review {
     fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
         match (purpose, text.map(str::trim)) {
             (Purpose::Comment, Some(text)) => self.comment = text.to_owned(),
-            (Purpose::FailureMode, Some(text)) if !text.is_empty() => {
-                if !self.modes.iter().any(|m| m == text) {
-                    self.modes.push(text.to_owned());
-                }
-            }
+            (Purpose::FailureMode, Some(text)) if !text.is_empty() => self.tag(text),
             (Purpose::Other(what), Some(text)) => self.rule(what, text, cx),
             (Purpose::ReviewerName, Some(text)) if !text.is_empty() => {
                 if text != self.who(cx.env) {
