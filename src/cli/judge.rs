@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 mod check;
 mod retire;
+mod stress;
 
 /// Words after `judge`.
 #[derive(Debug, clap::Subcommand)]
@@ -21,10 +22,18 @@ pub enum Args {
     #[command(after_help = "Example:\n  assize judge list --json")]
     List,
     /// A few cheap calls: reachable, key, model, reply format, logprobs; what rests on a model that will be shut down
-    #[command(after_help = "Example:\n  assize judge check main")]
+    #[command(
+        after_help = "Examples:\n  assize judge check main\n  assize judge check main --stress --criteria accuracy\n\nWith --stress: exit 1 when the judge can be talked up by a point, 3 when a canary has no score."
+    )]
     Check {
         /// The judge's name, or URL#MODEL
         name: String,
+        /// Put canaries before it as well: a bad answer, and the same trying to talk it up
+        #[arg(long)]
+        stress: bool,
+        /// Built-in criteria that the canaries are judged on [default: accuracy,helpfulness]
+        #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "stress")]
+        criteria: Vec<String>,
     },
     /// Mark a judge as retired: its runs say so, and new ones with it are refused
     #[command(
@@ -37,7 +46,9 @@ pub enum Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::List => list(ctx),
-        Args::Check { name } => check::run(ctx, name),
+        Args::Check { name, stress, criteria } => {
+            check::run(ctx, name, stress.then_some(criteria.as_slice()))
+        }
         Args::Retire(args) => retire::run(ctx, args),
     }
 }

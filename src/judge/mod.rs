@@ -20,6 +20,7 @@ pub mod prices;
 pub mod prompt;
 pub mod recorded;
 pub mod retry;
+pub mod stress;
 pub mod weighted;
 pub mod wire;
 

@@ -4,15 +4,17 @@ use super::super::context::Ctx;
 use super::super::fail::{DONE, ENDPOINT, Fail, Result};
 use super::super::output::{clean, talk};
 use super::super::shape;
-use super::{endpoint, labels_json, tell_reliance};
+use super::{endpoint, labels_json, stress, tell_reliance};
 use crate::eval::{self, Reliance};
+use crate::judge::stress::Stress;
 use crate::judge::{CheckReport, check};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-/// Checks one judge.
-pub(super) fn run(ctx: &Ctx, name: &str) -> Result<u8> {
+/// Checks one judge; with criteria, canaries for each of them too.
+pub(super) fn run(ctx: &Ctx, name: &str, canaries: Option<&[String]>) -> Result<u8> {
     let judge = endpoint(ctx, name)?;
+    let criteria = canaries.map(stress::criteria).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,7 +25,14 @@ pub(super) fn run(ctx: &Ctx, name: &str) -> Result<u8> {
         Some(_) => eval::rests_on_model(&ctx.read()?, &judge)?,
         None => Reliance::default(),
     };
-    tell(ctx, &report, &hit)?;
+    let stressed = criteria
+        .filter(|_| report.is_usable())
+        .map(|criteria| runtime.block_on(stress::run(&judge, &criteria)));
+    tell(ctx, &report, &hit, stressed.as_ref().and_then(|s| s.as_ref().ok()))?;
+    if let Some(done) = stressed {
+        let code = stress::code(&done);
+        return done.map(|_| code).map_err(|stop| Fail { code, message: stop.message });
+    }
     match (&report.error, report.is_usable()) {
         (_, true) => Ok(DONE),
         (Some(why), false) => Err(Fail { code: ENDPOINT, message: why.clone() }),
@@ -46,12 +55,13 @@ fn remember(ctx: &Ctx, report: &CheckReport) {
     }
 }
 
-fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance) -> Result<()> {
+fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stress>) -> Result<()> {
     if ctx.json {
         let mut value = serde_json::to_value(report).map_err(|e| Fail::registry(e.to_string()))?;
         if let Some(map) = value.as_object_mut() {
             map.insert("schema".into(), json!(1));
             map.insert("usable".into(), json!(report.is_usable()));
+            map.insert("stress".into(), json!(stressed));
             map.insert(
                 "affected".into(),
                 json!({
@@ -101,5 +111,5 @@ fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance) -> Result<()> {
         ))?;
         tell_reliance(ctx, hit)?;
     }
-    Ok(())
+    stressed.map_or(Ok(()), |found| stress::tell(ctx, found))
 }
