@@ -5,9 +5,11 @@
 
 use assize::core::digest::Digest;
 use assize::core::item::{Case, ImportedVerdict, Item, Subject};
+use assize::core::pairwise::{Choice, PairReading};
 use assize::core::prompt::{PromptName, Selector, Template};
 use assize::core::rubric::{Criterion, Rubric};
-use assize::store::{Cause, NewReview, NewRevision, Sampling, Store, StoreError};
+use assize::core::verdict::State;
+use assize::store::{Arm, Cause, NewPairAnswer, NewReview, NewRevision, Sampling, Store, StoreError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,42 @@ fn subject() -> Subject {
         cluster: Some("source".into()),
         criterion: Some("accuracy".into()),
         anchors: None,
+    }
+}
+
+/// An answer about two responses with a value in every column.
+fn pair_answer(store: &Store) -> NewPairAnswer {
+    let arm = |name: &str| Arm { name: name.into(), prompt: None, model: None };
+    let reading = PairReading {
+        choice: Choice::Second,
+        explanation: "clearer".into(),
+        injection_suspected: false,
+        repairs: vec!["fence".into()],
+    };
+    NewPairAnswer {
+        key: Digest::of("key"),
+        set_id: store.case_set("items").unwrap().id,
+        case_id: "a".into(),
+        arms: (arm("x"), arm("y")),
+        responses: (Digest::of("one"), Digest::of("two")),
+        criterion: "accuracy".into(),
+        criterion_version: Digest::of("version"),
+        judge: "j".into(),
+        fingerprint: Digest::of("j"),
+        state: State::Scored,
+        reading: Some(reading),
+        reason: String::new(),
+        flags: vec!["asked_again".into()],
+        rung: "schema".into(),
+        model_returned: Some("m".into()),
+        finish_reason: Some("stop".into()),
+        prompt_tokens: Some(10),
+        completion_tokens: Some(2),
+        cost_usd: Some(0.5),
+        latency_ms: 12,
+        attempts: 1,
+        nonce: "0123".into(),
+        raw: b"the reply".to_vec(),
     }
 }
 
@@ -102,6 +140,7 @@ fn whole(dir: &Path) -> PathBuf {
     };
     let id = store.add_review(&review).unwrap();
     store.add_review(&NewReview { score: None, undo: Some(id), ..review }).unwrap();
+    store.save_pair_answer(&pair_answer(&store)).unwrap();
     assert_eq!(store.fsck().unwrap().faults, []);
     drop(store);
     Connection::open(&path)

@@ -16,6 +16,7 @@ mod carry;
 mod compare;
 mod export;
 mod inputs;
+mod pairwise;
 mod show;
 
 pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
@@ -132,6 +133,11 @@ pub enum Verb {
         after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"
     )]
     Compare(compare::tell::Args),
+    /// Two arms' responses side by side, each pair in both orders; a winner only where both agree
+    #[command(
+        after_help = "Examples:\n  assize run pairwise baseline candidate --criteria helpfulness --judge main\n  assize run pairwise p@production p --cases tickets --rubric summarization --judge main --dry-run\n\nThe same command again asks only for what is missing."
+    )]
+    Pairwise(Box<pairwise::Args>),
     /// All of a run, sorted, without times
     #[command(after_help = "Example:\n  assize run export 7f3c > run.jsonl")]
     Export {
@@ -154,12 +160,13 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match &args.verb {
         None => start(ctx, args),
         Some(_) if args.has_flags() => Err(Fail::input(
-            "flags of a new run do not go with show, resume, retry, compare, export or noise; see `assize run --help`",
+            "flags of a new run do not go with show, resume, retry, compare, pairwise, export or noise; see `assize run --help`",
         )),
         Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
         Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
         Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
         Some(Verb::Compare(args)) => compare::tell::run(ctx, args),
+        Some(Verb::Pairwise(args)) => pairwise::run(ctx, args),
         Some(Verb::Export { id, full }) => export::run(ctx, id, *full),
         Some(Verb::Noise { id }) => show::noise(ctx, id),
     }
@@ -173,7 +180,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     let mut stage = inputs::stage(ctx, args)?;
     let store = &mut stage.store;
     let set = inputs::set(store, args)?;
-    let rubric = inputs::rubric(store, args)?;
+    let rubric = inputs::rubric(store, args.rubric.as_deref(), &args.criteria, !args.dry_run)?;
     let imported: Vec<String> =
         store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
     let arms = args.arms.iter().map(|text| arm_choice(text, &imported)).collect::<Result<_>>()?;

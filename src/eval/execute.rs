@@ -116,7 +116,11 @@ pub async fn execute_stored(
 }
 
 /// A retired judge is not asked: neither where its fingerprint is known, nor once discovery has found that it is this one.
-async fn refuse_retired(handle: &Handle, name: &str, fingerprint: Digest) -> Result<(), EvalError> {
+pub(super) async fn refuse_retired(
+    handle: &Handle,
+    name: &str,
+    fingerprint: Digest,
+) -> Result<(), EvalError> {
     let name = name.to_owned();
     match handle.read(move |s| judges::refusal(s, &name, &fingerprint)).await? {
         Some(why) => Err(EvalError::Input(why)),
@@ -124,7 +128,7 @@ async fn refuse_retired(handle: &Handle, name: &str, fingerprint: Digest) -> Res
     }
 }
 
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, EvalError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| EvalError::Internal(e.to_string()))?

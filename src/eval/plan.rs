@@ -128,8 +128,8 @@ pub struct Plan {
 
 /// What is gathered while planning.
 #[derive(Default)]
-struct Notes {
-    warnings: Vec<String>,
+pub(super) struct Notes {
+    pub(super) warnings: Vec<String>,
     refused: Vec<String>,
     includes: BTreeMap<String, Vec<Included>>,
 }
@@ -250,7 +250,7 @@ fn spec_of(
 }
 
 /// The rubric's shown name, its criteria (none for items that bring their own) and its checks.
-fn criteria_of(
+pub(super) fn criteria_of(
     store: &Store,
     choice: &RubricChoice,
     notes: &mut Notes,
@@ -435,7 +435,7 @@ impl Row {
 }
 
 /// Names and lists in messages: the first few, then how many more.
-fn some(names: &[String]) -> String {
+pub(super) fn some(names: &[String]) -> String {
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
     let more = names.len().saturating_sub(shown.len());
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod endpoint;
 pub mod limit;
 pub mod openai;
+pub mod pair;
 pub mod prices;
 pub mod prompt;
 pub mod recorded;
@@ -27,6 +28,7 @@ pub mod wire;
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
 pub use config::{JudgeConfig, Key};
 pub use openai::{OpenAiJudge, OpenAiModel};
+pub use pair::{PairOutcome, PairRequest};
 pub use recorded::RecordedJudge;
 
 use crate::core::digest::{Digest, RowDigest};
@@ -276,6 +278,20 @@ pub trait Judge: Send + Sync {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Outcome>;
+    /// Says which of two responses is better, in the order given. Judges that cannot, fail.
+    fn prefer<'a>(
+        &'a self,
+        _request: &'a PairRequest,
+        _events: &'a (dyn Fn(CallEvent) + Send + Sync),
+        _cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, PairOutcome> {
+        let outcome = Outcome::failed(State::HttpError, "this judge does not compare responses");
+        Box::pin(std::future::ready(PairOutcome { outcome, reading: None }))
+    }
+    /// As [`Judge::fingerprint`], for what [`Judge::prefer`] says.
+    fn pairs_fingerprint(&self) -> Digest {
+        self.fingerprint()
+    }
     /// What discovery learned, once it has ended; `None` for judges without an endpoint.
     fn learnt(&self) -> Option<Learnt> {
         None

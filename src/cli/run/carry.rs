@@ -224,7 +224,7 @@ pub(super) fn carry_out(
     Ok(eval::exit_code(&run, min_coverage))
 }
 
-async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
+pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
