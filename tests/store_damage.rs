@@ -9,7 +9,9 @@ use assize::core::pairwise::{Choice, PairReading};
 use assize::core::prompt::{PromptName, Selector, Template};
 use assize::core::rubric::{Criterion, Rubric};
 use assize::core::verdict::State;
-use assize::store::{Arm, Cause, NewPairAnswer, NewReview, NewRevision, Sampling, Store, StoreError};
+use assize::store::{
+    Arm, Cause, NewBatch, NewPairAnswer, NewReview, NewRevision, Sampling, Store, StoreError,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -126,7 +128,7 @@ fn whole(dir: &Path) -> PathBuf {
     };
     let run = store.import_items("items", vec![item]).unwrap().runs.remove(0).0;
     let review = NewReview {
-        run,
+        run: run.clone(),
         item: 0,
         criterion: 0,
         reviewer: "ana".into(),
@@ -141,6 +143,13 @@ fn whole(dir: &Path) -> PathBuf {
     let id = store.add_review(&review).unwrap();
     store.add_review(&NewReview { score: None, undo: Some(id), ..review }).unwrap();
     store.save_pair_answer(&pair_answer(&store)).unwrap();
+    let batch = NewBatch {
+        token: "t".into(),
+        keys: vec![(0, 0, 0)],
+        rung: "schema".into(),
+        input: Digest::of("lines"),
+    };
+    store.add_batch(&run, &batch).unwrap();
     assert_eq!(store.fsck().unwrap().faults, []);
     drop(store);
     Connection::open(&path)
@@ -153,6 +162,10 @@ fn whole(dir: &Path) -> PathBuf {
 /// Columns that say how things stand at the moment, or are kept for comfort; a changed one harms no result.
 const MOVING: &[&str] = &[
     "capability.",
+    "run_batch.state",
+    "run_batch.file_id",
+    "run_batch.batch_id",
+    "run_batch.status",
     "draft.",
     "run_state.state",
     "run_state.reason",

@@ -3,7 +3,7 @@
 use crate::core::prompt::Kind;
 use crate::core::verdict::State;
 use crate::eval::{ArmSummary, CriterionSummary};
-use crate::store::{LabelMove, RevisionInfo, RunInfo, RunUsage};
+use crate::store::{BatchInfo, LabelMove, RevisionInfo, RunInfo, RunUsage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -83,6 +83,14 @@ pub fn usage(usage: &RunUsage) -> Value {
         "judging": usage.judging(),
         "generation": usage.generation,
         "unknown": usage.unknown,
+    })
+}
+
+/// A batch of a run at its endpoint.
+pub fn batch(info: &BatchInfo) -> Value {
+    json!({
+        "batch": info.batch_id, "stage": info.stage.name(), "status": info.status, "requests": info.batch.keys.len(),
+        "created_at": info.created_at,
     })
 }
 

@@ -226,6 +226,10 @@ async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalEr
     let id = work.run.id.clone();
     let cells = handle.read(move |s| s.cells(&id)).await?;
     let mut engine = Engine::new(handle.clone(), work, &cells).await?;
+    // Also when nothing is missing: a batch of retried keys may be under way.
+    if engine.work.run.spec.batch {
+        return engine.by_batch().await;
+    }
     if engine.is_done() {
         return Ok((RunState::Complete, engine.answer().unwrap_or_default()));
     }

@@ -9,6 +9,7 @@
 //! No score is invented here: what could not be judged keeps the name of its failure, and means say how many of the
 //! planned verdicts they rest on.
 
+mod batch;
 mod budget;
 mod checked;
 pub mod compare;
@@ -30,6 +31,7 @@ mod render;
 mod summary;
 mod until;
 
+pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;

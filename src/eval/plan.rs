@@ -246,6 +246,7 @@ fn spec_of(
         max_tokens: request.max_tokens,
         checks: Vec::new(),
         generations: request.generations,
+        batch: false,
     }
 }
 

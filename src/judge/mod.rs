@@ -9,6 +9,7 @@
 //! A judge knows nothing of the registry: it is given texts and gives back an [`Outcome`], which is a score with
 //! its reasons or exactly one named failure. Nothing here invents a number.
 
+pub mod batch;
 mod call;
 pub mod capabilities;
 pub mod check;
@@ -291,6 +292,18 @@ pub trait Judge: Send + Sync {
     /// As [`Judge::fingerprint`], for what [`Judge::prefer`] says.
     fn pairs_fingerprint(&self) -> Digest {
         self.fingerprint()
+    }
+    /// The Batch API of its endpoint; `None` for judges without an endpoint.
+    fn batch(&self) -> Option<batch::BatchClient<'_>> {
+        None
+    }
+    /// What the line of a batch comes to, for this request and the rung it was sent with; `None` when it was never put.
+    fn read_line(&self, _request: &JudgeRequest, _rung: &str, _line: &batch::LineResult) -> Option<Outcome> {
+        None
+    }
+    /// The rung that requests take now, as it is stored.
+    fn rung(&self) -> &'static str {
+        ""
     }
     /// What discovery learned, once it has ended; `None` for judges without an endpoint.
     fn learnt(&self) -> Option<Learnt> {

@@ -6,6 +6,7 @@
 //!   each ask: limiter place -> gate -> send -> retry::decide -> wait | stop | fail | answer
 //! ```
 
+use super::batch::{BatchClient, LineResult};
 use super::call::{Caller, End, Events};
 use super::capabilities::{Known, Rung, Shape};
 use super::config::JudgeConfig;
@@ -457,6 +458,18 @@ impl Judge for OpenAiJudge {
         OpenAiJudge::pairs_fingerprint(self)
     }
 
+    fn batch(&self) -> Option<BatchClient<'_>> {
+        Some(BatchClient::new(&self.caller.endpoint, &self.config))
+    }
+
+    fn read_line(&self, request: &JudgeRequest, rung: &str, line: &LineResult) -> Option<Outcome> {
+        self.of_line(request, rung, line)
+    }
+
+    fn rung(&self) -> &'static str {
+        self.shape().rung.name()
+    }
+
     fn set_gate(&self, gate: Arc<dyn Gate>) {
         self.caller.set_gate(gate);
     }
@@ -487,6 +500,7 @@ impl Judge for OpenAiJudge {
     }
 }
 
+mod batch;
 mod model;
 mod pair;
 pub use model::OpenAiModel;

@@ -39,7 +39,7 @@ impl Store {
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport { checked: BTreeMap::new(), forgotten: 0, faults: Vec::new() };
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 13] = [
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 14] = [
             ("schema", Self::check_schema),
             ("row", Self::check_gaps),
             ("body", Self::check_bodies),
@@ -51,6 +51,7 @@ impl Store {
             ("run", Self::check_runs),
             ("review", Self::check_reviews),
             ("pair_answer", Self::check_pairs),
+            ("run_batch", Self::check_batches),
             ("prompt", Self::check_projections),
             ("line", Self::check_index),
         ];
@@ -130,6 +131,7 @@ impl Store {
             "verdict",
             "review",
             "pair_answer",
+            "run_batch",
         ] {
             let sql = format!("SELECT count(*), coalesce(max(id), 0) FROM {table}");
             let (count, highest): (i64, i64) =
@@ -461,6 +463,15 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn check_batches(&self, report: &mut FsckReport) -> Result<()> {
+        self.check_batches_with(|id, fits| {
+            report.count("run_batch");
+            if !fits {
+                report.fault(format!("batch {id}"), NOT_FIT, RESTORE);
+            }
+        })
     }
 
     fn check_pairs(&self, report: &mut FsckReport) -> Result<()> {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0001_registry.sql"),
     include_str!("../../assets/migrations/0002_pairwise.sql"),
+    include_str!("../../assets/migrations/0003_batch.sql"),
 ];
 
 /// The newest schema known here.

@@ -5,6 +5,7 @@
 //!                                             +-- owned by the worker thread of a Handle (screens, runs):
 //!                                                 reads on a second connection, writes in groups
 //! ```
+pub mod batches;
 pub mod cases;
 pub mod compose;
 pub mod error;
@@ -30,6 +31,7 @@ pub mod search;
 pub mod verdicts;
 pub mod worker;
 
+pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use error::{Result, StoreError};
 pub use find::Hits;
 pub use judges::{LabelUse, Retired};

@@ -362,6 +362,9 @@ pub struct RunSpec {
     /// Responses written for each case of a generating arm.
     #[serde(default = "one")]
     pub generations: u32,
+    /// Asked through the endpoint's Batch API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 fn one() -> u32 {

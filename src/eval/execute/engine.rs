@@ -6,6 +6,8 @@
 //! ending set: nothing begins; cancelled or stopped: calls are dropped; capped: calls in flight end
 //! ```
 
+mod batch;
+
 use super::super::budget::{Budget, Caps, Room, Unit};
 use super::super::control::{Progress, Scope};
 use super::super::error::EvalError;

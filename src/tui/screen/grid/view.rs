@@ -421,6 +421,7 @@ pub(super) mod tests {
                 max_tokens: None,
                 checks: Vec::new(),
                 generations: 1,
+                batch: false,
             },
             fingerprint: None,
             imported: false,
