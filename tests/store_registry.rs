@@ -586,6 +586,7 @@ fn two_versions_of_a_criterion_are_never_averaged() {
             max_tokens: None,
             checks: Vec::new(),
             generations: 1,
+            batch: false,
         };
         let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
         let item = RunItem {

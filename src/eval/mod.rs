@@ -9,6 +9,7 @@
 //! No score is invented here: what could not be judged keeps the name of its failure, and means say how many of the
 //! planned verdicts they rest on.
 
+mod batch;
 mod budget;
 mod checked;
 pub mod compare;
@@ -18,9 +19,11 @@ mod estimate;
 mod evaluator;
 mod execute;
 mod groups;
+mod judges;
 mod keys;
 mod noise;
 mod open;
+mod pairwise;
 mod people;
 mod plan;
 mod queue;
@@ -28,16 +31,19 @@ mod render;
 mod summary;
 mod until;
 
+pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;
 pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
-pub use groups::{ModelGroup, Notes, grouped, notes, stale};
+pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
+pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
+pub use pairwise::{PairPlan, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse};
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};
