@@ -9,6 +9,7 @@
 //! No score is invented here: what could not be judged keeps the name of its failure, and means say how many of the
 //! planned verdicts they rest on.
 
+pub mod agreement;
 mod budget;
 mod checked;
 pub mod compare;
@@ -27,6 +28,7 @@ mod queue;
 mod render;
 mod summary;
 mod until;
+pub mod versus;
 
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};

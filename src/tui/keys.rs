@@ -75,7 +75,7 @@ actions! {
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
-    OnePass, Who, Agree, Override, WrongReasons,
+    OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs,
 }
 
 /// One line of the table.
@@ -165,6 +165,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Diff, "[", A::Older, "older", "step to the older pair of revisions"),
         key(S::Diff, "]", A::Newer, "newer", "step to the newer pair of revisions"),
         key(S::Diff, "/", A::Search, "", "search in the diff; Esc ends it"),
+        key(S::Diff, "x", A::Exchange, "", "of a flip: more room for the judge's reasons, or less"),
         key(S::Diff, "J", A::Judge, "judge", "judge both revisions: plan a run"),
         key(
             S::Diff,
@@ -245,7 +246,16 @@ pub const TABLE: &[Binding] = &{
             "mark the judge's explanation wrong, whatever the score",
         ),
         key(S::Agreement, "o", A::NextCriterion, "criterion", "next criterion"),
-        key(S::Compare, "o", A::Sort, "", "sort flips by drop or by gain"),
+        key(S::Agreement, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
+        key(S::Compare, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
+        key(
+            S::Compare,
+            "m",
+            A::Pairs,
+            "all arms",
+            "every pair of the run's arms, corrected together; or back",
+        ),
+        key(S::Compare, "o", A::Sort, "sort", "sort flips by drop or by gain"),
         key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),
     ]
 };

@@ -9,8 +9,11 @@ use crate::config::Config;
 use crate::core::digest::Digest;
 use crate::core::find::Find;
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
+use crate::core::stats::repeat::Repeatability;
 use crate::core::template::Variable;
 use crate::core::tokens;
+use crate::eval::agreement::{Agreed, Ground, Wanted};
+use crate::eval::versus::{Field, PairOf, Versus};
 use crate::eval::{Plan, RunRequest};
 use crate::store::{
     Cause, Cell, EventInfo, FullItem, Handle, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
@@ -72,6 +75,9 @@ pub enum Query {
     Plan(Box<RunRequest>),
     CreateRun(Box<Plan>),
     Pooled(crate::store::PoolQuery),
+    Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
+    Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
+    Pairs(Arc<Field>),
     Endpoints,
 }
 
@@ -147,6 +153,26 @@ pub enum Reply {
     Created(String),
     /// Verdicts over runs.
     Pooled(Vec<crate::store::PooledVerdict>),
+    /// How far judge and people agree on one criterion and slice.
+    Agreement {
+        /// What it was worked out from, to be handed in again with the next question.
+        ground: Arc<Ground>,
+        /// Judge against people.
+        found: Box<Agreed>,
+        /// The judge against itself.
+        itself: Option<Repeatability>,
+        /// Tags that can be asked for, with their items.
+        slices: Vec<(String, usize)>,
+    },
+    /// Two arms of a run compared, and what it was worked out from.
+    Compare {
+        /// To be handed in again with the next question.
+        field: Arc<Field>,
+        /// B against A.
+        found: Box<Versus>,
+    },
+    /// Every pair of a run's arms.
+    Pairs(Vec<PairOf>),
     /// Servers that answer on this machine.
     Endpoints(Vec<String>),
     /// Something was saved.
@@ -169,6 +195,21 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
         Query::Count(text) => return compute(move || Reply::Tokens(tokens::count(&text))).await,
         Query::Diff { left, right } => return diff(left, right, handle).await,
         Query::Blame(spot) => return blame(spot, handle).await,
+        Query::Compare { run, arms, slice, field } => {
+            let field = match field {
+                Some(field) => field,
+                None => {
+                    Arc::new(handle.read(move |s| Field::read(s, &run)).await.map_err(|e| e.to_string())?)
+                }
+            };
+            return compute(move || Reply::Compare {
+                found: Box::new(field.versus(arms.0, arms.1, slice.as_deref())),
+                field,
+            })
+            .await;
+        }
+        Query::Pairs(field) => return compute(move || Reply::Pairs(field.every_pair())).await,
+        Query::Agreement { run, wanted, ground } => return agreement(run, wanted, ground, handle).await,
         Query::Endpoints => {
             let found = crate::judge::endpoints_here().await;
             let named = |e: &crate::judge::FoundEndpoint| -> Vec<String> {
@@ -375,6 +416,26 @@ async fn diff(left: Source, right: Source, handle: &Handle) -> Result<Reply, Str
         let end =
             |(source, info, text): (Source, Option<RevisionInfo>, String)| End::new(source, info, &text);
         Reply::Diff(Arc::new(DiffDoc::new(end(sides.0), end(sides.1), &sides.2)))
+    })
+    .await
+}
+
+async fn agreement(
+    run: String,
+    wanted: Wanted,
+    ground: Option<Arc<Ground>>,
+    handle: &Handle,
+) -> Result<Reply, String> {
+    let ground = match ground {
+        Some(ground) => ground,
+        None => Arc::new(handle.read(move |s| Ground::read(s, &run)).await.map_err(|e| e.to_string())?),
+    };
+    // Resampling takes a moment: neither the loop nor other questions wait for it.
+    compute(move || Reply::Agreement {
+        found: Box::new(ground.agree(&wanted)),
+        itself: ground.itself(&wanted),
+        slices: ground.slices(&wanted),
+        ground,
     })
     .await
 }
