@@ -19,6 +19,7 @@ mod estimate;
 mod evaluator;
 mod execute;
 mod groups;
+pub mod history;
 mod keys;
 mod noise;
 mod open;

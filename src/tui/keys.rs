@@ -23,6 +23,7 @@ pub enum Scope {
     Reveal,
     Agreement,
     Compare,
+    Revisions,
     Trends,
 }
 
@@ -43,6 +44,7 @@ impl Scope {
             Self::Reveal => "reveal",
             Self::Agreement => "agreement",
             Self::Compare => "compare",
+            Self::Revisions => "revisions",
             Self::Trends => "trends",
         }
     }
@@ -76,6 +78,7 @@ actions! {
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
     OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs,
+    Metric, Revisions,
 }
 
 /// One line of the table.
@@ -144,6 +147,13 @@ pub const TABLE: &[Binding] = &{
             A::Timeline,
             "",
             "timeline beside the revisions: labels, names, tags, archive, who and why",
+        ),
+        key(
+            S::Prompts,
+            "v",
+            A::Revisions,
+            "",
+            "charts by revision: scores with intervals, cost, latency, failures",
         ),
         key(S::Prompts, "p", A::Render, "", "preview rendered with a case, or as written"),
         key(S::Prompts, ".", A::NextCase, "", "render with the next case"),
@@ -256,6 +266,10 @@ pub const TABLE: &[Binding] = &{
             "every pair of the run's arms, corrected together; or back",
         ),
         key(S::Compare, "o", A::Sort, "sort", "sort flips by drop or by gain"),
+        key(S::Revisions, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
+        key(S::Revisions, "d", A::Diff, "diff", "diff with the revision scored before (Enter does, too)"),
+        key(S::Trends, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
+        key(S::Trends, "v", A::Revisions, "by revision", "the same by revision of the selected run's prompt"),
         key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),
     ]
 };

@@ -15,6 +15,7 @@ use crate::core::tokens;
 use crate::eval::agreement::{Agreed, Ground, Wanted};
 use crate::eval::versus::{Field, PairOf, Versus};
 use crate::eval::{Plan, RunRequest};
+use crate::store::scores::Effort;
 use crate::store::{
     Cause, Cell, EventInfo, FullItem, Handle, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
     Registered, ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
@@ -78,6 +79,8 @@ pub enum Query {
     Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
     Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
     Pairs(Arc<Field>),
+    Revisions(PromptName),
+    Efforts,
     Endpoints,
 }
 
@@ -122,8 +125,12 @@ pub enum Reply {
     Moved(LabelMove),
     /// A revision was registered, or was the newest already.
     Registered(Box<Registered>),
-    /// The revision that brought each line, and the history.
-    Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo> },
+    /// The revision that brought each line, the history, and its scores.
+    Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo>, scores: Vec<RevisionScore> },
+    /// A prompt's scores and what judging took, with its newest revisions.
+    Revisions { log: Vec<RevisionInfo>, scores: Vec<RevisionScore>, efforts: Vec<Effort> },
+    /// What judging took, by run.
+    Efforts(Vec<Effort>),
     /// Runs, newest first.
     Runs(Vec<RunInfo>),
     /// A run with its items and cells.
@@ -265,6 +272,12 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
         }
         Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
+        Query::Revisions(name) => Reply::Revisions {
+            log: s.log(&name, None, None)?,
+            scores: s.revision_scores(&name)?,
+            efforts: s.effort(Some(&name))?,
+        },
+        Query::Efforts => Reply::Efforts(s.effort(None)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
         Query::Search(text) => {
             let find = Find::parse(&text).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?;
@@ -441,7 +454,7 @@ async fn agreement(
 }
 
 async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
-    let (log, texts) = handle
+    let (log, texts, scores) = handle
         .read(move |s| {
             let log: Vec<RevisionInfo> =
                 s.log(&spot.name, None, None)?.into_iter().filter(|r| r.seq <= spot.seq).collect();
@@ -450,7 +463,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
                 .rev()
                 .map(|r| Ok((r.seq, Template { kind: r.kind, body: s.text(&r.digest)? }.written_out())))
                 .collect::<crate::store::Result<Vec<_>>>()?;
-            Ok((log, texts))
+            Ok((log, texts, s.revision_scores(&spot.name)?))
         })
         .await
         .map_err(|e| e.to_string())?;
@@ -460,7 +473,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
         crate::core::blame::blame(&history).into_iter().map(|line| (line.text, seq(line.origin))).collect()
     })
     .await?;
-    Ok(Reply::Blame { lines, log })
+    Ok(Reply::Blame { lines, log, scores })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::layout::{GUTTER, Half, Line};
 use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
 use crate::core::text;
+use crate::eval::history::{Change, Mark};
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -132,8 +133,8 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
     if !doc.changes.is_empty() {
         second.push(seg(format!(" {} ", doc.changes.join(" · ")), env.style(Meaning::Variable)));
     }
-    for (criterion, change, interval) in &doc.scores {
-        second.extend(score_words(criterion, *change, *interval, env));
+    for (criterion, change) in &doc.scores {
+        second.extend(score_words(criterion, change, env));
     }
     if second.is_empty() {
         let message = doc.right.info.as_ref().and_then(|r| r.message.clone()).unwrap_or_default();
@@ -167,17 +168,14 @@ fn end_words<'a>(source: &Source, info: Option<&RevisionInfo>, named: bool, env:
     out
 }
 
-fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, env: &Env) -> Vec<Seg<'a>> {
-    let short = |v: f64| format!("{v:.2}").replacen("0.", ".", 1);
-    match interval {
-        Some((lo, hi)) if lo > 0.0 || hi < 0.0 => {
-            let (arrow, meaning) =
-                if change > 0.0 { ("▲", Meaning::Good) } else { ("▼", Meaning::Error) };
-            vec![
-                seg(format!(" {criterion} {arrow}{} ", short(change.abs())), env.style(meaning)),
-                seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
-            ]
-        }
+fn score_words<'a>(criterion: &str, change: &Change, env: &Env) -> Vec<Seg<'a>> {
+    let (words, meaning) = super::super::prompts::change_words(change);
+    let short = |v: f64| text::fixed(Some(v), 2).replacen("0.", ".", 1);
+    match (change.mark(), change.ci95) {
+        (Mark::Better | Mark::Worse, Some((lo, hi))) => vec![
+            seg(format!(" {criterion} {words} "), env.style(meaning)),
+            seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
+        ],
         _ => vec![seg(format!(" {criterion} no evidence "), env.style(Meaning::Dim))],
     }
 }
