@@ -130,3 +130,68 @@ fn the_demos_three_real_passes_repeat_themselves_as_measured_elsewhere() {
         home.text(&["--registry", &registry, "run", "compare", "chatgpt", "vicuna_13b", "--run", &run]);
     assert!(text.contains("ICC(1) 0.852, 53 % identical"), "{text}");
 }
+
+#[test]
+fn a_sheet_goes_out_blind_and_comes_back_whole_or_not_at_all() {
+    let (home, run) = stage();
+    home.json(&[
+        "review",
+        "add",
+        &run,
+        "--item",
+        "3",
+        "--score",
+        "2",
+        "--as",
+        "cleo",
+        "--comment",
+        "=2+5",
+        "--mode",
+        "@vague",
+    ]);
+    let told = home.json(&["review", "export", &run, "--csv", "s.csv", "--as", "cleo"]);
+    assert_eq!((told["rows"].as_u64(), told["blind"].as_bool()), (Some(12), Some(true)));
+    let sheet = std::fs::read_to_string(home.path().join("s.csv")).unwrap();
+    for hidden in ["judge", "default", "c03", "ana", "ben"] {
+        assert!(!sheet.contains(hidden), "a blind sheet shows '{hidden}': {sheet}");
+    }
+    assert!(sheet.contains("'=2+5") && sheet.contains("'@vague"), "{sheet}");
+    // As it is, it brings nothing new: the comment and the mode came back as they were.
+    let again = home.json(&["review", "import", "s.csv"]);
+    assert_eq!((again["new"].as_u64(), again["known"].as_u64()), (Some(0), Some(1)), "{sheet}");
+    home.refuses(
+        &["review", "export", &run, "--csv", "s.csv", "--as", "cleo"],
+        2,
+        &["s.csv", "not there yet"],
+    );
+    // Filled; with one bad row nothing of it is taken in.
+    let filled: String = sheet.replace(",cleo,,,", ",cleo,4,\"good, mostly\",too long; off topic");
+    let lines: Vec<&str> = filled.lines().collect();
+    let bad = filled.replacen(",cleo,4,", ",cleo,9,", 1);
+    home.file("bad.csv", &bad);
+    home.refuses(&["review", "import", "bad.csv"], 2, &["bad.csv", "line ", "'9'", "nothing was taken in"]);
+    assert_eq!(home.text(&["review", "export", &run]).lines().count(), 19, "18 of the stage and one");
+    home.file("good.csv", &filled);
+    let done = home.json(&["review", "import", "good.csv"]);
+    assert_eq!((done["new"].as_u64(), done["known"].as_u64()), (Some(11), Some(1)), "{}", lines[1]);
+    assert_eq!(home.json(&["review", "import", "good.csv"])["new"], 0);
+    let log = home.text(&["review", "export", &run]);
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (last["comment"].as_str(), &last["modes"]),
+        (Some("good, mostly"), &json!(["too long", "off topic"]))
+    );
+    assert_eq!((&last["saw_judge"], &last["sampling"]), (&json!(false), &json!("picked")));
+    // Another name than the sheet's; a sheet that shows the judge counts as not blind.
+    home.json(&["review", "import", "good.csv", "--as", "dora"]);
+    home.text(&["review", "export", &run, "--csv", "open.csv", "--as", "eva", "--with-judge"]);
+    let open = std::fs::read_to_string(home.path().join("open.csv")).unwrap();
+    assert!(open.contains("judge_score") && open.contains("c03"), "{open}");
+    home.file("open2.csv", open.replace(",eva,,,", ",eva,1,,"));
+    home.json(&["review", "import", "open2.csv"]);
+    let people = home.json(&["agreement"])["criteria"][0]["reviewers"].clone();
+    assert_eq!(people, json!(["ana", "ben", "cleo", "dora"]));
+    home.refuses(&["review", "import", "good.csv", "--as", " "], 2, &["who scored?"]);
+    home.file("other.csv", "run,item,criterion,score,reviewer\nffff,0,accuracy,3,x\n");
+    home.refuses(&["review", "import", "other.csv"], 2, &["line 2"]);
+}
