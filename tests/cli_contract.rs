@@ -217,6 +217,7 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("review next", home.json(&["review", "next", &run], b""));
     record("agreement", home.json(&["agreement"], b""));
     record("trends", home.json(&["trends"], b""));
+    record("trends NAME", home.json(&["trends", "p"], b""));
     record("mode list", home.json(&["mode", "list"], b""));
     record("judge list", home.json(&["judge", "list"], b""));
     record("config show", home.json(&["config", "show"], b""));

@@ -2,109 +2,274 @@
 
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
-use super::output::clean;
-use crate::core::stats::agree::{Agreement, Figure, agreement};
-use crate::store::{ReviewInfo, RunInfo, Store};
+use super::output::{clean, table};
+use crate::core::stats::agree::Figure;
+use crate::core::stats::repeat::Repeatability;
+use crate::core::text::{self, plural};
+use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
 use serde_json::{Value, json};
 
 /// Arguments of `agreement`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  assize agreement --run 7f3c --json")]
+#[command(
+    after_help = "Examples:\n  assize agreement --run 7f3c --json\n  assize agreement --run 7f3c --slice legal\n  assize agreement --by-slice"
+)]
 pub struct Args {
-    /// Only this run [default: every run with reviews]
+    /// Only this run [default: every run with reviews or several passes]
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
     /// Only this reviewer
     #[arg(long = "as", value_name = "NAME")]
     pub reviewer: Option<String>,
+    /// Only cases with this tag
+    #[arg(long, value_name = "TAG")]
+    pub slice: Option<String>,
+    /// Also for the cases of each tag alone
+    #[arg(long)]
+    pub by_slice: bool,
     /// Scores given after the judge's was seen count too
     #[arg(long)]
     pub with_seen: bool,
 }
 
+/// One criterion of one run.
+struct Found {
+    run: String,
+    judge: String,
+    name: String,
+    agreed: Agreed,
+    itself: Option<Repeatability>,
+    slices: Vec<(String, Agreed)>,
+}
+
 /// Prints the figures for each criterion.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let store = ctx.read()?;
-    let runs: Vec<RunInfo> = match &args.run {
-        Some(id) => vec![store.run(id)?],
-        None => store.runs(None)?,
+    let ids: Vec<String> = match &args.run {
+        Some(id) => vec![store.run(id)?.id],
+        None => store.runs(None)?.into_iter().map(|r| r.id).collect(),
     };
-    let mut found: Vec<Value> = Vec::new();
-    for run in &runs {
-        let reviews: Vec<ReviewInfo> = store
-            .reviews(Some(&run.id))?
-            .into_iter()
-            .filter(|r| {
-                (args.with_seen || !r.review.saw_judge)
-                    && args.reviewer.as_ref().is_none_or(|n| *n == r.review.reviewer)
-            })
-            .collect();
-        if !reviews.is_empty() {
-            found.extend(of_run(&store, run, &reviews)?);
+    let mut found = Vec::new();
+    for id in &ids {
+        let ground = Ground::read(&store, id)?;
+        if args.run.is_some() || ground.has_reviews() || ground.run.spec.repeats > 1 {
+            found.extend(of_run(args, &ground));
         }
     }
     if found.is_empty() {
-        return Err(Fail::input(
-            "nobody has scored a judged response yet: press 3 in the screens, or `assize review next`",
-        ));
+        return Err(Fail::input(match &args.slice {
+            Some(tag) => format!(
+                "no response with the tag '{}' has a judge's score beside a person's, or two passes; \
+                 `assize agreement --by-slice` lists the tags there are",
+                clean(tag)
+            ),
+            None => {
+                "nobody has scored a judged response yet: press 3 in the screens, or `assize review next`"
+                    .to_owned()
+            }
+        }));
     }
     if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "criteria": found}))?;
+        let criteria: Vec<Value> = found.iter().map(|f| criterion_json(args, f)).collect();
+        ctx.out.json(&json!({"schema": 1, "criteria": criteria}))?;
         return Ok(DONE);
     }
-    for c in &found {
-        ctx.out.line(format!(
-            "{}  run {}  n {}",
-            clean(c["name"].as_str().unwrap_or("?")),
-            c["run"].as_str().unwrap_or("?"),
-            c["n"]
-        ))?;
-        for (key, words) in FIGURES {
-            let figure = &c[key];
-            let value = figure["value"].as_f64().map_or_else(|| "n/a".to_owned(), |v| format!("{v:.2}"));
-            let interval = match (figure["ci95"][0].as_f64(), figure["ci95"][1].as_f64()) {
-                (Some(lo), Some(hi)) => format!("[{lo:.2}, {hi:.2}]"),
-                _ => String::new(),
-            };
-            ctx.out.line(format!("  {words:<46} {value:>6} {interval}"))?;
-        }
+    for f in &found {
+        tell(ctx, args, f)?;
     }
     Ok(DONE)
 }
 
-const FIGURES: [(&str, &str); 6] = [
-    ("exact", "share with the same score"),
-    ("within_one", "share at most one apart"),
-    ("bias", "judge minus human, mean"),
-    ("kappa_quadratic", "quadratic kappa (0 chance, 1 always alike)"),
-    ("alpha_ordinal", "Krippendorff's alpha, ordinal"),
-    ("spearman", "rank correlation"),
-];
-
-fn of_run(store: &Store, run: &RunInfo, reviews: &[ReviewInfo]) -> Result<Vec<Value>> {
-    let cells = store.cells(&run.id)?;
+fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
     let mut out = Vec::new();
-    for (column, name) in run.criteria.iter().enumerate() {
-        let mut pairs: Vec<(u8, u8)> = Vec::new();
-        for review in reviews.iter().filter(|r| r.review.criterion as usize == column) {
-            let Some(human) = review.review.score else { continue };
-            // One judge score an item: the first pass, so that repeats do not count as more evidence.
-            let judged = cells.iter().find(|c| {
-                c.item == review.review.item && c.criterion as usize == column && c.score.is_some()
-            });
-            pairs.extend(judged.and_then(|c| c.score).map(|judge| (human, judge)));
-        }
-        if pairs.is_empty() {
+    for (criterion, name) in (0..).zip(&ground.run.criteria) {
+        let wanted = Wanted {
+            criterion,
+            slice: args.slice.clone(),
+            reviewer: args.reviewer.clone(),
+            with_seen: args.with_seen,
+        };
+        let (agreed, itself) = (ground.agree(&wanted), ground.itself(&wanted));
+        if agreed.pairs.is_empty() && itself.is_none() {
             continue;
         }
-        let found: Agreement = agreement(&pairs, None, 1);
-        let figure = |f: &Figure| json!({"value": f.value, "ci95": f.ci95.map(|(lo, hi)| [lo, hi])});
-        out.push(json!({
-            "run": run.id, "judge": run.spec.judge, "name": name, "n": found.n, "grid": found.grid.cells,
-            "exact": figure(&found.exact), "within_one": figure(&found.within_one), "bias": figure(&found.bias),
-            "kappa_quadratic": figure(&found.kappa_quadratic), "alpha_ordinal": figure(&found.alpha_ordinal),
-            "spearman": figure(&found.spearman), "tau_b": figure(&found.tau_b),
-        }));
+        let tags = if args.by_slice { ground.slices(&wanted) } else { Vec::new() };
+        let slice = |(tag, _): (String, usize)| {
+            let agreed = ground.agree(&Wanted { slice: Some(tag.clone()), ..wanted.clone() });
+            (tag, agreed)
+        };
+        out.push(Found {
+            run: ground.run.id.clone(),
+            judge: ground.run.spec.judge.clone(),
+            name: name.clone(),
+            agreed,
+            itself,
+            slices: tags.into_iter().map(slice).collect(),
+        });
     }
-    Ok(out)
+    out
+}
+
+fn figure_json(figure: &Figure, n: usize) -> Value {
+    json!({"value": figure.value, "ci95": figure.ci95.map(|(lo, hi)| [lo, hi]), "n": n})
+}
+
+/// The figures of judge and people, as keys of one object.
+fn figures_json(agreed: &Agreed) -> serde_json::Map<String, Value> {
+    let mut out = serde_json::Map::new();
+    for (key, _, figure, n) in agreed.table() {
+        out.insert(key.into(), figure_json(&figure, n));
+    }
+    let human = agreed.ceiling.as_ref().map(|ceiling| {
+        let mut own = serde_json::Map::new();
+        own.insert("items".into(), json!(ceiling.items));
+        // Neither person is the judge: the sign of a bias between them says nothing.
+        for (key, _, figure, n) in ceiling.table().into_iter().filter(|(key, ..)| *key != "bias") {
+            own.insert(key.into(), figure_json(&figure, n));
+        }
+        own
+    });
+    out.insert("human".into(), json!(human));
+    let l = &agreed.length;
+    out.insert(
+        "length".into(),
+        json!({"n": l.n, "judge": l.judge, "human": l.human, "difference": figure_json(&l.lean, l.n)}),
+    );
+    out
+}
+
+/// What a judge's passes say of each other.
+pub(super) fn itself_json(r: &Repeatability) -> Value {
+    json!({
+        "n": r.n, "passes": r.repeats, "icc1": r.icc1, "icck": r.icck, "identical": identical(r),
+        "within_sd": r.within_sd, "alpha_ordinal": r.alpha_ordinal,
+    })
+}
+
+/// Share of items whose passes all gave one score.
+fn identical(r: &Repeatability) -> Option<f64> {
+    (r.n > 0).then(|| r.all_equal as f64 / r.n as f64)
+}
+
+/// The same in one sentence.
+pub(super) fn itself_words(r: &Repeatability) -> String {
+    let number = |v: Option<f64>| v.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.3}"));
+    format!(
+        "the judge against itself, {} judged {} times: ICC(1) {}, {} identical",
+        plural(r.n, "item", "items"),
+        r.repeats,
+        number(r.icc1),
+        identical(r).map_or_else(|| "n/a".into(), |s| format!("{:.0} %", s * 100.0))
+    )
+}
+
+fn criterion_json(args: &Args, f: &Found) -> Value {
+    let mut out = json!({
+        "run": f.run, "judge": f.judge, "name": f.name, "slice": args.slice, "n": f.agreed.figures.n,
+        "items": f.agreed.items, "reviewers": f.agreed.people, "grid": f.agreed.figures.grid.cells,
+    });
+    if let Some(map) = out.as_object_mut() {
+        map.extend(figures_json(&f.agreed));
+        map.insert("itself".into(), json!(f.itself.as_ref().map(itself_json)));
+        if args.by_slice {
+            let slice = |(tag, agreed): &(String, Agreed)| {
+                let mut one = figures_json(agreed);
+                one.insert("tag".into(), json!(tag));
+                one.insert("n".into(), json!(agreed.figures.n));
+                one.insert("items".into(), json!(agreed.items));
+                one
+            };
+            map.insert("slices".into(), f.slices.iter().map(slice).collect::<Vec<_>>().into());
+        }
+    }
+    out
+}
+
+fn number(v: Option<f64>) -> String {
+    text::fixed(v, 2)
+}
+
+fn interval(figure: &Figure) -> String {
+    figure.ci95.map_or_else(String::new, |(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))))
+}
+
+/// What each figure means, in a few plain words.
+fn meaning(key: &str) -> &'static str {
+    match key {
+        "exact" => "share with the same score",
+        "within_one" => "share at most one apart",
+        "bias" => "judge minus human, mean",
+        "kappa_quadratic" => "quadratic kappa: 0 chance, 1 always alike",
+        "alpha_ordinal" => "Krippendorff's alpha, ordinal",
+        "spearman" => "Spearman's rank correlation",
+        _ => "Kendall's tau-b",
+    }
+}
+
+fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
+    let slice = args.slice.as_ref().map(|tag| format!("  slice {}", clean(tag))).unwrap_or_default();
+    let people = f.agreed.people.iter().map(|p| clean(p).into_owned()).collect::<Vec<_>>().join(", ");
+    ctx.out.line(format!(
+        "{}  run {}{slice}  {} by {}",
+        clean(&f.name),
+        f.run,
+        plural(f.agreed.figures.n, "pair of scores", "pairs of scores"),
+        if people.is_empty() { "nobody yet".to_owned() } else { people }
+    ))?;
+    if !f.agreed.pairs.is_empty() {
+        tell_figures(ctx, &f.agreed)?;
+    }
+    if let Some(itself) = &f.itself {
+        ctx.out.line(format!("  {}", itself_words(itself)))?;
+    }
+    if !f.slices.is_empty() {
+        let mut rows =
+            vec![["  slice", "n", "same", "bias", "kappa", "alpha", "ceiling"].map(str::to_owned).to_vec()];
+        for (tag, agreed) in &f.slices {
+            let a = &agreed.figures;
+            rows.push(vec![
+                format!("  {}", clean(tag)),
+                a.n.to_string(),
+                number(a.exact.value),
+                number(a.bias.value),
+                number(a.kappa_quadratic.value),
+                number(a.alpha_ordinal.value),
+                number(agreed.ceiling.as_ref().and_then(|c| c.figures.kappa_quadratic.value)),
+            ]);
+        }
+        for line in table(&rows, &[1, 2, 3, 4, 5, 6]) {
+            ctx.out.line(line)?;
+        }
+    }
+    Ok(())
+}
+
+fn tell_figures(ctx: &Ctx, agreed: &Agreed) -> Result<()> {
+    let ceiling = agreed.ceiling.as_ref().map(Ceiling::table);
+    let mut head = vec!["", "judge", "95 %", "n"];
+    if ceiling.is_some() {
+        head.extend(["people", "95 %", "n"]);
+    }
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+    for (i, (key, _, figure, n)) in agreed.table().into_iter().enumerate() {
+        let mut row =
+            vec![format!("  {}", meaning(key)), number(figure.value), interval(&figure), n.to_string()];
+        if let Some((key, _, own, n)) = ceiling.as_ref().and_then(|c| c.get(i)) {
+            let own = if *key == "bias" { Figure::default() } else { *own };
+            row.extend([number(own.value), interval(&own), n.to_string()]);
+        }
+        rows.push(row);
+    }
+    for line in table(&rows, &[1, 3, 4, 6]) {
+        ctx.out.line(line.trim_end())?;
+    }
+    let l = &agreed.length;
+    ctx.out.line(format!(
+        "  correlation with length: judge {}, people {}, judge minus people {} {} (n {})",
+        number(l.judge),
+        number(l.human),
+        number(l.lean.value),
+        interval(&l.lean),
+        l.n
+    ))
 }

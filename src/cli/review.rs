@@ -9,6 +9,8 @@ use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
+mod sheet;
+
 /// Words after `review`.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Example:\n  assize review next 7f3c --as ana")]
@@ -53,17 +55,36 @@ pub enum Args {
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
     },
-    /// Take in scores: JSONL with run, item, criterion, reviewer, score, comment
-    #[command(after_help = "Example:\n  assize review import scores.jsonl")]
+    /// Take in scores: a sheet (FILE.csv), or JSONL with run, item, criterion, reviewer, score, comment
+    #[command(
+        after_help = "Examples:\n  assize review import scores.csv --as ana\n  assize review import scores.jsonl"
+    )]
     Import {
         /// The file; - is stdin
         file: PathBuf,
+        /// It is a sheet, whatever its name
+        #[arg(long)]
+        csv: bool,
+        /// Who scored the sheet [default: its column reviewer]
+        #[arg(long = "as", value_name = "NAME")]
+        reviewer: Option<String>,
     },
-    /// All reviews as JSONL, those taken back included
-    #[command(after_help = "Example:\n  assize review export 7f3c > reviews.jsonl")]
+    /// All reviews as JSONL, those taken back included; or a sheet to be filled
+    #[command(
+        after_help = "Examples:\n  assize review export 7f3c > reviews.jsonl\n  assize review export 7f3c --csv scores.csv --as ana"
+    )]
     Export {
         /// The run's id, or its first digits
         run: String,
+        /// Write the blind queue as a sheet; - is stdout
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+        /// Whose queue
+        #[arg(long = "as", value_name = "NAME", requires = "csv")]
+        reviewer: Option<String>,
+        /// With case, arm and the judge's scores: what is scored then counts as not blind
+        #[arg(long, requires = "csv")]
+        with_judge: bool,
     },
 }
 
@@ -95,8 +116,17 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             }
             Ok(DONE)
         }
-        Args::Import { file } => import(ctx, file),
-        Args::Export { run } => export(ctx, run),
+        Args::Import { file, csv, reviewer } => {
+            if *csv || file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+                sheet::import(ctx, file, reviewer.as_deref())
+            } else {
+                import(ctx, file)
+            }
+        }
+        Args::Export { run, csv: Some(file), reviewer, with_judge } => {
+            sheet::export(ctx, run, file, reviewer.as_deref(), *with_judge)
+        }
+        Args::Export { run, .. } => export(ctx, run),
     }
 }
 

@@ -9,6 +9,7 @@
 //! No score is invented here: what could not be judged keeps the name of its failure, and means say how many of the
 //! planned verdicts they rest on.
 
+pub mod agreement;
 mod batch;
 mod budget;
 mod checked;
@@ -19,6 +20,7 @@ mod estimate;
 mod evaluator;
 mod execute;
 mod groups;
+pub mod history;
 mod judges;
 mod keys;
 mod noise;
@@ -30,6 +32,7 @@ mod queue;
 mod render;
 mod summary;
 mod until;
+pub mod versus;
 
 pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};

@@ -88,7 +88,7 @@ fn range(row: &[Option<f64>]) -> Option<f64> {
 
 /// The judge's own spread, learned from every verdict that was reached more than once.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Spread(HashMap<(String, Digest), f64>);
+pub struct Spread(HashMap<(String, Digest), Repeatability>);
 
 impl Spread {
     /// Learns it: per criterion and fingerprint, over all arms and cases. Versions of a criterion are told apart item by
@@ -106,7 +106,7 @@ impl Spread {
         let within = |items: HashMap<Item<'_>, BTreeMap<u32, f64>>| {
             let table: Vec<Vec<Option<f64>>> =
                 items.into_values().map(|passes| passes.into_values().map(Some).collect()).collect();
-            repeatability(&table).within_sd
+            Some(repeatability(&table)).filter(|r| r.n > 0)
         };
         Self(
             groups
@@ -119,8 +119,13 @@ impl Spread {
     /// The smallest difference worth believing of two means over `n` cases with so many `passes` each; `None` where this
     /// judge was never asked twice on this criterion.
     pub fn floor(&self, criterion: &str, fingerprint: Digest, n: usize, passes: usize) -> Option<f64> {
-        let sd = self.0.get(&(criterion.to_owned(), fingerprint))?;
-        if n == 0 { None } else { noise_floor_from_repeats(*sd, n, passes.max(1)) }
+        let sd = self.itself(criterion, fingerprint)?.within_sd?;
+        if n == 0 { None } else { noise_floor_from_repeats(sd, n, passes.max(1)) }
+    }
+
+    /// How far this judge repeats itself on this criterion, over everything it was asked more than once.
+    pub fn itself(&self, criterion: &str, fingerprint: Digest) -> Option<Repeatability> {
+        self.0.get(&(criterion.to_owned(), fingerprint)).copied()
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! FILE.jsonl -> jsonl (lines, sizes, UTF-8) -> json (no doubled keys) -> prompts | cases | responses | items -> rows
 //!                                                                        any fault: the whole file, with its line
+//! reviews -> sheet (CSV for a spreadsheet) -> scores
 //! rows -> prompts::row -> FILE.jsonl or a folder, and back without loss
 //! ```
 
@@ -16,6 +17,7 @@ pub mod json;
 pub mod jsonl;
 pub mod prompts;
 pub mod responses;
+pub mod sheet;
 
 /// Why a file was refused; nothing of it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -463,6 +463,23 @@ impl Store {
         Ok(FullItem { item, subject, response })
     }
 
+    /// Length of an item's response in characters, without reading it whole; `None` where there is none.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn response_length(&self, run: &str, item: u32) -> Result<Option<u64>> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT length(CAST(b.bytes AS TEXT)) FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM \
+                 response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND \
+                 n.repeat = i.repeat) JOIN body b ON b.digest = r.text WHERE i.run_id = ?1 AND i.ord = ?2",
+            )?
+            .query_row(params![run, item], |r| r.get::<_, i64>(0))
+            .optional()?
+            .and_then(|n| u64::try_from(n).ok()))
+    }
+
     /// What an endpoint was found to accept (JSON), if known.
     ///
     /// # Errors

@@ -9,7 +9,54 @@ use crate::core::verdict::State;
 use rusqlite::params;
 use std::collections::BTreeMap;
 
+/// What judging one revision took, or one run: averages over requests that were really sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effort {
+    /// The revision; 0 for a run.
+    pub seq: u32,
+    /// The run's id, or the fingerprint in hex where it is of a revision.
+    pub of: String,
+    /// Verdicts, repeats and failures included.
+    pub verdicts: u64,
+    /// Those without a score.
+    pub failed: u64,
+    /// Mean milliseconds of a request; `None` where nothing was timed (recorded, imported, cached).
+    pub latency_ms: Option<f64>,
+    /// USD of all verdicts together; `None` where no price is known.
+    pub cost_usd: Option<f64>,
+}
+
 impl Store {
+    /// What judging took, by revision and fingerprint of one prompt, oldest revision first; or without a prompt by run.
+    ///
+    /// # Errors
+    /// When there is no such prompt.
+    pub fn effort(&self, name: Option<&PromptName>) -> Result<Vec<Effort>> {
+        let figures = "count(*), count(*) - count(v.score), avg(CASE WHEN v.cached = 0 AND v.latency_ms > 0 \
+             THEN v.latency_ms END), sum(v.cost_usd)";
+        let sql = match name {
+            Some(_) => format!(
+                "SELECT a.seq, lower(hex(v.fingerprint)), {figures} FROM arm a JOIN run_item i ON i.arm_id = a.id \
+                 JOIN verdict v ON v.run_id = i.run_id AND v.item = i.ord WHERE a.prompt_id = ?1 GROUP BY 1, 2 ORDER BY 1"
+            ),
+            None => format!("SELECT 0, v.run_id, {figures} FROM verdict v WHERE ?1 IS NULL GROUP BY 2"),
+        };
+        let prompt = name.map(|name| prompt_id(&self.conn, name)).transpose()?;
+        let mut stmt = self.conn.prepare_cached(&sql)?;
+        let count = |n: i64| u64::try_from(n).unwrap_or_default();
+        let rows = stmt.query_map([prompt], |r| {
+            Ok(Effort {
+                seq: r.get(0)?,
+                of: r.get(1)?,
+                verdicts: count(r.get(2)?),
+                failed: count(r.get(3)?),
+                latency_ms: r.get(4)?,
+                cost_usd: r.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The newest verdict of each key in each run that fits.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ pub enum Scope {
     Reveal,
     Agreement,
     Compare,
+    Revisions,
     Trends,
 }
 
@@ -43,6 +44,7 @@ impl Scope {
             Self::Reveal => "reveal",
             Self::Agreement => "agreement",
             Self::Compare => "compare",
+            Self::Revisions => "revisions",
             Self::Trends => "trends",
         }
     }
@@ -75,7 +77,8 @@ actions! {
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
-    OnePass, Who, Agree, Override, WrongReasons,
+    OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs,
+    Metric, Revisions,
 }
 
 /// One line of the table.
@@ -145,6 +148,13 @@ pub const TABLE: &[Binding] = &{
             "",
             "timeline beside the revisions: labels, names, tags, archive, who and why",
         ),
+        key(
+            S::Prompts,
+            "v",
+            A::Revisions,
+            "",
+            "charts by revision: scores with intervals, cost, latency, failures",
+        ),
         key(S::Prompts, "p", A::Render, "", "preview rendered with a case, or as written"),
         key(S::Prompts, ".", A::NextCase, "", "render with the next case"),
         key(S::Prompts, ",", A::PreviousCase, "", "render with the case before"),
@@ -165,6 +175,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Diff, "[", A::Older, "older", "step to the older pair of revisions"),
         key(S::Diff, "]", A::Newer, "newer", "step to the newer pair of revisions"),
         key(S::Diff, "/", A::Search, "", "search in the diff; Esc ends it"),
+        key(S::Diff, "x", A::Exchange, "", "of a flip: more room for the judge's reasons, or less"),
         key(S::Diff, "J", A::Judge, "judge", "judge both revisions: plan a run"),
         key(
             S::Diff,
@@ -245,7 +256,20 @@ pub const TABLE: &[Binding] = &{
             "mark the judge's explanation wrong, whatever the score",
         ),
         key(S::Agreement, "o", A::NextCriterion, "criterion", "next criterion"),
-        key(S::Compare, "o", A::Sort, "", "sort flips by drop or by gain"),
+        key(S::Agreement, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
+        key(S::Compare, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
+        key(
+            S::Compare,
+            "m",
+            A::Pairs,
+            "all arms",
+            "every pair of the run's arms, corrected together; or back",
+        ),
+        key(S::Compare, "o", A::Sort, "sort", "sort flips by drop or by gain"),
+        key(S::Revisions, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
+        key(S::Revisions, "d", A::Diff, "diff", "diff with the revision scored before (Enter does, too)"),
+        key(S::Trends, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
+        key(S::Trends, "v", A::Revisions, "by revision", "the same by revision of the selected run's prompt"),
         key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),
     ]
 };

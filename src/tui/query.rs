@@ -9,9 +9,13 @@ use crate::config::Config;
 use crate::core::digest::Digest;
 use crate::core::find::Find;
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
+use crate::core::stats::repeat::Repeatability;
 use crate::core::template::Variable;
 use crate::core::tokens;
+use crate::eval::agreement::{Agreed, Ground, Wanted};
+use crate::eval::versus::{Field, PairOf, Versus};
 use crate::eval::{Plan, RunRequest};
+use crate::store::scores::Effort;
 use crate::store::{
     Cause, Cell, EventInfo, FullItem, Handle, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
     Registered, ReviewInfo, RevisionInfo, RevisionScore, RunInfo, RunItem, VerdictInfo,
@@ -72,6 +76,11 @@ pub enum Query {
     Plan(Box<RunRequest>),
     CreateRun(Box<Plan>),
     Pooled(crate::store::PoolQuery),
+    Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
+    Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
+    Pairs(Arc<Field>),
+    Revisions(PromptName),
+    Efforts,
     Endpoints,
 }
 
@@ -116,8 +125,12 @@ pub enum Reply {
     Moved(LabelMove),
     /// A revision was registered, or was the newest already.
     Registered(Box<Registered>),
-    /// The revision that brought each line, and the history.
-    Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo> },
+    /// The revision that brought each line, the history, and its scores.
+    Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo>, scores: Vec<RevisionScore> },
+    /// A prompt's scores and what judging took, with its newest revisions.
+    Revisions { log: Vec<RevisionInfo>, scores: Vec<RevisionScore>, efforts: Vec<Effort> },
+    /// What judging took, by run.
+    Efforts(Vec<Effort>),
     /// Runs, newest first.
     Runs(Vec<RunInfo>),
     /// A run with its items and cells.
@@ -147,6 +160,26 @@ pub enum Reply {
     Created(String),
     /// Verdicts over runs.
     Pooled(Vec<crate::store::PooledVerdict>),
+    /// How far judge and people agree on one criterion and slice.
+    Agreement {
+        /// What it was worked out from, to be handed in again with the next question.
+        ground: Arc<Ground>,
+        /// Judge against people.
+        found: Box<Agreed>,
+        /// The judge against itself.
+        itself: Option<Repeatability>,
+        /// Tags that can be asked for, with their items.
+        slices: Vec<(String, usize)>,
+    },
+    /// Two arms of a run compared, and what it was worked out from.
+    Compare {
+        /// To be handed in again with the next question.
+        field: Arc<Field>,
+        /// B against A.
+        found: Box<Versus>,
+    },
+    /// Every pair of a run's arms.
+    Pairs(Vec<PairOf>),
     /// Servers that answer on this machine.
     Endpoints(Vec<String>),
     /// Something was saved.
@@ -169,6 +202,21 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
         Query::Count(text) => return compute(move || Reply::Tokens(tokens::count(&text))).await,
         Query::Diff { left, right } => return diff(left, right, handle).await,
         Query::Blame(spot) => return blame(spot, handle).await,
+        Query::Compare { run, arms, slice, field } => {
+            let field = match field {
+                Some(field) => field,
+                None => {
+                    Arc::new(handle.read(move |s| Field::read(s, &run)).await.map_err(|e| e.to_string())?)
+                }
+            };
+            return compute(move || Reply::Compare {
+                found: Box::new(field.versus(arms.0, arms.1, slice.as_deref())),
+                field,
+            })
+            .await;
+        }
+        Query::Pairs(field) => return compute(move || Reply::Pairs(field.every_pair())).await,
+        Query::Agreement { run, wanted, ground } => return agreement(run, wanted, ground, handle).await,
         Query::Endpoints => {
             let found = crate::judge::endpoints_here().await;
             let named = |e: &crate::judge::FoundEndpoint| -> Vec<String> {
@@ -224,6 +272,12 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
         }
         Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
+        Query::Revisions(name) => Reply::Revisions {
+            log: s.log(&name, None, None)?,
+            scores: s.revision_scores(&name)?,
+            efforts: s.effort(Some(&name))?,
+        },
+        Query::Efforts => Reply::Efforts(s.effort(None)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
         Query::Search(text) => {
             let find = Find::parse(&text).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?;
@@ -379,8 +433,28 @@ async fn diff(left: Source, right: Source, handle: &Handle) -> Result<Reply, Str
     .await
 }
 
+async fn agreement(
+    run: String,
+    wanted: Wanted,
+    ground: Option<Arc<Ground>>,
+    handle: &Handle,
+) -> Result<Reply, String> {
+    let ground = match ground {
+        Some(ground) => ground,
+        None => Arc::new(handle.read(move |s| Ground::read(s, &run)).await.map_err(|e| e.to_string())?),
+    };
+    // Resampling takes a moment: neither the loop nor other questions wait for it.
+    compute(move || Reply::Agreement {
+        found: Box::new(ground.agree(&wanted)),
+        itself: ground.itself(&wanted),
+        slices: ground.slices(&wanted),
+        ground,
+    })
+    .await
+}
+
 async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
-    let (log, texts) = handle
+    let (log, texts, scores) = handle
         .read(move |s| {
             let log: Vec<RevisionInfo> =
                 s.log(&spot.name, None, None)?.into_iter().filter(|r| r.seq <= spot.seq).collect();
@@ -389,7 +463,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
                 .rev()
                 .map(|r| Ok((r.seq, Template { kind: r.kind, body: s.text(&r.digest)? }.written_out())))
                 .collect::<crate::store::Result<Vec<_>>>()?;
-            Ok((log, texts))
+            Ok((log, texts, s.revision_scores(&spot.name)?))
         })
         .await
         .map_err(|e| e.to_string())?;
@@ -399,7 +473,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
         crate::core::blame::blame(&history).into_iter().map(|line| (line.text, seq(line.origin))).collect()
     })
     .await?;
-    Ok(Reply::Blame { lines, log })
+    Ok(Reply::Blame { lines, log, scores })
 }
 
 #[cfg(test)]

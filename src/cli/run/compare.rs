@@ -4,6 +4,7 @@ use super::super::fail::{Fail, Result};
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
+use crate::core::stats::repeat::Repeatability;
 use crate::eval::Spread;
 use crate::eval::compare::{Case, Matched, Score, matched};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
@@ -41,6 +42,8 @@ pub struct Pairs {
     pub coverage: Vec<(f64, f64)>,
     /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
     pub floors: Vec<Option<f64>>,
+    /// Per criterion that was judged more than once: the judge against itself, over every arm of the same ground.
+    pub itself: BTreeMap<String, Repeatability>,
     /// The arms' full names.
     pub names: (String, String),
     /// The runs whose verdicts these are.
@@ -221,8 +224,17 @@ fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pai
     let coverage = rows.iter().map(share).collect();
     let runs = ours.iter().map(|v| v.run.clone()).collect();
     let inputs = rows.iter().map(Matched::input).collect();
+    // One verdict of the row, which names its criterion and fingerprint.
+    let own = |row: &Matched| ours.iter().find(|v| name_of(v).is_some_and(|n| *n == row.name));
     let floors = rows.iter().map(|row| floor_of(spread, ours, &names, row)).collect();
-    Pairs { inputs, coverage, floors, rows, names: (a, b), runs }
+    let itself = rows
+        .iter()
+        .filter_map(|row| {
+            let v = own(row)?;
+            Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
+        })
+        .collect();
+    Pairs { inputs, coverage, floors, rows, itself, names: (a, b), runs }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.

@@ -282,7 +282,11 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>, seed: u64) -> Agr
         Figure { value: super::mean::mean(&each), ci95 }
     };
     let share = |apart: u8| match &sources {
-        Some(_) => average(&|h, j| f64::from(u8::from((h - j).abs() <= f64::from(apart)))),
+        Some(_) => {
+            let found = average(&|h, j| f64::from(u8::from((h - j).abs() <= f64::from(apart))));
+            // Student's interval does not know that a share ends at 0 and 1; with few clusters it goes beyond.
+            Figure { ci95: found.ci95.map(|(lo, hi)| (lo.max(0.0), hi.min(1.0))), ..found }
+        }
         None => {
             let k = kept.iter().filter(|(h, j)| h.abs_diff(*j) <= apart).count();
             let rate = wilson(k as u64, kept.len() as u64, 0.95);

@@ -102,6 +102,64 @@ pub fn alpha_of_units(mut units: Vec<Vec<f64>>, metric: Metric) -> Option<f64> {
     finite(1.0 - (n - 1.0) * observed / expected)
 }
 
+/// Scores on the scale.
+const LABELS: usize = 5;
+
+/// What units of scores 1 to 5 add to ordinal alpha. Alpha depends on the ratings only through these sums, so that a
+/// resample of a thousand units costs a thousand additions.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Coincidences {
+    /// `o_ck` of each pair of values c < k that met within a unit.
+    met: [[f64; LABELS]; LABELS],
+    /// `n_c`: how many pairable ratings have that value.
+    given: [f64; LABELS],
+}
+
+impl Coincidences {
+    /// Of one unit's ratings; those off the scale are left out, and a single one says nothing.
+    pub fn of(unit: &[u8]) -> Self {
+        let places: Vec<usize> =
+            unit.iter().filter(|s| (1..=5).contains(*s)).map(|s| usize::from(*s) - 1).collect();
+        let mut found = Self::default();
+        if places.len() < 2 {
+            return found;
+        }
+        for (i, j) in pairs(places.len()) {
+            if let (Some(&c), Some(&k)) = (places.get(i), places.get(j)) {
+                found.met[c.min(k)][c.max(k)] += 1.0 / (places.len() as f64 - 1.0);
+            }
+        }
+        places.iter().for_each(|c| found.given[*c] += 1.0);
+        found
+    }
+
+    /// Takes another unit in.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.met.iter_mut().flatten().zip(other.met.iter().flatten()) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.given.iter_mut().zip(&other.given) {
+            *mine += theirs;
+        }
+    }
+
+    /// Ordinal alpha of all units taken in: see [`krippendorff_alpha`].
+    pub fn alpha_ordinal(&self) -> Option<f64> {
+        let n: f64 = self.given.iter().sum();
+        let distance = |c: usize, k: usize| {
+            let through: f64 = self.given.iter().take(k + 1).skip(c).sum();
+            (through - 0.5 * (self.given[c] + self.given[k])).powi(2)
+        };
+        let both = || pairs(LABELS);
+        let observed: f64 = both().map(|(c, k)| self.met[c][k] * distance(c, k)).sum();
+        let expected: f64 = both().map(|(c, k)| self.given[c] * self.given[k] * distance(c, k)).sum();
+        if expected <= 0.0 {
+            return None;
+        }
+        finite(1.0 - (n - 1.0) * observed / expected)
+    }
+}
+
 /// Each unordered pair of different places once.
 fn pairs(n: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..n).flat_map(move |i| (i + 1..n).map(move |j| (i, j)))
@@ -113,6 +171,18 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn sums_of_units_give_the_same_alpha(
+            units in prop::collection::vec(prop::collection::vec(1..=5_u8, 0..5), 0..20),
+        ) {
+            let mut all = Coincidences::default();
+            units.iter().for_each(|u| all.add(&Coincidences::of(u)));
+            let lists = units.iter().map(|u| u.iter().map(|s| f64::from(*s)).collect()).collect();
+            let (from_sums, from_lists) = (all.alpha_ordinal(), alpha_of_units(lists, Metric::Ordinal));
+            prop_assert_eq!(from_sums.is_some(), from_lists.is_some());
+            prop_assert!((from_sums.unwrap_or(0.0) - from_lists.unwrap_or(0.0)).abs() < 1e-9);
+        }
+
         #[test]
         fn raters_and_units_have_no_order(
             units in prop::collection::vec(prop::collection::vec(prop::option::of(1..=5_i32), 3), 1..20),

@@ -6,6 +6,7 @@
 //! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
+//! bootstrap intervals by resampling
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
 //! logprob   a score from probabilities     useful    criteria that say nothing
 //! sequential  an interval that may be looked at after every case, and the rule to stop by
@@ -15,6 +16,7 @@
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
 pub mod agree;
 pub mod alpha;
+pub mod bootstrap;
 pub mod compare;
 pub mod correct;
 pub mod dist;

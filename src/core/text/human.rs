@@ -32,6 +32,23 @@ pub fn count(n: impl Into<u128>) -> String {
     out
 }
 
+/// A number with so many digits after the point; `n/a` for none. What rounds to zero has no sign: `-0.00` says nothing.
+pub fn fixed(value: Option<f64>, digits: usize) -> String {
+    let Some(value) = value.filter(|v| v.is_finite()) else { return "n/a".to_owned() };
+    let shown = format!("{value:.digits$}");
+    match shown.strip_prefix('-') {
+        Some(rest) if rest.chars().all(|c| c == '0' || c == '.') => rest.to_owned(),
+        _ => shown,
+    }
+}
+
+/// As [`fixed`], with a sign unless it rounds to zero: a change.
+pub fn signed(value: Option<f64>, digits: usize) -> String {
+    let shown = fixed(value, digits);
+    let above = value.is_some_and(|v| v > 0.0) && shown.chars().any(|c| c.is_ascii_digit() && c != '0');
+    if above { format!("+{shown}") } else { shown }
+}
+
 /// A counted thing: `plural(1, "hunk", "hunks")` is `1 hunk`, of 1204 `1,204 hunks`.
 pub fn plural(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n as u64), if n == 1 { one } else { many })
@@ -54,6 +71,17 @@ pub fn meter(part: u64, whole: u64, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_on_a_screen_is_one_or_says_that_there_is_none() {
+        assert_eq!(fixed(Some(-0.001), 2), "0.00");
+        assert_eq!(fixed(Some(-0.01), 2), "-0.01");
+        assert_eq!([fixed(None, 2), fixed(Some(f64::NAN), 2), fixed(Some(f64::INFINITY), 1)], ["n/a"; 3]);
+        assert_eq!(
+            [signed(Some(0.004), 2), signed(Some(0.4), 2), signed(Some(-0.4), 2)],
+            ["0.00", "+0.40", "-0.40"]
+        );
+    }
 
     #[test]
     fn a_meter_is_as_wide_as_asked_and_never_overflows() {

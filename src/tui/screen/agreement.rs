@@ -1,66 +1,105 @@
 //! Agreement: the judge's scores against the people's, cell by cell, and what that says about trust.
+//!
+//! ```text
+//! Query::Agreement (run, criterion, slice) -> grid | figures beside the human ceiling | length, the judge with itself
+//! Enter on a cell -> its items, one after the other
+//! ```
 
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::msg::{Lane, Ticket};
-use super::super::paint::{put, put_cut, seg};
+use super::super::paint::{Seg, put, put_cut, seg};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
+use super::item::{Context, ItemScreen};
 use super::{Cx, Nav, Screen, Slot, Tab};
-use crate::core::stats::agree::{Agreement as Figures, Figure, agreement};
+use crate::core::stats::agree::{Agreement as Figures, Figure};
+use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::store::{Cell, ReviewInfo, RunInfo};
+use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::sync::Arc;
+
+/// What is said of one criterion and slice.
+struct Said {
+    found: Agreed,
+    itself: Option<Repeatability>,
+    slices: Vec<(String, usize)>,
+}
 
 /// The state of the screen.
 pub struct Agreement {
-    wanted: String,
-    grid: Slot<()>,
-    run: Option<Box<RunInfo>>,
-    cells: Vec<Cell>,
-    reviews: Vec<ReviewInfo>,
-    criterion: usize,
+    run: String,
+    said: Slot<Said>,
+    ground: Option<Arc<Ground>>,
+    wanted: Wanted,
     /// (human, judge), 1 to 5 each.
     at: (u8, u8),
-    found: Option<Figures>,
-    /// (human, judge, item)
-    pairs: Vec<(u8, u8, u32)>,
 }
 
 impl Agreement {
     /// Over a run's reviews.
     pub fn new(run: impl Into<String>) -> Self {
-        Self {
-            wanted: run.into(),
-            grid: Slot::default(),
-            run: None,
-            cells: Vec::new(),
-            reviews: Vec::new(),
-            criterion: 0,
-            at: (3, 3),
-            found: None,
-            pairs: Vec::new(),
+        Self { run: run.into(), said: Slot::default(), ground: None, wanted: Wanted::default(), at: (3, 3) }
+    }
+
+    fn ask(&mut self, cx: &mut Cx) {
+        let query = Query::Agreement {
+            run: self.run.clone(),
+            wanted: self.wanted.clone(),
+            ground: self.ground.clone(),
+        };
+        self.said.ask(cx, Lane::Other, query);
+    }
+
+    fn criteria(&self) -> &[String] {
+        self.ground.as_ref().map_or(&[], |g| g.run.criteria.as_slice())
+    }
+
+    /// Items whose pair of scores lies in the selected cell, each once.
+    fn here(&self) -> Vec<u32> {
+        let pairs = self.said.get().map_or(&[][..], |s| s.found.pairs.as_slice());
+        let mut items: Vec<u32> =
+            pairs.iter().filter(|p| (p.human, p.judge) == self.at).map(|p| p.item).collect();
+        items.dedup();
+        items
+    }
+
+    fn next_criterion(&mut self, cx: &mut Cx) {
+        match self.criteria().len() {
+            0 | 1 => cx.say("this run has one criterion"),
+            n => {
+                self.wanted.criterion = (self.wanted.criterion + 1) % n as u32;
+                self.ask(cx);
+            }
         }
     }
 
-    fn work(&mut self) {
-        let column = self.criterion as u32;
-        self.pairs = self
-            .reviews
-            .iter()
-            .filter(|r| r.review.criterion == column && !r.review.saw_judge)
-            .filter_map(|r| {
-                let judged = self
-                    .cells
-                    .iter()
-                    .find(|c| c.item == r.review.item && c.criterion == column && c.score.is_some());
-                Some((r.review.score?, judged?.score?, r.review.item))
-            })
-            .collect();
-        let both: Vec<(u8, u8)> = self.pairs.iter().map(|(h, j, _)| (*h, *j)).collect();
-        self.found = (!both.is_empty()).then(|| agreement(&both, None, 1));
+    fn next_slice(&mut self, cx: &mut Cx) {
+        let slices = self.said.get().map_or(&[][..], |s| s.slices.as_slice());
+        let at = self.wanted.slice.as_ref().and_then(|t| slices.iter().position(|(s, _)| s == t));
+        let next = match at {
+            None => slices.first(),
+            Some(at) => slices.get(at + 1),
+        };
+        if next.is_none() && at.is_none() {
+            return cx.say("no scored case has a tag: there is no slice to go to");
+        }
+        self.wanted.slice = next.map(|(tag, _)| tag.clone());
+        self.ask(cx);
+    }
+
+    fn enter(&self, cx: &mut Cx) {
+        let order = self.here();
+        let (Some(first), Some(ground)) = (order.first().copied(), &self.ground) else {
+            return cx.say("no item has this pair of scores");
+        };
+        let context =
+            Context { run: Arc::new(ground.run.clone()), items: Arc::new(ground.items.clone()), order };
+        let screen = ItemScreen::new(ground.run.id.clone(), first).within(context, self.wanted.criterion);
+        cx.nav = Some(Nav::Push(Box::new(screen)));
     }
 }
 
@@ -82,7 +121,14 @@ impl Screen for Agreement {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.grid.ask(cx, Lane::Other, Query::Grid(self.wanted.clone()));
+        self.ground = None;
+        self.ask(cx);
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.said.is_waiting() {
+            self.open(cx);
+        }
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
@@ -92,21 +138,9 @@ impl Screen for Agreement {
             Action::Down => *human = (*human + 1).min(5),
             Action::Left => *judge = (*judge - 1).max(1),
             Action::Right => *judge = (*judge + 1).min(5),
-            Action::NextCriterion => {
-                let n = self.run.as_ref().map_or(1, |r| r.criteria.len().max(1));
-                self.criterion = (self.criterion + 1) % n;
-                self.work();
-            }
-            Action::Enter => {
-                let found = self.pairs.iter().find(|(h, j, _)| (*h, *j) == self.at);
-                match (found, &self.run) {
-                    (Some((_, _, item)), Some(run)) => {
-                        cx.nav =
-                            Some(Nav::Push(Box::new(super::item::ItemScreen::new(run.id.clone(), *item))));
-                    }
-                    _ => cx.say("no item has this pair of scores"),
-                }
-            }
+            Action::NextCriterion => self.next_criterion(cx),
+            Action::Slice => self.next_slice(cx),
+            Action::Enter => self.enter(cx),
             Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
             _ => return false,
         }
@@ -114,15 +148,14 @@ impl Screen for Agreement {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.grid.settle(ticket) {
+        if !self.said.settle(ticket) {
             return false;
         }
         match result {
-            Ok(Reply::Grid { run, cells, reviews, .. }) => {
-                self.run = Some(Box::new((**run).clone()));
-                self.cells = cells.clone();
-                self.reviews = reviews.clone();
-                self.work();
+            Ok(Reply::Agreement { ground, found, itself, slices }) => {
+                self.ground = Some(Arc::clone(ground));
+                let (itself, slices) = (*itself, slices.clone());
+                self.said.set(Said { found: (**found).clone(), itself, slices });
             }
             Ok(_) => {}
             Err(why) => cx.fail(why.clone()),
@@ -135,50 +168,112 @@ impl Screen for Agreement {
             return;
         }
         let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-        let Some(run) = &self.run else { return };
-        let name = run.criteria.get(self.criterion).cloned().unwrap_or_default();
+        let (Some(ground), Some(said)) = (&self.ground, self.said.get()) else {
+            let words = if self.said.is_waiting() {
+                format!("{} working it out", env.spinner())
+            } else {
+                String::new()
+            };
+            put_cut(buf, area.x + 1, area.y, area.width, &[seg(words, dim)]);
+            return;
+        };
+        let name = self.criteria().get(self.wanted.criterion as usize).cloned().unwrap_or_default();
+        let slice = self.wanted.slice.as_ref().map_or_else(String::new, |t| format!(" · slice {t}"));
         let head = [
-            seg(format!(" {name}"), strong),
-            seg(format!("   judge {} against people, blind scores only", run.spec.judge), dim),
+            seg(format!(" {name}{slice}"), strong),
+            seg(format!("   judge {} against people, blind scores only", ground.run.spec.judge), dim),
         ];
         put_cut(buf, area.x, area.y, area.width, &head);
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);
-        let body = Rect { x: area.x + 2, y: area.y + 3, width: area.width - 4, height: area.height - 5 };
-        let Some(found) = &self.found else {
+        let body = Rect { x: area.x + 2, y: area.y + 2, width: area.width - 4, height: area.height - 3 };
+        let mut y = body.y;
+        if said.found.pairs.is_empty() {
             let words = "Nobody has scored these responses blind yet: press v in the run. Ten scores already say something.";
-            put_cut(buf, body.x, body.y, body.width, &[seg(words, dim)]);
-            return;
-        };
-        draw_grid(found, self.at, body, buf, env);
-        let side = body.width >= 90;
-        let place = if side {
-            Rect { x: body.x + 46, width: body.width - 46, ..body }
+            for line in text::wrapped(words, usize::from(body.width)) {
+                put(buf, body.x, y, body.width, &[seg(line.to_owned(), dim)]);
+                y += 1;
+            }
+            y += 1;
+        } else if body.width >= 120 {
+            draw_grid(&said.found.figures, self.at, body, buf, env);
+            let side = Rect { x: body.x + 48, width: body.width - 48, ..body };
+            y = draw_figures(&said.found, side, buf, env) + 1;
         } else {
-            Rect { y: body.y + 9, height: body.height.saturating_sub(9), ..body }
-        };
-        draw_figures(found, place, buf, env);
+            draw_grid(&said.found.figures, self.at, body, buf, env);
+            y = draw_figures(
+                &said.found,
+                Rect { y: y + 8, height: body.height.saturating_sub(8), ..body },
+                buf,
+                env,
+            );
+        }
+        if let Some(itself) = said.itself.as_ref().filter(|_| y < body.bottom()) {
+            put_cut(buf, body.x, y, body.width, &itself_words(itself, env));
+        }
     }
 
     fn hints(&self) -> Vec<Action> {
-        vec![Action::NextCriterion]
+        vec![Action::NextCriterion, Action::Slice]
     }
 
     fn status(&self, _env: &Env) -> String {
-        let here = self.pairs.iter().filter(|(h, j, _)| (*h, *j) == self.at).count();
-        format!("human {} judge {}: {here} · Enter opens", self.at.0, self.at.1)
+        let here = self.here().len();
+        format!(
+            "human {} judge {}: {} · Enter opens",
+            self.at.0,
+            self.at.1,
+            text::plural(here, "item", "items")
+        )
+    }
+
+    fn ticks(&self) -> bool {
+        self.said.is_waiting()
     }
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
+            (
+                "grid",
+                "how often a person gave the row's score and the judge the column's; the diagonal is alike",
+            ),
+            ("judge", "the judge (its first pass) against every person who scored the item blind"),
+            ("people", "people against each other on the same items: no judge can be asked for more"),
             ("same score", "share of items where judge and person gave the same score"),
+            ("within one", "share of items where they lie at most one point apart"),
             ("bias", "the judge's score minus the person's, on average; above 0 the judge is kinder"),
             ("kappa", "agreement beyond chance, far misses weighing more: 0 is chance, 1 is perfect"),
-            ("alpha", "Krippendorff's, for ordered scores: .8 is good, below .67 draw no conclusions"),
+            ("alpha", "Krippendorff's, of judge and people together: .8 is good, below .67 conclude nothing"),
+            ("Spearman", "do both put the items in the same order? 1 the same, 0 unrelated, -1 the reverse"),
+            ("tau-b", "the same from pairs of items: how much more often in the same order than not"),
             ("[a, b]", "where the figure lies with 95 % confidence"),
+            ("n", "scores (for alpha: items) that the figure rests on"),
             ("n/a", "cannot be said: one side always gave the same score, or there are too few"),
+            ("length", "do long responses score higher? the judge's correlation less people's own"),
+            ("ICC(1)", "how far one pass of the judge can be relied on: 1 it always repeats itself"),
+            ("identical", "share of items that got the same score in every pass"),
         ]
     }
+}
+
+fn number(v: Option<f64>) -> String {
+    text::fixed(v, 2)
+}
+
+fn interval(figure: &Figure) -> String {
+    figure.ci95.map_or_else(String::new, |(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))))
+}
+
+/// The judge with itself, in one line.
+fn itself_words<'a>(itself: &Repeatability, env: &Env) -> Vec<Seg<'a>> {
+    let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+    let share = 100.0 * itself.all_equal as f64 / itself.n.max(1) as f64;
+    vec![
+        seg("judge with itself   ", dim),
+        seg(format!("ICC(1) {}", itself.icc1.map_or_else(|| "n/a".into(), |v| format!("{v:.3}"))), strong),
+        seg(format!("   {share:.0} % identical"), strong),
+        seg(format!("   {} × {} passes", text::plural(itself.n, "item", "items"), itself.repeats), dim),
+    ]
 }
 
 fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &Env) {
@@ -213,28 +308,51 @@ fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &
     }
 }
 
-fn draw_figures(found: &Figures, area: Rect, buf: &mut Buffer, env: &Env) {
-    let lines: [(&str, &Figure); 6] = [
-        ("same score", &found.exact),
-        ("within one", &found.within_one),
-        ("bias", &found.bias),
-        ("kappa, quadratic", &found.kappa_quadratic),
-        ("alpha, ordinal", &found.alpha_ordinal),
-        ("rank correlation", &found.spearman),
-    ];
-    put(buf, area.x, area.y, area.width, &[seg(format!("n {}", found.n), env.style(Meaning::Dim))]);
-    for (i, (name, figure)) in lines.iter().enumerate() {
-        let y = area.y + 1 + i as u16;
+/// The table of figures; the row after it.
+fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
+    let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+    let fit = |t: &str, n: usize, a: text::Align| text::pad(t, n, a);
+    let (left, right) = (text::Align::Left, text::Align::Right);
+    let ceiling = found.ceiling.as_ref().map(Ceiling::table);
+    let columns = |first: &str, value: &str, ci: &str, n: &str| {
+        format!("{}{} {} {}", fit(first, 18, left), fit(value, 6, right), fit(ci, 14, left), fit(n, 5, right))
+    };
+    let mut head = columns("", "judge", "95 %", "n");
+    if ceiling.is_some() {
+        head += &format!("   {}", columns("", "people", "95 %", "n").trim_start_matches(' '));
+    }
+    put_cut(buf, area.x, area.y, area.width, &[seg(head, dim)]);
+    let mut y = area.y + 1;
+    for (i, (key, name, figure, n)) in found.table().into_iter().enumerate() {
         if y >= area.bottom() {
-            return;
+            return y;
         }
-        let value = figure.value.map_or_else(|| "n/a".to_owned(), |v| format!("{v:.2}"));
-        let interval = figure.ci95.map_or_else(String::new, |(lo, hi)| format!("[{lo:.2}, {hi:.2}]"));
+        let mut parts = vec![
+            seg(fit(name, 18, left), dim),
+            seg(fit(&number(figure.value), 6, right), strong),
+            seg(format!(" {} {}", fit(&interval(&figure), 14, left), fit(&n.to_string(), 5, right)), dim),
+        ];
+        // Between two people a bias has no direction.
+        if let Some((_, _, own, n)) = ceiling.as_ref().and_then(|c| c.get(i)).filter(|_| key != "bias") {
+            parts.push(seg(format!("   {}", fit(&number(own.value), 6, right)), strong));
+            parts.push(seg(
+                format!(" {} {}", fit(&interval(own), 14, left), fit(&n.to_string(), 5, right)),
+                dim,
+            ));
+        }
+        put_cut(buf, area.x, y, area.width, &parts);
+        y += 1;
+    }
+    if y < area.bottom() {
+        let l = &found.length;
         let parts = [
-            seg(text::pad(name, 20, text::Align::Left), env.style(Meaning::Dim)),
-            seg(text::pad(&value, 6, text::Align::Right), env.style(Meaning::Strong)),
-            seg(format!("  {interval}"), env.style(Meaning::Dim)),
+            seg(fit("length", 18, left), dim),
+            seg(fit(&number(l.lean.value), 6, right), strong),
+            seg(format!(" {} {}", fit(&interval(&l.lean), 14, left), fit(&l.n.to_string(), 5, right)), dim),
+            seg(format!("   judge {} − people {}", number(l.judge), number(l.human)), dim),
         ];
         put_cut(buf, area.x, y, area.width, &parts);
+        y += 1;
     }
+    y
 }

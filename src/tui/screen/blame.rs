@@ -9,13 +9,14 @@ use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::text;
+use crate::eval::history::{self, Change, Mark};
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::HashMap;
 
-/// Each line with the number of the revision that brought it, and those revisions.
-type Blamed = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>);
+/// Each line with the number of the revision that brought it, those revisions, and how scores changed with them.
+type Blamed = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>, HashMap<u32, Change>);
 
 /// The state of the screen.
 pub struct Blame {
@@ -91,9 +92,11 @@ impl Screen for Blame {
             return false;
         }
         match result {
-            Ok(Reply::Blame { lines, log }) => {
+            Ok(Reply::Blame { lines, log, scores }) => {
                 let by_seq = log.iter().map(|r| (r.seq, r.clone())).collect();
-                self.lines.set((lines.clone(), by_seq));
+                let points = history::points(scores, None);
+                let changes = points.iter().filter_map(|p| Some((p.seq, p.change?))).collect();
+                self.lines.set((lines.clone(), by_seq, changes));
             }
             Ok(_) => {}
             Err(why) => cx.fail(why.clone()),
@@ -106,16 +109,22 @@ impl Screen for Blame {
             return;
         }
         let dim = env.style(Meaning::Dim);
+        let scored = self.lines.get().is_some_and(|l| !l.2.is_empty());
+        let about = if scored {
+            "   who brought each line · ▲▼? its score change, associated"
+        } else {
+            "   who brought each line"
+        };
         let title = [
             seg(format!(" {}   ", self.spot.name), env.style(Meaning::Strong)),
             seg(format!("r{}", self.spot.seq), env.style(Meaning::Strong)),
-            seg("   who brought each line", dim),
+            seg(about, dim),
         ];
         put_cut(buf, area.x, area.y, area.width, &title);
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
-        let Some((lines, log)) = self.lines.get() else {
+        let Some((lines, log, changes)) = self.lines.get() else {
             if self.lines.is_waiting() {
                 put(buf, body.x + 1, body.y, body.width, &[seg("reading the history …", dim)]);
             }
@@ -132,7 +141,7 @@ impl Screen for Blame {
             }
             // A block of lines of one revision is named once.
             if last != Some(*seq) {
-                draw_origin(*seq, log.get(seq), Rect { width: gutter, ..here }, buf, env);
+                draw_origin(*seq, log.get(seq), changes.get(seq), Rect { width: gutter, ..here }, buf, env);
             }
             last = Some(*seq);
             let x = here.x + gutter;
@@ -153,11 +162,19 @@ impl Screen for Blame {
     }
 
     fn status(&self, _env: &Env) -> String {
-        let Some((lines, log)) = self.lines.get() else { return String::new() };
+        let Some((lines, log, changes)) = self.lines.get() else { return String::new() };
         let Some((_, seq)) = lines.get(self.cursor.at) else { return String::new() };
         let message = log.get(seq).and_then(|r| r.message.clone()).unwrap_or_default();
+        let change = changes.get(seq).map_or_else(String::new, |c| {
+            let by = if c.mark() == Mark::NoEvidence {
+                String::new()
+            } else {
+                format!(" by {}", text::signed(Some(c.difference), 2))
+            };
+            format!(" · {}{by}, associated", c.mark().words())
+        });
         format!(
-            "line {} of {} · r{seq} {}",
+            "line {} of {}{change} · r{seq} {}",
             self.cursor.at + 1,
             lines.len(),
             message.lines().next().unwrap_or("")
@@ -165,7 +182,13 @@ impl Screen for Blame {
     }
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
-        &[("r12", "the revision in which the line first stood here, going back from this one")]
+        &[
+            ("r12", "the revision in which the line first stood here, going back from this one"),
+            (
+                "▲.12 ▼.12 ?",
+                "the change of the mean score that came with that revision: better, worse, no evidence; associated, not caused",
+            ),
+        ]
     }
 
     fn ticks(&self) -> bool {
@@ -173,15 +196,27 @@ impl Screen for Blame {
     }
 }
 
-fn draw_origin(seq: u32, info: Option<&RevisionInfo>, place: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_origin(
+    seq: u32,
+    info: Option<&RevisionInfo>,
+    change: Option<&Change>,
+    place: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let dim = env.style(Meaning::Dim);
     let age = info
         .and_then(|r| r.created_at.parse::<jiff::Timestamp>().ok())
         .map_or_else(String::new, |t| text::relative_time(t.as_second(), env.now));
+    let marked = change.map_or((String::new(), Meaning::Dim), super::prompts::change_words);
     let head = [
         seg(text::pad(&format!("r{seq}"), 6, text::Align::Left), env.style(Meaning::Accent)),
         seg(text::pad(&age, 5, text::Align::Right), dim),
         seg(" ", dim),
+        seg(
+            if marked.0.is_empty() { String::new() } else { text::pad(&marked.0, 5, text::Align::Left) },
+            env.style(marked.1),
+        ),
     ];
     let x = put(buf, place.x + 1, place.y, place.width, &head);
     let message =

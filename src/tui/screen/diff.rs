@@ -34,6 +34,9 @@ pub struct DiffScreen {
     left: Source,
     right: Source,
     draft: Option<Draft>,
+    /// What a judge said of each side, shown below the texts.
+    pub(super) reasons: Option<[String; 2]>,
+    pub(super) wide_reasons: bool,
     pub(super) doc: Slot<Arc<DiffDoc>>,
     tokens_left: Slot<usize>,
     tokens_right: Slot<usize>,
@@ -63,6 +66,8 @@ impl DiffScreen {
             left,
             right,
             draft: None,
+            reasons: None,
+            wide_reasons: false,
             doc: Slot::default(),
             tokens_left: Slot::default(),
             tokens_right: Slot::default(),
@@ -78,6 +83,12 @@ impl DiffScreen {
             search: String::new(),
             failed: None,
         }
+    }
+
+    /// With what a judge said of the left and of the right text, shown below them.
+    pub fn with_reasons(mut self, reasons: [String; 2]) -> Self {
+        self.reasons = Some(reasons);
+        self
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -296,6 +307,8 @@ impl Screen for DiffScreen {
             }
             Action::Older => self.step(false, cx),
             Action::Newer => self.step(true, cx),
+            Action::Exchange if self.reasons.is_some() => self.wide_reasons = !self.wide_reasons,
+            Action::Exchange => cx.say("no judge's reasons are compared here"),
             Action::Search => {
                 cx.layer = Some(Layer::input(
                     "search",

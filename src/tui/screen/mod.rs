@@ -18,6 +18,7 @@ pub mod grid;
 pub mod item;
 pub mod prompts;
 pub mod review;
+pub mod revisions;
 pub mod runs;
 pub mod trends;
 

@@ -26,6 +26,8 @@ mod side;
 mod tree;
 mod view;
 
+pub(super) use view::change_words;
+
 /// Rows asked for at once.
 const PAGE: usize = 64;
 /// Rows kept, at most a page more: those around the cursor.
@@ -527,6 +529,12 @@ impl Screen for Prompts {
             Action::Copy => match self.preview.get() {
                 Some(preview) => cx.effects.push(super::super::msg::Effect::Copy(preview.text.to_string())),
                 None => cx.fail("no text is shown"),
+            },
+            Action::Revisions => match self.spot() {
+                Some(spot) => {
+                    cx.nav = Some(Nav::Push(Box::new(super::revisions::Revisions::new(spot.name))));
+                }
+                None => cx.say("no prompt is selected"),
             },
             Action::Blame => match self.spot() {
                 Some(spot) => cx.nav = Some(Nav::Push(Box::new(super::blame::Blame::new(spot)))),

@@ -1,16 +1,19 @@
-//! Trends: run by run, the mean of each criterion with its interval, failures and cost. Oldest first.
+//! Trends: run by run, the mean of each criterion with its interval, or cost, latency, failures. Oldest first.
 
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::msg::{Lane, Ticket};
-use super::super::paint::{put, put_cut, row, seg, select};
+use super::super::paint::{gauge, put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
+use super::revisions::{Metric, forest};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::prompt::PromptName;
 use crate::core::stats::mean::mean_ci;
 use crate::core::text;
 use crate::core::verdict::State;
+use crate::store::scores::Effort;
 use crate::store::{PoolQuery, PooledVerdict, RunInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,6 +31,9 @@ struct Point {
     n: usize,
     failed: u32,
     cost: Option<f64>,
+    effort: Option<Effort>,
+    /// The prompt of the run's first arm that is a revision.
+    prompt: Option<PromptName>,
 }
 
 /// The state of the screen.
@@ -35,6 +41,8 @@ struct Point {
 pub struct Trends {
     runs: Slot<Vec<RunInfo>>,
     pooled: Slot<Vec<PooledVerdict>>,
+    efforts: Slot<Vec<Effort>>,
+    metric: Metric,
     criterion: usize,
     criteria: Vec<String>,
     points: Vec<Point>,
@@ -81,6 +89,8 @@ impl Trends {
                     n: ci.n,
                     failed: run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum(),
                     cost: run.usage.cost_usd,
+                    effort: self.efforts.get().and_then(|all| all.iter().find(|e| e.of == run.id).cloned()),
+                    prompt: run.arms.iter().find_map(|arm| arm.split_once("@r")?.0.parse().ok()),
                 })
             })
             .collect();
@@ -103,6 +113,7 @@ impl Screen for Trends {
     fn open(&mut self, cx: &mut Cx) {
         self.runs.ask(cx, Lane::Other, Query::Runs);
         self.pooled.ask(cx, Lane::Other, Query::Pooled(PoolQuery::default()));
+        self.efforts.ask(cx, Lane::Scores, Query::Efforts);
     }
 
     fn changed(&mut self, cx: &mut Cx) {
@@ -120,6 +131,15 @@ impl Screen for Trends {
                 self.criterion = (self.criterion + 1) % self.criteria.len().max(1);
                 self.work();
             }
+            Action::Metric => self.metric = self.metric.next(),
+            Action::Revisions => match self.points.get(self.cursor.at).map(|p| p.prompt.clone()) {
+                Some(Some(name)) => {
+                    let screen = super::revisions::Revisions::new(name);
+                    cx.nav = Some(Nav::Push(Box::new(screen)));
+                }
+                Some(None) => cx.say("the arms of this run are no revisions of a prompt"),
+                None => {}
+            },
             Action::Enter => {
                 let wanted = self.points.get(self.cursor.at).map(|p| p.run.clone());
                 let run = self
@@ -138,16 +158,18 @@ impl Screen for Trends {
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
         let (runs, pooled) = (self.runs.settle(ticket), self.pooled.settle(ticket));
+        let efforts = self.efforts.settle(ticket);
         match result {
             Ok(Reply::Runs(list)) if runs => self.runs.set(list.clone()),
             Ok(Reply::Pooled(list)) if pooled => self.pooled.set(list.clone()),
-            Err(why) if runs || pooled => cx.fail(why.clone()),
+            Ok(Reply::Efforts(list)) if efforts => self.efforts.set(list.clone()),
+            Err(why) if runs || pooled || efforts => cx.fail(why.clone()),
             _ => {}
         }
-        if runs || pooled {
+        if runs || pooled || efforts {
             self.work();
         }
-        runs || pooled
+        runs || pooled || efforts
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -171,41 +193,50 @@ impl Screen for Trends {
             body.x + 1,
             body.y,
             body.width,
-            &[seg(name, env.style(Meaning::Strong)), seg("   mean by run, oldest first", dim)],
+            &[
+                seg(name, env.style(Meaning::Strong)),
+                seg(format!("   {} by run, oldest first", self.metric.words()), dim),
+            ],
         );
         let bar = usize::from(body.width).saturating_sub(92).clamp(8, 60);
+        let scale = if self.metric == Metric::Score { ["1", "5"] } else { ["0", "most"] };
+        let ends = format!("{}{:>w$}", scale[0], scale[1], w = bar - 1);
         let head = format!(
-            "  {:<17} {:<7} {:<18} {:<12} 1{:>w$}  {:>5} {:>6} {:>6} {:>8}",
-            "when",
-            "run",
-            "judge",
-            "set",
-            "5",
-            "mean",
-            "n",
-            "failed",
-            "cost",
-            w = bar - 1
+            "  {:<17} {:<7} {:<18} {:<12} {ends} {:>8} {:>5} {:>6} {:>8}",
+            "when", "run", "judge", "set", "value", "n", "failed", "cost",
         );
         put_cut(buf, body.x, body.y + 2, body.width, &[seg(head, dim)]);
+        let values = self.points.iter().filter_map(|p| self.metric.of(p.effort.as_ref()?));
+        let top = values.fold(0.0_f64, f64::max);
         let rows = Rect { y: body.y + 3, height: body.height.saturating_sub(3), ..body };
         for (i, at) in self.cursor.window(self.points.len(), usize::from(rows.height)).enumerate() {
             let here = row(rows, rows.y + i as u16);
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);
             }
-            draw_point(&self.points[at], bar, here, buf, env);
+            draw_point(&self.points[at], (self.metric, top), bar, here, buf, env);
         }
     }
 
     fn hints(&self) -> Vec<Action> {
-        if self.criteria.len() > 1 { vec![Action::NextCriterion] } else { Vec::new() }
+        let mut hints = vec![Action::Metric, Action::Revisions];
+        if self.criteria.len() > 1 {
+            hints.push(Action::NextCriterion);
+        }
+        hints
     }
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("├──●──┤", "the mean on the scale from 1 to 5, and its 95 % interval over items"),
+            ("value", "the mean, or the measure that m chose; — where nothing is known of it"),
+            ("bars", "cost, latency or failures of each run, the largest filling the bar"),
+            (
+                "latency",
+                "mean time of the requests that were really sent; recorded and cached ones have none",
+            ),
             ("n", "items with a score"),
+            ("cost", "what the run cost, judging and writing together, where a price is known"),
             ("failed", "verdicts without a score in that run: they enter no mean"),
             (
                 "judge",
@@ -215,29 +246,29 @@ impl Screen for Trends {
     }
 }
 
-fn draw_point(p: &Point, bar: usize, here: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let place = |v: f64| ((((v - 1.0) / 4.0) * (bar - 1) as f64).round().max(0.0) as usize).min(bar - 1);
-    let mut cells = vec!['·'; bar];
-    if let Some((lo, hi)) = p.interval {
-        let (lo, hi) = (place(lo), place(hi));
-        cells[lo..=hi].fill('─');
-        cells[lo] = '├';
-        cells[hi] = '┤';
-    }
-    if let Some(mean) = p.mean {
-        cells[place(mean)] = '●';
-    }
-    let meaning = p.mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
+    let (chart, meaning) = match (metric, p.effort.as_ref().and_then(|e| metric.of(e))) {
+        (Metric::Score, _) => {
+            let meaning = p.mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
+            (forest(p.mean, p.interval, bar), meaning)
+        }
+        (Metric::Failures, Some(v)) if v > 0.0 => (gauge(v / top, bar), Meaning::Warning),
+        (_, Some(v)) if top > 0.0 => (gauge(v / top, bar), Meaning::Text),
+        _ => ("·".repeat(bar), Meaning::Dim),
+    };
+    let value = match metric {
+        Metric::Score => text::fixed(p.mean, 2),
+        other => other.shown(p.effort.as_ref().and_then(|e| other.of(e))),
+    };
     let fit = |t: &str, n: usize| text::fit(&text::escape_line(t), n, text::Align::Left);
     let cost = p.cost.map_or_else(|| "—".to_owned(), |c| format!("${c:.4}"));
-    let mean = p.mean.map_or_else(|| "n/a".to_owned(), |m| format!("{m:.2}"));
     let parts = [
         seg(format!("{:<17} {:<7} ", p.at, p.run), dim),
         seg(fit(&p.judge, 18), env.style(if p.recorded { Meaning::Warning } else { Meaning::Text })),
         seg(format!(" {} ", fit(&p.set, 12)), dim),
-        seg(cells.into_iter().collect::<String>(), env.style(meaning)),
-        seg(format!("  {mean:>5} {:>6} ", p.n), env.style(Meaning::Text)),
+        seg(chart, env.style(meaning)),
+        seg(format!(" {value:>8} {:>5} ", p.n), env.style(Meaning::Text)),
         seg(
             format!("{:>6} ", p.failed),
             env.style(if p.failed > 0 { Meaning::Warning } else { Meaning::Dim }),

@@ -103,6 +103,8 @@ fn two_json(
                 map.insert("within_noise".into(), json!(floor.map(|_| is_noise(c, *floor))));
                 map.insert("smallest_change".into(), json!(smallest(c)));
                 map.insert("more_cases".into(), json!(more(c, args.delta)));
+                let itself = pairs.itself.get(c.name.as_str());
+                map.insert("itself".into(), json!(itself.map(super::super::super::agreement::itself_json)));
             }
             value
         })
@@ -189,6 +191,9 @@ fn tell_two(
     ctx.out.line(verdict_sentence(found, &a, &b))?;
     if let Some(words) = power_words(found, args.delta) {
         ctx.out.line(clean(&words))?;
+    }
+    for (name, itself) in &pairs.itself {
+        ctx.out.line(format!("{}: {}", clean(name), super::super::super::agreement::itself_words(itself)))?;
     }
     let changed = flips(&pairs.rows);
     for f in changed.iter().take(args.flips).filter(|f| f.b < f.a) {

@@ -5,6 +5,7 @@ use crate::core::diff::Diff;
 use crate::core::prompt::Template;
 use crate::core::template::{Variable, VariableChanges};
 use crate::core::tokens;
+use crate::eval::history::{self, Change};
 use crate::store::{RevisionInfo, RevisionScore};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -74,8 +75,8 @@ pub struct DiffDoc {
     pub diff: Diff,
     /// What the header says about variables and settings, in words.
     pub changes: Vec<String>,
-    /// Change of the mean score per criterion, where both were judged alike on the same cases: name, mean, interval.
-    pub scores: Vec<(String, f64, Option<(f64, f64)>)>,
+    /// Change of the mean score per criterion, where both were judged alike on the same cases.
+    pub scores: Vec<(String, Change)>,
     /// Tokens of both, where counting takes no time.
     pub tokens: Option<(usize, usize)>,
 }
@@ -86,7 +87,7 @@ impl DiffDoc {
         let changes = changes(&left, &right);
         let diff = Diff::new(&left.text, &right.text);
         let scores = match (&left.source, &right.source) {
-            (Source::Revision(l), Source::Revision(r)) => score_changes(scores, l.seq, r.seq),
+            (Source::Revision(l), Source::Revision(r)) => history::changes(scores, l.seq, r.seq),
             _ => Vec::new(),
         };
         let tokens = tokens::count_at_once(&left.text).zip(tokens::count_at_once(&right.text));
@@ -121,24 +122,6 @@ fn changes(left: &End, right: &End) -> Vec<String> {
     }
     if old.digest == new.digest && old.settings_digest != new.settings_digest {
         out.insert(0, "same text, other settings".into());
-    }
-    out
-}
-
-fn score_changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, f64, Option<(f64, f64)>)> {
-    let mut out = Vec::new();
-    for after in scores.iter().filter(|s| s.seq == right) {
-        let alike = |s: &&RevisionScore| {
-            s.seq == left && s.criterion == after.criterion && s.fingerprint == after.fingerprint
-        };
-        let Some(before) = scores.iter().find(alike) else { continue };
-        let pairs: Vec<f64> = after
-            .cases
-            .iter()
-            .filter_map(|(case, now)| before.cases.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
-            .collect();
-        let ci = crate::core::stats::mean::mean_ci(&pairs, 0.95);
-        out.extend(ci.mean.map(|mean| (after.criterion.clone(), mean, ci.interval())));
     }
     out
 }

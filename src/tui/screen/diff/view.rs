@@ -7,6 +7,8 @@ use super::super::super::theme::Meaning;
 use super::layout::{GUTTER, Half, Line};
 use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
+use crate::core::text;
+use crate::eval::history::{Change, Mark};
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -27,7 +29,8 @@ pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) 
     draw_head(s, &doc, area, buf, env);
     let middle = (!s.is_unified()).then(|| area.x + (area.width - 1) / 2);
     let joints: Vec<u16> = middle.into_iter().collect();
-    let body = Rect { y: area.y + 3, height: area.height - 4, ..area };
+    let mut body = Rect { y: area.y + 3, height: area.height - 4, ..area };
+    body.height -= draw_reasons(s, body, buf, env);
     s.height = usize::from(body.height);
     head_rule(buf, area, area.y + 2, &joints, env);
     foot_rule(buf, area, area.bottom() - 1, &joints, env);
@@ -44,6 +47,65 @@ pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) 
             y += 1;
         }
     }
+}
+
+/// What the judge said of each side, below the texts; the rows it took.
+fn draw_reasons(s: &DiffScreen, body: Rect, buf: &mut Buffer, env: &Env) -> u16 {
+    let Some(reasons) = &s.reasons else { return 0 };
+    let most = if s.wide_reasons { body.height.saturating_sub(3) } else { body.height / 2 };
+    let half = (body.width - 1) / 2;
+    // One column has no sides: then A's reasons stand above B's.
+    let places = if s.is_unified() {
+        [(body.x, body.width), (body.x, body.width)]
+    } else {
+        [(body.x, half), (body.x + half + 1, body.width - half - 1)]
+    };
+    let lines: Vec<Vec<String>> = reasons
+        .iter()
+        .zip(places)
+        .map(|(words, (_, width))| {
+            let room = usize::from(width.saturating_sub(2)).max(1);
+            words
+                .lines()
+                .flat_map(|line| {
+                    let clean = text::escape_line(line).into_owned();
+                    text::wrapped(&clean, room).into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
+                })
+                .collect()
+        })
+        .collect();
+    let rows = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let longest = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let total = if s.is_unified() { lines.iter().map(Vec::len).sum() } else { longest };
+    let height = rows(total).saturating_add(1).min(most);
+    if height < 2 {
+        return 0;
+    }
+    let top = body.bottom() - height;
+    let words = " the judge's reasons · x more room, or less ";
+    head_rule(buf, body, top, &[], env);
+    put_cut(buf, body.x + 2, top, body.width.saturating_sub(3), &[seg(words, env.style(Meaning::Dim))]);
+    let mut y = top + 1;
+    for (lines, (x, width)) in lines.iter().zip(places) {
+        // Where one column holds both, each has half of the room.
+        let room = if s.is_unified() { (height - 1).div_ceil(2) } else { height - 1 };
+        let end = (y + room).min(body.bottom());
+        for (i, line) in lines.iter().enumerate().take(usize::from(end - y)) {
+            let cut = y + rows(i) + 1 == end && i + 1 < lines.len();
+            let shown = if cut { format!("{line} …") } else { line.clone() };
+            put_cut(
+                buf,
+                x + 1,
+                y + rows(i),
+                width.saturating_sub(1),
+                &[seg(shown, env.style(Meaning::Text))],
+            );
+        }
+        if s.is_unified() {
+            y = (y + rows(lines.len()).min(room)).min(end);
+        }
+    }
+    height
 }
 
 impl DiffScreen {
@@ -71,8 +133,8 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
     if !doc.changes.is_empty() {
         second.push(seg(format!(" {} ", doc.changes.join(" · ")), env.style(Meaning::Variable)));
     }
-    for (criterion, change, interval) in &doc.scores {
-        second.extend(score_words(criterion, *change, *interval, env));
+    for (criterion, change) in &doc.scores {
+        second.extend(score_words(criterion, change, env));
     }
     if second.is_empty() {
         let message = doc.right.info.as_ref().and_then(|r| r.message.clone()).unwrap_or_default();
@@ -106,17 +168,14 @@ fn end_words<'a>(source: &Source, info: Option<&RevisionInfo>, named: bool, env:
     out
 }
 
-fn score_words<'a>(criterion: &str, change: f64, interval: Option<(f64, f64)>, env: &Env) -> Vec<Seg<'a>> {
-    let short = |v: f64| format!("{v:.2}").replacen("0.", ".", 1);
-    match interval {
-        Some((lo, hi)) if lo > 0.0 || hi < 0.0 => {
-            let (arrow, meaning) =
-                if change > 0.0 { ("▲", Meaning::Good) } else { ("▼", Meaning::Error) };
-            vec![
-                seg(format!(" {criterion} {arrow}{} ", short(change.abs())), env.style(meaning)),
-                seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
-            ]
-        }
+fn score_words<'a>(criterion: &str, change: &Change, env: &Env) -> Vec<Seg<'a>> {
+    let (words, meaning) = super::super::prompts::change_words(change);
+    let short = |v: f64| text::fixed(Some(v), 2).replacen("0.", ".", 1);
+    match (change.mark(), change.ci95) {
+        (Mark::Better | Mark::Worse, Some((lo, hi))) => vec![
+            seg(format!(" {criterion} {words} "), env.style(meaning)),
+            seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
+        ],
         _ => vec![seg(format!(" {criterion} no evidence "), env.style(Meaning::Dim))],
     }
 }

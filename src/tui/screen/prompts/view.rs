@@ -8,7 +8,8 @@ use super::side::{self, Shown};
 use super::tree::Node;
 use super::{Pane, Prompts};
 use crate::core::text;
-use crate::store::{PromptInfo, RevisionInfo, RevisionScore};
+use crate::eval::history::{self, Change, Mark, Point};
+use crate::store::{PromptInfo, RevisionInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -159,7 +160,7 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         .unwrap_or_default();
     let foot = u16::from(!legend.is_empty()) * 2;
     let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2 + foot), ..area };
-    let scores = History::of(s.scores.get().map(Vec::as_slice).unwrap_or_default());
+    let scores = history::points(s.scores.get().map(Vec::as_slice).unwrap_or_default(), None);
     let window = s.history.window(s.log.len(), usize::from(rows.height));
     for (i, at) in window.enumerate() {
         let here = row(rows, rows.y + i as u16);
@@ -185,25 +186,27 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 fn draw_revision(
     info: &RevisionInfo,
     marked: bool,
-    scores: &History,
+    scores: &[Point],
     here: Rect,
     buf: &mut Buffer,
     env: &Env,
 ) {
     let dim = env.style(Meaning::Dim);
     let sign = if marked { "*" } else { " " };
+    let scored = here.width >= 38 && !scores.is_empty();
+    // Where both do not fit beside a message, the score says more than eight digits of a digest.
+    let version = if scored && here.width < 56 { String::new() } else { format!("{} ", info.digest.short()) };
     let head = [
         seg(sign, env.style(Meaning::Accent)),
         seg(text::pad(&format!("r{}", info.seq), 5, text::Align::Left), env.style(Meaning::Text)),
-        seg(format!("{} ", info.digest.short()), dim),
+        seg(version, dim),
         seg(text::pad(&age(&info.created_at, env.now), 5, text::Align::Right), dim),
         seg("  ", dim),
     ];
     let x = put(buf, here.x + 1, here.y, here.width.saturating_sub(1), &head);
     let right = here.right().saturating_sub(1);
-    let wide = here.width >= 56 && !scores.is_empty();
-    let end = if wide {
-        let (mean, change, meaning) = scores.shown(info.seq);
+    let end = if scored {
+        let (mean, change, meaning) = score_words(scores, info.seq);
         put_right(buf, right, here.y, 5, &seg(change, env.style(meaning)));
         put_right(buf, right.saturating_sub(6), here.y, 8, &seg(mean, env.style(Meaning::Text)));
         right.saturating_sub(15)
@@ -232,80 +235,35 @@ fn age(at: &str, now: i64) -> String {
     at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
 }
 
-/// Mean scores by revision under the judge that scored most of them.
-struct History(Vec<(u32, f64, f64, Vec<(String, f64)>)>);
-
-impl History {
-    fn of(scores: &[RevisionScore]) -> Self {
-        let mut counts = std::collections::BTreeMap::new();
-        for score in scores {
-            *counts.entry(score.fingerprint).or_insert(0_usize) += score.cases.len();
-        }
-        let Some(judge) = counts.into_iter().max_by_key(|(_, n)| *n).map(|(f, _)| f) else {
-            return Self(Vec::new());
-        };
-        let mut by_seq: std::collections::BTreeMap<u32, std::collections::BTreeMap<String, (f64, u32)>> =
-            Default::default();
-        for score in scores.iter().filter(|s| s.fingerprint == judge) {
-            for (case, mean) in &score.cases {
-                let cell = by_seq.entry(score.seq).or_default().entry(case.clone()).or_insert((0.0, 0));
-                *cell = (cell.0 + mean, cell.1 + 1);
-            }
-        }
-        Self(
-            by_seq
-                .into_iter()
-                .map(|(seq, cases)| {
-                    let cases: Vec<(String, f64)> =
-                        cases.into_iter().map(|(c, (sum, n))| (c, sum / f64::from(n))).collect();
-                    let values: Vec<f64> = cases.iter().map(|(_, v)| *v).collect();
-                    let (mean, half) = interval(&values);
-                    (seq, mean, half, cases)
-                })
-                .collect(),
-        )
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Mean with half its interval, and the change from the scored revision before.
-    fn shown(&self, seq: u32) -> (String, String, Meaning) {
-        let Some(at) = self.0.iter().position(|r| r.0 == seq) else {
-            return ("—".into(), String::new(), Meaning::Dim);
-        };
-        let (_, mean, half, cases) = &self.0[at];
-        let shown =
-            if half.is_finite() { format!("{mean:.2}±{}", short(*half)) } else { format!("{mean:.2}") };
-        let Some((_, _, _, before)) = at.checked_sub(1).and_then(|i| self.0.get(i)) else {
-            return (shown, String::new(), Meaning::Dim);
-        };
-        let pairs: Vec<f64> = cases
-            .iter()
-            .filter_map(|(case, now)| before.iter().find(|(c, _)| c == case).map(|(_, was)| now - was))
-            .collect();
-        let (change, half) = interval(&pairs);
-        let (sign, meaning) = match () {
-            () if pairs.len() < 2 || !half.is_finite() || change.abs() <= half => {
-                ("?".to_owned(), Meaning::Dim)
-            }
-            () if change > 0.0 => (format!("▲{}", short(change)), Meaning::Good),
-            () => (format!("▼{}", short(-change)), Meaning::Error),
-        };
-        (shown, sign, meaning)
-    }
+/// A revision's mean with half its interval, and its change from the scored revision before.
+fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
+    let Some(point) = points.iter().find(|p| p.seq == seq) else {
+        return ("—".into(), String::new(), Meaning::Dim);
+    };
+    let mean = text::fixed(Some(point.mean), 2);
+    let shown = match point.ci95 {
+        Some((lo, hi)) => format!("{mean}±{}", short((hi - lo) / 2.0)),
+        None => mean,
+    };
+    let Some(change) = point.change else { return (shown, String::new(), Meaning::Dim) };
+    let (words, meaning) = change_words(&change);
+    (shown, words, meaning)
 }
 
-/// Mean and half of its 95 % t interval; not finite below two values.
-fn interval(values: &[f64]) -> (f64, f64) {
-    let ci = crate::core::stats::mean::mean_ci(values, 0.95);
-    (ci.mean.unwrap_or(f64::NAN), ci.interval().map_or(f64::INFINITY, |(lo, hi)| (hi - lo) / 2.0))
+/// `▲.12`, `▼.31`, or `?` where there is no evidence; and its colour.
+pub(in super::super) fn change_words(change: &Change) -> (String, Meaning) {
+    let meaning = match change.mark() {
+        Mark::Better => Meaning::Good,
+        Mark::Worse => Meaning::Error,
+        Mark::NoEvidence => return (change.mark().sign().to_owned(), Meaning::Dim),
+    };
+    (format!("{}{}", change.mark().sign(), short(change.difference.abs())), meaning)
 }
 
 /// `.12` for 0.12.
 fn short(value: f64) -> String {
-    format!("{value:.2}").trim_start_matches('0').to_owned()
+    let shown = text::fixed(Some(value), 2);
+    shown.strip_prefix('0').map_or(shown.clone(), ToOwned::to_owned)
 }
 
 fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {

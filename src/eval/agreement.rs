@@ -1,0 +1,342 @@
+//! How far a judge agrees with the people who scored the same responses, and how far they agree among themselves.
+//!
+//! ```text
+//! a run's cells and reviews -> Ground -> per criterion and slice: Agreed
+//!     judge against each person   grid, shares, bias, kappa, alpha, correlations
+//!     people against people       the ceiling: no judge can be asked for more
+//!     judge against itself        from its passes
+//!     length                      does the judge favour long responses more than people do?
+//! ```
+//! An item that several people scored is one piece of evidence, and so are cases of one source: intervals draw or count
+//! them together. The judge stands with its first scored pass, so that passes do not count as more evidence.
+
+use crate::core::stats::agree::{Agreement, Figure, agreement};
+use crate::core::stats::alpha::Coincidences;
+use crate::core::stats::bootstrap::percentile_interval;
+use crate::core::stats::mean::mean;
+use crate::core::stats::rank::spearman;
+use crate::core::stats::repeat::{Repeatability, repeatability};
+use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The seed of all resampling: the same figures today and tomorrow.
+const SEED: u64 = 20_261_123;
+
+/// All that agreement is worked out from.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The run.
+    pub run: RunInfo,
+    /// Its items, by their place in it.
+    pub items: Vec<RunItem>,
+    cells: Vec<Cell>,
+    reviews: Vec<ReviewInfo>,
+    /// Characters of the reviewed responses, by item.
+    lengths: HashMap<u32, u64>,
+}
+
+/// Which scores count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Column of the run.
+    pub criterion: u32,
+    /// Only cases with this tag.
+    pub slice: Option<String>,
+    /// Only this reviewer.
+    pub reviewer: Option<String>,
+    /// Scores given after the judge's was seen count too.
+    pub with_seen: bool,
+}
+
+/// A person's and the judge's score of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Both {
+    /// The person's, 1 to 5.
+    pub human: u8,
+    /// The judge's first scored pass, 1 to 5.
+    pub judge: u8,
+    /// The item's place in the run.
+    pub item: u32,
+}
+
+/// How far people agree among themselves: every pair of two people on one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ceiling {
+    /// Items that two or more people scored.
+    pub items: usize,
+    /// The figures; bias says nothing here, because neither side is the judge.
+    pub figures: Agreement,
+}
+
+/// Whether scores go with the length of a response.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Length {
+    /// Items with a length, a judge's and a person's score.
+    pub n: usize,
+    /// Spearman's correlation of length and the judge's score.
+    pub judge: Option<f64>,
+    /// The same of people's scores (their mean on an item).
+    pub human: Option<f64>,
+    /// Judge less people: above 0 the judge favours long responses more than people do.
+    pub lean: Figure,
+}
+
+/// What is said of one criterion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agreed {
+    /// One for each person's score that has a judge's beside it.
+    pub pairs: Vec<Both>,
+    /// Items among them.
+    pub items: usize,
+    /// Who scored.
+    pub people: Vec<String>,
+    /// Judge against people. Alpha is over the judge and each person as raters, whatever items each left out.
+    pub figures: Agreement,
+    /// People among themselves; `None` where no item has two of them.
+    pub ceiling: Option<Ceiling>,
+    /// Favour for long responses.
+    pub length: Length,
+}
+
+impl Ground {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn read(store: &Store, run: &str) -> Result<Self> {
+        let run = store.run(run)?;
+        let reviews = store.reviews(Some(&run.id))?;
+        let reviewed: BTreeSet<u32> = reviews.iter().map(|r| r.review.item).collect();
+        let mut lengths = HashMap::new();
+        for item in reviewed {
+            lengths.extend(store.response_length(&run.id, item)?.map(|n| (item, n)));
+        }
+        let (items, cells) = (store.run_items(&run.id)?, store.cells(&run.id)?);
+        Ok(Self { run, items, cells, reviews, lengths })
+    }
+
+    /// Whether a person scored anything here.
+    pub fn has_reviews(&self) -> bool {
+        self.reviews.iter().any(|r| r.review.score.is_some())
+    }
+
+    /// Tags of the items with a pair of scores on this criterion, and how many items have each, the commonest first.
+    pub fn slices(&self, wanted: &Wanted) -> Vec<(String, usize)> {
+        let all = Wanted { slice: None, ..wanted.clone() };
+        let scored: BTreeSet<u32> = self.pairs(&all).iter().map(|p| p.1.item).collect();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in self.items.iter().filter(|i| scored.contains(&i.ord)) {
+            item.tags.iter().for_each(|t| *counts.entry(t).or_default() += 1);
+        }
+        let mut counts: Vec<(String, usize)> = counts.into_iter().map(|(t, n)| (t.to_owned(), n)).collect();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        counts
+    }
+
+    /// The judge against itself on a criterion, over all items of the slice: also where nobody has reviewed anything.
+    pub fn itself(&self, wanted: &Wanted) -> Option<Repeatability> {
+        let inside = self.inside(wanted);
+        let mut passes: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
+        for cell in &self.cells {
+            if cell.criterion == wanted.criterion && inside.contains(&cell.item) {
+                passes.entry(cell.item).or_default().push(cell.score.map(f64::from));
+            }
+        }
+        Some(repeatability(&passes.into_values().collect::<Vec<_>>())).filter(|r| r.n > 0)
+    }
+
+    fn inside(&self, wanted: &Wanted) -> BTreeSet<u32> {
+        let fits = |i: &&RunItem| wanted.slice.as_ref().is_none_or(|t| i.tags.contains(t));
+        self.items.iter().filter(fits).map(|i| i.ord).collect()
+    }
+
+    /// Scores that count, by item and then by reviewer.
+    fn people(&self, wanted: &Wanted) -> BTreeMap<u32, BTreeMap<&str, u8>> {
+        let inside = self.inside(wanted);
+        let mut found: BTreeMap<u32, BTreeMap<&str, u8>> = BTreeMap::new();
+        // Newest last: of a blind score and one given with the judge in sight the later one counts.
+        for r in self.reviews.iter().map(|r| &r.review) {
+            let counts = r.criterion == wanted.criterion
+                && (wanted.with_seen || !r.saw_judge)
+                && inside.contains(&r.item)
+                && wanted.reviewer.as_ref().is_none_or(|n| *n == r.reviewer);
+            if let (true, Some(score)) = (counts, r.score) {
+                found.entry(r.item).or_default().insert(&r.reviewer, score);
+            }
+        }
+        found
+    }
+
+    /// The judge's first scored pass, by item.
+    fn judged(&self, criterion: u32) -> HashMap<u32, u8> {
+        let mut found: HashMap<u32, (u32, u8)> = HashMap::new();
+        for cell in self.cells.iter().filter(|c| c.criterion == criterion) {
+            if let Some(score) = cell.score {
+                let slot = found.entry(cell.item).or_insert((cell.repeat, score));
+                if cell.repeat < slot.0 {
+                    *slot = (cell.repeat, score);
+                }
+            }
+        }
+        found.into_iter().map(|(item, (_, score))| (item, score)).collect()
+    }
+
+    fn pairs<'a>(&'a self, wanted: &Wanted) -> Vec<(&'a str, Both)> {
+        let judged = self.judged(wanted.criterion);
+        self.people(wanted)
+            .into_iter()
+            .filter_map(|(item, people)| Some((item, people, *judged.get(&item)?)))
+            .flat_map(|(item, people, judge)| {
+                people.into_iter().map(move |(who, human)| (who, Both { human, judge, item }))
+            })
+            .collect()
+    }
+
+    /// The source of each item as a number: its cluster, or its case.
+    fn sources(&self) -> HashMap<u32, u32> {
+        let mut known: HashMap<&str, u32> = HashMap::new();
+        self.items
+            .iter()
+            .map(|item| {
+                let next = known.len() as u32;
+                let name = item.cluster.as_deref().unwrap_or(&item.case_id);
+                (item.ord, *known.entry(name).or_insert(next))
+            })
+            .collect()
+    }
+
+    /// Works the figures out.
+    pub fn agree(&self, wanted: &Wanted) -> Agreed {
+        let sources = self.sources();
+        let pairs = self.pairs(wanted);
+        let people: BTreeSet<&str> = pairs.iter().map(|(who, _)| *who).collect();
+        let by_item = self.people(wanted);
+        let judged = self.judged(wanted.criterion);
+        let mut figures = figures_of(pairs.iter().map(|(_, p)| ((p.human, p.judge), p.item)), &sources);
+        let raters: Vec<(u32, Vec<u8>)> = by_item
+            .iter()
+            .filter_map(|(item, said)| {
+                let judge = judged.get(item)?;
+                Some((*item, said.values().copied().chain([*judge]).collect()))
+            })
+            .collect();
+        figures.alpha_ordinal = alpha(&raters, &sources);
+        let ceiling = ceiling(&by_item, &sources);
+        let length = self.length(&by_item, &judged, &sources);
+        Agreed {
+            items: raters.len(),
+            people: people.into_iter().map(ToOwned::to_owned).collect(),
+            pairs: pairs.into_iter().map(|(_, pair)| pair).collect(),
+            figures,
+            ceiling,
+            length,
+        }
+    }
+
+    fn length(
+        &self,
+        by_item: &BTreeMap<u32, BTreeMap<&str, u8>>,
+        judged: &HashMap<u32, u8>,
+        sources: &HashMap<u32, u32>,
+    ) -> Length {
+        let rows: Vec<(u32, [f64; 3])> = by_item
+            .iter()
+            .filter_map(|(item, said)| {
+                let human = mean(&said.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
+                let length = *self.lengths.get(item)? as f64;
+                Some((*item, [length, f64::from(*judged.get(item)?), human]))
+            })
+            .collect();
+        let column = |drawn: &[usize], at: usize| -> Vec<f64> {
+            drawn.iter().filter_map(|i| rows.get(*i)).filter_map(|(_, r)| r.get(at).copied()).collect()
+        };
+        let with_length = |drawn: &[usize], at: usize| spearman(&column(drawn, 0), &column(drawn, at));
+        let lean = |drawn: &[usize]| Some(with_length(drawn, 1)? - with_length(drawn, 2)?);
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let groups = groups(rows.iter().map(|(item, _)| *item), sources);
+        Length {
+            n: rows.len(),
+            judge: with_length(&all, 1),
+            human: with_length(&all, 2),
+            lean: Figure { value: lean(&all), ci95: percentile_interval(&groups, SEED, lean) },
+        }
+    }
+}
+
+/// Row numbers of each source, in the order of the rows.
+fn groups(items: impl Iterator<Item = u32>, sources: &HashMap<u32, u32>) -> Vec<Vec<usize>> {
+    let mut found: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (row, item) in items.enumerate() {
+        found.entry(sources.get(&item).copied().unwrap_or(u32::MAX)).or_default().push(row);
+    }
+    found.into_values().collect()
+}
+
+/// The figures of (one, other) scores, clustered only where a source has more than one row.
+fn figures_of(rows: impl Iterator<Item = ((u8, u8), u32)>, sources: &HashMap<u32, u32>) -> Agreement {
+    let (pairs, items): (Vec<(u8, u8)>, Vec<u32>) = rows.unzip();
+    let clusters: Vec<u32> = items.iter().map(|i| sources.get(i).copied().unwrap_or(u32::MAX)).collect();
+    let distinct = clusters.iter().collect::<BTreeSet<_>>().len();
+    agreement(&pairs, (distinct < clusters.len()).then_some(clusters.as_slice()), SEED)
+}
+
+/// Ordinal alpha of all raters of each item, with its interval.
+fn alpha(raters: &[(u32, Vec<u8>)], sources: &HashMap<u32, u32>) -> Figure {
+    let parts: Vec<Coincidences> = raters.iter().map(|(_, scores)| Coincidences::of(scores)).collect();
+    let of = |drawn: &[usize]| {
+        let mut sum = Coincidences::default();
+        drawn.iter().filter_map(|i| parts.get(*i)).for_each(|part| sum.add(part));
+        sum.alpha_ordinal()
+    };
+    let groups = groups(raters.iter().map(|(item, _)| *item), sources);
+    let all: Vec<usize> = (0..parts.len()).collect();
+    Figure { value: of(&all), ci95: percentile_interval(&groups, SEED, of) }
+}
+
+fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u32>) -> Option<Ceiling> {
+    let shared: Vec<(u32, Vec<u8>)> = by_item
+        .iter()
+        .filter(|(_, said)| said.len() > 1)
+        .map(|(item, said)| (*item, said.values().copied().collect()))
+        .collect();
+    if shared.is_empty() {
+        return None;
+    }
+    // By name, so that the same person is on the same side throughout.
+    let pairs = shared.iter().flat_map(|(item, scores)| {
+        scores
+            .iter()
+            .enumerate()
+            .flat_map(move |(i, a)| scores.iter().skip(i + 1).map(move |b| ((*a, *b), *item)))
+    });
+    let mut figures = figures_of(pairs, sources);
+    figures.alpha_ordinal = alpha(&shared, sources);
+    Some(Ceiling { items: shared.len(), figures })
+}
+
+impl Agreed {
+    /// Name, figure and how many it rests on, in the order in which tables show them. Alpha rests on items, the others on
+    /// pairs of scores.
+    pub fn table(&self) -> [(&'static str, &'static str, Figure, usize); 7] {
+        rows(&self.figures, self.items)
+    }
+}
+
+impl Ceiling {
+    /// As [`Agreed::table`].
+    pub fn table(&self) -> [(&'static str, &'static str, Figure, usize); 7] {
+        rows(&self.figures, self.items)
+    }
+}
+
+fn rows(f: &Agreement, items: usize) -> [(&'static str, &'static str, Figure, usize); 7] {
+    [
+        ("exact", "same score", f.exact, f.n),
+        ("within_one", "within one", f.within_one, f.n),
+        ("bias", "bias", f.bias, f.n),
+        ("kappa_quadratic", "kappa, quadratic", f.kappa_quadratic, f.n),
+        ("alpha_ordinal", "alpha, ordinal", f.alpha_ordinal, items),
+        ("spearman", "Spearman", f.spearman, f.n),
+        ("tau_b", "tau-b", f.tau_b, f.n),
+    ]
+}

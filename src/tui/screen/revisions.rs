@@ -1,0 +1,398 @@
+//! A prompt's revisions as charts: a forest plot of revisions by criterion, and what judging each took.
+//!
+//! ```text
+//! Query::Revisions (prompt) -> history::points per criterion -> rows: interval on the scale 1..5, change, in words
+//!                           -> efforts                       -> rows: bars of cost, latency, failures
+//! ```
+
+use super::super::app::{foot_rule, head_rule};
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::msg::{Lane, Ticket};
+use super::super::paint::{gauge, put, put_cut, row, seg, select};
+use super::super::query::{Query, Reply, Spot};
+use super::super::theme::Meaning;
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::prompt::PromptName;
+use crate::core::text;
+use crate::eval::history::{self, Mark, Point};
+use crate::store::scores::Effort;
+use crate::store::{RevisionInfo, RevisionScore};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::HashMap;
+
+/// What the bars show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Metric {
+    #[default]
+    Score,
+    Cost,
+    Latency,
+    Failures,
+}
+
+impl Metric {
+    /// The one after it.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Score => Self::Cost,
+            Self::Cost => Self::Latency,
+            Self::Latency => Self::Failures,
+            Self::Failures => Self::Score,
+        }
+    }
+
+    /// What it is called, with its unit.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Score => "score, 1 to 5",
+            Self::Cost => "cost of judging, USD",
+            Self::Latency => "latency of a request, seconds",
+            Self::Failures => "verdicts without a score, share",
+        }
+    }
+
+    /// Its value of an effort; `None` for scores, and where nothing is known.
+    pub(super) fn of(self, effort: &Effort) -> Option<f64> {
+        match self {
+            Self::Score => None,
+            Self::Cost => effort.cost_usd,
+            Self::Latency => effort.latency_ms.map(|ms| ms / 1000.0),
+            Self::Failures => Some(effort.failed as f64 / effort.verdicts.max(1) as f64),
+        }
+    }
+
+    /// The value in words.
+    pub(super) fn shown(self, value: Option<f64>) -> String {
+        match (self, value) {
+            (_, None) => "—".to_owned(),
+            (Self::Cost, Some(v)) => format!("${}", text::fixed(Some(v), 4)),
+            (Self::Latency, Some(v)) => format!("{} s", text::fixed(Some(v), 2)),
+            (Self::Failures, Some(v)) => format!("{} %", text::fixed(Some(100.0 * v), 1)),
+            (Self::Score, v) => text::fixed(v, 2),
+        }
+    }
+}
+
+/// The scale from 1 to 5 in `width` columns, with a mean and its interval on it.
+pub(super) fn forest(mean: Option<f64>, ci95: Option<(f64, f64)>, width: usize) -> String {
+    if width < 2 {
+        return String::new();
+    }
+    let place = |v: f64| (((v - 1.0) / 4.0 * (width - 1) as f64).round().max(0.0) as usize).min(width - 1);
+    let mut cells = vec!['·'; width];
+    if let Some((lo, hi)) = ci95 {
+        let (lo, hi) = (place(lo), place(hi));
+        cells[lo..=hi].fill('─');
+        cells[lo] = '├';
+        cells[hi] = '┤';
+    }
+    if let Some(mean) = mean {
+        cells[place(mean)] = '●';
+    }
+    cells.into_iter().collect()
+}
+
+/// What is loaded.
+struct Data {
+    log: HashMap<u32, RevisionInfo>,
+    scores: Vec<RevisionScore>,
+    efforts: Vec<Effort>,
+}
+
+/// A row of the chart.
+enum Row {
+    Criterion(String),
+    Point(Point),
+}
+
+/// The state of the screen.
+pub struct Revisions {
+    name: PromptName,
+    data: Slot<Data>,
+    rows: Vec<Row>,
+    metric: Metric,
+    cursor: Cursor,
+}
+
+impl Revisions {
+    /// Of a prompt.
+    pub fn new(name: PromptName) -> Self {
+        Self {
+            name,
+            data: Slot::default(),
+            rows: Vec::new(),
+            metric: Metric::default(),
+            cursor: Cursor::default(),
+        }
+    }
+
+    fn work(&mut self) {
+        let Some(data) = self.data.get() else { return };
+        let overall = history::points(&data.scores, None).into_iter().map(Row::Point);
+        let criteria = history::criteria(&data.scores);
+        let title = if criteria.len() > 1 { "all criteria" } else { "" };
+        self.rows = match (self.metric, criteria.as_slice()) {
+            (_, []) => Vec::new(),
+            (Metric::Score, [_, _, ..]) => {
+                let each = criteria.iter().flat_map(|name| {
+                    let points = history::points(&data.scores, Some(name)).into_iter().map(Row::Point);
+                    std::iter::once(Row::Criterion(name.clone())).chain(points).collect::<Vec<_>>()
+                });
+                std::iter::once(Row::Criterion(title.into())).chain(overall).chain(each).collect()
+            }
+            (Metric::Score, [one]) => std::iter::once(Row::Criterion(one.clone())).chain(overall).collect(),
+            _ => overall.collect(),
+        };
+    }
+
+    fn selected(&self) -> Option<&Point> {
+        match self.rows.get(self.cursor.at)? {
+            Row::Point(point) => Some(point),
+            Row::Criterion(_) => None,
+        }
+    }
+
+    /// What judging a revision took under the judge whose scores are shown.
+    fn effort(&self, seq: u32) -> Option<&Effort> {
+        let data = self.data.get()?;
+        let judge = history::main_judge(&data.scores)?.hex();
+        data.efforts.iter().find(|e| e.seq == seq && e.of == judge)
+    }
+}
+
+impl Screen for Revisions {
+    fn scope(&self) -> Scope {
+        Scope::Revisions
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Prompts
+    }
+
+    fn title(&self) -> String {
+        format!("Revisions {}", self.name)
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        self.data.ask(cx, Lane::Other, Query::Revisions(self.name.clone()));
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.data.is_waiting() {
+            self.open(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.cursor.act(action, self.rows.len()) {
+            return true;
+        }
+        match action {
+            Action::Metric => {
+                self.metric = self.metric.next();
+                self.cursor = Cursor::default();
+                self.work();
+            }
+            Action::Enter | Action::Diff => match self.selected() {
+                Some(Point { seq, change: Some(change), .. }) => {
+                    let spot = |seq| Spot { name: self.name.clone(), seq };
+                    let screen = super::diff::DiffScreen::new(spot(change.since), spot(*seq));
+                    cx.nav = Some(Nav::Push(Box::new(screen)));
+                }
+                Some(point) => {
+                    cx.say(format!("r{} is the first that was scored: nothing before it", point.seq))
+                }
+                None => {}
+            },
+            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        if !self.data.settle(ticket) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Revisions { log, scores, efforts }) => {
+                let log = log.iter().map(|r| (r.seq, r.clone())).collect();
+                self.data.set(Data { log, scores: scores.clone(), efforts: efforts.clone() });
+                self.work();
+            }
+            Ok(_) => {}
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        if area.height < 5 || area.width < 40 {
+            return;
+        }
+        let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+        let head = [
+            seg(format!(" {}", self.name), strong),
+            seg(format!("   {} by revision; changes are associated, not caused", self.metric.words()), dim),
+        ];
+        put_cut(buf, area.x, area.y, area.width, &head);
+        head_rule(buf, area, area.y + 1, &[], env);
+        foot_rule(buf, area, area.bottom() - 1, &[], env);
+        let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
+        if self.rows.is_empty() {
+            let words = if self.data.get().is_some() {
+                "No revision of this prompt was judged yet: J on Prompts plans a run."
+            } else {
+                ""
+            };
+            put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
+            return;
+        }
+        let bar = usize::from(body.width).saturating_sub(62).clamp(8, 60);
+        let top = (1..).zip(&self.rows).filter_map(|(_, r)| match r {
+            Row::Point(p) => self.metric.of(self.effort(p.seq)?),
+            Row::Criterion(_) => None,
+        });
+        let top = top.fold(0.0_f64, f64::max);
+        for (i, at) in self.cursor.window(self.rows.len(), usize::from(body.height)).enumerate() {
+            let here = row(body, body.y + i as u16);
+            if at == self.cursor.at {
+                select(buf, here, true, env.theme);
+            }
+            match self.rows.get(at) {
+                Some(Row::Criterion(name)) => {
+                    let scale = if self.metric == Metric::Score {
+                        format!("1{}5", " ".repeat(bar.saturating_sub(2)))
+                    } else {
+                        String::new()
+                    };
+                    let name = text::fit(&text::escape_line(name), 22, text::Align::Left);
+                    put_cut(buf, here.x + 1, here.y, here.width, &[seg(name, strong), seg(scale, dim)]);
+                }
+                Some(Row::Point(point)) => self.draw_point(point, bar, top, here, buf, env),
+                None => {}
+            }
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::Metric, Action::Diff]
+    }
+
+    fn status(&self, _env: &Env) -> String {
+        let Some(point) = self.selected() else { return String::new() };
+        let message =
+            self.data.get().and_then(|d| d.log.get(&point.seq)?.message.clone()).unwrap_or_default();
+        format!("r{} {}", point.seq, message.lines().next().unwrap_or(""))
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("├──●──┤", "a revision's mean on the scale from 1 to 5, and its 95 % interval over cases"),
+            ("4.02±.11", "the same in digits: the mean, and half of the interval"),
+            ("n", "cases with a score"),
+            (
+                "▲ +0.12 better",
+                "change from the revision scored before, over common cases: its interval lies above 0",
+            ),
+            ("▼ worse", "its interval lies below 0"),
+            ("? no evidence", "the change may well be chance, or there are fewer than six common cases"),
+            ("associated", "the score changed with this revision; what caused it, figures cannot say"),
+            ("cost", "what all verdicts on the revision cost, where a price is known"),
+            (
+                "latency",
+                "mean time of the requests that were really sent; recorded and cached ones have none",
+            ),
+            ("failures", "share of verdicts that ended without a score: they enter no mean"),
+        ]
+    }
+
+    fn ticks(&self) -> bool {
+        self.data.is_waiting()
+    }
+}
+
+impl Revisions {
+    fn draw_point(&self, p: &Point, bar: usize, top: f64, here: Rect, buf: &mut Buffer, env: &Env) {
+        let dim = env.style(Meaning::Dim);
+        let info = self.data.get().and_then(|d| d.log.get(&p.seq));
+        let age = info
+            .and_then(|r| r.created_at.parse::<jiff::Timestamp>().ok())
+            .map_or_else(String::new, |t| text::relative_time(t.as_second(), env.now));
+        let version = info.map_or_else(String::new, |r| r.digest.short());
+        let mut parts = vec![
+            seg(text::pad(&format!("r{}", p.seq), 5, text::Align::Left), env.style(Meaning::Accent)),
+            seg(format!("{} ", text::pad(&version, 8, text::Align::Left)), dim),
+            seg(format!("{}  ", text::pad(&age, 5, text::Align::Right)), dim),
+        ];
+        if self.metric == Metric::Score {
+            let look = env.style(Meaning::Score(p.mean.round().clamp(1.0, 5.0) as u8));
+            let half = p.ci95.map_or_else(String::new, |(lo, hi)| {
+                let shown = text::fixed(Some((hi - lo) / 2.0), 2);
+                format!("±{}", shown.strip_prefix('0').unwrap_or(&shown))
+            });
+            parts.push(seg(forest(Some(p.mean), p.ci95, bar), look));
+            parts.push(seg(
+                format!(
+                    "  {}",
+                    text::pad(&format!("{}{half}", text::fixed(Some(p.mean), 2)), 9, text::Align::Left)
+                ),
+                env.style(Meaning::Text),
+            ));
+            parts.push(seg(format!("{:>4} ", p.n), dim));
+            if let Some(change) = &p.change {
+                let meaning = match change.mark() {
+                    Mark::Better => Meaning::Good,
+                    Mark::Worse => Meaning::Error,
+                    Mark::NoEvidence => Meaning::Dim,
+                };
+                let words = format!(
+                    "{} {} {}",
+                    change.mark().sign(),
+                    text::signed(Some(change.difference), 2),
+                    change.mark().words()
+                );
+                parts.push(seg(words, env.style(meaning)));
+            }
+        } else {
+            let effort = self.effort(p.seq);
+            let value = effort.and_then(|e| self.metric.of(e));
+            let share = value.filter(|_| top > 0.0).map_or(0.0, |v| v / top);
+            let meaning =
+                if self.metric == Metric::Failures && share > 0.0 { Meaning::Warning } else { Meaning::Text };
+            parts.push(seg(gauge(share, bar), env.style(meaning)));
+            parts.push(seg(format!("  {:>10}", self.metric.shown(value)), env.style(Meaning::Strong)));
+            let verdicts = effort.map_or(0, |e| e.verdicts);
+            parts.push(seg(format!("   {} verdicts", text::count(verdicts)), dim));
+        }
+        put(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_stands_on_its_scale_and_what_is_unknown_is_no_number() {
+        assert_eq!(forest(Some(3.0), Some((2.0, 4.0)), 9), "··├─●─┤··");
+        assert_eq!(forest(Some(5.0), None, 5), "····●");
+        assert_eq!(forest(None, None, 3), "···");
+        assert_eq!(forest(Some(3.0), Some((0.0, 9.0)), 5), "├─●─┤");
+        assert_eq!(forest(Some(3.0), None, 1), "");
+        let nothing =
+            Effort { seq: 1, of: String::new(), verdicts: 0, failed: 0, latency_ms: None, cost_usd: None };
+        let mut metric = Metric::Score;
+        for shown in ["—", "—", "—", "0.0 %"] {
+            assert_eq!(metric.shown(metric.of(&nothing)), shown);
+            metric = metric.next();
+        }
+        assert_eq!(metric, Metric::Score);
+    }
+}
