@@ -90,7 +90,7 @@ fn whole(dir: &Path) -> PathBuf {
     store.describe(&name("p"), "sums up", &cause).unwrap();
     let production = "production".parse().unwrap();
     store.set_label(&name("p"), &production, &Selector::revision(1), None, false, &cause).unwrap();
-    store.protect(&production, &cause).unwrap();
+    store.protect(&production, None, &cause).unwrap();
     store.rename(&name("p"), &name("q"), &cause).unwrap();
     let case =
         Case { id: "c".into(), vars: serde_json::Map::new(), reference: None, tags: vec![], cluster: None };

@@ -35,6 +35,7 @@ pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use error::{Result, StoreError};
 pub use find::Hits;
 pub use judges::{LabelUse, Retired};
+pub use labels::Consent;
 pub use open::Store;
 pub use pairs::{NewPairAnswer, PairAnswer, pair_key};
 pub use rows::*;
