@@ -358,7 +358,7 @@ async fn a_batch_goes_on_while_nobody_waits_and_can_be_called_off() {
     let stage = Stage::new(End::Never).await;
     assert_eq!(stage.ended_at("looked", "-INT"), Some(130));
     let id = stage.id();
-    assert_eq!(stage.home.json(&["run", "show", &id])["batches"][0]["status"], "in_progress");
+    assert_eq!(stage.home.json(&["run", "show", &id])["batches"][0]["stage"], "sent");
     let cancelled = stage.run(&["run", "cancel", &id], 0);
     assert_eq!(cancelled["batches"][0]["status"], "cancelling");
     let done = stage.run(&["run", "resume", &id], 3);
@@ -372,6 +372,12 @@ async fn a_batch_goes_on_while_nobody_waits_and_can_be_called_off() {
 async fn a_process_killed_after_sending_pays_once() {
     let stage = Stage::new(End::Completed).await;
     assert_eq!(stage.ended_at("looked", "-KILL"), None);
+    let there = stage.home.json(&["run", "show", &stage.id()])["batches"][0].clone();
+    assert_eq!(
+        (&there["stage"], &there["batch"]),
+        (&json!("sent"), &json!("batch_0")),
+        "before it was polled"
+    );
     let done = stage.run(&["run", "resume", &stage.id()], 0);
     assert_eq!(
         (&done["verdicts"], stage.sent()),
@@ -416,6 +422,11 @@ async fn a_batch_whose_answer_was_lost_is_found_by_its_token() {
         (&json!({"scored": 6}), (1, 1, 1)),
         "it was there, and paid for"
     );
+    let stage = Stage::new(End::Completed).await;
+    stage.set(|api| api.deaf = true);
+    assert_eq!(stage.ended_at("deaf", "-INT"), Some(130), "Ctrl-C does not wait for the answer");
+    assert_eq!(stage.run(&["run", "resume", &stage.id()], 0)["verdicts"], json!({"scored": 6}));
+    assert_eq!(stage.sent(), (1, 1, 1));
     // And one that was never made is made.
     let stage = Stage::new(End::Completed).await;
     stage.set(|api| api.dead = true);

@@ -224,8 +224,13 @@ impl Engine {
         info.file_id = Some(file_id.clone());
         info.stage = BatchStage::Creating;
         self.put(&info).await?;
-        // Not dropped on a cancellation: an answer that nobody hears is the one thing to be avoided.
-        match client.create(&file_id, &info.batch.token).await {
+        // An answer that is not waited for is looked up by the token, next time.
+        let created = tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(Halt::Cancelled),
+            created = client.create(&file_id, &info.batch.token) => created,
+        };
+        match created {
             Ok(status) => note(&mut info, &status),
             Err((stop, certain)) => {
                 if certain {
