@@ -21,6 +21,7 @@ mod execute;
 mod groups;
 pub mod history;
 mod keys;
+pub mod modes;
 mod noise;
 mod open;
 mod people;
