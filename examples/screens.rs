@@ -25,7 +25,7 @@ const FONTS: [&str; 3] = [
 type Shot = (&'static str, (u16, u16), Theme, &'static str);
 
 const SHOTS: &[Shot] = &[
-    ("prompts-160x45", (160, 45), Theme::Dark, "type:/ type:analyze_prose Enter Enter"),
+    ("prompts-160x45", (160, 45), Theme::Dark, "j j j Enter"),
     ("prompts-80x24", (80, 24), Theme::Dark, "type:/ type:wisdom Enter Enter"),
     ("prompts-light-120x36", (120, 36), Theme::Light, "type:/ type:wisdom Enter Enter"),
     ("diff-160x45", (160, 45), Theme::Dark, "type:/ type:extract_wisdom/system Enter Enter j j d"),

@@ -140,6 +140,39 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
     record("run noise", home.json(&["run", "noise", run.as_str().unwrap()], b""));
 }
 
+/// Verbs that ask a judge: one that says the same to every question.
+fn record_what_asks(home: &Home, record: &mut dyn FnMut(&str, Value)) {
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let verdict = serde_json::json!({"evidence": ["hello"], "explanation": "x", "injection_suspected": false, "score": 3, "winner": "first"});
+    let reply = serde_json::json!({
+        "model": "m-1", "choices": [{"message": {"content": verdict.to_string()}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3},
+    });
+    let server = runtime.block_on(async {
+        let server = MockServer::start().await;
+        let models = serde_json::json!({"data": [{"id": "m", "shutdown_date": "2027-01-31"}]});
+        for (verb, body) in [("POST", reply), ("GET", models)] {
+            let answer = ResponseTemplate::new(200).set_body_json(body);
+            Mock::given(matchers::method(verb)).respond_with(answer).mount(&server).await;
+        }
+        server
+    });
+    let url = format!("{}/v1#m", server.uri());
+    let pairs =
+        ["run", "pairwise", "base", "cand", "--cases", "items", "--criteria", "accuracy", "--judge", &url];
+    let with =
+        |more: &'static [&'static str]| pairs.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
+    record("run pairwise --dry-run", home.json(&with(&["--dry-run"]), b""));
+    record("run pairwise", home.json(&pairs, b""));
+    record("run pairwise --items", home.json(&with(&["--items"]), b""));
+    record("judge check", home.json(&["judge", "check", &url], b""));
+    // A judge that likes all the same is unfit, and said so by the exit code.
+    let out = home.run(&["judge", "check", &url, "--stress", "--json"], b"");
+    assert_eq!(out.status.code(), Some(1));
+    record("judge check --stress", serde_json::from_slice(&out.stdout).unwrap());
+}
+
 #[test]
 fn documents_have_the_shapes_that_the_page_records() {
     let home = Home::new();
@@ -191,6 +224,7 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("config show", home.json(&["config", "show"], b""));
     record("fsck", home.json(&["fsck"], b""));
     record_the_rest(&home, &run, &mut record);
+    record_what_asks(&home, &mut record);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &page).unwrap();

@@ -158,3 +158,44 @@ fn enough_cases_must_be_checked_by_people_where_that_is_asked() {
     assert!(text.starts_with("### Gate passed"), "{text}");
     assert!(text.contains("| 1 |"), "{text}");
 }
+
+#[test]
+fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_taken_back() {
+    let home = Home::new();
+    for text in ["first", "worse", "better", "unjudged"] {
+        home.register("p", text);
+    }
+    let mut lines = String::new();
+    for i in 0..12 {
+        for (arm, score) in [("p@r1", 3), ("p@r2", 1), ("p@r3", 4)] {
+            let verdict = json!({"criterion": "accuracy", "judge": "j", "score": score, "explanation": "x"});
+            let item = json!({"id": format!("c{i}"), "arm": arm, "prompt": "p", "response": format!("{arm} {i}"), "verdicts": [verdict]});
+            lines += &format!("{item}\n");
+        }
+    }
+    home.file("i.jsonl", lines);
+    home.text(&["import", "items", "i.jsonl"]);
+    home.text(&["label", "protect", "production", "--gate", "0.2"]);
+    let set = |to: &str, more: &[&str]| {
+        let args: Vec<&str> = ["label", "set", "p", "production", to].iter().chain(more).copied().collect();
+        let out = home.run(&args);
+        (out.status.code().unwrap(), cli_support::err(&out))
+    };
+    let at = || home.json(&["list"])["prompts"][0]["labels"]["production"].clone();
+    let named = ["--confirm", "production"];
+    // Where it stands nowhere yet there is nothing to hold against: its name is enough.
+    assert_eq!(set("r1", &[]).0, 2);
+    assert_eq!(set("r1", &named).0, 0);
+    let (code, said) = set("r2", &named);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("stays at r1") && said.contains("accuracy"), "{said}");
+    let (code, said) = set("r4", &named);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("no judged arm is named 'p@r4'"), "{said}");
+    assert_eq!(at(), "r1");
+    assert_eq!(set("r3", &named).0, 0);
+    assert_eq!(at(), "r3");
+    // The way back asks for no evidence.
+    home.text(&["label", "undo", "p", "production", "--confirm", "production"]);
+    assert_eq!(at(), "r1");
+}

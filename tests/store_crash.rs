@@ -252,6 +252,7 @@ fn a_run(path: &Path) -> String {
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        batch: false,
     };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
     let item = RunItem {

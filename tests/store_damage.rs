@@ -5,9 +5,13 @@
 
 use assize::core::digest::Digest;
 use assize::core::item::{Case, ImportedVerdict, Item, Subject};
+use assize::core::pairwise::{Choice, PairReading};
 use assize::core::prompt::{PromptName, Selector, Template};
 use assize::core::rubric::{Criterion, Rubric};
-use assize::store::{Cause, NewReview, NewRevision, Sampling, Store, StoreError};
+use assize::core::verdict::State;
+use assize::store::{
+    Arm, Cause, NewBatch, NewPairAnswer, NewReview, NewRevision, Sampling, Store, StoreError,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -32,6 +36,42 @@ fn subject() -> Subject {
     }
 }
 
+/// An answer about two responses with a value in every column.
+fn pair_answer(store: &Store) -> NewPairAnswer {
+    let arm = |name: &str| Arm { name: name.into(), prompt: None, model: None };
+    let reading = PairReading {
+        choice: Choice::Second,
+        explanation: "clearer".into(),
+        injection_suspected: false,
+        repairs: vec!["fence".into()],
+    };
+    NewPairAnswer {
+        key: Digest::of("key"),
+        set_id: store.case_set("items").unwrap().id,
+        case_id: "a".into(),
+        arms: (arm("x"), arm("y")),
+        responses: (Digest::of("one"), Digest::of("two")),
+        criterion: "accuracy".into(),
+        criterion_version: Digest::of("version"),
+        judge: "j".into(),
+        fingerprint: Digest::of("j"),
+        state: State::Scored,
+        reading: Some(reading),
+        reason: String::new(),
+        flags: vec!["asked_again".into()],
+        rung: "schema".into(),
+        model_returned: Some("m".into()),
+        finish_reason: Some("stop".into()),
+        prompt_tokens: Some(10),
+        completion_tokens: Some(2),
+        cost_usd: Some(0.5),
+        latency_ms: 12,
+        attempts: 1,
+        nonce: "0123".into(),
+        raw: b"the reply".to_vec(),
+    }
+}
+
 /// A registry with a row in every table, and a value in every column that can have one.
 fn whole(dir: &Path) -> PathBuf {
     let path = dir.join("registry.db");
@@ -50,7 +90,7 @@ fn whole(dir: &Path) -> PathBuf {
     store.describe(&name("p"), "sums up", &cause).unwrap();
     let production = "production".parse().unwrap();
     store.set_label(&name("p"), &production, &Selector::revision(1), None, false, &cause).unwrap();
-    store.protect(&production, &cause).unwrap();
+    store.protect(&production, None, &cause).unwrap();
     store.rename(&name("p"), &name("q"), &cause).unwrap();
     let case =
         Case { id: "c".into(), vars: serde_json::Map::new(), reference: None, tags: vec![], cluster: None };
@@ -88,7 +128,7 @@ fn whole(dir: &Path) -> PathBuf {
     };
     let run = store.import_items("items", vec![item]).unwrap().runs.remove(0).0;
     let review = NewReview {
-        run,
+        run: run.clone(),
         item: 0,
         criterion: 0,
         reviewer: "ana".into(),
@@ -102,6 +142,14 @@ fn whole(dir: &Path) -> PathBuf {
     };
     let id = store.add_review(&review).unwrap();
     store.add_review(&NewReview { score: None, undo: Some(id), ..review }).unwrap();
+    store.save_pair_answer(&pair_answer(&store)).unwrap();
+    let batch = NewBatch {
+        token: "t".into(),
+        keys: vec![(0, 0, 0)],
+        rung: "schema".into(),
+        input: Digest::of("lines"),
+    };
+    store.add_batch(&run, &batch).unwrap();
     assert_eq!(store.fsck().unwrap().faults, []);
     drop(store);
     Connection::open(&path)
@@ -114,6 +162,10 @@ fn whole(dir: &Path) -> PathBuf {
 /// Columns that say how things stand at the moment, or are kept for comfort; a changed one harms no result.
 const MOVING: &[&str] = &[
     "capability.",
+    "run_batch.state",
+    "run_batch.file_id",
+    "run_batch.batch_id",
+    "run_batch.status",
     "draft.",
     "run_state.state",
     "run_state.reason",

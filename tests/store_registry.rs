@@ -107,7 +107,7 @@ fn labels_move_by_compare_and_set_and_can_be_taken_back() {
     // A second undo goes further back; then there is nothing left.
     assert_eq!(store.undo_label(&p, None, false, &cause).unwrap().to, None);
     assert!(store.undo_label(&p, None, false, &cause).is_err());
-    store.protect(&production, &cause).unwrap();
+    store.protect(&production, None, &cause).unwrap();
     assert!(store.set_label(&p, &production, &sel("r1"), None, false, &cause).is_err());
     store.set_label(&p, &production, &sel("r1"), None, true, &cause).unwrap();
     assert!(store.fsck().unwrap().faults.is_empty());
@@ -586,6 +586,7 @@ fn two_versions_of_a_criterion_are_never_averaged() {
             max_tokens: None,
             checks: Vec::new(),
             generations: 1,
+            batch: false,
         };
         let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
         let item = RunItem {

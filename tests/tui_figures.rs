@@ -298,6 +298,7 @@ fn history(dir: &Path) -> PathBuf {
             max_tokens: None,
             checks: Vec::new(),
             generations: 1,
+            batch: false,
         };
         let arm =
             Arm { name: format!("p@r{seq}+m"), prompt: Some((name.clone(), seq)), model: Some("m".into()) };

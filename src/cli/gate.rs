@@ -61,9 +61,36 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if !(args.margin.is_finite() && args.margin >= 0.0) {
         return Err(Fail::input("--margin is a number of points, 0 or more"));
     }
-    let store = ctx.read()?;
-    let pairs = pick_arms(&store, &args.baseline, &args.candidate, &args.narrow)?;
-    let humans = humans(&store, &pairs)?;
+    let rule = GateRule {
+        margin: args.margin,
+        min_pairs: args.min_pairs,
+        min_coverage: args.min_coverage,
+        require_human: args.require_human,
+    };
+    let Decided { report, inputs, names } =
+        decide(&ctx.read()?, &args.baseline, &args.candidate, &rule, &args.narrow)?;
+    tell(ctx, args, &report, &inputs, &names)?;
+    Ok(report.verdict.exit_code())
+}
+
+/// A gate's answer, and what it rests on.
+pub(super) struct Decided {
+    /// The answer, criterion by criterion.
+    pub report: GateReport,
+    inputs: Vec<GateInput>,
+    names: (String, String),
+}
+
+/// Holds the candidate against the baseline, by the verdicts that are stored.
+pub(super) fn decide(
+    store: &Store,
+    baseline: &str,
+    candidate: &str,
+    rule: &GateRule,
+    narrow: &Narrow,
+) -> Result<Decided> {
+    let pairs = pick_arms(store, baseline, candidate, narrow)?;
+    let humans = humans(store, &pairs)?;
     let inputs: Vec<GateInput> = super::run::compared(&pairs)
         .into_iter()
         .zip(pairs.coverage.iter().zip(humans))
@@ -74,15 +101,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             humans,
         })
         .collect();
-    let rule = GateRule {
-        margin: args.margin,
-        min_pairs: args.min_pairs,
-        min_coverage: args.min_coverage,
-        require_human: args.require_human,
-    };
-    let report = gate(&inputs, &rule);
-    tell(ctx, args, &report, &inputs, &pairs.names)?;
-    Ok(report.verdict.exit_code())
+    Ok(Decided { report: gate(&inputs, rule), inputs, names: pairs.names })
 }
 
 fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String, String)) -> Value {

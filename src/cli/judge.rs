@@ -1,77 +1,173 @@
-//! `assize judge`: which judges there are, and whether one works.
+//! `assize judge`: which judges there are, whether one works, and which are no longer to be used.
 
 use super::context::Ctx;
-use super::fail::{DONE, ENDPOINT, Fail, Result};
+use super::fail::{DONE, Fail, Result};
 use super::output::{clean, table, talk};
-use crate::judge::{JudgeConfig, check};
+use crate::eval;
+use crate::judge::capabilities::Known;
+use crate::judge::endpoint::Address;
+use crate::judge::{JudgeConfig, Key};
+use crate::store::{LabelUse, Store};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
+
+mod check;
+mod retire;
+mod stress;
 
 /// Words after `judge`.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Example:\n  assize judge check http://127.0.0.1:8080/v1#qwen3")]
 pub enum Args {
-    /// The judges of config.toml; no key is shown, none is used
+    /// The judges of config.toml: where, which model, whether the key is there (never shown), what was learned and when
     #[command(after_help = "Example:\n  assize judge list --json")]
     List,
-    /// One cheap call: reachable, key, model, reply format, logprobs
-    #[command(after_help = "Example:\n  assize judge check main")]
+    /// A few cheap calls: reachable, key, model, reply format, logprobs; what rests on a model that will be shut down
+    #[command(
+        after_help = "Examples:\n  assize judge check main\n  assize judge check main --stress --criteria accuracy\n\nWith --stress: exit 1 when the judge can be talked up by a point, 3 when a canary has no score."
+    )]
     Check {
         /// The judge's name, or URL#MODEL
         name: String,
+        /// Put canaries before it as well: a bad answer, and the same trying to talk it up
+        #[arg(long)]
+        stress: bool,
+        /// Built-in criteria that the canaries are judged on [default: accuracy,helpfulness]
+        #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "stress")]
+        criteria: Vec<String>,
     },
-    /// Which runs rest on a judge, before its model is shut down
-    #[command(after_help = "Example:\n  assize judge retire main")]
-    Retire {
-        /// The judge's name, or URL#MODEL
-        name: String,
-    },
+    /// Mark a judge as retired: its runs say so, and new ones with it are refused
+    #[command(
+        after_help = "Examples:\n  assize judge retire main --dry-run\n  assize judge retire 1f3a9c02 -m \"the model is shut down in March\""
+    )]
+    Retire(retire::Args),
 }
 
-/// Lists, checks, or tells what rests on one.
+/// Lists, checks, or retires.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::List => list(ctx),
-        Args::Check { name } => check_one(ctx, name),
-        Args::Retire { name } => retire(ctx, name),
+        Args::Check { name, stress, criteria } => {
+            check::run(ctx, name, stress.then_some(criteria.as_slice()))
+        }
+        Args::Retire(args) => retire::run(ctx, args),
     }
 }
 
-fn list(ctx: &Ctx) -> Result<u8> {
-    let config = ctx.config()?;
-    if ctx.json {
-        let judges: Vec<Value> = config
-            .judges
-            .iter()
-            .map(|(name, j)| json!({"name": name, "base_url": j.base_url, "model": j.model, "key": j.key.to_string()}))
+/// A judge as `judge list` tells it.
+struct Listed {
+    name: String,
+    /// Scheme, host and port.
+    origin: Option<String>,
+    /// The same with its path. The configuration refuses addresses that hold a password.
+    base: Option<String>,
+    model: String,
+    key: Key,
+    known: Option<Known>,
+    /// Fingerprint, runs, since when it is retired.
+    fingerprints: Vec<(String, usize, Option<String>)>,
+}
+
+impl Listed {
+    fn of(store: &Store, name: &str, config: &JudgeConfig) -> Result<Self> {
+        let address = Address::parse(&config.base_url, config.allow_http);
+        let base = address.as_ref().ok().map(Address::base);
+        let known = match &base {
+            Some(base) => store.capability(base, &config.model)?.and_then(|text| Known::stored(&text)),
+            None => None,
+        };
+        let fingerprints = eval::fingerprints(store, name)?
+            .into_iter()
+            .map(|(f, runs)| (f.hex(), runs.len(), runs.first().and_then(|r| r.retired.clone())))
             .collect();
+        Ok(Self {
+            name: name.to_owned(),
+            origin: address.ok().map(|a| a.origin()),
+            base,
+            model: config.model.clone(),
+            key: config.key.clone(),
+            known,
+            fingerprints,
+        })
+    }
+
+    fn json(&self, now: i64) -> Value {
+        json!({
+            "name": self.name,
+            "base_url": self.base,
+            "origin": self.origin,
+            "model": self.model,
+            "key": self.key.to_string(),
+            "key_present": self.key.is_present(),
+            "capabilities": self.known.as_ref().map(|k| k.shape),
+            "learned_at": self.known.as_ref().map(|k| moment(k.at)),
+            "learned_is_old": self.known.as_ref().map(|k| k.is_old(now)),
+            "learned": self.known.as_ref().map(|k| k.notes.clone()).unwrap_or_default(),
+            "fingerprints": self.fingerprints.iter().map(|(f, runs, retired)| json!({
+                "fingerprint": f, "runs": runs, "retired": retired,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn row(&self, now: i64) -> Vec<String> {
+        let key = match self.key.is_present() {
+            Some(true) => format!("{}: there", self.key),
+            Some(false) => format!("{}: NOT SET", self.key),
+            None => self.key.to_string(),
+        };
+        let learned = match &self.known {
+            None => "never asked".to_owned(),
+            Some(known) => {
+                let old = if known.is_old(now) { ", old" } else { "" };
+                format!("{} ({}{old})", known.shape.words(), day(&moment(known.at)))
+            }
+        };
+        let retired = self.fingerprints.iter().filter(|(_, _, retired)| retired.is_some()).count();
+        let retired = match (retired, self.fingerprints.len()) {
+            (0, _) => String::new(),
+            (n, all) if n == all => "retired".to_owned(),
+            (n, all) => format!("{n} of {all} fingerprints retired"),
+        };
+        let origin = clean(self.origin.as_deref().unwrap_or("-")).into_owned();
+        vec![clean(&self.name).into_owned(), clean(&self.model).into_owned(), origin, key, learned, retired]
+    }
+}
+
+/// Unix seconds as RFC 3339.
+fn moment(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+}
+
+/// The date of an RFC 3339 time.
+fn day(time: &str) -> String {
+    time.chars().take(10).collect()
+}
+
+fn list(ctx: &Ctx) -> Result<u8> {
+    let (config, store) = (ctx.config()?, ctx.read()?);
+    let now = jiff::Timestamp::now().as_second();
+    let judges: Vec<Listed> =
+        config.judges.iter().map(|(name, judge)| Listed::of(&store, name, judge)).collect::<Result<_>>()?;
+    if ctx.json {
+        let judges: Vec<Value> = judges.iter().map(|j| j.json(now)).collect();
         ctx.out.json(&json!({"schema": 1, "judges": judges}))?;
         return Ok(DONE);
     }
-    if config.judges.is_empty() {
+    if judges.is_empty() {
         talk(
             "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL",
         );
         return Ok(DONE);
     }
-    let rows: Vec<Vec<String>> = config
-        .judges
-        .iter()
-        .map(|(name, j)| {
-            vec![
-                name.clone(),
-                clean(&j.model).into_owned(),
-                clean(&j.base_url).into_owned(),
-                j.key.to_string(),
-            ]
-        })
-        .collect();
+    let mut rows =
+        vec![["judge", "model", "origin", "key", "learned", "retired"].map(str::to_owned).to_vec()];
+    rows.extend(judges.iter().map(|j| j.row(now)));
     for line in table(&rows, &[]) {
         ctx.out.line(line)?;
     }
     Ok(DONE)
 }
 
+/// The judge of this name, or `URL#MODEL`.
 fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
     let config = ctx.config()?;
     config.judges.get(name).cloned().or_else(|| JudgeConfig::from_url(name)).ok_or_else(|| {
@@ -83,71 +179,34 @@ fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
     })
 }
 
-fn check_one(ctx: &Ctx, name: &str) -> Result<u8> {
-    let judge = endpoint(ctx, name)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
-    let report = runtime.block_on(check(&judge, &CancellationToken::new()));
-    let usable = report.is_usable();
-    if ctx.json {
-        let mut value = serde_json::to_value(&report).map_err(|e| Fail::registry(e.to_string()))?;
-        if let Some(map) = value.as_object_mut() {
-            map.insert("schema".into(), json!(1));
-            map.insert("usable".into(), json!(usable));
-        }
-        ctx.out.json(&value)?;
-    } else {
-        let known = |v: Option<bool>| v.map_or("unknown", |v| if v { "yes" } else { "no" });
-        for (what, value) in [
-            ("endpoint", clean(&report.endpoint).into_owned()),
-            ("reachable", known(Some(report.reachable)).to_owned()),
-            ("key accepted", known(report.key_accepted).to_owned()),
-            ("model", clean(&report.model).into_owned()),
-            ("model listed", known(report.model_listed).to_owned()),
-            (
-                "model answered",
-                report.model_returned.as_deref().map_or_else(|| "-".into(), |m| clean(m).into_owned()),
-            ),
-            ("reply format", report.rung.unwrap_or("-").to_owned()),
-            ("logprobs", known(report.logprobs).to_owned()),
-            ("latency", report.latency_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms"))),
-            ("calls made", report.calls.to_string()),
-        ] {
-            ctx.out.line(format!("{what:<15} {value}"))?;
-        }
-        for note in report.notes.iter().chain(&report.shutdown_date) {
-            ctx.out.line(format!("note            {}", clean(note)))?;
-        }
-    }
-    match (&report.error, usable) {
-        (_, true) => Ok(DONE),
-        (Some(why), false) => Err(Fail { code: ENDPOINT, message: why.clone() }),
-        (None, false) => Ok(ENDPOINT),
-    }
+/// Labels that rest on a judge, as JSON.
+fn labels_json(labels: &[LabelUse]) -> Vec<Value> {
+    labels
+        .iter()
+        .map(|l| json!({"name": l.name, "label": l.label, "revision": format!("r{}", l.seq), "runs": l.runs}))
+        .collect()
 }
 
-fn retire(ctx: &Ctx, name: &str) -> Result<u8> {
-    let runs = ctx.read()?.runs(None)?;
-    let hit: Vec<_> = runs.iter().filter(|r| r.spec.judge == name).collect();
-    if ctx.json {
-        let list: Vec<Value> = hit.iter().map(|r| super::shape::run(r)).collect();
-        ctx.out.json(&json!({"schema": 1, "judge": name, "runs": list}))?;
-        return Ok(DONE);
-    }
-    if hit.is_empty() {
-        talk(format!("no run was judged by '{}'", clean(name)));
-    }
-    for run in hit {
+/// Runs and labels that rest on a judge, line by line.
+fn tell_reliance(ctx: &Ctx, found: &eval::Reliance) -> Result<()> {
+    for run in &found.runs {
         ctx.out.line(format!(
-            "{}  {}  {} × {}  arms {}",
+            "run    {}  {}  {} × {}  arms {}",
             run.id,
-            run.created_at.chars().take(10).collect::<String>(),
+            day(&run.created_at),
             clean(&run.spec.set),
             clean(&run.spec.rubric),
             clean(&run.arms.join(", "))
         ))?;
     }
-    Ok(DONE)
+    for label in &found.labels {
+        ctx.out.line(format!(
+            "label  {} {} -> r{}  judged in {}",
+            label.name,
+            label.label,
+            label.seq,
+            label.runs.join(", ")
+        ))?;
+    }
+    Ok(())
 }

@@ -3,9 +3,11 @@
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::{brief, clean, talk};
+use super::run::Narrow;
 use super::shape;
 use crate::core::prompt::{Label, PromptName, Selector};
-use crate::store::{Cause, Expect, LabelMove, Store};
+use crate::core::stats::gate::{GateRule, GateVerdict};
+use crate::store::{Cause, Consent, Expect, LabelMove, Store};
 use serde_json::json;
 
 /// Words after `label`.
@@ -30,6 +32,9 @@ pub enum Args {
         /// Who and why
         #[command(flatten)]
         cause: CauseArgs,
+        /// Which verdicts its gate rests on, where it asks for one
+        #[command(flatten)]
+        narrow: Narrow,
     },
     /// Remove a label
     #[command(after_help = "Example:\n  assize label rm summarize staging")]
@@ -64,11 +69,16 @@ pub enum Args {
         #[command(flatten)]
         cause: CauseArgs,
     },
-    /// From now on moving this label asks for its name
-    #[command(after_help = "Example:\n  assize label protect production")]
+    /// From now on moving this label asks for its name, and for a passing gate if wanted
+    #[command(
+        after_help = "Examples:\n  assize label protect production\n  assize label protect production --gate 0.2\n\nWith --gate a move is held against the revision where the label stands, by the verdicts that are stored;\nit goes ahead when the gate passes, and ends with 1 (worse) or 3 (not enough evidence) when it does not.\nTaking a move back asks for the name alone."
+    )]
     Protect {
         /// The label
         label: String,
+        /// A move needs a gate that passes with this margin
+        #[arg(long, value_name = "POINTS")]
+        gate: Option<f64>,
     },
     /// Lift the protection
     #[command(after_help = "Example:\n  assize label unprotect production")]
@@ -101,15 +111,20 @@ impl CauseArgs {
 /// Carries out the word.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
-        Args::Set { name, label, selector, expect, cause } => {
+        Args::Set { name, label, selector, expect, cause, narrow } => {
             let name: PromptName = name.parse()?;
             let label: Label = label.parse()?;
             let selector: Selector = selector.parse()?;
             let expect = expect.as_deref().map(expectation).transpose()?;
             let mut store = ctx.write()?;
-            let confirmed = confirmed(&store, &label, cause)?;
+            let named = confirmed(&store, &label, cause)?;
+            let consent = if named && gated(&store, (&name, &label), &selector, narrow)? {
+                Consent::Gated
+            } else {
+                named.into()
+            };
             let moved =
-                store.set_label(&name, &label, &selector, expect.as_ref(), confirmed, &cause.cause())?;
+                store.set_label(&name, &label, &selector, expect.as_ref(), consent, &cause.cause())?;
             told(ctx, &name, &moved)
         }
         Args::Rm { name, label, cause } => {
@@ -121,8 +136,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         }
         Args::Undo { name, label, cause } => undo(ctx, name, label.as_deref(), cause),
         Args::Log { name, label, limit } => log(ctx, name, label.as_deref(), *limit),
-        Args::Protect { label } => protect(ctx, label, true),
-        Args::Unprotect { label } => protect(ctx, label, false),
+        Args::Protect { label, gate } => protect(ctx, label, *gate),
+        Args::Unprotect { label } => unprotect(ctx, label),
     }
 }
 
@@ -198,19 +213,65 @@ fn log(ctx: &Ctx, name: &str, label: Option<&str>, limit: Option<usize>) -> Resu
     Ok(DONE)
 }
 
-fn protect(ctx: &Ctx, label: &str, on: bool) -> Result<u8> {
-    let label: Label = label.parse()?;
-    let mut store = ctx.write()?;
-    let cause = Cause::default();
-    if on {
-        store.protect(&label, &cause)?
-    } else {
-        store.unprotect(&label, &cause)?
+/// Whether the gate that guards the label was asked, and passed; false when it asks for none.
+///
+/// # Errors
+/// With the gate's exit code when it did not pass.
+fn gated(
+    store: &Store,
+    (name, label): (&PromptName, &Label),
+    to: &Selector,
+    narrow: &Narrow,
+) -> Result<bool> {
+    let (Some(margin), Some(now)) = (store.gate_of(label)?, store.label_at(name, label)?) else {
+        return Ok(false);
+    };
+    let to = store.resolve(name, to)?.seq;
+    if to == now {
+        return Ok(false);
     }
+    let (baseline, candidate) = (format!("{name}@r{now}"), format!("{name}@r{to}"));
+    let rule = GateRule { margin, ..GateRule::default() };
+    let unmoved = |why: &str| {
+        format!("{label} stays at r{now}: it moves only after a gate of margin {margin} has passed; {why}")
+    };
+    let report = super::gate::decide(store, &baseline, &candidate, &rule, narrow)
+        .map_err(|e| Fail { code: e.code, message: unmoved(&e.message) })?
+        .report;
+    if report.verdict == GateVerdict::Pass {
+        return Ok(true);
+    }
+    let worst: Vec<String> = report
+        .criteria
+        .iter()
+        .filter(|c| c.verdict != GateVerdict::Pass)
+        .map(|c| format!("{}: {}", clean(&c.name), clean(&c.reason)))
+        .collect();
+    Err(Fail { code: report.verdict.exit_code(), message: unmoved(&worst.join("; ")) })
+}
+
+fn protect(ctx: &Ctx, label: &str, gate: Option<f64>) -> Result<u8> {
+    let label: Label = label.parse()?;
+    if gate.is_some_and(|margin| !(margin.is_finite() && margin >= 0.0)) {
+        return Err(Fail::input("--gate is a number of points, 0 or more"));
+    }
+    ctx.write()?.protect(&label, gate, &Cause::default())?;
     if ctx.json {
-        ctx.out.json(&json!({ "schema": 1, "label": label, "protected": on }))?;
+        ctx.out.json(&json!({ "schema": 1, "label": label, "protected": true, "gate": gate }))?;
     } else {
-        ctx.out.line(format!("{label} {}", if on { "is protected" } else { "is no longer protected" }))?;
+        let gate = gate.map_or_else(String::new, |m| format!(", and moves only after a gate of margin {m}"));
+        ctx.out.line(format!("{label} is protected{gate}"))?;
+    }
+    Ok(DONE)
+}
+
+fn unprotect(ctx: &Ctx, label: &str) -> Result<u8> {
+    let label: Label = label.parse()?;
+    ctx.write()?.unprotect(&label, &Cause::default())?;
+    if ctx.json {
+        ctx.out.json(&json!({ "schema": 1, "label": label, "protected": false }))?;
+    } else {
+        ctx.out.line(format!("{label} is no longer protected"))?;
     }
     Ok(DONE)
 }

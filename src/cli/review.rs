@@ -4,7 +4,7 @@ use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::clean;
 use crate::core::queue::{Order, Pass};
-use crate::eval::{QueueSpec, RunQueue};
+use crate::eval::{PASS_MARK, QueueSpec, RunQueue};
 use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -16,13 +16,18 @@ mod sheet;
 #[command(after_help = "Example:\n  assize review next 7f3c --as ana")]
 pub enum Args {
     /// The next item of the blind queue: no arm, no judge
-    #[command(after_help = "Example:\n  assize review next 7f3c --as ana --json")]
+    #[command(
+        after_help = "Examples:\n  assize review next 7f3c --as ana --json\n  assize review next 7f3c --order flagged"
+    )]
     Next {
         /// The run's id, or its first digits
         run: String,
         /// Who reviews
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
+        /// Which come first; all but random are picked, and correct no mean
+        #[arg(long, value_name = "ORDER", default_value = "random", value_parser = order)]
+        order: Order,
     },
     /// Store a score
     #[command(
@@ -86,7 +91,7 @@ pub enum Args {
 /// Does what the word says.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
-        Args::Next { run, reviewer } => next(ctx, run, reviewer.as_deref()),
+        Args::Next { run, reviewer, order } => next(ctx, run, reviewer.as_deref(), *order),
         Args::Add { run, item, criterion, score, comment, modes, reviewer } => {
             let mut store = ctx.write()?;
             let run = store.run(run)?;
@@ -125,6 +130,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
 }
 
+/// An order by its name; near the gate is near the mark that counts as good.
+fn order(name: &str) -> std::result::Result<Order, String> {
+    let known = || Order::all(PASS_MARK).map(Order::name).join(", ");
+    Order::named(name, PASS_MARK).ok_or_else(|| format!("there are: {}", known()))
+}
+
 fn who(ctx: &Ctx, given: Option<&str>) -> Result<String> {
     let configured = ctx.config()?.review.name;
     given
@@ -142,23 +153,29 @@ fn column(run: &RunInfo, name: Option<&str>) -> Result<u32> {
     })
 }
 
-/// The random queue of a run for a reviewer, as the screens have it.
-fn queue(ctx: &Ctx, store: &Store, run: &RunInfo, reviews: &[ReviewInfo], who: &str) -> Result<RunQueue> {
+/// The queue of a run for a reviewer, as the screens have it.
+fn queue(
+    ctx: &Ctx,
+    store: &Store,
+    run: &RunInfo,
+    reviews: &[ReviewInfo],
+    (who, order): (&str, Order),
+) -> Result<RunQueue> {
     let spec = QueueSpec {
         reviewer: who.to_owned(),
-        order: Order::Random,
+        order,
         pass: Pass::Together,
         double: ctx.config()?.review.double,
     };
     Ok(RunQueue::of(run, &store.run_items(&run.id)?, &store.cells(&run.id)?, reviews, &spec))
 }
 
-fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>) -> Result<u8> {
+fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(run)?;
     let who = who(ctx, reviewer)?;
     let reviews = store.reviews(Some(&run.id))?;
-    let queue = queue(ctx, &store, &run, &reviews, &who)?;
+    let queue = queue(ctx, &store, &run, &reviews, (&who, order))?;
     let place = queue.places.get(queue.next()).copied();
     let Some((item, column)) = place else {
         if ctx.json {

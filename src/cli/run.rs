@@ -16,6 +16,7 @@ mod carry;
 mod compare;
 mod export;
 mod inputs;
+mod pairwise;
 mod show;
 
 pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
@@ -83,6 +84,9 @@ pub struct Args {
     /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub min_coverage: Option<f64>,
+    /// Through the endpoint's Batch API: about half the price, within a day; `run resume ID` takes the answers in
+    #[arg(long)]
+    pub batch: bool,
     /// Say what would be done, what it may cost and what does not fit, and do nothing
     #[arg(long, visible_alias = "plan")]
     pub dry_run: bool,
@@ -105,6 +109,7 @@ impl Args {
             || self.max_tokens.is_some()
             || self.min_coverage.is_some()
             || self.until.is_some()
+            || self.batch
             || self.dry_run
     }
 }
@@ -132,6 +137,17 @@ pub enum Verb {
         after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"
     )]
     Compare(compare::tell::Args),
+    /// Call off the batch that a run has under way; what is answered by then stays
+    #[command(after_help = "Example:\n  assize run cancel 7f3c")]
+    Cancel {
+        /// The run's id, or its first digits
+        id: String,
+    },
+    /// Two arms' responses side by side, each pair in both orders; a winner only where both agree
+    #[command(
+        after_help = "Examples:\n  assize run pairwise baseline candidate --criteria helpfulness --judge main\n  assize run pairwise p@production p --cases tickets --rubric summarization --judge main --dry-run\n\nThe same command again asks only for what is missing."
+    )]
+    Pairwise(Box<pairwise::Args>),
     /// All of a run, sorted, without times
     #[command(after_help = "Example:\n  assize run export 7f3c > run.jsonl")]
     Export {
@@ -154,12 +170,14 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match &args.verb {
         None => start(ctx, args),
         Some(_) if args.has_flags() => Err(Fail::input(
-            "flags of a new run do not go with show, resume, retry, compare, export or noise; see `assize run --help`",
+            "flags of a new run do not go with show, resume, retry, compare, cancel, pairwise, export or noise; see `assize run --help`",
         )),
         Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
         Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
         Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
         Some(Verb::Compare(args)) => compare::tell::run(ctx, args),
+        Some(Verb::Cancel { id }) => carry::cancel(ctx, id),
+        Some(Verb::Pairwise(args)) => pairwise::run(ctx, args),
         Some(Verb::Export { id, full }) => export::run(ctx, id, *full),
         Some(Verb::Noise { id }) => show::noise(ctx, id),
     }
@@ -173,7 +191,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     let mut stage = inputs::stage(ctx, args)?;
     let store = &mut stage.store;
     let set = inputs::set(store, args)?;
-    let rubric = inputs::rubric(store, args)?;
+    let rubric = inputs::rubric(store, args.rubric.as_deref(), &args.criteria, !args.dry_run)?;
     let imported: Vec<String> =
         store.arms()?.into_iter().filter(|a| a.prompt.is_none()).map(|a| a.name).collect();
     let arms = args.arms.iter().map(|text| arm_choice(text, &imported)).collect::<Result<_>>()?;
@@ -191,7 +209,10 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         until: until(args)?,
         max_tokens: args.max_tokens,
     };
-    let plan = crate::eval::plan(store, &config, &request).map_err(fail)?;
+    let mut plan = crate::eval::plan(store, &config, &request).map_err(fail)?;
+    if args.batch {
+        crate::eval::as_batch(&mut plan);
+    }
     for warning in &plan.warnings {
         super::output::talk(format!("note: {}", super::output::clean(warning)));
     }

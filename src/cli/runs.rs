@@ -38,7 +38,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             run.created_at.chars().take(16).collect(),
             clean(&run.spec.set).into_owned(),
             clean(&run.spec.rubric).into_owned(),
-            format!("{}{}", clean(&run.spec.judge), if run.imported { " (recorded)" } else { "" }),
+            format!(
+                "{}{}{}",
+                clean(&run.spec.judge),
+                if run.imported { " (recorded)" } else { "" },
+                if run.retired.is_some() { " (retired judge)" } else { "" }
+            ),
             format!("{scored}/{}", run.planned),
         ]);
     }

@@ -3,7 +3,7 @@
 use crate::core::prompt::Kind;
 use crate::core::verdict::State;
 use crate::eval::{ArmSummary, CriterionSummary};
-use crate::store::{LabelMove, RevisionInfo, RunInfo, RunUsage};
+use crate::store::{BatchInfo, LabelMove, RevisionInfo, RunInfo, RunUsage};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -86,6 +86,14 @@ pub fn usage(usage: &RunUsage) -> Value {
     })
 }
 
+/// A batch of a run at its endpoint.
+pub fn batch(info: &BatchInfo) -> Value {
+    json!({
+        "batch": info.batch_id, "stage": info.stage.name(), "status": info.status, "requests": info.batch.keys.len(),
+        "created_at": info.created_at,
+    })
+}
+
 /// One run of the list.
 pub fn run(info: &RunInfo) -> Value {
     json!({
@@ -101,5 +109,6 @@ pub fn run(info: &RunInfo) -> Value {
         "planned": info.planned,
         "imported": info.imported,
         "reason": info.reason,
+        "judge_retired": info.retired,
     })
 }

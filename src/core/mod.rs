@@ -27,6 +27,7 @@ pub mod digest;
 pub mod evidence;
 pub mod find;
 pub mod item;
+pub mod pairwise;
 pub mod parse;
 pub mod prompt;
 pub mod queue;

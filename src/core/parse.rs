@@ -8,8 +8,10 @@
 //! [`Unread`], whose line is quoted to the judge when it is asked again.
 
 mod json;
+mod pair;
 pub mod prose;
 
+pub use pair::read_choice;
 pub use prose::{read_plain, read_prose};
 
 use super::verdict::Reading;
@@ -46,18 +48,7 @@ impl Unread {
 /// two scores that differ.
 pub fn read(content: &str) -> Result<Reading, Unread> {
     let mut repairs = Vec::new();
-    let text = without_thinking(content.trim_start_matches('\u{feff}').trim(), &mut repairs)?;
-    let text = without_fence(text, &mut repairs);
-    if text.is_empty() {
-        return Err(Unread::new("the reply is empty"));
-    }
-    let Scan { objects, unclosed, before, after } = json::scan(text);
-    if unclosed {
-        return Err(Unread::new("the reply holds a JSON object that is not closed"));
-    }
-    if objects.is_empty() {
-        return Err(Unread::new("the reply holds no JSON object"));
-    }
+    let Scan { objects, before, after, .. } = objects_of(content, &mut repairs)?;
     let (reading, object_repairs) = choose(&objects)?;
     if trailing_score_differs(after, reading.score) {
         return Err(Unread::conflict("the reply holds two scores that differ"));
@@ -69,6 +60,23 @@ pub fn read(content: &str) -> Result<Reading, Unread> {
         note(&mut repairs, repair);
     }
     Ok(Reading { repairs, ..reading })
+}
+
+/// The top-level objects of a reply, its thinking and a fence around it taken off; at least one, all closed.
+fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Scan<'t>, Unread> {
+    let text = without_thinking(content.trim_start_matches('\u{feff}').trim(), repairs)?;
+    let text = without_fence(text, repairs);
+    if text.is_empty() {
+        return Err(Unread::new("the reply is empty"));
+    }
+    let scan = json::scan(text);
+    if scan.unclosed {
+        return Err(Unread::new("the reply holds a JSON object that is not closed"));
+    }
+    if scan.objects.is_empty() {
+        return Err(Unread::new("the reply holds no JSON object"));
+    }
+    Ok(scan)
 }
 
 fn note(repairs: &mut Vec<String>, repair: &str) {

@@ -14,8 +14,10 @@ mod save;
 
 use super::control::{Control, Progress, Scope};
 use super::error::EvalError;
+use super::judges;
 use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded, remembered};
 use crate::config::{Config, Role};
+use crate::core::digest::Digest;
 use crate::core::verdict::State;
 use crate::judge::{Judge, Model, Stop};
 use crate::store::lease::holder;
@@ -69,6 +71,9 @@ pub async fn execute(
             run.id
         )));
     }
+    if let Some(fingerprint) = run.fingerprint {
+        refuse_retired(&handle, &run.spec.judge, fingerprint).await?;
+    }
     let configured = config.resolve_endpoint(Role::Judge, &run.spec.judge).ok().map(|j| j.concurrency);
     let concurrency = if concurrency > 0 { concurrency } else { configured.unwrap_or(CONCURRENCY) };
     let work = Work { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
@@ -110,7 +115,20 @@ pub async fn execute_stored(
     execute(handle, config, run_id, judge, model, concurrency.unwrap_or(0), control, scope, progress).await
 }
 
-async fn aside<T: Send + 'static>(
+/// A retired judge is not asked: neither where its fingerprint is known, nor once discovery has found that it is this one.
+pub(super) async fn refuse_retired(
+    handle: &Handle,
+    name: &str,
+    fingerprint: Digest,
+) -> Result<(), EvalError> {
+    let name = name.to_owned();
+    match handle.read(move |s| judges::refusal(s, &name, &fingerprint)).await? {
+        Some(why) => Err(EvalError::Input(why)),
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, EvalError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| EvalError::Internal(e.to_string()))?
@@ -208,6 +226,10 @@ async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalEr
     let id = work.run.id.clone();
     let cells = handle.read(move |s| s.cells(&id)).await?;
     let mut engine = Engine::new(handle.clone(), work, &cells).await?;
+    // Also when nothing is missing: a batch of retried keys may be under way.
+    if engine.work.run.spec.batch {
+        return engine.by_batch().await;
+    }
     if engine.is_done() {
         return Ok((RunState::Complete, engine.answer().unwrap_or_default()));
     }

@@ -72,7 +72,7 @@ pub struct Notes {
 /// When the registry cannot be read.
 pub fn notes(store: &Store, run: &RunInfo) -> Result<Notes> {
     let models = if run.imported { 0 } else { store.models_returned(&run.id)?.len() };
-    let mut lines = stale(store, run)?;
+    let mut lines: Vec<String> = retired(run).into_iter().chain(stale(store, run)?).collect();
     if models > 1 {
         let id: String = run.id.chars().take(6).collect();
         lines.insert(
@@ -81,6 +81,14 @@ pub fn notes(store: &Store, run: &RunInfo) -> Result<Notes> {
         );
     }
     Ok(Notes { lines, is_split: models > 1 })
+}
+
+/// That the run's judge is retired, as one line; its scores are kept.
+pub fn retired(run: &RunInfo) -> Option<String> {
+    let day: String = run.retired.as_ref()?.chars().take(10).collect();
+    Some(format!(
+        "retired judge: since {day} nothing is asked of it; these scores stay, and get no new company"
+    ))
 }
 
 /// What of a run's questions has been edited since it was judged, one line each; its verdicts are kept, and stale.

@@ -10,6 +10,7 @@
 //! planned verdicts they rest on.
 
 pub mod agreement;
+mod batch;
 mod budget;
 mod checked;
 pub mod compare;
@@ -20,10 +21,12 @@ mod evaluator;
 mod execute;
 mod groups;
 pub mod history;
+mod judges;
 mod keys;
 pub mod modes;
 mod noise;
 mod open;
+mod pairwise;
 mod people;
 mod plan;
 mod queue;
@@ -32,16 +35,19 @@ mod summary;
 mod until;
 pub mod versus;
 
+pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, Scope};
 pub use error::EvalError;
 pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
-pub use groups::{ModelGroup, Notes, grouped, notes, stale};
+pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
+pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
+pub use pairwise::{PairPlan, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse};
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};

@@ -128,8 +128,8 @@ pub struct Plan {
 
 /// What is gathered while planning.
 #[derive(Default)]
-struct Notes {
-    warnings: Vec<String>,
+pub(super) struct Notes {
+    pub(super) warnings: Vec<String>,
     refused: Vec<String>,
     includes: BTreeMap<String, Vec<Included>>,
 }
@@ -170,6 +170,9 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
+    if let Some(fingerprint) = known_fingerprint(store, &spec)? {
+        notes.refused.extend(super::judges::refusal(store, &spec.judge, &fingerprint)?);
+    }
     let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     if matches!(request.until, Some(Until::Decided(_))) {
         require_two_arms(&items, &mut notes);
@@ -243,11 +246,12 @@ fn spec_of(
         max_tokens: request.max_tokens,
         checks: Vec::new(),
         generations: request.generations,
+        batch: false,
     }
 }
 
 /// The rubric's shown name, its criteria (none for items that bring their own) and its checks.
-fn criteria_of(
+pub(super) fn criteria_of(
     store: &Store,
     choice: &RubricChoice,
     notes: &mut Notes,
@@ -432,7 +436,7 @@ impl Row {
 }
 
 /// Names and lists in messages: the first few, then how many more.
-fn some(names: &[String]) -> String {
+pub(super) fn some(names: &[String]) -> String {
     let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
     let more = names.len().saturating_sub(shown.len());
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }

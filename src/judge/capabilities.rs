@@ -102,7 +102,17 @@ const KEEPS: i64 = 7 * 24 * 3600;
 impl Known {
     /// Reads what was stored; `None` when it does not read or is too old at `now` (Unix seconds).
     pub fn read(stored: &str, now: i64) -> Option<Self> {
-        serde_json::from_str::<Self>(stored).ok().filter(|known| (0..KEEPS).contains(&(now - known.at)))
+        Self::stored(stored).filter(|known| !known.is_old(now))
+    }
+
+    /// Reads what was stored, however old it is: for people to look at.
+    pub fn stored(stored: &str) -> Option<Self> {
+        serde_json::from_str(stored).ok()
+    }
+
+    /// Whether it is too old to be relied on at `now` (Unix seconds).
+    pub fn is_old(&self, now: i64) -> bool {
+        !(0..KEEPS).contains(&(now - self.at))
     }
 
     /// The shape to begin with: what is refused stays left out, what is not configured is not sent.
@@ -113,6 +123,17 @@ impl Known {
 }
 
 impl Shape {
+    /// What is sent and how the reply is asked for, in a few words.
+    pub fn words(&self) -> String {
+        let mut words = vec![format!("replies as {}", self.rung.name())];
+        words.extend((!self.bounded).then(|| "schema without bounds".to_owned()));
+        words.push(self.room.name().map_or_else(|| "no limit of length".to_owned(), str::to_owned));
+        words.extend((!self.temperature).then(|| "no temperature".to_owned()));
+        words.extend(self.seed.then(|| "seed".to_owned()));
+        words.extend(self.logprobs.then(|| "logprobs".to_owned()));
+        words.join(", ")
+    }
+
     /// Where learning begins: everything asked for.
     pub fn first(seed: bool) -> Self {
         Self {

@@ -1,10 +1,11 @@
 //! `judge check`: a few cheap calls that say whether a judge can be used; and a look for endpoints on this machine.
 
+use super::capabilities::Shape;
 use super::config::JudgeConfig;
 use super::endpoint::{Answer, Endpoint};
 use super::openai::OpenAiJudge;
 use super::wire::{ApiError, one_line};
-use super::{Judge, StopKind};
+use super::{Judge, Learnt, StopKind};
 use crate::core::digest::Digest;
 use serde::Serialize;
 use serde_json::Value;
@@ -40,6 +41,13 @@ pub struct CheckReport {
     pub latency_ms: Option<u64>,
     /// When the endpoint says the model will be shut down.
     pub shutdown_date: Option<String>,
+    /// What requests to it look like; `None` when discovery did not end.
+    pub capabilities: Option<Shape>,
+    /// The same as the registry keeps it.
+    #[serde(skip)]
+    pub learnt: Option<Learnt>,
+    /// Whether the key is there: `None` when none is needed, or its command was not run.
+    pub key_present: Option<bool>,
     /// What was learned and what is odd.
     pub notes: Vec<String>,
     /// The fingerprint its verdicts will carry.
@@ -65,6 +73,9 @@ impl CheckReport {
             logprobs: None,
             latency_ms: None,
             shutdown_date: None,
+            capabilities: None,
+            learnt: None,
+            key_present: config.key.is_present(),
             notes: Vec::new(),
             fingerprint: None,
             calls: 0,
@@ -89,6 +100,7 @@ pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckRep
         }
     };
     report.endpoint = endpoint.address().base();
+    report.key_present = endpoint.sends_key().then_some(true);
     tokio::select! {
         biased;
         () = cancel.cancelled() => report.error = Some("the check was cancelled".to_owned()),
@@ -113,6 +125,8 @@ pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckRep
             report.model_returned = discovery.model_returned;
             report.notes.extend(discovery.notes);
             report.rung = Some(judge.shape().rung.name());
+            report.capabilities = Some(judge.shape());
+            report.learnt = judge.learnt();
             report.fingerprint = Some(judge.fingerprint());
             tokio::select! {
                 () = cancel.cancelled() => {}
@@ -154,13 +168,16 @@ async fn list(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckRepor
     let mine = models.iter().find(|(id, _)| *id == config.model);
     report.model_listed = Some(mine.is_some());
     report.shutdown_date = mine.and_then(|(_, shutdown)| shutdown.clone());
-    if let Some(date) = &report.shutdown_date {
-        report.notes.push(format!("the endpoint says this model will be shut down: {date}"));
-    }
     if mine.is_none() {
         report.notes.push("the endpoint does not list this model".to_owned());
     }
     report.models = models.into_iter().map(|(id, _)| id).take(50).collect();
+}
+
+/// Unix seconds as a date, such as `2027-01-31`; what is no such time stays as it is.
+fn day_of(time: &serde_json::Number) -> String {
+    let date = time.as_i64().and_then(|s| jiff::Timestamp::from_second(s).ok());
+    date.map_or_else(|| time.to_string(), |t| t.to_string().chars().take(10).collect())
 }
 
 /// Ids and shutdown dates of a list of models.
@@ -170,7 +187,8 @@ fn listed(answer: &Answer) -> Option<Vec<(String, Option<String>)>> {
     let read = models.iter().filter_map(|model| {
         let shutdown = match model.get("shutdown_date") {
             Some(Value::String(date)) => Some(one_line(date, 40)),
-            Some(Value::Number(time)) => Some(time.to_string()),
+            // OpenAI gives Unix seconds.
+            Some(Value::Number(time)) => Some(day_of(time)),
             _ => None,
         };
         Some((one_line(model.get("id")?.as_str()?, 200), shutdown))

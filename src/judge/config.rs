@@ -43,6 +43,15 @@ impl Key {
         Ok(Some(SecretString::from(key)))
     }
 
+    /// Whether the key is there, without fetching it: `None` where that is not known before it is used (a command is run
+    /// only then), and where none is needed.
+    pub fn is_present(&self) -> Option<bool> {
+        match self {
+            Self::None | Self::Command(_) => None,
+            Self::Env(name) => Some(std::env::var(name).is_ok_and(|key| !key.trim().is_empty())),
+        }
+    }
+
     fn run(command: &str) -> Result<String, Stop> {
         let failed = |why: String| Stop::new(StopKind::Key, format!("api_key_command {why}"));
         let output = std::process::Command::new("sh")
@@ -197,6 +206,9 @@ mod tests {
             unset.message,
             "the key's variable ASSIZE_NO_SUCH_VARIABLE is not set; export it, or change api_key_env"
         );
+        assert_eq!(Key::Env("ASSIZE_NO_SUCH_VARIABLE".into()).is_present(), Some(false));
+        assert_eq!(Key::Env("PATH".into()).is_present(), Some(true));
+        assert_eq!(Key::Command("false".into()).is_present(), None, "no command is run to look");
         assert!(Key::Command("exit 3".into()).resolve().unwrap_err().message.contains("exit status: 3"));
         assert!(Key::Command("true".into()).resolve().unwrap_err().message.contains("empty key"));
     }

@@ -22,6 +22,12 @@ use stream::Assembly;
 /// The largest body read; a larger one is given up as broken.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
+/// The largest file of a batch's answers.
+const MOST_FILE_BYTES: usize = 512 * 1024 * 1024;
+
+/// The least time that a whole file may take.
+const FILE_TIME: Duration = Duration::from_secs(600);
+
 /// A base URL that passed the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -281,7 +287,59 @@ impl Endpoint {
         self.exchange(self.client.get(self.address.join("models")), timeout.min(self.timeout)).await
     }
 
+    /// Sends JSON to a path below the base; nothing when it is null.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Broken> {
+        let mut request = self.client.post(self.address.join(path));
+        if !body.is_null() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.exchange(request, self.timeout).await
+    }
+
+    /// Asks for a path below the base; parameters without a value are left out. An answer may be a whole file of answers.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Answer, Broken> {
+        let mut url = self.address.join(path);
+        for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        self.exchange_up_to(self.client.get(url), self.timeout.max(FILE_TIME), MOST_FILE_BYTES).await
+    }
+
+    /// Uploads lines of requests to `files`, for a batch.
+    ///
+    /// # Errors
+    /// [`Broken`] when no complete answer came.
+    pub async fn upload(&self, lines: &str) -> Result<Answer, Broken> {
+        // A digest of the contents does not stand in them.
+        let mark = crate::core::digest::Digest::of(lines).hex();
+        let body = format!(
+            "--{mark}\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+             --{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"assize.jsonl\"\r\n\
+             Content-Type: application/jsonl\r\n\r\n{lines}\r\n--{mark}--\r\n"
+        );
+        let request = self
+            .client
+            .post(self.address.join("files"))
+            .header(CONTENT_TYPE, format!("multipart/form-data; boundary={mark}"));
+        self.exchange(request.body(body), self.timeout.max(FILE_TIME)).await
+    }
+
     async fn exchange(&self, request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, Broken> {
+        self.exchange_up_to(request, timeout, MOST_BYTES).await
+    }
+
+    async fn exchange_up_to(
+        &self,
+        request: reqwest::RequestBuilder,
+        timeout: Duration,
+        most: usize,
+    ) -> Result<Answer, Broken> {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
         let mut response = request.timeout(timeout).send().await.map_err(broken)?;
@@ -291,8 +349,8 @@ impl Endpoint {
         let expected = response.content_length().unwrap_or(0).min(1 << 20) as usize;
         let mut body = Vec::with_capacity(expected);
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                let why = format!("the answer is larger than {} MiB", MOST_BYTES >> 20);
+            if body.len() + chunk.len() > most {
+                let why = format!("the answer is larger than {} MiB", most >> 20);
                 return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
             }
             body.extend_from_slice(&chunk);

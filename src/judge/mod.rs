@@ -9,6 +9,7 @@
 //! A judge knows nothing of the registry: it is given texts and gives back an [`Outcome`], which is a score with
 //! its reasons or exactly one named failure. Nothing here invents a number.
 
+pub mod batch;
 mod call;
 pub mod capabilities;
 pub mod check;
@@ -16,16 +17,19 @@ pub mod config;
 pub mod endpoint;
 pub mod limit;
 pub mod openai;
+pub mod pair;
 pub mod prices;
 pub mod prompt;
 pub mod recorded;
 pub mod retry;
+pub mod stress;
 pub mod weighted;
 pub mod wire;
 
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
 pub use config::{JudgeConfig, Key};
 pub use openai::{OpenAiJudge, OpenAiModel};
+pub use pair::{PairOutcome, PairRequest};
 pub use recorded::RecordedJudge;
 
 use crate::core::digest::{Digest, RowDigest};
@@ -275,6 +279,32 @@ pub trait Judge: Send + Sync {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Outcome>;
+    /// Says which of two responses is better, in the order given. Judges that cannot, fail.
+    fn prefer<'a>(
+        &'a self,
+        _request: &'a PairRequest,
+        _events: &'a (dyn Fn(CallEvent) + Send + Sync),
+        _cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, PairOutcome> {
+        let outcome = Outcome::failed(State::HttpError, "this judge does not compare responses");
+        Box::pin(std::future::ready(PairOutcome { outcome, reading: None }))
+    }
+    /// As [`Judge::fingerprint`], for what [`Judge::prefer`] says.
+    fn pairs_fingerprint(&self) -> Digest {
+        self.fingerprint()
+    }
+    /// The Batch API of its endpoint; `None` for judges without an endpoint.
+    fn batch(&self) -> Option<batch::BatchClient<'_>> {
+        None
+    }
+    /// What the line of a batch comes to, for this request and the rung it was sent with; `None` when it was never put.
+    fn read_line(&self, _request: &JudgeRequest, _rung: &str, _line: &batch::LineResult) -> Option<Outcome> {
+        None
+    }
+    /// The rung that requests take now, as it is stored.
+    fn rung(&self) -> &'static str {
+        ""
+    }
     /// What discovery learned, once it has ended; `None` for judges without an endpoint.
     fn learnt(&self) -> Option<Learnt> {
         None

@@ -6,6 +6,7 @@
 //!   each ask: limiter place -> gate -> send -> retry::decide -> wait | stop | fail | answer
 //! ```
 
+use super::batch::{BatchClient, LineResult};
 use super::call::{Caller, End, Events};
 use super::capabilities::{Known, Rung, Shape};
 use super::config::JudgeConfig;
@@ -13,14 +14,14 @@ use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
 use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle};
 use super::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Lookup, Model, Outcome,
-    Stop, StopKind, Usage,
+    PairOutcome, PairRequest, Stop, StopKind, Usage,
 };
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::item::Subject;
-use crate::core::parse::{self, PARSER_VERSION};
+use crate::core::parse::{self, PARSER_VERSION, Unread};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::State;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -180,24 +181,30 @@ impl OpenAiJudge {
         if !had {
             outcome.attempts += learned.discovery.calls;
         }
-        self.converse(request, learned, events, cancel, &mut outcome).await;
+        let talk = Talk {
+            user: &prompt::user_message(request),
+            writer: &learned.writer,
+            rung: learned.shape.rung,
+            repeat: request.repeat,
+            again: prompt::ask_again,
+        };
+        outcome.reading = self.converse(&talk, &parse::read, events, cancel, &mut outcome).await;
         mark(request, &mut outcome);
         outcome
     }
 
     /// Asks, asks with more room, asks again: each at most once.
-    async fn converse(
+    async fn converse<R>(
         &self,
-        request: &JudgeRequest,
-        learned: &Learned,
+        talk: &Talk<'_>,
+        read_text: &(dyn Fn(&str) -> Result<R, Unread> + Sync),
         events: Events<'_>,
         cancel: &CancellationToken,
         outcome: &mut Outcome,
-    ) {
-        let user = prompt::user_message(request);
+    ) -> Option<R> {
         let (mut again, mut room, mut tokens) = (None::<Again>, 1, Tokens::default());
         loop {
-            let body = learned.writer.write(&user, again.as_ref(), request.repeat, room);
+            let body = talk.writer.write(talk.user, again.as_ref(), talk.repeat, room);
             let asked = self.caller.ask(body, false, events, cancel).await;
             outcome.attempts += asked.requests;
             outcome.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
@@ -208,7 +215,8 @@ impl OpenAiJudge {
                         outcome.raw = asked.raw;
                     }
                     outcome.usage = tokens.sum();
-                    return fail(outcome, end);
+                    fail(outcome, end);
+                    return None;
                 }
             };
             let read = read_reply(&answer.body);
@@ -217,34 +225,54 @@ impl OpenAiJudge {
                 Ok(reply) => reply,
                 Err(why) => {
                     outcome.usage = None;
-                    return end_with(outcome, State::HttpError, why);
+                    end_with(outcome, State::HttpError, why);
+                    return None;
                 }
             };
             tokens.add(reply.usage);
             outcome.usage = tokens.sum();
             outcome.finish_reason.clone_from(&reply.finish_reason);
             outcome.model_returned.clone_from(&reply.model);
-            match self.verdict(&reply, learned.shape.rung) {
-                Ok(reading) => return scored(outcome, reading),
+            match said(&reply, talk.rung, read_text) {
+                Ok(reading) => {
+                    (outcome.state, outcome.reason) = (State::Scored, String::new());
+                    return Some(reading);
+                }
                 Err((State::Truncated, _, _)) if room == 1 => {
                     room = 2;
                     outcome.flags.push("more_room".to_owned());
                 }
                 Err((State::Unparseable, why, said)) if again.is_none() => {
-                    again = Some(Again { said, ask: prompt::ask_again(&why) });
+                    again = Some(Again { said, ask: (talk.again)(&why) });
                     outcome.flags.push("asked_again".to_owned());
                 }
-                Err((state, why, _)) => return end_with(outcome, state, why),
+                Err((state, why, _)) => {
+                    end_with(outcome, state, why);
+                    return None;
+                }
             }
         }
     }
+}
 
-    /// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
-    fn verdict(&self, reply: &Reply, rung: Rung) -> Result<Reading, (State, String, String)> {
-        let text = settle(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
-        parse::read(text)
-            .map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
-    }
+/// One question and how it is put.
+struct Talk<'a> {
+    user: &'a str,
+    writer: &'a BodyWriter,
+    rung: Rung,
+    repeat: u32,
+    /// What is said when a reply could not be read, from why.
+    again: fn(&str) -> String,
+}
+
+/// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
+fn said<R>(
+    reply: &Reply,
+    rung: Rung,
+    read: &(dyn Fn(&str) -> Result<R, Unread> + Sync),
+) -> Result<R, (State, String, String)> {
+    let text = settle(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
+    read(text).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
 }
 
 /// An answer that shows the rung was accepted but not followed: text without any object, or no function call.
@@ -292,12 +320,6 @@ impl Tokens {
 fn end_with(outcome: &mut Outcome, state: State, reason: String) {
     outcome.state = state;
     outcome.reason = one_line(&reason, 400);
-}
-
-fn scored(outcome: &mut Outcome, reading: Reading) {
-    outcome.state = State::Scored;
-    outcome.reason.clear();
-    outcome.reading = Some(reading);
 }
 
 fn fail(outcome: &mut Outcome, end: End) {
@@ -423,6 +445,31 @@ impl Judge for OpenAiJudge {
         Box::pin(self.reach(request, events, cancel))
     }
 
+    fn prefer<'a>(
+        &'a self,
+        request: &'a PairRequest,
+        events: &'a (dyn Fn(CallEvent) + Send + Sync),
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, PairOutcome> {
+        Box::pin(OpenAiJudge::prefer(self, request, events, cancel))
+    }
+
+    fn pairs_fingerprint(&self) -> Digest {
+        OpenAiJudge::pairs_fingerprint(self)
+    }
+
+    fn batch(&self) -> Option<BatchClient<'_>> {
+        Some(BatchClient::new(&self.caller.endpoint, &self.config))
+    }
+
+    fn read_line(&self, request: &JudgeRequest, rung: &str, line: &LineResult) -> Option<Outcome> {
+        self.of_line(request, rung, line)
+    }
+
+    fn rung(&self) -> &'static str {
+        self.shape().rung.name()
+    }
+
     fn set_gate(&self, gate: Arc<dyn Gate>) {
         self.caller.set_gate(gate);
     }
@@ -453,5 +500,7 @@ impl Judge for OpenAiJudge {
     }
 }
 
+mod batch;
 mod model;
+mod pair;
 pub use model::OpenAiModel;

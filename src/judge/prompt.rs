@@ -40,10 +40,14 @@ pub const SCHEMA_BOUNDED: &str = concat!(
 );
 
 /// Before the material; `{nonce}` is replaced.
-const OPENING: &str = "The material is the JSON object between the two lines that read ==== {nonce} ====.\n\
+pub(super) const OPENING: &str = "The material is the JSON object between the two lines that read ==== {nonce} ====.\n\
                        ==== {nonce} ====\n";
 /// After the material.
 const CLOSING: &str = "\n==== {nonce} ====\nScore the field \"response\" on the field \"criterion\" and nothing else. \
+                       Answer with the JSON object described above and nothing else.";
+
+/// After the material of a pair.
+pub(super) const CLOSING_PAIR: &str = "\n==== {nonce} ====\nSay which of \"response_first\" and \"response_second\" is better on the field \"criterion\" and nothing else. \
                        Answer with the JSON object described above and nothing else.";
 
 /// The version of the judge template: a digest over the system message, the frame around the material, and the schema.
@@ -93,6 +97,26 @@ impl<'a> Anchors<'a> {
     }
 }
 
+/// The fields of the material that put the question.
+pub(super) fn quoted_criterion(criterion: &Criterion) -> Map<String, Value> {
+    let anchors =
+        criterion.anchors.iter().zip(1..).map(|(text, n)| (n.to_string(), Value::from(text.as_str())));
+    let mut fields = Map::new();
+    fields.insert("criterion".into(), Value::from(criterion.question.as_str()));
+    fields.insert("anchors".into(), Value::Object(anchors.collect()));
+    if !criterion.steps.is_empty() {
+        fields.insert("steps".into(), Value::from(criterion.steps.clone()));
+    }
+    fields
+}
+
+/// The material between its two lines, and what is asked after it.
+pub(super) fn framed(material: &str, nonce: &str, closing: &str) -> String {
+    let opening = OPENING.replace("{nonce}", nonce);
+    let closing = closing.replace("{nonce}", nonce);
+    [opening.as_str(), material, &closing].concat()
+}
+
 /// The user message for a request.
 pub fn user_message(request: &JudgeRequest) -> String {
     let material = Material {
@@ -106,9 +130,7 @@ pub fn user_message(request: &JudgeRequest) -> String {
     };
     // Strings and a JSON map: serialising cannot fail; should it ever, the judge is given nothing rather than a part.
     let material = serde_json::to_string(&material).unwrap_or_default();
-    let opening = OPENING.replace("{nonce}", &request.nonce);
-    let closing = CLOSING.replace("{nonce}", &request.nonce);
-    [opening.as_str(), &material, &closing].concat()
+    framed(&material, &request.nonce, CLOSING)
 }
 
 /// What is said when a reply could not be read. `why` is a line of [`crate::core::parse::Unread`].

@@ -35,7 +35,19 @@ pub(super) struct BodyWriter {
     temperature: f64,
     room: u32,
     seed: Option<i64>,
+    form: Form,
 }
+
+/// What is asked for: the system message, and the schema of the answer with and without bounds on its texts.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub system: &'static str,
+    pub schema: &'static str,
+    pub bounded: &'static str,
+}
+
+/// A score with its reasons.
+const SCORE: Form = Form { system: SYSTEM, schema: SCHEMA, bounded: SCHEMA_BOUNDED };
 
 /// What is said after a reply that could not be read.
 pub(super) struct Again {
@@ -51,12 +63,17 @@ fn quoted(text: &str) -> String {
 }
 
 impl BodyWriter {
-    /// For requests of this shape.
+    /// For requests of this shape, for a score.
     pub fn new(config: &JudgeConfig, shape: Shape) -> Self {
+        Self::with_form(config, shape, SCORE)
+    }
+
+    /// The same for another answer.
+    pub fn with_form(config: &JudgeConfig, shape: Shape, form: Form) -> Self {
         let head = format!(
             r#"{{"model":{},"messages":[{{"role":"system","content":{}}},{{"role":"user","content":"#,
             quoted(&config.model),
-            quoted(SYSTEM)
+            quoted(form.system)
         );
         Self {
             head,
@@ -64,6 +81,7 @@ impl BodyWriter {
             temperature: config.temperature.unwrap_or(0.0),
             room: config.max_tokens,
             seed: config.seed,
+            form,
         }
     }
 
@@ -102,7 +120,7 @@ impl BodyWriter {
         if shape.logprobs {
             body.push_str(r#","logprobs":true,"top_logprobs":20"#);
         }
-        let schema = if shape.bounded { SCHEMA_BOUNDED } else { SCHEMA };
+        let schema = if shape.bounded { self.form.bounded } else { self.form.schema };
         let _ = match shape.rung {
             Rung::Schema => write!(
                 body,

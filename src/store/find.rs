@@ -65,17 +65,17 @@ impl Store {
         let mut hits = Hits::default();
         if find.is_filtered() {
             if find.words.is_empty() {
-                let chosen = self.chosen(find, &Only::All)?;
-                hits.lines = chosen.iter().take(limit).map(Chosen::as_hit).collect();
+                let chosen = self.chosen(find, &Only::All, limit)?;
+                hits.lines = chosen.iter().map(Chosen::as_hit).collect();
                 return Ok(hits);
             }
             if find.looks_at(Place::Template) {
                 hits.lines = self.filtered_lines(find, &words, limit)?;
             }
             if find.looks_at(Place::Message) {
-                let said = self.chosen(find, &Only::Saying(&find.words))?;
                 let room = limit.saturating_sub(hits.lines.len());
-                hits.lines.extend(said.iter().take(room).map(Chosen::as_hit));
+                let said = self.chosen(find, &Only::Saying(&find.words), room)?;
+                hits.lines.extend(said.iter().map(Chosen::as_hit));
             }
         } else {
             if find.looks_at(Place::Template) {
@@ -94,7 +94,8 @@ impl Store {
         Ok(hits)
     }
 
-    fn chosen(&self, find: &Find, only: &Only) -> Result<Vec<Chosen>> {
+    /// The newest revisions that pass the filters, at most `limit`.
+    fn chosen(&self, find: &Find, only: &Only, limit: usize) -> Result<Vec<Chosen>> {
         let (mut sql, mut values): (String, Vec<Sql>) = (
             "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '') \
              FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE p.archived = 0"
@@ -151,7 +152,9 @@ impl Store {
         let mut stmt = self.conn.prepare(&sql)?;
         let mut rows = stmt.query(params_from_iter(values))?;
         let mut chosen = Vec::new();
-        while let Some(r) = rows.next()? {
+        while chosen.len() < limit
+            && let Some(r) = rows.next()?
+        {
             let Ok(name) = r.get::<_, String>(0)?.parse() else { continue };
             let (kind, syntax): (String, String) = (r.get(4)?, r.get(5)?);
             let one = Chosen {
@@ -188,7 +191,7 @@ impl Store {
         let mut names: Vec<&PromptName> = lines.iter().map(|hit| &hit.name).collect();
         names.sort();
         names.dedup();
-        let chosen = self.chosen(find, &Only::Of(&names))?;
+        let chosen = self.chosen(find, &Only::Of(&names), REVISIONS)?;
         let mut by_name: HashMap<&PromptName, Vec<&Chosen>> = HashMap::new();
         for one in &chosen {
             by_name.entry(&one.name).or_default().push(one);

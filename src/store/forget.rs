@@ -48,8 +48,9 @@ impl Store {
             )?;
             let mut replies = 0;
             if text.len() >= QUOTABLE {
-                replies =
-                    conn.execute("UPDATE verdict_text SET raw = x'' WHERE instr(raw, ?1) > 0", [&text])?;
+                replies = conn
+                    .execute("UPDATE verdict_text SET raw = x'' WHERE instr(raw, ?1) > 0", [&text])?
+                    + conn.execute("UPDATE pair_answer SET raw = x'' WHERE instr(raw, ?1) > 0", [&text])?;
                 conn.execute("DELETE FROM draft WHERE instr(CAST(text AS BLOB), ?1) > 0", [&text])?;
             }
             let payload = json!({"digest": digest, "revisions": revisions, "replies": replies});

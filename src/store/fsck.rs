@@ -39,7 +39,7 @@ impl Store {
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport { checked: BTreeMap::new(), forgotten: 0, faults: Vec::new() };
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 12] = [
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 14] = [
             ("schema", Self::check_schema),
             ("row", Self::check_gaps),
             ("body", Self::check_bodies),
@@ -50,6 +50,8 @@ impl Store {
             ("rubric", Self::check_arms_and_rubrics),
             ("run", Self::check_runs),
             ("review", Self::check_reviews),
+            ("pair_answer", Self::check_pairs),
+            ("run_batch", Self::check_batches),
             ("prompt", Self::check_projections),
             ("line", Self::check_index),
         ];
@@ -118,8 +120,18 @@ impl Store {
     /// Rows are only ever added, so that their numbers have no gaps: one that is missing was taken out.
     fn check_gaps(&self, report: &mut FsckReport) -> Result<()> {
         for table in [
-            "body", "prompt", "revision", "event", "case_set", "arm", "response", "rubric", "verdict",
+            "body",
+            "prompt",
+            "revision",
+            "event",
+            "case_set",
+            "arm",
+            "response",
+            "rubric",
+            "verdict",
             "review",
+            "pair_answer",
+            "run_batch",
         ] {
             let sql = format!("SELECT count(*), coalesce(max(id), 0) FROM {table}");
             let (count, highest): (i64, i64) =
@@ -451,6 +463,25 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn check_batches(&self, report: &mut FsckReport) -> Result<()> {
+        self.check_batches_with(|id, fits| {
+            report.count("run_batch");
+            if !fits {
+                report.fault(format!("batch {id}"), NOT_FIT, RESTORE);
+            }
+        })
+    }
+
+    fn check_pairs(&self, report: &mut FsckReport) -> Result<()> {
+        let forgotten = report.forgotten > 0;
+        self.faulty_pair_answers(forgotten, |id, fault| {
+            report.count("pair_answer");
+            if let Some(what) = fault {
+                report.fault(format!("pair answer {id}"), what, RESTORE);
+            }
+        })
     }
 
     /// A consistent copy, also while others write.

@@ -7,10 +7,42 @@ use crate::core::prompt::{Label, PromptName, Selector};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
+/// What the mover of a protected label brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Nothing: a protected label stays.
+    Unasked,
+    /// Its name, typed again.
+    Named,
+    /// Its name, and a gate that has passed.
+    Gated,
+}
+
+impl From<bool> for Consent {
+    fn from(named: bool) -> Self {
+        if named { Self::Named } else { Self::Unasked }
+    }
+}
+
 pub(super) fn is_protected(conn: &Connection, label: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM protected_label WHERE label = ?1)")?
         .query_row([label], |r| r.get(0))?)
+}
+
+/// The largest drop that a gate before a move of this label lets pass; `None` when its protection asks for no gate.
+fn gate_margin(conn: &Connection, label: &str) -> Result<Option<f64>> {
+    if !is_protected(conn, label)? {
+        return Ok(None);
+    }
+    Ok(conn
+        .prepare_cached(
+            "SELECT payload ->> 'gate' FROM event WHERE prompt_id IS NULL AND kind = 'protected' \
+             AND payload ->> 'label' = ?1 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([label], |r| r.get(0))
+        .optional()?
+        .flatten())
 }
 
 fn present(conn: &Connection, prompt: i64, label: &str) -> Result<Option<u32>> {
@@ -72,19 +104,21 @@ pub(super) fn move_label(
 }
 
 impl Store {
-    /// Points a label at a revision; `expect` makes it a compare-and-set; a protected label needs `confirmed`.
+    /// Points a label at a revision; `expect` makes it a compare-and-set; a protected label needs consent.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] names the present value when the expectation fails.
+    /// [`StoreError::Conflict`] names the present value when the expectation fails; [`StoreError::Invalid`] says which
+    /// consent a protected label lacks.
     pub fn set_label(
         &mut self,
         name: &PromptName,
         label: &Label,
         selector: &Selector,
         expect: Option<&Expect>,
-        confirmed: bool,
+        consent: impl Into<Consent>,
         cause: &Cause,
     ) -> Result<LabelMove> {
+        let consent = consent.into();
         self.write(|conn| {
             let (prompt, info) = resolve(conn, name, selector)?;
             let expected = match expect {
@@ -92,7 +126,18 @@ impl Store {
                 Some(Expect::Unset) => Some(None),
                 Some(Expect::At(at)) => Some(Some(resolve(conn, name, at)?.1.seq)),
             };
-            move_label(conn, (prompt, name), label, Some(info.seq), (expected, confirmed), cause)
+            let (now, to) = (present(conn, prompt, label.as_str())?, info.seq);
+            if consent != Consent::Gated
+                && let (Some(now), Some(margin)) = (now, gate_margin(conn, label.as_str())?)
+                && now != to
+            {
+                return Err(StoreError::Invalid(format!(
+                    "{label} moves only after a gate of margin {margin} has passed: \
+                     `assize label set {name} {label} r{to} --confirm {label}` holds r{to} against r{now}"
+                )));
+            }
+            let named = consent != Consent::Unasked;
+            move_label(conn, (prompt, name), label, Some(to), (expected, named), cause)
         })
     }
 
@@ -165,17 +210,20 @@ impl Store {
             .collect::<Result<_, _>>()?)
     }
 
-    /// From now on moving this label (in any prompt) asks for its name.
+    /// From now on moving this label (in any prompt) asks for its name and, with `gate`, for a gate of that margin that
+    /// has passed; taking a move back and removing the label ask for the name alone.
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub fn protect(&mut self, label: &Label, cause: &Cause) -> Result<()> {
+    pub fn protect(&mut self, label: &Label, gate: Option<f64>, cause: &Cause) -> Result<()> {
         self.write(|conn| {
             conn.execute(
                 "INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING",
                 [label.as_str()],
             )?;
-            log_event(conn, None, "protected", &json!({"label": label}), cause).map(|_| ())
+            let payload = gate
+                .map_or_else(|| json!({"label": label}), |margin| json!({"label": label, "gate": margin}));
+            log_event(conn, None, "protected", &payload, cause).map(|_| ())
         })
     }
 
@@ -190,6 +238,22 @@ impl Store {
             }
             log_event(conn, None, "unprotected", &json!({"label": label}), cause).map(|_| ())
         })
+    }
+
+    /// The margin of the gate that a move of this label needs, if it needs one.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn gate_of(&self, label: &Label) -> Result<Option<f64>> {
+        gate_margin(&self.conn, label.as_str())
+    }
+
+    /// Where a label stands in a prompt's history, if it is set.
+    ///
+    /// # Errors
+    /// When there is no such prompt.
+    pub fn label_at(&self, name: &PromptName, label: &Label) -> Result<Option<u32>> {
+        present(&self.conn, prompt_id(&self.conn, name)?, label.as_str())
     }
 
     /// Protected labels, sorted.

@@ -11,7 +11,11 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
 /// Each step's SQL; its place (from 1) is the schema it makes.
-const STEPS: &[&str] = &[include_str!("../../assets/migrations/0001_registry.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../assets/migrations/0001_registry.sql"),
+    include_str!("../../assets/migrations/0002_pairwise.sql"),
+    include_str!("../../assets/migrations/0003_batch.sql"),
+];
 
 /// The newest schema known here.
 pub const KNOWN: u32 = STEPS.len() as u32;
@@ -175,26 +179,41 @@ mod tests {
         let path = made(dir.path());
         // What a migration that was killed while it copied has left behind.
         std::fs::write(beside(&path, ".bak-unfinished"), "half").unwrap();
-        let next = [STEPS[0], "CREATE TABLE later (x INTEGER) STRICT;"];
+        let next = [STEPS, &["CREATE TABLE later (x INTEGER) STRICT;"]].concat();
         climb(&Connection::open(&path).unwrap(), &path, &next).unwrap();
-        let (now, kept) = (Connection::open(&path).unwrap(), beside(&path, ".bak-v1"));
-        assert_eq!(now.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0)).unwrap(), 2);
+        let (now, kept) = (Connection::open(&path).unwrap(), beside(&path, &format!(".bak-v{KNOWN}")));
+        assert_eq!(now.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0)).unwrap(), KNOWN + 1);
         assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!beside(&path, ".bak-unfinished").exists());
         // This program takes the copy, and leaves alone what is now too new for it.
         let copy = Store::open(&kept).unwrap();
         assert_eq!((copy.names().unwrap().len(), copy.fsck().unwrap().faults), (1, vec![]));
-        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 2, .. })));
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer { found, .. }) if found == KNOWN + 1));
+    }
+
+    #[test]
+    fn each_older_schema_climbs_to_this_one_and_is_sound() {
+        let dir = tempfile::tempdir().unwrap();
+        for first in 1..STEPS.len() {
+            let path = dir.path().join(format!("v{first}.db"));
+            let conn = Connection::open(&path).unwrap();
+            climb(&conn, &path, &STEPS[..first]).unwrap();
+            drop(conn);
+            let store = Store::open(&path).unwrap();
+            assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]));
+            assert!(beside(&path, &format!(".bak-v{first}")).exists());
+        }
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_old_schema() {
         let dir = tempfile::tempdir().unwrap();
         let path = made(dir.path());
-        let broken = [STEPS[0], "CREATE TABLE later (x INTEGER) STRICT; CREATE TABLE later (x INTEGER);"];
+        let later = "CREATE TABLE later (x INTEGER) STRICT; CREATE TABLE later (x INTEGER);";
+        let broken = [STEPS, &[later]].concat();
         assert!(climb(&Connection::open(&path).unwrap(), &path, &broken).is_err());
         let store = Store::open(&path).unwrap();
-        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (1, vec![]));
+        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]));
     }
 
     #[test]

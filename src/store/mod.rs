@@ -5,6 +5,7 @@
 //!                                             +-- owned by the worker thread of a Handle (screens, runs):
 //!                                                 reads on a second connection, writes in groups
 //! ```
+pub mod batches;
 pub mod cases;
 pub mod compose;
 pub mod error;
@@ -12,10 +13,12 @@ pub mod find;
 mod forget;
 pub mod fsck;
 mod history;
+pub mod judges;
 pub mod labels;
 pub mod lease;
 pub mod migrate;
 pub mod open;
+pub mod pairs;
 mod projections;
 pub mod prompts;
 mod recorded;
@@ -28,8 +31,12 @@ pub mod search;
 pub mod verdicts;
 pub mod worker;
 
+pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use error::{Result, StoreError};
 pub use find::Hits;
+pub use judges::{LabelUse, Retired};
+pub use labels::Consent;
 pub use open::Store;
+pub use pairs::{NewPairAnswer, PairAnswer, pair_key};
 pub use rows::*;
 pub use worker::Handle;

@@ -101,6 +101,7 @@ fn import_run(
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        batch: false,
     };
     let row = RunRow {
         spec: &spec,

@@ -362,6 +362,9 @@ pub struct RunSpec {
     /// Responses written for each case of a generating arm.
     #[serde(default = "one")]
     pub generations: u32,
+    /// Asked through the endpoint's Batch API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 fn one() -> u32 {
@@ -520,6 +523,8 @@ pub struct RunInfo {
     pub usage: RunUsage,
     /// pid@host of the present writer.
     pub holder: Option<String>,
+    /// Since when its judge is retired (RFC 3339); `None` while it is not.
+    pub retired: Option<String>,
 }
 
 /// One cell of the grid: the newest verdict of a key, without its texts.

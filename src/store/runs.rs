@@ -7,6 +7,7 @@
 //! ```
 
 use super::cases::{StoredResponse, arm_id, response_of};
+use super::judges::RETIRED_AT;
 use super::lease::{is_alive, seconds};
 use super::prompts::now;
 use super::rows::*;
@@ -392,14 +393,12 @@ impl Store {
     }
 
     fn run_info(&self, id: &str) -> Result<RunInfo> {
-        let row = self
-            .conn
-            .prepare_cached(
-                "SELECT r.created_at, r.spec, r.fingerprint, r.imported, r.items, r.planned, s.state, s.reason, s.holder, \
-                 s.heartbeat, s.usage, s.finished_at, s.counts, r.arms FROM run r JOIN run_state s ON s.run_id = r.id WHERE r.id = ?1",
-            )?
-            .query_row([id], |r| Ok(read_run(id, r)))
-            .optional()?;
+        let sql = format!(
+            "SELECT r.created_at, r.spec, r.fingerprint, r.imported, r.items, r.planned, s.state, s.reason, s.holder, \
+             s.heartbeat, s.usage, s.finished_at, s.counts, r.arms, {RETIRED_AT} \
+             FROM run r JOIN run_state s ON s.run_id = r.id WHERE r.id = ?1"
+        );
+        let row = self.conn.prepare_cached(&sql)?.query_row([id], |r| Ok(read_run(id, r))).optional()?;
         let criteria = self.column("SELECT name FROM run_criterion WHERE run_id = ?1 ORDER BY ord", id)?;
         row.ok_or_else(|| no_run(id))?.map(|info| RunInfo { criteria, ..info })
     }
@@ -541,6 +540,7 @@ fn read_run(id: &str, r: &Row) -> Result<RunInfo> {
         verdicts: serde_json::from_str(&text(12)?).map_err(|e| unreadable("counts", &e))?,
         usage: serde_json::from_str(&text(10)?).map_err(|e| unreadable("usage", &e))?,
         holder,
+        retired: r.get(14)?,
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) fn export(
     let run = store.run(run)?;
     let who = who(ctx, reviewer)?;
     let reviews = store.reviews(Some(&run.id))?;
-    let places = queue(ctx, &store, &run, &reviews, &who)?.places;
+    let places = queue(ctx, &store, &run, &reviews, (&who, crate::core::queue::Order::Random))?.places;
     let mut items: HashMap<u32, FullItem> = HashMap::new();
     let mut rows = Vec::with_capacity(places.len());
     for (item, criterion) in places {

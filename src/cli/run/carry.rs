@@ -35,6 +35,33 @@ pub(super) fn resume(ctx: &Ctx, again: &Again, scope: Scope) -> Result<u8> {
     carry_out(ctx, &config, &run.id, scope, again.concurrency.map(|n| n as usize), again.min_coverage)
 }
 
+/// Calls a run's batch off.
+pub(super) fn cancel(ctx: &Ctx, id: &str) -> Result<u8> {
+    let config = ctx.config()?;
+    let run = ctx.write()?.run(id)?;
+    let path = ctx.registry_path()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+    let batches = runtime.block_on(async {
+        let handle = Handle::open(&path)?;
+        let done = eval::cancel_batches(handle.clone(), &config, &run.id).await;
+        handle.close();
+        done.map_err(fail)
+    })?;
+    if ctx.json {
+        ctx.out.json(&json!({"schema": 1, "run": run.id, "batches": batches.iter().map(shape::batch).collect::<Vec<_>>()}))?;
+        return Ok(OK);
+    }
+    for batch in &batches {
+        let id = batch.batch_id.as_deref().unwrap_or("-");
+        ctx.out.line(format!("batch {}  {}", clean(id), clean(&batch.status)))?;
+    }
+    talk(format!("what is answered by then is taken in with: assize run resume {}", run.id));
+    Ok(OK)
+}
+
 /// Says what a plan would do.
 pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
     if ctx.json {
@@ -224,7 +251,7 @@ pub(super) fn carry_out(
     Ok(eval::exit_code(&run, min_coverage))
 }
 
-async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
+pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -266,7 +293,9 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
             "name": run.spec.judge,
             "fingerprint": run.fingerprint,
             "model_returned": returned,
+            "retired": run.retired,
         },
+        "batches": store.batches(&run.id)?.iter().map(shape::batch).collect::<Vec<_>>(),
         "checks": eval::summarize_checks(run, &eval::check_run(store, run)?),
         "usage": shape::usage(&run.usage),
         "wall_s": run.usage.wall_s,
@@ -283,7 +312,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         return ctx.out.json(&run_json(&store, run)?);
     }
     let (summary, groups) = eval::grouped(&store, run)?;
-    for note in eval::stale(&store, run)? {
+    for note in eval::retired(run).into_iter().chain(eval::stale(&store, run)?) {
         talk(format!("note: {}", clean(&note)));
     }
     tell_groups(ctx, &groups)?;

@@ -84,21 +84,26 @@ pub(super) fn set(store: &mut Store, args: &Args) -> Result<SetChoice> {
     }
 }
 
-/// The questions to put.
-pub(super) fn rubric(store: &mut Store, args: &Args) -> Result<RubricChoice> {
-    let Some(text) = &args.rubric else {
-        return Ok(match args.criteria.as_slice() {
+/// The questions to put. A file's rubric is stored, except in a rehearsal.
+pub(super) fn rubric(
+    store: &mut Store,
+    rubric: Option<&str>,
+    criteria: &[String],
+    keep: bool,
+) -> Result<RubricChoice> {
+    let Some(text) = rubric else {
+        return Ok(match criteria {
             [] => RubricChoice::Own,
             names => RubricChoice::Criteria(names.to_vec()),
         });
     };
-    let known = super::super::rubric::all(store)?.iter().any(|r| r.rubric.name == *text);
+    let known = super::super::rubric::all(store)?.iter().any(|r| r.rubric.name == text);
     if !is_file(text, known) {
-        return Ok(RubricChoice::Named(text.clone()));
+        return Ok(RubricChoice::Named(text.to_owned()));
     }
     let file = Path::new(text);
     let rubric = read_rubric(&read_text(file)?, &place(file))?;
-    if store.add_rubric(&rubric)? && !args.dry_run {
+    if keep && store.add_rubric(&rubric)? {
         talk(format!("rubric {} {} is added", rubric.name, rubric.version().short()));
     }
     Ok(RubricChoice::Exact(rubric))

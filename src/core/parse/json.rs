@@ -116,6 +116,11 @@ impl Parsed {
         self.fields.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// All fields of this name, in their order.
+    pub fn all<'p>(&'p self, key: &'p str) -> impl Iterator<Item = &'p Value> + Clone {
+        self.fields.iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
+    }
+
     /// The score; `None` when the object has no such field, an error when it is no whole number from 1 to 5 or is
     /// given twice with different values.
     pub fn score(&self) -> Option<Result<u8, Unread>> {

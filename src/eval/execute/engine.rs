@@ -6,6 +6,8 @@
 //! ending set: nothing begins; cancelled or stopped: calls are dropped; capped: calls in flight end
 //! ```
 
+mod batch;
+
 use super::super::budget::{Budget, Caps, Room, Unit};
 use super::super::control::{Progress, Scope};
 use super::super::error::EvalError;
@@ -184,6 +186,11 @@ impl Engine {
         self.budget.settle(calls, None, None, self.units.0);
         self.judging.fingerprint = self.work.judge.fingerprint();
         let (run, fingerprint) = (Arc::clone(&self.run), self.judging.fingerprint);
+        let refused = super::refuse_retired(&self.handle, &self.work.run.spec.judge, fingerprint).await;
+        if refused.is_err() {
+            self.account(calls).await?;
+            return refused;
+        }
         let learnt = self.work.judge.learnt();
         self.handle
             .write(move |s| {

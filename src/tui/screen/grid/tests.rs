@@ -87,6 +87,7 @@ fn planned_over(dir: &std::path::Path, n: usize, generation: u32) -> (std::path:
         max_tokens: None,
         checks: Vec::new(),
         generations: 1,
+        batch: false,
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {

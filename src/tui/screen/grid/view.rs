@@ -421,6 +421,7 @@ pub(super) mod tests {
                 max_tokens: None,
                 checks: Vec::new(),
                 generations: 1,
+                batch: false,
             },
             fingerprint: None,
             imported: false,
@@ -437,6 +438,7 @@ pub(super) mod tests {
                 ..RunUsage::default()
             },
             holder: None,
+            retired: None,
         }
     }
 

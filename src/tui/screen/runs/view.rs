@@ -135,9 +135,10 @@ fn draw_line(
 }
 
 fn judge(run: &RunInfo) -> String {
+    let retired = if run.retired.is_some() { "retired " } else { "" };
     match recorded_words(run) {
-        "" => run.spec.judge.clone(),
-        words => format!("{words} {}", run.spec.judge),
+        "" => format!("{retired}{}", run.spec.judge),
+        words => format!("{retired}{words} {}", run.spec.judge),
     }
 }
 
@@ -187,6 +188,7 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
         "" => String::new(),
         words => format!(" · {words}"),
     };
+    let recorded = if run.retired.is_some() { format!("{recorded} · retired judge") } else { recorded };
     let figures = runs.figures.get(&run.id);
     let checked = match figures.map(|f| f.reviewed) {
         None => String::new(),

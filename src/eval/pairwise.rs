@@ -1,0 +1,412 @@
+//! Two arms' responses side by side: every pair is asked about in both orders, each answer stored before it is told.
+//!
+//! ```text
+//! arms + cases --plan--> pairs x criteria x two orders --key--> stored? known : asked -> saved -> told
+//!                                                                 `--> outcome: both agree, else a tie; open without both
+//! ```
+//! A second call finds what the first one stored, whichever arm is named first, and asks only for what is missing.
+
+mod plan;
+
+pub use plan::{PairPlan, PairwiseRequest, plan_pairs};
+
+use super::budget::{Budget, Caps, Unit};
+use super::control::Control;
+use super::error::EvalError;
+use super::estimate::Rates;
+use super::execute::{aside, refuse_retired};
+use super::open::{RECORDED, open_endpoint_judge, remembered};
+use crate::config::{Config, Role};
+use crate::core::digest::Digest;
+use crate::core::pairwise::{Choice, Outcome, Tally, outcome};
+use crate::core::rubric::Criterion;
+use crate::core::verdict::State;
+use crate::judge::capabilities::Known;
+use crate::judge::{CallEvent, Judge, JudgeConfig, Key, OpenAiJudge, PairOutcome, PairRequest, Stop};
+use crate::store::{Arm, Handle, NewPairAnswer, PairAnswer, Result as StoreResult, Store, pair_key};
+use futures_util::StreamExt;
+use plan::Pair;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One pair under one criterion, in both orders.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairResult {
+    /// The case.
+    pub case_id: String,
+    /// Place in the list of criteria.
+    pub criterion: usize,
+    /// What was said with A first.
+    pub a_first: Option<PairAnswer>,
+    /// What was said with B first.
+    pub b_first: Option<PairAnswer>,
+}
+
+impl PairResult {
+    fn choices(&self) -> (Option<Choice>, Option<Choice>) {
+        let choice = |answer: &Option<PairAnswer>| answer.as_ref().and_then(|a| a.choice);
+        (choice(&self.a_first), choice(&self.b_first))
+    }
+
+    /// What both orders together amount to.
+    pub fn outcome(&self) -> Outcome {
+        let (a_first, b_first) = self.choices();
+        outcome(a_first, b_first)
+    }
+}
+
+/// How a comparison stands after an invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairwiseRun {
+    /// The judge's fingerprint for pairs.
+    pub fingerprint: Digest,
+    /// Every pair under every criterion, case by case.
+    pub results: Vec<PairResult>,
+    /// Questions without an answer or a failure of their own.
+    pub missing: usize,
+    /// HTTP requests of this invocation, discovery included.
+    pub calls: u64,
+    /// Tokens and USD of this invocation, as far as told.
+    pub spent: crate::store::Spend,
+    /// Why the endpoint ended it.
+    pub stopped: Option<String>,
+    /// The cap that ended it, in words.
+    pub capped: Option<String>,
+    /// What discovery learned.
+    pub notes: Vec<String>,
+}
+
+impl PairwiseRun {
+    /// The pairs of one criterion, counted.
+    pub fn tally(&self, criterion: usize) -> Tally {
+        let mut tally = Tally::default();
+        for result in self.results.iter().filter(|r| r.criterion == criterion) {
+            let (a_first, b_first) = result.choices();
+            tally.add(a_first, b_first);
+        }
+        tally
+    }
+
+    /// Answers in every state, both orders together.
+    pub fn answers(&self) -> impl Iterator<Item = &PairAnswer> {
+        self.results.iter().flat_map(|r| r.a_first.iter().chain(&r.b_first))
+    }
+}
+
+/// One question: a pair, a criterion, an order.
+struct Question {
+    pair: usize,
+    criterion: usize,
+    /// A's response stands first.
+    a_first: bool,
+    key: Digest,
+}
+
+/// What all questions of an invocation share.
+struct Asking {
+    plan: PairPlan,
+    criteria: Vec<(Arc<Criterion>, Digest)>,
+    fingerprint: Digest,
+    judge: Arc<dyn Judge>,
+    name: String,
+    rates: Rates,
+}
+
+impl Asking {
+    fn questions(&self) -> Vec<Question> {
+        let mut questions = Vec::new();
+        for (at, pair) in self.plan.pairs.iter().enumerate() {
+            for (criterion, (_, version)) in self.criteria.iter().enumerate() {
+                for a_first in [true, false] {
+                    let (first, second) = pair.digests(a_first);
+                    let key = pair_key(&self.fingerprint, &pair.subject_digest, (first, second), version);
+                    questions.push(Question { pair: at, criterion, a_first, key });
+                }
+            }
+        }
+        questions
+    }
+
+    /// The questions that are still to be put.
+    fn open(&self, store: &Store, retry: bool) -> StoreResult<Vec<Question>> {
+        let mut open = Vec::new();
+        for question in self.questions() {
+            let is_open = match store.pair_answer(&question.key)? {
+                None => true,
+                Some(known) => known.state.is_open_on_resume() || retry && known.state != State::Scored,
+            };
+            if is_open {
+                open.push(question);
+            }
+        }
+        Ok(open)
+    }
+
+    fn results(&self, store: &Store) -> StoreResult<Vec<PairResult>> {
+        let mut results: Vec<PairResult> = Vec::new();
+        for question in self.questions() {
+            let answer = store.pair_answer(&question.key)?;
+            let Some(pair) = self.plan.pairs.get(question.pair) else { continue };
+            if question.a_first {
+                results.push(PairResult {
+                    case_id: pair.case_id.clone(),
+                    criterion: question.criterion,
+                    a_first: answer,
+                    b_first: None,
+                });
+            } else if let Some(last) = results.last_mut() {
+                last.b_first = answer;
+            }
+        }
+        Ok(results)
+    }
+
+    fn request(&self, question: &Question) -> Option<(&Pair, PairRequest)> {
+        let pair = self.plan.pairs.get(question.pair)?;
+        let (criterion, _) = self.criteria.get(question.criterion)?;
+        let (first, second) = pair.texts(question.a_first);
+        let request = PairRequest::new(Arc::clone(&pair.subject), first, second, Arc::clone(criterion));
+        Some((pair, request))
+    }
+
+    fn answer(&self, question: &Question, pair: &Pair, nonce: String, done: PairOutcome) -> NewPairAnswer {
+        let PairOutcome { outcome: o, reading } = done;
+        let (a, b): (&Arm, &Arm) = (&self.plan.arms.0, &self.plan.arms.1);
+        let (first, second) = if question.a_first { (a, b) } else { (b, a) };
+        let responses = pair.digests(question.a_first);
+        let (name, version) = self
+            .criteria
+            .get(question.criterion)
+            .map_or_else(|| (String::new(), question.key), |(c, version)| (c.name.clone(), *version));
+        NewPairAnswer {
+            key: question.key,
+            set_id: self.plan.set.id,
+            case_id: pair.case_id.clone(),
+            arms: (first.clone(), second.clone()),
+            responses: (*responses.0, *responses.1),
+            criterion: name,
+            criterion_version: version,
+            judge: self.name.clone(),
+            fingerprint: self.fingerprint,
+            state: o.state,
+            reading,
+            reason: o.reason,
+            flags: o.flags,
+            rung: o.rung.to_owned(),
+            model_returned: o.model_returned,
+            finish_reason: o.finish_reason,
+            prompt_tokens: o.usage.map(|u| u.prompt_tokens),
+            completion_tokens: o.usage.map(|u| u.completion_tokens),
+            cost_usd: o.usage.and_then(|u| u.cost(self.rates.price_in, self.rates.price_out)),
+            latency_ms: o.latency_ms,
+            attempts: o.attempts,
+            nonce,
+            raw: o.raw,
+        }
+    }
+}
+
+/// What one question came to for the invocation.
+enum Put {
+    Saved(crate::store::Spend),
+    Stopped(Stop),
+    /// Cancelled, or refused by a cap: nothing is stored, it stays open.
+    Left(State),
+}
+
+/// Asks what is missing and stores it. `told` hears how many questions are answered, of how many to be asked.
+///
+/// # Errors
+/// When the judge cannot be opened, is retired, or the registry fails. An endpoint that stops it, a cap and a
+/// cancellation are no errors: the result tells them.
+pub async fn compare_pairs(
+    handle: Handle,
+    config: &Config,
+    request: &PairwiseRequest,
+    plan: PairPlan,
+    control: &Control,
+    told: impl Fn(usize, usize),
+) -> Result<PairwiseRun, EvalError> {
+    let mut asking = open(&handle, config, request, plan).await?;
+    let budget = Budget::new(Caps { calls: request.max_calls, ..Caps::default() });
+    asking.judge.set_gate(budget.gate(Unit::default()));
+    let (retry, token) = (request.retry, control.token());
+    let (mut done, mut open) = look(&handle, asking, retry).await?;
+    let mut run = PairwiseRun {
+        fingerprint: done.fingerprint,
+        results: Vec::new(),
+        missing: 0,
+        calls: 0,
+        spent: crate::store::Spend::default(),
+        stopped: None,
+        capped: None,
+        notes: Vec::new(),
+    };
+    if !open.is_empty() {
+        match done.judge.discover(&token).await {
+            Ok(found) => {
+                run.notes = found.notes;
+                refuse_retired(&handle, &done.name, done.judge.fingerprint()).await?;
+                if let Some(learnt) = done.judge.learnt() {
+                    let keep =
+                        move |s: &mut Store| s.set_capability(&learnt.base_url, &learnt.model, &learnt.known);
+                    handle.write(keep).await?;
+                }
+                done.fingerprint = done.judge.pairs_fingerprint();
+                asking = done;
+                (done, open) = look(&handle, asking, retry).await?;
+                put_all(&handle, &done, open, (request, config), control, &mut run, &told).await?;
+            }
+            Err(_) if token.is_cancelled() => {}
+            Err(stop) => run.stopped = Some(stop.message),
+        }
+    }
+    run.calls = budget.calls();
+    run.capped = run.capped.map(|_: String| budget.words());
+    run.fingerprint = done.fingerprint;
+    let (results, missing) = handle.read(move |s| Ok((done.results(s)?, done.open(s, false)?.len()))).await?;
+    (run.results, run.missing) = (results, missing);
+    Ok(run)
+}
+
+async fn open(
+    handle: &Handle,
+    config: &Config,
+    request: &PairwiseRequest,
+    plan: PairPlan,
+) -> Result<Asking, EvalError> {
+    let name = request.judge.clone();
+    let (of, asked) = (config.clone(), name.clone());
+    let known = handle.read(move |s| Ok(remembered(&of, s, &asked))).await?;
+    let (of, asked, concurrency) = (config.clone(), name.clone(), request.concurrency);
+    let judge = aside(move || open_endpoint_judge(&of, &asked, concurrency, known.as_deref())).await?;
+    refuse_retired(handle, &name, judge.fingerprint()).await?;
+    Ok(Asking {
+        criteria: plan.criteria.iter().map(|c| (Arc::new(c.clone()), c.version())).collect(),
+        plan,
+        fingerprint: judge.pairs_fingerprint(),
+        judge,
+        name,
+        rates: Rates::of(&config.resolve_endpoint(Role::Judge, &request.judge)?),
+    })
+}
+
+/// What is still to be asked; the asking comes back with it, for it was lent to the reading thread.
+async fn look(handle: &Handle, asking: Asking, retry: bool) -> Result<(Asking, Vec<Question>), EvalError> {
+    Ok(handle
+        .read(move |s| {
+            let open = asking.open(s, retry)?;
+            Ok((asking, open))
+        })
+        .await?)
+}
+
+async fn put_all(
+    handle: &Handle,
+    asking: &Asking,
+    open: Vec<Question>,
+    (request, config): (&PairwiseRequest, &Config),
+    control: &Control,
+    run: &mut PairwiseRun,
+    told: &impl Fn(usize, usize),
+) -> Result<(), EvalError> {
+    let configured = config.resolve_endpoint(Role::Judge, &request.judge)?.concurrency;
+    let concurrency = request.concurrency.unwrap_or(configured).max(1);
+    let (all, mut answered) = (open.len(), 0);
+    let token = control.token();
+    let mut puts = futures_util::stream::iter(open)
+        .map(|question| {
+            let token = token.clone();
+            async move { put(handle, asking, &question, &token).await }
+        })
+        .buffer_unordered(concurrency);
+    while let Some(done) = puts.next().await {
+        match done? {
+            Put::Saved(spend) => {
+                run.spent = run.spent.plus(&spend);
+                answered += 1;
+                told(answered, all);
+            }
+            Put::Stopped(stop) => {
+                run.stopped = Some(stop.message);
+                break;
+            }
+            Put::Left(State::OverBudget) => run.capped = Some(String::new()),
+            Put::Left(_) => break,
+        }
+    }
+    Ok(())
+}
+
+/// Puts one question and stores what came of it.
+async fn put(
+    handle: &Handle,
+    asking: &Asking,
+    question: &Question,
+    token: &tokio_util::sync::CancellationToken,
+) -> Result<Put, EvalError> {
+    let Some((pair, request)) = asking.request(question) else { return Ok(Put::Left(State::Cancelled)) };
+    let sent = AtomicU64::new(0);
+    let count = |event| {
+        if event == CallEvent::Sent {
+            sent.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let mut done = asking.judge.prefer(&request, &count, token).await;
+    if let Some(stop) = done.outcome.stop.take() {
+        return Ok(Put::Stopped(stop));
+    }
+    if done.outcome.state.is_open_on_resume() {
+        return Ok(Put::Left(done.outcome.state));
+    }
+    let answer = asking.answer(question, pair, request.nonce, done);
+    let spend = crate::store::Spend {
+        calls: sent.into_inner(),
+        prompt_tokens: answer.prompt_tokens,
+        completion_tokens: answer.completion_tokens,
+        cost_usd: answer.cost_usd,
+    };
+    let saved = handle.write(move |s| s.save_pair_answer(&answer)).await;
+    saved.map_err(|source| EvalError::Write { run: "pairwise".to_owned(), source })?;
+    Ok(Put::Saved(spend))
+}
+
+/// How many of a plan's questions are stored already under the judge as it was last known, and what asking the others may
+/// take. Nothing is sent; where the judge was never asked, nothing is known of it.
+///
+/// # Errors
+/// When there is no such judge, or the registry cannot be read.
+pub fn rehearse(
+    store: &Store,
+    config: &Config,
+    request: &PairwiseRequest,
+    plan: &PairPlan,
+) -> Result<(usize, super::Guess), EvalError> {
+    if request.judge == RECORDED {
+        return Err(EvalError::Input("a recorded judge compares nothing: name one that can be asked".into()));
+    }
+    let resolved = config.resolve_endpoint(Role::Judge, &request.judge)?;
+    let known = remembered(config, store, &request.judge);
+    let known = known.and_then(|text| Known::read(&text, jiff::Timestamp::now().as_second()));
+    // Nothing is sent, so no key is fetched.
+    let keyless = JudgeConfig { key: Key::None, ..resolved.clone() };
+    let judge: Arc<dyn Judge> = Arc::new(OpenAiJudge::open(keyless)?.knowing(known));
+    let asking = Asking {
+        criteria: plan.criteria.iter().map(|c| (Arc::new(c.clone()), c.version())).collect(),
+        plan: plan.clone(),
+        fingerprint: judge.pairs_fingerprint(),
+        judge,
+        name: request.judge.clone(),
+        rates: Rates::of(&resolved),
+    };
+    let open = asking.open(store, request.retry)?;
+    let mut guess = super::Guess::default();
+    for question in &open {
+        if let (Some(pair), Some((criterion, _))) =
+            (plan.pairs.get(question.pair), asking.criteria.get(question.criterion))
+        {
+            guess.add(&asking.rates, pair.bytes(criterion), 1);
+        }
+    }
+    Ok((asking.questions().len() - open.len(), guess))
+}

@@ -1,0 +1,66 @@
+//! Verdicts from the lines of a batch: read as those of a call are, without second chances.
+
+use super::super::batch::LineResult;
+use super::super::capabilities::Rung;
+use super::super::retry::{Kind, Seen};
+use super::super::wire::{ApiError, read_reply};
+use super::super::{JudgeRequest, Outcome};
+use super::{OpenAiJudge, end_with, mark, said};
+use crate::core::parse;
+use crate::core::verdict::State;
+
+/// The rung of this name; batches store it as text.
+fn rung_of(name: &str) -> Rung {
+    [Rung::Schema, Rung::Tool, Rung::JsonObject].into_iter().find(|r| r.name() == name).unwrap_or(Rung::Text)
+}
+
+impl OpenAiJudge {
+    /// What a line comes to; `None` when the request was never put, and stays open.
+    pub(super) fn of_line(&self, request: &JudgeRequest, rung: &str, result: &LineResult) -> Option<Outcome> {
+        let rung = rung_of(rung);
+        let mut outcome = Outcome::failed(State::HttpError, "");
+        (outcome.rung, outcome.attempts) = (rung.name(), 1);
+        let (status, body) = match result {
+            LineResult::Unasked => return None,
+            LineResult::Failed(why) => {
+                end_with(&mut outcome, State::HttpError, why.clone());
+                mark(request, &mut outcome);
+                return Some(outcome);
+            }
+            LineResult::Answer(status, body) => (*status, body),
+        };
+        outcome.raw.clone_from(body);
+        if status == 200 {
+            self.read_body(rung, &mut outcome);
+        } else {
+            let error = ApiError::read(body);
+            let seen = Seen::Answer { status, header: &|_| None, body };
+            let state = match seen.kind() {
+                _ if error.is_context_overflow() => State::Overflow,
+                Kind::TooMuch => State::RateLimited,
+                Kind::Late => State::TimedOut,
+                Kind::Faulty => State::HttpError,
+            };
+            end_with(&mut outcome, state, format!("{status}: {}", error.line()));
+        }
+        mark(request, &mut outcome);
+        Some(outcome)
+    }
+
+    fn read_body(&self, rung: Rung, outcome: &mut Outcome) {
+        let reply = match read_reply(&outcome.raw) {
+            Ok(reply) => reply,
+            Err(why) => return end_with(outcome, State::HttpError, why),
+        };
+        outcome.usage = reply.usage;
+        outcome.finish_reason.clone_from(&reply.finish_reason);
+        outcome.model_returned.clone_from(&reply.model);
+        match said(&reply, rung, &parse::read) {
+            Ok(reading) => {
+                (outcome.state, outcome.reason) = (State::Scored, String::new());
+                outcome.reading = Some(reading);
+            }
+            Err((state, why, _)) => end_with(outcome, state, why),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Pairwise answers: which of two responses a judge preferred, one row for each order in which it was asked.
+//!
+//! ```text
+//! key (judge, subject, both texts in their order, criterion) -> newest answer of the key counts; a failed one stays
+//! ```
+//! A pair that is asked about again finds its answers by their key, whatever the arms are called by then.
+
+use super::cases::arm_id;
+use super::prompts::{digest_at, now};
+use super::rows::Arm;
+use super::runs::to_json;
+use super::{Result, Store, StoreError};
+use crate::core::digest::{Digest, RowDigest};
+use crate::core::pairwise::{Choice, PairReading};
+use crate::core::verdict::State;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// An answer to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewPairAnswer {
+    /// What makes two questions the same: see [`pair_key`].
+    pub key: Digest,
+    /// The case set's row.
+    pub set_id: i64,
+    /// The case.
+    pub case_id: String,
+    /// Whose response stood first, and whose second.
+    pub arms: (Arm, Arm),
+    /// Digests of these responses.
+    pub responses: (Digest, Digest),
+    /// The criterion's name.
+    pub criterion: String,
+    /// And version.
+    pub criterion_version: Digest,
+    /// The judge's name.
+    pub judge: String,
+    /// And its fingerprint for pairs.
+    pub fingerprint: Digest,
+    /// How it ended; `scored` stands for "answered".
+    pub state: State,
+    /// Present exactly when answered.
+    pub reading: Option<PairReading>,
+    /// Why there is no answer; empty when there is.
+    pub reason: String,
+    /// Marks for people.
+    pub flags: Vec<String>,
+    /// Which step of the ladder the reply came by.
+    pub rung: String,
+    /// The model that answered.
+    pub model_returned: Option<String>,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// Tokens read; unknown when absent.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written; unknown when absent.
+    pub completion_tokens: Option<u64>,
+    /// USD; unknown when absent.
+    pub cost_usd: Option<f64>,
+    /// The last exchange, in milliseconds.
+    pub latency_ms: u64,
+    /// HTTP requests made for it.
+    pub attempts: u32,
+    /// The call's nonce; the exact request is rebuilt from it.
+    pub nonce: String,
+    /// The reply as it came.
+    pub raw: Vec<u8>,
+}
+
+/// A stored answer, as far as results need it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairAnswer {
+    /// How it ended.
+    pub state: State,
+    /// Which was better, when answered.
+    pub choice: Option<Choice>,
+    /// Why; or the reason why there is no answer.
+    pub explanation: String,
+    /// Marks for people.
+    pub flags: Vec<String>,
+    /// The model that answered.
+    pub model_returned: Option<String>,
+    /// RFC 3339.
+    pub at: String,
+}
+
+/// The key of a question about two responses in this order.
+pub fn pair_key(
+    fingerprint: &Digest,
+    subject: &Digest,
+    (first, second): (&Digest, &Digest),
+    criterion: &Digest,
+) -> Digest {
+    RowDigest::new("assize.pair.1")
+        .bytes(fingerprint.as_bytes())
+        .bytes(subject.as_bytes())
+        .bytes(first.as_bytes())
+        .bytes(second.as_bytes())
+        .bytes(criterion.as_bytes())
+        .finish()
+}
+
+/// A row as it is stored: what `fsck` hashes again.
+struct Stored {
+    key: Vec<u8>,
+    set_id: i64,
+    case_id: String,
+    arms: (i64, i64),
+    responses: (Vec<u8>, Vec<u8>),
+    criterion: String,
+    version: Vec<u8>,
+    judge: String,
+    fingerprint: Vec<u8>,
+    state: String,
+    choice: Option<String>,
+    explanation: String,
+    flags: String,
+    repairs: String,
+    rung: String,
+    model_returned: Option<String>,
+    finish_reason: Option<String>,
+    tokens: (Option<i64>, Option<i64>),
+    cost_usd: Option<f64>,
+    latency_ms: i64,
+    attempts: i64,
+    nonce: String,
+    raw_digest: Vec<u8>,
+    at: String,
+}
+
+const COLUMNS: &str = "key, set_id, case_id, first_arm, second_arm, first, second, criterion, criterion_version, judge, \
+    fingerprint, state, choice, explanation, flags, repairs, rung, model_returned, finish_reason, prompt_tokens, \
+    completion_tokens, cost_usd, latency_ms, attempts, nonce, raw_digest, at";
+
+impl Stored {
+    fn of(a: &NewPairAnswer, arms: (i64, i64)) -> Result<Self> {
+        let none = Vec::new();
+        let bytes = |d: &Digest| d.as_bytes().to_vec();
+        Ok(Self {
+            key: bytes(&a.key),
+            set_id: a.set_id,
+            case_id: a.case_id.clone(),
+            arms,
+            responses: (bytes(&a.responses.0), bytes(&a.responses.1)),
+            criterion: a.criterion.clone(),
+            version: bytes(&a.criterion_version),
+            judge: a.judge.clone(),
+            fingerprint: bytes(&a.fingerprint),
+            state: a.state.name().to_owned(),
+            choice: a.reading.as_ref().map(|r| r.choice.name().to_owned()),
+            explanation: a.reading.as_ref().map_or_else(|| a.reason.clone(), |r| r.explanation.clone()),
+            flags: to_json(&a.flags)?,
+            repairs: to_json(a.reading.as_ref().map_or(&none, |r| &r.repairs))?,
+            rung: a.rung.clone(),
+            model_returned: a.model_returned.clone(),
+            finish_reason: a.finish_reason.clone(),
+            tokens: (a.prompt_tokens.map(|n| n as i64), a.completion_tokens.map(|n| n as i64)),
+            // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
+            cost_usd: a.cost_usd.filter(|c| c.is_finite()).map(|c| c + 0.0),
+            latency_ms: a.latency_ms as i64,
+            attempts: i64::from(a.attempts),
+            nonce: a.nonce.clone(),
+            raw_digest: bytes(&Digest::of(&a.raw)),
+            at: now(),
+        })
+    }
+
+    fn read(r: &Row) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key: r.get(0)?,
+            set_id: r.get(1)?,
+            case_id: r.get(2)?,
+            arms: (r.get(3)?, r.get(4)?),
+            responses: (r.get(5)?, r.get(6)?),
+            criterion: r.get(7)?,
+            version: r.get(8)?,
+            judge: r.get(9)?,
+            fingerprint: r.get(10)?,
+            state: r.get(11)?,
+            choice: r.get(12)?,
+            explanation: r.get(13)?,
+            flags: r.get(14)?,
+            repairs: r.get(15)?,
+            rung: r.get(16)?,
+            model_returned: r.get(17)?,
+            finish_reason: r.get(18)?,
+            tokens: (r.get(19)?, r.get(20)?),
+            cost_usd: r.get(21)?,
+            latency_ms: r.get(22)?,
+            attempts: r.get(23)?,
+            nonce: r.get(24)?,
+            raw_digest: r.get(25)?,
+            at: r.get(26)?,
+        })
+    }
+
+    fn digest(&self) -> Digest {
+        RowDigest::new("assize.pair_answer.1")
+            .bytes(&self.key)
+            .int(self.set_id)
+            .text(&self.case_id)
+            .int(self.arms.0)
+            .int(self.arms.1)
+            .bytes(&self.responses.0)
+            .bytes(&self.responses.1)
+            .text(&self.criterion)
+            .bytes(&self.version)
+            .text(&self.judge)
+            .bytes(&self.fingerprint)
+            .text(&self.state)
+            .maybe(self.choice.as_deref(), RowDigest::text)
+            .text(&self.explanation)
+            .text(&self.flags)
+            .text(&self.repairs)
+            .text(&self.rung)
+            .maybe(self.model_returned.as_deref(), RowDigest::text)
+            .maybe(self.finish_reason.as_deref(), RowDigest::text)
+            .maybe(self.tokens.0, RowDigest::int)
+            .maybe(self.tokens.1, RowDigest::int)
+            .maybe(self.cost_usd, RowDigest::real)
+            .int(self.latency_ms)
+            .int(self.attempts)
+            .text(&self.nonce)
+            .bytes(&self.raw_digest)
+            .text(&self.at)
+            .finish()
+    }
+
+    fn insert(&self, conn: &Connection, raw: &[u8]) -> Result<()> {
+        let sql = format!(
+            "INSERT INTO pair_answer ({COLUMNS}, raw, row_digest) VALUES \
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)"
+        );
+        conn.prepare_cached(&sql)?.execute(params![
+            self.key,
+            self.set_id,
+            self.case_id,
+            self.arms.0,
+            self.arms.1,
+            self.responses.0,
+            self.responses.1,
+            self.criterion,
+            self.version,
+            self.judge,
+            self.fingerprint,
+            self.state,
+            self.choice,
+            self.explanation,
+            self.flags,
+            self.repairs,
+            self.rung,
+            self.model_returned,
+            self.finish_reason,
+            self.tokens.0,
+            self.tokens.1,
+            self.cost_usd,
+            self.latency_ms,
+            self.attempts,
+            self.nonce,
+            self.raw_digest,
+            self.at,
+            raw,
+            self.digest().as_bytes()
+        ])?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Stores an answer.
+    ///
+    /// # Errors
+    /// When it is neither answered nor failed, or the registry cannot be written; then nothing of it was stored.
+    pub fn save_pair_answer(&mut self, answer: &NewPairAnswer) -> Result<()> {
+        if (answer.state == State::Scored) != answer.reading.is_some() {
+            return Err(StoreError::Invalid(format!(
+                "an answer is either given or failed without a winner; this one is '{}'",
+                answer.state.name()
+            )));
+        }
+        self.write(|conn| {
+            let arms = (arm_id(conn, &answer.arms.0)?, arm_id(conn, &answer.arms.1)?);
+            Stored::of(answer, arms)?.insert(conn, &answer.raw)
+        })
+    }
+
+    /// The newest answer of a key.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn pair_answer(&self, key: &Digest) -> Result<Option<PairAnswer>> {
+        let sql = "SELECT state, choice, explanation, flags, model_returned, at FROM pair_answer \
+            WHERE key = ?1 ORDER BY id DESC LIMIT 1";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([key.as_bytes()], |r| {
+                Ok(PairAnswer {
+                    state: r.get::<_, String>(0)?.parse().unwrap_or(State::Unparseable),
+                    choice: r.get::<_, Option<String>>(1)?.and_then(|c| c.parse().ok()),
+                    explanation: r.get(2)?,
+                    flags: serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or_default(),
+                    model_returned: r.get(4)?,
+                    at: r.get(5)?,
+                })
+            })
+            .optional()?)
+    }
+
+    /// Each stored answer that does not fit its digest, or whose reply does not: its number and what is wrong. Emptied
+    /// replies are right where something was forgotten.
+    pub(super) fn faulty_pair_answers(
+        &self,
+        forgotten: bool,
+        mut each: impl FnMut(i64, Option<&'static str>),
+    ) -> Result<()> {
+        let sql = format!("SELECT {COLUMNS}, raw, row_digest, id FROM pair_answer ORDER BY id");
+        self.each(&sql, |r| {
+            let stored = Stored::read(r)?;
+            let (raw, kept): (Vec<u8>, Digest) = (r.get(27)?, digest_at(r, 28)?);
+            let fault = if stored.digest() != kept {
+                Some("the row does not fit its digest")
+            } else if Digest::of(&raw).as_bytes() != stored.raw_digest && !(raw.is_empty() && forgotten) {
+                Some("its reply does not fit its digest")
+            } else {
+                None
+            };
+            each(r.get(29)?, fault);
+            Ok(())
+        })
+    }
+}
