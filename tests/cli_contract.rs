@@ -219,6 +219,7 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("trends", home.json(&["trends"], b""));
     record("trends NAME", home.json(&["trends", "p"], b""));
     record("mode list", home.json(&["mode", "list"], b""));
+    record("mode criterion", home.json(&["mode", "criterion", "none", "--run", &run], b""));
     record("judge list", home.json(&["judge", "list"], b""));
     record("config show", home.json(&["config", "show"], b""));
     record("fsck", home.json(&["fsck"], b""));

@@ -437,3 +437,102 @@ fn revisions_are_plotted_by_criterion_and_cost_latency_and_failures_are_charts()
     );
     assert_eq!(last["latency_ms"], 3000.0);
 }
+
+#[test]
+fn failure_modes_are_a_pareto_chart_and_become_a_criterion_and_a_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = registry(dir.path());
+    let mut store = Store::open(&path).unwrap();
+    for item in 0..6 {
+        review(&mut store, &run, "ana", item, 2, &["too long"]);
+    }
+    for item in 6..8 {
+        review(&mut store, &run, "ana", item, 2, &["Vague!"]);
+    }
+    drop(store);
+    block(async {
+        let mut screen = open(&path, (80, 24)).await;
+        screen.keys("2 f").await;
+        let text = screen.text();
+        let line = |word: &str| text.lines().find(|l| l.contains(word)).unwrap().to_owned();
+        assert!(line("too long").contains("75 %") && line("Vague!").contains("100 %"), "{text}");
+        sane(&text);
+        screen.keys("Tab").await;
+        assert!(screen.text().contains("base ·"), "{}", screen.text());
+        screen.keys("Tab Tab Tab j").await;
+        // What the editor leaves broken is refused with its line, and offered again.
+        screen.editor = Some(Ok("name = \"r\"\n[[criteria]]\n".into()));
+        screen.keys("c").await;
+        assert!(screen.text().contains("not saved"), "{}", screen.text());
+        screen.keys("c").await;
+        assert!(screen.text().contains("not saved"), "the refused text is offered again: {}", screen.text());
+        screen.keys("Esc Esc").await;
+        screen.keys("2 f j c").await;
+        assert!(screen.text().contains("is saved as version"), "{}", screen.text());
+        // The item becomes a case of a set of its own.
+        screen.keys("Enter C Enter").await;
+        assert!(screen.text().contains("is in the set 'failures'"), "{}", screen.text());
+        screen.keys("C Enter").await;
+        assert!(screen.text().contains("already"), "{}", screen.text());
+    });
+    let store = Store::open(&path).unwrap();
+    let rubrics = store.rubrics().unwrap();
+    let added = rubrics[0].rubric.criteria.last().unwrap();
+    assert_eq!((added.name.as_str(), added.generic), ("vague", false));
+    let set = store.case_set("failures").unwrap();
+    assert_eq!((set.rows, store.cases(set.id).unwrap()[0].vars["prompt"].as_str().is_some()), (1, true));
+    assert_eq!(store.fsck().unwrap().faults, []);
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
+        .args(["--registry", path.to_str().unwrap(), "mode", "criterion", "too long", "--run", &run])
+        .output()
+        .unwrap();
+    let draft = String::from_utf8(out.stdout).unwrap();
+    assert!(
+        draft.contains("# Responses tagged 'too long' (6)") && draft.contains("#   The answer of base"),
+        "{draft}"
+    );
+    assert!(assize::core::rubric::read(&draft, "draft").is_ok(), "{draft}");
+}
+
+/// One item, all ties, a judge that never varies, failures only: every screen of figures stands, and says n/a.
+#[test]
+fn no_screen_ever_shows_a_number_that_is_none() {
+    let constant = |n: usize| {
+        (0..n).flat_map(|i| [item(i, "base", [3, 3]), item(i, "cand", [3, 3])]).collect::<Vec<_>>()
+    };
+    let failed = || {
+        let mut items = constant(2);
+        for verdict in items.iter_mut().flat_map(|i| &mut i.verdicts) {
+            verdict.score = None;
+            verdict.state = Some("refused".into());
+        }
+        items
+    };
+    for (name, items) in [("one", constant(1)), ("ties", constant(7)), ("failed", failed())] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let mut store = Store::open(&path).unwrap();
+        let n = items.len() as u32;
+        let run = store.import_items("set", items).unwrap().runs[0].0.clone();
+        for item in 0..n {
+            review(&mut store, &run, "ana", item, 3, &["same"]);
+            review(&mut store, &run, "ben", item, 3, &[]);
+        }
+        drop(store);
+        block(async {
+            for size in [(80, 24), (160, 45)] {
+                let mut screen = open(&path, size).await;
+                for keys in
+                    ["2", "Enter", "A", "t", "o", "Esc c", "t", "o", "Esc f", "Esc Esc 4", "m", "m", "m", "3"]
+                {
+                    screen.keys(keys).await;
+                    let text = screen.text();
+                    assert!(
+                        !text.contains("NaN") && !text.contains("inf ") && !text.contains("-0.00"),
+                        "{name} {keys}:\n{text}"
+                    );
+                }
+            }
+        });
+    }
+}

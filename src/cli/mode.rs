@@ -4,19 +4,28 @@ use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
 use crate::core::text::plural;
+use crate::eval::modes::{draft, pareto};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Words after `mode`.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Example:\n  assize mode list")]
 pub enum Args {
-    /// Each mode, how often it was tagged, and in which arms
+    /// Each mode, how often it was tagged, its share and that of all before it, and in which arms
     #[command(after_help = "Example:\n  assize mode list --json")]
     List {
         /// Only this run
         #[arg(long, value_name = "ID")]
         run: Option<String>,
+    },
+    /// The run's rubric with a criterion for a mode, its tagged items as examples: to be edited, then `rubric add`
+    #[command(after_help = "Example:\n  assize mode criterion \"too long\" --run 7f3c > rubric.toml")]
+    Criterion {
+        /// The mode
+        mode: String,
+        /// The run in which it was tagged
+        #[arg(long, value_name = "ID")]
+        run: String,
     },
     /// Give a mode another name, in all reviews
     #[command(after_help = "Example:\n  assize mode rename \"to long\" \"too long\"")]
@@ -42,6 +51,7 @@ pub enum Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::List { run } => list(ctx, run.as_deref()),
+        Args::Criterion { mode, run } => criterion(ctx, mode, run),
         Args::Rename { from, to } => {
             let taken = ctx.read()?.reviews(None)?.iter().any(|r| r.review.modes.contains(to));
             if taken {
@@ -92,27 +102,49 @@ fn relabel(ctx: &Ctx, from: &[String], to: &str) -> Result<u8> {
 fn list(ctx: &Ctx, run: Option<&str>) -> Result<u8> {
     let store = ctx.read()?;
     let run = run.map(|id| store.run(id)).transpose()?;
-    let mut modes: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
-    for review in store.reviews(run.as_ref().map(|r| r.id.as_str()))? {
-        for mode in &review.review.modes {
-            *modes.entry(mode.clone()).or_default().entry(review.arm.clone()).or_default() += 1;
-        }
-    }
-    let mut list: Vec<(String, u32, BTreeMap<String, u32>)> =
-        modes.into_iter().map(|(mode, arms)| (mode, arms.values().sum(), arms)).collect();
-    list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let list = pareto(&store.reviews(run.as_ref().map(|r| r.id.as_str()))?);
     if ctx.json {
         let all: Vec<Value> =
-            list.iter().map(|(m, n, arms)| json!({"mode": m, "count": n, "arms": arms})).collect();
+            list.iter().map(|m| json!({"mode": m.name, "count": m.count, "share": m.share, "together": m.running, "arms": m.arms})).collect();
         ctx.out.json(&json!({"schema": 1, "modes": all}))?;
         return Ok(DONE);
     }
     if list.is_empty() {
         talk("no failure mode was tagged yet: press t while reviewing");
     }
-    for (mode, n, arms) in &list {
-        let by: Vec<String> = arms.iter().map(|(arm, n)| format!("{} {n}", clean(arm))).collect();
-        ctx.out.line(format!("{n:>5}  {:<30} {}", clean(mode), by.join(", ")))?;
+    let most = list.first().map_or(1, |m| m.count).max(1);
+    for m in &list {
+        let by: Vec<String> = m.arms.iter().map(|(arm, n)| format!("{} {n}", clean(arm))).collect();
+        let bar = "#".repeat((m.count * 20).div_ceil(most));
+        ctx.out.line(format!(
+            "{:>5} {:>4.0} % {:>4.0} %  {bar:<20}  {:<30} {}",
+            m.count,
+            100.0 * m.share,
+            100.0 * m.running,
+            clean(&m.name),
+            by.join(", ")
+        ))?;
+    }
+    Ok(DONE)
+}
+
+/// The rubric with a criterion for the mode, to be edited and given to `rubric add`.
+fn criterion(ctx: &Ctx, mode: &str, run: &str) -> Result<u8> {
+    let store = ctx.read()?;
+    let run = store.run(run)?;
+    let list = pareto(&store.reviews(Some(&run.id))?);
+    let found = list.iter().find(|m| m.name == mode).ok_or_else(|| {
+        Fail::input(format!(
+            "no review of run {} carries the failure mode '{}'; `assize mode list` shows them",
+            run.id,
+            clean(mode)
+        ))
+    })?;
+    let text = draft(&store, &run.id, Some(found))?;
+    if ctx.json {
+        ctx.out.json(&json!({"schema": 1, "mode": mode, "toml": text}))?;
+    } else {
+        ctx.out.bytes(text.as_bytes())?;
     }
     Ok(DONE)
 }

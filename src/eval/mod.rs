@@ -23,6 +23,7 @@ mod groups;
 pub mod history;
 mod judges;
 mod keys;
+pub mod modes;
 mod noise;
 mod open;
 mod pairwise;

@@ -23,6 +23,7 @@ pub enum Scope {
     Reveal,
     Agreement,
     Compare,
+    Modes,
     Revisions,
     Trends,
 }
@@ -44,6 +45,7 @@ impl Scope {
             Self::Reveal => "reveal",
             Self::Agreement => "agreement",
             Self::Compare => "compare",
+            Self::Modes => "failure modes",
             Self::Revisions => "revisions",
             Self::Trends => "trends",
         }
@@ -78,7 +80,7 @@ actions! {
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
     OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs,
-    Metric, Revisions,
+    Metric, Revisions, Modes, ToCriterion, ToCase,
 }
 
 /// One line of the table.
@@ -198,6 +200,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Runs, "J", A::Judge, "new run", "plan a run"),
         key(S::Runs, "r", A::Resume, "resume", "resume a partial or stopped run"),
         key(S::Runs, "c", A::Compare, "compare", "compare the run's arms"),
+        key(S::Runs, "f", A::Modes, "", "failure modes that reviewers tagged in this run"),
         key(S::Runs, "v", A::Go, "review", "score this run's items blind"),
         key(S::Grid, "p", A::Pause, "pause", "pause, or go on"),
         key(S::Grid, "x", A::Cancel, "cancel", "cancel: what is done stays; resume later"),
@@ -206,6 +209,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Grid, "o", A::Sort, "sort", "sort: as planned, lowest first, most disagreement first"),
         key(S::Grid, "F", A::FailuresOnly, "", "only rows with a failure, or all"),
         key(S::Grid, "c", A::Compare, "compare", "compare the run's arms"),
+        key(S::Grid, "f", A::Modes, "", "failure modes that reviewers tagged in this run"),
         key(S::Grid, "v", A::Go, "review", "score this run's items blind"),
         key(S::Grid, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
         key(S::Item, "1", A::Score1, "1-5 score", "your score for the selected criterion: 1"),
@@ -222,6 +226,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Item, "N", A::PreviousItem, "", "previous item"),
         key(S::Item, "o", A::OtherArm, "other arm", "the same case in the other arm"),
         key(S::Item, "d", A::Diff, "", "diff: this response and the other arm's, word by word"),
+        key(S::Item, "C", A::ToCase, "", "add this item's case to a case set"),
         key(S::Item, "y", A::Copy, "", "send the response to the terminal's clipboard"),
         key(S::Review, "1", A::Score1, "1-5 score", "score 1 and go on"),
         key(S::Review, "2", A::Score2, "", "score 2 and go on"),
@@ -266,6 +271,14 @@ pub const TABLE: &[Binding] = &{
             "every pair of the run's arms, corrected together; or back",
         ),
         key(S::Compare, "o", A::Sort, "sort", "sort flips by drop or by gain"),
+        key(
+            S::Modes,
+            "c",
+            A::ToCriterion,
+            "make a criterion",
+            "the mode becomes a criterion of the rubric: edit its words in $EDITOR",
+        ),
+        key(S::Modes, "e", A::Edit, "edit rubric", "edit the rubric in $EDITOR into a new version"),
         key(S::Revisions, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
         key(S::Revisions, "d", A::Diff, "diff", "diff with the revision scored before (Enter does, too)"),
         key(S::Trends, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),

@@ -13,6 +13,7 @@ use crate::core::stats::repeat::Repeatability;
 use crate::core::template::Variable;
 use crate::core::tokens;
 use crate::eval::agreement::{Agreed, Ground, Wanted};
+use crate::eval::modes::Mode;
 use crate::eval::versus::{Field, PairOf, Versus};
 use crate::eval::{Plan, RunRequest};
 use crate::store::scores::Effort;
@@ -81,6 +82,10 @@ pub enum Query {
     Pairs(Arc<Field>),
     Revisions(PromptName),
     Efforts,
+    Modes(String),
+    DraftRubric { run: String, mode: Option<Mode> },
+    SaveRubric(String),
+    ToCase { run: String, item: u32, set: String },
     Endpoints,
 }
 
@@ -129,6 +134,10 @@ pub enum Reply {
     Blame { lines: Vec<(String, u32)>, log: Vec<RevisionInfo>, scores: Vec<RevisionScore> },
     /// A prompt's scores and what judging took, with its newest revisions.
     Revisions { log: Vec<RevisionInfo>, scores: Vec<RevisionScore>, efforts: Vec<Effort> },
+    /// The failure modes of a run, commonest first, and what is stale about it.
+    Modes { run: Box<RunInfo>, items: Vec<RunItem>, modes: Vec<Mode>, notes: Vec<String> },
+    /// A rubric to be edited.
+    RubricDraft(String),
     /// What judging took, by run.
     Efforts(Vec<Effort>),
     /// Runs, newest first.
@@ -231,6 +240,8 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
         | Query::UndoLabel { .. }
         | Query::Register { .. }
         | Query::AddReview(_)
+        | Query::SaveRubric(_)
+        | Query::ToCase { .. }
         | Query::CreateRun(_) => handle.write(move |s| write(s, query)).await,
         _ => {
             let config = Arc::clone(config);
@@ -277,6 +288,18 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             scores: s.revision_scores(&name)?,
             efforts: s.effort(Some(&name))?,
         },
+        Query::Modes(run) => {
+            let run = s.run(&run)?;
+            Reply::Modes {
+                items: s.run_items(&run.id)?,
+                modes: crate::eval::modes::pareto(&s.reviews(Some(&run.id))?),
+                notes: crate::eval::stale(s, &run)?,
+                run: Box::new(run),
+            }
+        }
+        Query::DraftRubric { run, mode } => {
+            Reply::RubricDraft(crate::eval::modes::draft(s, &run, mode.as_ref())?)
+        }
         Query::Efforts => Reply::Efforts(s.effort(None)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
         Query::Search(text) => {
@@ -344,6 +367,10 @@ fn write(s: &mut crate::store::Store, query: Query) -> crate::store::Result<Repl
             let _ = std::fs::remove_file(&path);
             let _ = path.parent().map(std::fs::remove_dir);
             Reply::Done
+        }
+        Query::SaveRubric(text) => Reply::Managed(crate::eval::modes::save(s, &text)?),
+        Query::ToCase { run, item, set } => {
+            Reply::Managed(crate::eval::modes::item_to_case(s, &run, item, &set)?)
         }
         Query::AddReview(review) => Reply::Reviewed(s.add_review(&review)?),
         Query::CreateRun(plan) => Reply::Created(s.create_run(&plan.run)?),

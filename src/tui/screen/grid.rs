@@ -354,6 +354,7 @@ impl Screen for Grid {
                 _ => cx.nav = Some(Nav::Push(Box::new(super::compare::Compare::new(self.id.clone())))),
             },
             Action::Go => cx.nav = Some(Nav::Push(Box::new(super::review::Review::new(self.id.clone())))),
+            Action::Modes => cx.nav = Some(Nav::Push(Box::new(super::modes::Modes::new(self.id.clone())))),
             Action::Agreement => {
                 cx.nav = Some(Nav::Push(Box::new(super::agreement::Agreement::new(self.id.clone()))));
             }

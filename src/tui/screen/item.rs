@@ -376,6 +376,18 @@ impl Screen for ItemScreen {
             Action::PreviousItem => self.step(false, cx),
             Action::OtherArm => self.other_arm(cx),
             Action::Diff => self.diff_arms(cx),
+            Action::ToCase => match &cx.env.read_only {
+                Some(why) => cx.fail(format!("the registry is open for reading only ({why})")),
+                None => {
+                    let hint = "a set that is there, or a new one";
+                    cx.layer = Some(Layer::input(
+                        "add this case to the set",
+                        hint,
+                        "failures",
+                        Purpose::Other("set"),
+                    ));
+                }
+            },
             Action::Copy => match self.loaded.get().and_then(|l| l.item.response.as_ref()) {
                 Some(Ok(text)) => {
                     cx.effects.push(Effect::Copy(text.clone()));
@@ -424,6 +436,7 @@ impl Screen for ItemScreen {
                 }
                 self.load(cx);
             }
+            Ok(Reply::Managed(words)) => cx.say(words.clone()),
             Ok(_) => {}
             Err(why) if known[2] => cx.fail(format!("not saved: {why}")),
             Err(why) => cx.fail(why.clone()),
@@ -438,6 +451,11 @@ impl Screen for ItemScreen {
                     let words = format!("comment on {} saved", self.column_name());
                     self.store(score, text.trim().to_owned(), None, words, cx);
                 }
+            }
+            (Purpose::Other("set"), Some(set)) if !set.trim().is_empty() => {
+                let query =
+                    Query::ToCase { run: self.run.clone(), item: self.at, set: set.trim().to_owned() };
+                self.saved.ask(cx, Lane::Other, query);
             }
             (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
                 name.trim().clone_into(&mut self.reviewer);

@@ -16,6 +16,7 @@ pub mod diff;
 pub mod found;
 pub mod grid;
 pub mod item;
+pub mod modes;
 pub mod prompts;
 pub mod review;
 pub mod revisions;

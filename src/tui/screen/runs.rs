@@ -121,6 +121,9 @@ impl Screen for Runs {
             Action::Resume => self.with_selected(cx, |run, cx| {
                 cx.nav = Some(Nav::Push(Box::new(Grid::resuming(run.id.clone()))));
             }),
+            Action::Modes => self.with_selected(cx, |run, cx| {
+                cx.nav = Some(Nav::Push(Box::new(super::modes::Modes::new(run.id.clone()))));
+            }),
             Action::Compare => self.with_selected(cx, |run, cx| {
                 if run.arms.len() < 2 {
                     cx.say("this run has one arm: comparing needs two");

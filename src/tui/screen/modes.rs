@@ -1,0 +1,276 @@
+//! Failure modes of a run: a Pareto chart by arm, and the ways on: the items, a criterion of the rubric.
+//!
+//! ```text
+//! Query::Modes -> chart -> Enter: the tagged items, one after the other
+//!                       -> c: $EDITOR on the rubric with a criterion for the mode -> Query::SaveRubric -> a new version
+//! ```
+
+use super::super::app::{foot_rule, head_rule};
+use super::super::env::Env;
+use super::super::keys::{Action, Scope};
+use super::super::msg::{Effect, Lane, Ticket};
+use super::super::paint::{gauge, put_cut, row, seg, select};
+use super::super::query::{Query, Reply};
+use super::super::theme::Meaning;
+use super::item::{Context, ItemScreen};
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::text;
+use crate::eval::modes::Mode;
+use crate::store::{RunInfo, RunItem};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::sync::Arc;
+
+/// What is loaded.
+struct Data {
+    run: RunInfo,
+    items: Vec<RunItem>,
+    modes: Vec<Mode>,
+    notes: Vec<String>,
+}
+
+/// The state of the screen.
+pub struct Modes {
+    run: String,
+    data: Slot<Data>,
+    /// One arm, or all.
+    arm: Option<usize>,
+    cursor: Cursor,
+    drafted: Slot<()>,
+    saved: Slot<()>,
+    editor: Option<Ticket>,
+    /// What the editor left and the reader refused: offered again, never lost.
+    refused: Option<String>,
+}
+
+impl Modes {
+    /// Of a run.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            run: run.into(),
+            data: Slot::default(),
+            arm: None,
+            cursor: Cursor::default(),
+            drafted: Slot::default(),
+            saved: Slot::default(),
+            editor: None,
+            refused: None,
+        }
+    }
+
+    /// Modes with their count in the chosen arm, the commonest first; without those it lacks.
+    fn rows(&self) -> Vec<(&Mode, usize)> {
+        let Some(data) = self.data.get() else { return Vec::new() };
+        let name = self.arm.and_then(|at| data.run.arms.get(at));
+        let count = |m: &Mode| name.map_or(m.count, |arm| m.arms.get(arm).copied().unwrap_or(0));
+        let mut rows: Vec<(&Mode, usize)> =
+            data.modes.iter().map(|m| (m, count(m))).filter(|r| r.1 > 0).collect();
+        rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.name.cmp(&b.0.name)));
+        rows
+    }
+
+    fn edit(&mut self, text: String, cx: &mut Cx) {
+        let ticket = cx.ticket();
+        self.editor = Some(ticket);
+        cx.effects.push(Effect::Edit { ticket, text, extension: "toml" });
+    }
+
+    fn draft(&mut self, with_mode: bool, cx: &mut Cx) {
+        if let Some(why) = &cx.env.read_only {
+            return cx
+                .fail(format!("a rubric cannot be saved: the registry is open for reading only ({why})"));
+        }
+        if let Some(text) = self.refused.take() {
+            return self.edit(text, cx);
+        }
+        let mode = self.rows().get(self.cursor.at).map(|(m, _)| (*m).clone());
+        match (with_mode, mode) {
+            (true, None) => cx.say("no failure mode is selected: t tags one while reviewing"),
+            (with, mode) => {
+                let query = Query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
+                self.drafted.ask(cx, Lane::Other, query);
+            }
+        }
+    }
+
+    fn enter(&self, cx: &mut Cx) {
+        let Some(data) = self.data.get() else { return };
+        let Some((mode, _)) = self.rows().get(self.cursor.at).copied() else { return };
+        let order: Vec<u32> = mode.items.iter().map(|(_, item)| *item).collect();
+        let Some(first) = order.first().copied() else { return };
+        let context = Context { run: Arc::new(data.run.clone()), items: Arc::new(data.items.clone()), order };
+        let screen = ItemScreen::new(data.run.id.clone(), first).within(context, 0);
+        cx.nav = Some(Nav::Push(Box::new(screen)));
+    }
+}
+
+impl Screen for Modes {
+    fn scope(&self) -> Scope {
+        Scope::Modes
+    }
+
+    fn tab(&self) -> Tab {
+        Tab::Runs
+    }
+
+    fn title(&self) -> String {
+        "Failure modes".into()
+    }
+
+    fn has_tabs(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        self.data.ask(cx, Lane::Other, Query::Modes(self.run.clone()));
+    }
+
+    fn changed(&mut self, cx: &mut Cx) {
+        if !self.data.is_waiting() {
+            self.open(cx);
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let len = self.rows().len();
+        if self.cursor.act(action, len) {
+            return true;
+        }
+        match action {
+            Action::NextPane => {
+                let n = self.data.get().map_or(0, |d| d.run.arms.len());
+                self.arm = self.arm.map_or(Some(0), |at| Some(at + 1)).filter(|at| *at < n);
+                self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
+            }
+            Action::ToCriterion => self.draft(true, cx),
+            Action::Edit => self.draft(false, cx),
+            Action::Enter => self.enter(cx),
+            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            _ => return false,
+        }
+        true
+    }
+
+    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+        let saved = self.saved.settle(ticket);
+        if !(self.data.settle(ticket) || self.drafted.settle(ticket) || saved) {
+            return false;
+        }
+        match result {
+            Ok(Reply::Modes { run, items, modes, notes }) => {
+                let (run, notes) = ((**run).clone(), notes.clone());
+                self.data.set(Data { run, items: items.clone(), modes: modes.clone(), notes });
+            }
+            Ok(Reply::RubricDraft(text)) => self.edit(text.clone(), cx),
+            Ok(Reply::Managed(words)) => {
+                self.refused = None;
+                cx.say(words.clone());
+                self.open(cx);
+            }
+            Ok(_) => {}
+            Err(why) if saved => cx.fail(format!("not saved: {why}; c or e opens your text again")),
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+        if self.editor != Some(ticket) {
+            return false;
+        }
+        self.editor = None;
+        match result {
+            Ok(text) => {
+                // Kept until it is stored: a fault in it must not cost the work.
+                self.refused = Some(text.clone());
+                self.saved.ask(cx, Lane::Other, Query::SaveRubric(text.clone()));
+            }
+            Err(why) => cx.fail(why.clone()),
+        }
+        true
+    }
+
+    fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
+        if area.height < 5 || area.width < 30 {
+            return;
+        }
+        let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
+        let Some(data) = self.data.get() else { return };
+        let arm = self.arm.and_then(|at| data.run.arms.get(at)).map_or("all arms", String::as_str);
+        let total: usize = self.rows().iter().map(|r| r.1).sum();
+        let head = [
+            seg(" failure modes", strong),
+            seg(format!("   {arm} · {}", text::plural(total, "tag", "tags")), dim),
+        ];
+        put_cut(buf, area.x, area.y, area.width, &head);
+        head_rule(buf, area, area.y + 1, &[], env);
+        foot_rule(buf, area, area.bottom() - 1, &[], env);
+        let mut body = Rect { y: area.y + 2, height: area.height - 3, ..area };
+        for note in &data.notes {
+            put_cut(
+                buf,
+                body.x + 1,
+                body.y,
+                body.width.saturating_sub(2),
+                &[seg(note.clone(), env.style(Meaning::Warning))],
+            );
+            body = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
+        }
+        if total == 0 {
+            let words = "No failure mode was tagged here yet: t tags one while reviewing.";
+            put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
+            return;
+        }
+        let bar = usize::from(body.width).saturating_sub(48).clamp(8, 60);
+        let title = format!(
+            "  {} {:>5} {:>6} {:>8}",
+            text::pad("mode", 24, text::Align::Left),
+            "count",
+            "share",
+            "together"
+        );
+        put_cut(buf, body.x, body.y, body.width, &[seg(title, dim)]);
+        let place = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
+        let counts: Vec<(String, usize)> = self.rows().iter().map(|(m, n)| (m.name.clone(), *n)).collect();
+        let most = counts.first().map_or(1, |r| r.1).max(1);
+        let mut running: Vec<usize> = Vec::with_capacity(counts.len());
+        for (_, n) in &counts {
+            running.push(running.last().copied().unwrap_or(0) + n);
+        }
+        for (i, at) in self.cursor.window(counts.len(), usize::from(place.height)).enumerate() {
+            let here = row(place, place.y + i as u16);
+            let Some(((name, n), sum)) = counts.get(at).zip(running.get(at)) else { continue };
+            if at == self.cursor.at {
+                select(buf, here, true, env.theme);
+            }
+            let percent = |n: usize| format!("{:.0} %", 100.0 * n as f64 / total as f64);
+            let parts = [
+                seg(text::fit(&text::escape_line(name), 24, text::Align::Left), env.style(Meaning::Text)),
+                seg(format!(" {n:>5} {:>6} {:>8}  ", percent(*n), percent(*sum)), dim),
+                seg(gauge(*n as f64 / most as f64, bar), env.style(Meaning::Warning)),
+            ];
+            put_cut(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
+        }
+    }
+
+    fn hints(&self) -> Vec<Action> {
+        vec![Action::ToCriterion, Action::Edit]
+    }
+
+    fn status(&self, _env: &Env) -> String {
+        match self.data.get().map_or(0, |d| d.run.arms.len()) {
+            0 | 1 => String::new(),
+            n => format!("{n} arms · Tab next"),
+        }
+    }
+
+    fn figures(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("count", "reviews that carry this failure mode, in the arm shown"),
+            ("share", "of all tags in the arm shown"),
+            ("together", "this mode and all above it: few modes often make up most of the failures"),
+            ("bars", "the commonest mode fills the bar"),
+            ("stale", "the rubric was edited after this run: its verdicts answer the older question"),
+        ]
+    }
+}
