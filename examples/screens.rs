@@ -41,6 +41,10 @@ const SHOTS: &[Shot] = &[
     ("review-80x24", (80, 24), Theme::Dark, "3"),
     ("review-120x36", (120, 36), Theme::Dark, "3"),
     ("help-120x36", (120, 36), Theme::Dark, "?"),
+    ("compare-120x36", (120, 36), Theme::Dark, "2 G Enter c"),
+    // From here on people have scored: these come last.
+    ("reveal-120x36", (120, 36), Theme::Dark, "3 4 3 5 4 2 5 4 3 5 4"),
+    ("agreement-80x24", (80, 24), Theme::Dark, "3 4 5 3 4 5 4 2 4 5 4 Space A"),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -254,3 +254,39 @@ fn an_editor_gets_the_terminal_whole_and_its_text_becomes_a_revision() {
     tty.press("\u{3}");
     assert!(tty.end().1);
 }
+
+#[test]
+fn twenty_items_are_reviewed_in_sixty_keys_and_found_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut tty = demo(home.path());
+    tty.wait("revisions ·");
+    let mut keys = 0;
+    let mut press = |tty: &mut Tty, key: &str| {
+        tty.press(key);
+        keys += 1;
+    };
+    press(&mut tty, "3");
+    for done in 0..20 {
+        let count = format!("{done} of 640");
+        let seen = tty.until(&count, |s| s.contains("1-5 score") && s.contains(&count) || s.contains("go on"));
+        if !seen.contains("1-5 score") {
+            // The end of a batch: the judge beside one's own scores.
+            assert!(seen.contains("you"), "{seen}");
+            press(&mut tty, " ");
+            tty.until(&count, |s| s.contains("1-5 score") && s.contains(&count));
+        }
+        press(&mut tty, ["3", "4", "5"][done % 3]);
+    }
+    tty.until("the second reveal", |s| s.contains("go on") && !s.contains("1-5 score"));
+    press(&mut tty, " ");
+    tty.wait("20 of 640");
+    assert!(keys <= 60, "{keys} keys");
+    tty.press("\u{3}");
+    assert_eq!(tty.end(), (0, true));
+    let mut tty = demo(home.path());
+    tty.wait("revisions ·");
+    tty.press("3");
+    tty.wait("20 of 640");
+    tty.press("\u{3}");
+    assert_eq!(tty.end(), (0, true));
+}
