@@ -116,7 +116,7 @@ fn mutated(rng: &mut Rng, seeds: &[&str]) -> Vec<u8> {
 /// Feeds `target` with many inputs; it says whether it took one. The slowest must not be slow.
 fn feed(name: &str, seeds: &[&str], mut target: impl FnMut(&[u8]) -> bool) {
     let (mut rng, mut taken, mut slowest) = (Rng::new(name.len() as u64 * 77), 0, Duration::ZERO);
-    let wanted = count(2_000, FULL);
+    let wanted = count(FULL, FULL);
     for _ in 0..wanted {
         let input = mutated(&mut rng, seeds);
         let begun = Instant::now();

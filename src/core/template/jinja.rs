@@ -11,6 +11,10 @@ use std::sync::LazyLock;
 /// of a gigabyte of text in all, beyond any prompt, and used up in about a tenth of a second.
 const FUEL: u64 = 4_000_000;
 
+/// Operators, subscripts, filters and calls in one statement. The engine walks a chain of them (`a.b.c`, `a + b + c`) by
+/// calling itself, once for each, and bounds only what is nested in brackets.
+const LINKS: usize = 500;
+
 /// One engine for all renderings: building its tables takes longer than most prompts.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -32,7 +36,38 @@ fn syntax() -> SyntaxConfig {
     SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
 
+/// Refuses a statement that would take the engine deeper than the stack of a thread allows.
+fn bounded(text: &str) -> Result<(), TemplateError> {
+    // Each link is a byte at least.
+    if text.len() <= LINKS {
+        return Ok(());
+    }
+    // An `elif` is to the engine an `if` inside the `else` before it.
+    let (mut links, mut elifs) = (0, 0);
+    for (token, span) in tokenize(text, false, syntax()).map_while(Result::ok) {
+        match token {
+            Token::VariableStart | Token::BlockStart => links = 0,
+            Token::TemplateData(_) | Token::Str(_) | Token::String(_) => {}
+            Token::Int(_) | Token::Int128(_) | Token::Float(_) | Token::Comma | Token::Colon => {}
+            Token::Ident("elif") => elifs += 1,
+            Token::Ident(word) if !matches!(word, "and" | "or" | "not" | "in" | "is" | "if" | "else") => {}
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => {}
+            _ => links += 1,
+        }
+        let message = if links > LINKS {
+            format!("one statement holds more than {LINKS} operators: split it by `set`")
+        } else if elifs > LINKS {
+            format!("there are more than {LINKS} uses of `elif`")
+        } else {
+            continue;
+        };
+        return Err(TemplateError::Syntax { line: span.start_line.into(), message });
+    }
+    Ok(())
+}
+
 pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
+    bounded(text)?;
     let env = environment();
     let template = env.template_from_str(text).map_err(|error| explain(&error))?;
     let mut asked = template.undeclared_variables(false);
@@ -120,6 +155,7 @@ fn note(found: &mut Vec<(Variable, bool)>, name: &str, kind: Kind) {
 }
 
 pub(super) fn render(text: &str, values: &Map<String, Value>) -> Result<String, TemplateError> {
+    bounded(text)?;
     let context = object(values);
     ENGINE.render_str(text, context).map_err(|error| match error.kind() {
         ErrorKind::UndefinedError => missing(&error, text, values),
@@ -133,11 +169,13 @@ pub(super) fn render_parts(
     values: &Map<String, Value>,
     parts: &Parts,
 ) -> Result<String, TemplateError> {
+    bounded(text)?;
     let mut env = ENGINE.clone();
     let mut all = values.clone();
     for (at, part) in parts.iter().enumerate() {
         let included = &part.included;
         let source = if included.syntax == Syntax::Jinja {
+            bounded(&part.text).map_err(|error| part.blame(error))?;
             part.text.to_string()
         } else {
             // Another syntax: rendered by itself, then put in as a value. So its variables are asked for even where

@@ -179,3 +179,43 @@ proptest! {
         prop_assert_eq!(render(&escaped, Syntax::Fstring, &Map::new()).unwrap(), text);
     }
 }
+
+#[test]
+fn long_chains_and_deep_nests_are_refused_in_words_or_rendered_never_a_fault_of_the_stack() {
+    let values = values(json!({"a": 1, "x": {"x": 1}}));
+    for n in [300, 490, 3_000, 100_000] {
+        for (before, link, after) in [
+            ("{{ a", "[a]", " }}"),
+            ("{{ a", "[[a]]", " }}"),
+            ("{{ a", ".b", " }}"),
+            ("{{ a", "|string", " }}"),
+            ("{{ a", "()", " }}"),
+            ("{{ a", " + a", " }}"),
+            ("{{ a", " ~ a", " }}"),
+            ("{{ a", " and a", " }}"),
+            ("{{ a", " == a", " }}"),
+            ("{{ a", " is defined", " }}"),
+            ("{{ a", " if a else a", " }}"),
+            ("{{ ", "not ", "a }}"),
+            ("{{ ", "-", "a }}"),
+            ("{{ ", "[", "a }}"),
+            ("{{ ", "(", "a }}"),
+            ("{{ ", "{a:", "a }}"),
+            ("{% if a %}", "{% elif a %}", "{% endif %}"),
+            ("", "{% if a %}", ""),
+            ("", "{% for a in [a] %}", ""),
+            ("{% set y = [a", ", a", "] %}"),
+        ] {
+            let text = format!("{before}{}{after}", link.repeat(n));
+            let _ = variables(&text, Syntax::Jinja);
+            let _ = render(&text, Syntax::Jinja, &values);
+        }
+    }
+    let sum = |n: usize| format!("{{{{ a{} }}}}", " + a".repeat(n));
+    assert_eq!(render(&sum(400), Syntax::Jinja, &values).unwrap(), "401");
+    let refused = render(&sum(600), Syntax::Jinja, &values).unwrap_err().to_string();
+    assert!(refused.contains("more than 500 operators"), "{refused}");
+    // A long list is no chain.
+    let list = format!("{{% set y = [{}] %}}{{{{ y|length }}}}", "a, ".repeat(5_000));
+    assert_eq!(render(&list, Syntax::Jinja, &values).unwrap(), "5000");
+}
