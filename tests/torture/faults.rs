@@ -259,7 +259,7 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
     let server = Server::start(|_| Answer::Good);
     let (home, _) = base(&server);
     let (mut rng, mut acknowledged, mut kills) = (Rng::new(5), Vec::<String>::new(), 0);
-    let rounds = count(40, 5_000);
+    let rounds = count(40, 7_500);
     // How long such a process lives here: the moments are spread over that, and some more.
     let begun = std::time::Instant::now();
     home.register("p", "how long does it take\n");

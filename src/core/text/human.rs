@@ -42,6 +42,15 @@ pub fn fixed(value: Option<f64>, digits: usize) -> String {
     }
 }
 
+/// A p value in three digits; `n/a` without one.
+pub fn p_value(p: Option<f64>) -> String {
+    match p {
+        // It is never 0: three digits are what is shown.
+        Some(p) if p < 0.000_5 => "<0.001".to_owned(),
+        p => fixed(p, 3),
+    }
+}
+
 /// As [`fixed`], with a sign unless it rounds to zero: a change.
 pub fn signed(value: Option<f64>, digits: usize) -> String {
     let shown = fixed(value, digits);
@@ -75,6 +84,7 @@ mod tests {
     #[test]
     fn a_number_on_a_screen_is_one_or_says_that_there_is_none() {
         assert_eq!(fixed(Some(-0.001), 2), "0.00");
+        assert_eq!([p_value(Some(0.0001)), p_value(Some(0.0007)), p_value(None)], ["<0.001", "0.001", "n/a"]);
         assert_eq!(fixed(Some(-0.01), 2), "-0.01");
         assert_eq!([fixed(None, 2), fixed(Some(f64::NAN), 2), fixed(Some(f64::INFINITY), 1)], ["n/a"; 3]);
         assert_eq!(

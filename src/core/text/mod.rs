@@ -16,7 +16,7 @@ mod wrap;
 
 pub use columns::{Align, expand_tabs, fit, pad, slice_cols, truncate, width};
 pub use escape::{escape, escape_line, is_invisible};
-pub use human::{count, fixed, meter, plural, relative_time, signed};
+pub use human::{count, fixed, meter, p_value, plural, relative_time, signed};
 pub use wrap::{wrap, wrapped};
 
 use serde::{Deserialize, Serialize};

@@ -11,6 +11,7 @@ use super::super::super::output::{clean, table};
 use super::super::OK;
 use super::{Narrow, Pairs, SEED, pick_arms};
 use crate::core::stats::compare::{Comparison, Outcome, adjust, paired_compare, verdict_sentence};
+use crate::core::text;
 use crate::eval::compare::{Flip, flips, more, power_words, smallest, tags};
 use serde_json::{Value, json};
 
@@ -156,7 +157,7 @@ fn tell_table(ctx: &Ctx, found: &[Comparison], floors: &[Option<f64>]) -> Result
             // A word and not a colour: it must be seen in a log too.
             format!("{}{}", signed(c.difference), if is_noise(c, *floor) { " ~" } else { "" }),
             interval(c),
-            number(c.p_holm, 3),
+            text::p_value(c.p_holm),
             c.wins.to_string(),
             c.ties.to_string(),
             c.losses.to_string(),
@@ -229,7 +230,7 @@ fn many(ctx: &Ctx, args: &Args) -> Result<u8> {
                 clean(&c.name).into_owned(),
                 signed(c.difference),
                 interval(c),
-                number(c.p_holm, 3),
+                text::p_value(c.p_holm),
                 words(c.outcome()).to_owned(),
             ]);
         }

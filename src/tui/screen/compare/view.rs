@@ -216,7 +216,7 @@ fn draw_pairs(s: &mut Compare, body: Rect, buf: &mut Buffer, env: &Env) {
                 env.style(Meaning::Text),
             ),
             seg(format!("{:>7} ", change(c)), env.style(meaning)),
-            seg(format!("{:>15} {:>6}  ", interval(c), text::fixed(c.p_holm, 3)), dim),
+            seg(format!("{:>15} {:>6}  ", interval(c), text::p_value(c.p_holm)), dim),
             seg(words, env.style(meaning)),
         ];
         put_cut(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
@@ -286,7 +286,7 @@ fn draw_table(found: &[Comparison], floors: &[Option<f64>], area: Rect, buf: &mu
             seg(
                 format!(
                     "{interval:>14} {:>7} {:>4} {:>4} {:>6} {:>7}",
-                    c.p_holm.map_or_else(|| "n/a".into(), |p| format!("{p:.3}")),
+                    text::p_value(c.p_holm),
                     c.wins,
                     c.ties,
                     c.losses,
