@@ -271,6 +271,11 @@ async fn the_recorded_judge_replays_imported_verdicts_through_the_same_engine() 
     let request = RunRequest { rubric: RubricChoice::Own, judge: "recorded".into(), ..request(&[]) };
     let plan = registry.plan(request.clone()).await;
     assert_eq!((plan.calls_judge, plan.cost_high, plan.tokens_high), (0, Some(0.0), 0));
+    // What was not recorded is told before it fails, and a plan of nothing else is refused.
+    assert_eq!(plan.warnings, ["2 of 3 verdicts were recorded: the others will have no score (E)"]);
+    let other = RunRequest { rubric: RubricChoice::Criteria(vec!["accuracy".into()]), ..request.clone() };
+    let refused = registry.plan(other).await.refused.unwrap();
+    assert!(refused.contains("no verdict on accuracy was recorded"), "{refused}");
     let id = registry.create(request).await;
     let done = execute_stored(
         registry.handle.clone(),

@@ -177,6 +177,14 @@ fn a_comparison_tells_power_trust_and_slices_and_a_flip_opens_with_both_reasons(
         assert!(!text.contains("clarity of"), "{text}");
         screen.keys("x").await;
         sane(&screen.text());
+        // Reasons longer than their room are scrolled, not cut.
+        screen.keys("x").await;
+        screen.resize(40, 14);
+        assert!(screen.text().contains("more ↓"), "{}", screen.text());
+        screen.keys("Tab G").await;
+        let text = screen.text();
+        assert!(text.contains("↑") && text.contains(&format!("to case {case} is")), "{text}");
+        screen.keys("Tab").await;
         screen.resize(160, 45);
         let text = screen.text();
         assert!(

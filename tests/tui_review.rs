@@ -343,3 +343,80 @@ fn revealed_after_each_item_a_score_counts_as_not_blind() {
     let store = Store::open(&path).unwrap();
     assert!(store.reviews(Some(&run)).unwrap().iter().all(|r| r.review.saw_judge));
 }
+
+#[test]
+fn a_score_given_before_one_has_a_name_is_kept_with_its_comment() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = registry(dir.path(), 12);
+    block(async {
+        let mut config = Config::default();
+        config.review.name = Some(String::new());
+        let mut screen = Harness::open(&path, config, false, (80, 24), Theme::Dark).await;
+        screen.keys("3 c type:too_long Enter 4").await;
+        assert!(screen.text().contains("your name:"), "{}", screen.text());
+        screen.keys("type:ana Enter").await;
+        assert!(screen.text().contains("you: ana · 1 of 12"), "{}", screen.text());
+    });
+    let reviews = Store::open(&path).unwrap().reviews(Some(&run)).unwrap();
+    let first = &reviews[0].review;
+    assert_eq!(
+        (reviews.len(), first.score, first.comment.as_str(), first.reviewer.as_str()),
+        (1, Some(4), "too long", "ana")
+    );
+}
+
+#[test]
+fn anchors_in_full_never_hide_the_next_item_and_cut_no_letter() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.db");
+    let long = |n: usize| format!("{n}: {}END{n}", "what earns this score is told at length ".repeat(5));
+    Store::open(&path)
+        .unwrap()
+        .import_items(
+            "set",
+            (0..4)
+                .map(|i| {
+                    let mut one = item(i);
+                    one.subject.anchors = Some([1, 2, 3, 4, 5].map(long));
+                    one
+                })
+                .collect(),
+        )
+        .unwrap();
+    block(async {
+        let mut screen = open(&path).await;
+        screen.keys("3 a").await;
+        let text = screen.text();
+        assert!(!text.contains("response number") && text.contains("a shows the item again"), "{text}");
+        screen.keys("4").await;
+        let text = screen.text();
+        assert!(text.contains("response number") && text.contains("1 of 4"), "{text}");
+        // On a taller screen they stand below the item in full, without a key.
+        screen.resize(160, 60);
+        let text = screen.text();
+        assert!(text.contains("response number") && text.contains("END5"), "{text}");
+        // `a` takes them back to one line, and to their whole length.
+        screen.keys("a").await;
+        assert!(!screen.text().contains("END5"), "{}", screen.text());
+        screen.keys("a").await;
+        assert!(screen.text().contains("END5"), "{}", screen.text());
+    });
+}
+
+#[test]
+fn esc_leaves_the_queue_where_digits_are_scores_and_help_is_always_offered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = registry(dir.path(), 3);
+    block(async {
+        let mut screen = open(&path).await;
+        screen.keys("3").await;
+        assert!(screen.text().contains("? keys"), "{}", screen.text());
+        screen.keys("s u").await;
+        assert!(screen.text().contains("no longer skipped"), "{}", screen.text());
+        // What was said makes room for the keys as soon as one goes on.
+        screen.keys("4").await;
+        assert!(screen.text().contains("1-5 score"), "{}", screen.text());
+        screen.keys("Esc").await;
+        assert!(screen.text().contains("▸2 Runs"), "{}", screen.text());
+    });
+}

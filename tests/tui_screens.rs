@@ -309,3 +309,28 @@ fn ten_thousand_prompts_load_a_page_at_a_time() {
         assert!(screen.text().contains("text 4242"), "{}", screen.text());
     });
 }
+
+#[test]
+fn help_is_wrapped_not_cut_and_each_line_of_the_table_keeps_its_own_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = registry(dir.path());
+    block(async {
+        for keys in ["?", "d ?", "b ?", "2 ?", "3 ?", "4 ?"] {
+            let mut screen = open(&path, (80, 24), Theme::Dark).await;
+            screen.keys(keys).await;
+            let mut all = String::new();
+            for _ in 0..8 {
+                let text = screen.text();
+                let inside: Vec<&str> = text
+                    .lines()
+                    .filter_map(|l| l.split('│').nth_back(1))
+                    .filter(|l| l.contains("  "))
+                    .collect();
+                assert!(inside.iter().all(|l| !l.contains('…') || l.contains("12…")), "{keys}: {text}");
+                all.push_str(&text);
+                screen.keys("PageDown").await;
+            }
+            assert!(all.contains("C-c") && all.contains("a run in progress is saved"), "{keys}: {all}");
+        }
+    });
+}

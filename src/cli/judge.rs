@@ -154,7 +154,8 @@ fn list(ctx: &Ctx) -> Result<u8> {
     }
     if judges.is_empty() {
         talk(
-            "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL",
+            "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL; \
+             --judge recorded replays imported verdicts",
         );
         return Ok(DONE);
     }
@@ -169,6 +170,12 @@ fn list(ctx: &Ctx) -> Result<u8> {
 
 /// The judge of this name, or `URL#MODEL`.
 fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
+    if name == eval::RECORDED {
+        return Err(Fail::input(
+            "the judge 'recorded' replays verdicts that were imported with items: there is no endpoint to check; \
+             `assize run --cases SET --judge recorded --dry-run` says how much of a run it knows",
+        ));
+    }
     let config = ctx.config()?;
     config.judges.get(name).cloned().or_else(|| JudgeConfig::from_url(name)).ok_or_else(|| {
         let known: Vec<&str> = config.judges.keys().map(String::as_str).collect();

@@ -12,6 +12,11 @@ pub const INJECTION_PATTERN: &str = "injection_pattern";
 /// The flag of a verdict whose response holds characters a reader cannot see.
 pub const HIDDEN_CHARACTERS: &str = "hidden_characters";
 
+/// Whether a flag is a reason for a person to look at the text: asking again or giving more room is housekeeping.
+pub fn is_suspicious(flag: &str) -> bool {
+    [INJECTION_SUSPECTED, INJECTION_PATTERN, QUOTE_NOT_FOUND, HIDDEN_CHARACTERS].contains(&flag)
+}
+
 /// Where `quote` stands in `response`, in bytes: verbatim first; else with any run of white space equal to any other,
 /// the quotation marks and dots models put around a quote left off. `None` when it is not there, or is empty.
 pub fn find_quote(response: &str, quote: &str) -> Option<Range<usize>> {
@@ -160,6 +165,12 @@ fn is_master_key(folded: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_person_should_look_into_is_suspicious() {
+        let flags = [QUOTE_NOT_FOUND, INJECTION_PATTERN, "asked_again", "more_room", "model_changed"];
+        assert_eq!(flags.map(is_suspicious), [true, true, false, false, false]);
+    }
 
     #[test]
     fn quotes_are_found_verbatim_or_with_other_white_space() {

@@ -8,6 +8,7 @@
 
 mod arms;
 mod fits;
+mod recordings;
 
 pub use fits::Overflow;
 
@@ -172,6 +173,9 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     if let Some(fingerprint) = known_fingerprint(store, &spec)? {
         notes.refused.extend(super::judges::refusal(store, &spec.judge, &fingerprint)?);
+    }
+    if judge.is_none() {
+        recordings::check(&recorded(store)?, &spec, &rows, &mut notes);
     }
     let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     if matches!(request.until, Some(Until::Decided(_))) {

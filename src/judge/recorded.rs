@@ -40,6 +40,11 @@ impl RecordedJudge {
         self.replies.len()
     }
 
+    /// Whether a reply to this question is known.
+    pub fn knows(&self, case: &str, arm: &str, criterion: &str, repeat: u32) -> bool {
+        self.replies.contains_key(&(case.to_owned(), arm.to_owned(), criterion.to_owned(), repeat))
+    }
+
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
         self.replies.is_empty()

@@ -540,7 +540,7 @@ pub struct Cell {
     pub state: State,
     /// 1..5 when scored.
     pub score: Option<u8>,
-    /// Whether it carries a flag.
+    /// Whether it carries a flag that a person should look into.
     pub flagged: bool,
 }
 

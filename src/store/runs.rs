@@ -38,6 +38,13 @@ fn new_id() -> String {
     format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff)
 }
 
+impl RunInfo {
+    /// Whether its verdicts were reached elsewhere: imported with items, or replayed from such ones.
+    pub fn is_recorded(&self) -> bool {
+        self.imported || self.spec.judge_config.get("recorded").is_some_and(|r| r == true)
+    }
+}
+
 /// A run's rows, before they have an id.
 pub(super) struct RunRow<'a> {
     pub spec: &'a RunSpec,

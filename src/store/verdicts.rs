@@ -10,6 +10,7 @@ use super::rows::*;
 use super::runs::to_json;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
+use crate::core::evidence::is_suspicious;
 use crate::core::verdict::{Reading, State};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -203,6 +204,13 @@ fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
     Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|b| Digest::from_bytes(&b)))
 }
 
+/// Whether a verdict's flags, as stored, hold one that a person should look into.
+fn is_flagged(flags: &str) -> bool {
+    // Nearly all have none.
+    flags != "[]"
+        && serde_json::from_str(flags).is_ok_and(|all: Vec<String>| all.iter().any(|f| is_suspicious(f)))
+}
+
 fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
     let list = |at: usize| -> rusqlite::Result<Vec<String>> {
         Ok(serde_json::from_str(&row.get::<_, String>(at)?).unwrap_or_default())
@@ -346,7 +354,7 @@ impl Store {
     pub fn cells(&self, run: &str) -> Result<Vec<Cell>> {
         // The order is the index's own, and it holds every column: nothing is sorted, no row is looked up.
         let mut stmt = self.conn.prepare_cached(
-            "SELECT item, criterion, repeat, state, score, flags <> '[]' FROM verdict \
+            "SELECT item, criterion, repeat, state, score, flags FROM verdict \
              WHERE run_id = ?1 ORDER BY item, criterion, repeat, seq",
         )?;
         let mut rows = stmt.query([run])?;
@@ -360,7 +368,7 @@ impl Store {
                 repeat: r.get(2)?,
                 state,
                 score: r.get(4)?,
-                flagged: r.get(5)?,
+                flagged: is_flagged(r.get_ref(5)?.as_str().unwrap_or_default()),
             };
             let key = |c: &Cell| (c.item, c.criterion, c.repeat);
             match cells.last_mut().filter(|last| key(last) == key(&cell)) {

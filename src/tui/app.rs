@@ -290,7 +290,13 @@ impl App {
             return Vec::new();
         }
         match self.env.keymap.action(self.screen().scope(), event) {
-            Some(action) => self.act(action),
+            Some(action) => {
+                // What was said about the key before makes room for the keys again; moving about leaves it.
+                if !Scope::moves(action) {
+                    self.toast = None;
+                }
+                self.act(action)
+            }
             None => Vec::new(),
         }
     }
@@ -406,7 +412,7 @@ impl App {
             row.right().saturating_sub(1),
             row.y,
             room,
-            &seg(self.screen().summary(env), env.style(Meaning::Dim)),
+            &seg(shed(&self.screen().summary(env), usize::from(room)).to_owned(), env.style(Meaning::Dim)),
         );
     }
 
@@ -443,7 +449,14 @@ impl App {
             );
             return;
         }
+        self.draw_hints(row, room, buf);
+    }
+
+    /// The keys that matter here, and last, always, the one that shows all.
+    fn draw_hints(&self, row: Rect, room: u16, buf: &mut Buffer) {
+        let env = &self.env;
         let scope = self.screen().scope();
+        let help = crate::core::text::width("? keys  ");
         let mut x = row.x + 1;
         for action in self.screen().hints().into_iter().chain([Action::Help]) {
             let place = if action == Action::Help { Scope::Everywhere } else { scope };
@@ -460,7 +473,8 @@ impl App {
                 _ => (key, binding.hint),
             };
             let wide = crate::core::text::width(shown) + crate::core::text::width(words) + 3;
-            if usize::from(x) + wide > usize::from(row.x + room) {
+            let kept = if action == Action::Help { 0 } else { help };
+            if usize::from(x) + wide + kept > usize::from(row.x + room) + 2 {
                 continue;
             }
             x = put(
@@ -478,6 +492,16 @@ impl App {
     }
 }
 
+/// Leaves out parts between ` · ` from the left until the rest fits: what a summary says last matters most.
+fn shed(words: &str, room: usize) -> &str {
+    let mut rest = words;
+    while crate::core::text::width(rest) > room {
+        let Some((_, after)) = rest.split_once(" · ") else { break };
+        rest = after;
+    }
+    rest
+}
+
 /// Draws the rule under the top bar (or under a screen's own header) with joints for upright rules.
 pub fn head_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
     rule(buf, area, y, joints, '┬', env.theme);
@@ -486,4 +510,17 @@ pub fn head_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env
 /// Draws the rule above the bottom line.
 pub fn foot_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
     rule(buf, area, y, joints, '┴', env.theme);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shed;
+
+    #[test]
+    fn a_summary_sheds_whole_parts_from_the_left() {
+        let words = "60 prompts · 534 revisions · demo · judge recorded";
+        assert_eq!(shed(words, 90), words);
+        assert_eq!(shed(words, 28), "demo · judge recorded");
+        assert_eq!(shed(words, 3), "judge recorded");
+    }
 }

@@ -52,6 +52,13 @@ impl Scope {
     }
 }
 
+impl Scope {
+    /// Whether an action only moves about on a screen.
+    pub fn moves(action: Action) -> bool {
+        TABLE.iter().any(|b| b.scope == Self::Move && b.action == action && action != Action::Enter)
+    }
+}
+
 macro_rules! actions {
     ($($name:ident),* $(,)?) => {
         /// Everything a key can do. The same action may do the like in several screens.
@@ -177,7 +184,13 @@ pub const TABLE: &[Binding] = &{
         key(S::Diff, "[", A::Older, "older", "step to the older pair of revisions"),
         key(S::Diff, "]", A::Newer, "newer", "step to the newer pair of revisions"),
         key(S::Diff, "/", A::Search, "", "search in the diff; Esc ends it"),
-        key(S::Diff, "x", A::Exchange, "", "of a flip: more room for the judge's reasons, or less"),
+        key(
+            S::Diff,
+            "x",
+            A::Exchange,
+            "",
+            "of a flip: more room for the judge's reasons, or less; Tab scrolls them",
+        ),
         key(S::Diff, "J", A::Judge, "judge", "judge both revisions: plan a run"),
         key(
             S::Diff,
@@ -213,10 +226,10 @@ pub const TABLE: &[Binding] = &{
         key(S::Grid, "v", A::Go, "review", "score this run's items blind"),
         key(S::Grid, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
         key(S::Item, "1", A::Score1, "1-5 score", "your score for the selected criterion: 1"),
-        key(S::Item, "2", A::Score2, "", "2"),
-        key(S::Item, "3", A::Score3, "", "3"),
-        key(S::Item, "4", A::Score4, "", "4"),
-        key(S::Item, "5", A::Score5, "", "5"),
+        key(S::Item, "2", A::Score2, "", "your score for the selected criterion: 2"),
+        key(S::Item, "3", A::Score3, "", "your score for the selected criterion: 3"),
+        key(S::Item, "4", A::Score4, "", "your score for the selected criterion: 4"),
+        key(S::Item, "5", A::Score5, "", "your score for the selected criterion: 5"),
         key(S::Item, "c", A::Comment, "comment", "comment on your score"),
         key(S::Item, "u", A::Undo, "", "take your last score back"),
         key(S::Item, "a", A::Anchors, "anchors", "what each score means"),
@@ -234,10 +247,10 @@ pub const TABLE: &[Binding] = &{
         key(S::Review, "4", A::Score4, "", "score 4 and go on"),
         key(S::Review, "5", A::Score5, "", "score 5 and go on"),
         key(S::Review, "c", A::Comment, "comment", "comment, saved with the next score"),
-        key(S::Review, "t", A::Tag, "failure mode", "tag a failure mode, saved with the next score"),
+        key(S::Review, "t", A::Tag, "tag", "tag a failure mode, saved with the next score"),
         key(S::Review, "s", A::Skip, "skip", "skip this item"),
         key(S::Review, "u", A::Undo, "undo", "take the last score back and see its item again"),
-        key(S::Review, "a", A::Anchors, "anchors", "what each score means, in full"),
+        key(S::Review, "a", A::Anchors, "anchors", "what each score means: in full, or in one line"),
         key(S::Review, "f", A::Fold, "fold", "fold a long prompt, or show all of it"),
         key(S::Review, "Space", A::Go, "", "down by a page of the item"),
         key(
@@ -249,6 +262,7 @@ pub const TABLE: &[Binding] = &{
         ),
         key(S::Review, "p", A::OnePass, "", "all criteria of an item together, or one criterion at a time"),
         key(S::Review, "w", A::Who, "", "who reviews: each reviewer has scores of their own"),
+        key(S::Review, "Esc", A::Back, "", "leave for Runs (the digits score here); what is scored is saved"),
         key(S::Review, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
         key(S::Reveal, "Space", A::Go, "go on", "go on"),
         key(S::Reveal, "y", A::Agree, "agree", "agree: the judge's score stands, yours is kept"),
@@ -354,6 +368,7 @@ impl Chord {
 pub struct Keymap {
     by_key: HashMap<(Scope, Chord), Action>,
     shown: HashMap<(Scope, Action), String>,
+    changed: HashMap<(Scope, Action), String>,
 }
 
 impl Default for Keymap {
@@ -400,7 +415,8 @@ impl Keymap {
                 }
             }
         }
-        (Self { by_key, shown }, problems)
+        let changed = wanted.into_iter().map(|(what, keys)| (what, keys.to_owned())).collect();
+        (Self { by_key, shown, changed }, problems)
     }
 
     /// What a key does in a screen.
@@ -409,6 +425,11 @@ impl Keymap {
         [scope, Scope::Move, Scope::Everywhere]
             .into_iter()
             .find_map(|s| self.by_key.get(&(s, chord)).copied())
+    }
+
+    /// The keys of one line of the table: an action may have several lines, each with its own words.
+    pub fn keys_of<'a>(&'a self, binding: &'a Binding) -> &'a str {
+        self.changed.get(&(binding.scope, binding.action)).map_or(binding.keys, String::as_str)
     }
 
     /// The keys of an action as shown to people.

@@ -45,6 +45,9 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
 /// As [`put`], ending in `…` when it does not fit.
 pub fn put_cut(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
     let total: usize = segs.iter().map(|s| text::width(&text::escape_line(&s.text))).sum();
+    // A wrapped line may end in a blank that hangs over the edge: nothing is lost with it.
+    let hanging = segs.last().map_or(0, |s| s.text.len() - s.text.trim_end_matches(' ').len());
+    let total = total - hanging;
     if total <= usize::from(width) || width == 0 {
         return put(buf, x, y, width, segs);
     }
@@ -139,6 +142,14 @@ mod tests {
             drawn.contains("[31m") && !drawn.contains('\u{1b}') && !drawn.contains('\u{202e}'),
             "{drawn:?}"
         );
+    }
+
+    #[test]
+    fn a_blank_that_hangs_over_the_edge_costs_no_letter() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 8, 2));
+        put_cut(&mut buf, 0, 0, 5, &[seg("3 ", Style::default()), seg("abc ", Style::default())]);
+        put_cut(&mut buf, 0, 1, 5, &[seg("3 ", Style::default()), seg("abcd", Style::default())]);
+        assert_eq!((row_text(&buf, 0), row_text(&buf, 1)), ("3 abc".into(), "3 ab…".into()));
     }
 
     #[test]

@@ -315,6 +315,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     for note in eval::retired(run).into_iter().chain(eval::stale(&store, run)?) {
         talk(format!("note: {}", clean(&note)));
     }
+    ctx.out.line(head_line(run))?;
     tell_groups(ctx, &groups)?;
     let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored", "people"].map(str::to_owned).to_vec()];
     for arm in &summary.arms {
@@ -350,6 +351,21 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
         ctx.out.line(format!("without a score: {}", failed.join(", ")))?;
     }
     Ok(())
+}
+
+/// `8dcbb5cb4c07 complete · prometheus × own · judge gpt-4-recorded (recorded), 3 passes`.
+fn head_line(run: &RunInfo) -> String {
+    let state = serde_json::to_value(run.state).ok().and_then(|s| s.as_str().map(str::to_owned));
+    format!(
+        "{} {} · {} × {} · judge {}{}, {}",
+        run.id,
+        state.unwrap_or_default(),
+        clean(&run.spec.set),
+        clean(&run.spec.rubric),
+        clean(&run.spec.judge),
+        if run.is_recorded() { " (recorded)" } else { "" },
+        crate::core::text::plural(run.spec.repeats as usize, "pass", "passes"),
+    )
 }
 
 /// The means of each model, where the endpoint answered with several: they are never pooled.

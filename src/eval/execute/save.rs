@@ -5,6 +5,7 @@ use super::super::estimate::Rates;
 use super::super::keys::Key;
 use super::load::{Question, Ready};
 use crate::core::digest::Digest;
+use crate::core::evidence::is_suspicious;
 use crate::core::verdict::State;
 use crate::judge::{Generated, Outcome};
 use crate::store::{Cell, NewResponse, NewVerdict, RunUsage, Spend};
@@ -141,7 +142,7 @@ pub(super) fn told(verdict: &NewVerdict) -> Progress {
         repeat: verdict.repeat,
         state: verdict.state,
         score: verdict.reading.as_ref().map(|r| r.score),
-        flagged: !verdict.flags.is_empty(),
+        flagged: verdict.flags.iter().any(|f| is_suspicious(f)),
     };
     let tokens = match (verdict.prompt_tokens, verdict.completion_tokens) {
         (None, None) => None,

@@ -9,6 +9,7 @@ use super::paint::{centred, put, put_cut, put_right, seg};
 use super::query::{Reply, Spot};
 use super::screen::{Cursor, Cx, Purpose};
 use super::theme::Meaning;
+use crate::core::text;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,8 +26,10 @@ pub enum Layer {
         title: String,
         /// Left and right words of each line; a line without a right side is a heading.
         lines: Vec<(String, String)>,
-        /// Which lines are in sight.
+        /// Which rows are in sight.
         cursor: Cursor,
+        /// How many rows the lines took when last drawn: a long one is wrapped.
+        rows: usize,
     },
     /// Every action by name.
     Palette(Box<Palette>),
@@ -111,7 +114,7 @@ impl Layer {
         for part in [scope, Scope::Move, Scope::Everywhere] {
             lines.push((part.name().to_owned(), String::new()));
             for binding in TABLE.iter().filter(|b| b.scope == part) {
-                lines.push((format!("  {}", keymap.shown(part, binding.action)), binding.help.to_owned()));
+                lines.push((format!("  {}", keymap.keys_of(binding)), binding.help.to_owned()));
             }
         }
         if !figures.is_empty() {
@@ -120,7 +123,7 @@ impl Layer {
                 lines.insert(i + 1, (format!("  {figure}"), (*meaning).to_owned()));
             }
         }
-        Self::Lines { title: format!("keys · {}", scope.name()), lines, cursor: Cursor::default() }
+        Self::Lines { title: format!("keys · {}", scope.name()), lines, cursor: Cursor::default(), rows: 0 }
     }
 
     /// Every action of a screen, to be found by name.
@@ -129,7 +132,7 @@ impl Layer {
             .into_iter()
             .flat_map(|part| TABLE.iter().filter(move |b| b.scope == part))
             .filter(|b| !matches!(b.action, Action::Palette))
-            .map(|b| (b.action, b.help.to_owned(), keymap.shown(b.scope, b.action).to_owned()))
+            .map(|b| (b.action, b.help.to_owned(), keymap.keys_of(b).to_owned()))
             .collect();
         Self::Palette(Box::new(Palette { area: field(""), all, cursor: Cursor::default() }))
     }
@@ -146,11 +149,11 @@ impl Layer {
             };
         }
         match self {
-            Self::Lines { lines, cursor, .. } => match cx.env.keymap.action(Scope::Everywhere, event) {
+            Self::Lines { rows, cursor, .. } => match cx.env.keymap.action(Scope::Everywhere, event) {
                 Some(Action::Help | Action::Quit | Action::Back) => Outcome::Close,
                 Some(action) => {
                     let mut top = Cursor { at: cursor.top, top: 0, height: cursor.height };
-                    if top.act(action, lines.len()) {
+                    if top.act(action, *rows) {
                         cursor.top = top.at;
                         cursor.at = top.at;
                     }
@@ -196,7 +199,9 @@ impl Layer {
     /// Draws it over the screen.
     pub fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         match self {
-            Self::Lines { title, lines, cursor } => draw_lines(title, lines, cursor, area, buf, env),
+            Self::Lines { title, lines, cursor, rows } => {
+                *rows = draw_lines(title, lines, cursor, area, buf, env);
+            }
             Self::Confirm { question, .. } => {
                 let y = area.bottom().saturating_sub(1);
                 blank(area, y, buf);
@@ -253,7 +258,6 @@ impl Input {
 
 /// Draws a field with its cursor as a reversed cell; the text goes through the same cleaning as all else.
 fn draw_field(area: &TextArea, place: Rect, buf: &mut Buffer, env: &Env, hint: &str) {
-    use crate::core::text;
     if place.width == 0 || place.height == 0 {
         return;
     }
@@ -333,14 +337,10 @@ impl Palette {
             if at == self.cursor.at {
                 super::paint::select(buf, row, true, env.theme);
             }
-            put_cut(
-                buf,
-                row.x + 2,
-                y,
-                row.width.saturating_sub(16),
-                &[seg(help.clone(), env.style(Meaning::Text))],
-            );
-            put_right(buf, row.right().saturating_sub(1), y, 13, &seg(keys.clone(), env.style(Meaning::Key)));
+            let right = row.right().saturating_sub(1);
+            let end = put_right(buf, right, y, 13, &seg(keys.clone(), env.style(Meaning::Key)));
+            let room = end.saturating_sub(row.x + 4);
+            put_cut(buf, row.x + 2, y, room, &[seg(help.clone(), env.style(Meaning::Text))]);
         }
     }
 }
@@ -374,6 +374,10 @@ pub fn window(area: Rect, width: u16, height: u16, title: &str, buf: &mut Buffer
     Rect { x: place.x + 2, y: place.y + 1, width: place.width - 4, height: place.height - 2 }
 }
 
+/// Columns of the left side: keys and figures.
+const LEFT: u16 = 20;
+
+/// Draws lines of two sides, the right one wrapped: what a figure means is of no use cut short. How many rows they take.
 fn draw_lines(
     title: &str,
     lines: &[(String, String)],
@@ -381,30 +385,33 @@ fn draw_lines(
     area: Rect,
     buf: &mut Buffer,
     env: &Env,
-) {
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
-    let inside = window(area, 92.min(area.width.saturating_sub(4)), height, title, buf, env);
-    let rows = usize::from(inside.height);
-    cursor.height = rows;
-    cursor.top = cursor.top.min(lines.len().saturating_sub(rows));
-    for (i, (left, right)) in lines.iter().skip(cursor.top).take(rows).enumerate() {
+) -> usize {
+    let width = 92.min(area.width.saturating_sub(4));
+    let room = usize::from(width.saturating_sub(4 + LEFT)).max(1);
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for (left, right) in lines {
+        for (i, piece) in text::wrapped(right, room).into_iter().enumerate() {
+            rows.push((if i == 0 { left } else { "" }, piece));
+        }
+    }
+    let height = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
+    let inside = window(area, width, height, title, buf, env);
+    cursor.height = usize::from(inside.height);
+    cursor.top = cursor.top.min(rows.len().saturating_sub(cursor.height));
+    for (i, (left, right)) in rows.iter().skip(cursor.top).take(cursor.height).enumerate() {
         let y = inside.y + i as u16;
         if right.is_empty() {
-            put_cut(buf, inside.x, y, inside.width, &[seg(left.clone(), env.style(Meaning::Strong))]);
+            put_cut(buf, inside.x, y, inside.width, &[seg(*left, env.style(Meaning::Strong))]);
             continue;
         }
-        let room = 20.min(inside.width);
-        put_cut(buf, inside.x, y, room, &[seg(left.clone(), env.style(Meaning::Key))]);
-        put_cut(
-            buf,
-            inside.x + room,
-            y,
-            inside.width - room,
-            &[seg(right.clone(), env.style(Meaning::Text))],
-        );
+        let side = LEFT.min(inside.width);
+        put_cut(buf, inside.x, y, side, &[seg(*left, env.style(Meaning::Key))]);
+        put_cut(buf, inside.x + side, y, inside.width - side, &[seg(*right, env.style(Meaning::Text))]);
     }
-    if lines.len() > rows && inside.height > 0 {
-        let note = format!("{}-{} of {}", cursor.top + 1, (cursor.top + rows).min(lines.len()), lines.len());
-        put_right(buf, inside.right(), inside.bottom(), 20, &seg(note, env.style(Meaning::Dim)));
+    if rows.len() > cursor.height && inside.height > 0 {
+        let last = (cursor.top + cursor.height).min(rows.len());
+        let note = format!(" j k {}-{last} of {} ", cursor.top + 1, rows.len());
+        put_right(buf, inside.right(), inside.bottom(), 24, &seg(note, env.style(Meaning::Dim)));
     }
+    rows.len()
 }

@@ -20,11 +20,13 @@ use std::sync::Arc;
 mod doc;
 mod draft;
 mod layout;
+mod reasons;
 mod view;
 
 pub use doc::{DiffDoc, End, Source};
 pub use draft::Draft;
 pub(super) use draft::rescue;
+use reasons::Reasons;
 
 /// Equal lines kept around a change when the rest is folded.
 const CONTEXT: usize = 3;
@@ -35,8 +37,7 @@ pub struct DiffScreen {
     right: Source,
     draft: Option<Draft>,
     /// What a judge said of each side, shown below the texts.
-    pub(super) reasons: Option<[String; 2]>,
-    pub(super) wide_reasons: bool,
+    reasons: Option<Reasons>,
     pub(super) doc: Slot<Arc<DiffDoc>>,
     tokens_left: Slot<usize>,
     tokens_right: Slot<usize>,
@@ -67,7 +68,6 @@ impl DiffScreen {
             right,
             draft: None,
             reasons: None,
-            wide_reasons: false,
             doc: Slot::default(),
             tokens_left: Slot::default(),
             tokens_right: Slot::default(),
@@ -87,7 +87,7 @@ impl DiffScreen {
 
     /// With what a judge said of the left and of the right text, shown below them.
     pub fn with_reasons(mut self, reasons: [String; 2]) -> Self {
-        self.reasons = Some(reasons);
+        self.reasons = Some(Reasons::new(reasons));
         self
     }
 
@@ -288,7 +288,7 @@ impl Screen for DiffScreen {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
-        if self.scroll(action) {
+        if self.reasons.as_mut().is_some_and(|r| r.act(action)) || self.scroll(action) {
             return true;
         }
         match action {
@@ -307,7 +307,6 @@ impl Screen for DiffScreen {
             }
             Action::Older => self.step(false, cx),
             Action::Newer => self.step(true, cx),
-            Action::Exchange if self.reasons.is_some() => self.wide_reasons = !self.wide_reasons,
             Action::Exchange => cx.say("no judge's reasons are compared here"),
             Action::Search => {
                 cx.layer = Some(Layer::input(

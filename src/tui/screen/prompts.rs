@@ -683,6 +683,9 @@ impl Screen for Prompts {
             n => format!("{n} judges"),
         };
         let (prompts, revisions) = self.totals;
+        if self.archived {
+            return format!("archive · {} put away", crate::core::text::count(prompts as u64));
+        }
         format!(
             "{} prompts · {} revisions · {judge}",
             crate::core::text::count(prompts as u64),
@@ -692,11 +695,16 @@ impl Screen for Prompts {
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("r58", "revision: its place in the prompt's history"),
+            ("58  ps", "revisions of a prompt, and the first letters of its labels: p for production"),
+            ("r58", "revision: its place in the prompt's history; * marks the one to diff against"),
             ("3f2a91bc", "version: the first 8 hex digits of the sha256 of the text"),
             ("4.31±.12", "mean of the judge's scores over cases, and half of its 95 % interval"),
-            ("▲.12 ▼.12", "change from the revision before, where the paired 95 % interval excludes zero"),
-            ("?", "judged on both sides, and not enough evidence of a change"),
+            (
+                "▲.12 ▼.12",
+                "better or worse than the revision scored before it: points on the same cases, told only where chance \
+                 is unlikely (the paired 95 % interval excludes zero)",
+            ),
+            ("?", "both were judged, and the cases do not show a change: it may be chance"),
             ("—", "never judged"),
             ("~1,204 tok", "tokens by o200k_base; ~ marks an estimate until they are counted"),
         ]

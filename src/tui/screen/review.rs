@@ -35,6 +35,26 @@ pub(super) struct Shown {
     pub verdicts: Vec<VerdictInfo>,
 }
 
+/// An answer that waits for its reviewer's name.
+struct Held {
+    place: (u32, u32),
+    score: Option<u8>,
+    comment: String,
+    modes: Vec<String>,
+}
+
+/// How much of the anchors is on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Anchors {
+    /// One line, each cut short.
+    #[default]
+    Line,
+    /// In full, below the item.
+    Below,
+    /// In full, in place of the item: there is no room for both.
+    Alone,
+}
+
 /// The state of the screen.
 #[derive(Default)]
 pub struct Review {
@@ -59,12 +79,17 @@ pub struct Review {
     pub(super) scroll: usize,
     /// In the reveal: bring the chosen one into sight at the next drawing.
     pub(super) follow: bool,
-    pub(super) anchors: bool,
+    /// Anchors in full or in one line, as `a` said; while it said nothing, in full where there is room.
+    pub(super) anchors: Option<bool>,
+    /// How the anchors were drawn last.
+    pub(super) anchors_drawn: Anchors,
     pub(super) unfolded: bool,
     pub(super) comment: String,
     pub(super) modes: Vec<String>,
     pub(super) cache: Option<text::Cache>,
     reviewer: String,
+    /// An answer given before the reviewer had a name.
+    held: Option<Held>,
     asked_at: i64,
     /// (item, seconds) of each score of this sitting.
     spent: Vec<(u32, i64)>,
@@ -134,6 +159,10 @@ impl Review {
     fn show(&mut self, cx: &mut Cx) {
         self.scroll = 0;
         self.unfolded = false;
+        if self.anchors_drawn == Anchors::Alone {
+            // The next item is to be seen before it is scored.
+            self.anchors = None;
+        }
         self.comment.clear();
         self.modes.clear();
         self.asked_at = cx.env.now;
@@ -198,6 +227,12 @@ impl Review {
             return cx.fail(format!("cannot score: the registry is open for reading only ({why})"));
         }
         if self.who(cx.env).is_empty() {
+            self.held = self.queue.places.get(self.at).map(|place| Held {
+                place: *place,
+                score,
+                comment: self.comment.clone(),
+                modes: self.modes.clone(),
+            });
             cx.layer =
                 Some(Layer::input("your name", "kept with each of your scores", "", Purpose::ReviewerName));
             return;
@@ -228,6 +263,15 @@ impl Review {
         };
         self.saving.ask(cx, Lane::Other, Query::AddReview(review.clone()));
         self.saving.set(review);
+    }
+
+    /// The answer that waited for a name, if its item is still the one in hand: this reviewer may have scored it before.
+    fn release(&mut self, cx: &mut Cx) {
+        let Some(held) = self.held.take() else { return };
+        if self.queue.places.get(self.at) == Some(&held.place) {
+            (self.comment, self.modes) = (held.comment, held.modes);
+            self.answer(held.score, cx);
+        }
     }
 
     /// A score is counted only now that the registry has it.
@@ -377,7 +421,7 @@ impl Screen for Review {
                 self.scroll = 0;
             }
             Action::Anchors => {
-                self.anchors = !self.anchors;
+                self.anchors = Some(self.anchors_drawn == Anchors::Line);
                 self.scroll = 0;
             }
             Action::Sort | Action::OnePass if self.run.is_some() => return self.arrange(action, cx),
@@ -401,6 +445,8 @@ impl Screen for Review {
                     Purpose::FailureMode,
                 ))
             }
+            // The digits score here, so that this is the way out.
+            Action::Back if self.wanted.is_none() => cx.nav = Some(Nav::Tab(Tab::Runs, None)),
             Action::Skip => self.answer(None, cx),
             Action::Undo => self.undo(cx),
             Action::Agreement if self.run.is_some() => {
@@ -425,6 +471,7 @@ impl Screen for Review {
                 }
                 cx.say(format!("scoring as {text}"));
             }
+            (Purpose::ReviewerName, None) => self.held = None,
             _ => {}
         }
     }
@@ -461,6 +508,7 @@ impl Screen for Review {
                 self.queue = RunQueue::of(run, items, cells, reviews, &self.spec(cx.env));
                 self.at = self.queue.next();
                 self.show(cx);
+                self.release(cx);
             }
             Ok(Reply::Item { item, verdicts, .. }) => {
                 self.shown.set(Shown { item: item.clone(), verdicts: verdicts.clone() });

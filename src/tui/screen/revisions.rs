@@ -237,10 +237,12 @@ impl Screen for Revisions {
             return;
         }
         let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-        let head = [
-            seg(format!(" {}", self.name), strong),
-            seg(format!("   {} by revision; changes are associated, not caused", self.metric.words()), dim),
-        ];
+        let metric = self.metric.words();
+        let mut words = format!("   {metric} by revision; changes are associated, not caused");
+        if text::width(&words) + text::width(&self.name.to_string()) + 1 > usize::from(area.width) {
+            words = format!("   {metric} by revision · associated");
+        }
+        let head = [seg(format!(" {}", self.name), strong), seg(words, dim)];
         put_cut(buf, area.x, area.y, area.width, &head);
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);

@@ -237,7 +237,7 @@ pub(super) fn done(run: &RunInfo) -> u32 {
 
 /// Verdicts that were not reached by this program asking a live judge.
 pub(super) fn is_recorded(run: &RunInfo) -> bool {
-    run.imported || run.spec.judge == "recorded"
+    run.is_recorded()
 }
 
 /// The word that says so, unless the judge's own name does.

@@ -82,7 +82,7 @@ impl Trends {
                     run: run.id.chars().take(6).collect(),
                     at: run.created_at.chars().take(16).collect(),
                     judge: run.spec.judge.clone(),
-                    recorded: run.imported || run.spec.judge == "recorded",
+                    recorded: run.is_recorded(),
                     set: run.spec.set.clone(),
                     mean: ci.mean,
                     interval: ci.interval(),
@@ -201,9 +201,15 @@ impl Screen for Trends {
         let bar = usize::from(body.width).saturating_sub(92).clamp(8, 60);
         let scale = if self.metric == Metric::Score { ["1", "5"] } else { ["0", "most"] };
         let ends = format!("{}{:>w$}", scale[0], scale[1], w = bar - 1);
+        let slim = body.width < SLIM;
+        let (when, cost) = if slim {
+            (format!("{:<10}", "when"), "")
+        } else {
+            (format!("{:<17} {:<7}", "when", "run"), "    cost")
+        };
         let head = format!(
-            "  {:<17} {:<7} {:<18} {:<12} {ends} {:>8} {:>5} {:>6} {:>8}",
-            "when", "run", "judge", "set", "value", "n", "failed", "cost",
+            "  {when} {:<18} {:<12} {ends} {:>8} {:>5} {:>6} {cost}",
+            "judge", "set", "value", "n", "failed",
         );
         put_cut(buf, body.x, body.y + 2, body.width, &[seg(head, dim)]);
         let values = self.points.iter().filter_map(|p| self.metric.of(p.effort.as_ref()?));
@@ -246,6 +252,9 @@ impl Screen for Trends {
     }
 }
 
+/// Below so many columns a row has its day alone, and no run and cost: `m` turns to the cost, Enter opens the run.
+const SLIM: u16 = 100;
+
 fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let (chart, meaning) = match (metric, p.effort.as_ref().and_then(|e| metric.of(e))) {
@@ -263,8 +272,11 @@ fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, b
     };
     let fit = |t: &str, n: usize| text::fit(&text::escape_line(t), n, text::Align::Left);
     let cost = p.cost.map_or_else(|| "—".to_owned(), |c| format!("${c:.4}"));
+    let slim = here.width < SLIM;
+    let day: String = p.at.chars().take(10).collect();
+    let when = if slim { format!("{day} ") } else { format!("{:<17} {:<7} ", p.at, p.run) };
     let parts = [
-        seg(format!("{:<17} {:<7} ", p.at, p.run), dim),
+        seg(when, dim),
         seg(fit(&p.judge, 18), env.style(if p.recorded { Meaning::Warning } else { Meaning::Text })),
         seg(format!(" {} ", fit(&p.set, 12)), dim),
         seg(chart, env.style(meaning)),
@@ -273,7 +285,7 @@ fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, b
             format!("{:>6} ", p.failed),
             env.style(if p.failed > 0 { Meaning::Warning } else { Meaning::Dim }),
         ),
-        seg(format!("{cost:>8}"), dim),
+        seg(if slim { String::new() } else { format!("{cost:>8}") }, dim),
     ];
     put_cut(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
 }

@@ -10,6 +10,7 @@ use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::eval::compare::Flip;
 use crate::eval::versus::Versus;
+use crate::store::RunInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -25,8 +26,7 @@ pub(super) fn draw(s: &mut Compare, area: Rect, buf: &mut Buffer, env: &Env) {
         put_cut(buf, area.x + 1, area.y, area.width, &[seg(words, dim)]);
         return;
     };
-    let right = format!("judge {} · {} passes", field.run.spec.judge, field.run.spec.repeats);
-    let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 3, &seg(right, dim));
+    let end = draw_judge(&field.run, area, buf, env);
     let strong = env.style(Meaning::Strong);
     let slice = s.slice.as_ref().map_or_else(String::new, |tag| format!(" · slice {tag}"));
     let head = if s.show_pairs {
@@ -43,7 +43,11 @@ pub(super) fn draw(s: &mut Compare, area: Rect, buf: &mut Buffer, env: &Env) {
             seg(format!("   on {}", field.run.spec.set), dim),
         ]
     };
-    put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &head);
+    let room = end.saturating_sub(area.x + 1);
+    let wide = |parts: &[Seg]| parts.iter().map(|p| text::width(&p.text)).sum::<usize>();
+    // The arms stay whole before the set is named.
+    let parts = if wide(&head) > usize::from(room) { &head[..head.len() - 1] } else { &head[..] };
+    put_cut(buf, area.x, area.y, room, parts);
     head_rule(buf, area, area.y + 1, &[], env);
     foot_rule(buf, area, area.bottom() - 1, &[], env);
     let mut body = Rect { y: area.y + 2, height: area.height - 3, ..area };
@@ -80,6 +84,24 @@ pub(super) fn draw(s: &mut Compare, area: Rect, buf: &mut Buffer, env: &Env) {
         let y = draw_said(said, body, buf, env);
         draw_flips(s, y, body, buf, env);
     }
+}
+
+/// Whose verdicts are compared, and that they were recorded: on the right of the first line; where it begins.
+fn draw_judge(run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
+    let passes = text::plural(run.spec.repeats as usize, "pass", "passes");
+    let judge = text::escape_line(&run.spec.judge).into_owned();
+    let most = usize::from(area.width) * 2 / 5;
+    // The name of some recorded judges says it already.
+    let sign = if run.is_recorded() && !judge.contains("recorded") { " recorded" } else { "" };
+    let long = format!("judge {judge}{sign} · {passes}");
+    let words = if text::width(&long) <= most {
+        long
+    } else {
+        let tail = format!("{sign} · {passes}");
+        format!("{}{tail}", text::truncate(&judge, most.saturating_sub(text::width(&tail))))
+    };
+    let meaning = if run.is_recorded() { Meaning::Warning } else { Meaning::Dim };
+    put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(words, env.style(meaning)))
 }
 
 /// Table, sentence, power meter and trust; the row after them.

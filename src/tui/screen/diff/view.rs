@@ -30,7 +30,10 @@ pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) 
     let middle = (!s.is_unified()).then(|| area.x + (area.width - 1) / 2);
     let joints: Vec<u16> = middle.into_iter().collect();
     let mut body = Rect { y: area.y + 3, height: area.height - 4, ..area };
-    body.height -= draw_reasons(s, body, buf, env);
+    let unified = s.is_unified();
+    if let Some(reasons) = &mut s.reasons {
+        body.height -= reasons.draw(unified, body, buf, env);
+    }
     s.height = usize::from(body.height);
     head_rule(buf, area, area.y + 2, &joints, env);
     foot_rule(buf, area, area.bottom() - 1, &joints, env);
@@ -49,65 +52,6 @@ pub(super) fn draw(s: &mut DiffScreen, area: Rect, buf: &mut Buffer, env: &Env) 
     }
 }
 
-/// What the judge said of each side, below the texts; the rows it took.
-fn draw_reasons(s: &DiffScreen, body: Rect, buf: &mut Buffer, env: &Env) -> u16 {
-    let Some(reasons) = &s.reasons else { return 0 };
-    let most = if s.wide_reasons { body.height.saturating_sub(3) } else { body.height / 2 };
-    let half = (body.width - 1) / 2;
-    // One column has no sides: then A's reasons stand above B's.
-    let places = if s.is_unified() {
-        [(body.x, body.width), (body.x, body.width)]
-    } else {
-        [(body.x, half), (body.x + half + 1, body.width - half - 1)]
-    };
-    let lines: Vec<Vec<String>> = reasons
-        .iter()
-        .zip(places)
-        .map(|(words, (_, width))| {
-            let room = usize::from(width.saturating_sub(2)).max(1);
-            words
-                .lines()
-                .flat_map(|line| {
-                    let clean = text::escape_line(line).into_owned();
-                    text::wrapped(&clean, room).into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
-                })
-                .collect()
-        })
-        .collect();
-    let rows = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    let longest = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let total = if s.is_unified() { lines.iter().map(Vec::len).sum() } else { longest };
-    let height = rows(total).saturating_add(1).min(most);
-    if height < 2 {
-        return 0;
-    }
-    let top = body.bottom() - height;
-    let words = " the judge's reasons · x more room, or less ";
-    head_rule(buf, body, top, &[], env);
-    put_cut(buf, body.x + 2, top, body.width.saturating_sub(3), &[seg(words, env.style(Meaning::Dim))]);
-    let mut y = top + 1;
-    for (lines, (x, width)) in lines.iter().zip(places) {
-        // Where one column holds both, each has half of the room.
-        let room = if s.is_unified() { (height - 1).div_ceil(2) } else { height - 1 };
-        let end = (y + room).min(body.bottom());
-        for (i, line) in lines.iter().enumerate().take(usize::from(end - y)) {
-            let cut = y + rows(i) + 1 == end && i + 1 < lines.len();
-            let shown = if cut { format!("{line} …") } else { line.clone() };
-            put_cut(
-                buf,
-                x + 1,
-                y + rows(i),
-                width.saturating_sub(1),
-                &[seg(shown, env.style(Meaning::Text))],
-            );
-        }
-        if s.is_unified() {
-            y = (y + rows(lines.len()).min(room)).min(end);
-        }
-    }
-    height
-}
-
 impl DiffScreen {
     fn ticking(&self) -> bool {
         self.doc.is_waiting()
@@ -120,12 +64,18 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
         super::super::super::reader::Reader::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
     let size = size_words(doc, s.tokens(), price);
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
-    let mut parts = vec![seg(" ", strong)];
-    parts.extend(end_words(&doc.left.source, doc.left.info.as_ref(), true, env));
-    parts.push(seg("  →  ", env.style(Meaning::Accent)));
     let same = doc.left.info.as_ref().zip(doc.right.info.as_ref()).is_some_and(|(l, r)| l.name == r.name);
-    parts.extend(end_words(&doc.right.source, doc.right.info.as_ref(), !same, env));
-    put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &parts);
+    let title = |versions: bool| {
+        let mut parts = vec![seg(" ", strong)];
+        parts.extend(end_words(&doc.left.source, doc.left.info.as_ref(), (true, versions), env));
+        parts.push(seg("  →  ", env.style(Meaning::Accent)));
+        parts.extend(end_words(&doc.right.source, doc.right.info.as_ref(), (!same, versions), env));
+        parts
+    };
+    let room = end.saturating_sub(area.x + 1);
+    let wide: usize = title(true).iter().map(|p| text::width(&p.text)).sum();
+    // Which revisions these are is said by r57 alone, where the digests would push one of them out.
+    put_cut(buf, area.x, area.y, room, &title(wide <= usize::from(room)));
     let mut second: Vec<Seg> = Vec::new();
     for note in &doc.diff.notes {
         second.push(seg(format!(" {note} "), env.style(Meaning::Warning)));
@@ -148,7 +98,12 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
 }
 
 /// What a side is called: `name   r12 3f2a91bc`, `draft`, or the name of a text.
-fn end_words<'a>(source: &Source, info: Option<&RevisionInfo>, named: bool, env: &Env) -> Vec<Seg<'a>> {
+fn end_words<'a>(
+    source: &Source,
+    info: Option<&RevisionInfo>,
+    (named, version): (bool, bool),
+    env: &Env,
+) -> Vec<Seg<'a>> {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let Some(info) = info else { return vec![seg(source.name(), strong)] };
     let mut out = Vec::new();
@@ -161,8 +116,10 @@ fn end_words<'a>(source: &Source, info: Option<&RevisionInfo>, named: bool, env:
             out.push(seg("not saved yet", env.style(Meaning::Warning)));
         }
         _ => {
-            out.push(seg(format!("r{} ", info.seq), strong));
-            out.push(seg(info.digest.short(), dim));
+            out.push(seg(format!("r{}", info.seq), strong));
+            if version {
+                out.push(seg(format!(" {}", info.digest.short()), dim));
+            }
         }
     }
     out

@@ -47,8 +47,9 @@ fn layout(focus: Pane, width: u16, side: bool) -> Vec<(Pane, u16)> {
         return vec![(focus, width)];
     }
     if width < 100 {
-        let side = focus == Pane::Preview || side && focus == Pane::History;
-        let left = if side { Pane::History } else { Pane::List };
+        // What was asked for beside the history is shown whichever pane has the keys.
+        let side = side || focus == Pane::Preview;
+        let left = if side && focus != Pane::List { Pane::History } else { Pane::List };
         let right = if side { Pane::Preview } else { Pane::History };
         let first = (width * 2 / 5).clamp(24, 34);
         return vec![(left, first), (right, width - first - 1)];

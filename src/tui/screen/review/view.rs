@@ -4,7 +4,7 @@ use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
 use super::super::super::paint::{Seg, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
-use super::{Review, reveal, text as lines};
+use super::{Anchors, Review, reveal, text as lines};
 use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
 use crate::core::text;
@@ -28,14 +28,22 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
         return reveal::draw(s, body, buf, env);
     }
     let Some(criterion) = s.criterion() else { return draw_end(s, body, buf, env) };
-    let foot = anchor_lines(s, &criterion, usize::from(area.width.saturating_sub(2)), env);
-    // In full, the anchors may take all but a few lines; what still does not fit is scrolled in their place.
-    let most = if s.anchors { body.height.saturating_sub(5) } else { body.height / 2 };
-    let wanted = u16::try_from(foot.len()).unwrap_or(u16::MAX);
-    if s.anchors && wanted > most {
-        return draw_anchors(s, &foot, body, buf, env);
-    }
-    let room = wanted.min(most);
+    let width = usize::from(area.width.saturating_sub(2));
+    let full = anchor_lines(&criterion, true, width, env);
+    let tall = u16::try_from(full.len()).unwrap_or(u16::MAX);
+    s.anchors_drawn = match s.anchors {
+        Some(false) => Anchors::Line,
+        // Unasked they take a third at most, and only of a tall screen: the item is what is read.
+        None if tall > body.height / 3 || body.height < 24 || fit_in_line(&criterion, width) => Anchors::Line,
+        Some(true) if tall > body.height.saturating_sub(5) => Anchors::Alone,
+        _ => Anchors::Below,
+    };
+    let foot = match s.anchors_drawn {
+        Anchors::Alone => return draw_anchors(s, &full, body, buf, env),
+        Anchors::Below => full,
+        Anchors::Line => anchor_lines(&criterion, false, width, env),
+    };
+    let room = u16::try_from(foot.len()).unwrap_or(u16::MAX).min(body.height.saturating_sub(5));
     let split = body.bottom() - room;
     head_line(buf, area, split - 1, env);
     for (i, line) in foot.iter().take(usize::from(room)).enumerate() {
@@ -52,6 +60,8 @@ fn draw_anchors(s: &mut Review, lines: &[Vec<Seg>], area: Rect, buf: &mut Buffer
         put_cut(buf, area.x + 1, area.y + i as u16, area.width - 2, line);
     }
     more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
+    let back = seg(" a shows the item again ", env.style(Meaning::Accent));
+    put_cut(buf, area.x + 2, area.bottom(), area.width.saturating_sub(34), &[back]);
 }
 
 /// How much lies above and below, on the rule under an area.
@@ -120,7 +130,7 @@ fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
     let end = put_right(buf, right, row.y, row.width / 2, &order);
     let end = put_right(buf, end, row.y, row.width / 2, &seg(words, dim));
     let name = s.criterion().map(|c| format!(" · {}", c.name)).unwrap_or_default();
-    let recorded = if run.imported || run.spec.judge == "recorded" { "  recorded" } else { "" };
+    let recorded = if run.is_recorded() { "  recorded" } else { "" };
     let alone = if s.pass == Pass::OneByOne && run.criteria.len() > 1 { " alone" } else { "" };
     let parts = [
         seg(format!(" {}{name}", run.spec.set), env.style(Meaning::Strong)),
@@ -130,16 +140,26 @@ fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, row.x, row.y, end.saturating_sub(row.x + 1), &parts);
 }
 
+/// Columns of one anchor in the line of all five.
+fn each_anchor(width: usize) -> usize {
+    (width / 5).saturating_sub(3)
+}
+
+/// Whether the line of all five cuts none of them.
+fn fit_in_line(criterion: &Criterion, width: usize) -> bool {
+    criterion.anchors.iter().all(|a| text::width(&text::escape_line(a)) <= each_anchor(width))
+}
+
 /// The question, and the anchors: in one line each cut short, or in full.
-fn anchor_lines<'a>(s: &Review, criterion: &Criterion, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
+fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
     let (strong, dim) = (env.style(Meaning::Strong), env.style(Meaning::Dim));
     let mut lines: Vec<Vec<Seg>> = text::wrapped(&text::escape_line(&criterion.question), width)
         .into_iter()
-        .take(if s.anchors { usize::MAX } else { 2 })
+        .take(if full { usize::MAX } else { 2 })
         .map(|l| vec![seg(l.to_owned(), strong)])
         .collect();
     let score = |n: usize| seg(format!("{n} "), env.style(Meaning::Score(n as u8)));
-    if s.anchors {
+    if full {
         for (i, anchor) in criterion.anchors.iter().enumerate() {
             for (j, piece) in text::wrapped(&text::escape_line(anchor), width.saturating_sub(2).max(1))
                 .into_iter()
@@ -151,7 +171,7 @@ fn anchor_lines<'a>(s: &Review, criterion: &Criterion, width: usize, env: &Env) 
         }
         return lines;
     }
-    let each = (width / 5).saturating_sub(3);
+    let each = each_anchor(width);
     let mut row = Vec::new();
     for (i, anchor) in criterion.anchors.iter().enumerate() {
         row.push(score(i + 1));
