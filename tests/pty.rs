@@ -268,7 +268,8 @@ fn twenty_items_are_reviewed_in_sixty_keys_and_found_again() {
     press(&mut tty, "3");
     for done in 0..20 {
         let count = format!("{done} of 640");
-        let seen = tty.until(&count, |s| s.contains("1-5 score") && s.contains(&count) || s.contains("go on"));
+        let seen =
+            tty.until(&count, |s| s.contains("1-5 score") && s.contains(&count) || s.contains("go on"));
         if !seen.contains("1-5 score") {
             // The end of a batch: the judge beside one's own scores.
             assert!(seen.contains("you"), "{seen}");
