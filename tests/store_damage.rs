@@ -179,7 +179,7 @@ fn tables(conn: &Connection) -> rusqlite::Result<Vec<(String, Vec<String>)>> {
     let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
         conn.prepare(sql)?.query_map([], |r| r.get(0))?.collect()
     };
-    names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'line_fts%' ORDER BY name")?
+    names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%_fts%' ORDER BY name")?
         .into_iter()
         .map(|t| Ok((t.clone(), names(&format!("SELECT name FROM pragma_table_info('{t}')"))?)))
         .collect()

@@ -61,10 +61,6 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         let text: String = hit.text.lines().collect::<Vec<_>>().join(" ");
         ctx.out.line(format!("{place}: {}", lit(ctx, &text, &find.words)))?;
     }
-    let unsearched = if find.words.is_empty() { 0 } else { store.unsearched()? };
-    if unsearched > 0 {
-        talk(format!("note: {unsearched} older verdicts were not searched"));
-    }
     if hits.lines.is_empty() && hits.items.is_empty() {
         talk(format!("nothing fits '{}'", clean(&query)));
     }

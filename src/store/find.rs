@@ -2,22 +2,23 @@
 //!
 //! ```text
 //! Find -> filters --SQL--> revisions (newest first, bounded)
-//!      -> words   --index--> lines of templates, of those revisions --> Hit
-//!                 --scan---> messages, explanations, comments        --> Hit, ItemHit
+//!      -> words   --line_fts----> lines of templates, of those revisions --> Hit
+//!                 --message_fts-> messages of those revisions            --> Hit
+//!                 --explanation_fts, comment_fts-> what was said of items --> ItemHit
 //! ```
+//! Each is an index: nothing is read through, and nothing is left out for its age.
 
 use super::rows::{Hit, ItemHit};
+use super::search::match_expression;
 use super::{Result, Store, StoreError};
 use crate::core::find::{Find, Place};
 use crate::core::prompt::{Kind, PromptName, Syntax, Template};
+use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
-use rusqlite::{params, params_from_iter};
 use std::collections::HashMap;
 
 /// Revisions that filters may leave; more are not looked at, the newest first.
 const REVISIONS: usize = 20_000;
-/// Newest explanations and comments that are read through for words.
-const SCANNED: i64 = 200_000;
 /// Lines taken from the index before filters choose among them: the best, or of very many the newest.
 const LINES: usize = 5_000;
 
@@ -96,22 +97,28 @@ impl Store {
 
     /// The newest revisions that pass the filters, at most `limit`.
     fn chosen(&self, find: &Find, only: &Only, limit: usize) -> Result<Vec<Chosen>> {
-        let (mut sql, mut values): (String, Vec<Sql>) = (
-            "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '') \
-             FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE p.archived = 0"
-                .into(),
-            Vec::new(),
-        );
-        match only {
-            Only::All => {}
-            Only::Of(names) => {
-                sql += " AND p.name IN (SELECT value FROM json_each(?))";
-                values.push(serde_json::json!(names).to_string().into());
-            }
+        let columns =
+            "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '')";
+        let mut values: Vec<Sql> = Vec::new();
+        // A cross join is one that SQLite does not turn round: rows come newest first, and it stops at the last that is
+        // wanted. Left to itself it goes through all prompts, and sorts.
+        let (from, newest) = match only {
+            Only::All => ("FROM revision r CROSS JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
+            Only::Of(_) => ("FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
             Only::Saying(words) => {
-                sql += &" AND instr(lower(coalesce(r.message, '')), lower(?)) > 0".repeat(words.len());
-                values.extend(words.iter().map(|w| Sql::from(w.clone())));
+                let Some(words) = match_expression(*words) else { return Ok(Vec::new()) };
+                values.push(words.into());
+                (
+                    "FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid JOIN prompt p ON p.id = r.prompt_id \
+                     WHERE message_fts MATCH ? AND",
+                    "f.rowid",
+                )
             }
+        };
+        let mut sql = format!("{columns} {from} p.archived = 0");
+        if let Only::Of(names) = only {
+            sql += " AND p.name IN (SELECT value FROM json_each(?))";
+            values.push(serde_json::json!(names).to_string().into());
         }
         if let Some(label) = &find.label {
             sql += " AND EXISTS (SELECT 1 FROM label l WHERE l.prompt_id = r.prompt_id AND l.seq = r.seq AND l.label = ?)";
@@ -144,11 +151,14 @@ impl Store {
             sql += ")";
         }
         if let Some(var) = &find.var {
-            // The index knows which prompts ever had a line with this word.
-            sql += " AND r.prompt_id IN (SELECT l.prompt_id FROM line_fts f JOIN line l ON l.id = f.rowid WHERE line_fts MATCH ?)";
-            values.push(format!("\"{}\"", var.replace(['"', '\0'], " ")).into());
+            // The index knows which prompts ever had a line with this word. Where very many did, it is quicker to look.
+            let word = format!("\"{}\"", var.replace(['"', '\0'], " "));
+            if !self.stands_in_many_lines(&word)? {
+                sql += " AND r.prompt_id IN (SELECT l.prompt_id FROM line_fts f JOIN line l ON l.id = f.rowid WHERE line_fts MATCH ?)";
+                values.push(word.into());
+            }
         }
-        sql += &format!(" ORDER BY r.id DESC LIMIT {REVISIONS}");
+        sql += &format!(" ORDER BY {newest} DESC LIMIT {REVISIONS}");
         let mut stmt = self.conn.prepare(&sql)?;
         let mut rows = stmt.query(params_from_iter(values))?;
         let mut chosen = Vec::new();
@@ -180,7 +190,7 @@ impl Store {
     }
 
     fn asks_for(&self, one: &Chosen, var: &str) -> bool {
-        let Some(body) = self.body_of(one).filter(|b| b.contains(var)) else { return false };
+        let Some(body) = self.body_of(one).filter(|b| may_ask(b, var)) else { return false };
         let template = Template { kind: one.kind, body };
         template.variables(one.syntax).is_ok_and(|all| all.iter().any(|v| v.name == var))
     }
@@ -213,16 +223,13 @@ impl Store {
     }
 
     fn messages(&self, find: &Find, limit: usize) -> Result<Vec<Hit>> {
-        let sql = format!(
-            "SELECT p.name, r.seq, r.message FROM revision r JOIN prompt p ON p.id = r.prompt_id \
-             WHERE p.archived = 0 AND r.message IS NOT NULL{} ORDER BY r.id DESC LIMIT ?",
-            " AND instr(lower(r.message), lower(?)) > 0".repeat(find.words.len())
-        );
-        let mut values: Vec<Sql> = find.words.iter().map(|w| w.clone().into()).collect();
-        values.push((limit as i64).into());
-        let mut stmt = self.conn.prepare(&sql)?;
+        let Some(words) = match_expression(&find.words) else { return Ok(Vec::new()) };
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT p.name, r.seq, r.message FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid \
+             JOIN prompt p ON p.id = r.prompt_id WHERE message_fts MATCH ?1 AND p.archived = 0 ORDER BY f.rowid DESC LIMIT ?2",
+        )?;
         let found: Vec<(String, u32, String)> = stmt
-            .query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .query_map(rusqlite::params![words, limit as i64], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let hit = |(name, seq, line): (String, u32, String)| {
             Some(Hit { name: name.parse().ok()?, seq, line, place: Place::Message })
@@ -233,33 +240,27 @@ impl Store {
     /// Explanations or comments that hold the words, newest first; filters of author and label do not reach them, those of
     /// score and criterion do.
     fn item_hits(&self, find: &Find, place: Place, limit: usize) -> Result<Vec<ItemHit>> {
-        if find.words.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let (from, text) = match place {
-            Place::Comment => (
-                "(SELECT * FROM review WHERE comment <> '' ORDER BY id DESC LIMIT ?1) v \
-                 JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item",
-                "v.comment",
-            ),
+        let Some(words) = match_expression(&find.words).filter(|_| limit > 0) else { return Ok(Vec::new()) };
+        let (from, index, text) = match place {
+            Place::Comment => {
+                ("comment_fts f CROSS JOIN review v ON v.id = f.rowid", "comment_fts", "v.comment")
+            }
             _ => (
-                "(SELECT * FROM verdict_text ORDER BY verdict_id DESC LIMIT ?1) t JOIN verdict v ON v.id = t.verdict_id \
-                 JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item",
+                "explanation_fts f CROSS JOIN verdict_text t ON t.verdict_id = f.rowid JOIN verdict v ON v.id = f.rowid",
+                "explanation_fts",
                 "t.explanation",
             ),
         };
         let mut sql = format!(
-            "SELECT v.run_id, v.item, a.name, i.case_id, c.name, {text} FROM {from} JOIN arm a ON a.id = i.arm_id \
-             JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion WHERE 1"
+            "SELECT v.run_id, v.item, a.name, i.case_id, c.name, {text} FROM {from} \
+             JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
+             JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion WHERE {index} MATCH ?1"
         );
-        let mut values: Vec<Sql> = vec![SCANNED.into()];
+        let mut values: Vec<Sql> = vec![words.into()];
         let mut also = |condition: &str, value: Sql| {
             values.push(value);
             sql += &format!(" AND {}", condition.replace('?', &format!("?{}", values.len())));
         };
-        for word in &find.words {
-            also(&format!("instr(lower({text}), lower(?)) > 0"), word.clone().into());
-        }
         if let Some(criterion) = &find.criterion {
             also("c.name = ?", criterion.clone().into());
         }
@@ -272,7 +273,7 @@ impl Store {
                 label.clone().into(),
             );
         }
-        sql += &format!(" LIMIT {limit}");
+        sql += &format!(" ORDER BY f.rowid DESC LIMIT {limit}");
         let mut stmt = self.conn.prepare(&sql)?;
         Ok(stmt
             .query_map(params_from_iter(values), |r| {
@@ -288,15 +289,13 @@ impl Store {
             })?
             .collect::<Result<_, _>>()?)
     }
+}
 
-    /// How many verdicts and reviews a search for words would not reach, being older than the bound.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn unsearched(&self) -> Result<u64> {
-        let count: i64 = self.conn.query_row("SELECT count(*) FROM verdict_text", params![], |r| r.get(0))?;
-        Ok(count.saturating_sub(SCANNED).max(0).unsigned_abs())
-    }
+/// Whether a template's text could ask for a variable: the name stands behind the first brace and before the last. Nothing
+/// is missed by it, and a word that is only prose need not be parsed for.
+fn may_ask(body: &str, var: &str) -> bool {
+    let (Some(open), Some(close)) = (body.find('{'), body.rfind('}')) else { return false };
+    body.get(open..close).is_some_and(|inside| inside.contains(var))
 }
 
 impl Chosen {

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0001_registry.sql"),
     include_str!("../../assets/migrations/0002_pairwise.sql"),
     include_str!("../../assets/migrations/0003_batch.sql"),
+    include_str!("../../assets/migrations/0004_said.sql"),
 ];
 
 /// The newest schema known here.

@@ -26,6 +26,7 @@ pub mod registry;
 pub mod reviews;
 pub mod rows;
 pub mod runs;
+mod said;
 pub mod scores;
 pub mod search;
 pub mod verdicts;

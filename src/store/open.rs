@@ -6,7 +6,7 @@
 //!         cannot be written? -> for reading only, changing nothing on disk
 //! ```
 
-use super::{Result, StoreError, migrate};
+use super::{Result, StoreError, migrate, said};
 use crate::core::digest::Digest;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
+    /// What the indexes of messages, explanations and comments held when the group began.
+    said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
 }
@@ -65,7 +67,7 @@ impl Store {
 
     fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        Self { conn, path: path.to_owned(), read_only, in_group: false, leases }
+        Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -188,15 +190,24 @@ impl Store {
         } else {
             patiently(|| self.step(begin))?
         }
-        let done = work(&self.conn).and_then(|value| {
-            self.step(commit)?;
-            Ok(value)
-        });
+        let done =
+            self.said_before().and_then(|said| Ok((work(&self.conn)?, said))).and_then(|(value, said)| {
+                if let Some(said) = said {
+                    said.catch_up(&self.conn)?;
+                }
+                self.step(commit)?;
+                Ok(value)
+            });
         if done.is_err() {
             // SQLite may have rolled back by itself (disk full): then there is nothing left to undo.
             let _ = self.conn.execute_batch(back);
         }
         done
+    }
+
+    /// Where the indexes stand, when it is this transaction that brings them up to date, and not its group.
+    fn said_before(&self) -> Result<Option<said::Heads>> {
+        if self.in_group { Ok(None) } else { Ok(Some(said::Heads::now(&self.conn)?)) }
     }
 
     /// One statement without values, prepared once.
@@ -238,7 +249,13 @@ impl Store {
     pub(super) fn begin_group(&mut self) -> Result<()> {
         if self.read_only.is_none() {
             patiently(|| self.conn.execute_batch("BEGIN IMMEDIATE"))?;
-            self.in_group = true;
+            match said::Heads::now(&self.conn) {
+                Ok(said) => (self.said, self.in_group) = (said, true),
+                Err(e) => {
+                    let _ = self.conn.execute_batch("ROLLBACK");
+                    return Err(e.into());
+                }
+            }
         }
         Ok(())
     }
@@ -258,7 +275,7 @@ impl Store {
         if !stands {
             return Err(StoreError::NotSaved("another change of the same group failed for good".into()));
         }
-        let done = self.conn.execute_batch("COMMIT");
+        let done = self.said.catch_up(&self.conn).and_then(|()| self.conn.execute_batch("COMMIT"));
         if done.is_err() {
             let _ = self.conn.execute_batch("ROLLBACK");
         }

@@ -9,7 +9,7 @@
 use super::fsck::RESTORE;
 use super::prompts::prompt_digest;
 use super::rows::FsckReport;
-use super::{Result, Store, search};
+use super::{Result, Store, said, search};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,6 +153,17 @@ impl Store {
         for (id, what) in faults {
             let advice = "only searching is affected; restore a backup, or export all and import it into a new registry";
             report.fault(format!("line {id} of the search index"), what, advice);
+        }
+        for index in said::ALL {
+            let bad = index.check(&self.conn)?;
+            if let Some(first) = bad.first() {
+                let what = format!("it differs from {} of its texts, as that of row {first}", bad.len());
+                report.fault(
+                    format!("search index {}", index.name),
+                    what,
+                    "only searching is affected; restore a backup",
+                );
+            }
         }
         Ok(())
     }

@@ -127,31 +127,32 @@ pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Resu
 /// Up to so many matching lines are put in order of merit; of more, the newest come first.
 const RANKED: i64 = 2_000;
 
-/// Words as FTS5 wants them: each quoted, the last one as a prefix (but not a single ASCII letter, with which nearly
-/// every line has a word).
-fn match_expression(query: &str) -> Option<String> {
+/// Words as FTS5 wants them: each quoted (one that holds a blank is found as it stands), the last one as a prefix (but not
+/// a single ASCII letter, with which nearly every line has a word). None of no words.
+pub(super) fn match_expression<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Option<String> {
     let words: Vec<String> =
-        query.split_whitespace().map(|w| format!("\"{}\"", w.replace(['"', '\0'], " "))).collect();
+        words.into_iter().map(|w| format!("\"{}\"", w.as_ref().replace(['"', '\0'], " "))).collect();
     let (last, rest) = words.split_last()?;
     let star = if last.len() > 3 { "*" } else { "" };
     Some(rest.iter().cloned().chain([format!("{last}{star}")]).collect::<Vec<_>>().join(" "))
 }
 
 impl Store {
+    /// Whether more lines hold these words than are put in order.
+    pub(super) fn stands_in_many_lines(&self, words: &str) -> Result<bool> {
+        let sql = "SELECT count(*) >= ?2 FROM (SELECT 1 FROM line_fts WHERE line_fts MATCH ?1 LIMIT ?2)";
+        Ok(self.conn.prepare_cached(sql)?.query_row(params![words, RANKED], |r| r.get(0))?)
+    }
+
     /// Lines that hold all words of the query (the last one as a prefix), best first; where very many do, newest first.
     ///
     /// # Errors
     /// When the query has no words.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>> {
-        let Some(words) = match_expression(query) else {
+        let Some(words) = match_expression(query.split_whitespace()) else {
             return Err(StoreError::Invalid("nothing to search for: give one word or more".into()));
         };
-        let many: bool = self
-            .conn
-            .prepare_cached(
-                "SELECT count(*) >= ?2 FROM (SELECT 1 FROM line_fts WHERE line_fts MATCH ?1 LIMIT ?2)",
-            )?
-            .query_row(params![words, RANKED], |r| r.get(0))?;
+        let many = self.stands_in_many_lines(&words)?;
         let sql = format!(
             "SELECT p.name, l.first_seq, f.text FROM line_fts f JOIN line l ON l.id = f.rowid \
              JOIN prompt p ON p.id = l.prompt_id WHERE line_fts MATCH ?1 AND p.archived = 0 ORDER BY {} LIMIT ?2",
