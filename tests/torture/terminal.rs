@@ -95,6 +95,16 @@ impl Tty {
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
+    /// Waits until the process stands still: a signal to go on that comes before that is lost.
+    fn stands_still(&self) {
+        let stat = format!("/proc/{}/stat", self.child.process_id().unwrap());
+        let begun = Instant::now();
+        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not stop");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for the end, and compares; how long it took.
     fn ends_as_it_began(mut self, how: &str) -> Duration {
         let begun = Instant::now();
@@ -147,6 +157,7 @@ fn ten_ways_out_leave_the_terminal_as_it_was() {
         }
         if how.starts_with("stopped") {
             tty.until("the screen handed back", |s| !s.alternate_screen());
+            tty.stands_still();
             tty.signal("-CONT");
             tty.until("the screen taken again", |s| {
                 s.alternate_screen() && s.contents().contains("revisions")
