@@ -46,13 +46,15 @@ impl Ctx {
     /// When it exists and cannot be read.
     pub fn read(&self) -> Result<Store> {
         let path = self.registry_path()?;
-        if !path.exists() {
-            return Ok(Store::in_memory()?);
-        }
-        match Store::open(&path) {
-            Err(StoreError::Open { .. } | StoreError::ReadOnly { .. }) => Ok(Store::open_read_only(&path)?),
-            other => Ok(other?),
-        }
+        let store = if path.exists() {
+            match Store::open(&path) {
+                Err(StoreError::Open { .. } | StoreError::ReadOnly { .. }) => Store::open_read_only(&path)?,
+                other => other?,
+            }
+        } else {
+            Store::in_memory()?
+        };
+        Ok(store.hold_view()?)
     }
 
     /// The registry for writing; made when missing.

@@ -16,6 +16,7 @@ mod history;
 pub mod judges;
 pub mod labels;
 pub mod lease;
+mod list;
 pub mod migrate;
 pub mod open;
 pub mod pairs;

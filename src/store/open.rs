@@ -245,6 +245,16 @@ impl Store {
         done
     }
 
+    /// Keeps one view of the registry, from the first read on, until this is dropped: for a command that only reads. What
+    /// it tells fits together, and ten thousand small reads do not each take and give back the file's locks.
+    ///
+    /// # Errors
+    /// When a transaction is open already.
+    pub fn hold_view(self) -> Result<Self> {
+        self.conn.execute_batch("BEGIN")?;
+        Ok(self)
+    }
+
     /// Opens a group: writes until [`Store::commit_group`] are one transaction.
     pub(super) fn begin_group(&mut self) -> Result<()> {
         if self.read_only.is_none() {

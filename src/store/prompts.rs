@@ -1,22 +1,18 @@
 //! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
 
-use super::rows::{Cause, EventInfo, ListQuery, NewRevision, PromptInfo, Registered, RevisionInfo};
+use super::list::prompt_info;
+use super::rows::{Cause, EventInfo, NewRevision, PromptInfo, Registered, RevisionInfo};
 use super::{Result, Store, StoreError, search};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
     r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id \
     FROM revision r JOIN prompt p ON p.id = r.prompt_id ";
 
 /// A prompt with its newest revision: the columns of [`REVISION`], then its own.
-const PROMPT: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
-    r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id, p.description, p.archived \
-    FROM prompt p JOIN revision r ON r.prompt_id = p.id AND r.seq = p.latest ";
-
 /// Now, as RFC 3339.
 pub(super) fn now() -> String {
     jiff::Timestamp::now()
@@ -199,7 +195,7 @@ fn letters_apart(wanted: &[char], other: &str, limit: usize) -> usize {
     row.last().copied().unwrap_or(limit + 1)
 }
 
-fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i64)> {
+pub(super) fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i64)> {
     let text = |at: usize| row.get::<_, String>(at);
     let map = |at: usize| text(at).map(|t| serde_json::from_str(&t).unwrap_or_default());
     let name: String = text(12)?;
@@ -526,62 +522,6 @@ impl Store {
         rows.into_iter().map(|row| complete(&self.conn, row)).collect()
     }
 
-    /// Prompts by name.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
-        let limit = query.limit.map_or(-1, |n| n as i64);
-        // The flag stands in the text: only so is the index of live names, which is in this order, of use. Names are
-        // picked first and their rows joined then, so that rows that are skipped are not read.
-        let sql = format!(
-            "WITH page AS MATERIALIZED (SELECT id, name FROM prompt WHERE archived = {} AND (?1 IS NULL OR \
-             instr(name, lower(?1)) > 0) ORDER BY name LIMIT ?2 OFFSET ?3) \
-             {PROMPT} JOIN page ON page.id = p.id ORDER BY page.name",
-            u8::from(query.archived)
-        );
-        let rows: Vec<_> = self
-            .conn
-            .prepare_cached(&sql)?
-            .query_map(params![query.containing, limit, query.offset as i64], read_prompt)?
-            .collect::<Result<_, _>>()?;
-        rows.into_iter().map(|row| complete_prompt(&self.conn, row)).collect()
-    }
-
-    /// How many prompts a query has, and how many revisions they hold together.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn count(&self, query: &ListQuery) -> Result<(usize, usize)> {
-        // Without a name to look for, an index alone has the answer.
-        let named =
-            if query.containing.is_some() { "AND instr(name, lower(?2)) > 0" } else { "AND ?2 IS NULL" };
-        let sql = format!(
-            "SELECT count(*), coalesce(sum(latest), 0) FROM prompt WHERE archived = ?1 AND latest > 0 {named}"
-        );
-        Ok(self.conn.prepare_cached(&sql)?.query_row(params![query.archived, query.containing], |r| {
-            Ok((r.get::<_, i64>(0)? as usize, r.get::<_, i64>(1)? as usize))
-        })?)
-    }
-
-    /// All live names in order.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn names(&self) -> Result<Vec<PromptName>> {
-        let mut stmt = self
-            .conn
-            .prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
-        let names: Vec<String> = stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        names
-            .into_iter()
-            .map(|n| {
-                n.parse()
-                    .map_err(|_| StoreError::Damaged(format!("'{}' is no prompt name", n.escape_debug())))
-            })
-            .collect()
-    }
-
     /// Puts a prompt away; its name becomes free.
     ///
     /// # Errors
@@ -752,42 +692,7 @@ fn refuse_taken(conn: &Connection, name: &PromptName) -> Result<()> {
     }
 }
 
-fn prompt_info(conn: &Connection, id: i64) -> Result<PromptInfo> {
-    let found = conn
-        .prepare_cached(&format!("{PROMPT} WHERE p.id = ?1"))?
-        .query_row([id], read_prompt)
-        .optional()?
-        .ok_or_else(|| StoreError::Damaged(format!("a prompt (row {id}) lacks its newest revision")))?;
-    complete_prompt(conn, found)
-}
-
-/// A prompt as read: description, archive flag, and its newest revision with the two keys of that row.
-type PromptRow = (String, bool, (RevisionInfo, i64, i64));
-
-fn read_prompt(row: &Row) -> rusqlite::Result<PromptRow> {
-    Ok((row.get(15)?, row.get(16)?, read_revision(row)?))
-}
-
-/// Adds labels and tags.
-fn complete_prompt(conn: &Connection, (description, archived, row): PromptRow) -> Result<PromptInfo> {
-    let (mut newest, id, prompt) = row;
-    let labels: BTreeMap<String, u32> = conn
-        .prepare_cached("SELECT label, seq FROM label WHERE prompt_id = ?1")?
-        .query_map([prompt], |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    newest.labels = labels.iter().filter(|(_, seq)| **seq == newest.seq).map(|(l, _)| l.clone()).collect();
-    newest.tags = tags_of(conn, id)?;
-    Ok(PromptInfo {
-        name: newest.name.clone(),
-        description,
-        archived,
-        revisions: newest.seq,
-        latest: newest,
-        labels,
-    })
-}
-
-fn tags_of(conn: &Connection, revision: i64) -> Result<Vec<String>> {
+pub(super) fn tags_of(conn: &Connection, revision: i64) -> Result<Vec<String>> {
     Ok(conn
         .prepare_cached("SELECT tag FROM revision_tag WHERE revision_id = ?1 ORDER BY tag")?
         .query_map([revision], |r| r.get(0))?

@@ -12,6 +12,7 @@ use crate::server::{Answer, Server};
 use crate::support::{Rng, count};
 use assize::store::Store;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -51,75 +52,203 @@ pub fn has_strace() -> bool {
     works
 }
 
-/// One command, and how to see whether it has happened.
+/// One command, and what it leaves when nothing goes wrong.
 struct Verb {
-    name: &'static str,
     args: Vec<String>,
-    happened: fn(&Store) -> usize,
-    /// How many there are once it has happened whole.
-    whole: usize,
     /// Whether it may stop half-way with what it has so far: a run, whose verdicts are changes of their own.
     by_parts: bool,
+    /// How many rows there are once it has happened whole.
+    whole: Rows,
+    /// What it prints, where it only reads: a reader that ends well has printed all of it.
+    says: Option<Vec<u8>>,
 }
 
-fn revisions(store: &Store) -> usize {
-    store.log(&"p".parse().unwrap(), None, None).map_or(0, |l| l.len())
+impl Verb {
+    fn name(&self) -> String {
+        self.args.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
-fn moves(store: &Store) -> usize {
-    store.label_log(&"p".parse().unwrap(), None).map_or(0, |l| l.len())
+/// What commands append to; a change is there when its rows are, in every table that it touches.
+const TABLES: &[&str] = &[
+    "event",
+    "revision",
+    "body",
+    "case_set",
+    "case_row",
+    "arm",
+    "response",
+    "rubric",
+    "run",
+    "run_item",
+    "verdict",
+    "verdict_text",
+    "review",
+    "pair_answer",
+];
+type Rows = Vec<i64>;
+
+fn rows(path: &Path) -> Rows {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let count = |t: &&str| conn.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap();
+    TABLES.iter().map(count).collect()
 }
 
-fn runs(store: &Store) -> usize {
-    store.runs(None).map_or(0, |r| r.len())
+fn registry(home: &Home) -> PathBuf {
+    home.path().join(".local/share/assize/registry.db")
 }
 
-fn sum_of_verdicts(store: &Store) -> usize {
-    let runs = store.runs(None).unwrap_or_default();
-    runs.iter().map(|r| r.verdicts.values().sum::<u32>() as usize).sum()
-}
-
-fn base(server: &Server) -> (Home, Vec<Verb>) {
+/// A registry with a little of everything, and a configured judge.
+fn base(server: &Server) -> Home {
     let home = Home::new();
-    home.file(".config/assize/config.toml", server.config("concurrency = 2\n"));
+    let writer = format!("[model.m]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m\"\n", server.port);
+    home.file(".config/assize/config.toml", server.config(&format!("concurrency = 2\n{writer}")));
     home.register("p", "one\n");
-    home.register("p", "two\n");
+    home.register("p", "two {{ x }}\n");
+    home.register("other", "never mentioned again\n");
+    home.register("away", "put away\n");
+    home.text(&["archive", "away"]);
     home.text(&["label", "set", "p", "production", "r1"]);
-    let item = |i: usize, verdicts: serde_json::Value| {
-        format!(
-            "{}\n",
-            json!({"id": i.to_string(), "prompt": "x", "response": format!("y{i}"), "verdicts": verdicts})
+    home.text(&["label", "set", "p", "moving", "r1"]);
+    home.text(&["label", "protect", "frozen"]);
+    let line = |value: serde_json::Value| format!("{value}\n");
+    let judged = json!([{"criterion": "accuracy", "judge": "k", "score": 3, "explanation": "e"}]);
+    let item = |i: usize, arm: &str, verdicts: &serde_json::Value| {
+        line(
+            json!({"id": i.to_string(), "prompt": "x", "response": format!("y{i} {arm}"), "arm": arm, "verdicts": verdicts}),
         )
     };
-    let judged = json!([{"criterion": "accuracy", "judge": "k", "score": 3, "explanation": "e"}]);
-    home.file("i.jsonl", (0..3).map(|i| item(i, judged.clone())).collect::<String>());
-    home.file("new.jsonl", (0..3).map(|i| item(i + 7, json!([]))).collect::<String>());
+    let both = |i: usize| item(i, "a", &judged) + &item(i, "b", &judged);
+    home.file("i.jsonl", (0..3).map(both).collect::<String>());
+    home.file("new.jsonl", (0..3).map(|i| item(i + 7, "a", &json!([]))).collect::<String>());
     home.file(
         "more.jsonl",
-        (0..9)
-            .map(|i| format!("{}\n", json!({"name": "p", "template": format!("more {i}")})))
+        (0..9).map(|i| line(json!({"name": "p", "template": format!("more {i}")}))).collect::<String>(),
+    );
+    home.file(
+        "cases.jsonl",
+        (0..3).map(|i| line(json!({"id": format!("c{i}"), "vars": {"x": i}}))).collect::<String>(),
+    );
+    home.file(
+        "answers.jsonl",
+        (0..3)
+            .map(|i| line(json!({"case": format!("c{i}"), "arm": "given", "text": format!("t{i}")})))
             .collect::<String>(),
     );
+    home.file("rubric.toml", RUBRIC);
+    home.file("third.txt", "three\n");
     home.text(&["import", "items", "i.jsonl"]);
-    let file = home.file("third.txt", "three\n").display().to_string();
-    let verb = |name, args: &[&str], happened, whole, by_parts| {
-        let args = args.iter().map(|a| (*a).to_owned()).collect();
-        Verb { name, args, happened, whole, by_parts }
-    };
-    let verbs = vec![
-        verb("register", &["register", "p", &file], revisions, 3, false),
-        verb("label", &["label", "set", "p", "production", "r2"], moves, 2, false),
-        verb("import", &["import", "prompts", "more.jsonl"], revisions, 11, false),
-        verb("items", &["import", "items", "i.jsonl", "--set", "again"], runs, 2, false),
-        verb(
-            "run",
-            &["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"],
-            sum_of_verdicts,
-            6,
-            true,
-        ),
+    home.text(&["import", "cases", "cases.jsonl", "--set", "cases"]);
+    let run = first_run(&home);
+    home.text(&["review", "add", &run, "--item", "0", "--score", "4", "--mode", "too long", "--as", "ana"]);
+    let repo = home.path().join("repo");
+    std::fs::create_dir_all(&repo).unwrap();
+    for (n, args) in [&["init", "-q"][..], &["add", "f"], &["commit", "-q", "-m", "m"]].iter().enumerate() {
+        std::fs::write(repo.join("f"), format!("{n}\n")).unwrap();
+        let git = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@b"])
+            .args(*args)
+            .current_dir(&repo)
+            .env("HOME", home.path())
+            .status();
+        assert!(git.is_ok_and(|s| s.success()), "git {args:?}");
+    }
+    home
+}
+
+const RUBRIC: &str = r#"name = "own"
+[[criteria]]
+name = "depth"
+question = "Does the response go below the surface?"
+steps = ["Read the response.", "Count the thoughts that go below the surface."]
+[criteria.anchors]
+1 = "It stays on the surface throughout."
+2 = "One thought goes below the surface."
+3 = "Some thoughts go below the surface."
+4 = "Most thoughts go below the surface."
+5 = "Every thought goes below the surface."
+"#;
+
+fn first_run(home: &Home) -> String {
+    home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
+}
+
+/// Every command that opens the registry: those that write, those that pay, those that read.
+fn verbs(home: &Home) -> Vec<Verb> {
+    let run = first_run(home);
+    let secret = home.json(&["show", "other"])["digest"].as_str().unwrap().to_owned();
+    let run = run.as_str();
+    let writers: &[&[&str]] = &[
+        &["register", "p", "third.txt", "--label", "new"],
+        &["label", "set", "p", "production", "r2"],
+        &["label", "rm", "p", "moving"],
+        &["label", "undo", "p", "production"],
+        &["label", "protect", "production"],
+        &["label", "unprotect", "frozen"],
+        &["import", "prompts", "more.jsonl"],
+        &["import", "items", "i.jsonl", "--set", "again"],
+        &["import", "cases", "cases.jsonl", "--set", "others"],
+        &["import", "responses", "answers.jsonl", "--set", "cases"],
+        &["import", "git", "repo", "f", "--name", "from-git"],
+        &["archive", "p"],
+        &["unarchive", "away"],
+        &["rename", "p", "q"],
+        &["copy", "p", "q"],
+        &["describe", "p", "words about it"],
+        &["tag", "p", "tried"],
+        &["rubric", "add", "rubric.toml"],
+        &["judge", "retire", "k"],
+        &["review", "add", run, "--item", "1", "--score", "2", "--as", "ana"],
+        &["mode", "rename", "too long", "lengthy"],
+        &["forget", &secret, "--confirm", secret.get(..8).unwrap()],
     ];
-    (home, verbs)
+    let paying: &[&[&str]] = &[
+        &["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"],
+        &["run", "--arm", "p", "--cases", "cases", "--criteria", "accuracy", "--judge", "j", "--model", "m"],
+        &["run", "pairwise", "a", "b", "--criteria", "accuracy", "--judge", "j"],
+    ];
+    let readers: &[&[&str]] = &[
+        &["list"],
+        &["log", "p"],
+        &["get", "p"],
+        &["show", "p"],
+        &["search", "two"],
+        &["diff", "p@r1", "p"],
+        &["blame", "p"],
+        &["export", "--out", "-"],
+        &["runs"],
+        &["run", "show", run, "--items"],
+        &["run", "export", run],
+        &["run", "compare", "a", "b"],
+        &["agreement"],
+        &["review", "export", run],
+        &["fsck"],
+    ];
+    let verb =
+        |args: &[&str], by_parts, reads| (args.iter().map(|a| (*a).to_owned()).collect(), by_parts, reads);
+    let all = writers.iter().map(|a| verb(a, false, false));
+    let all = all.chain(paying.iter().map(|a| verb(a, true, false)));
+    all.chain(readers.iter().map(|a| verb(a, false, true)))
+        .map(|(args, by_parts, reads)| clean(home, args, by_parts, reads))
+        .collect()
+}
+
+/// What the command does where nothing goes wrong; the registry is put back afterwards.
+fn clean(home: &Home, args: Vec<String>, by_parts: bool, reads: bool) -> Verb {
+    let folder = home.path().join(".local/share/assize");
+    let kept = home.path().join("kept");
+    copy_folder(&kept, &folder);
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let out = home.run(&words);
+    assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
+    let whole = rows(&registry(home));
+    assert_eq!(
+        whole == rows(&kept.join("registry.db")),
+        reads,
+        "{words:?} leaves a trace if it writes, and only then"
+    );
+    copy_folder(&kept, &folder);
+    Verb { args, by_parts, whole, says: reads.then_some(out.stdout) }
 }
 
 fn strace(home: &Home, options: &[String], verb: &Verb) -> Command {
@@ -154,7 +283,7 @@ fn points(home: &Home, verb: &Verb) -> Vec<(&'static str, usize)> {
     let log = home.path().join("strace.log");
     let trace = ["-e".into(), format!("trace={}", CALLS.join(",")), "-o".into(), log.display().to_string()];
     let out = strace(home, &trace, verb).output().unwrap();
-    assert!(out.status.success(), "{}: {}", verb.name, String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{}: {}", verb.name(), String::from_utf8_lossy(&out.stderr));
     let text = std::fs::read_to_string(log).unwrap();
     let named = |call: &str| {
         text.lines().filter(|l| l.split(' ').any(|w| w.starts_with(&format!("{call}(")))).count()
@@ -188,36 +317,38 @@ fn one(
         format!("inject={call}:{}:when={nth}{until_the_end}", fault.1),
     ];
     let out = strace(home, &options, verb).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-    let place = format!("{} {call} {nth} {}", verb.name, fault.0);
+    let place = format!("{} {call} {nth} {}", verb.name(), fault.0);
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(!words.contains("panicked"), "{place}: {words}");
     let store = Store::open(&folder.join("registry.db")).unwrap_or_else(|e| panic!("{place}: {e}"));
     assert_eq!(store.fsck().unwrap().faults, [], "{place}");
-    let there = (verb.happened)(&store);
-    let before = {
-        let old = Store::open(&kept.join("registry.db")).unwrap();
-        (verb.happened)(&old)
-    };
+    let (before, there) = (rows(&kept.join("registry.db")), rows(&folder.join("registry.db")));
     match out.status.code() {
         Some(0) => {
             tally.done += 1;
             assert_eq!(there, verb.whole, "{place}: acknowledged, and not there: {words}");
+            if let Some(says) = &verb.says {
+                assert!(out.stdout == *says, "{place}: ended well, and did not say all");
+            }
         }
         code => {
+            let between = |at: usize| (before[at]..=verb.whole[at]).contains(&there[at]);
+            let partly = verb.by_parts && (0..TABLES.len()).all(between);
             assert!(
-                there == before || there == verb.whole || (verb.by_parts && there > before),
-                "{place}: {there}"
+                there == before || there == verb.whole || partly,
+                "{place}: {there:?} of {before:?}, {:?}",
+                verb.whole
             );
             if code.is_some_and(|c| c < 128) {
                 tally.refused += 1;
-                assert!(!words.trim().is_empty(), "{place}: no word about it");
+                // fsck tells of what it cannot read on stdout.
+                assert!(!words.trim().is_empty() || !out.stdout.is_empty(), "{place}: no word about it");
             } else {
                 tally.killed += 1;
             }
         }
     }
     // What was acknowledged earlier.
-    assert!(revisions(&store) >= 2 && moves(&store) >= 1, "{place}");
     assert_eq!(store.text(&assize::core::digest::Digest::of("one\n")).unwrap(), "one\n", "{place}");
 }
 
@@ -227,10 +358,11 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
         return;
     }
     let server = Server::start(|_| Answer::Good);
-    let (home, verbs) = base(&server);
+    let home = base(&server);
     let folder = home.path().join(".local/share/assize");
     let kept = home.path().join("kept");
     copy_folder(&folder, &kept);
+    let verbs = verbs(&home);
     let (mut all, mut rng, mut tally) = (Vec::new(), Rng::new(11), Tally::default());
     for (v, verb) in verbs.iter().enumerate() {
         copy_folder(&kept, &folder);
@@ -238,7 +370,7 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
             all.extend((1..=n).flat_map(|nth| (0..FAULTS.len()).map(move |fault| (v, call, nth, fault))));
         }
     }
-    let wanted = count(40, usize::MAX).min(all.len());
+    let wanted = count(100, usize::MAX).min(all.len());
     let possible = all.len();
     for tried in 0..wanted {
         let (v, call, nth, fault) = all.swap_remove(rng.below(all.len()));
@@ -248,22 +380,64 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
         }
     }
     eprintln!(
-        "{wanted} of {possible} faults: {} done all the same, {} refused, {} killed; nothing acknowledged was lost",
-        tally.done, tally.refused, tally.killed
+        "{wanted} of {possible} faults in {} commands: {} done all the same, {} refused, {} killed; nothing acknowledged was lost",
+        verbs.len(),
+        tally.done,
+        tally.refused,
+        tally.killed
     );
     assert!(tally.killed > 0 && tally.refused > 0);
+}
+
+/// What processes said was done, before they or others were killed.
+#[derive(Default)]
+struct Acknowledged {
+    revisions: Vec<String>,
+    reviews: Vec<i64>,
+    /// Runs that ended with a verdict.
+    runs: Vec<String>,
+    moves: usize,
+}
+
+impl Acknowledged {
+    fn take(&mut self, said: &serde_json::Value) {
+        self.revisions.extend(said["digest"].as_str().map(ToOwned::to_owned));
+        self.reviews.extend(said["review"].as_i64());
+        self.runs.extend(said["run"].as_str().filter(|_| said["state"] == "complete").map(ToOwned::to_owned));
+        self.moves += usize::from(said["label"] == "moving" && said["from"] != said["to"]);
+    }
+
+    fn all_there(&self, store: &Store, reviewed: &str) {
+        let log = store.log(&"p".parse().unwrap(), None, None).unwrap();
+        let there: HashSet<String> = log.iter().map(|r| r.digest.hex()).collect();
+        let lost: Vec<&String> = self.revisions.iter().filter(|d| !there.contains(*d)).collect();
+        assert!(lost.is_empty(), "revisions {lost:?}");
+        let there: HashSet<i64> = store.review_log(reviewed).unwrap().iter().map(|r| r.id).collect();
+        assert!(self.reviews.iter().all(|id| there.contains(id)), "{:?} of {there:?}", self.reviews);
+        for run in &self.runs {
+            assert!(store.run(run).unwrap().verdicts.values().sum::<u32>() > 0, "run {run} lost its verdict");
+        }
+        let moves = store.label_log(&"p".parse().unwrap(), Some(&"moving".parse().unwrap())).unwrap();
+        assert!(moves.len() >= self.moves, "{} moves of {} acknowledged", moves.len(), self.moves);
+    }
 }
 
 #[test]
 fn writers_killed_at_random_moments_keep_what_they_said() {
     let server = Server::start(|_| Answer::Good);
-    let (home, _) = base(&server);
-    let (mut rng, mut acknowledged, mut kills) = (Rng::new(5), Vec::<String>::new(), 0);
+    let home = base(&server);
+    let (run, mut rng, mut kills) = (first_run(&home), Rng::new(5), 0);
+    let mut acknowledged = Acknowledged::default();
     let rounds = count(40, 7_500);
-    // How long such a process lives here: the moments are spread over that, and some more.
-    let begun = std::time::Instant::now();
-    home.register("p", "how long does it take\n");
-    let life = begun.elapsed().as_micros() as usize;
+    // How long such processes live here: the moments are spread over that, and some more.
+    let lives = |work: &dyn Fn()| {
+        let begun = std::time::Instant::now();
+        work();
+        begun.elapsed().as_micros() as usize
+    };
+    let short = lives(&|| drop(home.register("p", "how long does it take\n")));
+    let judged = ["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"];
+    let long = lives(&|| drop(home.text(&judged)));
     for round in 0..rounds {
         let texts = [0, 1].map(|w| {
             home.file(&format!("t{w}.txt"), format!("round {round} of {w}\n")).display().to_string()
@@ -275,13 +449,16 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
             )
             .display()
             .to_string();
-        let second: Vec<&str> = match round % 3 {
+        let score = (1 + round % 5).to_string();
+        let second: Vec<&str> = match round % 4 {
             0 => vec!["register", "p", &texts[1], "--json"],
-            1 => vec!["label", "set", "p", "moving", if round % 2 == 0 { "r1" } else { "r2" }, "--json"],
+            1 => vec!["review", "add", &run, "--item", "2", "--score", &score, "--as", "ana", "--json"],
+            2 => vec!["label", "set", "p", "moving", if round % 8 == 2 { "r2" } else { "r1" }, "--json"],
             _ => vec!["run", "--items", &items, "--criteria", "accuracy", "--judge", "j", "--json"],
         };
         let mut two = [home.command(&["register", "p", &texts[0], "--json"]), home.command(&second)]
             .map(|mut c| c.spawn().unwrap());
+        let life = if round % 4 == 3 { long } else { short };
         for child in &mut two {
             // The moment is the fault: anywhere in the life of a process.
             std::thread::sleep(std::time::Duration::from_micros(rng.below(life * 3 / 2) as u64));
@@ -293,21 +470,19 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
             let words = String::from_utf8_lossy(&out.stderr).into_owned();
             assert!(!words.contains("locked") && !words.contains("panicked"), "{words}");
             let said = serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap_or_default();
-            acknowledged.extend(said["digest"].as_str().map(ToOwned::to_owned));
+            acknowledged.take(&said);
         }
         if round % 10 == 9 || round + 1 == rounds {
             let store = Store::open(&home.path().join(".local/share/assize/registry.db")).unwrap();
             assert_eq!(store.fsck().unwrap().faults, []);
-            let there: Vec<String> = store
-                .log(&"p".parse().unwrap(), None, None)
-                .unwrap()
-                .iter()
-                .map(|r| r.digest.hex())
-                .collect();
-            let lost: Vec<&String> = acknowledged.iter().filter(|d| !there.contains(d)).collect();
-            assert!(lost.is_empty(), "{lost:?}");
+            acknowledged.all_there(&store, &run);
         }
     }
-    assert!(kills > 0 && !acknowledged.is_empty());
-    eprintln!("{kills} kills, {} acknowledged revisions, none lost", acknowledged.len());
+    let Acknowledged { revisions, reviews, runs, moves } = acknowledged;
+    let counts = [revisions.len(), reviews.len(), runs.len(), moves];
+    assert!(kills > 0 && counts.iter().all(|n| *n > 0), "{kills} kills, {counts:?}");
+    eprintln!(
+        "{kills} kills; acknowledged: {} revisions, {} reviews, {} runs, {} label moves: none lost",
+        counts[0], counts[1], counts[2], counts[3]
+    );
 }

@@ -79,7 +79,8 @@ impl Server {
 }
 
 fn content(explanation: &str) -> String {
-    let inner = serde_json::json!({"evidence": [], "explanation": explanation, "injection_suspected": false, "score": 4});
+    let inner = serde_json::json!({"evidence": [], "explanation": explanation, "injection_suspected": false, "score": 4,
+        "winner": "tie"});
     serde_json::json!({"model": "m-1", "choices": [{"message": {"content": inner.to_string()}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5}})
     .to_string()

@@ -37,13 +37,16 @@ pub struct Answer {
 }
 
 impl Tty {
-    /// Starts a program on a screen of 120 by 40 cells.
-    pub fn start(words: &[&str]) -> Self {
+    /// Starts a program on a screen of 120 by 40 cells, in a folder that is its home.
+    pub fn start(words: &[&str], home: &std::path::Path) -> Self {
         let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(words[0]);
         command.args(&words[1..]);
         command.env("TERM", "xterm-256color");
+        command.env("HOME", home);
+        command.env("XDG_CONFIG_HOME", home.join(".config"));
+        command.cwd(home);
         command.env("COLORTERM", "truecolor");
         let begun = Instant::now();
         let child = pair.slave.spawn_command(command).unwrap();
@@ -114,6 +117,25 @@ impl Tty {
         self.of_threads("schedstat", |text| text.split_whitespace().next()?.parse().ok())
     }
 
+    /// Processor time of its first thread, which is the one that updates and draws.
+    pub fn loop_cpu_ns(&self) -> u64 {
+        let stat =
+            self.pid().and_then(|p| std::fs::read_to_string(format!("/proc/{p}/task/{p}/schedstat")).ok());
+        stat.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    }
+
+    /// Takes in what is written for so long; the bytes, and in how many bursts (frames: at least 3 ms apart) they came.
+    pub fn watch(&mut self, how_long: Duration) -> (usize, usize) {
+        let end = Instant::now() + how_long;
+        let (mut bytes, mut bursts, mut last) = (0, 0, None::<Instant>);
+        while let Ok((at, piece)) = self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.screen.process(&piece);
+            bursts += usize::from(last.is_none_or(|l| at - l > Duration::from_millis(3)));
+            (bytes, last) = (bytes + piece.len(), Some(at));
+        }
+        (bytes, bursts)
+    }
+
     /// How often its threads have been put to sleep by themselves: each was awake before.
     pub fn wakes(&self) -> u64 {
         self.of_threads("status", |text| {
@@ -152,11 +174,4 @@ impl Drop for Tty {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The value below which a share of the values lie.
-pub fn quantile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
-    values.get(at).copied().unwrap_or(f64::NAN)
 }

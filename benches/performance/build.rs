@@ -1,0 +1,66 @@
+//! The binary's size with LTO, what a build from nothing takes, and what it is built of.
+
+use crate::{Bench, line};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+fn cargo(args: &[&str]) -> String {
+    let out = Command::new("cargo")
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(out.stdout).unwrap()
+}
+
+fn mib(path: &Path) -> f64 {
+    std::fs::metadata(path).map_or(f64::NAN, |m| m.len() as f64 / 1048576.0)
+}
+
+/// Builds from nothing, in a folder that is thrown away, and counts crates.
+pub fn section(bench: &Bench, out: &mut String) {
+    line!(out, "| profile | size of the stripped binary, MiB | cold build |\n|---|---|---|");
+    for profile in ["release", "dist"] {
+        let folder = bench.dir.join("build");
+        let begun = Instant::now();
+        let built = Command::new("cargo")
+            .args(["build", "--quiet", "--locked", "--profile", profile, "--bin", "assize"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("CARGO_TARGET_DIR", &folder)
+            .status()
+            .unwrap();
+        assert!(built.success());
+        let took = begun.elapsed().as_secs_f64();
+        let what = if profile == "dist" { "dist (LTO, one unit)" } else { "release" };
+        line!(
+            out,
+            "| {what} | {:.1} | {:.0} min {:.0} s |",
+            mib(&folder.join(profile).join("assize")),
+            (took / 60.0).floor(),
+            took % 60.0
+        );
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    let tree = cargo(&["tree", "--edges", "normal", "--prefix", "none", "--no-dedupe", "--format", "{p}"]);
+    let mut crates: Vec<&str> = tree.lines().filter(|l| !l.is_empty()).collect();
+    crates.sort_unstable();
+    crates.dedup();
+    let direct =
+        cargo(&["tree", "--edges", "normal", "--depth", "1", "--prefix", "depth", "--format", "{p}"]);
+    line!(
+        out,
+        "\n{} crates are built into it, {} of them named in Cargo.toml. In more than one version:\n",
+        crates.len() - 1,
+        direct.lines().filter(|l| l.starts_with('1')).count()
+    );
+    let mut versions: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
+    for (name, version) in crates.iter().filter_map(|c| c.split_once(' ')) {
+        versions.entry(name).or_default().push(version.split(' ').next().unwrap_or(version));
+    }
+    for (name, versions) in versions.iter().filter(|(_, v)| v.len() > 1) {
+        line!(out, "- {name} {}", versions.join(", "));
+    }
+}

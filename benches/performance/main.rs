@@ -1,0 +1,148 @@
+//! How fast the program is, beside the programs that people would use instead and the bare limits of the machine, each pair
+//! in one run. The answers stand in docs/performance.md, which this writes.
+//!
+//! ```text
+//! benches/peers.sh                                   once: gitui, tig, delta, difftastic, promptfoo
+//! cargo bench --bench performance -- --write         all of it, into docs/performance.md; about half an hour, nothing else running
+//! cargo bench --bench performance -- screens diff    these sections, printed
+//! ```
+//! Options: `--program FILE` measures another build, `--samples N` takes so many keys a screen (200). A peer that is not there
+//! is SKIPPED, loudly. Times are those of a shared machine: quote ratios.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot set its stage should fail")]
+
+mod build;
+mod diff;
+mod drawing;
+mod growth;
+mod judge;
+mod machine;
+mod memory;
+mod pairs;
+mod screens;
+mod server;
+mod start;
+mod tty;
+
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What all sections need.
+pub struct Bench {
+    /// The program that is measured.
+    pub program: PathBuf,
+    /// A folder that goes with the bench.
+    pub dir: PathBuf,
+    /// Keys for each screen.
+    pub samples: usize,
+    large: OnceCell<PathBuf>,
+}
+
+type Section = fn(&Bench, &mut String);
+
+/// The sections, in the order of the page.
+const SECTIONS: &[(&str, &str, Section)] = &[
+    ("start", "Commands, from start to end", start::section),
+    ("growth", "Time against size", growth::section),
+    ("screens", "First frame and keys", screens::section),
+    ("drawing", "What a live run costs to draw", drawing::section),
+    ("memory", "Memory", memory::section),
+    ("diff", "Diff", diff::section),
+    ("judge", "Judge runs", judge::section),
+    ("build", "Size and build", build::section),
+];
+
+impl Bench {
+    /// A registry of 10,000 prompts, 100,000 revisions and 100,000 verdicts, made when it is first asked for.
+    pub fn large(&self) -> &Path {
+        self.large.get_or_init(|| {
+            let path = self.dir.join("large.db");
+            let mut make = self.command(&["bench-data"]);
+            assert!(make.arg(&path).status().unwrap().success());
+            path
+        })
+    }
+
+    /// The program with these arguments, in a home of its own.
+    pub fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(args).env("HOME", &self.dir).env_remove("ASSIZE_REGISTRY").current_dir(&self.dir);
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// A peer's program: from `target/peers`, else from the path; said loudly when it is in neither.
+    pub fn peer(&self, name: &str) -> Option<PathBuf> {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+        let places = [own.join("bin"), own.join("node_modules/.bin")];
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found = places
+            .into_iter()
+            .chain(std::env::split_paths(&path))
+            .map(|d| d.join(name))
+            .find(|p| p.is_file());
+        if found.is_none() {
+            eprintln!("SKIPPED: {name} is not there; benches/peers.sh installs it");
+        }
+        found
+    }
+}
+
+fn argument(name: &str) -> Option<String> {
+    let args: Vec<String> = std::env::args().collect();
+    args.iter().position(|a| a == name).and_then(|i| args.get(i + 1).cloned())
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --benches` only asks whether it can run.
+    if args.iter().any(|a| a == "--test") {
+        return;
+    }
+    if let Some(latency) = argument("--serve") {
+        return server::serve(latency.parse().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench {
+        program: argument("--program")
+            .map_or_else(|| env!("CARGO_BIN_EXE_assize").into(), |p| std::fs::canonicalize(p).unwrap()),
+        dir: folder.path().to_owned(),
+        samples: argument("--samples").and_then(|n| n.parse().ok()).unwrap_or(200),
+        large: OnceCell::new(),
+    };
+    let named = |name: &str| args.iter().any(|a| a == name);
+    let all = !SECTIONS.iter().any(|(name, ..)| named(name));
+    let mut page = machine::head(&bench);
+    for (name, title, section) in SECTIONS.iter().filter(|(name, ..)| all || named(name)) {
+        eprintln!("== {name}");
+        let mut text = format!("\n## {title}\n\n");
+        section(&bench, &mut text);
+        println!("{text}");
+        page.push_str(&text);
+    }
+    if named("--write") {
+        assert!(all, "--write wants every section");
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"), page).unwrap();
+    }
+}
+
+/// A line of a page.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($arg:tt)*) => { writeln!($out, $($arg)*).unwrap() };
+}
+pub(crate) use line;
+
+/// A row of a table of targets: what, what was measured, what it is to be, whether it is.
+pub fn target(out: &mut String, what: &str, measured: f64, unit: &str, most: f64, shown_target: &str) {
+    let met = if measured <= most { "met" } else { "**missed**" };
+    let digits = if measured.abs() < 10.0 { 2 } else { 1 };
+    line!(out, "| {what} | {measured:.digits$}{unit} | {shown_target} | {met} |");
+}
+
+/// The head of such a table.
+pub fn targets(out: &mut String) {
+    line!(out, "| what | measured | target | |");
+    line!(out, "|---|---|---|---|");
+}

@@ -1,0 +1,135 @@
+//! Lists of prompts: a page at a time, by name, each with its newest revision, labels and tags.
+
+use super::prompts::{read_revision, tags_of};
+use super::rows::{ListQuery, PromptInfo, RevisionInfo};
+use super::{Result, Store, StoreError};
+use crate::core::prompt::PromptName;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::{BTreeMap, HashMap};
+
+/// Columns as [`read_revision`] wants them, then what is the prompt's own.
+const PROMPT: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
+    r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id, p.description, p.archived \
+    FROM prompt p JOIN revision r ON r.prompt_id = p.id AND r.seq = p.latest ";
+
+impl Store {
+    /// Prompts by name.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
+        let limit = query.limit.map_or(-1, |n| n as i64);
+        // The flag stands in the text: only so is the index of live names, which is in this order, of use. Names are
+        // picked first and their rows joined then, so that rows that are skipped are not read.
+        let page = format!(
+            "WITH page AS MATERIALIZED (SELECT id, name, latest FROM prompt WHERE archived = {} AND {} \
+             ORDER BY name LIMIT ?2 OFFSET ?3) ",
+            u8::from(query.archived),
+            if query.containing.is_some() { "instr(name, lower(?1)) > 0" } else { "?1 IS NULL" },
+        );
+        let of_page = params![query.containing, limit, query.offset as i64];
+        let ask = |rest: &str| self.conn.prepare_cached(&format!("{page}{rest}"));
+        // Labels and tags of the whole page at once: a question for each prompt is what a long list would wait for.
+        let mut labels: HashMap<i64, BTreeMap<String, u32>> = HashMap::new();
+        let mut stmt =
+            ask("SELECT l.prompt_id, l.label, l.seq FROM page JOIN label l ON l.prompt_id = page.id")?;
+        let mut rows = stmt.query(of_page)?;
+        while let Some(row) = rows.next()? {
+            labels.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+        }
+        let mut tags: HashMap<i64, Vec<String>> = HashMap::new();
+        let mut stmt =
+            ask("SELECT t.revision_id, t.tag FROM page JOIN revision r ON r.prompt_id = page.id AND \
+             r.seq = page.latest JOIN revision_tag t ON t.revision_id = r.id ORDER BY t.tag")?;
+        let mut rows = stmt.query(of_page)?;
+        while let Some(row) = rows.next()? {
+            tags.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
+        let mut stmt = ask(&format!("{PROMPT} JOIN page ON page.id = p.id ORDER BY page.name"))?;
+        let rows = stmt.query_map(of_page, read_prompt)?;
+        rows.map(|row| {
+            let row = row?;
+            let (_, _, (_, id, prompt)) = &row;
+            let (labels, tags) =
+                (labels.remove(prompt).unwrap_or_default(), tags.remove(id).unwrap_or_default());
+            Ok(with_marks(row, labels, tags))
+        })
+        .collect()
+    }
+
+    /// How many prompts a query has, and how many revisions they hold together.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn count(&self, query: &ListQuery) -> Result<(usize, usize)> {
+        // Without a name to look for, an index alone has the answer.
+        let named =
+            if query.containing.is_some() { "AND instr(name, lower(?2)) > 0" } else { "AND ?2 IS NULL" };
+        let sql = format!(
+            "SELECT count(*), coalesce(sum(latest), 0) FROM prompt WHERE archived = ?1 AND latest > 0 {named}"
+        );
+        Ok(self.conn.prepare_cached(&sql)?.query_row(params![query.archived, query.containing], |r| {
+            Ok((r.get::<_, i64>(0)? as usize, r.get::<_, i64>(1)? as usize))
+        })?)
+    }
+
+    /// All live names in order.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn names(&self) -> Result<Vec<PromptName>> {
+        let mut stmt = self
+            .conn
+            .prepare_cached("SELECT name FROM prompt WHERE archived = 0 AND latest > 0 ORDER BY name")?;
+        let names: Vec<String> = stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        names
+            .into_iter()
+            .map(|n| {
+                n.parse()
+                    .map_err(|_| StoreError::Damaged(format!("'{}' is no prompt name", n.escape_debug())))
+            })
+            .collect()
+    }
+}
+
+/// One prompt, by its row.
+pub(super) fn prompt_info(conn: &Connection, id: i64) -> Result<PromptInfo> {
+    let found = conn
+        .prepare_cached(&format!("{PROMPT} WHERE p.id = ?1"))?
+        .query_row([id], read_prompt)
+        .optional()?
+        .ok_or_else(|| StoreError::Damaged(format!("a prompt (row {id}) lacks its newest revision")))?;
+    let (_, _, (_, revision, _)) = &found;
+    let tags = tags_of(conn, *revision)?;
+    let labels = conn
+        .prepare_cached("SELECT label, seq FROM label WHERE prompt_id = ?1")?
+        .query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(with_marks(found, labels, tags))
+}
+
+/// A prompt as read: description, archive flag, and its newest revision with the two keys of that row.
+type PromptRow = (String, bool, (RevisionInfo, i64, i64));
+
+fn read_prompt(row: &Row) -> rusqlite::Result<PromptRow> {
+    Ok((row.get(15)?, row.get(16)?, read_revision(row)?))
+}
+
+/// A prompt with its labels and the tags of its newest revision.
+fn with_marks(
+    (description, archived, row): PromptRow,
+    labels: BTreeMap<String, u32>,
+    tags: Vec<String>,
+) -> PromptInfo {
+    let (mut newest, ..) = row;
+    newest.labels = labels.iter().filter(|(_, seq)| **seq == newest.seq).map(|(l, _)| l.clone()).collect();
+    newest.tags = tags;
+    PromptInfo {
+        name: newest.name.clone(),
+        description,
+        archived,
+        revisions: newest.seq,
+        latest: newest,
+        labels,
+    }
+}
