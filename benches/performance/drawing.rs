@@ -7,6 +7,7 @@ use crate::server::Server;
 use crate::tty::Tty;
 use crate::{Bench, judge, line, target, targets};
 use std::fmt::Write as _;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const ITEMS: usize = 20_000;
@@ -24,19 +25,21 @@ pub fn section(bench: &Bench, out: &mut String) {
     judge::items(&home.join("items.jsonl"), ITEMS);
     let registry = home.join("r.db");
     let registry = registry.to_str().unwrap();
-    let mut plan = bench.command(&[
-        "--registry",
-        registry,
-        "run",
-        "--criteria",
-        "accuracy",
-        "--judge",
-        "mock",
-        "--max-calls",
-        "3",
-    ]);
-    plan.args(["--items", "items.jsonl"]).env("HOME", &home).env_remove("XDG_CONFIG_HOME").current_dir(&home);
-    plan.output().unwrap();
+    // A run that was begun and killed: what is left of it is taken up on the screen.
+    let mut begun =
+        bench.command(&["--registry", registry, "run", "--criteria", "accuracy", "--judge", "mock"]);
+    begun
+        .args(["--items", "items.jsonl"])
+        .env("HOME", &home)
+        .env_remove("XDG_CONFIG_HOME")
+        .current_dir(&home);
+    let mut begun = begun.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while server.asked() < 50 {
+        assert!(begun.try_wait().unwrap().is_none(), "the run ended before it began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    begun.kill().unwrap();
+    begun.wait().unwrap();
     let mut tty = Tty::start(&[bench.program.to_str().unwrap(), "--registry", registry], &home);
     tty.until(&["prompts ·"]);
     for key in [&b"2"[..], b"\r"] {

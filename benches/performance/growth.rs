@@ -93,7 +93,8 @@ fn space(path: &Path) -> f64 {
     let conn = rusqlite::Connection::open(path).unwrap();
     conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let one = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, f64>(0)).unwrap();
-    let index = "SELECT coalesce(sum(pgsize), 0.0) FROM dbstat WHERE name LIKE 'line%' OR name LIKE '%_fts%'";
+    let index =
+        "SELECT coalesce(sum(pgsize), 0.0) FROM dbstat WHERE name LIKE '%line%' OR name LIKE '%_fts%'";
     // Without dbstat the whole file stands for itself.
     let index = conn.query_row(index, [], |r| r.get::<_, f64>(0)).unwrap_or(0.0);
     let bytes = std::fs::metadata(path).unwrap().len() as f64;

@@ -29,9 +29,8 @@ const PLACES: &[Place] = &[
     Place { name: "Prompts", way: &[], keys: SCROLL },
     Place { name: "Prompts, pages", way: &[], keys: &[b"\x04"] },
     Place { name: "History", way: &[(b"\r", "")], keys: SHORT },
-    Place { name: "Diff", way: &[(b"\r", ""), (b"d", "Revision 8")], keys: SHORT },
+    Place { name: "Diff", way: &[(b"\r", ""), (b"d", "Revision 8")], keys: &[b"n", b"w", b"N", b"w"] },
     Place { name: "Diff, older", way: &[(b"\r", ""), (b"d", "Revision 8")], keys: &[b"[", b"[", b"]", b"]"] },
-    Place { name: "Runs", way: &[(b"2", "made-up")], keys: SHORT },
     Place { name: "Run grid", way: &[(b"2", "made-up"), (b"\r", "case-000003")], keys: SCROLL },
     Place {
         name: "Item",

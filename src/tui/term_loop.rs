@@ -87,8 +87,14 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     };
     let done = screens.run().await;
     drop(screens);
-    drop((watch, signals));
+    drop(signals);
     give_back();
+    // It holds the registry: while anybody does, closing would not wait for what is being written.
+    if let Some((watcher, confirm)) = watch {
+        drop(watcher);
+        confirm.abort();
+        let _ = confirm.await;
+    }
     // What a run was about to save is saved before the process ends.
     tokio::task::spawn_blocking(move || handle.close()).await?;
     done
@@ -255,43 +261,63 @@ fn fault(msg: &Msg) -> Option<String> {
     Some(place)
 }
 
+/// After one change is told, so long until the next: a run that saves a thousand verdicts a second must not make every
+/// screen read the registry as often. Half a second is what anybody may wait to see another process's write.
+const APART: Duration = Duration::from_millis(400);
+
 /// Notices writes of other processes: a watch on the folder, confirmed by `data_version`, so that an idle program
-/// does nothing at all.
+/// does nothing at all. The first of several writes is told at once, the others together.
 fn watch(
     path: &std::path::Path,
     handle: Handle,
     send: UnboundedSender<Msg>,
-) -> Option<notify::RecommendedWatcher> {
+) -> Option<(notify::RecommendedWatcher, tokio::task::JoinHandle<()>)> {
     use notify::Watcher;
+    use notify::event::{AccessKind, AccessMode, EventKind};
     let folder = path.parent()?.to_owned();
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let runtime = tokio::runtime::Handle::current();
-    let seen = Arc::new(std::sync::atomic::AtomicI64::new(-1));
-    let confirm = move |first: bool| {
-        let (handle, send, seen) = (handle.clone(), send.clone(), Arc::clone(&seen));
-        runtime.spawn(async move {
-            // The reader's own view: it changes when anybody else's commit becomes visible.
-            if let Ok(version) = handle.read(|s| s.data_version()).await {
-                let before = seen.swap(version, std::sync::atomic::Ordering::Relaxed);
-                if !first && before != -1 && before != version {
-                    let _ = send.send(Msg::Changed);
-                }
-            }
-        });
-    };
-    confirm(true);
+    let touched = Arc::new(tokio::sync::Notify::new());
+    let confirmed = Arc::clone(&touched);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
-        let writes = !matches!(event.kind, notify::EventKind::Access(_));
+        let writes = match event.kind {
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        };
         let ours =
             event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
         if writes && ours {
-            confirm(false);
+            touched.notify_one();
         }
     })
     .ok()?;
     watcher.watch(&folder, notify::RecursiveMode::NonRecursive).ok()?;
-    Some(watcher)
+    Some((watcher, tokio::spawn(confirm(handle, send, confirmed))))
+}
+
+/// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
+/// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
+const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
+
+/// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
+async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<tokio::sync::Notify>) {
+    let version = || async { handle.read(|s| s.data_version()).await.ok() };
+    let mut seen = version().await;
+    loop {
+        touched.notified().await;
+        for wait in AGAIN_MS {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            let now = version().await;
+            if now.is_some() && now != seen {
+                seen = now;
+                if send.send(Msg::Changed).is_err() {
+                    return;
+                }
+                tokio::time::sleep(APART).await;
+                break;
+            }
+        }
+    }
 }
 
 /// SIGTERM and SIGHUP end the program as `q` does; SIGWINCH is the terminal's new size.

@@ -197,3 +197,54 @@ fn storms_of_sizes_pastes_and_keys_do_not_hold_it_up() {
     let took = tty.ends_as_it_began("after the storms");
     eprintln!("after 200 sizes, 5 MB pasted and 2,000 keys: ended {took:?} after q");
 }
+
+/// How often the threads of the screens have gone to sleep by themselves: each was awake before.
+fn wakes(tty: &Tty) -> u64 {
+    let folder = format!("/proc/{}/task", tty.child.process_id().unwrap());
+    let of = |status: String| -> Option<u64> {
+        status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse().ok()
+    };
+    let threads = std::fs::read_dir(folder).unwrap().flatten();
+    threads.filter_map(|t| of(std::fs::read_to_string(t.path().join("status")).ok()?)).sum()
+}
+
+/// Another process's write comes onto the screen without a key, and nobody polls for it: until then no thread wakes.
+#[test]
+fn another_process_is_noticed_and_an_idle_screen_sleeps() {
+    let home = tempfile::tempdir().unwrap();
+    let mut tty = Tty::start(home.path(), &[]);
+    tty.wait("revisions ·");
+    tty.wait(" tok");
+    // A second without a wake-up comes soon; a program that polls has none at all.
+    let mut seconds = 0;
+    loop {
+        let before = wakes(&tty);
+        std::thread::sleep(Duration::from_secs(1));
+        if wakes(&tty) == before {
+            break;
+        }
+        seconds += 1;
+        assert!(seconds < 20, "an idle screen wakes up every second");
+    }
+    let registry = home.path().join(".local/share/assize/demo/registry.db");
+    let mut slowest = Duration::ZERO;
+    for (n, name) in ["aaa/first", "aaa/second", "aaa/third"].iter().enumerate() {
+        let text = home.path().join("text");
+        std::fs::write(&text, format!("written elsewhere, {n}")).unwrap();
+        let mut register = Command::new(env!("CARGO_BIN_EXE_assize"));
+        register
+            .args(["register", name])
+            .arg(&text)
+            .arg("--registry")
+            .arg(&registry)
+            .env("HOME", home.path());
+        let out = register.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let begun = Instant::now();
+        tty.wait(name);
+        slowest = slowest.max(begun.elapsed());
+    }
+    eprintln!("seen at most {slowest:?} after the other process had ended");
+    tty.press("q");
+    tty.ends_as_it_began("q");
+}
