@@ -47,9 +47,30 @@ fn header(path: &Path) -> Option<Header> {
     Some(Header { schema: number(60)?, application: number(68)? })
 }
 
+/// What SQLite's rollback journals begin with.
+const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+/// Lets SQLite take back what a power cut left of a first page: the journal beside it holds the state before, and reading
+/// puts it back. Only for a file whose beginning cannot be read at all.
+fn roll_back(path: &Path) {
+    use std::io::Read;
+    let mut magic = [0_u8; 8];
+    let journal = std::fs::File::open(beside(path, "-journal"));
+    if journal.and_then(|mut f| f.read_exact(&mut magic)).is_ok() && magic == JOURNAL {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // What it could not take back is told by the look at the header that follows.
+        let _ = Connection::open_with_flags(path, flags)
+            .and_then(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
+    }
+}
+
 /// Refuses a file whose schema is newer than this program, or that is no registry at all. Nothing is written.
 pub fn refuse_foreign(path: &Path) -> Result<()> {
-    if path.metadata().is_ok_and(|m| m.len() == 0) {
+    let empty = || path.metadata().is_ok_and(|m| m.len() == 0);
+    if !empty() && header(path).is_none() {
+        roll_back(path);
+    }
+    if empty() {
         return Ok(());
     }
     let not_ours = |what: &str| {
@@ -255,5 +276,26 @@ mod tests {
         std::fs::write(&text, "x").unwrap();
         assert!(Store::open(&text).err().unwrap().to_string().contains("no SQLite file"));
         assert_eq!(std::fs::read(&text).unwrap(), b"x");
+    }
+    /// A power cut while the file is made: its first page is torn, the journal beside it says that nothing was there.
+    #[test]
+    fn a_first_page_torn_by_a_power_cut_is_taken_back_and_the_file_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let mut page = vec![0_u8; 16_384];
+        page[512..].fill(0x2a);
+        std::fs::write(&path, &page).unwrap();
+        // Without a journal it could be anybody's.
+        assert!(Store::open(&path).err().unwrap().to_string().contains("no SQLite file"));
+        assert!(std::fs::read(&path).unwrap() == page);
+        // Magic, no page kept, a nonce, no page before, sectors of 512, pages of 16 KiB: as SQLite writes it.
+        let mut journal = JOURNAL.to_vec();
+        for number in [0_u32, 0xf7ab_b68d, 0, 512, 16_384] {
+            journal.extend(number.to_be_bytes());
+        }
+        journal.resize(512, 0);
+        std::fs::write(beside(&path, "-journal"), journal).unwrap();
+        let store = Store::open(&path).unwrap();
+        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]));
     }
 }

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::mpsc::sync_channel;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -155,12 +157,28 @@ struct Outcome {
     losing: usize,
 }
 
-/// Tries `wanted` states, spread over all moments of the trace.
-fn replay(events: &[Event], folder: &Path, name: &str, wanted: usize, read: Reader) -> Outcome {
+/// One disk after a loss of power: the moment, its files, and how many acknowledgements had been given by then.
+struct State {
+    moment: usize,
+    files: BTreeMap<String, Vec<u8>>,
+    said: usize,
+}
+
+/// All that was acknowledged, in order.
+fn acknowledgements(events: &[Event]) -> Vec<&str> {
+    let said = |e| match e {
+        &Event::Said(ref what) => Some(what.as_str()),
+        _ => None,
+    };
+    events.iter().filter_map(said).collect()
+}
+
+/// Makes `wanted` states, spread over all moments of the trace.
+fn states(events: &[Event], wanted: usize, mut give: impl FnMut(State)) {
     let mut rng = Rng::new(17);
     let (mut durable, mut pending) = (BTreeMap::<String, Vec<u8>>::new(), Vec::<(String, Op)>::new());
-    let (mut said, mut out) = (Vec::new(), Outcome { states: 0, corrupt: Vec::new(), losing: 0 });
-    for (k, event) in events.iter().enumerate() {
+    let (mut said, mut made) = (0, 0);
+    for (moment, event) in events.iter().enumerate() {
         match event {
             Event::Change(file, op) => pending.push((file.clone(), op.clone())),
             Event::Sync(file) => {
@@ -172,23 +190,52 @@ fn replay(events: &[Event], folder: &Path, name: &str, wanted: usize, read: Read
                 durable.remove(file);
                 pending.retain(|(f, _)| f != file);
             }
-            Event::Said(what) => said.push(what.clone()),
+            Event::Said(_) => said += 1,
         }
-        let due = wanted * (k + 1) / events.len();
-        while out.states < due {
-            out.states += 1;
-            let _ = std::fs::remove_dir_all(folder);
-            std::fs::create_dir_all(folder).unwrap();
-            for (file, bytes) in after_power_loss(&durable, &pending, &mut rng) {
-                std::fs::write(folder.join(file), bytes).unwrap();
-            }
-            match read(&folder.join(name)) {
-                Ok(there) => out.losing += usize::from(said.iter().any(|s| !there.contains(s))),
-                Err(why) => out.corrupt.push(format!("after {k}: {why}")),
-            }
+        while made < wanted * (moment + 1) / events.len() {
+            made += 1;
+            give(State { moment, files: after_power_loss(&durable, &pending, &mut rng), said });
         }
     }
-    out
+}
+
+/// Tries them, on each core at once.
+fn replay(events: &[Event], folder: &Path, name: &str, wanted: usize, read: Reader) -> Outcome {
+    let said = acknowledgements(events);
+    let out = Mutex::new(Outcome { states: 0, corrupt: Vec::new(), losing: 0 });
+    let (give, take) = sync_channel::<State>(8);
+    let take = Mutex::new(take);
+    std::thread::scope(|scope| {
+        for worker in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let (folder, out, take, said) = (folder.join(worker.to_string()), &out, &take, &said);
+            scope.spawn(move || {
+                loop {
+                    let next = take.lock().unwrap().recv();
+                    let Ok(state) = next else { return };
+                    let _ = std::fs::remove_dir_all(&folder);
+                    std::fs::create_dir_all(&folder).unwrap();
+                    for (file, bytes) in &state.files {
+                        std::fs::write(folder.join(file), bytes).unwrap();
+                    }
+                    let found = read(&folder.join(name));
+                    let mut out = out.lock().unwrap();
+                    out.states += 1;
+                    match found {
+                        Ok(there) => {
+                            out.losing += usize::from(said[..state.said].iter().any(|s| !there.contains(*s)))
+                        }
+                        Err(why) => out.corrupt.push(format!("after {}: {why}", state.moment)),
+                    }
+                    if out.states % 10_000 == 0 {
+                        eprintln!("{} of {wanted} states", out.states);
+                    }
+                }
+            });
+        }
+        states(events, wanted, |state| give.send(state).unwrap());
+        drop(give);
+    });
+    out.into_inner().unwrap()
 }
 
 /// A folder in memory, where there is one: the states are many and small.
