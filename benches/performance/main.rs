@@ -58,8 +58,10 @@ impl Bench {
     pub fn large(&self) -> &Path {
         self.large.get_or_init(|| {
             let path = self.dir.join("large.db");
-            let mut make = self.command(&["bench-data"]);
-            assert!(make.arg(&path).status().unwrap().success());
+            if !path.exists() {
+                let mut make = self.command(&["bench-data"]);
+                assert!(make.arg(&path).status().unwrap().success());
+            }
             path
         })
     }
@@ -107,17 +109,22 @@ fn main() {
     let bench = Bench {
         program: argument("--program")
             .map_or_else(|| env!("CARGO_BIN_EXE_assize").into(), |p| std::fs::canonicalize(p).unwrap()),
-        dir: folder.path().to_owned(),
+        dir: argument("--dir").map_or_else(|| folder.path().to_owned(), PathBuf::from),
         samples: argument("--samples").and_then(|n| n.parse().ok()).unwrap_or(200),
         large: OnceCell::new(),
     };
     let named = |name: &str| args.iter().any(|a| a == name);
+    if let Some(name) = argument("--section") {
+        let (.., section) = SECTIONS.iter().find(|(n, ..)| *n == name).unwrap();
+        let mut text = String::new();
+        section(&bench, &mut text);
+        return print!("{text}");
+    }
     let all = !SECTIONS.iter().any(|(name, ..)| named(name));
     let mut page = machine::head(&bench);
-    for (name, title, section) in SECTIONS.iter().filter(|(name, ..)| all || named(name)) {
+    for (name, title, _) in SECTIONS.iter().filter(|(name, ..)| all || named(name)) {
         eprintln!("== {name}");
-        let mut text = format!("\n## {title}\n\n");
-        section(&bench, &mut text);
+        let text = format!("\n## {title}\n\n{}", apart(&bench, name));
         println!("{text}");
         page.push_str(&text);
     }
@@ -125,6 +132,20 @@ fn main() {
         assert!(all, "--write wants every section");
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"), page).unwrap();
     }
+}
+
+/// A section in a process of its own: starting programs from one that has grown large takes longer.
+fn apart(bench: &Bench, name: &str) -> String {
+    let out = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--section", name, "--samples", &bench.samples.to_string(), "--program"])
+        .arg(&bench.program)
+        .arg("--dir")
+        .arg(&bench.dir)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{name}: {}", out.status);
+    String::from_utf8(out.stdout).unwrap()
 }
 
 /// A line of a page.

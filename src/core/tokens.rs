@@ -35,9 +35,14 @@ pub fn count(text: &str) -> usize {
     tokens
 }
 
+/// Whether the vocabulary is there: the first count reads it.
+pub fn is_ready() -> bool {
+    VOCABULARY.get().is_some()
+}
+
 /// The tokens of `text` if that takes no time: it is small, and the vocabulary is ready.
 pub fn count_at_once(text: &str) -> Option<usize> {
-    (text.len() <= SMALL && VOCABULARY.get().is_some()).then(|| count(text))
+    (text.len() <= SMALL && is_ready()).then(|| count(text))
 }
 
 /// Where to end the next part: at a line's start if one is near, where a token may end in any case.
