@@ -195,9 +195,6 @@ pub enum Reply {
     Done,
 }
 
-/// Longer than a first frame takes.
-const AFTER_THE_FRAME: std::time::Duration = std::time::Duration::from_millis(40);
-
 /// Answers a question.
 ///
 /// # Errors
@@ -209,10 +206,6 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
         }
         Query::Tokens(digest) => {
             let text = handle.read(move |s| s.text(&digest)).await.map_err(|e| e.to_string())?;
-            if !tokens::is_ready() {
-                // Reading the vocabulary costs as much as all else of the first frame: that comes before it.
-                tokio::time::sleep(AFTER_THE_FRAME).await;
-            }
             return compute(move || Reply::Tokens(tokens::count(&text))).await;
         }
         Query::Count(text) => return compute(move || Reply::Tokens(tokens::count(&text))).await,
