@@ -166,10 +166,9 @@ struct State {
 
 /// All that was acknowledged, in order.
 fn acknowledgements(events: &[Event]) -> Vec<&str> {
-    let said = |e| match e {
-        &Event::Said(ref what) => Some(what.as_str()),
-        _ => None,
-    };
+    fn said(event: &Event) -> Option<&str> {
+        if let Event::Said(what) = event { Some(what) } else { None }
+    }
     events.iter().filter_map(said).collect()
 }
 
