@@ -17,9 +17,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another process before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long SQLite itself waits for a lock before each of our attempts ends.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// The path that stands for no file.
-const IN_MEMORY: &str = ":memory:";
+pub(super) const IN_MEMORY: &str = ":memory:";
 
 /// An open registry: one connection.
 pub struct Store {
@@ -65,7 +65,7 @@ impl Store {
         Ok(Self::around(conn, path, None))
     }
 
-    fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
+    pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
         Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
     }
@@ -82,27 +82,10 @@ impl Store {
             return Err(StoreError::Open { path: path.to_owned(), why });
         }
         migrate::refuse_foreign(path)?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let reads = |c: Connection| -> rusqlite::Result<Connection> {
-            c.busy_timeout(BUSY)?;
-            c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-            Ok(c)
-        };
-        let mut why = "the file or its folder cannot be written".to_owned();
-        let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
-            Ok(conn) => conn,
-            // A WAL database in a folder that cannot be written opens only as immutable, without its log.
-            Err(e) if is_denied(&e) => {
-                if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
-                    why.push_str(", and the newest changes, still in its log, cannot be read from here");
-                }
-                Connection::open_with_flags(immutable_uri(path), flags)
-                    .and_then(reads)
-                    .map_err(|e| cannot_open(path, &e))?
-            }
-            Err(e) => return Err(cannot_open(path, &StoreError::from(e))),
-        };
+        let (conn, why) = reader(path).map_err(|e| match e {
+            open @ StoreError::Open { .. } => open,
+            other => cannot_open(path, &other),
+        })?;
         migrate::refuse_older(&conn, path)?;
         tune(&conn)?;
         Ok(Self::around(conn, path, Some(why)))
@@ -293,6 +276,32 @@ impl Store {
     }
 }
 
+/// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
+pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let reads = |c: Connection| -> rusqlite::Result<Connection> {
+        c.busy_timeout(BUSY)?;
+        c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(c)
+    };
+    let mut why = "the file or its folder cannot be written".to_owned();
+    let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
+        Ok(conn) => conn,
+        // A WAL database in a folder that cannot be written opens only as immutable, without its log.
+        Err(e) if is_denied(&e) => {
+            if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
+                why.push_str(", and the newest changes, still in its log, cannot be read from here");
+            }
+            Connection::open_with_flags(immutable_uri(path), flags)
+                .and_then(reads)
+                .map_err(|e| cannot_open(path, &e))?
+        }
+        Err(e) => return Err(e.into()),
+    };
+    Ok((conn, why))
+}
+
 /// Repeats what another process's lock refused, for a while: SQLite's own timeout does not cover every case.
 pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
     let start = Instant::now();
@@ -316,7 +325,7 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-fn check_sqlite() -> Result<()> {
+pub(super) fn check_sqlite() -> Result<()> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::Invalid(format!(
             "SQLite {} is too old: 3.51.3 or newer is needed",
@@ -331,23 +340,16 @@ fn cannot_open(path: &Path, e: &dyn std::fmt::Display) -> StoreError {
 }
 
 /// Whether an error means that we may not write here (as opposed to damage, or a lock).
-fn is_denied(e: &rusqlite::Error) -> bool {
+pub(super) fn is_denied(e: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
     matches!(e.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
 fn prepare(path: &Path) -> Result<bool> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let folder = make_folder(path)?;
     let exactly = |mode| std::fs::Permissions::from_mode(mode);
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|f| !f.exists()) {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        // A umask may have taken more than group and others.
-        made.and_then(|()| std::fs::set_permissions(folder, exactly(0o700)))
-            .map_err(|e| cannot_open(path, &e))?;
-        sync_folder(folder.parent());
-    }
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(file) => {
@@ -360,6 +362,20 @@ fn prepare(path: &Path) -> Result<bool> {
         }
         Err(e) => Err(cannot_open(path, &e)),
     }
+}
+
+/// Makes the file's folder (0700, whatever the umask) when it is missing; the folder.
+pub(super) fn make_folder(path: &Path) -> Result<Option<&Path>> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|f| !f.exists()) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        // A umask may have taken more than group and others.
+        made.and_then(|()| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)))
+            .map_err(|e| cannot_open(path, &e))?;
+        sync_folder(folder.parent());
+    }
+    Ok(folder)
 }
 
 /// Makes a new name in a folder outlive a power cut; where a folder cannot be synced, nothing is lost but that.
@@ -413,7 +429,7 @@ fn configure(conn: &Connection, network: bool) -> Result<()> {
 }
 
 /// What every connection has, whether it writes or not.
-fn tune(conn: &Connection) -> Result<()> {
+pub(super) fn tune(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;
