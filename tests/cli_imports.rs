@@ -435,3 +435,71 @@ fn a_rubric_needs_all_its_anchors() {
     assert_eq!(home.json(&["rubric", "show", "r"])["criteria"][0]["anchors"][4], "e");
     home.refuses(&["rubric", "show", "nope"], 2, &["answer-quality"]);
 }
+
+#[test]
+fn links_in_a_folder_are_neither_read_nor_written_through() {
+    use std::os::unix::fs::symlink;
+    let home = Home::new();
+    home.register("a/b", "the text");
+    home.register("c", "another");
+    home.text(&["export", "--out", "good/"]);
+    let victim = home.file("victim.txt", "the text");
+    let body = home.path().join("good/a/b.prompt/r1.txt");
+    let again = |out: &str| Home::new().run(&["import", "prompts", home.path().join(out).to_str().unwrap()]);
+    assert!(again("good").status.success());
+    // The same text behind a link, at each part of the path: its digest fits, and still it is not read.
+    std::fs::remove_file(&body).unwrap();
+    symlink(&victim, &body).unwrap();
+    let out = again("good");
+    assert!(out.status.code() == Some(2) && err(&out).contains("is a link"), "{}", err(&out));
+    std::fs::rename(home.path().join("good/a"), home.path().join("elsewhere")).unwrap();
+    std::fs::remove_file(home.path().join("elsewhere/b.prompt/r1.txt")).unwrap();
+    home.file("elsewhere/b.prompt/r1.txt", "the text");
+    symlink(home.path().join("elsewhere"), home.path().join("good/a")).unwrap();
+    let out = again("good");
+    assert!(out.status.code() == Some(2) && err(&out).contains("is a link"), "{}", err(&out));
+    // A row that names no digest would take whatever lies there.
+    home.file("bare/prompts.jsonl", "{\"name\":\"x\",\"revision\":1}\n");
+    home.file("bare/x.prompt/r1.txt", "anything");
+    home.refuses(&["import", "prompts", "bare"], 2, &["bare/prompts.jsonl line 1", "'digest'"]);
+    // Out: the index, a text, and a folder on the way, each a link to what must stay as it is.
+    let keep = home.file("keep/me.txt", "precious");
+    for (place, target) in
+        [("prompts.jsonl", &keep), ("a/b.prompt/r1.txt", &keep), ("c.prompt", &home.path().join("keep"))]
+    {
+        let at = home.path().join("out").join(place);
+        let _ = std::fs::remove_dir_all(home.path().join("out"));
+        std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+        symlink(target, &at).unwrap();
+        let refused = home.run(&["export", "--out", "out/"]);
+        assert!(refused.status.code() == Some(2) && err(&refused).contains(place), "{}", err(&refused));
+        // Asked to replace, it replaces the link; a folder that is one stays refused.
+        let forced = home.run(&["export", "--out", "out/", "--force"]);
+        assert_eq!(forced.status.success(), place != "c.prompt", "{place}: {}", err(&forced));
+        assert_eq!(std::fs::read_to_string(&keep).unwrap(), "precious", "{place}");
+        assert_eq!(std::fs::read_dir(home.path().join("keep")).unwrap().count(), 1, "{place}");
+    }
+}
+
+#[test]
+fn more_than_a_machine_can_hold_is_refused_at_once() {
+    let home = Home::new();
+    let big = |name: &str| home.file(name, "").metadata().map(|_| home.path().join(name)).unwrap();
+    let sparse =
+        |path: &Path, bytes: u64| std::fs::File::options().write(true).open(path).unwrap().set_len(bytes);
+    for (name, verb) in
+        [("b.jsonl", "items"), ("b.jsonl", "prompts"), ("b.jsonl", "cases"), ("f/prompts.jsonl", "prompts")]
+    {
+        sparse(&big(name), 513 << 20).unwrap();
+        let begun = std::time::Instant::now();
+        let from = name.split('/').next().unwrap();
+        home.refuses(&["import", verb, from], 2, &["512 MiB", "split it", "nothing was imported"]);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    home.refuses(&["review", "import", "b.jsonl"], 2, &["512 MiB", "split it"]);
+    // Each file of a folder is small enough; all of them are not.
+    for i in 0..17 {
+        sparse(&big(&format!("many/{i}.txt")), 32 << 20).unwrap();
+    }
+    home.refuses(&["import", "prompts", "many"], 2, &["512 MiB", "split it"]);
+}

@@ -402,6 +402,18 @@ async fn an_echoed_key_reaches_neither_reason_nor_raw() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_headers_of_a_watched_answer_reaches_nobody() {
+    let to = "http://127.0.0.1:1/v1?k=sk-very-secret";
+    let server = server(vec![ResponseTemplate::new(302).append_header("location", to)]).await;
+    let model = OpenAiModel::open(config(&server.uri())).unwrap();
+    model.set_pieces(true);
+    let written = model.generate(&messages(), &Map::new(), &|_| (), &CancellationToken::new()).await;
+    let stop = written.stop.as_ref().unwrap();
+    assert!(stop.message.contains("127.0.0.1:1/v1?k=[key]"), "{stop}");
+    assert!(!format!("{written:?}").contains("sk-very-secret"), "{written:?}");
+}
+
+#[tokio::test]
 async fn what_fails_for_every_item_stops_the_run() {
     for (answer, kind) in [
         (error(401, "no"), StopKind::Key),

@@ -117,9 +117,14 @@ fn demo(home: &Path) -> Tty {
     Tty::start(&["demo"], home, &[("USER", "ana")])
 }
 
+fn send(tty: &Tty, signal: &str) {
+    let pid = tty.child.process_id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+}
+
 #[test]
-fn the_terminal_is_given_back_after_q_and_ctrl_c_and_sigterm() {
-    for (name, how) in [("q", "q"), ("Ctrl-C", "\u{3}"), ("SIGTERM", "")] {
+fn the_terminal_is_given_back_after_q_and_ctrl_c_and_every_signal_that_ends() {
+    for how in ["q", "\u{3}", "-TERM", "-HUP", "-INT", "-QUIT"] {
         let home = tempfile::tempdir().unwrap();
         let mut tty = demo(home.path());
         let before = {
@@ -128,15 +133,38 @@ fn the_terminal_is_given_back_after_q_and_ctrl_c_and_sigterm() {
             tty.modes()
         };
         assert!(before.contains("-icanon"), "raw mode was expected: {before}");
-        if how.is_empty() {
-            let pid = tty.child.process_id().unwrap().to_string();
-            assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        if how.starts_with('-') {
+            send(&tty, how);
         } else {
             tty.press(how);
         }
         let (_, restored) = tty.end();
-        assert!(restored, "after {name} a mode was left set");
+        assert!(restored, "after {how:?} a mode was left set");
     }
+}
+
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_until_it_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut tty = demo(home.path());
+    tty.wait("revisions ·");
+    send(&tty, "-TSTP");
+    // The shell's screen is there again, in its modes, and the program stands still.
+    tty.until("the stop", |screen| !screen.contains("revisions ·"));
+    let status = format!("/proc/{}/stat", tty.child.process_id().unwrap());
+    let end = Instant::now() + Duration::from_secs(10);
+    let stopped = || std::fs::read_to_string(&status).unwrap().contains(") T ");
+    while !stopped() {
+        assert!(Instant::now() < end, "it did not stop");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!tty.modes().contains("-icanon"), "raw mode stayed on");
+    assert!(!tty.seen.0.lock().unwrap().parser.screen().bracketed_paste());
+    send(&tty, "-CONT");
+    tty.wait("revisions ·");
+    assert!(tty.modes().contains("-icanon"));
+    tty.press("q");
+    assert_eq!(tty.end(), (0, true));
 }
 
 #[test]

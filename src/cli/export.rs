@@ -77,18 +77,25 @@ pub fn create(path: &Path, force: bool) -> Result<BufWriter<std::fs::File>> {
     } else {
         options.create_new(true)
     };
-    options.open(path).map(BufWriter::new).map_err(|e| {
-        let hint = if e.kind() == std::io::ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
-        Fail::input(format!("cannot write {}: {e}{hint}", shown(path)))
-    })
+    options.open(path).map(BufWriter::new).map_err(|e| cannot_make(path, &e))
+}
+
+/// The same below a folder, where no link is followed.
+fn create_below(root: &Path, path: &Path, force: bool) -> Result<std::fs::File> {
+    folder::create(root, path, force).map_err(|e| cannot_make(path, &e))
+}
+
+fn cannot_make(path: &Path, e: &std::io::Error) -> Fail {
+    let hint = if e.kind() == std::io::ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
+    Fail::input(format!("cannot write {}: {e}{hint}", shown(path)))
 }
 
 fn write_folder(store: &Store, names: &[PromptName], args: &Args) -> Result<usize> {
     let root = &args.out;
     let cannot = |e: std::io::Error| Fail::input(format!("cannot write {}: {e}", shown(root)));
     std::fs::create_dir_all(root).map_err(cannot)?;
-    let mut index = create(&root.join(folder::INDEX), args.force)?;
-    let count = write_rows(store, names, args.events, Some(root), &mut index)?;
+    let mut index = BufWriter::new(create_below(root, &root.join(folder::INDEX), args.force)?);
+    let count = write_rows(store, names, args.events, Some((root, args.force)), &mut index)?;
     index.flush()?;
     Ok(count)
 }
@@ -98,7 +105,7 @@ fn write_rows(
     store: &Store,
     names: &[PromptName],
     events: bool,
-    folder: Option<&Path>,
+    folder: Option<(&Path, bool)>,
     out: &mut dyn Write,
 ) -> Result<usize> {
     let mut count = 0;
@@ -108,12 +115,10 @@ fn write_rows(
             let body = store.text(&info.digest)?;
             match folder {
                 None => put(out, &prompts::row(info, Some(&body)))?,
-                Some(root) => {
+                Some((root, replace)) => {
                     let path = folder::body_path(root, name, u64::from(info.seq));
-                    if let Some(parent) = path.parent() {
-                        std::fs::create_dir_all(parent)?;
-                    }
-                    std::fs::write(&path, &body)
+                    create_below(root, &path, replace)?
+                        .write_all(body.as_bytes())
                         .map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(&path))))?;
                     put(out, &prompts::row(info, None))?;
                 }

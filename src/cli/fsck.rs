@@ -1,8 +1,11 @@
-//! `assize fsck` and `assize backup`: is every byte what its digest says, and a copy to fall back on.
+//! `assize fsck`, `assize backup` and `assize restore`: is every byte what its digest says, a copy to fall back on, and
+//! falling back on it.
 
 use super::context::{Ctx, shown};
 use super::fail::{DONE, Fail, REGISTRY, Result};
 use super::output::{Tint, clean, talk};
+use crate::store::inspect::fsck_file;
+use crate::store::restore;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -21,13 +24,23 @@ pub struct BackupArgs {
     pub file: PathBuf,
 }
 
-/// Checks everything.
+/// Arguments of `restore`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  assize restore ~/backups/registry-today.db\n\nThe copy is checked first; the registry that is there is moved aside, never deleted."
+)]
+pub struct RestoreArgs {
+    /// The copy, as `assize backup` made it
+    pub file: PathBuf,
+}
+
+/// Checks everything, changing nothing.
 pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
     let path = ctx.registry_path()?;
     if !path.exists() {
         return Err(Fail::registry(format!("there is no registry at {}", shown(&path))));
     }
-    let report = ctx.read()?.fsck()?;
+    let report = fsck_file(&path)?;
     let sound = report.faults.is_empty();
     if ctx.json {
         ctx.out.json(&json!({
@@ -65,6 +78,24 @@ pub fn backup(ctx: &Ctx, args: &BackupArgs) -> Result<u8> {
         ctx.out.json(&json!({ "schema": 1, "file": args.file.to_string_lossy(), "bytes": bytes }))?;
     } else {
         talk(format!("{bytes} bytes written to {}", shown(&args.file)));
+    }
+    Ok(DONE)
+}
+
+/// Puts a copy in the registry's place.
+pub fn restore(ctx: &Ctx, args: &RestoreArgs) -> Result<u8> {
+    let done = restore::restore(&ctx.registry_path()?, &args.file)?;
+    if ctx.json {
+        ctx.out.json(&json!({
+            "schema": 1, "registry": done.registry.to_string_lossy(), "restored": args.file.to_string_lossy(),
+            "former": done.former.map(|f| f.to_string_lossy().into_owned()), "checked": done.report.checked,
+        }))?;
+        return Ok(DONE);
+    }
+    ctx.out.line(format!("{} holds what {} holds, checked", shown(&done.registry), shown(&args.file)))?;
+    match done.former {
+        Some(former) => talk(format!("the registry before it is kept as {}", shown(&former))),
+        None => talk("there was no registry before it"),
     }
     Ok(DONE)
 }

@@ -5,7 +5,7 @@ use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
 use crate::interop::prompts::{Options, PromptFile};
-use crate::interop::{ImportError, align, cases, folder, git, items, prompts, responses};
+use crate::interop::{ImportError, align, cases, folder, git, items, jsonl, prompts, responses};
 use crate::store::{EventInfo, Imported, NewRevision, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,8 +100,13 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead>> {
     }
     let cannot = |e: std::io::Error| Fail::input(format!("cannot read {}: {e}", place(file)));
     let opened = std::fs::File::open(file).map_err(cannot)?;
-    if opened.metadata().map_err(cannot)?.is_dir() {
+    let about = opened.metadata().map_err(cannot)?;
+    if about.is_dir() {
         return Err(Fail::input(format!("{} is a folder, and a file is needed", place(file))));
+    }
+    if about.len() > jsonl::MAX_FILE {
+        let why = format!("holds {} MiB, {}", about.len() >> 20, jsonl::too_much());
+        return Err(ImportError::new(&place(file), why).into());
     }
     Ok(Box::new(BufReader::with_capacity(1 << 16, opened)))
 }

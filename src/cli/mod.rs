@@ -148,6 +148,8 @@ pub enum Verb {
     Fsck(fsck::Args),
     /// Copy the registry, consistent also while others write
     Backup(fsck::BackupArgs),
+    /// Put a backup in the registry's place; what is there is kept
+    Restore(fsck::RestoreArgs),
     /// Versions, paths, modes, schema, judges; works when the registry cannot open
     Doctor(doctor::Args),
     /// The settings in force
@@ -291,6 +293,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Forget(args) => forget::run(ctx, &args),
         Verb::Fsck(args) => fsck::run(ctx, &args),
         Verb::Backup(args) => fsck::backup(ctx, &args),
+        Verb::Restore(args) => fsck::restore(ctx, &args),
         Verb::Doctor(args) => doctor::run(ctx, &args),
         Verb::Config(args) => config_show::run(ctx, &args),
         Verb::Completions(args) => completions::run(ctx, &args),

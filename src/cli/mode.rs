@@ -6,6 +6,7 @@ use super::output::{clean, talk};
 use crate::core::text::plural;
 use crate::eval::modes::{draft, pareto};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Words after `mode`.
 #[derive(Debug, clap::Subcommand)]
@@ -83,13 +84,15 @@ fn relabel(ctx: &Ctx, from: &[String], to: &str) -> Result<u8> {
             clean(unknown)
         )));
     }
-    for info in &held {
-        let mut review = info.review.clone();
+    let held: Vec<_> = held.into_iter().map(|info| info.review).collect();
+    let renamed = held.iter().cloned().map(|mut review| {
         review.modes.retain(|m| !from.contains(m) && m != to);
         review.modes.push(to.to_owned());
         review.undo = None;
-        store.add_review(&review)?;
-    }
+        review
+    });
+    // A failure in the middle would leave some reviews with the old name, and the next attempt would be refused.
+    store.add_reviews(&renamed.collect::<Vec<_>>(), &HashMap::new())?;
     if ctx.json {
         ctx.out.json(&json!({"schema": 1, "from": from, "to": to, "reviews": held.len()}))?;
     } else {

@@ -6,9 +6,10 @@ use super::output::clean;
 use crate::core::queue::{Order, Pass};
 use crate::eval::{PASS_MARK, QueueSpec, RunQueue};
 use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 
+mod log;
 mod sheet;
 
 /// Words after `review`.
@@ -55,7 +56,7 @@ pub enum Args {
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
     },
-    /// Take in scores: a sheet (FILE.csv), or JSONL with run, item, criterion, reviewer, score, comment
+    /// Take in scores: a sheet (FILE.csv), or JSONL with run, item, criterion, reviewer, score, comment, modes
     #[command(
         after_help = "Examples:\n  assize review import scores.csv --as ana\n  assize review import scores.jsonl"
     )]
@@ -120,13 +121,13 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             if *csv || file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
                 sheet::import(ctx, file, reviewer.as_deref())
             } else {
-                import(ctx, file)
+                log::import(ctx, file)
             }
         }
         Args::Export { run, csv: Some(file), reviewer, with_judge } => {
             sheet::export(ctx, run, file, reviewer.as_deref(), *with_judge)
         }
-        Args::Export { run, .. } => export(ctx, run),
+        Args::Export { run, .. } => log::export(ctx, run),
     }
 }
 
@@ -223,84 +224,5 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8
         run.id,
         run.criteria.get(column as usize).map_or("", String::as_str)
     ))?;
-    Ok(DONE)
-}
-
-fn import(ctx: &Ctx, file: &std::path::Path) -> Result<u8> {
-    let text = super::context::read_text(file)?;
-    let mut store = ctx.write()?;
-    let mut rows = Vec::new();
-    for (n, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let bad = |why: String| {
-            Fail::input(format!("{}:{}: {why}; nothing was taken in", super::context::place(file), n + 1))
-        };
-        let row: Value = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
-        let text = |key: &str| row[key].as_str().map(str::to_owned);
-        let run = store
-            .run(&text("run").ok_or_else(|| bad("'run' is missing".into()))?)
-            .map_err(|e| bad(e.to_string()))?;
-        let score = row["score"]
-            .as_u64()
-            .and_then(|s| u8::try_from(s).ok())
-            .filter(|s| (1..=5).contains(s))
-            .ok_or_else(|| bad("'score' is a whole number from 1 to 5".into()))?;
-        let item = row["item"]
-            .as_u64()
-            .and_then(|i| u32::try_from(i).ok())
-            .filter(|i| *i < run.items)
-            .ok_or_else(|| bad("'item' is no item of that run".into()))?;
-        rows.push(NewReview {
-            criterion: column(&run, text("criterion").as_deref()).map_err(|e| bad(e.message))?,
-            run: run.id.clone(),
-            item,
-            reviewer: text("reviewer")
-                .filter(|r| !r.trim().is_empty())
-                .ok_or_else(|| bad("'reviewer' is missing".into()))?,
-            score: Some(score),
-            comment: text("comment").unwrap_or_default(),
-            modes: Vec::new(),
-            saw_judge: row["saw_judge"].as_bool().unwrap_or(false),
-            sampling: Sampling::Picked,
-            seconds: None,
-            undo: None,
-        });
-    }
-    let (mut new, mut known) = (0, 0);
-    for row in &rows {
-        let there = store.reviews(Some(&row.run))?.iter().any(|r| {
-            (r.review.item, r.review.criterion, &r.review.reviewer, r.review.score)
-                == (row.item, row.criterion, &row.reviewer, row.score)
-        });
-        if there {
-            known += 1;
-        } else {
-            store.add_review(row)?;
-            new += 1;
-        }
-    }
-    if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "new": new, "known": known}))?;
-    } else {
-        ctx.out.line(format!("reviews: {new} new, {known} known"))?;
-    }
-    Ok(DONE)
-}
-
-fn export(ctx: &Ctx, run: &str) -> Result<u8> {
-    let store = ctx.read()?;
-    let run = store.run(run)?;
-    let mut out = String::new();
-    for review in store.review_log(&run.id)? {
-        let r = &review.review;
-        out += &format!(
-            "{}\n",
-            json!({
-                "id": review.id, "run": r.run, "item": r.item, "case": review.case_id, "arm": review.arm,
-                "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment,
-                "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
-            })
-        );
-    }
-    ctx.out.bytes(out.as_bytes())?;
     Ok(DONE)
 }

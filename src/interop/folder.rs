@@ -4,15 +4,20 @@
 //! DIR/prompts.jsonl            the rows, without their texts
 //! DIR/NAME.prompt/r3.txt       the exact bytes of NAME r3; the path follows from name and number, never from a row
 //! ```
+//! A folder comes from elsewhere, and a link in it may lead anywhere: none below it is followed, neither to read (another
+//! file's text would become a prompt) nor to write (another file would be lost).
 
 use super::ImportError;
+use super::jsonl::{MAX_FILE, MAX_LINE, too_much};
 use super::prompts::{Options, PromptFile, read};
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The index of an exported folder.
@@ -23,37 +28,91 @@ pub fn body_path(root: &Path, name: &PromptName, revision: u64) -> PathBuf {
     root.join(format!("{name}.prompt")).join(format!("r{revision}.txt"))
 }
 
+/// Makes a file below the folder, and the folders on the way to it; one that is there is replaced only when asked, and a
+/// link never written through.
+///
+/// # Errors
+/// When it is there, a link is on the way, or it cannot be made.
+pub fn create(root: &Path, path: &Path, replace: bool) -> std::io::Result<File> {
+    if let Some(parent) = path.parent() {
+        refuse_links(root, parent)?;
+        std::fs::create_dir_all(parent)?;
+    }
+    if replace && path.symlink_metadata().is_ok() {
+        std::fs::remove_file(path)?;
+    }
+    File::create_new(path)
+}
+
+/// A part of the path below the folder that is a link.
+fn refuse_links(root: &Path, path: &Path) -> std::io::Result<()> {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let mut part = root.to_path_buf();
+    for name in below.components() {
+        part.push(name);
+        if part.symlink_metadata().is_ok_and(|m| m.is_symlink()) {
+            let what = format!("{} is a link, and links in a folder are not followed", part.display());
+            return Err(std::io::Error::other(what));
+        }
+    }
+    Ok(())
+}
+
 /// Reads an exported folder, or takes each text file of another one as a prompt.
 ///
 /// # Errors
 /// The first fault.
 pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, ImportError> {
     let index = root.join(INDEX);
-    if !index.is_file() {
-        return read_files(root, shown);
+    let room = Room(Cell::new(MAX_FILE));
+    if index.symlink_metadata().is_err() {
+        return read_files(root, shown, &room);
     }
-    let file =
-        File::open(&index).map_err(|e| ImportError::new(shown, format!("cannot read {INDEX}: {e}")))?;
+    let cannot = |e: std::io::Error| ImportError::new(shown, format!("cannot read {INDEX}: {e}"));
+    let file = open(root, &index).map_err(cannot)?;
+    room.take(file.metadata().map_err(cannot)?.len()).map_err(cannot)?;
     let body = |name: &PromptName, revision: u64| {
         let path = body_path(root, name, revision);
-        read_bounded(&path)
+        read_bounded(root, &path, &room)
             .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
             .map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
     };
     read(BufReader::new(file), &format!("{shown}/{INDEX}"), &Options { slug, body: Some(&body) })
 }
 
-/// All of a file that a registry may hold; a larger one is refused before it fills the memory.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(super::jsonl::MAX_LINE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > super::jsonl::MAX_LINE {
-        return Err(std::io::Error::other(format!("it is larger than {} MiB", super::jsonl::MAX_LINE >> 20)));
+/// How many bytes of a folder may still be read.
+struct Room(Cell<u64>);
+
+impl Room {
+    fn take(&self, bytes: u64) -> std::io::Result<()> {
+        let left = self.0.get().checked_sub(bytes);
+        let left = left.ok_or_else(|| std::io::Error::other(format!("the folder holds {}", too_much())))?;
+        self.0.set(left);
+        Ok(())
     }
+}
+
+/// A plain file of the folder; a pipe would make the program wait for ever.
+fn open(root: &Path, path: &Path) -> std::io::Result<File> {
+    refuse_links(root, path)?;
+    if !path.symlink_metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no plain file"));
+    }
+    File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// All of a file that a registry may hold; a larger one is refused before it fills the memory.
+fn read_bounded(root: &Path, path: &Path, room: &Room) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(root, path)?.take(MAX_LINE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_LINE {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", MAX_LINE >> 20)));
+    }
+    room.take(bytes.len() as u64)?;
     Ok(bytes)
 }
 
-fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
+fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, ImportError> {
     let mut paths = Vec::new();
     walk(root, &mut paths, 0).map_err(|e| ImportError::new(shown, format!("cannot be read: {e}")))?;
     paths.sort();
@@ -71,7 +130,7 @@ fn read_files(root: &Path, shown: &str) -> Result<PromptFile, ImportError> {
                 format!("'{other}' and '{label}' would both be named '{name}'"),
             ));
         }
-        let bytes = read_bounded(&path)
+        let bytes = read_bounded(root, &path, room)
             .map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();

@@ -8,19 +8,31 @@ use std::io::{BufRead, Read};
 /// A longer line is refused: it is no row, or not one that a registry should hold.
 pub const MAX_LINE: u64 = 64 << 20;
 
+/// A larger file is refused: its rows are kept until the last one is found to be good, and a machine has only so much memory.
+pub const MAX_FILE: u64 = 512 << 20;
+
+/// Why so much is refused, and what to do.
+pub fn too_much() -> String {
+    format!(
+        "more than {} MiB, the most that is read at once: split it (`split -l 100000 FILE part-`) and import each part",
+        MAX_FILE >> 20
+    )
+}
+
 /// The rows of a file, with their line numbers.
 pub struct Rows<'a, R> {
     reader: R,
     file: &'a str,
     line: usize,
     offset: u64,
+    most: u64,
     failed: bool,
 }
 
 impl<'a, R: BufRead> Rows<'a, R> {
     /// Over `reader`, which messages call `file`.
     pub fn new(reader: R, file: &'a str) -> Self {
-        Self { reader, file, line: 0, offset: 0, failed: false }
+        Self { reader, file, line: 0, offset: 0, most: MAX_FILE, failed: false }
     }
 
     fn next_line(&mut self) -> Result<Option<String>, ImportError> {
@@ -39,6 +51,10 @@ impl<'a, R: BufRead> Rows<'a, R> {
         }
         let start = self.offset;
         self.offset += read as u64;
+        // Of a file the size is known before; of a pipe only now.
+        if self.offset > self.most {
+            return Err(fault(self.line, format!("is reached after {}", too_much())));
+        }
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = start + e.utf8_error().valid_up_to() as u64;
             fault(self.line, format!("is not UTF-8 at byte {at} of the file"))
@@ -191,6 +207,15 @@ mod tests {
     fn blank_lines_a_byte_order_mark_and_a_missing_last_newline_do_no_harm() {
         let rows = read("\u{feff}{\"a\":1}\n\n  \r\n{\"a\":2}".as_bytes()).unwrap();
         assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 4]);
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_refused_while_it_is_read() {
+        let mut rows = Rows::new(&b"{}\n{}\n{}\n{}\n"[..], "stdin");
+        rows.most = 7;
+        let error = rows.find_map(Result::err).unwrap();
+        assert_eq!(error.line, Some(3));
+        assert!(error.what.contains("512 MiB") && error.what.contains("split it"), "{error}");
     }
 
     #[test]

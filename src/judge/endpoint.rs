@@ -6,6 +6,7 @@
 //! Redirects are never followed, so the key never leaves the origin it was given for. Plain http is for this machine
 //! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
 
+mod blank;
 mod stream;
 
 use super::config::JudgeConfig;
@@ -255,7 +256,9 @@ impl Endpoint {
         let request =
             self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
         let mut response = request.body(body).timeout(self.timeout).send().await.map_err(broken)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let status = response.status().as_u16();
+        let mut headers = std::mem::take(response.headers_mut());
+        self.blank_headers(&mut headers);
         let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let streams = status == 200 && kind.starts_with("text/event-stream");
         let (mut whole, mut assembly) = (Vec::new(), Assembly::default());
@@ -273,7 +276,7 @@ impl Endpoint {
             }
         }
         if streams {
-            let cut = |why| Broken { fault: Fault::Cut, why, took: begun.elapsed() };
+            let cut = |why| Broken { fault: Fault::Cut, why: self.blank_text(why), took: begun.elapsed() };
             whole = assembly.finish().map_err(cut)?;
         }
         Ok(Answer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
@@ -382,7 +385,7 @@ impl Endpoint {
         else {
             return body;
         };
-        spellings(key).iter().fold(body, |body, needle| replaced(body, needle.as_bytes()))
+        blank::blank(body, key)
     }
 
     /// The same for headers: a redirect may carry the key in its address.
@@ -397,41 +400,6 @@ impl Endpoint {
     fn blank_text(&self, text: String) -> String {
         String::from_utf8_lossy(&self.blank_key(text.into_bytes())).into_owned()
     }
-}
-
-/// A key as it is, as JSON writes it (with and without `\/`), and as an address writes it.
-fn spellings(key: &str) -> Vec<String> {
-    let json = serde_json::Value::from(key).to_string();
-    let json = json.strip_prefix('"').and_then(|j| j.strip_suffix('"')).unwrap_or(key).to_owned();
-    let kept = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
-    let percent: String =
-        key.bytes().map(|b| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
-    let mut all = vec![key.to_owned(), json.replace('/', "\\/"), percent, json];
-    // A longer spelling may hold a shorter one: it goes first.
-    all.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
-    all.dedup();
-    all
-}
-
-fn replaced(body: Vec<u8>, needle: &[u8]) -> Vec<u8> {
-    if needle.is_empty() || !body.windows(needle.len()).any(|window| window == needle) {
-        return body;
-    }
-    let mut out = Vec::with_capacity(body.len());
-    let mut rest = body.as_slice();
-    while let Some(first) = rest.first() {
-        match rest.strip_prefix(needle) {
-            Some(after) => {
-                out.extend_from_slice(b"[key]");
-                rest = after;
-            }
-            None => {
-                out.push(*first);
-                rest = rest.get(1..).unwrap_or_default();
-            }
-        }
-    }
-    out
 }
 
 /// The innermost cause: the one that says what happened ("Connection refused"), without the URL around it.

@@ -88,7 +88,9 @@ pub enum StoreError {
     #[error("the registry is busy: another process has been writing for a long time; try again")]
     Busy,
     /// A row does not fit its digest, or SQLite found damage.
-    #[error("the registry is damaged: {0}; run `assize fsck`, and restore a backup if it names faults")]
+    #[error(
+        "the registry is damaged: {0}; run `assize fsck`; if it names faults, `assize restore BACKUP` puts a backup in its place"
+    )]
     Damaged(String),
     /// Anything else SQLite said.
     #[error("the registry failed while {doing}: {source}")]

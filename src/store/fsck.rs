@@ -26,8 +26,7 @@ impl FsckReport {
     }
 }
 
-pub(super) const RESTORE: &str =
-    "restore a backup made before the damage, or export what is sound and import it anew";
+pub(super) const RESTORE: &str = "`assize restore BACKUP` puts a backup made before the damage in its place and keeps this file; or export what is sound, or a backup, and import it into a new registry";
 
 const NOT_FIT: &str = "the row does not fit its digest";
 
@@ -504,7 +503,8 @@ pub(super) fn copy_to(from: &Connection, to: &Path) -> Result<(), String> {
             std::io::ErrorKind::AlreadyExists => "it exists already; choose another name".to_owned(),
             _ => e.to_string(),
         })?;
-    let copied = copy_pages(from, to).and_then(|()| file.sync_all().map_err(|e| e.to_string()));
+    let pages = || copy_pages(from, &mut Connection::open(to).map_err(|e| e.to_string())?);
+    let copied = pages().and_then(|()| file.sync_all().map_err(|e| e.to_string()));
     if copied.is_err() {
         let _ = std::fs::remove_file(to);
     }
@@ -512,9 +512,9 @@ pub(super) fn copy_to(from: &Connection, to: &Path) -> Result<(), String> {
     copied
 }
 
-fn copy_pages(from: &Connection, to: &Path) -> Result<(), String> {
-    let mut target = Connection::open(to).map_err(|e| e.to_string())?;
-    let backup = Backup::new(from, &mut target).map_err(|e| e.to_string())?;
+/// Copies all pages into another database.
+pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), String> {
+    let backup = Backup::new(from, to).map_err(|e| e.to_string())?;
     // All pages in one step: what others write meanwhile would make a copy in parts begin again and again.
     let start = std::time::Instant::now();
     loop {

@@ -5,7 +5,7 @@
 //!        -> BEGIN IMMEDIATE -> older? copy to FILE.bak-vN -> each missing step -> user_version -> COMMIT
 //! ```
 
-use super::open::{patiently, sync_folder};
+use super::open::{IN_MEMORY, patiently, sync_folder};
 use super::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -50,13 +50,23 @@ fn header(path: &Path) -> Option<Header> {
 /// What SQLite's rollback journals begin with.
 const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
-/// Lets SQLite take back what a power cut left of a first page: the journal beside it holds the state before, and reading
-/// puts it back. Only for a file whose beginning cannot be read at all.
-fn roll_back(path: &Path) {
+/// Whether a journal lies beside the file whose state SQLite would put back at the next opening.
+pub(super) fn has_journal(path: &Path) -> bool {
     use std::io::Read;
     let mut magic = [0_u8; 8];
     let journal = std::fs::File::open(beside(path, "-journal"));
-    if journal.and_then(|mut f| f.read_exact(&mut magic)).is_ok() && magic == JOURNAL {
+    journal.and_then(|mut f| f.read_exact(&mut magic)).is_ok() && magic == JOURNAL
+}
+
+/// Whether the file begins as SQLite's do.
+pub(super) fn has_header(path: &Path) -> bool {
+    header(path).is_some()
+}
+
+/// Lets SQLite take back what a power cut left of a first page: the journal beside it holds the state before, and reading
+/// puts it back. Only for a file whose beginning cannot be read at all.
+fn roll_back(path: &Path) {
+    if has_journal(path) {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // What it could not take back is told by the look at the header that follows.
         let _ = Connection::open_with_flags(path, flags)
@@ -79,7 +89,9 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
     };
     // Permission and the like are told by the opening itself.
     let Ok(_) = std::fs::File::open(path) else { return Ok(()) };
-    let Some(mut found) = header(path) else { return not_ours("no SQLite file") };
+    let Some(mut found) = header(path) else {
+        return not_ours("no SQLite file, or its beginning is damaged: `assize fsck` says what to do");
+    };
     if beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
         // The header may be older than the log beside it.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -142,7 +154,7 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
         if present > known {
             return Err(StoreError::Newer { path: path.to_owned(), found: present, known });
         }
-        if present > 0 && present < known {
+        if present > 0 && present < known && path != Path::new(IN_MEMORY) {
             keep_copy(path, present)?;
         }
         for step in steps.iter().skip(present as usize) {
@@ -221,6 +233,11 @@ mod tests {
             let conn = Connection::open(&path).unwrap();
             climb(&conn, &path, &STEPS[..first]).unwrap();
             drop(conn);
+            // A check looks at it as it would be, and leaves it as it is.
+            let before = std::fs::read(&path).unwrap();
+            assert_eq!(crate::store::inspect::fsck_file(&path).unwrap().faults, vec![]);
+            assert!(before == std::fs::read(&path).unwrap());
+            assert!(!beside(&path, &format!(".bak-v{first}")).exists());
             let store = Store::open(&path).unwrap();
             assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]));
             assert!(beside(&path, &format!(".bak-v{first}")).exists());

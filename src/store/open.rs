@@ -17,9 +17,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another process before it says so.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long SQLite itself waits for a lock before each of our attempts ends.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// The path that stands for no file.
-const IN_MEMORY: &str = ":memory:";
+pub(super) const IN_MEMORY: &str = ":memory:";
 
 /// An open registry: one connection.
 pub struct Store {
@@ -49,7 +49,7 @@ impl Store {
         if !fresh && is_write_protected(path) {
             return Self::open_read_only(path);
         }
-        match Self::open_writing(path) {
+        match Self::open_writing(path, on_network(path)) {
             Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source) => {
                 Self::open_read_only(path)
             }
@@ -57,15 +57,15 @@ impl Store {
         }
     }
 
-    fn open_writing(path: &Path) -> Result<Self> {
+    fn open_writing(path: &Path, network: bool) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(|e| cannot_open(path, &e))?;
-        configure(&conn, path)?;
+        configure(&conn, network)?;
         migrate::migrate(&mut conn, path)?;
         Ok(Self::around(conn, path, None))
     }
 
-    fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
+    pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
         Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
     }
@@ -82,27 +82,10 @@ impl Store {
             return Err(StoreError::Open { path: path.to_owned(), why });
         }
         migrate::refuse_foreign(path)?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let reads = |c: Connection| -> rusqlite::Result<Connection> {
-            c.busy_timeout(BUSY)?;
-            c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-            Ok(c)
-        };
-        let mut why = "the file or its folder cannot be written".to_owned();
-        let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
-            Ok(conn) => conn,
-            // A WAL database in a folder that cannot be written opens only as immutable, without its log.
-            Err(e) if is_denied(&e) => {
-                if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
-                    why.push_str(", and the newest changes, still in its log, cannot be read from here");
-                }
-                Connection::open_with_flags(immutable_uri(path), flags)
-                    .and_then(reads)
-                    .map_err(|e| cannot_open(path, &e))?
-            }
-            Err(e) => return Err(cannot_open(path, &StoreError::from(e))),
-        };
+        let (conn, why) = reader(path).map_err(|e| match e {
+            open @ StoreError::Open { .. } => open,
+            other => cannot_open(path, &other),
+        })?;
         migrate::refuse_older(&conn, path)?;
         tune(&conn)?;
         Ok(Self::around(conn, path, Some(why)))
@@ -293,6 +276,32 @@ impl Store {
     }
 }
 
+/// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
+pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let reads = |c: Connection| -> rusqlite::Result<Connection> {
+        c.busy_timeout(BUSY)?;
+        c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(c)
+    };
+    let mut why = "the file or its folder cannot be written".to_owned();
+    let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
+        Ok(conn) => conn,
+        // A WAL database in a folder that cannot be written opens only as immutable, without its log.
+        Err(e) if is_denied(&e) => {
+            if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
+                why.push_str(", and the newest changes, still in its log, cannot be read from here");
+            }
+            Connection::open_with_flags(immutable_uri(path), flags)
+                .and_then(reads)
+                .map_err(|e| cannot_open(path, &e))?
+        }
+        Err(e) => return Err(e.into()),
+    };
+    Ok((conn, why))
+}
+
 /// Repeats what another process's lock refused, for a while: SQLite's own timeout does not cover every case.
 pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
     let start = Instant::now();
@@ -316,7 +325,7 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-fn check_sqlite() -> Result<()> {
+pub(super) fn check_sqlite() -> Result<()> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::Invalid(format!(
             "SQLite {} is too old: 3.51.3 or newer is needed",
@@ -331,23 +340,16 @@ fn cannot_open(path: &Path, e: &dyn std::fmt::Display) -> StoreError {
 }
 
 /// Whether an error means that we may not write here (as opposed to damage, or a lock).
-fn is_denied(e: &rusqlite::Error) -> bool {
+pub(super) fn is_denied(e: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
     matches!(e.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
 fn prepare(path: &Path) -> Result<bool> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let folder = make_folder(path)?;
     let exactly = |mode| std::fs::Permissions::from_mode(mode);
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|f| !f.exists()) {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        // A umask may have taken more than group and others.
-        made.and_then(|()| std::fs::set_permissions(folder, exactly(0o700)))
-            .map_err(|e| cannot_open(path, &e))?;
-        sync_folder(folder.parent());
-    }
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(file) => {
@@ -360,6 +362,20 @@ fn prepare(path: &Path) -> Result<bool> {
         }
         Err(e) => Err(cannot_open(path, &e)),
     }
+}
+
+/// Makes the file's folder (0700, whatever the umask) when it is missing; the folder.
+pub(super) fn make_folder(path: &Path) -> Result<Option<&Path>> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|f| !f.exists()) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        // A umask may have taken more than group and others.
+        made.and_then(|()| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)))
+            .map_err(|e| cannot_open(path, &e))?;
+        sync_folder(folder.parent());
+    }
+    Ok(folder)
 }
 
 /// Makes a new name in a folder outlive a power cut; where a folder cannot be synced, nothing is lost but that.
@@ -391,11 +407,10 @@ fn immutable_uri(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
-fn configure(conn: &Connection, path: &Path) -> Result<()> {
+fn configure(conn: &Connection, network: bool) -> Result<()> {
     conn.busy_timeout(BUSY)?;
     // Larger pages hold several templates each: 100k bodies of 2 KB take 1.18x their bytes, not 2.03x.
     conn.pragma_update(None, "page_size", 16_384)?;
-    let network = on_network(path);
     // Switching a new file to WAL is the one moment where the busy timeout does not help.
     patiently(|| {
         let now: String = conn.pragma_query_value(None, "journal_mode", |r| r.get(0))?;
@@ -414,7 +429,7 @@ fn configure(conn: &Connection, path: &Path) -> Result<()> {
 }
 
 /// What every connection has, whether it writes or not.
-fn tune(conn: &Connection) -> Result<()> {
+pub(super) fn tune(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;
@@ -426,14 +441,33 @@ fn tune(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// File systems that other machines share (the host of a virtual machine is one), whose processes see no common memory:
+/// the index of a WAL is such memory.
+const SHARED: &[&str] = &[
+    "9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2",
+    "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
+];
+
 /// Whether the file lies on a network file system, where a WAL is not safe.
 pub fn on_network(path: &Path) -> bool {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    file_system(&mounts, &absolute).is_some_and(|kind| {
-        matches!(kind.as_str(), "nfs" | "nfs4" | "cifs" | "smb3" | "smbfs" | "afs" | "ncpfs" | "9p" | "ceph")
-            || kind.starts_with("fuse")
-    })
+    file_system(&mounts, &real_path(path)).is_some_and(|kind| is_shared(&kind))
+}
+
+fn is_shared(kind: &str) -> bool {
+    SHARED.contains(&kind) || kind.starts_with("fuse")
+}
+
+/// Where the file really lies: a link, of the file or of a folder above it, may lead to another file system.
+fn real_path(path: &Path) -> PathBuf {
+    let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize()
+        .ok()
+        .or_else(|| {
+            let whole = absolute();
+            Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?))
+        })
+        .unwrap_or_else(absolute)
 }
 
 /// The kind of file system a path lies on, by the longest mount point that is its prefix.
@@ -467,6 +501,68 @@ mod tests {
             "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:40 / /home/a\\040b rw - nfs4 host:/x rw\n";
         assert_eq!(file_system(mounts, Path::new("/home/a b/r.db")).as_deref(), Some("nfs4"));
         assert_eq!(file_system(mounts, Path::new("/home/r.db")).as_deref(), Some("ext4"));
+    }
+
+    #[test]
+    fn a_link_does_not_hide_the_file_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap().join("share");
+        std::fs::create_dir(&real).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        std::fs::write(real.join("there.db"), "").unwrap();
+        std::os::unix::fs::symlink(real.join("there.db"), dir.path().join("file.db")).unwrap();
+        for path in [link.join("there.db"), dir.path().join("file.db")] {
+            assert_eq!(real_path(&path), real.join("there.db"));
+        }
+        assert_eq!(real_path(&link.join("new.db")), real.join("new.db"));
+        let mounts =
+            format!("22 1 0:1 / / rw - ext4 x rw\n30 22 0:2 / {} rw - lustre x rw\n", real.display());
+        assert_eq!(file_system(&mounts, &real_path(&link.join("new.db"))).as_deref(), Some("lustre"));
+        for (kind, shared) in
+            [("lustre", true), ("fuse.sshfs", true), ("virtiofs", true), ("vboxsf", true), ("ext4", false)]
+        {
+            assert_eq!(is_shared(kind), shared, "{kind}");
+        }
+    }
+
+    #[test]
+    fn on_a_network_file_system_there_is_no_log_and_all_else_works() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let mode =
+            |s: &Store| s.conn.pragma_query_value(None, "journal_mode", |r| r.get::<_, String>(0)).unwrap();
+        let register = |store: &mut Store, text: &str| {
+            let new = crate::store::NewRevision::new(
+                "p".parse().unwrap(),
+                crate::core::prompt::Template::text(text),
+            );
+            store.register(new).unwrap().revision.seq
+        };
+        // One that was made elsewhere and then copied there leaves its log too.
+        let mut local = Store::open_writing(&path_made(&path), false).unwrap();
+        assert_eq!((mode(&local), register(&mut local, "one")), ("wal".into(), 1));
+        drop(local);
+        let mut store = Store::open_writing(&path, true).unwrap();
+        assert_eq!((mode(&store), register(&mut store, "two")), ("delete".into(), 2));
+        let mut other = Store::open_writing(&path, true).unwrap();
+        assert_eq!(
+            (mode(&other), register(&mut other, "three"), register(&mut store, "four")),
+            ("delete".into(), 3, 4)
+        );
+        assert_eq!(Store::open_read_only(&path).unwrap().fsck().unwrap().faults, vec![]);
+        for ending in ["-wal", "-shm"] {
+            assert!(!migrate::beside(&path, ending).exists(), "{ending}");
+        }
+        // A new one as well.
+        let new = dir.path().join("new.db");
+        let mut store = Store::open_writing(&path_made(&new), true).unwrap();
+        assert_eq!((mode(&store), register(&mut store, "one")), ("delete".into(), 1));
+    }
+
+    fn path_made(path: &Path) -> PathBuf {
+        prepare(path).unwrap();
+        path.to_owned()
     }
 
     #[test]

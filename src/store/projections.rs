@@ -151,7 +151,7 @@ impl Store {
         let lines = search::check(&self.conn, |id, what| faults.push((id, what.to_owned())))?;
         report.checked.insert("line".into(), lines);
         for (id, what) in faults {
-            let advice = "only searching is affected; restore a backup, or export all and import it into a new registry";
+            let advice = "only searching is affected; `assize restore BACKUP`, or export all and import it into a new registry";
             report.fault(format!("line {id} of the search index"), what, advice);
         }
         for index in said::ALL {
@@ -161,7 +161,7 @@ impl Store {
                 report.fault(
                     format!("search index {}", index.name),
                     what,
-                    "only searching is affected; restore a backup",
+                    "only searching is affected; `assize restore BACKUP`",
                 );
             }
         }

@@ -5,6 +5,7 @@ use super::rows::{NewReview, ReviewInfo, Sampling};
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
 
 /// What a review's row digest covers.
 pub(super) fn review_digest(
@@ -160,31 +161,26 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
     Ok(Judged { case_id, arm, version, response })
 }
 
-impl Store {
-    /// Adds a review; its id.
-    ///
-    /// # Errors
-    /// When run, item or criterion do not exist, the score is none of 1 to 5, or the reviewer has no name.
-    pub fn add_review(&mut self, review: &NewReview) -> Result<i64> {
-        if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
-            return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
-        }
-        check_ruling(review)?;
-        if review.reviewer.trim().is_empty() {
-            return Err(StoreError::Invalid(
-                "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
-            ));
-        }
-        // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
-        let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
-        let review = &NewReview { seconds, ..review.clone() };
-        let modes = serde_json::to_string(&review.modes).unwrap_or_default();
-        self.write(|conn| {
-            check_undo(conn, review)?;
-            let Judged { case_id, arm, version, response } = judged(conn, review)?;
-            let at = now();
-            let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
-            conn.execute(
+/// Adds one within a transaction.
+fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
+    if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
+        return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
+    }
+    check_ruling(review)?;
+    if review.reviewer.trim().is_empty() {
+        return Err(StoreError::Invalid(
+            "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
+        ));
+    }
+    // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
+    let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
+    let review = &NewReview { seconds, ..review.clone() };
+    let modes = serde_json::to_string(&review.modes).unwrap_or_default();
+    check_undo(conn, review)?;
+    let Judged { case_id, arm, version, response } = judged(conn, review)?;
+    let at = now();
+    let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
+    conn.execute(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
                  modes, saw_judge, sampling, undone, seconds, at, row_digest) \
                  VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
@@ -208,7 +204,39 @@ impl Store {
                     digest.as_bytes()
                 ],
             )?;
-            Ok(conn.last_insert_rowid())
+    Ok(conn.last_insert_rowid())
+}
+
+impl Store {
+    /// Adds a review; its id.
+    ///
+    /// # Errors
+    /// When run, item or criterion do not exist, the score is none of 1 to 5, or the reviewer has no name.
+    pub fn add_review(&mut self, review: &NewReview) -> Result<i64> {
+        self.write(|conn| insert(conn, review))
+    }
+
+    /// Adds several, in order, all or none; their ids. `takes_back` says which of them take back which earlier one of
+    /// them, whose id is not known before.
+    ///
+    /// # Errors
+    /// As [`Store::add_review`]; then none was added.
+    pub fn add_reviews(
+        &mut self,
+        reviews: &[NewReview],
+        takes_back: &HashMap<usize, usize>,
+    ) -> Result<Vec<i64>> {
+        if reviews.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|conn| {
+            let mut ids = Vec::with_capacity(reviews.len());
+            for (index, review) in reviews.iter().enumerate() {
+                let earlier = takes_back.get(&index).and_then(|earlier| ids.get(*earlier).copied());
+                let undo = earlier.or(review.undo);
+                ids.push(insert(conn, &NewReview { undo, ..review.clone() })?);
+            }
+            Ok(ids)
         })
     }
 

@@ -370,6 +370,7 @@ impl App {
                 self.leave();
                 Vec::new()
             }
+            Msg::Suspend => vec![Effect::Suspend],
         }
     }
 

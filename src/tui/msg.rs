@@ -71,6 +71,8 @@ pub enum Msg {
     Tick,
     /// The system asks for an end.
     Terminate,
+    /// The system asks to stop until it says to go on.
+    Suspend,
 }
 
 /// Out of the loop; performed by `effects`, and nowhere else.

@@ -9,7 +9,7 @@ use super::frames::Frames;
 use super::input::Input;
 use super::keys::Keymap;
 use super::msg::Msg;
-use super::terminal::{Guard, give_back};
+use super::terminal::{Guard, give_back, is_ours};
 use super::theme::Theme;
 use crate::config::Config;
 use crate::store::Handle;
@@ -214,10 +214,7 @@ impl Loop {
                     Box::pin(self.perform(more)).await?;
                 }
                 Yielded::Suspend => {
-                    self.outside(|| {
-                        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
-                    })
-                    .await?;
+                    self.outside(halt).await?;
                 }
             }
         }
@@ -320,13 +317,18 @@ async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<tokio:
     }
 }
 
-/// SIGTERM and SIGHUP end the program as `q` does; SIGWINCH is the terminal's new size.
+/// SIGTERM, SIGHUP, SIGINT and SIGQUIT end the program as `q` does, SIGTSTP stops it as Ctrl-Z does; SIGWINCH is the
+/// terminal's new size. In raw mode no key sends them, but `kill` does.
 fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
-        let (Ok(mut term), Ok(mut hup), Ok(mut size)) = (
+        let stop = SignalKind::from_raw(signal_hook::consts::SIGTSTP);
+        let (Ok(mut term), Ok(mut hup), Ok(mut int), Ok(mut quit), Ok(mut stop), Ok(mut size)) = (
             signal(SignalKind::terminate()),
             signal(SignalKind::hangup()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::quit()),
+            signal(stop),
             signal(SignalKind::window_change()),
         ) else {
             return;
@@ -335,6 +337,10 @@ fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
             let msg = tokio::select! {
                 _ = term.recv() => Msg::Terminate,
                 _ = hup.recv() => Msg::Terminate,
+                // While an editor has the terminal, a Ctrl-C typed there reaches us too, and is meant for it.
+                _ = int.recv() => if is_ours() { Msg::Terminate } else { continue },
+                _ = quit.recv() => if is_ours() { Msg::Terminate } else { continue },
+                _ = stop.recv() => if is_ours() { Msg::Suspend } else { halt(); continue },
                 _ = size.recv() => match crossterm::terminal::size() {
                     Ok((width, height)) => Msg::Input(Event::Resize(width, height)),
                     Err(_) => continue,
@@ -346,4 +352,9 @@ fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
             }
         }
     })
+}
+
+/// Stops this process until the shell's `fg`. Also while an editor has the terminal: the shell waits for both to stop.
+fn halt() {
+    let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP);
 }

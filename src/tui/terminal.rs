@@ -54,6 +54,11 @@ fn enter() -> std::io::Result<()> {
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
 }
 
+/// Whether the modes are ours now: else another program has the terminal.
+pub fn is_ours() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
+
 /// Restores the modes if they are ours; safe to call from anywhere, any number of times.
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {

@@ -231,6 +231,8 @@ impl Stage {
         self.home.file("reviews.jsonl", lines);
         let out = self.home.run(&["review", "import", "reviews.jsonl"]);
         assert!(out.status.success(), "{}", err(&out));
+        let modes = self.home.json(&["mode", "list"])["modes"].as_array().unwrap().len();
+        assert!(modes > 20, "only {modes} failure modes are in the registry");
     }
 
     fn registry(&self) -> std::path::PathBuf {

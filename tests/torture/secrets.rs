@@ -65,6 +65,10 @@ fn needles(key: &str) -> Vec<Vec<u8>> {
         .collect();
     let hex: String = key.bytes().map(|b| format!("{b:02x}")).collect();
     let mut all = vec![key.to_owned(), quoted.trim_matches('"').to_owned(), percent, hex.to_uppercase(), hex];
+    // As .NET and Go write it in JSON.
+    let unicode =
+        |b: u8| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("\\u{b:04x}") };
+    all.push(key.bytes().map(unicode).collect());
     all.extend((0..3).map(|skip| base64(&key.as_bytes()[skip..])));
     all.into_iter().map(String::into_bytes).collect()
 }
@@ -161,6 +165,8 @@ fn keys_of_twenty_shapes_reach_no_sink() {
         Answer::Junk,
         Answer::Elsewhere(other.port),
         Answer::Error(400),
+        Answer::Escaped(401),
+        Answer::QuotesEscaped,
     ];
     let (mut found, mut sent) = (Vec::new(), 0);
     for (i, key) in shapes().iter().enumerate() {
@@ -176,6 +182,16 @@ fn keys_of_twenty_shapes_reach_no_sink() {
     eprintln!("{} shapes, {sent} requests with a key, no hits", shapes().len());
 }
 
+/// The shape that is escaped at all, and both answers that escape: the test above reaches only some pairs at small counts.
+#[test]
+fn a_key_that_comes_back_escaped_reaches_no_sink() {
+    for answer in [Answer::Escaped(401), Answer::Escaped(400), Answer::QuotesEscaped] {
+        let (leaks, sent) = through_every_sink("Y2FuYXJ5K3NlY3JldC8vPT0+/canary+key==", answer);
+        assert_eq!(leaks, Vec::<String>::new(), "{answer:?}");
+        assert!(sent > 0);
+    }
+}
+
 #[test]
 fn a_leak_would_be_found_in_each_encoding() {
     let home = Home::new();
@@ -185,7 +201,7 @@ fn a_leak_would_be_found_in_each_encoding() {
         bytes.extend(needle);
         home.file(&format!("leak{i}"), bytes);
     }
-    assert_eq!(leaks(key, home.path(), &[]).len(), 8);
+    assert_eq!(leaks(key, home.path(), &[]).len(), 9);
     assert!(leaks("sk-another", home.path(), &[]).is_empty());
     // And by the program's own hand: a key pasted into a prompt is found in the registry, until it is forgotten.
     let home = Home::new();

@@ -16,6 +16,10 @@ pub enum Answer {
     QuotesKey,
     /// An error of this status that quotes the key, as JSON.
     Error(u16),
+    /// The same, the key escaped as .NET and Go escape: `\u002B` for `+`.
+    Escaped(u16),
+    /// A score whose explanation holds the key escaped so.
+    QuotesEscaped,
     /// Bytes that are no JSON, with the key in them.
     Junk,
     /// Sends the client to another address.
@@ -86,6 +90,16 @@ fn content(explanation: &str) -> String {
     .to_string()
 }
 
+/// Each character but letters and digits as `\uXXXX`, the case of the hex digits by turns.
+fn escaped(key: &str) -> String {
+    let spell = |(i, c): (usize, char)| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c if i % 2 == 0 => format!("\\u{:04X}", c as u32),
+        c => format!("\\u{:04x}", c as u32),
+    };
+    key.chars().enumerate().map(spell).collect()
+}
+
 fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut out = stream;
@@ -120,6 +134,19 @@ fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) -> std::io::
             Answer::Error(status) => {
                 let error = serde_json::json!({"error": {"message": format!("Incorrect API key provided: {key}."), "type": "t"}});
                 (status, format!("WWW-Authenticate: Bearer realm=\"{key}\"\r\n"), error.to_string())
+            }
+            Answer::Escaped(status) => {
+                let key = escaped(&key);
+                (
+                    status,
+                    String::new(),
+                    format!("{{\"error\":{{\"message\":\"Incorrect API key provided: {key}.\"}}}}"),
+                )
+            }
+            Answer::QuotesEscaped => {
+                let text = content("The key is HERE, and the answer right.");
+                // Within the text of the content, itself JSON, each backslash is doubled.
+                (200, String::new(), text.replace("HERE", &escaped(&key).replace('\\', "\\\\")))
             }
             Answer::Junk => (200, String::new(), format!("<html>{key}</html>")),
             Answer::Elsewhere(port) => {

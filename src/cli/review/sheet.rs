@@ -3,6 +3,7 @@
 use super::super::context::{Ctx, place, read_text};
 use super::super::fail::{DONE, Fail, Result};
 use super::super::output::clean;
+use super::log::says_the_same;
 use super::{column, queue, who};
 use crate::core::text::plural;
 use crate::interop::sheet::{self, Row, Shown};
@@ -154,19 +155,10 @@ pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u
     for run in runs.values() {
         there.extend(store.reviews(Some(&run.id))?.into_iter().map(|r| r.review));
     }
-    let same = |a: &NewReview, b: &NewReview| {
-        (&a.run, a.item, a.criterion, &a.reviewer, a.score, &a.comment, &a.modes, a.saw_judge)
-            == (&b.run, b.item, b.criterion, &b.reviewer, b.score, &b.comment, &b.modes, b.saw_judge)
-    };
-    let (mut new, mut known) = (0, 0);
-    for review in &reviews {
-        if there.iter().any(|r| same(r, review)) {
-            known += 1;
-        } else {
-            store.add_review(review)?;
-            new += 1;
-        }
-    }
+    let total = reviews.len();
+    reviews.retain(|review| !there.iter().any(|r| says_the_same(r, review)));
+    let (new, known) = (reviews.len(), total - reviews.len());
+    store.add_reviews(&reviews, &HashMap::new())?;
     if ctx.json {
         ctx.out.json(&json!({"schema": 1, "new": new, "known": known}))?;
     } else {
