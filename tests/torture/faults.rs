@@ -14,7 +14,7 @@ use assize::store::Store;
 use serde_json::json;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// System calls through which a registry changes or is read.
 const CALLS: &[&str] = &[
@@ -94,12 +94,12 @@ fn rows(path: &Path) -> Rows {
     TABLES.iter().map(count).collect()
 }
 
-fn registry(home: &Home) -> PathBuf {
+pub fn registry(home: &Home) -> PathBuf {
     home.path().join(".local/share/assize/registry.db")
 }
 
 /// A registry with a little of everything, and a configured judge.
-fn base(server: &Server) -> Home {
+pub fn base(server: &Server) -> Home {
     let home = Home::new();
     let writer = format!("[model.m]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m\"\n", server.port);
     home.file(".config/assize/config.toml", server.config(&format!("concurrency = 2\n{writer}")));
@@ -169,7 +169,7 @@ steps = ["Read the response.", "Count the thoughts that go below the surface."]
 5 = "Every thought goes below the surface."
 "#;
 
-fn first_run(home: &Home) -> String {
+pub fn first_run(home: &Home) -> String {
     home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
 }
 
@@ -251,17 +251,17 @@ fn clean(home: &Home, args: Vec<String>, by_parts: bool, reads: bool) -> Verb {
     Verb { args, by_parts, whole, says: reads.then_some(out.stdout) }
 }
 
-fn strace(home: &Home, options: &[String], verb: &Verb) -> Command {
-    let folder = home.path().join(".local/share/assize");
+/// The program under strace, which looks at calls on `files` alone.
+fn strace(home: &Home, options: &[String], args: &[String], files: &[PathBuf]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null"]);
-    for name in ["registry.db", "registry.db-wal", "registry.db-shm", "registry.db-journal"] {
-        command.arg("-P").arg(folder.join(name));
+    for file in files {
+        command.arg("-P").arg(file);
     }
     command
         .args(options)
         .arg(env!("CARGO_BIN_EXE_assize"))
-        .args(&verb.args)
+        .args(args)
         .env_clear()
         .env("HOME", home.path())
         .env("PATH", std::env::var("PATH").unwrap())
@@ -270,7 +270,13 @@ fn strace(home: &Home, options: &[String], verb: &Verb) -> Command {
     command
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+/// A database with what SQLite puts beside it.
+pub fn with_sides(path: &Path) -> Vec<PathBuf> {
+    let beside = |ending: &str| PathBuf::from(format!("{}{ending}", path.display()));
+    ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
+}
+
+pub fn copy_folder(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
@@ -278,17 +284,31 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// How often each call is made on the registry's files by one command.
-fn points(home: &Home, verb: &Verb) -> Vec<(&'static str, usize)> {
+/// How often each call is made on `files` by one command.
+pub fn points(home: &Home, args: &[String], files: &[PathBuf]) -> Vec<(&'static str, usize)> {
     let log = home.path().join("strace.log");
     let trace = ["-e".into(), format!("trace={}", CALLS.join(",")), "-o".into(), log.display().to_string()];
-    let out = strace(home, &trace, verb).output().unwrap();
-    assert!(out.status.success(), "{}: {}", verb.name(), String::from_utf8_lossy(&out.stderr));
+    let out = strace(home, &trace, args, files).output().unwrap();
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     let text = std::fs::read_to_string(log).unwrap();
     let named = |call: &str| {
         text.lines().filter(|l| l.split(' ').any(|w| w.starts_with(&format!("{call}(")))).count()
     };
     CALLS.iter().map(|c| (*c, named(c))).filter(|(_, n)| *n > 0).collect()
+}
+
+/// Runs the command with a fault at the `nth` call; `+` after it: and at all later ones.
+pub fn with_fault(
+    home: &Home,
+    args: &[String],
+    files: &[PathBuf],
+    call: &str,
+    fault: &str,
+    nth: &str,
+) -> Output {
+    let options =
+        ["-e".into(), format!("trace={call}"), "-e".into(), format!("inject={call}:{fault}:when={nth}")];
+    strace(home, &options, args, files).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 #[derive(Default)]
@@ -310,13 +330,8 @@ fn one(
     let folder: PathBuf = home.path().join(".local/share/assize");
     copy_folder(kept, &folder);
     let until_the_end = if fault.0.ends_with("from then on") { "+" } else { "" };
-    let options = [
-        "-e".into(),
-        format!("trace={call}"),
-        "-e".into(),
-        format!("inject={call}:{}:when={nth}{until_the_end}", fault.1),
-    ];
-    let out = strace(home, &options, verb).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    let files = with_sides(&registry(home));
+    let out = with_fault(home, &verb.args, &files, call, fault.1, &format!("{nth}{until_the_end}"));
     let place = format!("{} {call} {nth} {}", verb.name(), fault.0);
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(!words.contains("panicked"), "{place}: {words}");
@@ -366,7 +381,7 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     let (mut all, mut rng, mut tally) = (Vec::new(), Rng::new(11), Tally::default());
     for (v, verb) in verbs.iter().enumerate() {
         copy_folder(&kept, &folder);
-        for (call, n) in points(&home, verb) {
+        for (call, n) in points(&home, &verb.args, &with_sides(&registry(&home))) {
             all.extend((1..=n).flat_map(|nth| (0..FAULTS.len()).map(move |fault| (v, call, nth, fault))));
         }
     }

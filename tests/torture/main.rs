@@ -15,6 +15,7 @@ mod cli_support;
 mod faults;
 mod hostile;
 mod input;
+mod migration;
 mod power;
 mod secrets;
 mod server;
