@@ -23,3 +23,4 @@ mod soak;
 mod support;
 mod terminal;
 mod together;
+mod verbs;

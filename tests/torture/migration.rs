@@ -7,9 +7,10 @@
 //! ```
 
 use crate::cli_support::Home;
-use crate::faults::{base, copy_folder, first_run, has_strace, points, registry, with_fault, with_sides};
+use crate::faults::{copy_folder, has_strace, points, with_fault, with_sides};
 use crate::server::{Answer, Server};
 use crate::support::{Rng, count};
+use crate::verbs::{base, first_run, registry};
 use assize::store::Store;
 use assize::store::migrate::KNOWN;
 use rusqlite::Connection;

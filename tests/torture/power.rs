@@ -166,11 +166,13 @@ struct State {
 
 /// All that was acknowledged, in order.
 fn acknowledgements(events: &[Event]) -> Vec<&str> {
-    let said = |e| match e {
-        &Event::Said(ref what) => Some(what.as_str()),
-        _ => None,
-    };
-    events.iter().filter_map(said).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Said(what) => Some(what.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Makes `wanted` states, spread over all moments of the trace.
