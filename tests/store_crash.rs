@@ -81,6 +81,10 @@ fn child_process() {
                 say(&format!("r{} {}", done.revision.seq, done.revision.digest));
             }
         }
+        "naive" => match open_naively(path) {
+            Ok(()) => say("opened"),
+            Err(e) => say(&format!("refused: {e}")),
+        },
         "write" => write_for_ever(path, &who),
         "judge" => judge_for_ever(path, &who),
         "modes" => {
@@ -95,6 +99,23 @@ fn child_process() {
         }
         other => panic!("no such job: {other}"),
     }
+}
+
+/// How a registry is opened by a program that has thought of one process: the twin of our opening.
+fn open_naively(path: &Path) -> rusqlite::Result<()> {
+    let conn = rusqlite::Connection::open(path)?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    // The worst moment, which chance brings now and then: each has looked before one of them writes.
+    say("looked");
+    while !path.with_extension("gate").exists() {
+        std::thread::yield_now();
+    }
+    if schema == 0 {
+        conn.execute_batch("BEGIN; CREATE TABLE prompt (x); PRAGMA user_version = 1; COMMIT")?;
+    }
+    conn.execute("INSERT INTO prompt VALUES (1)", []).map(|_| ())
 }
 
 fn write_for_ever(path: &Path, who: &str) {
@@ -193,6 +214,31 @@ fn six_processes_open_a_new_registry_at_once() {
         assert_eq!(Store::open(&path).unwrap().fsck().unwrap().faults, []);
     }
     eprintln!("{rounds} new registries opened by six processes at once: nobody refused, no revision lost");
+}
+
+#[test]
+fn six_that_open_naively_refuse_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new.db");
+    let mut children: Vec<Child> = (0..6).map(|i| child(&path, "naive", &i.to_string())).collect();
+    let mut said: Vec<_> =
+        children.iter_mut().map(|c| BufReader::new(c.stdout.take().unwrap()).lines()).collect();
+    let mut next = || -> Vec<String> {
+        let word = |line: std::io::Result<String>| Some(line.unwrap().split_once("ack ")?.1.to_owned());
+        said.iter_mut().map(|lines| lines.find_map(word).unwrap()).collect()
+    };
+    // Some are refused already by the switch to a WAL.
+    let looked = next().iter().filter(|s| *s == "looked").count();
+    std::fs::write(path.with_extension("gate"), "").unwrap();
+    let mut refused = 6 - looked;
+    if looked == 6 {
+        refused += next().iter().filter(|s| s.starts_with("refused")).count();
+    }
+    for child in &mut children {
+        child.wait().unwrap();
+    }
+    eprintln!("twin: {refused} of 6 naive openings refused");
+    assert!(refused > 0, "a naive opening is good enough");
 }
 
 #[test]
