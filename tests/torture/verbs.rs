@@ -284,6 +284,11 @@ impl Moody {
         };
         Self { server: Server::start(answer), good }
     }
+
+    /// From now on nobody gets an answer.
+    pub fn be_silent(&self) {
+        self.good.store(1, Ordering::SeqCst);
+    }
 }
 
 /// Runs that did not end well.
