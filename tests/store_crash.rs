@@ -9,20 +9,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its child should fail")]
 
 use assize::core::digest::Digest;
-use assize::core::item::{Item, Subject};
 use assize::core::prompt::{PromptName, Selector, Template};
-use assize::core::rubric::Criterion;
-use assize::core::verdict::{Reading, State};
-use assize::store::{Arm, Cause, Handle, NewRevision, NewRun, NewVerdict, RunItem, RunSpec, RunState, Store};
+use assize::store::{Cause, Handle, NewRevision, RunState, Store};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+#[path = "torture/judged.rs"]
+mod judged;
 #[expect(dead_code, reason = "only the counts are needed here")]
 #[path = "torture/support.rs"]
 mod support;
 
+use judged::{a_run, verdict};
 use support::count;
 
 fn child(path: &Path, job: &str, who: &str) -> Child {
@@ -141,40 +141,6 @@ fn judge_for_ever(path: &Path, run: &str) {
     }
 }
 
-fn verdict(i: u32) -> NewVerdict {
-    let scored = !i.is_multiple_of(3);
-    NewVerdict {
-        item: 0,
-        criterion: 0,
-        repeat: i,
-        state: if scored { State::Scored } else { State::TimedOut },
-        reading: scored.then(|| Reading {
-            score: (i % 5 + 1) as u8,
-            evidence: vec![format!("quote {i}")],
-            explanation: format!("because {i}"),
-            injection_suspected: false,
-            repairs: vec![],
-        }),
-        reason: if scored { String::new() } else { "no answer in time".into() },
-        criterion_version: Digest::of("criterion"),
-        fingerprint: Digest::of("judge"),
-        response: Some(Digest::of("one")),
-        cache_key: None,
-        cached: false,
-        rung: "schema".into(),
-        flags: vec![],
-        model_returned: Some("m".into()),
-        finish_reason: Some("stop".into()),
-        prompt_tokens: Some(10),
-        completion_tokens: None,
-        cost_usd: Some(0.001),
-        latency_ms: 12,
-        attempts: 1,
-        nonce: format!("{i:04x}"),
-        raw: format!("{{\"score\": {i}}}").into_bytes(),
-    }
-}
-
 /// What was acknowledged and is not there. A label that has moved on since was there: its log says so.
 fn lost(store: &Store, acknowledged: &[String]) -> Vec<String> {
     let mut there = HashSet::new();
@@ -266,64 +232,11 @@ fn what_two_killed_writers_were_told_is_there() {
     assert_eq!(lost(&store, std::slice::from_ref(&early)), [early]);
 }
 
-fn a_run(path: &Path) -> String {
-    let mut store = Store::open(path).unwrap();
-    let subject = Subject {
-        prompt: "?".into(),
-        vars: serde_json::Map::new(),
-        reference: None,
-        tags: vec![],
-        cluster: None,
-        criterion: None,
-        anchors: None,
-    };
-    let item = Item { id: "a".into(), arm: "x".into(), response: "one".into(), subject, verdicts: vec![] };
-    let set = store.import_items("set", vec![item]).unwrap().set;
-    let criterion = Criterion {
-        name: "accuracy".into(),
-        question: "Is it right?".into(),
-        anchors: ["1", "2", "3", "4", "5"].map(String::from),
-        steps: vec![],
-        generic: false,
-    };
-    let spec = RunSpec {
-        set: set.name.clone(),
-        set_digest: set.digest,
-        rubric: "r".into(),
-        criteria: vec![criterion],
-        own_criterion: false,
-        judge: "j".into(),
-        judge_config: serde_json::json!({}),
-        model: None,
-        model_config: None,
-        repeats: 100_000,
-        max_cost_usd: None,
-        max_calls: None,
-        until: None,
-        includes: Default::default(),
-        max_tokens: None,
-        checks: Vec::new(),
-        generations: 1,
-        batch: false,
-    };
-    let arm = Arm { name: "x".into(), prompt: None, model: None };
-    let item = RunItem {
-        ord: 0,
-        case_id: "a".into(),
-        arm: "x".into(),
-        set_id: set.id,
-        repeat: 0,
-        cluster: None,
-        tags: vec![],
-    };
-    store.create_run(&NewRun { spec, items: vec![(item, arm)] }).unwrap()
-}
-
 #[test]
 fn a_killed_judge_leaves_a_whole_chain_and_a_free_lease() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry.db");
-    let run = a_run(&path);
+    let run = a_run(&mut Store::open(&path).unwrap());
     let (rounds, mut told) = (count(5, 500), 0);
     for _ in 0..rounds {
         // Each time all verdicts are judged again: the newest of a key counts.

@@ -15,6 +15,7 @@ mod cli_support;
 mod faults;
 mod hostile;
 mod input;
+mod judged;
 mod loaded;
 mod migration;
 mod power;
