@@ -17,7 +17,7 @@ use crate::core::template::Variable;
 use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) mod edit;
@@ -34,6 +34,9 @@ const PAGE: usize = 64;
 const KEPT: usize = 16 * PAGE;
 /// Revisions asked for at once.
 const LOG_PAGE: usize = 100;
+
+/// The most keys that are kept while an answer is awaited.
+const AHEAD: usize = 4_096;
 
 /// The pane that has the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,7 @@ pub struct Prompts {
     /// The next piece of history replaces what is shown.
     replace: bool,
     /// Keys typed ahead.
-    pending: Vec<Action>,
+    pending: VecDeque<Action>,
     /// A selection to come back to after the next answer.
     wanted: Option<Spot>,
 }
@@ -164,7 +167,7 @@ impl Default for Prompts {
             wanted_folder: None,
             fold_all: false,
             replace: false,
-            pending: Vec::new(),
+            pending: VecDeque::new(),
             wanted: None,
         }
     }
@@ -402,8 +405,8 @@ impl Prompts {
     }
 
     fn catch_up(&mut self, cx: &mut Cx) {
-        while !self.pending.is_empty() && !self.is_catching_up() {
-            let action = self.pending.remove(0);
+        while !self.is_catching_up() {
+            let Some(action) = self.pending.pop_front() else { break };
             if !self.act(action, cx) {
                 cx.nav = Tab::of(action).map(|tab| Nav::Tab(tab, None));
             }
@@ -495,8 +498,17 @@ impl Screen for Prompts {
             _ if Tab::of(action).is_some() => !self.pending.is_empty(),
             _ => true,
         };
-        if waits && self.is_catching_up() && self.pending.len() < 32 {
-            self.pending.push(action);
+        // The list is moved through without waiting for what the passed rows would show.
+        let passes = self.pane == Pane::List && self.pending.is_empty() && !self.names.is_waiting();
+        if passes && self.scroll(action) {
+            self.follow(cx);
+            return true;
+        }
+        if waits && self.is_catching_up() {
+            // Nobody types so far ahead: what does is a paste, of which no key may overtake another.
+            if self.pending.len() < AHEAD {
+                self.pending.push_back(action);
+            }
             return true;
         }
         if self.scroll(action) {
