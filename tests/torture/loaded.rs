@@ -59,7 +59,7 @@ fn an_endpoint_that_never_answers_holds_up_neither_keys_nor_the_end() {
 }
 
 #[test]
-fn a_thousand_keys_a_second_are_all_taken() {
+fn a_thousand_keys_a_second_do_not_hold_it_up() {
     let home = tempfile::tempdir().unwrap();
     let mut tty = Tty::start(home.path(), &[]);
     tty.wait("revisions ·");
