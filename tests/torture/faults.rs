@@ -17,7 +17,7 @@ use assize::store::Store;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// System calls through which a registry changes or is read.
 const CALLS: &[&str] = &[
@@ -324,6 +324,34 @@ impl Acknowledged {
     }
 }
 
+/// A registration, and beside it in turn another, a review, a move of a label, a run.
+fn two_writers(home: &Home, run: &str, round: usize) -> [Child; 2] {
+    let file = |name: &str, text: String| home.file(name, text).display().to_string();
+    let texts = [0, 1].map(|w| file(&format!("t{w}.txt"), format!("round {round} of {w}\n")));
+    let item = json!({"id": "1", "prompt": "x", "response": format!("r{round}")});
+    let items = file("k.jsonl", format!("{item}\n"));
+    let score = (1 + round % 5).to_string();
+    let second: Vec<&str> = match round % 4 {
+        0 => vec!["register", "p", &texts[1], "--json"],
+        1 => vec!["review", "add", run, "--item", "2", "--score", &score, "--as", "ana", "--json"],
+        2 => vec!["label", "set", "p", "moving", if round % 8 == 2 { "r2" } else { "r1" }, "--json"],
+        _ => vec!["run", "--items", &items, "--criteria", "accuracy", "--judge", "j", "--json"],
+    };
+    [home.command(&["register", "p", &texts[0], "--json"]), home.command(&second)]
+        .map(|mut c| c.spawn().unwrap())
+}
+
+/// The twin: what a writer says that speaks before its commit, and is killed then.
+fn early_words_are_found_out(store: &Store, reviewed: &str) {
+    let early = Acknowledged {
+        revisions: vec![assize::core::digest::Digest::of("never written").hex()],
+        reviews: vec![i64::MAX],
+        runs: vec!["000000000000".to_owned()],
+        moves: store.label_log(&"p".parse().unwrap(), None).unwrap().len() + 1,
+    };
+    assert!(early.lost(store, reviewed).len() >= 4);
+}
+
 #[test]
 fn writers_killed_at_random_moments_keep_what_they_said() {
     let server = Server::start(|_| Answer::Good);
@@ -343,25 +371,7 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
     let long = lives(&|| drop(home.text(&judged)));
     let mut round = 0;
     while round < rounds || kills < wanted {
-        let texts = [0, 1].map(|w| {
-            home.file(&format!("t{w}.txt"), format!("round {round} of {w}\n")).display().to_string()
-        });
-        let items = home
-            .file(
-                "k.jsonl",
-                format!("{}\n", json!({"id": "1", "prompt": "x", "response": format!("r{round}")})),
-            )
-            .display()
-            .to_string();
-        let score = (1 + round % 5).to_string();
-        let second: Vec<&str> = match round % 4 {
-            0 => vec!["register", "p", &texts[1], "--json"],
-            1 => vec!["review", "add", &run, "--item", "2", "--score", &score, "--as", "ana", "--json"],
-            2 => vec!["label", "set", "p", "moving", if round % 8 == 2 { "r2" } else { "r1" }, "--json"],
-            _ => vec!["run", "--items", &items, "--criteria", "accuracy", "--judge", "j", "--json"],
-        };
-        let mut two = [home.command(&["register", "p", &texts[0], "--json"]), home.command(&second)]
-            .map(|mut c| c.spawn().unwrap());
+        let mut two = two_writers(&home, &run, round);
         let life = if round % 4 == 3 { long } else { short };
         for child in &mut two {
             // The moment is the fault: anywhere in the life of a process.
@@ -378,20 +388,12 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
         }
         round += 1;
         if round % 10 == 0 || round >= rounds {
-            let store = Store::open(&home.path().join(".local/share/assize/registry.db")).unwrap();
+            let store = Store::open(&registry(&home)).unwrap();
             assert_eq!(store.fsck().unwrap().faults, []);
             assert_eq!(acknowledged.lost(&store, &run), Vec::<String>::new());
         }
     }
-    // The twin: what a writer says that speaks before its commit, and is killed then.
-    let store = Store::open(&registry(&home)).unwrap();
-    let early = Acknowledged {
-        revisions: vec![assize::core::digest::Digest::of("never written").hex()],
-        reviews: vec![i64::MAX],
-        runs: vec!["000000000000".to_owned()],
-        moves: store.label_log(&"p".parse().unwrap(), None).unwrap().len() + 1,
-    };
-    assert!(early.lost(&store, &run).len() >= 4);
+    early_words_are_found_out(&Store::open(&registry(&home)).unwrap(), &run);
     let Acknowledged { revisions, reviews, runs, moves } = acknowledged;
     let counts = [revisions.len(), reviews.len(), runs.len(), moves];
     assert!(kills > 0 && counts.iter().all(|n| *n > 0), "{kills} kills, {counts:?}");

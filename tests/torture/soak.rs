@@ -87,26 +87,22 @@ fn quarters(peaks: &[u64]) -> (u64, u64) {
     (most(&peaks[..quarter]), most(&peaks[peaks.len() - quarter..]))
 }
 
-#[test]
-fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
-    let asked = std::env::var("ASSIZE_SOAK").ok().and_then(|n| n.parse().ok());
-    let wanted: usize = asked.unwrap_or_else(|| count(150, 100_000));
-    let server = Server::unreliable(4);
-    let home = Home::new();
-    home.file(
-        ".config/assize/config.toml",
-        server.config("concurrency = 8\ntimeout_s = 1\nmax_wait_s = 1\n"),
-    );
-    let row = |i: usize| {
-        format!("{}\n", json!({"id": i.to_string(), "prompt": "x", "response": format!("answer {i}")}))
-    };
-    home.file("i.jsonl", (0..wanted).map(row).collect::<String>());
+/// A run that is complete, and what it took.
+struct Soaked {
+    id: String,
+    kills: usize,
+    /// The most memory of each process, in MiB.
+    peaks: Vec<u64>,
+}
+
+/// Starts the run, and kills and resumes it until all is there.
+fn until_complete(home: &Home, server: &Server, wanted: usize) -> Soaked {
     let start = ["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"];
     let mut id: Option<String> = None;
-    let (mut kills, mut invocations, mut peaks) = (0, 0, Vec::new());
+    let (mut kills, mut peaks) = (0, Vec::new());
     loop {
         let mut command = match &id {
-            Some(id) => home.command(&["run", if invocations % 4 == 3 { "retry" } else { "resume" }, id]),
+            Some(id) => home.command(&["run", if peaks.len() % 4 == 3 { "retry" } else { "resume" }, id]),
             None => home.command(&start),
         };
         // Nobody reads what it says: it must not wait for that.
@@ -121,17 +117,33 @@ fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
                 server.asked.load(Ordering::SeqCst) >= before + 15
             }
         });
-        invocations += 1;
         kills += usize::from(!ended);
         peaks.push(most);
         let run = home.json(&["runs"])["runs"][0].clone();
         id = run["run"].as_str().map(ToOwned::to_owned);
-        if run["verdicts"]["scored"].as_u64() == Some(wanted as u64) {
-            break;
+        if let (Some(id), true) = (&id, run["verdicts"]["scored"].as_u64() == Some(wanted as u64)) {
+            return Soaked { id: id.clone(), kills, peaks };
         }
-        assert!(invocations < 40 + wanted / 10, "it makes no progress: {run}");
+        assert!(peaks.len() < 40 + wanted / 10, "it makes no progress: {run}");
     }
-    let id = id.unwrap();
+}
+
+#[test]
+fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
+    let asked = std::env::var("ASSIZE_SOAK").ok().and_then(|n| n.parse().ok());
+    let wanted: usize = asked.unwrap_or_else(|| count(150, 100_000));
+    let server = Server::unreliable(4);
+    let home = Home::new();
+    home.file(
+        ".config/assize/config.toml",
+        server.config("concurrency = 8\ntimeout_s = 1\nmax_wait_s = 1\n"),
+    );
+    let row = |i: usize| {
+        format!("{}\n", json!({"id": i.to_string(), "prompt": "x", "response": format!("answer {i}")}))
+    };
+    home.file("i.jsonl", (0..wanted).map(row).collect::<String>());
+    let Soaked { id, kills, peaks } = until_complete(&home, &server, wanted);
+    let invocations = peaks.len();
     let out = home.run(&["run", "resume", &id]);
     assert!(out.status.success(), "{}", err(&out));
     let shown = home.json(&["run", "show", &id, "--items"]);

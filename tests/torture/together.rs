@@ -7,6 +7,7 @@ use crate::server::{Answer, Server};
 use crate::support::count;
 use assize::store::Store;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -145,4 +146,106 @@ fn a_full_disk_stops_paid_calls() {
     let total = server.asked.load(Ordering::SeqCst) as u64;
     assert!(total <= items as u64 + (asked - kept) + 4, "{total} calls for {items} verdicts");
     eprintln!("full after {kept} verdicts: {asked} calls made by then, {total} in all for {items}");
+}
+
+/// A small disk of its own, in memory; given back when this goes.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// None, said loudly, where nobody lets us mount one.
+    fn mount(at: &Path, size: &str) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        let options = format!("size={size},mode=700");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
+        if !mount.is_ok_and(|out| out.status.success()) {
+            eprintln!("SKIPPED: no disk can be mounted here (not root?): none was filled");
+            return None;
+        }
+        Some(Self(at.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// What SQLite needs beside a WAL before it reads anything: with less than that on the disk nothing opens.
+const TO_OPEN: usize = 32_768;
+
+/// The rest of a disk, in a file that can be made longer until there is no room, and shorter again.
+struct Filler(std::fs::File);
+
+impl Filler {
+    /// Takes all but `left` bytes.
+    fn all_but(path: &Path, left: usize) -> Self {
+        let mut filler = Self(std::fs::File::create(path).unwrap());
+        while filler.takes(4_096) {}
+        filler.gives(left);
+        filler
+    }
+
+    /// Whether there was room for so many bytes more.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let end = self.0.metadata().unwrap().len();
+        std::os::unix::fs::FileExt::write_all_at(&self.0, &vec![1; bytes], end).is_ok()
+    }
+
+    fn gives(&mut self, bytes: usize) {
+        self.0.set_len(self.0.metadata().unwrap().len() - bytes as u64).unwrap();
+    }
+}
+
+/// A disk that really fills, by 4 KiB before each command, down to its last block.
+#[test]
+fn a_disk_filled_step_by_step_loses_nothing_and_still_reads() {
+    let home = Home::new();
+    let Some(disk) = Disk::mount(&home.path().join("disk"), "4m") else { return };
+    let registry = disk.0.join("registry.db").display().to_string();
+    let at = |args: &[&str]| home.run(&[&["--registry", &registry], args].concat());
+    let register = |text: &str| {
+        home.file("t", text);
+        at(&["register", "p", "t"])
+    };
+    assert!(register("first").status.success());
+    let begun = 393_216;
+    let mut filler = Filler::all_but(&disk.0.join("filler"), begun);
+    let (mut acknowledged, mut refused, mut step) = (vec!["first".to_owned()], 0, 0);
+    while filler.takes(4_096) {
+        step += 1;
+        let text = format!("step {step}");
+        let out = register(&text);
+        let words = err(&out);
+        assert!(!words.contains("panicked"), "{words}");
+        if out.status.success() {
+            acknowledged.push(text);
+            continue;
+        }
+        refused += 1;
+        let room = begun.saturating_sub(step * 4_096);
+        assert_eq!(out.status.code(), Some(4), "{words}");
+        assert!(words.contains("the disk is full") || room <= 2 * TO_OPEN, "{room} left: {words}");
+    }
+    assert!(acknowledged.len() > 5 && refused > 5, "{} done, {refused} refused", acknowledged.len());
+    // Room to open it, and none for a change.
+    filler.gives(2 * TO_OPEN);
+    assert!(err(&register("too much")).contains("the disk is full"));
+    let log = at(&["log", "p", "--json"]);
+    assert!(log.status.success(), "{}", err(&log));
+    let log: Value = serde_json::from_slice(&log.stdout).unwrap();
+    assert_eq!(log["revisions"].as_array().unwrap().len(), acknowledged.len());
+    for (n, text) in acknowledged.iter().enumerate() {
+        let out = at(&["get", &format!("p@r{}", n + 1)]);
+        assert_eq!(String::from_utf8_lossy(&out.stdout), *text, "{}", err(&out));
+    }
+    assert!(at(&["fsck"]).status.success());
+    // With room again it goes on.
+    filler.gives(1_048_576);
+    assert!(register("afterwards").status.success());
+    assert!(at(&["fsck"]).status.success());
+    eprintln!(
+        "a disk filled in {step} steps: {} changes acknowledged, all there; {refused} refused",
+        acknowledged.len()
+    );
 }

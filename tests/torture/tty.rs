@@ -93,6 +93,11 @@ impl Tty {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
+    /// What the screen shows now.
+    pub fn screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.seen.0.lock().unwrap().parser.screen())
+    }
+
     pub fn press(&mut self, keys: &str) {
         self.writer.write_all(keys.as_bytes()).unwrap();
         self.writer.flush().unwrap();
