@@ -250,7 +250,7 @@ fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff)
         return ctx.out.bytes(diff::unified(&left, &right, difference, args.context).as_bytes());
     }
     let text = diff::plain::render_unified(&left.name, &right.name, difference, &plain(ctx, args.context));
-    ctx.out.bytes(text.as_bytes())
+    ctx.out.lines(&text)
 }
 
 fn columns() -> usize {
@@ -268,7 +268,7 @@ fn side_by_side(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &
     let plain = plain(ctx, args.context);
     if left.template.kind == Kind::Text || right.template.kind == Kind::Text {
         let text = diff::plain::render_side_by_side(&left.name, &right.name, difference, &plain);
-        return ctx.out.bytes(text.as_bytes());
+        return ctx.out.lines(&text);
     }
     for message in message_diffs(left, right) {
         let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "(none)".into());
@@ -277,7 +277,7 @@ fn side_by_side(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &
         if message.is_equal() {
             ctx.out.line(ctx.out.tint(Tint::Dim, format!("{}: unchanged", clean(&after))))?;
         } else {
-            ctx.out.bytes(text.as_bytes())?;
+            ctx.out.lines(&text)?;
         }
     }
     Ok(())
