@@ -206,7 +206,7 @@ fn insert_columns_and_items(
 pub(super) fn with_usage(kept: &str, more: &RunUsage) -> Result<String> {
     let was: RunUsage = serde_json::from_str(kept).unwrap_or_default();
     // JSON has no NaN: a price that is no number would make the sum so far unknown.
-    let more = RunUsage { cost_usd: more.cost_usd.filter(|c| c.is_finite()), ..more.clone() };
+    let more = RunUsage { cost_usd: more.cost_usd.filter(|c| c.is_finite()), ..*more };
     to_json(&was.plus(&more))
 }
 
