@@ -10,6 +10,6 @@ try() { "$@" || echo "left out: $*" >&2; }
 for crate in git-delta@0.20.1 difftastic@0.72.0 gitui@0.28.1; do
   try cargo install --quiet --locked --root "$to" "$crate"
 done
-command -v npm >/dev/null && try npm install --silent --no-audit --no-fund --prefix "$to" promptfoo@0.123.1
+command -v npm >/dev/null && try npm install --silent --no-audit --no-fund --prefix "$to" promptfoo@0.121.20
 command -v tig >/dev/null || try apt-get install -y -q tig
 ls "$to/bin" "$to/node_modules/.bin/promptfoo" 2>/dev/null

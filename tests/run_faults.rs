@@ -1,11 +1,14 @@
 //! The whole program against an endpoint that fails in every way it can, killed at any moment: every item ends in a state,
 //! every call is counted, and what is exported is the same byte for byte as of a run that nothing disturbed.
 //!
-//! A few kills here; the full count by `ASSIZE_KILLS=50 cargo test --release --test run_faults`.
+//! A few kills here; `ASSIZE_TORTURE=full cargo test --release --test run_faults` asks for fifty.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[expect(dead_code, reason = "each test file uses a part of the support")]
 mod cli_support;
+#[expect(dead_code, reason = "only the counts are needed here")]
+#[path = "torture/support.rs"]
+mod support;
 
 use cli_support::{Home, err};
 use serde_json::{Value, json};
@@ -205,7 +208,7 @@ fn every_item_ends_in_a_state_whatever_the_endpoint_does_and_every_call_is_count
 
 #[test]
 fn a_run_killed_at_any_moment_loses_nothing_acknowledged_and_ends_as_an_unbroken_one() {
-    let kills: u64 = std::env::var("ASSIZE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let kills = support::count(4, 50) as u64;
     let (url, seen) = endpoint(true);
     let (whole, run) = unbroken(&url, &seen);
     let paid = run["usage"]["calls"].as_u64().unwrap();
@@ -249,4 +252,5 @@ fn a_run_killed_at_any_moment_loses_nothing_acknowledged_and_ends_as_an_unbroken
         );
         assert_eq!(home.json(&["fsck"])["ok"], true);
     }
+    eprintln!("{done} kills of runs of {ITEMS} items: each ended byte for byte as an unbroken one");
 }

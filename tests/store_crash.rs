@@ -4,24 +4,26 @@
 //! this test -> starts itself again as a child -> the child says "ack ..." after each call has returned
 //!           -> SIGKILL after so many of them  -> the registry must hold at least those, and fsck find no fault
 //! ```
-//! `ASSIZE_TORTURE=100` multiplies the rounds.
+//! `ASSIZE_TORTURE=100` multiplies the rounds, `full` asks for all.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start its child should fail")]
 
 use assize::core::digest::Digest;
-use assize::core::item::{Item, Subject};
 use assize::core::prompt::{PromptName, Selector, Template};
-use assize::core::rubric::Criterion;
-use assize::core::verdict::{Reading, State};
-use assize::store::{Arm, Cause, Handle, NewRevision, NewRun, NewVerdict, RunItem, RunSpec, RunState, Store};
+use assize::store::{Cause, Handle, NewRevision, RunState, Store};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-fn rounds(of: usize) -> usize {
-    of * std::env::var("ASSIZE_TORTURE").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
-}
+#[path = "torture/judged.rs"]
+mod judged;
+#[expect(dead_code, reason = "only the counts are needed here")]
+#[path = "torture/support.rs"]
+mod support;
+
+use judged::{a_run, verdict};
+use support::count;
 
 fn child(path: &Path, job: &str, who: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
@@ -79,6 +81,10 @@ fn child_process() {
                 say(&format!("r{} {}", done.revision.seq, done.revision.digest));
             }
         }
+        "naive" => match open_naively(path) {
+            Ok(()) => say("opened"),
+            Err(e) => say(&format!("refused: {e}")),
+        },
         "write" => write_for_ever(path, &who),
         "judge" => judge_for_ever(path, &who),
         "modes" => {
@@ -93,6 +99,23 @@ fn child_process() {
         }
         other => panic!("no such job: {other}"),
     }
+}
+
+/// How a registry is opened by a program that has thought of one process: the twin of our opening.
+fn open_naively(path: &Path) -> rusqlite::Result<()> {
+    let conn = rusqlite::Connection::open(path)?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    // The worst moment, which chance brings now and then: each has looked before one of them writes.
+    say("looked");
+    while !path.with_extension("gate").exists() {
+        std::thread::yield_now();
+    }
+    if schema == 0 {
+        conn.execute_batch("BEGIN; CREATE TABLE prompt (x); PRAGMA user_version = 1; COMMIT")?;
+    }
+    conn.execute("INSERT INTO prompt VALUES (1)", []).map(|_| ())
 }
 
 fn write_for_ever(path: &Path, who: &str) {
@@ -118,40 +141,6 @@ fn judge_for_ever(path: &Path, run: &str) {
     }
 }
 
-fn verdict(i: u32) -> NewVerdict {
-    let scored = !i.is_multiple_of(3);
-    NewVerdict {
-        item: 0,
-        criterion: 0,
-        repeat: i,
-        state: if scored { State::Scored } else { State::TimedOut },
-        reading: scored.then(|| Reading {
-            score: (i % 5 + 1) as u8,
-            evidence: vec![format!("quote {i}")],
-            explanation: format!("because {i}"),
-            injection_suspected: false,
-            repairs: vec![],
-        }),
-        reason: if scored { String::new() } else { "no answer in time".into() },
-        criterion_version: Digest::of("criterion"),
-        fingerprint: Digest::of("judge"),
-        response: Some(Digest::of("one")),
-        cache_key: None,
-        cached: false,
-        rung: "schema".into(),
-        flags: vec![],
-        model_returned: Some("m".into()),
-        finish_reason: Some("stop".into()),
-        prompt_tokens: Some(10),
-        completion_tokens: None,
-        cost_usd: Some(0.001),
-        latency_ms: 12,
-        attempts: 1,
-        nonce: format!("{i:04x}"),
-        raw: format!("{{\"score\": {i}}}").into_bytes(),
-    }
-}
-
 /// What was acknowledged and is not there. A label that has moved on since was there: its log says so.
 fn lost(store: &Store, acknowledged: &[String]) -> Vec<String> {
     let mut there = HashSet::new();
@@ -168,7 +157,8 @@ fn lost(store: &Store, acknowledged: &[String]) -> Vec<String> {
 
 #[test]
 fn six_processes_open_a_new_registry_at_once() {
-    for _ in 0..rounds(5) {
+    let rounds = count(5, 1_000);
+    for _ in 0..rounds {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new folder/registry.db");
         let mut children: Vec<Child> = (0..6).map(|i| child(&path, "open", &i.to_string())).collect();
@@ -189,6 +179,32 @@ fn six_processes_open_a_new_registry_at_once() {
         assert_eq!(seqs, (1..=30).collect::<Vec<_>>());
         assert_eq!(Store::open(&path).unwrap().fsck().unwrap().faults, []);
     }
+    eprintln!("{rounds} new registries opened by six processes at once: nobody refused, no revision lost");
+}
+
+#[test]
+fn six_that_open_naively_refuse_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new.db");
+    let mut children: Vec<Child> = (0..6).map(|i| child(&path, "naive", &i.to_string())).collect();
+    let mut said: Vec<_> =
+        children.iter_mut().map(|c| BufReader::new(c.stdout.take().unwrap()).lines()).collect();
+    let mut next = || -> Vec<String> {
+        let word = |line: std::io::Result<String>| Some(line.unwrap().split_once("ack ")?.1.to_owned());
+        said.iter_mut().map(|lines| lines.find_map(word).unwrap()).collect()
+    };
+    // Some are refused already by the switch to a WAL.
+    let looked = next().iter().filter(|s| *s == "looked").count();
+    std::fs::write(path.with_extension("gate"), "").unwrap();
+    let mut refused = 6 - looked;
+    if looked == 6 {
+        refused += next().iter().filter(|s| s.starts_with("refused")).count();
+    }
+    for child in &mut children {
+        child.wait().unwrap();
+    }
+    eprintln!("twin: {refused} of 6 naive openings refused");
+    assert!(refused > 0, "a naive opening is good enough");
 }
 
 #[test]
@@ -196,7 +212,8 @@ fn what_two_killed_writers_were_told_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry.db");
     let mut acknowledged = Vec::new();
-    for round in 0..rounds(10) {
+    let rounds = count(10, 1_000);
+    for round in 0..rounds {
         let mut two = [child(&path, "write", "a"), child(&path, "write", "b")];
         // The first is killed early or late; the second sees it go, and goes on for a while alone.
         let [first, second] = &mut two;
@@ -206,7 +223,8 @@ fn what_two_killed_writers_were_told_is_there() {
         assert_eq!(lost(&store, &acknowledged), Vec::<String>::new());
         assert_eq!(store.fsck().unwrap().faults, []);
     }
-    assert!(acknowledged.len() >= rounds(10) * 2);
+    assert!(acknowledged.len() >= rounds * 2);
+    eprintln!("{} writers killed: none of {} acknowledgements lost", rounds * 2, acknowledged.len());
     // The check itself can fail: a writer that speaks before its commit would be found out.
     let store = Store::open(&path).unwrap();
     let next = store.resolve(&name("shared"), &Selector::LATEST).unwrap().seq + 1;
@@ -214,67 +232,16 @@ fn what_two_killed_writers_were_told_is_there() {
     assert_eq!(lost(&store, std::slice::from_ref(&early)), [early]);
 }
 
-fn a_run(path: &Path) -> String {
-    let mut store = Store::open(path).unwrap();
-    let subject = Subject {
-        prompt: "?".into(),
-        vars: serde_json::Map::new(),
-        reference: None,
-        tags: vec![],
-        cluster: None,
-        criterion: None,
-        anchors: None,
-    };
-    let item = Item { id: "a".into(), arm: "x".into(), response: "one".into(), subject, verdicts: vec![] };
-    let set = store.import_items("set", vec![item]).unwrap().set;
-    let criterion = Criterion {
-        name: "accuracy".into(),
-        question: "Is it right?".into(),
-        anchors: ["1", "2", "3", "4", "5"].map(String::from),
-        steps: vec![],
-        generic: false,
-    };
-    let spec = RunSpec {
-        set: set.name.clone(),
-        set_digest: set.digest,
-        rubric: "r".into(),
-        criteria: vec![criterion],
-        own_criterion: false,
-        judge: "j".into(),
-        judge_config: serde_json::json!({}),
-        model: None,
-        model_config: None,
-        repeats: 100_000,
-        max_cost_usd: None,
-        max_calls: None,
-        until: None,
-        includes: Default::default(),
-        max_tokens: None,
-        checks: Vec::new(),
-        generations: 1,
-        batch: false,
-    };
-    let arm = Arm { name: "x".into(), prompt: None, model: None };
-    let item = RunItem {
-        ord: 0,
-        case_id: "a".into(),
-        arm: "x".into(),
-        set_id: set.id,
-        repeat: 0,
-        cluster: None,
-        tags: vec![],
-    };
-    store.create_run(&NewRun { spec, items: vec![(item, arm)] }).unwrap()
-}
-
 #[test]
 fn a_killed_judge_leaves_a_whole_chain_and_a_free_lease() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry.db");
-    let run = a_run(&path);
-    for _ in 0..rounds(5) {
+    let run = a_run(&mut Store::open(&path).unwrap());
+    let (rounds, mut told) = (count(5, 500), 0);
+    for _ in 0..rounds {
         // Each time all verdicts are judged again: the newest of a key counts.
         let said = acks(&mut child(&path, "judge", &run), Some(1 + rand::random_range(0..40)));
+        told += said.len();
         let store = Store::open(&path).unwrap();
         let cells = store.cells(&run).unwrap();
         let kept: Vec<String> = cells.iter().map(|c| format!("verdict {}", c.repeat)).collect();
@@ -283,6 +250,7 @@ fn a_killed_judge_leaves_a_whole_chain_and_a_free_lease() {
         assert_eq!(store.run(&run).unwrap().verdicts.values().sum::<u32>() as usize, cells.len());
         assert_eq!(store.fsck().unwrap().faults, []);
     }
+    eprintln!("{rounds} judges killed: none of {told} acknowledged verdicts lost, the chain whole");
 }
 
 #[test]

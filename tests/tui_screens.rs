@@ -3,7 +3,7 @@
 
 use assize::config::Config;
 use assize::core::prompt::Template;
-use assize::store::{Cause, NewRevision, Store};
+use assize::store::{Cause, NewReview, NewRevision, Sampling, Store};
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
 use std::path::{Path, PathBuf};
@@ -272,6 +272,81 @@ fn no_size_and_no_key_brings_a_screen_down() {
             let mut screen = open(&path, size, Theme::Dark).await;
             for key in keys.split_whitespace() {
                 screen.keys(key).await;
+            }
+        }
+    });
+}
+
+/// The screens of runs: the keys that lead there, and what they show for certain.
+const OF_RUNS: [(&str, &str); 7] = [
+    ("2 Enter", "1,920 / 1,920"),
+    ("2 Enter Enter", "item 1 of 160"),
+    ("2 c", "scores changed"),
+    ("2 Enter A", "against people"),
+    ("2 f", "failure modes"),
+    ("3", "arm and judge hidden"),
+    ("4", "▸4 Trends"),
+];
+
+/// The demo's registry, with twelve reviews.
+fn demo(dir: &Path) -> PathBuf {
+    let built = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
+        .args(["demo", "--no-tui", "--dir", "demo"])
+        .current_dir(dir)
+        .env("HOME", dir)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let path = dir.join("demo/registry.db");
+    let mut store = Store::open(&path).unwrap();
+    let run = store.runs(Some(1)).unwrap().remove(0).id;
+    for item in 0..12 {
+        let review = NewReview {
+            run: run.clone(),
+            item,
+            criterion: 0,
+            reviewer: "ana".into(),
+            score: Some((item % 5 + 1) as u8),
+            comment: String::new(),
+            modes: vec!["too long".into()],
+            saw_judge: false,
+            sampling: Sampling::Random,
+            seconds: None,
+            undo: None,
+        };
+        store.add_review(&review).unwrap();
+    }
+    path
+}
+
+#[test]
+fn no_size_brings_a_screen_of_runs_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = demo(dir.path());
+    let sizes = [
+        (1, 1),
+        (2, 3),
+        (500, 1),
+        (3, 200),
+        (10, 2),
+        (20, 5),
+        (40, 12),
+        (59, 9),
+        (60, 10),
+        (80, 24),
+        (160, 45),
+        (500, 200),
+    ];
+    block(async {
+        for (keys, sign) in OF_RUNS {
+            let mut screen = open(&path, (120, 30), Theme::Dark).await;
+            screen.keys(keys).await;
+            for (width, height) in sizes {
+                assert!(screen.text().contains(sign), "{keys}: {}", screen.text());
+                screen.resize(width, height);
+                screen.draw();
+                screen.keys("j Tab G Tab k g ? j Esc").await;
+                screen.resize(120, 30);
             }
         }
     });

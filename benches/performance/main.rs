@@ -6,7 +6,9 @@
 //! cargo bench --bench performance -- --write         all of it, into docs/performance.md; about half an hour, nothing else running
 //! cargo bench --bench performance -- screens diff    these sections, printed
 //! ```
-//! Options: `--program FILE` measures another build, `--samples N` takes so many keys a screen (200). A peer that is not there
+//! The page is of the `dist` profile, which it builds first; single sections are of the release profile, or of the build that
+//! `--program FILE` names.
+//! Options: `--samples N` takes so many keys a screen (200). A peer that is not there
 //! is SKIPPED, loudly. Times are those of a shared machine: quote ratios.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot set its stage should fail")]
@@ -43,6 +45,7 @@ type Section = fn(&Bench, &mut String);
 
 /// The sections, in the order of the page.
 const SECTIONS: &[(&str, &str, Section)] = &[
+    ("build", "Size and build", build::section),
     ("start", "Commands, from start to end", start::section),
     ("growth", "Time against size", growth::section),
     ("screens", "First frame and keys", screens::section),
@@ -50,7 +53,6 @@ const SECTIONS: &[(&str, &str, Section)] = &[
     ("memory", "Memory", memory::section),
     ("diff", "Diff", diff::section),
     ("judge", "Judge runs", judge::section),
-    ("build", "Size and build", build::section),
 ];
 
 impl Bench {
@@ -58,10 +60,17 @@ impl Bench {
     pub fn large(&self) -> &Path {
         self.large.get_or_init(|| {
             let path = self.dir.join("large.db");
-            let mut make = self.command(&["bench-data"]);
-            assert!(make.arg(&path).status().unwrap().success());
+            if !path.exists() {
+                let mut make = self.command(&["bench-data"]);
+                assert!(make.arg(&path).status().unwrap().success());
+            }
             path
         })
+    }
+
+    /// Where a build of the dist profile lies, once it has been made.
+    pub fn dist(&self) -> PathBuf {
+        self.dir.join("assize-dist")
     }
 
     /// The program with these arguments, in a home of its own.
@@ -104,27 +113,53 @@ fn main() {
         return server::serve(latency.parse().unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench {
+    let mut bench = Bench {
         program: argument("--program")
             .map_or_else(|| env!("CARGO_BIN_EXE_assize").into(), |p| std::fs::canonicalize(p).unwrap()),
-        dir: folder.path().to_owned(),
+        dir: argument("--dir").map_or_else(|| folder.path().to_owned(), PathBuf::from),
         samples: argument("--samples").and_then(|n| n.parse().ok()).unwrap_or(200),
         large: OnceCell::new(),
     };
     let named = |name: &str| args.iter().any(|a| a == name);
-    let all = !SECTIONS.iter().any(|(name, ..)| named(name));
-    let mut page = machine::head(&bench);
-    for (name, title, section) in SECTIONS.iter().filter(|(name, ..)| all || named(name)) {
-        eprintln!("== {name}");
-        let mut text = format!("\n## {title}\n\n");
+    if let Some(name) = argument("--section") {
+        let (.., section) = SECTIONS.iter().find(|(n, ..)| *n == name).unwrap();
+        let mut text = String::new();
         section(&bench, &mut text);
+        return print!("{text}");
+    }
+    let all = !SECTIONS.iter().any(|(name, ..)| named(name));
+    let mut page = String::new();
+    for (name, title, _) in SECTIONS.iter().filter(|(name, ..)| all || named(name)) {
+        eprintln!("== {name}");
+        let text = format!("\n## {title}\n\n{}", apart(&bench, name));
         println!("{text}");
         page.push_str(&text);
+        if *name == "build" && argument("--program").is_none() {
+            bench.program = bench.dist();
+        }
     }
     if named("--write") {
         assert!(all, "--write wants every section");
-        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"), page).unwrap();
+        std::fs::write(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"),
+            machine::head(&bench) + &page,
+        )
+        .unwrap();
     }
+}
+
+/// A section in a process of its own: starting programs from one that has grown large takes longer.
+fn apart(bench: &Bench, name: &str) -> String {
+    let out = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--section", name, "--samples", &bench.samples.to_string(), "--program"])
+        .arg(&bench.program)
+        .arg("--dir")
+        .arg(&bench.dir)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{name}: {}", out.status);
+    String::from_utf8(out.stdout).unwrap()
 }
 
 /// A line of a page.

@@ -20,7 +20,7 @@ fn after_a_walk(bench: &Bench, registry: &Path, keys: &[&[u8]]) -> (f64, f64) {
 }
 
 const WALK: &[&[u8]] =
-    &[b"jjjjjjjjjj", b"\r", b"jj", b"d", b"jj", b"q", b"q", b"2", b"\r", b"jjjj", b"q", b"1"];
+    &[b"jjjjjjjjjj", b"\r", b"jj", b"d", b"jj", b"\x1b", b"\x1b", b"2", b"\r", b"jjjj", b"\x1b", b"1"];
 
 /// Opens them.
 pub fn section(bench: &Bench, out: &mut String) {

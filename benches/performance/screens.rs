@@ -59,7 +59,8 @@ fn peers(bench: &Bench) -> Vec<Peer> {
     let gitui = found("gitui").map(|words| Peer {
         name: "gitui",
         words,
-        whole: &["Status [1]", "Unstaged"],
+        // The changed file and its difference: as ours, a frame with something on it.
+        whole: &["Status [1]", "not yet committed"],
         way: &[(b"2", "commit 4990")],
     });
     let tig = found("tig").map(|words| Peer {
@@ -90,6 +91,7 @@ fn repository(bench: &Bench) -> PathBuf {
     std::io::Write::write_all(&mut import.stdin.take().unwrap(), stream.as_bytes()).unwrap();
     assert!(import.wait().unwrap().success());
     assert!(git(&["-C", folder.to_str().unwrap(), "checkout", "-q", "main"]).status().unwrap().success());
+    std::fs::write(folder.join("f"), "line 4999\nnot yet committed\n").unwrap();
     folder
 }
 
@@ -105,7 +107,7 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
         bare.push(Tty::start(&["/bin/sh", "-c", "printf ready; sleep 1"], &bench.dir).until(&["ready"]));
         for (peer, times) in peers.iter().zip(&mut theirs) {
             let words: Vec<&str> = peer.words.iter().map(String::as_str).collect();
-            times.push(Tty::start(&words, repo).until(peer.whole));
+            times.push(Tty::start_in(&words, &bench.dir, repo).until(peer.whole));
         }
     }
     line!(
@@ -123,7 +125,7 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     );
     row(out, "assize", &first, &more);
     for (peer, times) in peers.iter().zip(&theirs) {
-        row(out, peer.name, times, "5,000 commits");
+        row(out, peer.name, times, "5,000 commits, one changed file");
     }
     row(out, "`sh -c printf`", &bare, "a process and a terminal alone");
     line!(out);
@@ -134,16 +136,16 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     }
 }
 
-/// Keys on one screen, from outside.
+/// Keys on one screen, from outside; the program's home and its folder.
 fn keys(
     words: &[&str],
-    home: &Path,
+    home: (&Path, &Path),
     whole: &[&str],
     way: &[(&[u8], &str)],
     keys: &[&[u8]],
     samples: usize,
 ) -> Vec<Answer> {
-    let mut tty = Tty::start(words, home);
+    let mut tty = Tty::start_in(words, home.0, home.1);
     tty.until(whole);
     for (key, text) in way {
         tty.quiet();
@@ -188,7 +190,7 @@ pub fn section(bench: &Bench, out: &mut String) {
     line!(out, "|---|---|---|---|---|---|");
     let mut worst = (0.0_f64, 0.0_f64);
     for place in PLACES {
-        let answers = keys(&ours, &bench.dir, &WHOLE, place.way, place.keys, bench.samples);
+        let answers = keys(&ours, (&bench.dir, &bench.dir), &WHOLE, place.way, place.keys, bench.samples);
         row(out, place.name, &answers);
         worst = (worst.0.max(of(&answers, |a| a.last, 0.5)), worst.1.max(of(&answers, |a| a.last, 0.99)));
     }
@@ -197,7 +199,7 @@ pub fn section(bench: &Bench, out: &mut String) {
         row(
             out,
             &format!("{}, its log", peer.name),
-            &keys(&words, &repo, peer.whole, peer.way, SCROLL, bench.samples),
+            &keys(&words, (&bench.dir, &repo), peer.whole, peer.way, SCROLL, bench.samples),
         );
     }
     line!(out);

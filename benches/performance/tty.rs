@@ -39,6 +39,11 @@ pub struct Answer {
 impl Tty {
     /// Starts a program on a screen of 120 by 40 cells, in a folder that is its home.
     pub fn start(words: &[&str], home: &std::path::Path) -> Self {
+        Self::start_in(words, home, home)
+    }
+
+    /// The same, in another folder.
+    pub fn start_in(words: &[&str], home: &std::path::Path, folder: &std::path::Path) -> Self {
         let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(words[0]);
@@ -46,7 +51,7 @@ impl Tty {
         command.env("TERM", "xterm-256color");
         command.env("HOME", home);
         command.env("XDG_CONFIG_HOME", home.join(".config"));
-        command.cwd(home);
+        command.cwd(folder);
         command.env("COLORTERM", "truecolor");
         let begun = Instant::now();
         let child = pair.slave.spawn_command(command).unwrap();

@@ -16,6 +16,7 @@ use crate::core::template::VariableChanges;
 use crate::core::text;
 use crate::store::Store;
 use serde_json::{Value, json};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -66,38 +67,85 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if args.a == "-" && args.b.as_deref() == Some("-") {
         return Err(Fail::input("only one side can be stdin"));
     }
-    let store = ctx.read()?;
-    let mut left = side(&store, &args.a)?;
+    let registry = Lazy { ctx, store: OnceCell::new() };
+    let mut left = side(&registry, &args.a)?;
     let mut right = match &args.b {
-        Some(b) => side(&store, b)?,
-        None => draft(&store, &args.a)?,
+        Some(b) => side(&registry, b)?,
+        None => draft(registry.get()?, &args.a)?,
     };
     match (left.bare, right.bare) {
         (true, false) => left.settings = right.settings.clone(),
         (false, true) => right.settings = left.settings.clone(),
         _ => {}
     }
-    let difference = Diff::new(&left.template.body, &right.template.body);
-    let differs = !difference.is_equal();
-    if ctx.json {
-        ctx.out.json(&document(&left, &right, &difference))?;
-    } else if args.stat {
-        stat(ctx, &left, &right, &difference)?;
-    } else if args.side_by_side || (!args.unified && ctx.out.is_terminal() && columns() >= 100) {
-        side_by_side(ctx, args, &left, &right, &difference)?;
+    let differs = if ctx.json || !as_unified(ctx, args) {
+        with_tokens(ctx, args, &left, &right)?
     } else {
+        let difference = Diff::new(&left.template.body, &right.template.body);
         unified(ctx, args, &left, &right, &difference)?;
-    }
+        !difference.is_equal()
+    };
     Ok(if args.exit_code && differs { FAILED } else { DONE })
 }
 
+fn as_unified(ctx: &Ctx, args: &Args) -> bool {
+    let wide = !args.unified && ctx.out.is_terminal() && columns() >= 100;
+    !(args.stat || args.side_by_side || wide)
+}
+
+/// What is printed with the tokens of both sides: they are counted while the texts are compared.
+fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool> {
+    std::thread::scope(|scope| {
+        let count = || Tokens { left: texts::tokens(&left.template), right: texts::tokens(&right.template) };
+        // Where there is no thread to be had, they are counted when they are asked for.
+        let counted = std::thread::Builder::new().spawn_scoped(scope, count).ok();
+        let difference = Diff::new(&left.template.body, &right.template.body);
+        let painted = (!ctx.json && !args.stat).then(|| painted(ctx, args, left, right, &difference));
+        let tokens = counted.and_then(|thread| thread.join().ok()).unwrap_or_else(count);
+        if ctx.json {
+            ctx.out.json(&document(left, right, &difference, &tokens))?;
+        } else {
+            header(ctx, left, right, &difference, &tokens)?;
+        }
+        match painted {
+            Some(text) => ctx.out.lines(&text)?,
+            None if args.stat && !ctx.json => notes(ctx, &difference)?,
+            None => {}
+        }
+        Ok(!difference.is_equal())
+    })
+}
+
+/// How long both sides are, in tokens.
+struct Tokens {
+    left: usize,
+    right: usize,
+}
+
+/// The registry, opened when the first argument needs it: two files need none.
+struct Lazy<'a> {
+    ctx: &'a Ctx,
+    store: OnceCell<Store>,
+}
+
+impl Lazy<'_> {
+    fn get(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = self.ctx.read()?;
+        Ok(self.store.get_or_init(|| store))
+    }
+}
+
 /// Reads one argument.
-fn side(store: &Store, argument: &str) -> Result<Side> {
+fn side(registry: &Lazy, argument: &str) -> Result<Side> {
     let is_path = argument == "-" || argument.starts_with('/') || argument.starts_with("./");
     let wanted = if is_path { None } else { reference(argument).ok() };
     if let Some(wanted) = wanted
-        && has_prompt(store, &wanted.name)?
+        && has_prompt(registry.get()?, &wanted.name)?
     {
+        let store = registry.get()?;
         let info = store.resolve(&wanted.name, &wanted.selector)?;
         let body = store.text(&info.digest)?;
         return Ok(Side {
@@ -111,7 +159,7 @@ fn side(store: &Store, argument: &str) -> Result<Side> {
     if !is_path && !path.exists() {
         // Neither a prompt nor a file: say what the registry says, it knows near names.
         let wanted = reference(argument)?;
-        store.resolve(&wanted.name, &wanted.selector)?;
+        registry.get()?.resolve(&wanted.name, &wanted.selector)?;
     }
     let name = if argument == "-" { "stdin".to_owned() } else { argument.to_owned() };
     Ok(Side { name, template: Template::text(read_text(path)?), settings: Settings::default(), bare: true })
@@ -151,7 +199,7 @@ fn variable_changes(left: &Side, right: &Side) -> VariableChanges {
     VariableChanges::between(&of(left), &of(right))
 }
 
-fn document(left: &Side, right: &Side, difference: &Diff) -> Value {
+fn document(left: &Side, right: &Side, difference: &Diff, tokens: &Tokens) -> Value {
     let (before, after) = (variables(left), variables(right));
     let notes: Vec<String> = difference.notes.iter().map(ToString::to_string).collect();
     let mut document = json!({
@@ -161,7 +209,7 @@ fn document(left: &Side, right: &Side, difference: &Diff) -> Value {
         "hunks": diff::json_hunks(difference),
         "stats": difference.stats,
         "variables": { "added": missing(&before, &after), "removed": missing(&after, &before) },
-        "tokens": { "left": texts::tokens(&left.template), "right": texts::tokens(&right.template) },
+        "tokens": { "left": tokens.left, "right": tokens.right },
         "notes": notes,
         "settings_changed": left.settings != right.settings,
     });
@@ -190,14 +238,13 @@ fn messages(left: &Side, right: &Side) -> Value {
 }
 
 /// What a reader should know before the lines: counts, variables, settings, tokens.
-fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
+fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff, tokens: &Tokens) -> Result<()> {
     let out = &ctx.out;
-    let (tokens_left, tokens_right) = (texts::tokens(&left.template), texts::tokens(&right.template));
     out.line(out.tint(Tint::Bold, format!("{} -> {}", clean(&left.name), clean(&right.name))))?;
     let mut parts = vec![
         text::plural(difference.hunks.len(), "hunk", "hunks"),
         format!("+{} -{}", difference.stats.added, difference.stats.removed),
-        format!("{tokens_right} tokens ({:+})", tokens_right as i64 - tokens_left as i64),
+        format!("{} tokens ({:+})", tokens.right, tokens.right as i64 - tokens.left as i64),
     ];
     let changes = variable_changes(left, right);
     let renamed = |v: &&String| changes.renamed.iter().any(|(old, new)| old == *v || new == *v);
@@ -235,8 +282,7 @@ fn settings_changes(left: &Settings, right: &Settings) -> Vec<String> {
 
 const OTHER_SETTINGS: &str = "same text, other settings";
 
-fn stat(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    header(ctx, left, right, difference)?;
+fn notes(ctx: &Ctx, difference: &Diff) -> Result<()> {
     difference.notes.iter().try_for_each(|note| ctx.out.line(ctx.out.tint(Tint::Warn, note.to_string())))
 }
 
@@ -263,22 +309,21 @@ fn plain(ctx: &Ctx, context: usize) -> Plain {
 }
 
 /// Two columns; chats message by message.
-fn side_by_side(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    header(ctx, left, right, difference)?;
+fn painted(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> String {
     let plain = plain(ctx, args.context);
     if left.template.kind == Kind::Text || right.template.kind == Kind::Text {
-        let text = diff::plain::render_side_by_side(&left.name, &right.name, difference, &plain);
-        return ctx.out.lines(&text);
+        return diff::plain::render_side_by_side(&left.name, &right.name, difference, &plain);
     }
+    let mut out = String::new();
     for message in message_diffs(left, right) {
         let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "(none)".into());
         let (before, after) = (role(&message.role_left), role(&message.role_right));
-        let text = diff::plain::render_side_by_side(&before, &after, &message.diff, &plain);
         if message.is_equal() {
-            ctx.out.line(ctx.out.tint(Tint::Dim, format!("{}: unchanged", clean(&after))))?;
+            out += &ctx.out.tint(Tint::Dim, format!("{}: unchanged", clean(&after)));
+            out.push('\n');
         } else {
-            ctx.out.lines(&text)?;
+            out += &diff::plain::render_side_by_side(&before, &after, &message.diff, &plain);
         }
     }
-    Ok(())
+    out
 }

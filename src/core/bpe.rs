@@ -3,17 +3,22 @@
 //! ```text
 //! text -> pieces (words with what leads them, numbers, signs, white space) -> each: one token, or merged from its bytes
 //! ```
-//! The vocabulary lies in the program as it was packed: for each token, by rank, its length and its bytes. What is made
-//! of it when it is first asked for (where each token starts, and a table to find one by its bytes) takes 3 MiB and some
-//! milliseconds. Merging always takes the pair of lowest rank, the leftmost first, as its definition wants; a heap keeps
+//! The vocabulary lies in the program as it was packed: for each token, by rank, its length and its bytes; beside it the
+//! table that finds a token by its bytes. Neither is read before it is needed, nor more of it than is needed, so that the
+//! first count costs next to nothing. ASCII is split by hand; the pattern, whose making takes longer than a short text's
+//! count, is made when a text first needs it. Merging always takes the pair of lowest rank, the leftmost first, as its definition wants; a heap keeps
 //! it within n log n also for a piece without end.
 
 use regex_automata::{Anchored, Input, meta::Regex};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::OnceLock;
 
 /// The tokens of o200k_base in order of rank; where they come from stands in `assets/tokens/NOTICE.md`.
 static O200K: &[u8] = include_bytes!("../../assets/tokens/o200k_base.bin");
+/// Finds a token: at the place that its hash names, or the next ones up to a free one, stands in three bytes (the least
+/// first) one more than where the token lies in [`O200K`]; 0 where nothing is. A test makes it anew and compares.
+static TABLE: &[u8] = include_bytes!("../../assets/tokens/o200k_base.table");
 /// No token is longer.
 const LONGEST: usize = 128;
 /// Places of the table: a power of two, more than twice as many as there are tokens.
@@ -34,14 +39,16 @@ fn pieces() -> String {
     .join("|")
 }
 
-/// A vocabulary, ready to count with.
-pub struct Vocabulary {
-    pieces: Regex,
-    /// Where each token's length byte lies, by rank.
-    starts: Vec<u32>,
-    /// Rank + 1 by hash, 0 where nothing is; the next free place where two meet.
-    table: Vec<u32>,
+/// The pattern of the pieces, once a text has needed it.
+static PIECES: OnceLock<Option<Regex>> = OnceLock::new();
+
+/// The pattern; `None` if it were none.
+fn pattern() -> Option<&'static Regex> {
+    PIECES.get_or_init(|| Regex::new(&pieces()).ok()).as_ref()
 }
+
+/// The vocabulary of GPT-4o and later.
+pub struct Vocabulary;
 
 /// FNV-1a: tokens are a few bytes long.
 fn hash(bytes: &[u8]) -> usize {
@@ -52,39 +59,24 @@ fn hash(bytes: &[u8]) -> usize {
 }
 
 impl Vocabulary {
-    /// The vocabulary of GPT-4o and later; `None` if its pattern were none.
-    pub fn o200k() -> Option<Self> {
-        let mut vocabulary = Self {
-            pieces: Regex::new(&pieces()).ok()?,
-            starts: Vec::with_capacity(200_000),
-            table: vec![0; PLACES],
-        };
-        let mut at = 0;
-        while let Some(length) = O200K.get(at) {
-            vocabulary.starts.push(u32::try_from(at).ok()?);
-            let bytes = O200K.get(at + 1..at + 1 + usize::from(*length))?;
-            let mut place = hash(bytes);
-            while vocabulary.table[place] != 0 {
-                place = (place + 1) & (PLACES - 1);
-            }
-            vocabulary.table[place] = u32::try_from(vocabulary.starts.len()).ok()?;
-            at += 1 + usize::from(*length);
-        }
-        Some(vocabulary)
+    /// Whether a text is counted without making the pattern first.
+    pub fn is_ready_for(&self, text: &str) -> bool {
+        text.is_ascii() || PIECES.get().is_some()
     }
 
-    /// The rank of the token with these bytes.
+    /// Where the token with these bytes lies: the smaller, the lower its rank.
     fn rank(&self, bytes: &[u8]) -> Option<u32> {
         if bytes.len() > LONGEST {
             return None;
         }
         let mut place = hash(bytes);
         loop {
-            let rank = self.table[place].checked_sub(1)?;
-            let start = self.starts[rank as usize] as usize;
-            let length = usize::from(O200K[start]);
-            if length == bytes.len() && O200K[start + 1..start + 1 + length] == *bytes {
-                return Some(rank);
+            let [a, b, c] = *TABLE.get(place * 3..)?.first_chunk::<3>()?;
+            let at = u32::from_le_bytes([a, b, c, 0]).checked_sub(1)?;
+            let token = O200K.get(at as usize..)?;
+            let (length, rest) = token.split_first()?;
+            if usize::from(*length) == bytes.len() && rest.starts_with(bytes) {
+                return Some(at);
             }
             place = (place + 1) & (PLACES - 1);
         }
@@ -107,7 +99,10 @@ impl Vocabulary {
 
     /// Where the first piece of a text that is not empty ends.
     fn piece(&self, text: &str) -> usize {
-        if let Some(found) = self.pieces.find(Input::new(text).anchored(Anchored::Yes)) {
+        if let Some(end) = ascii::piece(text.as_bytes()) {
+            return end;
+        }
+        if let Some(found) = pattern().and_then(|p| p.find(Input::new(text).anchored(Anchored::Yes))) {
             return found.end().max(1);
         }
         // White space without a line end: all of it at the end of the text, else all but the last, which leads a word.
@@ -121,6 +116,8 @@ impl Vocabulary {
         if end < text.len() && last > 0 { last } else { end }
     }
 }
+
+mod ascii;
 
 /// Merges one piece; its room is used again for the next.
 #[derive(Default)]
@@ -178,12 +175,31 @@ impl Merging {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::sync::LazyLock;
-
-    static OURS: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::o200k().unwrap());
 
     fn agree(text: &str) {
-        assert_eq!(OURS.count(text), bpe_openai::o200k_base().count(text), "{text:?}");
+        assert_eq!(Vocabulary.count(text), bpe_openai::o200k_base().count(text), "{text:?}");
+    }
+
+    /// The table of the tokens as they are packed; with `ASSIZE_WRITE_TABLE` it is written where it belongs.
+    #[test]
+    fn the_table_finds_every_token() {
+        let mut table = vec![0_u8; PLACES * 3];
+        let (mut at, mut tokens) = (0, 0);
+        while let Some(length) = O200K.get(at) {
+            let end = at + 1 + usize::from(*length);
+            let mut place = hash(&O200K[at + 1..end]);
+            while table[place * 3..place * 3 + 3] != [0, 0, 0] {
+                place = (place + 1) & (PLACES - 1);
+            }
+            table[place * 3..place * 3 + 3].copy_from_slice(&(at as u32 + 1).to_le_bytes()[..3]);
+            (at, tokens) = (end, tokens + 1);
+        }
+        if std::env::var_os("ASSIZE_WRITE_TABLE").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/tokens/o200k_base.table");
+            std::fs::write(path, &table).unwrap();
+        }
+        assert_eq!(tokens, 199_998);
+        assert!(table == TABLE, "run this test with ASSIZE_WRITE_TABLE=1");
     }
 
     #[test]
@@ -229,6 +245,19 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn any_ascii_is_split_as_the_pattern_does(text in "([ \\t\\r\\n/'!-@A-Za-z{-~]|[A-Z][a-z]{0,4}|'(s|t|re|VE|m|Ll|d)| {1,3}|\\PC){1,40}") {
+            let (mut rest, pattern) = (text.as_str(), pattern().unwrap());
+            while !rest.is_empty() {
+                if let Some(end) = ascii::piece(rest.as_bytes())
+                    && let Some(found) = pattern.find(Input::new(rest).anchored(Anchored::Yes))
+                {
+                    prop_assert_eq!(end, found.end(), "{:?}", rest);
+                }
+                rest = rest.get(Vocabulary.piece(rest)..).unwrap();
+            }
+        }
+
         #[test]
         fn any_text_counts_alike(text in "(\\PC|[ \\t\\r\\n'/]|[a-zA-Z]{1,9}|[0-9]{1,5}){0,60}") {
             agree(&text);

@@ -5,7 +5,6 @@
 //! shown with [`TOKENIZER`], and a context window is judged with room to spare.
 
 use super::bpe::Vocabulary;
-use std::sync::OnceLock;
 
 /// The tokenizer [`count`] uses: stored beside a count, since counts of two tokenizers do not compare.
 pub const TOKENIZER: &str = "o200k_base";
@@ -14,19 +13,16 @@ pub const TOKENIZER: &str = "o200k_base";
 /// most one for each part, and no text takes more than linear time.
 const PART: usize = 32 << 10;
 
-static VOCABULARY: OnceLock<Option<Vocabulary>> = OnceLock::new();
 /// Texts up to this many bytes are counted in less than a millisecond.
 const SMALL: usize = 16 << 10;
 
-/// The tokens of `text`. The first call makes the vocabulary ready (some milliseconds); off the screen's
-/// thread, please.
+/// The tokens of `text`. A megabyte takes some ten milliseconds, the first text beyond ASCII some more: off the
+/// screen's thread, please.
 pub fn count(text: &str) -> usize {
-    // It is part of the program and is whole; were it not, the guess would be all there is.
-    let Some(tokenizer) = VOCABULARY.get_or_init(Vocabulary::o200k) else { return estimate(text) };
     let mut rest = text;
     let mut tokens = 0;
     while let Some((part, after)) = rest.split_at_checked(cut(rest)) {
-        tokens += tokenizer.count(part);
+        tokens += Vocabulary.count(part);
         if after.is_empty() {
             break;
         }
@@ -35,9 +31,9 @@ pub fn count(text: &str) -> usize {
     tokens
 }
 
-/// The tokens of `text` if that takes no time: it is small, and the vocabulary is ready.
+/// The tokens of `text` if that takes no time: it is small, and nothing has to be made ready for it.
 pub fn count_at_once(text: &str) -> Option<usize> {
-    (text.len() <= SMALL && VOCABULARY.get().is_some()).then(|| count(text))
+    (text.len() <= SMALL && Vocabulary.is_ready_for(text)).then(|| count(text))
 }
 
 /// Where to end the next part: at a line's start if one is near, where a token may end in any case.

@@ -182,6 +182,16 @@ impl Lines<'_> {
     }
 }
 
+/// A fault of a record, without the reader's own count of lines.
+fn in_words(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} cells where the line before has {expected_len}")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Reads a sheet; rows without a score are left out. Commas, semicolons and tabs are told apart by the first line.
 ///
 /// # Errors
@@ -213,7 +223,7 @@ pub fn read(text: &str) -> Result<Vec<Scored>, String> {
             Ok(record) => record,
             Err(e) => {
                 let line = lines.of(e.position());
-                faults.push(format!("line {line}: {e}"));
+                faults.push(format!("line {line}: {}", in_words(&e)));
                 continue;
             }
         };

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, HashMap};
 /// Columns as [`read_revision`] wants them, then what is the prompt's own.
 const PROMPT: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
     r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id, p.description, p.archived \
-    FROM prompt p JOIN revision r ON r.prompt_id = p.id AND r.seq = p.latest ";
+    ";
+/// Its rows: each prompt with its newest revision.
+const NEWEST: &str = "FROM prompt p JOIN revision r ON r.prompt_id = p.id AND r.seq = p.latest";
 
 impl Store {
     /// Prompts by name.
@@ -19,33 +21,37 @@ impl Store {
     /// When the registry cannot be read.
     pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
         let limit = query.limit.map_or(-1, |n| n as i64);
-        // The flag stands in the text: only so is the index of live names, which is in this order, of use. Names are
-        // picked first and their rows joined then, so that rows that are skipped are not read.
+        // Names are picked first and their rows joined then, so that rows that are skipped are not read. The index of
+        // live names is in this order; without being told so the planner may sort all prompts for the sake of a page.
         let page = format!(
-            "WITH page AS MATERIALIZED (SELECT id, name, latest FROM prompt WHERE archived = {} AND {} \
-             ORDER BY name LIMIT ?2 OFFSET ?3) ",
-            u8::from(query.archived),
+            "WITH page AS MATERIALIZED (SELECT id, name FROM prompt {} AND {} ORDER BY name LIMIT ?2 OFFSET ?3) ",
+            if query.archived { "WHERE archived = 1" } else { "INDEXED BY prompt_name WHERE archived = 0" },
             if query.containing.is_some() { "instr(name, lower(?1)) > 0" } else { "?1 IS NULL" },
         );
         let of_page = params![query.containing, limit, query.offset as i64];
         let ask = |rest: &str| self.conn.prepare_cached(&format!("{page}{rest}"));
+        // CROSS: the page comes first; how few rows it has is not known to the planner, who would read all labels instead.
         // Labels and tags of the whole page at once: a question for each prompt is what a long list would wait for.
         let mut labels: HashMap<i64, BTreeMap<String, u32>> = HashMap::new();
         let mut stmt =
-            ask("SELECT l.prompt_id, l.label, l.seq FROM page JOIN label l ON l.prompt_id = page.id")?;
+            ask("SELECT l.prompt_id, l.label, l.seq FROM page CROSS JOIN label l ON l.prompt_id = page.id")?;
         let mut rows = stmt.query(of_page)?;
         while let Some(row) = rows.next()? {
             labels.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
         }
         let mut tags: HashMap<i64, Vec<String>> = HashMap::new();
-        let mut stmt =
-            ask("SELECT t.revision_id, t.tag FROM page JOIN revision r ON r.prompt_id = page.id AND \
-             r.seq = page.latest JOIN revision_tag t ON t.revision_id = r.id ORDER BY t.tag")?;
+        let mut stmt = ask(
+            "SELECT t.revision_id, t.tag FROM page CROSS JOIN prompt p ON p.id = page.id CROSS JOIN revision r \
+             ON r.prompt_id = p.id AND r.seq = p.latest CROSS JOIN revision_tag t ON t.revision_id = r.id ORDER BY t.tag",
+        )?;
         let mut rows = stmt.query(of_page)?;
         while let Some(row) = rows.next()? {
             tags.entry(row.get(0)?).or_default().push(row.get(1)?);
         }
-        let mut stmt = ask(&format!("{PROMPT} JOIN page ON page.id = p.id ORDER BY page.name"))?;
+        let mut stmt = ask(&format!(
+            "{PROMPT} FROM page CROSS JOIN prompt p ON p.id = page.id CROSS JOIN revision r ON r.prompt_id = p.id AND \
+             r.seq = p.latest ORDER BY page.name"
+        ))?;
         let rows = stmt.query_map(of_page, read_prompt)?;
         rows.map(|row| {
             let row = row?;
@@ -62,15 +68,23 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn count(&self, query: &ListQuery) -> Result<(usize, usize)> {
-        // Without a name to look for, an index alone has the answer.
-        let named =
-            if query.containing.is_some() { "AND instr(name, lower(?2)) > 0" } else { "AND ?2 IS NULL" };
-        let sql = format!(
-            "SELECT count(*), coalesce(sum(latest), 0) FROM prompt WHERE archived = ?1 AND latest > 0 {named}"
-        );
-        Ok(self.conn.prepare_cached(&sql)?.query_row(params![query.archived, query.containing], |r| {
-            Ok((r.get::<_, i64>(0)? as usize, r.get::<_, i64>(1)? as usize))
-        })?)
+        let of = |(prompts, revisions): (i64, i64)| (prompts as usize, revisions as usize);
+        if query.containing.is_none() && !query.archived {
+            // What opening waits for does not grow with the registry: no row is counted but those that are put away.
+            // Revisions are never deleted, so that the highest id tells how many there are.
+            let sql = "SELECT (SELECT count(*) FROM prompt) - count(*), \
+                 coalesce((SELECT max(id) FROM revision), 0) - coalesce(sum(latest), 0) \
+                 FROM prompt WHERE archived = 1 OR (archived = 0 AND latest = 0)";
+            let row = self.conn.prepare_cached(sql)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            return Ok(of(row));
+        }
+        let sql = "SELECT count(*), coalesce(sum(latest), 0) FROM prompt \
+             WHERE archived = ?1 AND latest > 0 AND (?2 IS NULL OR instr(name, lower(?2)) > 0)";
+        let row = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row(params![query.archived, query.containing], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(of(row))
     }
 
     /// All live names in order.
@@ -95,7 +109,7 @@ impl Store {
 /// One prompt, by its row.
 pub(super) fn prompt_info(conn: &Connection, id: i64) -> Result<PromptInfo> {
     let found = conn
-        .prepare_cached(&format!("{PROMPT} WHERE p.id = ?1"))?
+        .prepare_cached(&format!("{PROMPT} {NEWEST} WHERE p.id = ?1"))?
         .query_row([id], read_prompt)
         .optional()?
         .ok_or_else(|| StoreError::Damaged(format!("a prompt (row {id}) lacks its newest revision")))?;

@@ -10,11 +10,14 @@
 use crate::cli_support::Home;
 use crate::server::{Answer, Server};
 use crate::support::{Rng, count};
+use crate::verbs::{
+    Moody, Rows, TABLES, Verb, base, empty_made, first_run, registry, rows, unfinished, verbs,
+};
 use assize::store::Store;
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// System calls through which a registry changes or is read.
 const CALLS: &[&str] = &[
@@ -32,13 +35,30 @@ const CALLS: &[&str] = &[
     "mmap",
     "rename",
     "newfstatat",
+    "fcntl",
+    "close",
 ];
-const FAULTS: &[(&str, &str)] = &[
+const FAULTS: &[Fault] = &[
     ("killed", "signal=KILL"),
     ("EIO once", "error=EIO"),
     ("EIO from then on", "error=EIO"),
     ("full from then on", "error=ENOSPC"),
 ];
+/// `fcntl` takes and gives back locks: a full disk says nothing there, and a lock that cannot be given back is waited for by
+/// its own process until it loses patience.
+const OF_LOCKS: &[Fault] =
+    &[("interrupted once", "error=EINTR"), ("held once", "error=EAGAIN"), ("EIO once", "error=EIO")];
+
+/// A kind of fault: its name, and how strace is told.
+type Fault = (&'static str, &'static str);
+
+/// The faults for the `nth` of such calls: a lock is taken so often that each of them gets one kind in turn.
+fn faults_of(call: &str, nth: usize) -> &'static [Fault] {
+    match call {
+        "fcntl" => OF_LOCKS.get(nth % OF_LOCKS.len()..).and_then(|f| f.get(..1)).unwrap_or_default(),
+        _ => FAULTS,
+    }
+}
 
 /// Whether faults can be injected here; said loudly when not.
 pub fn has_strace() -> bool {
@@ -52,216 +72,17 @@ pub fn has_strace() -> bool {
     works
 }
 
-/// One command, and what it leaves when nothing goes wrong.
-struct Verb {
-    args: Vec<String>,
-    /// Whether it may stop half-way with what it has so far: a run, whose verdicts are changes of their own.
-    by_parts: bool,
-    /// How many rows there are once it has happened whole.
-    whole: Rows,
-    /// What it prints, where it only reads: a reader that ends well has printed all of it.
-    says: Option<Vec<u8>>,
-}
-
-impl Verb {
-    fn name(&self) -> String {
-        self.args.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// What commands append to; a change is there when its rows are, in every table that it touches.
-const TABLES: &[&str] = &[
-    "event",
-    "revision",
-    "body",
-    "case_set",
-    "case_row",
-    "arm",
-    "response",
-    "rubric",
-    "run",
-    "run_item",
-    "verdict",
-    "verdict_text",
-    "review",
-    "pair_answer",
-];
-type Rows = Vec<i64>;
-
-fn rows(path: &Path) -> Rows {
-    let conn = rusqlite::Connection::open(path).unwrap();
-    let count = |t: &&str| conn.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap();
-    TABLES.iter().map(count).collect()
-}
-
-fn registry(home: &Home) -> PathBuf {
-    home.path().join(".local/share/assize/registry.db")
-}
-
-/// A registry with a little of everything, and a configured judge.
-fn base(server: &Server) -> Home {
-    let home = Home::new();
-    let writer = format!("[model.m]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m\"\n", server.port);
-    home.file(".config/assize/config.toml", server.config(&format!("concurrency = 2\n{writer}")));
-    home.register("p", "one\n");
-    home.register("p", "two {{ x }}\n");
-    home.register("other", "never mentioned again\n");
-    home.register("away", "put away\n");
-    home.text(&["archive", "away"]);
-    home.text(&["label", "set", "p", "production", "r1"]);
-    home.text(&["label", "set", "p", "moving", "r1"]);
-    home.text(&["label", "protect", "frozen"]);
-    let line = |value: serde_json::Value| format!("{value}\n");
-    let judged = json!([{"criterion": "accuracy", "judge": "k", "score": 3, "explanation": "e"}]);
-    let item = |i: usize, arm: &str, verdicts: &serde_json::Value| {
-        line(
-            json!({"id": i.to_string(), "prompt": "x", "response": format!("y{i} {arm}"), "arm": arm, "verdicts": verdicts}),
-        )
-    };
-    let both = |i: usize| item(i, "a", &judged) + &item(i, "b", &judged);
-    home.file("i.jsonl", (0..3).map(both).collect::<String>());
-    home.file("new.jsonl", (0..3).map(|i| item(i + 7, "a", &json!([]))).collect::<String>());
-    home.file(
-        "more.jsonl",
-        (0..9).map(|i| line(json!({"name": "p", "template": format!("more {i}")}))).collect::<String>(),
-    );
-    home.file(
-        "cases.jsonl",
-        (0..3).map(|i| line(json!({"id": format!("c{i}"), "vars": {"x": i}}))).collect::<String>(),
-    );
-    home.file(
-        "answers.jsonl",
-        (0..3)
-            .map(|i| line(json!({"case": format!("c{i}"), "arm": "given", "text": format!("t{i}")})))
-            .collect::<String>(),
-    );
-    home.file("rubric.toml", RUBRIC);
-    home.file("third.txt", "three\n");
-    home.text(&["import", "items", "i.jsonl"]);
-    home.text(&["import", "cases", "cases.jsonl", "--set", "cases"]);
-    let run = first_run(&home);
-    home.text(&["review", "add", &run, "--item", "0", "--score", "4", "--mode", "too long", "--as", "ana"]);
-    let repo = home.path().join("repo");
-    std::fs::create_dir_all(&repo).unwrap();
-    for (n, args) in [&["init", "-q"][..], &["add", "f"], &["commit", "-q", "-m", "m"]].iter().enumerate() {
-        std::fs::write(repo.join("f"), format!("{n}\n")).unwrap();
-        let git = Command::new("git")
-            .args(["-c", "user.name=a", "-c", "user.email=a@b"])
-            .args(*args)
-            .current_dir(&repo)
-            .env("HOME", home.path())
-            .status();
-        assert!(git.is_ok_and(|s| s.success()), "git {args:?}");
-    }
-    home
-}
-
-const RUBRIC: &str = r#"name = "own"
-[[criteria]]
-name = "depth"
-question = "Does the response go below the surface?"
-steps = ["Read the response.", "Count the thoughts that go below the surface."]
-[criteria.anchors]
-1 = "It stays on the surface throughout."
-2 = "One thought goes below the surface."
-3 = "Some thoughts go below the surface."
-4 = "Most thoughts go below the surface."
-5 = "Every thought goes below the surface."
-"#;
-
-fn first_run(home: &Home) -> String {
-    home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
-}
-
-/// Every command that opens the registry: those that write, those that pay, those that read.
-fn verbs(home: &Home) -> Vec<Verb> {
-    let run = first_run(home);
-    let secret = home.json(&["show", "other"])["digest"].as_str().unwrap().to_owned();
-    let run = run.as_str();
-    let writers: &[&[&str]] = &[
-        &["register", "p", "third.txt", "--label", "new"],
-        &["label", "set", "p", "production", "r2"],
-        &["label", "rm", "p", "moving"],
-        &["label", "undo", "p", "production"],
-        &["label", "protect", "production"],
-        &["label", "unprotect", "frozen"],
-        &["import", "prompts", "more.jsonl"],
-        &["import", "items", "i.jsonl", "--set", "again"],
-        &["import", "cases", "cases.jsonl", "--set", "others"],
-        &["import", "responses", "answers.jsonl", "--set", "cases"],
-        &["import", "git", "repo", "f", "--name", "from-git"],
-        &["archive", "p"],
-        &["unarchive", "away"],
-        &["rename", "p", "q"],
-        &["copy", "p", "q"],
-        &["describe", "p", "words about it"],
-        &["tag", "p", "tried"],
-        &["rubric", "add", "rubric.toml"],
-        &["judge", "retire", "k"],
-        &["review", "add", run, "--item", "1", "--score", "2", "--as", "ana"],
-        &["mode", "rename", "too long", "lengthy"],
-        &["forget", &secret, "--confirm", secret.get(..8).unwrap()],
-    ];
-    let paying: &[&[&str]] = &[
-        &["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"],
-        &["run", "--arm", "p", "--cases", "cases", "--criteria", "accuracy", "--judge", "j", "--model", "m"],
-        &["run", "pairwise", "a", "b", "--criteria", "accuracy", "--judge", "j"],
-    ];
-    let readers: &[&[&str]] = &[
-        &["list"],
-        &["log", "p"],
-        &["get", "p"],
-        &["show", "p"],
-        &["search", "two"],
-        &["diff", "p@r1", "p"],
-        &["blame", "p"],
-        &["export", "--out", "-"],
-        &["runs"],
-        &["run", "show", run, "--items"],
-        &["run", "export", run],
-        &["run", "compare", "a", "b"],
-        &["agreement"],
-        &["review", "export", run],
-        &["fsck"],
-    ];
-    let verb =
-        |args: &[&str], by_parts, reads| (args.iter().map(|a| (*a).to_owned()).collect(), by_parts, reads);
-    let all = writers.iter().map(|a| verb(a, false, false));
-    let all = all.chain(paying.iter().map(|a| verb(a, true, false)));
-    all.chain(readers.iter().map(|a| verb(a, false, true)))
-        .map(|(args, by_parts, reads)| clean(home, args, by_parts, reads))
-        .collect()
-}
-
-/// What the command does where nothing goes wrong; the registry is put back afterwards.
-fn clean(home: &Home, args: Vec<String>, by_parts: bool, reads: bool) -> Verb {
-    let folder = home.path().join(".local/share/assize");
-    let kept = home.path().join("kept");
-    copy_folder(&kept, &folder);
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let out = home.run(&words);
-    assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
-    let whole = rows(&registry(home));
-    assert_eq!(
-        whole == rows(&kept.join("registry.db")),
-        reads,
-        "{words:?} leaves a trace if it writes, and only then"
-    );
-    copy_folder(&kept, &folder);
-    Verb { args, by_parts, whole, says: reads.then_some(out.stdout) }
-}
-
-fn strace(home: &Home, options: &[String], verb: &Verb) -> Command {
-    let folder = home.path().join(".local/share/assize");
+/// The program under strace, which looks at calls on `files` alone.
+fn strace(home: &Home, options: &[String], args: &[String], files: &[PathBuf]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null"]);
-    for name in ["registry.db", "registry.db-wal", "registry.db-shm", "registry.db-journal"] {
-        command.arg("-P").arg(folder.join(name));
+    for file in files {
+        command.arg("-P").arg(file);
     }
     command
         .args(options)
         .arg(env!("CARGO_BIN_EXE_assize"))
-        .args(&verb.args)
+        .args(args)
         .env_clear()
         .env("HOME", home.path())
         .env("PATH", std::env::var("PATH").unwrap())
@@ -270,7 +91,13 @@ fn strace(home: &Home, options: &[String], verb: &Verb) -> Command {
     command
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+/// A database with what SQLite puts beside it.
+pub fn with_sides(path: &Path) -> Vec<PathBuf> {
+    let beside = |ending: &str| PathBuf::from(format!("{}{ending}", path.display()));
+    ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
+}
+
+pub fn copy_folder(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
@@ -278,12 +105,12 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// How often each call is made on the registry's files by one command.
-fn points(home: &Home, verb: &Verb) -> Vec<(&'static str, usize)> {
+/// How often each call is made on `files` by one command.
+pub fn points(home: &Home, args: &[String], files: &[PathBuf]) -> Vec<(&'static str, usize)> {
     let log = home.path().join("strace.log");
     let trace = ["-e".into(), format!("trace={}", CALLS.join(",")), "-o".into(), log.display().to_string()];
-    let out = strace(home, &trace, verb).output().unwrap();
-    assert!(out.status.success(), "{}: {}", verb.name(), String::from_utf8_lossy(&out.stderr));
+    let out = strace(home, &trace, args, files).output().unwrap();
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     let text = std::fs::read_to_string(log).unwrap();
     let named = |call: &str| {
         text.lines().filter(|l| l.split(' ').any(|w| w.starts_with(&format!("{call}(")))).count()
@@ -291,65 +118,93 @@ fn points(home: &Home, verb: &Verb) -> Vec<(&'static str, usize)> {
     CALLS.iter().map(|c| (*c, named(c))).filter(|(_, n)| *n > 0).collect()
 }
 
-#[derive(Default)]
-struct Tally {
-    done: usize,
-    refused: usize,
-    killed: usize,
+/// Runs the command with a fault at the `nth` call; `+` after it: and at all later ones.
+pub fn with_fault(
+    home: &Home,
+    args: &[String],
+    files: &[PathBuf],
+    call: &str,
+    fault: &str,
+    nth: &str,
+) -> Output {
+    let options =
+        ["-e".into(), format!("trace={call}"), "-e".into(), format!("inject={call}:{fault}:when={nth}")];
+    strace(home, &options, args, files).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
-fn one(
-    home: &Home,
-    kept: &Path,
-    verb: &Verb,
-    call: &str,
-    nth: usize,
-    fault: (&str, &str),
-    tally: &mut Tally,
-) {
+/// What one command came to, with a fault on its way.
+struct Outcome {
+    /// None when it was killed.
+    code: Option<i32>,
+    before: Rows,
+    there: Rows,
+    said: Vec<u8>,
+    words: String,
+}
+
+impl Outcome {
+    /// What is wrong with it, if anything is.
+    fn objection(&self, verb: &Verb) -> Option<String> {
+        let Self { code, before, there, said, words } = self;
+        if words.contains("panicked") {
+            return Some(format!("it panicked: {words}"));
+        }
+        if *code == Some(0) {
+            if *there != verb.whole {
+                return Some(format!("acknowledged, and not there: {there:?} of {:?}: {words}", verb.whole));
+            }
+            if verb.says.as_ref().is_some_and(|says| says != said) {
+                return Some("ended well, and did not say all".to_owned());
+            }
+            return verb.unfinished_file();
+        }
+        let between = |at: usize| (before[at]..=verb.whole[at]).contains(&there[at]);
+        let partly = verb.by_parts && (0..TABLES.len()).all(between);
+        if there != before && *there != verb.whole && !partly {
+            return Some(format!("there in part: {there:?} of {before:?} to {:?}", verb.whole));
+        }
+        // fsck tells of what it cannot read on stdout.
+        let silent = words.trim().is_empty() && said.is_empty();
+        (code.is_some() && silent).then(|| "refused, without a word about it".to_owned())
+    }
+}
+
+/// Runs the command with the fault on a registry put back to what it was.
+fn outcome(home: &Home, kept: &Path, verb: &Verb, call: &str, nth: usize, fault: Fault) -> Outcome {
     let folder: PathBuf = home.path().join(".local/share/assize");
     copy_folder(kept, &folder);
+    empty_made(home);
     let until_the_end = if fault.0.ends_with("from then on") { "+" } else { "" };
-    let options = [
-        "-e".into(),
-        format!("trace={call}"),
-        "-e".into(),
-        format!("inject={call}:{}:when={nth}{until_the_end}", fault.1),
-    ];
-    let out = strace(home, &options, verb).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    let out =
+        with_fault(home, &verb.args, &files(home, verb), call, fault.1, &format!("{nth}{until_the_end}"));
     let place = format!("{} {call} {nth} {}", verb.name(), fault.0);
-    let words = String::from_utf8_lossy(&out.stderr);
-    assert!(!words.contains("panicked"), "{place}: {words}");
     let store = Store::open(&folder.join("registry.db")).unwrap_or_else(|e| panic!("{place}: {e}"));
     assert_eq!(store.fsck().unwrap().faults, [], "{place}");
-    let (before, there) = (rows(&kept.join("registry.db")), rows(&folder.join("registry.db")));
-    match out.status.code() {
-        Some(0) => {
-            tally.done += 1;
-            assert_eq!(there, verb.whole, "{place}: acknowledged, and not there: {words}");
-            if let Some(says) = &verb.says {
-                assert!(out.stdout == *says, "{place}: ended well, and did not say all");
-            }
-        }
-        code => {
-            let between = |at: usize| (before[at]..=verb.whole[at]).contains(&there[at]);
-            let partly = verb.by_parts && (0..TABLES.len()).all(between);
-            assert!(
-                there == before || there == verb.whole || partly,
-                "{place}: {there:?} of {before:?}, {:?}",
-                verb.whole
-            );
-            if code.is_some_and(|c| c < 128) {
-                tally.refused += 1;
-                // fsck tells of what it cannot read on stdout.
-                assert!(!words.trim().is_empty() || !out.stdout.is_empty(), "{place}: no word about it");
-            } else {
-                tally.killed += 1;
-            }
-        }
-    }
     // What was acknowledged earlier.
     assert_eq!(store.text(&assize::core::digest::Digest::of("one\n")).unwrap(), "one\n", "{place}");
+    Outcome {
+        code: out.status.code().filter(|c| *c < 128),
+        before: rows(&kept.join("registry.db")),
+        there: rows(&folder.join("registry.db")),
+        said: out.stdout,
+        words: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
+
+/// All files that a command reads and writes for the registry's sake.
+fn files(home: &Home, verb: &Verb) -> Vec<PathBuf> {
+    let made = verb.makes.iter().flat_map(|(path, _)| with_sides(path));
+    with_sides(&registry(home)).into_iter().chain(made).collect()
+}
+
+/// The commands, and the registry that they begin with, kept.
+fn stage() -> (Moody, Home, Vec<Verb>) {
+    let moody = Moody::new();
+    let home = base(&moody.server);
+    let unfinished = unfinished(&home, &moody);
+    copy_folder(&home.path().join(".local/share/assize"), &home.path().join("kept"));
+    let verbs = verbs(&home, &unfinished);
+    (moody, home, verbs)
 }
 
 #[test]
@@ -357,36 +212,82 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     if !has_strace() {
         return;
     }
-    let server = Server::start(|_| Answer::Good);
-    let home = base(&server);
-    let folder = home.path().join(".local/share/assize");
-    let kept = home.path().join("kept");
-    copy_folder(&folder, &kept);
-    let verbs = verbs(&home);
-    let (mut all, mut rng, mut tally) = (Vec::new(), Rng::new(11), Tally::default());
+    let (_moody, home, verbs) = stage();
+    let (folder, kept) = (home.path().join(".local/share/assize"), home.path().join("kept"));
+    // By call: of a sample each call has its share, however often it is made.
+    let mut all: BTreeMap<&str, Vec<(usize, usize, Fault)>> = BTreeMap::new();
     for (v, verb) in verbs.iter().enumerate() {
         copy_folder(&kept, &folder);
-        for (call, n) in points(&home, verb) {
-            all.extend((1..=n).flat_map(|nth| (0..FAULTS.len()).map(move |fault| (v, call, nth, fault))));
+        empty_made(&home);
+        for (call, n) in points(&home, &verb.args, &files(&home, verb)) {
+            let each = (1..=n).flat_map(|nth| faults_of(call, nth).iter().map(move |fault| (v, nth, *fault)));
+            all.entry(call).or_default().extend(each);
         }
     }
-    let wanted = count(100, usize::MAX).min(all.len());
-    let possible = all.len();
+    let possible: usize = all.values().map(Vec::len).sum();
+    let wanted = count(120, usize::MAX).min(possible);
+    let (mut rng, mut done, mut refused, mut killed) = (Rng::new(11), 0, 0, 0);
     for tried in 0..wanted {
-        let (v, call, nth, fault) = all.swap_remove(rng.below(all.len()));
-        one(&home, &kept, &verbs[v], call, nth, FAULTS[fault], &mut tally);
+        let calls: Vec<&str> = all.keys().copied().collect();
+        let call = *rng.pick(&calls);
+        let left = all.get_mut(call).unwrap();
+        let (v, nth, fault) = left.swap_remove(rng.below(left.len()));
+        if left.is_empty() {
+            all.remove(call);
+        }
+        let verb = &verbs[v];
+        let seen = outcome(&home, &kept, verb, call, nth, fault);
+        assert_eq!(seen.objection(verb), None, "{} {call} {nth} {}", verb.name(), fault.0);
+        match seen.code {
+            Some(0) => done += 1,
+            Some(_) => refused += 1,
+            None => killed += 1,
+        }
         if tried % 500 == 499 {
             eprintln!("{} of {wanted} faults", tried + 1);
         }
     }
     eprintln!(
-        "{wanted} of {possible} faults in {} commands: {} done all the same, {} refused, {} killed; nothing acknowledged was lost",
-        verbs.len(),
-        tally.done,
-        tally.refused,
-        tally.killed
+        "{wanted} of {possible} faults in {} commands: {done} done all the same, {refused} refused, {killed} killed; \
+         nothing acknowledged was lost",
+        verbs.len()
     );
-    assert!(tally.killed > 0 && tally.refused > 0);
+    assert!(killed > 0 && refused > 0);
+}
+
+/// The twin: a program that says it is done before its commit is one that is killed there and had ended with 0; and one that
+/// writes in parts leaves some of its rows.
+#[test]
+fn an_early_word_and_half_a_change_would_be_found_out() {
+    if !has_strace() {
+        return;
+    }
+    let (_moody, home, verbs) = stage();
+    let kept = home.path().join("kept");
+    let (mut early, mut halves) = (0, 0);
+    for verb in verbs.iter().filter(|v| v.says.is_none()) {
+        let seen = outcome(&home, &kept, verb, "pwrite64", 1, ("killed", "signal=KILL"));
+        assert_eq!(seen.objection(verb), None, "{}", verb.name());
+        let said = Outcome { code: Some(0), ..seen };
+        let objection = said.objection(verb).unwrap_or_default();
+        assert!(objection.starts_with("acknowledged, and not there"), "{}: {objection}", verb.name());
+        early += 1;
+        let touched: Vec<usize> = (0..TABLES.len()).filter(|t| said.before[*t] != verb.whole[*t]).collect();
+        if touched.len() > 1 && !verb.by_parts {
+            let mut there = said.before.clone();
+            there[touched[0]] = verb.whole[touched[0]];
+            let objection = Outcome { code: None, there, ..said }.objection(verb).unwrap_or_default();
+            assert!(objection.starts_with("there in part"), "{}: {objection}", verb.name());
+            halves += 1;
+        }
+    }
+    assert!(early > 20 && halves > 2, "{early} early words, {halves} halves");
+    // A copy cut short, of a command that ended well.
+    let backup = verbs.iter().find(|v| v.args[0] == "backup").unwrap();
+    assert_eq!(outcome(&home, &kept, backup, "rename", 1, FAULTS[0]).objection(backup), None);
+    let copy = std::fs::OpenOptions::new().write(true).open(&backup.makes[0].0).unwrap();
+    copy.set_len(copy.metadata().unwrap().len() / 2).unwrap();
+    assert!(backup.unfinished_file().is_some());
 }
 
 /// What processes said was done, before they or others were killed.
@@ -407,18 +308,19 @@ impl Acknowledged {
         self.moves += usize::from(said["label"] == "moving" && said["from"] != said["to"]);
     }
 
-    fn all_there(&self, store: &Store, reviewed: &str) {
+    /// What of it is not there.
+    fn lost(&self, store: &Store, reviewed: &str) -> Vec<String> {
         let log = store.log(&"p".parse().unwrap(), None, None).unwrap();
         let there: HashSet<String> = log.iter().map(|r| r.digest.hex()).collect();
-        let lost: Vec<&String> = self.revisions.iter().filter(|d| !there.contains(*d)).collect();
-        assert!(lost.is_empty(), "revisions {lost:?}");
+        let mut lost: Vec<String> = self.revisions.iter().filter(|d| !there.contains(*d)).cloned().collect();
         let there: HashSet<i64> = store.review_log(reviewed).unwrap().iter().map(|r| r.id).collect();
-        assert!(self.reviews.iter().all(|id| there.contains(id)), "{:?} of {there:?}", self.reviews);
-        for run in &self.runs {
-            assert!(store.run(run).unwrap().verdicts.values().sum::<u32>() > 0, "run {run} lost its verdict");
-        }
+        let reviews = self.reviews.iter().filter(|id| !there.contains(id));
+        lost.extend(reviews.map(|id| format!("review {id}")));
+        let judged = |run: &str| store.run(run).is_ok_and(|r| r.verdicts.values().sum::<u32>() > 0);
+        lost.extend(self.runs.iter().filter(|run| !judged(run)).map(|run| format!("the verdict of {run}")));
         let moves = store.label_log(&"p".parse().unwrap(), Some(&"moving".parse().unwrap())).unwrap();
-        assert!(moves.len() >= self.moves, "{} moves of {} acknowledged", moves.len(), self.moves);
+        lost.extend((moves.len()..self.moves).map(|n| format!("move {n} of the label")));
+        lost
     }
 }
 
@@ -428,7 +330,8 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
     let home = base(&server);
     let (run, mut rng, mut kills) = (first_run(&home), Rng::new(5), 0);
     let mut acknowledged = Acknowledged::default();
-    let rounds = count(40, 7_500);
+    // Not every process still lives when its moment comes: the full count is one of kills.
+    let (rounds, wanted) = (count(40, 8_000), count(1, 10_000));
     // How long such processes live here: the moments are spread over that, and some more.
     let lives = |work: &dyn Fn()| {
         let begun = std::time::Instant::now();
@@ -438,7 +341,8 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
     let short = lives(&|| drop(home.register("p", "how long does it take\n")));
     let judged = ["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"];
     let long = lives(&|| drop(home.text(&judged)));
-    for round in 0..rounds {
+    let mut round = 0;
+    while round < rounds || kills < wanted {
         let texts = [0, 1].map(|w| {
             home.file(&format!("t{w}.txt"), format!("round {round} of {w}\n")).display().to_string()
         });
@@ -472,17 +376,27 @@ fn writers_killed_at_random_moments_keep_what_they_said() {
             let said = serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap_or_default();
             acknowledged.take(&said);
         }
-        if round % 10 == 9 || round + 1 == rounds {
+        round += 1;
+        if round % 10 == 0 || round >= rounds {
             let store = Store::open(&home.path().join(".local/share/assize/registry.db")).unwrap();
             assert_eq!(store.fsck().unwrap().faults, []);
-            acknowledged.all_there(&store, &run);
+            assert_eq!(acknowledged.lost(&store, &run), Vec::<String>::new());
         }
     }
+    // The twin: what a writer says that speaks before its commit, and is killed then.
+    let store = Store::open(&registry(&home)).unwrap();
+    let early = Acknowledged {
+        revisions: vec![assize::core::digest::Digest::of("never written").hex()],
+        reviews: vec![i64::MAX],
+        runs: vec!["000000000000".to_owned()],
+        moves: store.label_log(&"p".parse().unwrap(), None).unwrap().len() + 1,
+    };
+    assert!(early.lost(&store, &run).len() >= 4);
     let Acknowledged { revisions, reviews, runs, moves } = acknowledged;
     let counts = [revisions.len(), reviews.len(), runs.len(), moves];
     assert!(kills > 0 && counts.iter().all(|n| *n > 0), "{kills} kills, {counts:?}");
     eprintln!(
-        "{kills} kills; acknowledged: {} revisions, {} reviews, {} runs, {} label moves: none lost",
+        "{kills} kills in {round} rounds of two; acknowledged: {} revisions, {} reviews, {} runs, {} label moves: none lost",
         counts[0], counts[1], counts[2], counts[3]
     );
 }

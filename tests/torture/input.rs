@@ -114,7 +114,7 @@ fn mutated(rng: &mut Rng, seeds: &[&str]) -> Vec<u8> {
 }
 
 /// Feeds `target` with many inputs; it says whether it took one. The slowest must not be slow.
-fn feed(name: &str, seeds: &[&str], mut target: impl FnMut(&[u8]) -> bool) {
+pub fn feed(name: &str, seeds: &[&str], mut target: impl FnMut(&[u8]) -> bool) {
     let (mut rng, mut taken, mut slowest) = (Rng::new(name.len() as u64 * 77), 0, Duration::ZERO);
     let wanted = count(FULL, FULL);
     for _ in 0..wanted {
@@ -134,7 +134,7 @@ fn feed(name: &str, seeds: &[&str], mut target: impl FnMut(&[u8]) -> bool) {
     eprintln!("{name}: {wanted} inputs, {taken} taken, slowest {slowest:?}");
 }
 
-fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 

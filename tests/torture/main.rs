@@ -3,7 +3,8 @@
 //! ```text
 //! cargo test --test torture                                  small counts, with every change
 //! ASSIZE_TORTURE=100 cargo test --release --test torture     so many times the work
-//! ASSIZE_TORTURE=full cargo test --release --test torture    the counts that the README names
+//! ASSIZE_TORTURE=full cargo test --release --test torture    the counts that docs/reliability.md names
+//! .ci/torture                                                those, and of the other tests that share the counts
 //! ```
 //! Every check is shown to be able to fail: beside it stands a broken twin that it must catch.
 
@@ -12,8 +13,12 @@
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod faults;
+mod formats;
 mod hostile;
 mod input;
+mod judged;
+mod loaded;
+mod migration;
 mod power;
 mod secrets;
 mod server;
@@ -21,3 +26,5 @@ mod soak;
 mod support;
 mod terminal;
 mod together;
+mod tty;
+mod verbs;

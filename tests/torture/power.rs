@@ -10,9 +10,10 @@
 //! The creation and removal of a file are taken as durable at once; so is the folder.
 
 use crate::faults::has_strace;
+use crate::judged::{a_run, verdict};
 use crate::support::{Rng, count};
-use assize::core::prompt::Template;
-use assize::store::{NewRevision, Store};
+use assize::core::prompt::{Selector, Template};
+use assize::store::{Cause, NewReview, NewRevision, Sampling, Store};
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -166,11 +167,13 @@ struct State {
 
 /// All that was acknowledged, in order.
 fn acknowledgements(events: &[Event]) -> Vec<&str> {
-    let said = |e| match e {
-        &Event::Said(ref what) => Some(what.as_str()),
-        _ => None,
-    };
-    events.iter().filter_map(said).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Said(what) => Some(what.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Makes `wanted` states, spread over all moments of the trace.
@@ -278,15 +281,59 @@ fn writing_child() {
     }
 }
 
+/// Opens the registry again and again, so that logs are folded in, removed and made anew; and once for many writes.
 fn registry_child(path: &Path) {
-    // Opened again and again, so that logs are folded in, removed and made anew; and once for many writes.
-    for round in 0..4 {
+    let me = assize::store::lease::holder();
+    for round in 0..4_u32 {
         let mut store = Store::open(path).unwrap();
-        for i in 0..if round == 3 { 40 } else { 4 } {
-            let text = format!("{round} {i} {}", "words ".repeat(i * 90));
-            let done = store.register(NewRevision::new("p".parse().unwrap(), Template::text(text))).unwrap();
-            say(&done.revision.digest.hex());
+        let run = match store.runs(None).unwrap().pop() {
+            Some(run) => run.id,
+            None => a_run(&mut store),
+        };
+        store.lease(&run, &me).unwrap();
+        for i in 0..if round == 3 { 25 } else { 4 } {
+            write_each(&mut store, &run, round, i);
         }
+    }
+}
+
+/// A revision; and in turn a label on it, a verdict, a review.
+fn write_each(store: &mut Store, run: &str, round: u32, i: u32) {
+    let text = format!("{round} {i} {}", "words ".repeat(i as usize * 90));
+    let done = store.register(NewRevision::new("p".parse().unwrap(), Template::text(text))).unwrap();
+    say(&format!("revision {}", done.revision.digest.hex()));
+    match i % 3 {
+        0 => {
+            let (name, label) = ("p".parse().unwrap(), "moving".parse().unwrap());
+            let at = Selector::revision(done.revision.seq);
+            store.set_label(&name, &label, &at, None, false, &Cause::default()).unwrap();
+            say(&format!("label {}", done.revision.seq));
+        }
+        1 => {
+            let repeat = round * 100 + i;
+            store.save_verdict(run, &verdict(repeat)).unwrap();
+            say(&format!("verdict {repeat}"));
+        }
+        _ => {
+            let id = store.add_review(&review(run)).unwrap();
+            say(&format!("review {id}"));
+        }
+    }
+}
+
+fn review(run: &str) -> NewReview {
+    NewReview {
+        run: run.to_owned(),
+        item: 0,
+        criterion: 0,
+        reviewer: "ana".into(),
+        score: Some(4),
+        comment: "said in the dark".into(),
+        modes: vec!["too long".into()],
+        saw_judge: false,
+        sampling: Sampling::Random,
+        seconds: None,
+        undo: None,
     }
 }
 
@@ -312,8 +359,18 @@ fn read_registry(path: &Path) -> Result<HashSet<String>, String> {
     if !report.faults.is_empty() {
         return Err(format!("{:?}", report.faults));
     }
-    let log = store.log(&"p".parse().unwrap(), None, None).unwrap_or_default();
-    Ok(log.iter().map(|r| r.digest.hex()).collect())
+    let p = "p".parse().unwrap();
+    let log = store.log(&p, None, None).unwrap_or_default();
+    let mut there: HashSet<String> = log.iter().map(|r| format!("revision {}", r.digest.hex())).collect();
+    let moves = store.label_log(&p, None).unwrap_or_default();
+    there.extend(moves.iter().map(|e| format!("label {}", e.payload["to"])));
+    for run in store.runs(None).map_err(|e| e.to_string())? {
+        let cells = store.cells(&run.id).map_err(|e| e.to_string())?;
+        there.extend(cells.iter().map(|c| format!("verdict {}", c.repeat)));
+        let reviews = store.review_log(&run.id).map_err(|e| e.to_string())?;
+        there.extend(reviews.iter().map(|r| format!("review {}", r.id)));
+    }
+    Ok(there)
 }
 
 fn read_table(path: &Path) -> Result<HashSet<String>, String> {

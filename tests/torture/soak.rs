@@ -1,5 +1,6 @@
 //! A long run against an endpoint that fails in every way, killed again and again and resumed until it is done: no verdict
-//! is lost, none counted twice, and memory stays flat.
+//! is lost, none counted twice, and memory stays flat. Rows are counted in the file itself: what the program shows is the
+//! newest verdict of each key, and would hide a second one.
 //!
 //! `ASSIZE_TORTURE=full cargo test --release --test torture soak` asks for 100,000 verdicts with a kill every 20 s;
 //! `ASSIZE_SOAK=N` for N.
@@ -9,6 +10,7 @@ use crate::server::Server;
 use crate::support::count;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::path::Path;
 use std::process::Child;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -33,6 +35,56 @@ fn watch(child: &mut Child, enough: impl Fn() -> bool) -> (bool, u64) {
         std::thread::sleep(Duration::from_millis(5));
     }
     (true, most)
+}
+
+/// What the rows themselves say against it: a key that was scored twice, a link of a run's chain that is missing.
+fn objections(registry: &Path) -> Vec<String> {
+    let conn = rusqlite::Connection::open(registry).unwrap();
+    let list = |sql: &str| -> Vec<String> {
+        let mut asked = conn.prepare(sql).unwrap();
+        asked.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let twice = list(
+        "SELECT format('scored %d times: run %s, item %d, criterion %d, repeat %d', count(*), run_id, item, criterion, repeat) \
+         FROM verdict WHERE state = 'scored' GROUP BY run_id, item, criterion, repeat HAVING count(*) > 1",
+    );
+    let broken = list(
+        "SELECT format('run %s: %d rows up to %d, said to be %d', s.run_id, count(*), max(v.seq), s.verdicts) \
+         FROM run_state s JOIN verdict v USING (run_id) GROUP BY s.run_id \
+         HAVING count(*) <> s.verdicts OR min(v.seq) <> 1 OR max(v.seq) <> s.verdicts \
+         OR NOT EXISTS (SELECT 1 FROM verdict w WHERE w.run_id = s.run_id AND w.seq = s.verdicts AND w.row_digest = s.chain)",
+    );
+    [twice, broken].concat()
+}
+
+/// The twin: the same registry with one verdict counted twice, as a writer would that lost what it knew of the first.
+fn a_second_row_is_seen(registry: &Path, scratch: &Path) {
+    std::fs::copy(registry, scratch).unwrap();
+    let conn = rusqlite::Connection::open(scratch).unwrap();
+    let columns: Vec<String> = conn
+        .prepare("SELECT name FROM pragma_table_info('verdict') WHERE name NOT IN ('id', 'seq')")
+        .unwrap()
+        .query_map([], |r| r.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let columns = columns.join(", ");
+    conn.execute_batch(&format!(
+        "INSERT INTO verdict (seq, {columns}) SELECT (SELECT max(seq) + 1 FROM verdict), {columns} FROM verdict \
+         WHERE state = 'scored' LIMIT 1; \
+         UPDATE run_state SET verdicts = verdicts + 1"
+    ))
+    .unwrap();
+    conn.close().unwrap();
+    let said = objections(scratch);
+    assert!(said.iter().any(|s| s.starts_with("scored 2 times")), "{said:?}");
+}
+
+/// The most of the first quarter of all invocations, and of the last.
+fn quarters(peaks: &[u64]) -> (u64, u64) {
+    let most = |of: &[u64]| of.iter().max().copied().unwrap_or(0);
+    let quarter = peaks.len().div_ceil(4);
+    (most(&peaks[..quarter]), most(&peaks[peaks.len() - quarter..]))
 }
 
 #[test]
@@ -66,7 +118,7 @@ fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
             if wanted > 10_000 {
                 begun.elapsed() > Duration::from_secs(20)
             } else {
-                server.asked.load(Ordering::SeqCst) >= before + 60
+                server.asked.load(Ordering::SeqCst) >= before + 15
             }
         });
         invocations += 1;
@@ -92,11 +144,16 @@ fn a_run_killed_again_and_again_loses_nothing_and_counts_nothing_twice() {
     let whole = home.json(&["run", "show", &id]);
     assert_eq!(whole["verdicts"]["scored"].as_u64(), Some(wanted as u64), "{whole}");
     assert_eq!(home.json(&["fsck"])["ok"], true);
+    let registry = home.path().join(".local/share/assize/registry.db");
+    assert_eq!(objections(&registry), Vec::<String>::new());
+    a_second_row_is_seen(&registry, &home.path().join("twice.db"));
     assert!(kills > 0, "nothing was killed");
-    let most = peaks.iter().max().copied().unwrap_or(0);
-    assert!(most < 400, "a process needed {most} MiB");
+    let (first, last) = quarters(&peaks);
     eprintln!(
-        "{wanted} verdicts, {} requests, {kills} kills in {invocations} invocations, at most {most} MiB: none lost, none twice",
+        "{wanted} verdicts, {} requests, {kills} kills in {invocations} invocations: none lost, none scored twice; \
+         at most {first} MiB in the first quarter, {last} MiB in the last",
         server.asked.load(Ordering::SeqCst)
     );
+    assert!(peaks.iter().all(|most| *most < 400), "a process needed more than 400 MiB: {peaks:?}");
+    assert!(invocations < 8 || last <= first * 3 / 2 + 16, "memory grows: {peaks:?}");
 }

@@ -1,126 +1,8 @@
-//! However the screens end, the terminal is as it was before: ten ways out, and sizes, pastes and keys that nobody types.
+//! However the screens end, the terminal is as it was before: eleven ways out, and sizes, pastes and keys that nobody types.
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, native_pty_system};
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
-use std::path::Path;
+use crate::tty::{Tty, is_given_back, size};
 use std::process::Command;
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
-
-struct Seen {
-    parser: vt100::Parser,
-    ended: bool,
-}
-
-struct Tty {
-    child: Box<dyn Child + Send + Sync>,
-    pair: PtyPair,
-    writer: Box<dyn Write + Send>,
-    seen: Arc<(Mutex<Seen>, Condvar)>,
-    before: String,
-}
-
-fn size(rows: u16, cols: u16) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
-}
-
-fn modes(master: &dyn MasterPty) -> String {
-    let out = Command::new("stty").arg("-g").arg("-F").arg(master.tty_name().unwrap()).output().unwrap();
-    String::from_utf8(out.stdout).unwrap()
-}
-
-impl Tty {
-    fn start(home: &Path, extra: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(size(36, 120)).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_assize"));
-        command.arg("demo");
-        command.env_clear();
-        let own = [
-            ("HOME", home.to_str().unwrap()),
-            ("TERM", "xterm-256color"),
-            ("PATH", "/usr/bin:/bin"),
-            ("USER", "ana"),
-        ];
-        own.iter().chain(extra).for_each(|(name, value)| command.env(name, value));
-        command.cwd(home);
-        let before = modes(&*pair.master);
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let writer = pair.master.take_writer().unwrap();
-        let parser = vt100::Parser::new(NonZeroU16::new(36).unwrap(), NonZeroU16::new(120).unwrap(), 0);
-        let seen = Arc::new((Mutex::new(Seen { parser, ended: false }), Condvar::new()));
-        let shared = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            let mut piece = [0_u8; 65_536];
-            loop {
-                let n = reader.read(&mut piece).unwrap_or(0);
-                let mut seen = shared.0.lock().unwrap();
-                seen.parser.process(&piece[..n]);
-                seen.ended = n == 0;
-                shared.1.notify_all();
-                if n == 0 {
-                    return;
-                }
-            }
-        });
-        Self { child, pair, writer, seen, before }
-    }
-
-    fn until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let end = Instant::now() + Duration::from_secs(60);
-        let mut seen = self.seen.0.lock().unwrap();
-        while !wanted(seen.parser.screen()) {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero() && !seen.ended,
-                "never came: {what}\n{}",
-                seen.parser.screen().contents()
-            );
-            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
-        }
-    }
-
-    fn wait(&self, text: &str) {
-        self.until(text, |screen| screen.contents().contains(text));
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.process_id().unwrap().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-
-    /// Waits until the process stands still: a signal to go on that comes before that is lost.
-    fn stands_still(&self) {
-        let stat = format!("/proc/{}/stat", self.child.process_id().unwrap());
-        let begun = Instant::now();
-        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
-            assert!(begun.elapsed() < Duration::from_secs(30), "it does not stop");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Waits for the end, and compares; how long it took.
-    fn ends_as_it_began(mut self, how: &str) -> Duration {
-        let begun = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{how}: it does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let took = begun.elapsed();
-        assert_eq!(modes(&*self.pair.master), self.before, "{how}: the line's modes differ");
-        // What was written last has been read when the emulator is back on the first screen.
-        self.until(&format!("{how}: given back"), |s| {
-            !s.alternate_screen() && !s.hide_cursor() && !s.bracketed_paste()
-        });
-        took
-    }
-}
 
 #[test]
 fn ten_ways_out_leave_the_terminal_as_it_was() {
@@ -147,7 +29,7 @@ fn ten_ways_out_leave_the_terminal_as_it_was() {
         tty.wait("revisions ·");
         // The preview comes last.
         tty.wait(" tok");
-        assert_ne!(modes(&*tty.pair.master), tty.before, "raw mode was expected");
+        assert!(tty.line_differs(), "raw mode was expected");
         if !signal.is_empty() {
             tty.signal(signal);
         }
@@ -168,6 +50,36 @@ fn ten_ways_out_leave_the_terminal_as_it_was() {
         }
         let took = tty.ends_as_it_began(how);
         eprintln!("{how}: ended after {took:?}");
+    }
+}
+
+/// The eleventh way: an error before the first screen is a word on the terminal, which is not touched.
+#[test]
+fn what_cannot_be_opened_is_said_on_a_terminal_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("notes.txt"), "no registry").unwrap();
+    let mut tty = Tty::run(home.path(), &[env!("CARGO_BIN_EXE_assize"), "--registry", "notes.txt"], &[]);
+    let took = tty.end("no registry");
+    assert_eq!(tty.child.wait().unwrap().exit_code(), 4);
+    tty.wait("not an assize registry");
+    let took = tty.ends_as_it_began("no registry").max(took);
+    eprintln!("no registry: ended after {took:?}");
+}
+
+/// The twin: programs that leave something behind are seen by the same comparison.
+#[test]
+fn a_terminal_left_changed_is_seen() {
+    let home = tempfile::tempdir().unwrap();
+    for left in ["raw", "-echo", "-icanon"] {
+        let mut tty = Tty::run(home.path(), &["stty", left], &[]);
+        tty.end(left);
+        assert!(tty.line_differs(), "stty {left} is not seen");
+    }
+    for left in ["\\033[?1049h", "\\033[?25l", "\\033[?2004h"] {
+        let mut tty = Tty::run(home.path(), &["sh", "-c", &format!("printf '{left}the end'")], &[]);
+        tty.end(left);
+        tty.wait("the end");
+        tty.until("what was left", |screen| !is_given_back(screen));
     }
 }
 

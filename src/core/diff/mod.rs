@@ -12,6 +12,7 @@
 //! Nothing is normalised: the rows hold both texts exactly ([`Diff::left_text`], [`Diff::right_text`]).
 //! Work is bounded; where the bound is met a [`Note`] says so in words.
 
+mod anchors;
 mod block;
 mod edits;
 mod fold;
@@ -32,7 +33,6 @@ pub use note::Note;
 pub use segments::{Segment, Show, segments};
 pub use unified::unified;
 
-use edits::Edits;
 use imara_diff::InternedInput;
 use lines::{Line, split};
 use serde::Serialize;
@@ -153,7 +153,7 @@ impl Diff {
         let mut input: InternedInput<&str> = InternedInput::default();
         input.update_before(left_lines.iter().map(|line| line.raw));
         input.update_after(right_lines.iter().map(|line| line.raw));
-        let edits = Edits::new(&input, imara_diff::Diff::postprocess_lines);
+        let edits = anchors::lines(&input);
 
         let moves = moves::find(&input, &edits, &left_lines);
         let mut build = Builder {

@@ -6,7 +6,7 @@
 
 use super::unified::{UnifiedLine, runs, span};
 use super::{Diff, Row, RowKind, Segment, Show, Side, View, fold, segments};
-use crate::core::text::{Align, count, escape_line, fit, pad, plural, width, wrap};
+use crate::core::text::{Align, count, escape_line, fit, plural, width, wrap};
 use std::fmt::Write as _;
 
 /// How to paint.
@@ -58,11 +58,19 @@ impl Ink {
     }
 
     fn paint(self, color: bool, text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 12);
+        self.paint_into(&mut out, color, text);
+        out
+    }
+
+    fn paint_into(self, out: &mut String, color: bool, text: &str) {
         let sgr = self.sgr();
         if !color || sgr.is_empty() || text.is_empty() {
-            return text.to_owned();
+            return out.push_str(text);
         }
-        format!("\x1b[{sgr}m{text}\x1b[0m")
+        for part in ["\x1b[", sgr, "m", text, "\x1b[0m"] {
+            out.push_str(part);
+        }
     }
 }
 
@@ -113,7 +121,7 @@ fn wrap_inked(pieces: &[(String, Ink)], cols: usize, color: bool) -> Vec<(String
             let part = if from < to { text.get(from - start..to - start).unwrap_or_default() } else { "" };
             // The space a line may end with must not push the other side away.
             let part = if used + width(part) > cols { part.strip_suffix(' ').unwrap_or(part) } else { part };
-            out.push_str(&ink.paint(color, part));
+            ink.paint_into(&mut out, color, part);
             used += width(part);
             start += text.len();
         }
@@ -143,6 +151,7 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
     let name = |name: &str| Ink::Head.paint(color, &fit(&escape_line(name), half, Align::Left));
     let bar = Ink::Dim.paint(color, "│");
     let _ = writeln!(out, "{} {bar} {}", name(left_name), name(right_name).trim_end());
+    let mut right = String::new();
     for view in fold(diff, plain.context) {
         let row = match view {
             View::Folded(rows) => {
@@ -158,16 +167,24 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
         let cells = |hand| wrap_inked(&inked(row, hand, plain), cols, color);
         let (lefts, rights) = (cells(Hand::Left), cells(Hand::Right));
         for line in 0..lefts.len().max(rights.len()) {
-            let left = cell(row, Hand::Left, line, &lefts, digits, cols, color);
-            let right = cell(row, Hand::Right, line, &rights, digits, cols, color);
-            let _ = writeln!(out, "{left} {bar} {}", right.trim_end());
+            cell(&mut out, row, Hand::Left, line, &lefts, digits, cols, color);
+            right.clear();
+            cell(&mut right, row, Hand::Right, line, &rights, digits, cols, color);
+            for part in [" ", &bar, " ", right.trim_end(), "\n"] {
+                out.push_str(part);
+            }
         }
     }
     out
 }
 
 /// One screen line of one side: number and sign on the first, then text filled to its columns.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "written into what is there: eight thousand cells are a megabyte's diff"
+)]
 fn cell(
+    out: &mut String,
     row: &Row,
     hand: Hand,
     line: usize,
@@ -175,21 +192,20 @@ fn cell(
     digits: usize,
     cols: usize,
     color: bool,
-) -> String {
+) {
     let side = if hand == Hand::Left { &row.left } else { &row.right };
     let (ink, _, sign) = inks(row, hand);
     let number = match side {
-        Some(side) if line == 0 => side.number.to_string(),
-        _ => String::new(),
+        Some(side) if line == 0 => format!("{:>digits$}", side.number),
+        _ => " ".repeat(digits),
     };
     let sign = if side.is_some() && line < lines.len() { sign } else { ' ' };
     let (text, used) = lines.get(line).map_or(("", 0), |(text, used)| (text.as_str(), *used));
-    format!(
-        "{} {}{text}{}",
-        Ink::Dim.paint(color, &pad(&number, digits, Align::Right)),
-        ink.paint(color, &sign.to_string()),
-        " ".repeat(cols.saturating_sub(used)),
-    )
+    Ink::Dim.paint_into(out, color, &number);
+    out.push(' ');
+    ink.paint_into(out, color, sign.encode_utf8(&mut [0; 4]));
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', cols.saturating_sub(used)));
 }
 
 /// Unified for reading: signs, changed words marked, moved lines told apart. For `patch` there is

@@ -38,12 +38,38 @@ struct Filling {
 }
 
 fn wrap_line(line: &str, base: usize, cols: usize, out: &mut Vec<Range<usize>>) {
+    // In printable ASCII each byte is a cluster, and one column wide.
+    if line.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        if line.len() <= cols {
+            return out.push(base..base + line.len());
+        }
+        return fill(
+            line.len(),
+            base,
+            cols,
+            out,
+            line.bytes().enumerate().map(|(at, b)| (at, 1, b == b' ', false)),
+        );
+    }
+    let clusters = line.grapheme_indices(true).map(|(at, cluster)| {
+        let wide = cluster_width(cluster);
+        let ideograph = wide == 2 && cluster.chars().next().is_some_and(char::is_alphabetic);
+        (at, wide, cluster == " ", ideograph)
+    });
+    fill(line.len(), base, cols, out, clusters);
+}
+
+/// Fills lines with clusters: where each starts, its columns, whether it is a space, whether a line may break around it.
+fn fill(
+    end: usize,
+    base: usize,
+    cols: usize,
+    out: &mut Vec<Range<usize>>,
+    clusters: impl Iterator<Item = (usize, usize, bool, bool)>,
+) {
     let mut now = Filling { start: 0, used: 0, stop: None };
     let mut prev_breaks = false;
-    for (at, cluster) in line.grapheme_indices(true) {
-        let wide = cluster_width(cluster);
-        let space = cluster == " ";
-        let ideograph = wide == 2 && cluster.chars().next().is_some_and(char::is_alphabetic);
+    for (at, wide, space, ideograph) in clusters {
         if at > now.start && (prev_breaks || ideograph) && (!space || now.used > cols) {
             now.stop = Some((at, now.used));
         }
@@ -57,7 +83,7 @@ fn wrap_line(line: &str, base: usize, cols: usize, out: &mut Vec<Range<usize>>) 
         now.used += wide;
         prev_breaks = space || ideograph;
     }
-    out.push(base + now.start..base + line.len());
+    out.push(base + now.start..base + end);
 }
 
 #[cfg(test)]
@@ -93,6 +119,16 @@ mod tests {
                 prop_assert!(width(body) <= cols.max(1) || alone, "{:?} in {}", piece, cols);
             }
             prop_assert!(matches!(text.get(at..), Some("" | "\n" | "\r\n")));
+        }
+
+        /// An accent at the end of the line sends it down the long way: all before the last cluster breaks alike.
+        #[test]
+        fn ascii_breaks_as_any_text_does(text in "[a-d ]{0,60}[a-d]", cols in 1usize..20) {
+            let long = format!("{text}\u{301}");
+            let (short, long) = (wrap(&text, cols), wrap(&long, cols));
+            prop_assert_eq!(short.len(), long.len());
+            let starts = |lines: &[Range<usize>]| lines.iter().map(|l| l.start).collect::<Vec<_>>();
+            prop_assert_eq!(starts(&short), starts(&long));
         }
 
         #[test]

@@ -1,0 +1,140 @@
+//! Screens whose surroundings are slow, silent or locked, and keys faster than anybody types: they answer, and they leave.
+//!
+//! Times are printed; what is asserted has ten times the room of what is aimed at, for a machine under load.
+
+use crate::cli_support::Home;
+use crate::tty::Tty;
+use crate::verbs::{Moody, base, unfinished};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// What is aimed at is a second.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Opens help and closes it; how long that took.
+fn answers(tty: &mut Tty, when: &str) -> Duration {
+    let begun = Instant::now();
+    tty.press("?");
+    tty.wait("what the figures mean");
+    tty.press("\u{1b}");
+    tty.until("help closed", |s| !s.contents().contains("what the figures mean"));
+    let took = begun.elapsed();
+    assert!(took < SOON, "{when}: help took {took:?}");
+    took
+}
+
+fn quits(mut tty: Tty, when: &str) -> Duration {
+    tty.press("q");
+    let took = tty.ends_as_it_began(when);
+    assert!(took < SOON, "{when}: it took {took:?} to quit");
+    took
+}
+
+#[test]
+fn an_endpoint_that_never_answers_holds_up_neither_keys_nor_the_end() {
+    let moody = Moody::new();
+    let home = base(&moody.server);
+    // What is missing there is asked for by `resume`; from now on nothing is answered.
+    unfinished(&home, &moody);
+    moody.be_silent();
+    let mut tty = Tty::run(home.path(), &[env!("CARGO_BIN_EXE_assize")], &[]);
+    tty.wait("revisions ·");
+    tty.press("2");
+    tty.wait("partial");
+    let before = moody.server.asked.load(Ordering::SeqCst);
+    // The newest run is the one that failed; below it lies the one that was killed.
+    tty.press("jr");
+    let begun = Instant::now();
+    while moody.server.asked.load(Ordering::SeqCst) == before {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let help = answers(&mut tty, "while the endpoint is silent");
+    // From the run's grid back to the runs.
+    tty.press("q");
+    tty.wait("▸2 Runs");
+    let took = quits(tty, "while the endpoint is silent");
+    eprintln!("while an endpoint is silent: help and back {help:?}, ended {took:?} after q");
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+}
+
+#[test]
+fn a_thousand_keys_a_second_are_all_taken() {
+    let home = tempfile::tempdir().unwrap();
+    let mut tty = Tty::start(home.path(), &[]);
+    tty.wait("revisions ·");
+    let (begun, keys) = (Instant::now(), 2_000);
+    for n in 0..keys {
+        tty.press(if n % 50 < 25 { "j" } else { "k" });
+        // The pace is the load: each key at its own millisecond, and not all in one piece.
+        let due = begun + Duration::from_millis(n + 1);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    let typed = begun.elapsed();
+    let help = answers(&mut tty, "after the keys");
+    let took = quits(tty, "after the keys");
+    eprintln!("{keys} keys in {typed:?}: help and back {help:?} after the last, ended {took:?} after q");
+}
+
+#[test]
+fn five_megabytes_pasted_into_a_field_are_outlived() {
+    let home = tempfile::tempdir().unwrap();
+    for (field, key) in [("the filter", "/"), ("the palette", ":")] {
+        let mut tty = Tty::start(home.path(), &[]);
+        tty.wait("revisions ·");
+        tty.press(key);
+        let begun = Instant::now();
+        tty.press("\u{1b}[200~");
+        for _ in 0..80 {
+            tty.press(&"pasted \u{202e} text ".repeat(4_000));
+        }
+        tty.press("\u{1b}[201~");
+        tty.until("the paste", |s| s.contents().contains("text pasted"));
+        let shown = begun.elapsed();
+        tty.press("\u{1b}");
+        tty.until("the field closed", |s| !s.contents().contains("pasted"));
+        let closed = begun.elapsed() - shown;
+        assert!(closed < SOON, "{field}: it took {closed:?} to close");
+        let help = answers(&mut tty, field);
+        let took = quits(tty, field);
+        eprintln!(
+            "5 MB into {field}: shown {shown:?} after its first byte, closed in {closed:?}, help and back {help:?}, \
+             ended {took:?} after q"
+        );
+    }
+}
+
+/// Another process holds the write lock for five seconds, as a long import does.
+#[test]
+fn a_locked_registry_delays_a_write_and_nothing_else() {
+    let home = Home::new();
+    home.register("held", "one");
+    home.register("held", "two");
+    let registry = home.path().join(".local/share/assize/registry.db");
+    let mut tty = Tty::run(home.path(), &[env!("CARGO_BIN_EXE_assize")], &[]);
+    tty.wait("revisions ·");
+    tty.wait(" tok");
+    let other = rusqlite::Connection::open(&registry).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let locked = Instant::now();
+    tty.press("l");
+    tty.wait("label");
+    tty.press("waiting\r");
+    let help = answers(&mut tty, "while the registry is locked");
+    let moves = "SELECT count(*) FROM label WHERE label = 'waiting'";
+    let written = || other.query_row(moves, [], |r| r.get::<_, i64>(0)).unwrap();
+    assert_eq!(written(), 0, "it was written in spite of the lock");
+    std::thread::sleep(Duration::from_secs(5).saturating_sub(locked.elapsed()));
+    other.execute_batch("COMMIT").unwrap();
+    let freed = Instant::now();
+    while written() == 0 {
+        assert!(freed.elapsed() < Duration::from_secs(60), "it was never written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let late = freed.elapsed();
+    tty.wait("waiting set on r");
+    let took = quits(tty, "after the lock");
+    eprintln!(
+        "registry locked for 5 s: help and back {help:?}, the label set {late:?} after it was freed, ended {took:?} after q"
+    );
+}

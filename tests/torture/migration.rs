@@ -1,0 +1,231 @@
+//! Registries of every older schema, filled, are brought up to date: all rows stay, what is exported is the same, a sound
+//! copy lies beside them; also when the process is killed at any call.
+//!
+//! ```text
+//! make_fixtures (by hand, once for each new schema): a registry with everything --ATTACH--> schemas 1, 2, ... -> zstd
+//! tests/fixtures/vN.db.zst -> unpacked -> any command -> rows, exports, FILE.bak-vN, fsck
+//! ```
+
+use crate::cli_support::Home;
+use crate::faults::{copy_folder, has_strace, points, with_fault, with_sides};
+use crate::server::{Answer, Server};
+use crate::support::{Rng, count};
+use crate::verbs::{base, first_run, registry};
+use assize::store::Store;
+use assize::store::migrate::KNOWN;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The ladder, written down here too: the fixtures are made without the code that they test.
+const STEPS: &[&str] = &[
+    include_str!("../../assets/migrations/0001_registry.sql"),
+    include_str!("../../assets/migrations/0002_pairwise.sql"),
+    include_str!("../../assets/migrations/0003_batch.sql"),
+    include_str!("../../assets/migrations/0004_said.sql"),
+];
+
+fn fixture(schema: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/v{schema}.db.zst"))
+}
+
+/// The tables with rows of their own: an index of words is made anew from them.
+fn tables(conn: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_fts%' ESCAPE '\\' \
+               AND name NOT LIKE 'sqlite%' ORDER BY name";
+    conn.prepare(sql).unwrap().query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// Every row of every table, in the order in which they lie there.
+fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
+    let conn = Connection::open(path).unwrap();
+    let all = |table: String| {
+        let mut asked = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = asked.column_count();
+        let row = |r: &rusqlite::Row<'_>| (0..columns).map(|c| r.get(c)).collect();
+        let rows = asked.query_map([], row).unwrap().map(Result::unwrap).collect();
+        (table, rows)
+    };
+    tables(&conn).into_iter().map(all).collect()
+}
+
+/// A home whose registry is the fixture of this schema.
+fn unpacked(schema: u32) -> Home {
+    let home = Home::new();
+    let packed = std::fs::File::open(fixture(schema)).unwrap();
+    let mut bytes = Vec::new();
+    let mut plain = ruzstd::decoding::StreamingDecoder::new(packed).unwrap();
+    std::io::Read::read_to_end(&mut plain, &mut bytes).unwrap();
+    home.file(".local/share/assize/registry.db", bytes);
+    home
+}
+
+fn kept_copy(home: &Home, schema: u32) -> PathBuf {
+    PathBuf::from(format!("{}.bak-v{schema}", registry(home).display()))
+}
+
+/// All that a registry gives out.
+fn exports(home: &Home) -> Vec<String> {
+    let mut out = vec![home.text(&["export", "--out", "-", "--events"]), home.text(&["runs"])];
+    let mut reviews = String::new();
+    for run in home.json(&["runs"])["runs"].as_array().unwrap() {
+        let id = run["run"].as_str().unwrap();
+        out.push(home.text(&["run", "export", id, "--full"]));
+        reviews += &home.text(&["review", "export", id]);
+    }
+    out.push(reviews);
+    // Words of messages, explanations and comments have an index only since the fourth schema.
+    for words in ["in:message said", "in:explanation right", "in:comment long"] {
+        let words: Vec<&str> = words.split(' ').collect();
+        out.push(home.text(&[&["search"], words.as_slice()].concat()));
+    }
+    out
+}
+
+/// The copy that was kept is what the registry was.
+fn assert_sound(copy: &Path, schema: u32, before: &BTreeMap<String, Vec<Vec<Value>>>, place: &str) {
+    let mode =
+        std::fs::metadata(copy).unwrap_or_else(|e| panic!("{place}: no copy: {e}")).permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{place}");
+    let conn = Connection::open(copy).unwrap();
+    let said: String = conn.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    let number: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+    assert_eq!((said.as_str(), number), ("ok", schema), "{place}");
+    assert!(rows(copy) == *before, "{place}: the copy holds other rows");
+}
+
+/// Every row that was there is there, and nothing else in the same tables.
+fn assert_same_rows(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>, place: &str) {
+    let now = rows(path);
+    for (table, old) in before {
+        assert!(now.get(table) == Some(old), "{place}: the rows of {table} differ");
+    }
+}
+
+#[test]
+fn each_older_registry_keeps_all_it_held() {
+    assert!(fixture(KNOWN).exists(), "schema {KNOWN} has no fixture: run the ignored test make_fixtures");
+    let wanted = exports(&unpacked(KNOWN));
+    assert!(wanted.iter().all(|text| text.lines().count() > 0), "{wanted:?}");
+    for schema in 1..KNOWN {
+        let home = unpacked(schema);
+        let (path, place) = (registry(&home), format!("schema {schema}"));
+        let before = rows(&path);
+        for table in ["revision", "label", "verdict_text", "review", "event"] {
+            assert!(before[table].len() > 1, "{place}: {table} is all but empty");
+        }
+        assert_eq!(exports(&home), wanted, "{place}");
+        assert_same_rows(&path, &before, &place);
+        let store = Store::open(&path).unwrap();
+        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]), "{place}");
+        assert_sound(&kept_copy(&home, schema), schema, &before, &place);
+    }
+}
+
+#[test]
+fn a_migration_killed_at_any_call_is_made_again() {
+    if !has_strace() {
+        return;
+    }
+    let args = ["list".to_owned()];
+    let (mut all, mut rng, mut kills) = (Vec::new(), Rng::new(23), 0);
+    let homes: Vec<(Home, BTreeMap<_, _>, Vec<PathBuf>)> = (1..KNOWN)
+        .map(|schema| {
+            let home = unpacked(schema);
+            let (path, copy) = (registry(&home), kept_copy(&home, schema));
+            let unfinished = PathBuf::from(format!("{}.bak-unfinished", path.display()));
+            let files = [path.as_path(), &copy, &unfinished].map(with_sides).concat();
+            let before = rows(&path);
+            (home, before, files)
+        })
+        .collect();
+    for (at, (home, _, files)) in homes.iter().enumerate() {
+        let folder = registry(home).parent().unwrap().to_owned();
+        copy_folder(&folder, &home.path().join("kept"));
+        for (call, n) in points(home, &args, files) {
+            all.extend((1..=n).map(|nth| (at, call, nth)));
+        }
+    }
+    let (wanted, possible) = (count(30, usize::MAX).min(all.len()), all.len());
+    for _ in 0..wanted {
+        let (at, call, nth) = all.swap_remove(rng.below(all.len()));
+        let ((home, before, files), schema) = (&homes[at], at as u32 + 1);
+        let (path, place) = (registry(home), format!("schema {schema}, killed at {call} {nth}"));
+        copy_folder(&home.path().join("kept"), path.parent().unwrap());
+        let out = with_fault(home, &args, files, call, "signal=KILL", &nth.to_string());
+        kills += usize::from(!out.status.success());
+        let store = Store::open(&path).unwrap_or_else(|e| panic!("{place}: {e}"));
+        assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]), "{place}");
+        assert_same_rows(&path, before, &place);
+        assert_sound(&kept_copy(home, schema), schema, before, &place);
+        assert!(!files.iter().any(|f| f.ends_with("registry.db.bak-unfinished") && f.exists()), "{place}");
+    }
+    assert!(kills * 2 > wanted, "only {kills} of {wanted} were killed");
+    eprintln!(
+        "{kills} migrations killed at {wanted} of {possible} calls: each made again, all rows and the copy whole"
+    );
+}
+
+/// Makes the fixtures: `cargo test --test torture make_fixtures -- --ignored`. Those of older schemas need never be made
+/// again; made all together they hold the same rows.
+#[test]
+#[ignore = "writes tests/fixtures, for each new schema once"]
+fn make_fixtures() {
+    assert_eq!(STEPS.len() as u32, KNOWN, "the new step is missing here");
+    let server = Server::start(|_| Answer::Good);
+    let home = base(&server);
+    let run = first_run(&home);
+    home.file("worded.txt", "two\nand a line more\n");
+    home.text(&["register", "p", "worded.txt", "-m", "said in a message", "--tag", "tried"]);
+    home.text(&["describe", "p", "words about it"]);
+    home.text(&["rename", "other", "renamed"]);
+    home.text(&["label", "set", "p", "moving", "r3"]);
+    home.text(&["rubric", "add", "rubric.toml"]);
+    home.text(&["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"]);
+    home.text(&["run", "pairwise", "a", "b", "--criteria", "accuracy", "--judge", "j"]);
+    for (item, score) in [("1", "2"), ("2", "5")] {
+        let comment = ["--comment", "too long for this"];
+        home.text(
+            &[&["review", "add", &run, "--item", item, "--score", score, "--as", "ana"], &comment[..]]
+                .concat(),
+        );
+    }
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+    std::fs::create_dir_all(fixture(1).parent().unwrap()).unwrap();
+    for schema in 1..=KNOWN {
+        let path = home.path().join(format!("v{schema}.db"));
+        copy_into(&path, schema, &registry(&home));
+        let packed =
+            Command::new("zstd").args(["-19", "-q", "-f"]).arg(&path).arg("-o").arg(fixture(schema)).status();
+        assert!(packed.unwrap().success());
+    }
+}
+
+/// A registry of an older schema with the rows of a present one.
+fn copy_into(path: &Path, schema: u32, from: &Path) {
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF")
+        .unwrap();
+    STEPS[..schema as usize].iter().for_each(|step| conn.execute_batch(step).unwrap());
+    conn.execute("ATTACH ?1 AS now", [from.to_str().unwrap()]).unwrap();
+    for table in tables(&conn) {
+        conn.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM now.{table}")).unwrap();
+    }
+    conn.execute_batch("INSERT INTO main.line_fts (rowid, text) SELECT rowid, text FROM now.line_fts")
+        .unwrap();
+    if schema >= 4 {
+        for index in ["message_fts", "explanation_fts", "comment_fts"] {
+            conn.execute_batch(&format!("INSERT INTO {index} ({index}) VALUES ('rebuild')")).unwrap();
+        }
+    }
+    // "asze", as in the header of every registry.
+    conn.execute_batch(&format!(
+        "DETACH now; PRAGMA application_id = {}; PRAGMA user_version = {schema}; PRAGMA wal_checkpoint(TRUNCATE)",
+        0x6173_7a65
+    ))
+    .unwrap();
+    conn.close().unwrap();
+}
