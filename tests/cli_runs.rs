@@ -132,6 +132,60 @@ fn the_gate_answers_by_its_exit_code() {
 }
 
 #[test]
+fn in_a_workflow_only_the_gates_annotations_are_commands_to_the_runner() {
+    let home = Home::new();
+    let text = "::error::one\n  ::set-env name=PATH::x\nfine\n##[add-path]/tmp\n";
+    let lines: String = (0..12)
+        .flat_map(|i| [(i, "base", 4), (i, "worse", 1)])
+        .map(|(i, arm, score)| {
+            let verdict = json!({"criterion": "accuracy", "judge": "::warning::j", "repeat": 0, "score": score, "explanation": text});
+            json!({"id": format!("::debug::{i}"), "prompt": text, "response": text, "arm": arm, "verdicts": [verdict]}).to_string() + "\n"
+        })
+        .collect();
+    home.file("i.jsonl", lines);
+    home.register("p", text);
+    home.register("p", text.replace("one", "two"));
+    let run = home.json(&["import", "items", "i.jsonl"])["runs"][0]["run"].as_str().unwrap().to_owned();
+    let in_workflow = |args: &[&str]| home.command(args).env("GITHUB_ACTIONS", "true").output().unwrap();
+    let commands = |bytes: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let is = |l: &&str| l.trim_start().starts_with("::") || l.contains("##[");
+        text.lines().filter(is).map(str::to_owned).collect()
+    };
+    let gate = ["gate", "--baseline", "base", "--candidate", "worse"];
+    let mut seen = String::new();
+    for args in [
+        &["run", "show", &run, "--items"][..],
+        &["review", "next", &run, "--as", "ana"],
+        &["show", "p"],
+        &["diff", "p@r1", "p", "--side-by-side"],
+        &["diff", "p@r1", "p", "--unified", "--color", "always"],
+        &["blame", "p"],
+        &["log", "p"],
+        &["runs"],
+        &["cases", "show", "i"],
+        &["search", "error"],
+        &gate,
+        // The words of a refusal quote what was asked.
+        &["get", "p@\n::error::x"],
+        &["run", "show", "\n::error::x"],
+        &["label", "set", "p", "\n ::error::x", "latest"],
+    ] {
+        let out = in_workflow(args);
+        assert_eq!(commands(&out.stdout), Vec::<String>::new(), "{args:?}");
+        assert_eq!(commands(&out.stderr), Vec::<String>::new(), "{args:?}");
+        seen += &String::from_utf8_lossy(&out.stdout);
+    }
+    assert!(seen.contains("\\x3a:error::one") && seen.contains("\\x23#[add-path]"), "{seen}");
+    let annotated = in_workflow(&[&gate[..], &["--github"]].concat());
+    assert!(commands(&annotated.stdout).iter().all(|l| l.starts_with("::error title=accuracy::")));
+    assert_eq!(commands(&annotated.stdout).len(), 1);
+    // The doors of exact bytes stay exact, and elsewhere nothing changes.
+    assert_eq!(in_workflow(&["get", "p@r1"]).stdout, text.as_bytes());
+    assert!(home.text(&["review", "next", &run, "--as", "ana"]).contains("\n::error::one\n"));
+}
+
+#[test]
 fn global_flags_stand_before_a_word_of_run_and_flags_of_a_new_run_do_not() {
     let demo = Demo::new();
     let id = demo.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned();

@@ -108,7 +108,7 @@ fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool
             header(ctx, left, right, &difference, &tokens)?;
         }
         match painted {
-            Some(text) => ctx.out.bytes(text.as_bytes())?,
+            Some(text) => ctx.out.lines(&text)?,
             None if args.stat && !ctx.json => notes(ctx, &difference)?,
             None => {}
         }
@@ -296,7 +296,7 @@ fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff)
         return ctx.out.bytes(diff::unified(&left, &right, difference, args.context).as_bytes());
     }
     let text = diff::plain::render_unified(&left.name, &right.name, difference, &plain(ctx, args.context));
-    ctx.out.bytes(text.as_bytes())
+    ctx.out.lines(&text)
 }
 
 fn columns() -> usize {

@@ -166,7 +166,7 @@ fn tell(
     }
     if args.github {
         for line in annotations(report, inputs) {
-            ctx.out.line(line)?;
+            ctx.out.command(line)?;
         }
     }
     for (c, i) in report.criteria.iter().zip(inputs) {

@@ -4,7 +4,10 @@
 //! foreign text --clean()--> line()      plain output: controls, bidi and tags shown as escapes
 //! exact bytes  -----------> bytes()     get, diff --unified, exports: the doors of exact bytes
 //! one document -----------> json()      --json; nothing else may reach stdout then
+//! commands ---------------> command()   gate --github: the one door of workflow commands
 //! ```
+//! In a GitHub workflow a line that begins with `::` or holds `##[` is a command to the runner: there, lines of plain output
+//! and talk that do so show their first character as an escape. Text from a model must not set what a job does.
 
 use super::fail::{Fail, Result};
 use crate::core::text;
@@ -72,6 +75,7 @@ pub struct Out {
     stdout: RefCell<BufWriter<io::Stdout>>,
     color: bool,
     terminal: bool,
+    workflow: bool,
 }
 
 impl Out {
@@ -79,7 +83,7 @@ impl Out {
     pub fn new(choice: ColorChoice) -> Self {
         let terminal = io::stdout().is_terminal();
         let color = wants_color(choice, |name| std::env::var(name).ok(), terminal);
-        Self { stdout: RefCell::new(BufWriter::new(io::stdout())), color, terminal }
+        Self { stdout: RefCell::new(BufWriter::new(io::stdout())), color, terminal, workflow: in_workflow() }
     }
 
     /// Whether stdout is a terminal.
@@ -97,9 +101,26 @@ impl Out {
     /// # Errors
     /// When stdout cannot be written.
     pub fn line(&self, text: impl AsRef<str>) -> Result<()> {
+        if self.workflow { self.command(defused(text.as_ref())) } else { self.command(text) }
+    }
+
+    /// One line that may be a command to the runner of a workflow; nothing foreign may begin it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn command(&self, text: impl AsRef<str>) -> Result<()> {
         let mut out = self.stdout.borrow_mut();
         out.write_all(text.as_ref().as_bytes())?;
         Ok(out.write_all(b"\n")?)
+    }
+
+    /// Lines of plain output that bring their own line ends.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn lines(&self, text: &str) -> Result<()> {
+        let text = if self.workflow { defused(text) } else { Cow::Borrowed(text) };
+        self.bytes(text.as_bytes())
     }
 
     /// Exact bytes.
@@ -117,7 +138,8 @@ impl Out {
     pub fn json(&self, value: &Value) -> Result<()> {
         let text =
             serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
-        self.line(text)
+        // It begins with a brace; what is inside is exact.
+        self.command(text)
     }
 
     /// Writes out what is buffered.
@@ -148,7 +170,40 @@ pub fn brief(text: &str, width: usize) -> String {
 
 /// One line of talk on stderr; a closed stderr is no reason to fail.
 pub fn talk(text: impl AsRef<str>) {
-    let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+    let text = text.as_ref();
+    let text = if in_workflow() { defused(text) } else { Cow::Borrowed(text) };
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether a GitHub workflow reads what is printed.
+fn in_workflow() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|v| !v.is_empty())
+}
+
+/// Text of which no line is a command to the runner: it takes `::` after blanks, and `##[` anywhere.
+fn defused(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split('\n').map(|line| {
+        let line = line.replace("##[", "\\x23#[");
+        // A colour before it is no text to the runner either.
+        let bare = uncoloured(&line);
+        match bare.strip_prefix("::").and(line.split_once("::")) {
+            Some((before, after)) => format!("{before}\\x3a:{after}"),
+            None => line,
+        }
+    });
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A line without the blanks and colours it begins with.
+fn uncoloured(line: &str) -> &str {
+    let mut rest = line.trim_start();
+    while let Some((_, after)) = rest.strip_prefix("\u{1b}[").and_then(|r| r.split_once('m')) {
+        rest = after.trim_start();
+    }
+    rest
 }
 
 /// Left-aligned columns with two blanks between; widths from the contents, the last column free.
@@ -190,6 +245,22 @@ mod tests {
         assert!(!wants_color(ColorChoice::Auto, env(&[("CLICOLOR_FORCE", "0")]), false));
         assert!(wants_color(ColorChoice::Auto, env(&[("NO_COLOR", "")]), true));
         assert!(!wants_color(ColorChoice::Auto, env(&[("TERM", "dumb")]), true));
+    }
+
+    #[test]
+    fn no_line_of_foreign_text_is_a_command_to_a_runner() {
+        for (text, told) in [
+            ("::error::x", "\\x3a:error::x"),
+            ("a\n \t::set-env name=A::b\nc", "a\n \t\\x3a:set-env name=A::b\nc"),
+            ("\u{1b}[31m::stop-commands::t\u{1b}[0m", "\u{1b}[31m\\x3a:stop-commands::t\u{1b}[0m"),
+            ("x ##[add-path]/tmp", "x \\x23#[add-path]/tmp"),
+            ("###[group]", "#\\x23#[group]"),
+            ("a::b", "a::b"),
+            ("std::fs", "std::fs"),
+            (":::", "\\x3a::"),
+        ] {
+            assert_eq!(defused(text), told);
+        }
     }
 
     #[test]

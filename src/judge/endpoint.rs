@@ -6,16 +6,18 @@
 //! Redirects are never followed, so the key never leaves the origin it was given for. Plain http is for this machine
 //! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
 
+mod address;
 mod blank;
 mod stream;
 
 use super::config::JudgeConfig;
 use super::retry::Fault;
 use super::{Stop, StopKind};
+pub use address::Address;
+use address::{Guarded, refuse};
+use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 use stream::Assembly;
@@ -28,107 +30,6 @@ const MOST_FILE_BYTES: usize = 512 * 1024 * 1024;
 
 /// The least time that a whole file may take.
 const FILE_TIME: Duration = Duration::from_secs(600);
-
-/// A base URL that passed the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    base: Url,
-    loopback: bool,
-}
-
-fn refuse(message: impl Into<String>) -> Stop {
-    Stop::new(StopKind::Address, message)
-}
-
-impl Address {
-    /// Checks a base URL. `allow_http` permits plain http to other machines.
-    ///
-    /// # Errors
-    /// [`StopKind::Address`] when it is no http(s) URL, holds a password, a query or a fragment, is plain http to another
-    /// machine, or is an address where a cloud hands out credentials.
-    pub fn parse(base_url: &str, allow_http: bool) -> Result<Self, Stop> {
-        let mut base = Url::parse(base_url.trim()).map_err(|error| {
-            refuse(format!("base_url is no URL ({error}); it looks like http://127.0.0.1:8080/v1"))
-        })?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(refuse("base_url must begin with http:// or https://"));
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(refuse("base_url must not hold a user name or password; set api_key_env"));
-        }
-        if base.query().is_some() || base.fragment().is_some() {
-            return Err(refuse("base_url must not hold ? or #"));
-        }
-        let host = base.host_str().unwrap_or_default().to_owned();
-        if is_metadata(&host) {
-            return Err(refuse(
-                "base_url is an address where a cloud hands out credentials; it is never called",
-            ));
-        }
-        let loopback = is_loopback(&host);
-        if base.scheme() == "http" && !loopback && !allow_http {
-            return Err(refuse(format!(
-                "plain http to {host} would show the key and all texts on the way; use https, or set allow_http = true"
-            )));
-        }
-        let path = base.path().trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
-        base.set_path(&path);
-        Ok(Self { base, loopback })
-    }
-
-    /// Scheme, host and port.
-    pub fn origin(&self) -> String {
-        self.base.origin().ascii_serialization()
-    }
-
-    /// The host, without a port.
-    pub fn host(&self) -> String {
-        self.base.host_str().unwrap_or_default().to_owned()
-    }
-
-    /// Origin and path: what a fingerprint names.
-    pub fn base(&self) -> String {
-        self.base.as_str().trim_end_matches('/').to_owned()
-    }
-
-    /// The URL of `path` below the base.
-    pub fn join(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
-        url
-    }
-}
-
-fn host_ip(host: &str) -> Option<IpAddr> {
-    let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-    Some(match ip {
-        IpAddr::V6(six) => six.to_ipv4_mapped().map_or(ip, IpAddr::V4),
-        four => four,
-    })
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host_ip(host).is_some_and(|ip| ip.is_loopback())
-}
-
-/// Link-local addresses (169.254.169.254 and its kin) and the names clouds give theirs.
-fn is_metadata(host: &str) -> bool {
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    if matches!(name.as_str(), "metadata.google.internal" | "metadata.goog" | "metadata" | "instance-data") {
-        return true;
-    }
-    match host_ip(host) {
-        Some(IpAddr::V4(four)) => {
-            four.is_link_local()
-                || four == Ipv4Addr::new(100, 100, 100, 200)
-                || four == Ipv4Addr::new(192, 0, 0, 192)
-        }
-        Some(IpAddr::V6(six)) => {
-            six.is_unicast_link_local() || six == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-        }
-        None => false,
-    }
-}
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -197,6 +98,7 @@ impl Endpoint {
             .default_headers(headers)
             .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Guarded)
             .connect_timeout(Duration::from_secs(5))
             .pool_max_idle_per_host(config.concurrency.max(1));
         if address.loopback {
@@ -415,54 +317,6 @@ fn root_cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
     use crate::judge::Key;
-
-    #[test]
-    fn addresses_that_would_leak_are_refused() {
-        for (url, allow_http, why) in [
-            ("http://169.254.169.254/v1", true, "credentials"),
-            ("http://2852039166/v1", true, "credentials"),
-            ("http://[::ffff:169.254.169.254]/", true, "credentials"),
-            ("https://[fd00:ec2::254]/", false, "credentials"),
-            ("http://metadata.google.internal./v1", true, "credentials"),
-            ("https://100.100.100.200/", false, "credentials"),
-            ("http://example.com/v1", false, "plain http"),
-            ("http://localhost.example.com/v1", false, "plain http"),
-            ("http://127.0.0.1@example.com/v1", true, "user name"),
-            ("https://user:pass@example.com/v1", false, "user name"),
-            ("https://example.com/v1?key=1", false, "must not hold"),
-            ("ftp://example.com", false, "http://"),
-            ("example.com/v1", false, "no URL"),
-            ("", false, "no URL"),
-        ] {
-            let stop = Address::parse(url, allow_http).unwrap_err();
-            assert!(stop.kind == StopKind::Address && stop.message.contains(why), "{url}: {stop}");
-        }
-    }
-
-    #[test]
-    fn addresses_are_joined_whatever_their_ending() {
-        for url in [
-            "http://127.0.0.1:8080/v1",
-            "http://127.0.0.1:8080/v1/",
-            "http://127.0.0.1:8080/v1/chat/completions",
-        ] {
-            let address = Address::parse(url, false).unwrap();
-            assert_eq!(
-                address.join("chat/completions").as_str(),
-                "http://127.0.0.1:8080/v1/chat/completions"
-            );
-            assert_eq!(
-                (address.base().as_str(), address.origin().as_str()),
-                ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080")
-            );
-        }
-        assert_eq!(
-            Address::parse("http://[::1]:1", false).unwrap().join("models").as_str(),
-            "http://[::1]:1/models"
-        );
-        assert!(Address::parse("http://box.lan:8080/v1", true).is_ok());
-        assert!(Address::parse("https://api.openai.com/v1", false).is_ok());
-    }
 
     #[test]
     fn an_echoed_key_is_blanked() {

@@ -341,7 +341,10 @@ impl Store {
                 Err(e) => report.fault(place.clone(), format!("its plan cannot be read: {e}"), RESTORE),
             }
             if let Err(e) = self.check_chain(&run, report) {
-                report.fault(place, format!("its verdicts cannot be read: {e}"), RESTORE);
+                report.fault(place.clone(), format!("its verdicts cannot be read: {e}"), RESTORE);
+            }
+            if let Err(e) = self.check_account(&run, report) {
+                report.fault(place, format!("its state cannot be read: {e}"), RESTORE);
             }
         }
         Ok(())

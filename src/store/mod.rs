@@ -5,6 +5,7 @@
 //!                                             +-- owned by the worker thread of a Handle (screens, runs):
 //!                                                 reads on a second connection, writes in groups
 //! ```
+mod accounts;
 pub mod batches;
 pub mod cases;
 pub mod compose;

@@ -205,7 +205,9 @@ fn insert_columns_and_items(
 /// A run's kept usage with what comes on top.
 pub(super) fn with_usage(kept: &str, more: &RunUsage) -> Result<String> {
     let was: RunUsage = serde_json::from_str(kept).unwrap_or_default();
-    to_json(&was.plus(more))
+    // JSON has no NaN: a price that is no number would make the sum so far unknown.
+    let more = RunUsage { cost_usd: more.cost_usd.filter(|c| c.is_finite()), ..*more };
+    to_json(&was.plus(&more))
 }
 
 pub(super) fn no_run(id: &str) -> StoreError {
@@ -399,7 +401,7 @@ impl Store {
         }
     }
 
-    fn run_info(&self, id: &str) -> Result<RunInfo> {
+    pub(super) fn run_info(&self, id: &str) -> Result<RunInfo> {
         let sql = format!(
             "SELECT r.created_at, r.spec, r.fingerprint, r.imported, r.items, r.planned, s.state, s.reason, s.holder, \
              s.heartbeat, s.usage, s.finished_at, s.counts, r.arms, {RETIRED_AT} \

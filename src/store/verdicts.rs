@@ -316,13 +316,20 @@ pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&
 }
 
 impl Store {
-    /// Stores a verdict as the next link of the run's chain.
+    /// Stores a verdict as the next link of the run's chain; what it says it used goes to the run's account.
     ///
     /// # Errors
     /// When it is neither scored nor failed, when another process has taken the run over, or when the registry cannot
     /// be written; then nothing of it was stored.
     pub fn save_verdict(&mut self, run: &str, verdict: &NewVerdict) -> Result<()> {
-        self.save_paid_verdict(run, verdict, &RunUsage::default())
+        let used = RunUsage {
+            cached: u64::from(verdict.cached),
+            prompt_tokens: verdict.prompt_tokens,
+            completion_tokens: verdict.completion_tokens,
+            cost_usd: verdict.cost_usd,
+            ..RunUsage::default()
+        };
+        self.save_paid_verdict(run, verdict, &used)
     }
 
     /// As [`Store::save_verdict`], and adds what it cost to the run's account in the same step: neither is ever without

@@ -223,6 +223,8 @@ fn no_key_is_taken_from_files_or_sent_to_places_where_it_does_not_belong() {
         ("[judge.j]\nbase_url = \"http://example.com/v1\"\nmodel = \"m\"\napi_key_env = \"K\"\n", 2),
         ("[judge.j]\nbase_url = \"http://169.254.169.254/v1\"\nmodel = \"m\"\n", 2),
         ("[judge.j]\nbase_url = \"http://[::ffff:a9fe:a9fe]/v1\"\nmodel = \"m\"\nallow_http = true\n", 2),
+        ("[judge.j]\nbase_url = \"http://[64:ff9b::a9fe:a9fe]/v1\"\nmodel = \"m\"\nallow_http = true\n", 2),
+        ("[judge.j]\nbase_url = \"https://169.254.169.254.nip.io/v1\"\nmodel = \"m\"\n", 2),
         ("[judge.j]\nbase_url = \"https://metadata.google.internal/v1\"\nmodel = \"m\"\n", 2),
         ("[judge.j]\nbase_url = \"https://u:p4ssw0rd@example.com/v1\"\nmodel = \"m\"\n", 2),
         (

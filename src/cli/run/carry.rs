@@ -170,8 +170,11 @@ impl Tally {
             self.planned,
             self.in_flight.max(0)
         );
+        if !self.terminal {
+            return talk(line);
+        }
         let mut err = std::io::stderr();
-        let _ = if self.terminal { write!(err, "\r\x1b[K{line}") } else { writeln!(err, "{line}") };
+        let _ = write!(err, "\r\x1b[K{line}");
         let _ = err.flush();
     }
 }
