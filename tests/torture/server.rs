@@ -26,6 +26,8 @@ pub enum Answer {
     Elsewhere(u16),
     /// 429 with no wait.
     Busy,
+    /// 503, and no word about a key: that would end a run.
+    Down,
     /// Half a body, then the end.
     Cut,
     /// Nothing, for longer than anybody waits.
@@ -66,7 +68,7 @@ impl Server {
         let rng = Mutex::new(Rng::new(seed));
         Self::start(move |_| match rng.lock().unwrap().below(100) {
             0 => Answer::Busy,
-            1 => Answer::Error(503),
+            1 => Answer::Down,
             2 => Answer::Silence,
             3 => Answer::Cut,
             _ => Answer::Good,
@@ -155,6 +157,7 @@ fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) -> std::io::
             Answer::Busy => {
                 (429, "Retry-After: 0\r\n".into(), "{\"error\":{\"message\":\"slow down\"}}".into())
             }
+            Answer::Down => (503, String::new(), "{\"error\":{\"message\":\"overloaded\"}}".into()),
             Answer::Cut => {
                 out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"choices\":[")?;
                 return Ok(());

@@ -181,9 +181,6 @@ pub fn verbs(home: &Home, unfinished: &Unfinished) -> Vec<Verb> {
         &["judge", "retire", "k"],
         &["review", "add", run, "--item", "1", "--score", "2", "--as", "ana"],
         &["forget", &secret, "--confirm", secret.get(..8).unwrap()],
-    ];
-    // Each of several reviews is a change of its own.
-    let several: &[&[&str]] = &[
         &["review", "import", "reviews.jsonl"],
         &["mode", "rename", "too long", "lengthy"],
         &["mode", "merge", "rambling", "verbose", "--into", "wordy"],
@@ -217,7 +214,6 @@ pub fn verbs(home: &Home, unfinished: &Unfinished) -> Vec<Verb> {
     let verb =
         |args: &[&str], by_parts, reads| (args.iter().map(|a| (*a).to_owned()).collect(), by_parts, reads);
     let all = writers.iter().map(|a| verb(a, false, false));
-    let all = all.chain(several.iter().map(|a| verb(a, true, false)));
     let all = all.chain(paying.iter().map(|a| verb(a, true, false)));
     all.chain(readers.iter().map(|a| verb(a, false, true)))
         .map(|(args, by_parts, reads)| clean(home, args, by_parts, reads))
