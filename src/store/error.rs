@@ -131,11 +131,18 @@ impl StoreError {
     }
 }
 
+/// Whether there was no room for the file in which connections share what they know of the log: SQLite calls that an
+/// error of input and output.
+pub(super) fn has_no_room(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
         match source.sqlite_error_code() {
             Some(DiskFull) => Self::Full,
+            _ if has_no_room(&source) => Self::Full,
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(source.to_string()),
             _ => Self::Sqlite { doing: "working", source },

@@ -7,6 +7,7 @@
 //! The ordinary way in takes back a write that was cut short and brings an older schema up to date: right for work, wrong
 //! for a file of which nobody knows yet whether it is sound.
 
+use super::error::has_no_room;
 use super::fsck::{RESTORE, copy_pages};
 use super::migrate::{self, beside};
 use super::open::{BUSY, check_sqlite, is_denied, reader, tune};
@@ -69,7 +70,7 @@ pub(super) fn reader_of(path: &Path) -> Result<Connection> {
     });
     match tidy {
         Ok(conn) => Ok(conn),
-        Err(e) if is_denied(&e) => Ok(reader(path)?.0),
+        Err(e) if is_denied(&e) || has_no_room(&e) => Ok(reader(path)?.0),
         Err(e) => Err(e.into()),
     }
 }

@@ -6,6 +6,7 @@
 //!         cannot be written? -> for reading only, changing nothing on disk
 //! ```
 
+use super::error::has_no_room;
 use super::{Result, StoreError, migrate, said};
 use crate::core::digest::Digest;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -52,6 +53,12 @@ impl Store {
         match Self::open_writing(path, on_network(path)) {
             Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source) => {
                 Self::open_read_only(path)
+            }
+            // A disk without room for a page of shared memory: what is there can still be read.
+            Err(StoreError::Full) if !fresh => {
+                let mut store = Self::open_read_only(path)?;
+                store.read_only = Some("the disk is full".to_owned());
+                Ok(store)
             }
             other => other,
         }
@@ -289,7 +296,8 @@ pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
     let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
         Ok(conn) => conn,
         // A WAL database in a folder that cannot be written opens only as immutable, without its log.
-        Err(e) if is_denied(&e) => {
+        // As does one on a disk without room for what its connections share.
+        Err(e) if is_denied(&e) || has_no_room(&e) => {
             if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
                 why.push_str(", and the newest changes, still in its log, cannot be read from here");
             }
