@@ -119,9 +119,15 @@ fn through_every_sink(key: &str, answer: Answer) -> (Vec<String>, usize) {
     let home = Home::new();
     home.file(
         ".config/assize/config.toml",
-        server.config("api_key_env = \"CANARY_VARIABLE\"\nmax_wait_s = 1\ntimeout_s = 5\n"),
+        server.config(&format!(
+            "api_key_env = \"CANARY_VARIABLE\"\nmax_wait_s = 1\ntimeout_s = 5\n\
+             [judge.c]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m\"\nbackoff_ms = 1\nmax_wait_s = 1\ntimeout_s = 5\n\
+             api_key_command = \"printenv CANARY_VARIABLE\"\n",
+            server.port
+        )),
     );
-    home.file("i.jsonl", json!({"id": "1", "prompt": "x", "response": "y"}).to_string());
+    let item = |arm: &str| json!({"id": "1", "arm": arm, "prompt": "x", "response": "y"}).to_string();
+    home.file("i.jsonl", format!("{}\n{}\n", item("a"), item("b")));
     let mut said = vec![
         with_key(&home, key, &["judge", "check", "j"]),
         with_key(&home, key, &["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"]),
@@ -134,7 +140,20 @@ fn through_every_sink(key: &str, answer: Answer) -> (Vec<String>, usize) {
     ];
     let runs: serde_json::Value = serde_json::from_slice(&said[3].1.stdout).unwrap();
     let run = runs["runs"][0]["run"].as_str().unwrap().to_owned();
-    let more: [&[&str]; 12] = [
+    let (criteria, judge) = (["--criteria", "accuracy"], ["--judge", "j"]);
+    let pairwise = [&["run", "pairwise", "a", "b"][..], &criteria, &judge].concat();
+    let batch = [&["run", "--batch", "--items", "i.jsonl"][..], &criteria, &judge].concat();
+    let by_command = [&["run", "--items", "i.jsonl"][..], &criteria, &["--judge", "c"]].concat();
+    let more: [&[&str]; 21] = [
+        &by_command,
+        &pairwise,
+        &batch,
+        &["judge", "check", "c"],
+        &["judge", "check", "j", "--stress"],
+        &["gate", "--baseline", "a", "--candidate", "b", "--junit", "gate.xml", "--github"],
+        &["export", "--out", "all.jsonl"],
+        &["review", "export", &run, "--csv", "sheet.csv"],
+        &["run", "compare", "a", "b", "--json"],
         &["run", "show", &run],
         &["run", "show", &run, "--items"],
         &["run", "show", &run, "--items", "--json"],
