@@ -1,43 +1,14 @@
 //! How long a diff takes: a prompt with an edit, and the megabytes that must not block a key.
 //! `cargo bench --bench diff`
 
+#[path = "performance/prose.rs"]
+mod prose;
+
 use assize::core::diff::{Diff, plain::Plain, plain::render_side_by_side, unified};
+use prose::prose;
 
 fn main() {
     divan::main();
-}
-
-/// Words from a fixed seed, a line break every dozen.
-fn prose(seed: u64, bytes: usize) -> String {
-    const WORDS: [&str; 16] = [
-        "extract",
-        "the",
-        "most",
-        "surprising",
-        "ideas",
-        "from",
-        "input",
-        "and",
-        "quote",
-        "sources",
-        "in",
-        "order",
-        "never",
-        "invent",
-        "facts",
-        "briefly",
-    ];
-    let mut state = seed;
-    let mut out = String::with_capacity(bytes + 16);
-    for n in 0.. {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        out.push_str(WORDS.get((state >> 60) as usize).copied().unwrap_or("and"));
-        out.push(if n % 12 == 11 { '\n' } else { ' ' });
-        if out.len() >= bytes {
-            break;
-        }
-    }
-    out
 }
 
 /// Every twentieth "never" replaced: many small changes.

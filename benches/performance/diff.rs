@@ -1,43 +1,11 @@
 //! Side by side with words refined, beside delta and difftastic on the same files; and the worst a diff can be given.
 
 use crate::pairs::{in_turn, once};
+use crate::prose::prose;
 use crate::{Bench, line, target, targets};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Words from a fixed seed, a line break every dozen.
-pub fn prose(seed: u64, bytes: usize) -> String {
-    const WORDS: [&str; 16] = [
-        "extract",
-        "the",
-        "most",
-        "surprising",
-        "ideas",
-        "from",
-        "input",
-        "and",
-        "quote",
-        "sources",
-        "in",
-        "order",
-        "never",
-        "invent",
-        "facts",
-        "briefly",
-    ];
-    let mut state = seed;
-    let mut out = String::with_capacity(bytes + 16);
-    for n in 0.. {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        out.push_str(WORDS[(state >> 60) as usize]);
-        out.push(if n % 12 == 11 { '\n' } else { ' ' });
-        if out.len() >= bytes {
-            break;
-        }
-    }
-    out
-}
 
 /// One line in thirty-five with a word replaced: 286 of 10,000, as in the figures that the targets come from.
 pub fn edited(text: &str) -> String {

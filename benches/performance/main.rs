@@ -21,6 +21,7 @@ mod judge;
 mod machine;
 mod memory;
 mod pairs;
+mod prose;
 mod screens;
 mod server;
 mod start;

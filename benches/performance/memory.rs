@@ -1,6 +1,7 @@
 //! Memory: with registries of two sizes open, with a template of 10 MB, with a diff of 1 MB; and the peak of commands on them.
 
-use crate::diff::{edited, prose};
+use crate::diff::edited;
+use crate::prose::prose;
 use crate::tty::Tty;
 use crate::{Bench, line, target, targets};
 use std::fmt::Write as _;
