@@ -83,7 +83,8 @@ fn whole(dir: &Path) -> PathBuf {
     let path = dir.join("registry.db");
     let mut store = Store::open(&path).unwrap();
     let cause = Cause { author: Some("ana".into()), reason: Some("why".into()) };
-    for body in ["You sum up.\nBe brief.", "You sum up.\nBe very brief."] {
+    let long = "Say where it is from, and how sure you are of it.\n".repeat(20);
+    for body in ["You sum up.\nBe brief.", "You sum up.\nBe very brief.", &long] {
         let new = NewRevision {
             author: Some("ana".into()),
             message: Some("shorter".into()),
@@ -368,25 +369,39 @@ fn a_forgotten_text_is_gone_from_the_file_and_the_rest_stays() {
     let mut store = Store::open(&path).unwrap();
     let secret = "the pass phrase is zanzibar-quokka-8841";
     store.register(text("p", "You sum up.\nBe brief.")).unwrap();
+    // One that is packed in the file, and one that is not.
+    let long = format!("You sum up.\n{secret}\n{}", "Be kind to whoever asks for it.\n".repeat(40));
+    let packed = store.register(text("long", &long)).unwrap().revision;
+    let lies: Vec<u8> = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT bytes FROM body WHERE unpacked IS NOT NULL", [], |r| r.get(0))
+        .unwrap();
     let with = store.register(text("p", &format!("You sum up.\n{secret}\nBe kind."))).unwrap().revision;
     store.register(text("p", "You sum up.\nBe kind.")).unwrap();
     store.save_draft(&name("p"), Some(2), &format!("You sum up.\n{secret}\nBe kind.")).unwrap();
-    assert_eq!(store.search("quokka", 9).unwrap().len(), 1);
-    store.forget(&with.digest, &Cause::default()).unwrap();
-    assert!(matches!(store.text(&with.digest), Err(StoreError::Forgotten(_))));
+    assert_eq!(store.search("quokka", 9).unwrap().len(), 2);
+    for forgotten in [&with, &packed] {
+        store.forget(&forgotten.digest, &Cause::default()).unwrap();
+        assert!(matches!(store.text(&forgotten.digest), Err(StoreError::Forgotten(_))));
+    }
     assert!(store.draft(&name("p")).unwrap().is_none());
     assert_eq!(store.search("quokka", 9).unwrap(), []);
     // Lines that other revisions hold are still found, under the first of those.
     let hits = |words: &str| store.search(words, 9).unwrap().iter().map(|h| h.seq).collect::<Vec<_>>();
     assert_eq!((hits("sum up"), hits("be kind")), (vec![1], vec![3]));
     let report = store.fsck().unwrap();
-    assert_eq!((report.forgotten, report.faults), (1, vec![]));
+    assert_eq!((report.forgotten, report.faults), (2, vec![]));
     drop(store);
     for file in std::fs::read_dir(dir.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for word in ["zanzibar", "quokka", "8841"] {
             assert!(!bytes.windows(word.len()).any(|w| w == word.as_bytes()), "{word} is still there");
         }
+        // Of a packed text the words cannot be looked for: no part of what lay there may be left.
+        assert!(
+            lies.chunks_exact(16).all(|part| !bytes.windows(16).any(|w| w == part)),
+            "packed bytes are still there"
+        );
     }
 }
 

@@ -98,7 +98,7 @@ fn space(path: &Path) -> f64 {
     // Without dbstat the whole file stands for itself.
     let index = conn.query_row(index, [], |r| r.get::<_, f64>(0)).unwrap_or(0.0);
     let bytes = std::fs::metadata(path).unwrap().len() as f64;
-    (bytes - index) / one("SELECT CAST(sum(length(bytes)) AS REAL) FROM body")
+    (bytes - index) / one("SELECT CAST(sum(coalesce(unpacked, length(bytes))) AS REAL) FROM body")
 }
 
 /// The exponent of the size over which a time grew.

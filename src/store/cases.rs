@@ -1,6 +1,7 @@
 //! Case sets, responses, arms and rubrics. A set is versioned by a digest over its rows.
 
-use super::prompts::{digest_at, now, put_body};
+use super::body::put_body;
+use super::prompts::{digest_at, now};
 use super::rows::*;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};

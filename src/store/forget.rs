@@ -5,6 +5,7 @@
 //!         pages are overwritten, the log is folded into the file and cut
 //! ```
 
+use super::body::forget_body;
 use super::prompts::{log_event, now};
 use super::rows::Cause;
 use super::{Result, Store, StoreError, search};
@@ -42,10 +43,7 @@ impl Store {
                 |r| r.get(0),
             )?;
             search::forget(conn, digest, &text)?;
-            conn.execute(
-                "UPDATE body SET bytes = x'', forgotten = 1 WHERE digest = ?1",
-                [digest.as_bytes()],
-            )?;
+            forget_body(conn, digest)?;
             let mut replies = 0;
             if text.len() >= QUOTABLE {
                 replies = conn

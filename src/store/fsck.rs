@@ -2,6 +2,7 @@
 //!
 //! Nothing is repaired in place: what is named here is restored from a backup.
 
+use super::body::fault_of;
 use super::cases::{ResponseRow, arm_digest, case_digest, rubric_digest, set_row_digest};
 use super::open::sync_folder;
 use super::prompts::{RevisionRow, digest_at, event_digest};
@@ -153,20 +154,23 @@ impl Store {
             },
         )?;
         let mut bad: Vec<(Vec<u8>, &str)> = Vec::new();
-        self.each("SELECT digest, bytes, forgotten FROM body", |r| {
-            report.count("body");
-            let (named, bytes): (Vec<u8>, Vec<u8>) = (r.get(0)?, r.get(1)?);
-            if r.get(2)? {
-                report.forgotten += 1;
-                let told = Digest::from_bytes(&named).is_some_and(|d| forgotten.contains(&d.hex()));
-                if !told || !bytes.is_empty() {
-                    bad.push((named, "it is marked as forgotten, and no event says so"));
+        self.each(
+            "SELECT digest, bytes, unpacked, forgotten, length(bytes) = 0 AND unpacked IS NULL FROM body",
+            |r| {
+                report.count("body");
+                let named: Vec<u8> = r.get(0)?;
+                if r.get(3)? {
+                    report.forgotten += 1;
+                    let told = Digest::from_bytes(&named).is_some_and(|d| forgotten.contains(&d.hex()));
+                    if !told || !r.get::<_, bool>(4)? {
+                        bad.push((named, "it is marked as forgotten, and no event says so"));
+                    }
+                } else if let Some(what) = fault_of(r)? {
+                    bad.push((named, what));
                 }
-            } else if Digest::of(&bytes).as_bytes() != named {
-                bad.push((named, "its bytes do not fit its digest"));
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         for (named, what) in bad {
             let short: String = named.iter().take(4).map(|b| format!("{b:02x}")).collect();
             report.fault(format!("body {short}"), format!("{what}; {}", self.users_of(&named)?), RESTORE);

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0002_pairwise.sql"),
     include_str!("../../assets/migrations/0003_batch.sql"),
     include_str!("../../assets/migrations/0004_said.sql"),
+    include_str!("../../assets/migrations/0005_packed.sql"),
 ];
 
 /// The newest schema known here.

@@ -7,6 +7,7 @@
 //! ```
 mod accounts;
 pub mod batches;
+mod body;
 pub mod cases;
 pub mod compose;
 pub mod error;

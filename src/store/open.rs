@@ -8,8 +8,7 @@
 
 use super::error::has_no_room;
 use super::{Result, StoreError, migrate, said};
-use crate::core::digest::Digest;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -137,32 +136,6 @@ impl Store {
     /// When the registry cannot be read.
     pub fn schema(&self) -> Result<u32> {
         Ok(self.conn.pragma_query_value(None, "user_version", |r| r.get(0))?)
-    }
-
-    /// A body's exact bytes.
-    ///
-    /// # Errors
-    /// When it is not there, or was forgotten.
-    pub fn body(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let row: Option<(Vec<u8>, bool)> = self
-            .conn
-            .prepare_cached("SELECT bytes, forgotten FROM body WHERE digest = ?1")?
-            .query_row([digest.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))
-            .optional()?;
-        match row {
-            Some((_, true)) => Err(StoreError::Forgotten(digest.short())),
-            Some((bytes, false)) => Ok(bytes),
-            None => Err(StoreError::Damaged(format!("the body {} is missing", digest.short()))),
-        }
-    }
-
-    /// A body that is text.
-    ///
-    /// # Errors
-    /// As [`Store::body`], or when it is not UTF-8.
-    pub fn text(&self, digest: &Digest) -> Result<String> {
-        String::from_utf8(self.body(digest)?)
-            .map_err(|_| StoreError::Damaged(format!("the body {} is not UTF-8", digest.short())))
     }
 
     /// Runs `work` in one IMMEDIATE transaction (or a savepoint, inside a group of the worker): all or nothing.

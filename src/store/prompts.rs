@@ -1,5 +1,6 @@
 //! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
 
+use super::body::put_body;
 use super::list::prompt_info;
 use super::rows::{Cause, EventInfo, NewRevision, PromptInfo, Registered, RevisionInfo};
 use super::{Result, Store, StoreError, search};
@@ -12,7 +13,6 @@ const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syn
     r.message, r.created_at, r.metadata, r.bytes, p.name, r.id, r.prompt_id \
     FROM revision r JOIN prompt p ON p.id = r.prompt_id ";
 
-/// A prompt with its newest revision: the columns of [`REVISION`], then its own.
 /// Now, as RFC 3339.
 pub(super) fn now() -> String {
     jiff::Timestamp::now()
@@ -26,14 +26,6 @@ pub(super) fn digest_at(row: &Row, at: usize) -> rusqlite::Result<Digest> {
     Digest::from_bytes(&bytes).ok_or_else(|| {
         rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, "not a digest".into())
     })
-}
-
-/// Stores a body once; its digest.
-pub(super) fn put_body(conn: &Connection, bytes: &[u8]) -> Result<Digest> {
-    let digest = Digest::of(bytes);
-    conn.prepare_cached("INSERT INTO body (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
-        .execute(params![digest.as_bytes(), bytes])?;
-    Ok(digest)
 }
 
 /// Appends an event.

@@ -6,6 +6,7 @@
 //!                 +---------- resume ----------------+
 //! ```
 
+use super::body::text_at;
 use super::cases::{StoredResponse, arm_id, response_of};
 use super::judges::RETIRED_AT;
 use super::lease::{is_alive, seconds};
@@ -472,21 +473,21 @@ impl Store {
         Ok(FullItem { item, subject, response })
     }
 
-    /// Length of an item's response in characters, without reading it whole; `None` where there is none.
+    /// Length of an item's response in characters; `None` where there is none.
     ///
     /// # Errors
     /// When there is no such item.
     pub fn response_length(&self, run: &str, item: u32) -> Result<Option<u64>> {
-        Ok(self
+        let text = self
             .conn
             .prepare_cached(
-                "SELECT length(CAST(b.bytes AS TEXT)) FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM \
+                "SELECT b.bytes, b.unpacked FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM \
                  response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND \
                  n.repeat = i.repeat) JOIN body b ON b.digest = r.text WHERE i.run_id = ?1 AND i.ord = ?2",
             )?
-            .query_row(params![run, item], |r| r.get::<_, i64>(0))
-            .optional()?
-            .and_then(|n| u64::try_from(n).ok()))
+            .query_row(params![run, item], |r| text_at(r, 0))
+            .optional()?;
+        Ok(text.map(|t| String::from_utf8_lossy(&t).chars().count() as u64))
     }
 
     /// What an endpoint was found to accept (JSON), if known.

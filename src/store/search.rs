@@ -1,5 +1,6 @@
 //! Full-text search over the distinct lines of prompts: each line once, with the revision that first held it.
 
+use super::body::text_at;
 use super::rows::Hit;
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
@@ -80,13 +81,13 @@ pub(super) fn forget(conn: &Connection, digest: &Digest, text: &[u8]) -> Result<
 /// The lines of a prompt's texts, all but one text, with the first revision that holds each.
 fn first_seqs(conn: &Connection, prompt: i64, but: &Digest) -> Result<HashMap<i64, u32>> {
     let mut stmt = conn.prepare(
-        "SELECT min(r.seq), b.bytes FROM revision r JOIN body b ON b.digest = r.digest \
+        "SELECT min(r.seq), b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest \
          WHERE r.prompt_id = ?1 AND b.forgotten = 0 AND b.digest <> ?2 GROUP BY b.digest",
     )?;
     let mut rows = stmt.query(params![prompt, but.as_bytes()])?;
     let mut first = HashMap::new();
     while let Some(row) = rows.next()? {
-        let (seq, bytes): (u32, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (seq, bytes): (u32, Vec<u8>) = (row.get(0)?, text_at(row, 1)?);
         for line in indexed(&String::from_utf8_lossy(&bytes)) {
             first.entry(line_hash(line)).and_modify(|s: &mut u32| *s = (*s).min(seq)).or_insert(seq);
         }
@@ -101,7 +102,7 @@ pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Resu
          ORDER BY l.prompt_id, l.first_seq",
     )?;
     let mut text = conn.prepare(
-        "SELECT b.bytes FROM revision r JOIN body b ON b.digest = r.digest WHERE r.prompt_id = ?1 AND r.seq = ?2",
+        "SELECT b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest WHERE r.prompt_id = ?1 AND r.seq = ?2",
     )?;
     let (mut at, mut held, mut count) = (None, HashSet::new(), 0);
     let mut rows = stmt.query([])?;
@@ -111,7 +112,7 @@ pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Resu
         count += 1;
         if at != Some((prompt, seq)) {
             at = Some((prompt, seq));
-            let body: Option<Vec<u8>> = text.query_row([prompt, seq], |r| r.get(0)).optional()?;
+            let body: Option<Vec<u8>> = text.query_row([prompt, seq], |r| text_at(r, 0)).optional()?;
             held = indexed(&String::from_utf8_lossy(&body.unwrap_or_default())).map(line_hash).collect();
         }
         let indexed_text: Option<String> = row.get(4)?;
