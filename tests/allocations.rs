@@ -77,7 +77,8 @@ fn registering_a_version() {
         }
         store.register(new(5)).unwrap();
     });
-    holds("digest and register", Bound { count: 150, bytes: 13_500 }, real, twin);
+    // A good third of the bytes is the table that packing the text looks earlier parts up in.
+    holds("digest and register", Bound { count: 150, bytes: 31_000 }, real, twin);
 }
 
 #[test]

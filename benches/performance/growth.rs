@@ -15,6 +15,8 @@ use std::time::Instant;
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// Revisions of a prompt.
 const EACH: usize = 10;
+/// Registered one by one.
+const REGISTERED: usize = 500;
 
 fn shape(revisions: usize) -> Shape {
     Shape { prompts: revisions / EACH, revisions, verdicts: 0, seed: 1 }
@@ -82,9 +84,13 @@ fn measured(path: &Path, n: usize) -> Size {
     drop(store);
     let mut store = Store::open(path).unwrap();
     let name: PromptName = "written/often".parse().unwrap();
-    let register =
-        |i: usize| store.register(NewRevision::new(name.clone(), Template::text(shape.text(0, i)))).unwrap();
-    calls.push(("register, synchronous=FULL", timed(100, register)));
+    // So many that the log is written anew some times, as in a process that goes on; the texts are made before.
+    let new = |i: usize| NewRevision::new(name.clone(), Template::text(shape.text(0, i)));
+    let mut news: Vec<NewRevision> = (0..REGISTERED + REGISTERED / 10 + 1).rev().map(new).collect();
+    calls.push((
+        "register, synchronous=FULL",
+        timed(REGISTERED, |_| news.pop().map(|new| store.register(new).unwrap())),
+    ));
     Size { calls, import, space }
 }
 

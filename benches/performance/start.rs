@@ -5,6 +5,12 @@ use crate::{Bench, line, target, targets};
 use std::fmt::Write as _;
 use std::process::Command;
 
+/// What `list` tells of all prompts.
+const ALL: &str = "SELECT p.name, p.latest, r.digest, r.author, r.message, r.created_at, p.description, \
+    (SELECT group_concat(label || ' r' || seq) FROM label WHERE prompt_id = p.id), \
+    (SELECT group_concat(tag) FROM revision_tag WHERE revision_id = r.id) \
+    FROM prompt p JOIN revision r ON r.prompt_id = p.id AND r.seq = p.latest WHERE p.archived = 0 ORDER BY p.name";
+
 /// Times them.
 pub fn section(bench: &Bench, out: &mut String) {
     let registry = bench.large().to_str().unwrap().to_owned();
@@ -26,6 +32,9 @@ pub fn section(bench: &Bench, out: &mut String) {
         let mut read = Command::new(sqlite3);
         read.arg(&registry)
             .arg("SELECT seq, author, message, created_at FROM revision ORDER BY id DESC LIMIT 20");
+        commands.push(read);
+        let mut read = Command::new(sqlite3);
+        read.arg(&registry).arg(ALL);
         commands.push(read);
     }
     let promptfoo = bench.peer("promptfoo");
@@ -49,6 +58,7 @@ pub fn section(bench: &Bench, out: &mut String) {
     }
     if sqlite.is_some() {
         line!(out, "| `sqlite3` reading the newest 20 revisions of the same file | {:.1} |", ms[9]);
+        line!(out, "| `sqlite3` reading all prompts with what is newest of each | {:.1} |", ms[10]);
     }
     if let Some(promptfoo) = promptfoo {
         let mut list = Command::new(promptfoo);

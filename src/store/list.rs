@@ -71,10 +71,10 @@ impl Store {
         let of = |(prompts, revisions): (i64, i64)| (prompts as usize, revisions as usize);
         if query.containing.is_none() && !query.archived {
             // What opening waits for does not grow with the registry: no row is counted but those that are put away.
-            // Revisions are never deleted, so that the highest id tells how many there are.
-            let sql = "SELECT (SELECT count(*) FROM prompt) - count(*), \
+            // Prompts and revisions are never deleted, so that the highest id tells how many there are.
+            let sql = "SELECT coalesce((SELECT max(id) FROM prompt), 0) - count(*), \
                  coalesce((SELECT max(id) FROM revision), 0) - coalesce(sum(latest), 0) \
-                 FROM prompt WHERE archived = 1 OR (archived = 0 AND latest = 0)";
+                 FROM prompt WHERE archived = 1 OR latest = 0";
             let row = self.conn.prepare_cached(sql)?.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
             return Ok(of(row));
         }

@@ -240,7 +240,10 @@ mod tests {
         };
         // SQLite does not go below what there is: the file is as large as it may be.
         limit("1").unwrap();
-        let full = add("large", "words ".repeat(200_000)).unwrap_err();
+        // Words that do not repeat: they need their room packed too.
+        let words: String =
+            (0..100_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect();
+        let full = add("large", words).unwrap_err();
         assert!(matches!(full, StoreError::Full), "{full}");
         assert_eq!(full.exit_code(), 4);
         limit("1000000").unwrap();
