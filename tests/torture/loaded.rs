@@ -4,7 +4,7 @@
 
 use crate::cli_support::Home;
 use crate::support::count;
-use crate::tty::Tty;
+use crate::tty_support::Tty;
 use crate::verbs::{Moody, base, registry, unfinished};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

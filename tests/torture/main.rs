@@ -26,5 +26,6 @@ mod soak;
 mod support;
 mod terminal;
 mod together;
-mod tty;
+#[path = "../tty_support/mod.rs"]
+mod tty_support;
 mod verbs;

@@ -1,6 +1,6 @@
 //! However the screens end, the terminal is as it was before: eleven ways out, and sizes, pastes and keys that nobody types.
 
-use crate::tty::{Tty, is_given_back, size};
+use crate::tty_support::{Tty, is_given_back, size};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -90,9 +90,9 @@ fn storms_of_sizes_pastes_and_keys_do_not_hold_it_up() {
     tty.wait("revisions ·");
     for i in 0..200_u16 {
         let (rows, cols) = [(1, 1), (2, 500), (200, 1), (200, 500), (24, 80), (7, 33)][usize::from(i) % 6];
-        tty.pair.master.resize(size(rows, cols)).unwrap();
+        tty.master.resize(size(rows, cols)).unwrap();
     }
-    tty.pair.master.resize(size(36, 120)).unwrap();
+    tty.master.resize(size(36, 120)).unwrap();
     tty.press("\u{1b}[200~");
     for _ in 0..80 {
         tty.press(&"pasted \u{202e} text ".repeat(4_000));

@@ -1,6 +1,6 @@
 //! A program on a terminal of its own, watched through an emulator.
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, native_pty_system};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -10,16 +10,19 @@ use std::time::{Duration, Instant};
 
 struct Seen {
     parser: vt100::Parser,
+    bytes: Vec<u8>,
     ended: bool,
 }
 
 /// A program on a pseudo-terminal; what it writes is read into a terminal emulator as it comes.
 pub struct Tty {
     pub child: Box<dyn Child + Send + Sync>,
-    pub pair: PtyPair,
+    pub master: Box<dyn MasterPty + Send>,
+    /// Held while the line's modes are asked for: once nobody holds this end, the line begins anew.
+    slave: Option<Box<dyn SlavePty + Send>>,
     writer: Box<dyn Write + Send>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
-    pub before: String,
+    before: String,
 }
 
 pub fn size(rows: u16, cols: u16) -> PtySize {
@@ -27,7 +30,7 @@ pub fn size(rows: u16, cols: u16) -> PtySize {
 }
 
 /// The modes of the line, as `stty` tells them.
-pub fn modes(master: &dyn MasterPty) -> String {
+fn modes(master: &dyn MasterPty) -> String {
     let out = Command::new("stty").arg("-g").arg("-F").arg(master.tty_name().unwrap()).output().unwrap();
     String::from_utf8(out.stdout).unwrap()
 }
@@ -47,6 +50,7 @@ impl Tty {
         let own = [
             ("HOME", home.to_str().unwrap()),
             ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
             ("PATH", "/usr/bin:/bin"),
             ("USER", "ana"),
         ];
@@ -57,7 +61,8 @@ impl Tty {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = pair.master.take_writer().unwrap();
         let parser = vt100::Parser::new(NonZeroU16::new(36).unwrap(), NonZeroU16::new(120).unwrap(), 0);
-        let seen = Arc::new((Mutex::new(Seen { parser, ended: false }), Condvar::new()));
+        let seen = Seen { parser, bytes: Vec::new(), ended: false };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let shared = Arc::clone(&seen);
         std::thread::spawn(move || {
             let mut piece = [0_u8; 65_536];
@@ -65,6 +70,7 @@ impl Tty {
                 let n = reader.read(&mut piece).unwrap_or(0);
                 let mut seen = shared.0.lock().unwrap();
                 seen.parser.process(&piece[..n]);
+                seen.bytes.extend_from_slice(&piece[..n]);
                 seen.ended = n == 0;
                 shared.1.notify_all();
                 if n == 0 {
@@ -72,7 +78,7 @@ impl Tty {
                 }
             }
         });
-        Self { child, pair, writer, seen, before }
+        Self { child, master: pair.master, slave: Some(pair.slave), writer, seen, before }
     }
 
     pub fn until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
@@ -132,13 +138,30 @@ impl Tty {
     pub fn ends_as_it_began(mut self, how: &str) -> Duration {
         let took = self.end(how);
         assert!(!self.line_differs(), "{how}: the line's modes differ");
-        // What was written last has been read when the emulator is back on the first screen.
-        self.until(&format!("{how}: given back"), is_given_back);
+        self.read_to_the_end(how);
+        assert!(self.screen(is_given_back), "{how}: a mode of the screen was left set");
         took
     }
 
+    /// Waits until all that an ended program wrote has been read.
+    pub fn read_to_the_end(&mut self, how: &str) {
+        // The reader sees an end when nobody can write any more.
+        self.slave = None;
+        let seen = self.seen.0.lock().unwrap();
+        let end = Duration::from_secs(30);
+        let (seen, waited) = self.seen.1.wait_timeout_while(seen, end, |seen| !seen.ended).unwrap();
+        drop(seen);
+        assert!(!waited.timed_out(), "{how}: somebody still holds the terminal");
+    }
+
+    /// Every byte that was written to the terminal.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.seen.0.lock().unwrap().bytes.clone()
+    }
+
+    /// Whether the line's modes are others than before the start, as in raw mode.
     pub fn line_differs(&self) -> bool {
-        modes(&*self.pair.master) != self.before
+        modes(&*self.master) != self.before
     }
 }
 
