@@ -8,6 +8,10 @@ use assize::core::prompt::{Label, PromptName, Selector, Template};
 use assize::store::{Cause, Expect, Handle, ListQuery, NewReview, NewRevision, Sampling, Store, StoreError};
 use std::path::Path;
 
+#[expect(dead_code, reason = "only the plan of a run is needed here")]
+#[path = "torture/judged.rs"]
+mod judged;
+
 fn name(text: &str) -> PromptName {
     text.parse().unwrap()
 }
@@ -552,52 +556,19 @@ fn a_real_history_of_46_prompts_comes_in_once() {
 
 #[test]
 fn two_versions_of_a_criterion_are_never_averaged() {
-    use assize::core::rubric::Criterion;
-    use assize::store::{Arm, NewRun, NewVerdict, RunItem, RunSpec};
+    use assize::store::{Arm, NewRun, NewVerdict};
+    use judged::{criterion, run_item, spec};
     let mut store = Store::in_memory().unwrap();
     store.register(text("p", "one")).unwrap();
     let set = store.import_items("set", items()).unwrap().set;
     let mut source = store.verdicts(&store.runs(None).unwrap()[0].id.clone()).unwrap()[0].verdict.clone();
     source.fingerprint = Digest::of("judge");
     for (question, score) in [("Is it right?", 1), ("Is it quite right?", 5)] {
-        let criterion = Criterion {
-            name: "accuracy".into(),
-            question: question.into(),
-            anchors: ["1", "2", "3", "4", "5"].map(String::from),
-            steps: vec![],
-            generic: false,
-        };
+        let criterion = criterion(question);
         let version = criterion.version();
-        let spec = RunSpec {
-            set: set.name.clone(),
-            set_digest: set.digest,
-            rubric: "r".into(),
-            criteria: vec![criterion],
-            own_criterion: false,
-            judge: "j".into(),
-            judge_config: serde_json::json!({}),
-            model: None,
-            model_config: None,
-            repeats: 1,
-            max_cost_usd: None,
-            max_calls: None,
-            until: None,
-            includes: Default::default(),
-            max_tokens: None,
-            checks: Vec::new(),
-            generations: 1,
-            batch: false,
-        };
+        let spec = spec(&set, vec![criterion]);
         let arm = Arm { name: "p@r1+m".into(), prompt: Some((name("p"), 1)), model: Some("m".into()) };
-        let item = RunItem {
-            ord: 0,
-            case_id: "a".into(),
-            arm: arm.name.clone(),
-            set_id: set.id,
-            repeat: 0,
-            cluster: None,
-            tags: vec![],
-        };
+        let item = run_item(&set, 0, "a", &arm);
         let run = store.create_run(&NewRun { spec, items: vec![(item, arm)] }).unwrap();
         let mut verdict =
             NewVerdict { item: 0, criterion: 0, repeat: 0, criterion_version: version, ..source.clone() };

@@ -8,6 +8,10 @@ use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
 use std::path::{Path, PathBuf};
 
+#[expect(dead_code, reason = "only the plan of a run is needed here")]
+#[path = "torture/judged.rs"]
+mod judged;
+
 fn block<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
@@ -263,7 +267,8 @@ fn history(dir: &Path) -> PathBuf {
     use assize::core::digest::Digest;
     use assize::core::prompt::{PromptName, Template};
     use assize::core::rubric::builtin_rubric;
-    use assize::store::{Arm, NewRevision, NewRun, NewVerdict, RunItem, RunSpec};
+    use assize::store::{Arm, NewRevision, NewRun, NewVerdict};
+    use judged::{run_item, spec};
     let path = dir.join("history.db");
     let mut store = Store::open(&path).unwrap();
     let source = {
@@ -288,42 +293,10 @@ fn history(dir: &Path) -> PathBuf {
         let mut revision = NewRevision::new(name.clone(), Template::text(&text));
         revision.message = Some(format!("message {seq}"));
         store.register(revision).unwrap();
-        let spec = RunSpec {
-            set: set.name.clone(),
-            set_digest: set.digest,
-            rubric: "r".into(),
-            criteria: criteria.clone(),
-            own_criterion: false,
-            judge: "j".into(),
-            judge_config: serde_json::json!({}),
-            model: None,
-            model_config: None,
-            repeats: 1,
-            max_cost_usd: None,
-            max_calls: None,
-            until: None,
-            includes: Default::default(),
-            max_tokens: None,
-            checks: Vec::new(),
-            generations: 1,
-            batch: false,
-        };
+        let spec = spec(&set, criteria.clone());
         let arm =
             Arm { name: format!("p@r{seq}+m"), prompt: Some((name.clone(), seq)), model: Some("m".into()) };
-        let items = (0..8)
-            .map(|i| {
-                let item = RunItem {
-                    ord: i,
-                    case_id: format!("c{i}"),
-                    arm: arm.name.clone(),
-                    set_id: set.id,
-                    repeat: 0,
-                    cluster: None,
-                    tags: vec![],
-                };
-                (item, arm.clone())
-            })
-            .collect();
+        let items = (0..8).map(|i| (run_item(&set, i, &format!("c{i}"), &arm), arm.clone())).collect();
         let run = store.create_run(&NewRun { spec, items }).unwrap();
         for i in 0..8_u32 {
             for (column, criterion) in (0..).zip(&criteria) {

@@ -4,7 +4,55 @@ use assize::core::digest::Digest;
 use assize::core::item::{Item, Subject};
 use assize::core::rubric::Criterion;
 use assize::core::verdict::{Reading, State};
-use assize::store::{Arm, NewRun, NewVerdict, RunItem, RunSpec, Store};
+use assize::store::{Arm, CaseSetInfo, NewRun, NewVerdict, RunItem, RunSpec, Store};
+
+/// A criterion named "accuracy".
+pub fn criterion(question: &str) -> Criterion {
+    Criterion {
+        name: "accuracy".into(),
+        question: question.into(),
+        anchors: ["1", "2", "3", "4", "5"].map(String::from),
+        steps: vec![],
+        generic: false,
+    }
+}
+
+/// One pass of judge `j`, with no cap.
+pub fn spec(set: &CaseSetInfo, criteria: Vec<Criterion>) -> RunSpec {
+    RunSpec {
+        set: set.name.clone(),
+        set_digest: set.digest,
+        rubric: "r".into(),
+        criteria,
+        own_criterion: false,
+        judge: "j".into(),
+        judge_config: serde_json::json!({}),
+        model: None,
+        model_config: None,
+        repeats: 1,
+        max_cost_usd: None,
+        max_calls: None,
+        until: None,
+        includes: Default::default(),
+        max_tokens: None,
+        checks: Vec::new(),
+        generations: 1,
+        batch: false,
+    }
+}
+
+/// A case of a plan.
+pub fn run_item(set: &CaseSetInfo, ord: u32, case: &str, arm: &Arm) -> RunItem {
+    RunItem {
+        ord,
+        case_id: case.into(),
+        arm: arm.name.clone(),
+        set_id: set.id,
+        repeat: 0,
+        cluster: None,
+        tags: vec![],
+    }
+}
 
 /// A run of one item that may be judged as often as wanted; its id.
 pub fn a_run(store: &mut Store) -> String {
@@ -19,43 +67,9 @@ pub fn a_run(store: &mut Store) -> String {
     };
     let item = Item { id: "a".into(), arm: "x".into(), response: "one".into(), subject, verdicts: vec![] };
     let set = store.import_items("set", vec![item]).unwrap().set;
-    let criterion = Criterion {
-        name: "accuracy".into(),
-        question: "Is it right?".into(),
-        anchors: ["1", "2", "3", "4", "5"].map(String::from),
-        steps: vec![],
-        generic: false,
-    };
-    let spec = RunSpec {
-        set: set.name.clone(),
-        set_digest: set.digest,
-        rubric: "r".into(),
-        criteria: vec![criterion],
-        own_criterion: false,
-        judge: "j".into(),
-        judge_config: serde_json::json!({}),
-        model: None,
-        model_config: None,
-        repeats: 100_000,
-        max_cost_usd: None,
-        max_calls: None,
-        until: None,
-        includes: Default::default(),
-        max_tokens: None,
-        checks: Vec::new(),
-        generations: 1,
-        batch: false,
-    };
+    let spec = RunSpec { repeats: 100_000, ..spec(&set, vec![criterion("Is it right?")]) };
     let arm = Arm { name: "x".into(), prompt: None, model: None };
-    let item = RunItem {
-        ord: 0,
-        case_id: "a".into(),
-        arm: "x".into(),
-        set_id: set.id,
-        repeat: 0,
-        cluster: None,
-        tags: vec![],
-    };
+    let item = run_item(&set, 0, "a", &arm);
     store.create_run(&NewRun { spec, items: vec![(item, arm)] }).unwrap()
 }
 

@@ -70,24 +70,9 @@ fn planned_over(dir: &std::path::Path, n: usize, generation: u32) -> (std::path:
         generic: false,
     };
     let spec = RunSpec {
-        set: "support".into(),
         set_digest: set.digest,
-        rubric: "helpfulness".into(),
         criteria: vec![criterion("accuracy"), criterion("clarity")],
-        own_criterion: false,
-        judge: "local".into(),
-        judge_config: json!({}),
-        model: None,
-        model_config: None,
-        repeats: 1,
-        max_cost_usd: Some(1.0),
-        max_calls: None,
-        until: None,
-        includes: Default::default(),
-        max_tokens: None,
-        checks: Vec::new(),
-        generations: 1,
-        batch: false,
+        ..super::view::tests::run(&[], &[]).spec
     };
     let arm = Arm { name: "old".into(), prompt: None, model: None };
     let planned = |ord: usize| RunItem {
