@@ -19,6 +19,7 @@ mod input;
 mod judged;
 mod loaded;
 mod migration;
+mod panics;
 mod power;
 mod secrets;
 mod server;

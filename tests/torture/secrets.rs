@@ -90,12 +90,15 @@ fn files(folder: &Path, out: &mut Vec<(String, Vec<u8>)>) {
 }
 
 fn leaks(key: &str, home: &Path, said: &[(String, Output)]) -> Vec<String> {
-    let mut sinks = Vec::new();
+    let streams = |(what, out): &(String, Output)| {
+        [(format!("stdout of {what}"), out.stdout.clone()), (format!("stderr of {what}"), out.stderr.clone())]
+    };
+    leaks_among(key, home, said.iter().flat_map(streams).collect())
+}
+
+/// Which of these, and which files of the home, hold the key.
+pub fn leaks_among(key: &str, home: &Path, mut sinks: Vec<(String, Vec<u8>)>) -> Vec<String> {
     files(home, &mut sinks);
-    for (what, out) in said {
-        sinks.push((format!("stdout of {what}"), out.stdout.clone()));
-        sinks.push((format!("stderr of {what}"), out.stderr.clone()));
-    }
     let needles = needles(key);
     let hit = |bytes: &[u8]| needles.iter().any(|n| holds(bytes, n));
     sinks.into_iter().filter(|(_, bytes)| hit(bytes)).map(|(place, _)| place).collect()
