@@ -24,13 +24,34 @@ pub struct App {
     tab: Tab,
     stacks: [Vec<Box<dyn Screen>>; 4],
     layer: Option<Layer>,
-    toast: Option<(Toast, i64)>,
+    said: Option<Said>,
     next_ticket: Ticket,
     awaited: HashMap<Ticket, Lane>,
     running: Vec<(String, crate::eval::Control)>,
     quit: bool,
     /// Something changed since the last frame.
     pub dirty: bool,
+}
+
+/// Words on the bottom line.
+struct Said {
+    toast: Toast,
+    /// When they came, in Unix seconds.
+    at: i64,
+    /// A key was pressed since: a refusal goes as soon as it could be read.
+    passed: bool,
+}
+
+/// How long other words stay.
+const WORDS_S: i64 = 6;
+/// How long a refusal stays at least, whatever is pressed: it may come long after its own key, in the midst of others.
+const READABLE_S: i64 = 3;
+
+impl Said {
+    fn is_over(&self, now: i64) -> bool {
+        let age = now - self.at;
+        if self.toast.error { self.passed && age >= READABLE_S } else { age > WORDS_S }
+    }
 }
 
 const TABS: [(Tab, &str); 4] =
@@ -53,7 +74,7 @@ impl App {
                 vec![Box::new(super::screen::trends::Trends::default())],
             ],
             layer: None,
-            toast: None,
+            said: None,
             next_ticket: 0,
             awaited: HashMap::new(),
             running: Vec::new(),
@@ -84,18 +105,28 @@ impl App {
 
     /// Whether a clock or spinner is on the screen.
     pub fn ticks(&self) -> bool {
-        !self.running.is_empty() || self.toast.is_some() || self.screen().ticks() || !self.awaited.is_empty()
+        !self.running.is_empty() || self.said.is_some() || self.screen().ticks() || !self.awaited.is_empty()
     }
 
     /// Says something at the start: problems of the config.
     pub fn announce(&mut self, text: String) {
-        self.toast = Some((Toast { text, error: true }, self.env.now));
+        self.tell(Toast { text, error: true });
     }
 
     /// Says something that leaves by itself.
     pub fn say(&mut self, text: &str) {
-        self.toast = Some((Toast { text: text.to_owned(), error: false }, self.env.now));
+        self.tell(Toast { text: text.to_owned(), error: false });
         self.dirty = true;
+    }
+
+    fn tell(&mut self, toast: Toast) {
+        self.said = Some(Said { toast, at: self.env.now, passed: false });
+    }
+
+    /// Takes words away whose time is over.
+    fn clear_words(&mut self) {
+        let now = self.env.now;
+        self.said.take_if(|said| said.is_over(now));
     }
 
     fn screen(&self) -> &dyn Screen {
@@ -204,7 +235,7 @@ impl App {
             self.layer = Some(layer);
         }
         if let Some(toast) = toast {
-            self.toast = Some((toast, self.env.now));
+            self.tell(toast);
         }
         let mut effects = effects;
         if let Some(nav) = nav {
@@ -278,9 +309,10 @@ impl App {
     }
 
     fn key(&mut self, event: &KeyEvent) -> Vec<Effect> {
-        if self.toast.as_ref().is_some_and(|(t, _)| t.error) {
-            self.toast = None;
+        if let Some(said) = &mut self.said {
+            said.passed = true;
         }
+        self.clear_words();
         if self.layer.is_some() {
             return self.with_layer(|layer, cx| layer.key(event, cx));
         }
@@ -293,7 +325,7 @@ impl App {
             Some(action) => {
                 // What was said about the key before makes room for the keys again; moving about leaves it.
                 if !Scope::moves(action) {
-                    self.toast = None;
+                    self.said.take_if(|said| !said.toast.error);
                 }
                 self.act(action)
             }
@@ -355,15 +387,14 @@ impl App {
                 self.running.retain(|(id, _)| *id != run);
                 self.env.running.retain(|(id, _)| *id != run);
                 if let Err(text) = &result {
-                    self.toast = Some((Toast { text: text.clone(), error: true }, self.env.now));
+                    self.tell(Toast { text: text.clone(), error: true });
                 }
                 self.with_all(|screen, cx| screen.run_ended(&run, cx))
             }
             Msg::Changed => self.with_all(|screen, cx| screen.changed(cx)),
             Msg::Tick => {
                 self.env.tick += 1;
-                let now = self.env.now;
-                self.toast.take_if(|(toast, since)| !toast.error && now - *since > 6);
+                self.clear_words();
                 Vec::new()
             }
             Msg::Terminate => {
@@ -432,7 +463,7 @@ impl App {
             &seg(status, env.style(Meaning::Dim)),
         );
         let room = taken.saturating_sub(row.x + 1);
-        if let Some((toast, _)) = &self.toast {
+        if let Some(Said { toast, .. }) = &self.said {
             let meaning = if toast.error { Meaning::Error } else { Meaning::Good };
             let sign = if toast.error { " ! " } else { " · " };
             put_cut(
@@ -515,7 +546,31 @@ pub fn foot_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env
 
 #[cfg(test)]
 mod tests {
-    use super::shed;
+    use super::super::testing::Harness;
+    use super::super::theme::Theme;
+    use super::{Msg, shed};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_refusal_stays_until_it_could_be_read_and_a_key_came() {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = dir.path().join("registry.db");
+        let mut screen = Harness::open(&registry, Default::default(), false, (80, 24), Theme::Dark).await;
+        let still_there = |screen: &mut Harness, now: i64, keys: &str| {
+            screen.at(now);
+            screen.press(keys);
+            drop(screen.app.update(Msg::Tick));
+            screen.text().contains("is busy")
+        };
+        screen.at(0);
+        screen.app.announce("the registry is busy".into());
+        // Keys that were on their way: it goes by itself once it could be read.
+        assert!(still_there(&mut screen, 0, "j k Esc") && still_there(&mut screen, 2, "j"));
+        assert!(!still_there(&mut screen, 3, ""));
+        screen.app.announce("the registry is busy".into());
+        // Nobody is there: it waits for somebody.
+        assert!(still_there(&mut screen, 500, ""));
+        assert!(!still_there(&mut screen, 500, "j"));
+    }
 
     #[test]
     fn a_summary_sheds_whole_parts_from_the_left() {

@@ -126,7 +126,7 @@ fn a_locked_registry_delays_a_write_and_nothing_else() {
     let written = || other.query_row(moves, [], |r| r.get::<_, i64>(0)).unwrap() == 1;
     assert!(!written(), "it was written in spite of the lock");
     std::thread::sleep(held.saturating_sub(locked.elapsed()));
-    // Any key takes such a word away: looked for before the next.
+    // A key takes such a word away once it could be read: looked for before the next.
     let refused = tty.screen(|s| s.contents().contains("is busy"));
     let later = answers(&mut tty, "after a long lock");
     other.execute_batch("COMMIT").unwrap();
