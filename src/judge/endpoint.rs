@@ -174,7 +174,7 @@ impl Endpoint {
             if !streams {
                 whole.extend_from_slice(&piece);
             } else if assembly.push(&piece) {
-                told(&self.blank_text(assembly.text().to_owned()));
+                told(self.settled(&self.blank_text(assembly.text().to_owned())));
             }
         }
         if streams {
@@ -283,11 +283,21 @@ impl Endpoint {
 
     /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk, however it is written.
     fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
-        let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4)
-        else {
-            return body;
-        };
-        blank::blank(body, key)
+        match self.known_key() {
+            Some(key) => blank::blank(body, key),
+            None => body,
+        }
+    }
+
+    /// The key, if it is long enough to be told from other words.
+    fn known_key(&self) -> Option<&str> {
+        self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4)
+    }
+
+    /// What can be shown of a text that still grows: the next piece may complete a key that it ends with a part of.
+    fn settled<'a>(&self, blanked: &'a str) -> &'a str {
+        let end = self.known_key().map_or(blanked.len(), |key| blank::settled(blanked.as_bytes(), key));
+        blanked.get(..end).unwrap_or_default()
     }
 
     /// The same for headers: a redirect may carry the key in its address.
@@ -317,6 +327,51 @@ fn root_cause(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
     use crate::judge::Key;
+    use std::io::{BufRead, BufReader, Write};
+    use std::sync::{Mutex, mpsc};
+
+    /// An endpoint that streams these pieces, each once the one before has arrived.
+    fn streams(pieces: &'static [&str], arrived: mpsc::Receiver<()>) -> u16 {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n").unwrap();
+            for text in pieces {
+                let event = serde_json::json!({"choices": [{"delta": {"content": text}}]});
+                stream.write_all(format!("data: {event}\n\n").as_bytes()).unwrap();
+                arrived.recv().unwrap();
+            }
+            stream.write_all(b"data: [DONE]\n\n").unwrap();
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_key_that_comes_in_pieces_is_never_told_in_part() {
+        let (came, arrived) = mpsc::channel();
+        let port =
+            streams(&["Your key: sk-se", "cret", "-1. Or", " sk%2", "Dsecret-1", ", or sk-s", "o."], arrived);
+        let config = JudgeConfig {
+            base_url: format!("http://127.0.0.1:{port}/v1"),
+            key: Key::Command("echo sk-secret-1".into()),
+            ..JudgeConfig::default()
+        };
+        let told = Mutex::new(Vec::new());
+        let tell = |text: &str| {
+            told.lock().unwrap().push(text.to_owned());
+            came.send(()).unwrap();
+        };
+        let answer = Endpoint::open(&config).unwrap().chat_in_pieces(Vec::new(), &tell).await.unwrap();
+        let whole = "Your key: [key]. Or [key], or sk-so.";
+        assert!(String::from_utf8_lossy(&answer.body).contains(whole));
+        let shown = ["Your key: ", "[key]. Or", " ", "[key]", ", or ", "sk-so."];
+        let mut expected = vec!["Your key: ".to_owned()];
+        expected.extend((0..shown.len()).map(|n| shown[..=n].concat()));
+        assert_eq!(told.into_inner().unwrap(), expected);
+    }
 
     #[test]
     fn an_echoed_key_is_blanked() {

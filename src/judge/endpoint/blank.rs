@@ -4,6 +4,7 @@
 //! ```text
 //! bytes --spelled--> every place where the key stands, character by character in any spelling --> [key]
 //!   JSON? each string once more, decoded, so that an escaped escape is seen too
+//! a text that grows --blank, settled--> what can be shown of it: not an end that may become the key
 //! ```
 
 use serde_json::Value;
@@ -14,6 +15,12 @@ const BLANK: &[u8] = b"[key]";
 /// More backslashes than this before one character are no escape; it bounds the search.
 const MOST_BACKSLASHES: usize = 16;
 
+/// The most bytes of an entity.
+const MOST_OF_ENTITY: usize = 10;
+
+/// The most bytes that spell one character.
+const LONGEST: usize = MOST_BACKSLASHES * 6 + 5;
+
 /// The bytes without the key.
 pub(super) fn blank(bytes: Vec<u8>, key: &str) -> Vec<u8> {
     let bytes = blank_text(bytes, key.as_bytes());
@@ -23,6 +30,65 @@ pub(super) fn blank(bytes: Vec<u8>, key: &str) -> Vec<u8> {
     }
     let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else { return bytes };
     if blank_value(&mut value, key.as_bytes()) { value.to_string().into_bytes() } else { bytes }
+}
+
+/// How much of a text that still grows can be shown, once the key is blanked in it: all before an end that is the
+/// beginning of the key, in any spelling.
+pub(super) fn settled(text: &[u8], key: &str) -> usize {
+    let first = text.len().saturating_sub(key.len() * LONGEST);
+    let begins_at = |at: &usize| begins(text.get(*at..).unwrap_or_default(), key.as_bytes());
+    (first..text.len()).find(begins_at).unwrap_or(text.len())
+}
+
+/// Whether the whole text is the beginning of a spelling of the key.
+fn begins(text: &[u8], key: &[u8]) -> bool {
+    let mut ends = vec![0];
+    for byte in key {
+        if ends.iter().any(|end| begun(text.get(*end..).unwrap_or_default(), *byte)) {
+            return true;
+        }
+        ends = one_more(text, &ends, *byte);
+        if ends.is_empty() {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether the text is all there is yet of a spelling of one character.
+fn begun(text: &[u8], byte: u8) -> bool {
+    let Some((sign, name)) = text.split_first() else { return true };
+    match sign {
+        b'\\' => backslash_begun(text, byte),
+        b'%' => {
+            let hex = format!("{byte:02x}");
+            [&b""[..], b"25", b"2525"]
+                .iter()
+                .filter_map(|more| name.strip_prefix(*more))
+                .any(|rest| is_beginning(rest, &hex) || is_beginning(rest, "25"))
+        }
+        // As long as entities are looked for; which one it becomes is not asked.
+        b'&' => text.len() < MOST_OF_ENTITY && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'#'),
+        _ => false,
+    }
+}
+
+/// As [`backslashed`] reads it: any number of backslashes, and a code that is not complete yet.
+fn backslash_begun(text: &[u8], byte: u8) -> bool {
+    let (codes, mut rest) = ([format!("u{byte:04x}"), format!("x{byte:02x}")], text);
+    for _ in 0..MOST_BACKSLASHES {
+        let Some(after) = rest.strip_prefix(b"\\") else { return false };
+        let escaped = after.strip_prefix(b"u").is_some_and(|r| is_hex(r, 4, b'\\'));
+        rest = if escaped { after.get(5..).unwrap_or_default() } else { after };
+        if is_beginning(after, "u005c") || codes.iter().any(|code| is_beginning(rest, code)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_beginning(text: &[u8], of: &str) -> bool {
+    text.len() < of.len() && of.as_bytes().get(..text.len()).is_some_and(|b| b.eq_ignore_ascii_case(text))
 }
 
 /// Whether anything was blanked.
@@ -85,17 +151,22 @@ fn spelled(text: &[u8], key: &[u8]) -> Option<usize> {
         if ends.is_empty() {
             return None;
         }
-        let mut next = Vec::new();
-        for end in &ends {
-            character(text.get(*end..).unwrap_or_default(), *byte, &mut |length| {
-                if !next.contains(&(end + length)) {
-                    next.push(end + length);
-                }
-            });
-        }
-        ends = next;
+        ends = one_more(text, &ends, *byte);
     }
     ends.into_iter().max()
+}
+
+/// Every place that a spelling of one more character can come to.
+fn one_more(text: &[u8], ends: &[usize], byte: u8) -> Vec<usize> {
+    let mut next = Vec::new();
+    for end in ends {
+        character(text.get(*end..).unwrap_or_default(), byte, &mut |length| {
+            if !next.contains(&(end + length)) {
+                next.push(end + length);
+            }
+        });
+    }
+    next
 }
 
 /// Tells the length of each spelling of one character at the beginning of the text.
@@ -157,7 +228,7 @@ fn percent(text: &[u8], byte: u8, found: &mut impl FnMut(usize)) {
 
 /// `&#43;`, `&#x2B;`, `&amp;`, as a page of HTML writes them.
 fn entity(text: &[u8], byte: u8, found: &mut impl FnMut(usize)) {
-    let Some(end) = text.iter().take(10).position(|b| *b == b';') else { return };
+    let Some(end) = text.iter().take(MOST_OF_ENTITY).position(|b| *b == b';') else { return };
     let name = text.get(1..end).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
     let code = match name.strip_prefix('#') {
         Some(number) => match number.strip_prefix(['x', 'X']) {
@@ -222,6 +293,47 @@ mod tests {
         assert_eq!(blanked("a b", "a+b a%20b"), "[key] [key]");
     }
 
+    /// What is shown of a text after each byte that comes.
+    fn shown(key: &str, text: &str) -> Vec<String> {
+        let ends = (1..=text.len()).filter(|end| text.is_char_boundary(*end));
+        let show = |end| {
+            let clean = blanked(key, text.get(..end).unwrap());
+            clean.get(..settled(clean.as_bytes(), key)).unwrap().to_owned()
+        };
+        ends.map(show).collect()
+    }
+
+    #[test]
+    fn a_text_that_grows_shows_no_beginning_of_the_key() {
+        let key = "a+b/cab=";
+        for spelling in [
+            "a+b/cab=",
+            r"a\u002Bb\u002fcab\u003d",
+            r"\u0061+b\/cab=",
+            r"\x61\x2bb/ca\\u0062\\u003D",
+            r"a\\\\u002Bb\\\\/cab=",
+            "a%2Bb%2fcab%3D",
+            "a%252Bb%25252Fcab=",
+            "&#97;&#x2B;b/cab&#61;",
+            r"a\u005cu002Bb/cab=",
+        ] {
+            let text = format!("So: {spelling}, {spelling}");
+            for shown in shown(key, &text) {
+                assert!("So: [key], [key]".starts_with(&shown), "{spelling}: {shown}");
+            }
+        }
+        // What only looks like it comes a little later, and whole.
+        for other in ["Ah, a+b/cab", "50 % of R&D, \\u00", "caf\u{e9} & \u{2014} tea"] {
+            let text = format!("{other} or not.");
+            let shown = shown(key, &text);
+            assert!(shown.iter().all(|shown| text.starts_with(shown)), "{shown:?}");
+            assert_eq!(shown.last(), Some(&text));
+        }
+        // A key within itself: the whole is blanked before its end is looked at.
+        assert_eq!(shown("abab", "-abababab.").last().unwrap(), "-[key][key].");
+        assert!(shown("abab", "-abababab.").iter().all(|shown| "-[key][key].".starts_with(shown)));
+    }
+
     #[test]
     fn what_shows_only_when_decoded_is_blanked_too() {
         // \u005cu002B is \u002B once decoded, and + when that is decoded; \u0025 is a percent sign.
@@ -238,6 +350,7 @@ mod tests {
         for piece in ["\\", "%25", "&", "a", "\\u005c"] {
             let body = piece.repeat(200_000);
             assert_eq!(blanked("aaaa\\+%&b", &body), body);
+            settled(body.as_bytes(), "aaaa\\+%&b");
         }
         assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     }
