@@ -28,6 +28,8 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
+    /// The lock was waited for already: a write that still meets it says so at once.
+    hurried: bool,
     /// What the indexes of messages, explanations and comments held when the group began.
     said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
@@ -73,7 +75,8 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
+        let (in_group, hurried, said) = (false, false, said::Heads::default());
+        Self { conn, path: path.to_owned(), read_only, in_group, hurried, said, leases }
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -148,7 +151,7 @@ impl Store {
         } else {
             ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
         };
-        if self.in_group {
+        if self.in_group || self.hurried {
             self.step(begin)?
         } else {
             patiently(|| self.step(begin))?
@@ -165,6 +168,16 @@ impl Store {
             // SQLite may have rolled back by itself (disk full): then there is nothing left to undo.
             let _ = self.conn.execute_batch(back);
         }
+        done
+    }
+
+    /// Does something without waiting for a lock: who waited once in vain need not do so again before it is told.
+    pub(super) fn hurriedly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let wait = |conn: &Connection, time| conn.busy_timeout(time).is_ok();
+        self.hurried = wait(&self.conn, Duration::ZERO);
+        let done = work(self);
+        self.hurried = false;
+        wait(&self.conn, BUSY);
         done
     }
 

@@ -170,10 +170,17 @@ impl Handle {
 
 fn write_loop(mut store: Store, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        if store.begin_group().is_err() {
+        match store.begin_group() {
+            Ok(()) => {}
             // Tried alone, the job says itself what is in its way; or it finds that the way is free again.
-            first(&mut store)(None);
-            continue;
+            Err(StoreError::Busy) => {
+                store.hurriedly(first)(None);
+                continue;
+            }
+            Err(_) => {
+                first(&mut store)(None);
+                continue;
+            }
         }
         let mut answers = vec![first(&mut store)];
         while answers.len() < GROUP && store.has_group() {
@@ -253,6 +260,26 @@ mod tests {
             (names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), faults),
             (vec!["after", "before"], vec![])
         );
+    }
+
+    #[test]
+    fn who_waited_for_a_lock_in_vain_is_told_at_once_and_waits_again_the_next_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let mut store = Store::open(&path).unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        let register =
+            |s: &mut Store| s.register(NewRevision::new("p".parse().unwrap(), Template::text("x")));
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let begun = std::time::Instant::now();
+        assert!(matches!(store.hurriedly(register), Err(StoreError::Busy)));
+        // A write that waits gives up after 10 s.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+        std::thread::scope(|scope| {
+            let patient = scope.spawn(|| register(&mut store));
+            other.execute_batch("COMMIT").unwrap();
+            assert!(patient.join().unwrap().is_ok());
+        });
     }
 
     #[test]

@@ -116,6 +116,8 @@ fn each_older_registry_keeps_all_it_held() {
     assert!(fixture(KNOWN).exists(), "schema {KNOWN} has no fixture: run the ignored test make_fixtures");
     let wanted = exports(&unpacked(KNOWN));
     assert!(wanted.iter().all(|text| text.lines().count() > 0), "{wanted:?}");
+    let packed = |v: &Vec<Value>| v.last().is_some_and(|unpacked| *unpacked != Value::Null);
+    assert!(rows(&registry(&unpacked(KNOWN)))["body"].iter().any(packed), "no body of the fixture is packed");
     for schema in 1..KNOWN {
         let home = unpacked(schema);
         let (path, place) = (registry(&home), format!("schema {schema}"));
