@@ -11,7 +11,12 @@ pub struct Home(tempfile::TempDir);
 impl Home {
     /// An empty one.
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// An empty one in this folder.
+    pub fn within(folder: &Path) -> Self {
+        Self(tempfile::tempdir_in(folder).unwrap())
     }
 
     /// Where it is.

@@ -8,16 +8,14 @@
 //! ```
 
 use crate::cli_support::Home;
-use crate::server::{Answer, Server};
-use crate::support::{Rng, count};
-use crate::verbs::{
-    Moody, Rows, TABLES, Verb, base, empty_made, first_run, registry, rows, unfinished, verbs,
-};
+use crate::support::{Rng, StopsAll, cores, count, side_by_side};
+use crate::verbs::{Moody, Rows, TABLES, Verb, empty_made, filled, registry, rows, unfinished, verbs};
 use assize::store::Store;
-use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 
 /// System calls through which a registry changes or is read.
 const CALLS: &[&str] = &[
@@ -63,7 +61,7 @@ fn faults_of(call: &str, nth: usize) -> &'static [Fault] {
 /// Whether faults can be injected here; said loudly when not.
 pub fn has_strace() -> bool {
     let works = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=write", "-o", "/dev/null", "true"])
+        .args(["-f", "-qq", UNSEEN, "-e", "trace=write", "-o", "/dev/null", "true"])
         .output()
         .is_ok_and(|out| out.status.success());
     if !works {
@@ -72,10 +70,23 @@ pub fn has_strace() -> bool {
     works
 }
 
+/// Where strace tells what it saw and did.
+fn log_of(home: &Home) -> PathBuf {
+    home.path().join("strace.log")
+}
+
+/// Whether the call was made, and failed as it was to fail.
+fn was_injected(home: &Home) -> bool {
+    std::fs::read_to_string(log_of(home)).unwrap().contains("(INJECTED")
+}
+
+/// Other system calls then run on without a stop. Not with signals: such a stop cannot deliver one.
+const UNSEEN: &str = "--seccomp-bpf";
+
 /// The program under strace, which looks at calls on `files` alone.
 fn strace(home: &Home, options: &[String], args: &[String], files: &[PathBuf]) -> Command {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    command.args(["-f", "-qq", "-o"]).arg(log_of(home));
     for file in files {
         command.arg("-P").arg(file);
     }
@@ -105,17 +116,22 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// How often each call is made on `files` by one command.
+/// How often each call is made on `files` by one command: by that of its threads that makes it most often, for strace counts
+/// for each by itself.
 pub fn points(home: &Home, args: &[String], files: &[PathBuf]) -> Vec<(&'static str, usize)> {
-    let log = home.path().join("strace.log");
-    let trace = ["-e".into(), format!("trace={}", CALLS.join(",")), "-o".into(), log.display().to_string()];
+    let trace = [UNSEEN.into(), "-e".into(), format!("trace={}", CALLS.join(","))];
     let out = strace(home, &trace, args, files).output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-    let text = std::fs::read_to_string(log).unwrap();
-    let named = |call: &str| {
-        text.lines().filter(|l| l.split(' ').any(|w| w.starts_with(&format!("{call}(")))).count()
+    let text = std::fs::read_to_string(log_of(home)).unwrap();
+    let most = |call: &str| {
+        let begins = format!("{call}(");
+        let mut by_thread: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in text.lines().filter(|l| l.split(' ').any(|w| w.starts_with(&begins))) {
+            *by_thread.entry(line.split(' ').next().unwrap_or_default()).or_default() += 1;
+        }
+        by_thread.into_values().max().unwrap_or(0)
     };
-    CALLS.iter().map(|c| (*c, named(c))).filter(|(_, n)| *n > 0).collect()
+    CALLS.iter().map(|c| (*c, most(c))).filter(|(_, n)| *n > 0).collect()
 }
 
 /// Runs the command with a fault at the `nth` call; `+` after it: and at all later ones.
@@ -127,13 +143,18 @@ pub fn with_fault(
     fault: &str,
     nth: &str,
 ) -> Output {
-    let options =
-        ["-e".into(), format!("trace={call}"), "-e".into(), format!("inject={call}:{fault}:when={nth}")];
+    let inject = format!("inject={call}:{fault}:when={nth}");
+    let mut options = vec!["-e".into(), format!("trace={call}"), "-e".into(), inject];
+    if !fault.starts_with("signal=") {
+        options.push(UNSEEN.into());
+    }
     strace(home, &options, args, files).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 /// What one command came to, with a fault on its way.
 struct Outcome {
+    /// Whether the call was made at all.
+    struck: bool,
     /// None when it was killed.
     code: Option<i32>,
     before: Rows,
@@ -145,7 +166,7 @@ struct Outcome {
 impl Outcome {
     /// What is wrong with it, if anything is.
     fn objection(&self, verb: &Verb) -> Option<String> {
-        let Self { code, before, there, said, words } = self;
+        let Self { code, before, there, said, words, .. } = self;
         if words.contains("panicked") {
             return Some(format!("it panicked: {words}"));
         }
@@ -169,42 +190,133 @@ impl Outcome {
     }
 }
 
-/// Runs the command with the fault on a registry put back to what it was.
-fn outcome(home: &Home, kept: &Path, verb: &Verb, call: &str, nth: usize, fault: Fault) -> Outcome {
-    let folder: PathBuf = home.path().join(".local/share/assize");
-    copy_folder(kept, &folder);
-    empty_made(home);
-    let until_the_end = if fault.0.ends_with("from then on") { "+" } else { "" };
-    let out =
-        with_fault(home, &verb.args, &files(home, verb), call, fault.1, &format!("{nth}{until_the_end}"));
-    let place = format!("{} {call} {nth} {}", verb.name(), fault.0);
-    let store = Store::open(&folder.join("registry.db")).unwrap_or_else(|e| panic!("{place}: {e}"));
-    assert_eq!(store.fsck().unwrap().faults, [], "{place}");
-    // What was acknowledged earlier.
-    assert_eq!(store.text(&assize::core::digest::Digest::of("one\n")).unwrap(), "one\n", "{place}");
-    Outcome {
-        code: out.status.code().filter(|c| *c < 128),
-        before: rows(&kept.join("registry.db")),
-        there: rows(&folder.join("registry.db")),
-        said: out.stdout,
-        words: String::from_utf8_lossy(&out.stderr).into_owned(),
-    }
-}
-
-/// All files that a command reads and writes for the registry's sake.
-fn files(home: &Home, verb: &Verb) -> Vec<PathBuf> {
-    let made = verb.makes.iter().flat_map(|(path, _)| with_sides(path));
-    with_sides(&registry(home)).into_iter().chain(made).collect()
+/// One fault: of which command, at which of its calls.
+#[derive(Clone, Copy)]
+struct Point {
+    verb: usize,
+    call: &'static str,
+    nth: usize,
+    fault: Fault,
 }
 
 /// The commands, and the registry that they begin with, kept.
-fn stage() -> (Moody, Home, Vec<Verb>) {
-    let moody = Moody::new();
-    let home = base(&moody.server);
-    let unfinished = unfinished(&home, &moody);
-    copy_folder(&home.path().join(".local/share/assize"), &home.path().join("kept"));
-    let verbs = verbs(&home, &unfinished);
-    (moody, home, verbs)
+struct Stage {
+    _moody: Moody,
+    home: Home,
+    verbs: Vec<Verb>,
+    before: Rows,
+}
+
+impl Stage {
+    fn new(folder: &Path) -> Self {
+        let moody = Moody::new();
+        let home = filled(Home::within(folder), &moody.server);
+        let unfinished = unfinished(&home, &moody);
+        copy_folder(&home.path().join(".local/share/assize"), &home.path().join("kept"));
+        let verbs = verbs(&home, &unfinished);
+        let before = rows(&home.path().join("kept/registry.db"));
+        Self { _moody: moody, home, verbs, before }
+    }
+
+    /// The registry as it was, and no file beside it.
+    fn put_back(&self) {
+        let folder = self.home.path().join(".local/share/assize");
+        copy_folder(&self.home.path().join("kept"), &folder);
+        empty_made(&self.home);
+    }
+
+    /// All files that a command reads and writes for the registry's sake.
+    fn files(&self, verb: &Verb) -> Vec<PathBuf> {
+        let made = verb.makes.iter().flat_map(|(path, _)| with_sides(path));
+        with_sides(&registry(&self.home)).into_iter().chain(made).collect()
+    }
+
+    /// Every fault there is, by call: of a sample each call has its share, however often it is made.
+    fn points(&self) -> BTreeMap<&'static str, Vec<Point>> {
+        let mut all: BTreeMap<_, Vec<Point>> = BTreeMap::new();
+        for (at, verb) in self.verbs.iter().enumerate() {
+            self.put_back();
+            for (call, n) in points(&self.home, &verb.args, &self.files(verb)) {
+                let of_call = |nth| {
+                    faults_of(call, nth).iter().map(move |fault| Point { verb: at, call, nth, fault: *fault })
+                };
+                all.entry(call).or_default().extend((1..=n).flat_map(of_call));
+            }
+        }
+        all
+    }
+
+    fn place(&self, point: &Point) -> String {
+        format!("{} {} {} {}", self.verbs[point.verb].name(), point.call, point.nth, point.fault.0)
+    }
+
+    /// Runs the command with the fault on a registry put back to what it was.
+    fn outcome(&self, point: &Point) -> Outcome {
+        self.put_back();
+        let (verb, place) = (&self.verbs[point.verb], self.place(point));
+        let until_the_end = if point.fault.0.ends_with("from then on") { "+" } else { "" };
+        let when = format!("{}{until_the_end}", point.nth);
+        let out = with_fault(&self.home, &verb.args, &self.files(verb), point.call, point.fault.1, &when);
+        let path = registry(&self.home);
+        let store = Store::open(&path).unwrap_or_else(|e| panic!("{place}: {e}"));
+        assert_eq!(store.fsck().unwrap().faults, [], "{place}");
+        // What was acknowledged earlier.
+        assert_eq!(store.text(&assize::core::digest::Digest::of("one\n")).unwrap(), "one\n", "{place}");
+        let code = out.status.code().filter(|c| *c < 128);
+        Outcome {
+            struck: code.is_none() || was_injected(&self.home),
+            code,
+            before: self.before.clone(),
+            // While the other is open: the last one to close a registry has its log to bring in.
+            there: rows(&path),
+            said: out.stdout,
+            words: String::from_utf8_lossy(&out.stderr).into_owned(),
+        }
+    }
+}
+
+/// What came of the faults.
+#[derive(Default)]
+struct Tally {
+    done: usize,
+    refused: usize,
+    killed: usize,
+    /// Calls that this time were not made so often.
+    missed: usize,
+}
+
+impl Tally {
+    fn take(&mut self, seen: &Outcome) {
+        match seen.code {
+            Some(0) => self.done += 1,
+            Some(_) => self.refused += 1,
+            None => self.killed += 1,
+        }
+        self.missed += usize::from(!seen.struck);
+    }
+}
+
+/// So many of the points, in an order that is the same each time.
+fn drawn(mut all: BTreeMap<&'static str, Vec<Point>>, wanted: usize) -> Vec<Point> {
+    let mut rng = Rng::new(11);
+    let mut next = || {
+        let calls: Vec<&str> = all.keys().copied().collect();
+        let call = *rng.pick(&calls);
+        let left = all.get_mut(call)?;
+        let point = left.swap_remove(rng.below(left.len()));
+        if left.is_empty() {
+            all.remove(call);
+        }
+        Some(point)
+    };
+    (0..wanted).map_while(|_| next()).collect()
+}
+
+/// Where stages lie in the full count: thousands of commands need no disk that turns, and none loses its power here.
+fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    let fits = count(0, 1) == 1 && std::env::var_os("TMPDIR").is_none() && memory.is_dir();
+    if fits { memory } else { std::env::temp_dir() }
 }
 
 #[test]
@@ -212,47 +324,34 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     if !has_strace() {
         return;
     }
-    let (_moody, home, verbs) = stage();
-    let (folder, kept) = (home.path().join(".local/share/assize"), home.path().join("kept"));
-    // By call: of a sample each call has its share, however often it is made.
-    let mut all: BTreeMap<&str, Vec<(usize, usize, Fault)>> = BTreeMap::new();
-    for (v, verb) in verbs.iter().enumerate() {
-        copy_folder(&kept, &folder);
-        empty_made(&home);
-        for (call, n) in points(&home, &verb.args, &files(&home, verb)) {
-            let each = (1..=n).flat_map(|nth| faults_of(call, nth).iter().map(move |fault| (v, nth, *fault)));
-            all.entry(call).or_default().extend(each);
-        }
-    }
+    let folder = in_memory();
+    let stage = Stage::new(&folder);
+    let (all, commands) = (stage.points(), stage.verbs.len());
     let possible: usize = all.values().map(Vec::len).sum();
-    let wanted = count(120, usize::MAX).min(possible);
-    let (mut rng, mut done, mut refused, mut killed) = (Rng::new(11), 0, 0, 0);
-    for tried in 0..wanted {
-        let calls: Vec<&str> = all.keys().copied().collect();
-        let call = *rng.pick(&calls);
-        let left = all.get_mut(call).unwrap();
-        let (v, nth, fault) = left.swap_remove(rng.below(left.len()));
-        if left.is_empty() {
-            all.remove(call);
+    let points = drawn(all, count(120, usize::MAX).min(possible));
+    let (wanted, next) = (points.len(), AtomicUsize::new(0));
+    let (first, tally) = (Mutex::new(Some(stage)), Mutex::new(Tally::default()));
+    // A stage of its own is worth its while only to one who has much to do; and a process that waits for its own lock needs
+    // no core.
+    side_by_side(wanted.div_ceil(500).min(cores() * 4), || {
+        let made = first.lock().unwrap().take();
+        let stage = made.unwrap_or_else(|| Stage::new(&folder));
+        let going_on = StopsAll(&next);
+        while let Some((at, point)) = going_on.next().and_then(|at| Some((at, points.get(at)?))) {
+            let seen = stage.outcome(point);
+            assert_eq!(seen.objection(&stage.verbs[point.verb]), None, "{}", stage.place(point));
+            tally.lock().unwrap().take(&seen);
+            if at % 500 == 499 {
+                eprintln!("{} of {wanted} faults", at + 1);
+            }
         }
-        let verb = &verbs[v];
-        let seen = outcome(&home, &kept, verb, call, nth, fault);
-        assert_eq!(seen.objection(verb), None, "{} {call} {nth} {}", verb.name(), fault.0);
-        match seen.code {
-            Some(0) => done += 1,
-            Some(_) => refused += 1,
-            None => killed += 1,
-        }
-        if tried % 500 == 499 {
-            eprintln!("{} of {wanted} faults", tried + 1);
-        }
-    }
+    });
+    let Tally { done, refused, killed, missed } = tally.into_inner().unwrap();
     eprintln!(
-        "{wanted} of {possible} faults in {} commands: {done} done all the same, {refused} refused, {killed} killed; \
-         nothing acknowledged was lost",
-        verbs.len()
+        "{wanted} of {possible} faults in {commands} commands: {done} done all the same, {refused} refused, {killed} \
+         killed ({missed} at calls that were not made so often this time); nothing acknowledged was lost"
     );
-    assert!(killed > 0 && refused > 0);
+    assert!(killed > 0 && refused > 0 && missed * 20 < wanted);
 }
 
 /// The twin: a program that says it is done before its commit is one that is killed there and had ended with 0; and one that
@@ -262,11 +361,11 @@ fn an_early_word_and_half_a_change_would_be_found_out() {
     if !has_strace() {
         return;
     }
-    let (_moody, home, verbs) = stage();
-    let kept = home.path().join("kept");
+    let stage = Stage::new(&std::env::temp_dir());
+    let killed_at = |verb, call| stage.outcome(&Point { verb, call, nth: 1, fault: FAULTS[0] });
     let (mut early, mut halves) = (0, 0);
-    for verb in verbs.iter().filter(|v| v.says.is_none()) {
-        let seen = outcome(&home, &kept, verb, "pwrite64", 1, ("killed", "signal=KILL"));
+    for (at, verb) in stage.verbs.iter().enumerate().filter(|(_, v)| v.says.is_none()) {
+        let seen = killed_at(at, "pwrite64");
         assert_eq!(seen.objection(verb), None, "{}", verb.name());
         let said = Outcome { code: Some(0), ..seen };
         let objection = said.objection(verb).unwrap_or_default();
@@ -283,122 +382,10 @@ fn an_early_word_and_half_a_change_would_be_found_out() {
     }
     assert!(early > 20 && halves > 2, "{early} early words, {halves} halves");
     // A copy cut short, of a command that ended well.
-    let backup = verbs.iter().find(|v| v.args[0] == "backup").unwrap();
-    assert_eq!(outcome(&home, &kept, backup, "rename", 1, FAULTS[0]).objection(backup), None);
+    let at = stage.verbs.iter().position(|v| v.args[0] == "backup").unwrap();
+    let backup = &stage.verbs[at];
+    assert_eq!(killed_at(at, "rename").objection(backup), None);
     let copy = std::fs::OpenOptions::new().write(true).open(&backup.makes[0].0).unwrap();
     copy.set_len(copy.metadata().unwrap().len() / 2).unwrap();
     assert!(backup.unfinished_file().is_some());
-}
-
-/// What processes said was done, before they or others were killed.
-#[derive(Default)]
-struct Acknowledged {
-    revisions: Vec<String>,
-    reviews: Vec<i64>,
-    /// Runs that ended with a verdict.
-    runs: Vec<String>,
-    moves: usize,
-}
-
-impl Acknowledged {
-    fn take(&mut self, said: &serde_json::Value) {
-        self.revisions.extend(said["digest"].as_str().map(ToOwned::to_owned));
-        self.reviews.extend(said["review"].as_i64());
-        self.runs.extend(said["run"].as_str().filter(|_| said["state"] == "complete").map(ToOwned::to_owned));
-        self.moves += usize::from(said["label"] == "moving" && said["from"] != said["to"]);
-    }
-
-    /// What of it is not there.
-    fn lost(&self, store: &Store, reviewed: &str) -> Vec<String> {
-        let log = store.log(&"p".parse().unwrap(), None, None).unwrap();
-        let there: HashSet<String> = log.iter().map(|r| r.digest.hex()).collect();
-        let mut lost: Vec<String> = self.revisions.iter().filter(|d| !there.contains(*d)).cloned().collect();
-        let there: HashSet<i64> = store.review_log(reviewed).unwrap().iter().map(|r| r.id).collect();
-        let reviews = self.reviews.iter().filter(|id| !there.contains(id));
-        lost.extend(reviews.map(|id| format!("review {id}")));
-        let judged = |run: &str| store.run(run).is_ok_and(|r| r.verdicts.values().sum::<u32>() > 0);
-        lost.extend(self.runs.iter().filter(|run| !judged(run)).map(|run| format!("the verdict of {run}")));
-        let moves = store.label_log(&"p".parse().unwrap(), Some(&"moving".parse().unwrap())).unwrap();
-        lost.extend((moves.len()..self.moves).map(|n| format!("move {n} of the label")));
-        lost
-    }
-}
-
-/// A registration, and beside it in turn another, a review, a move of a label, a run.
-fn two_writers(home: &Home, run: &str, round: usize) -> [Child; 2] {
-    let file = |name: &str, text: String| home.file(name, text).display().to_string();
-    let texts = [0, 1].map(|w| file(&format!("t{w}.txt"), format!("round {round} of {w}\n")));
-    let item = json!({"id": "1", "prompt": "x", "response": format!("r{round}")});
-    let items = file("k.jsonl", format!("{item}\n"));
-    let score = (1 + round % 5).to_string();
-    let second: Vec<&str> = match round % 4 {
-        0 => vec!["register", "p", &texts[1], "--json"],
-        1 => vec!["review", "add", run, "--item", "2", "--score", &score, "--as", "ana", "--json"],
-        2 => vec!["label", "set", "p", "moving", if round % 8 == 2 { "r2" } else { "r1" }, "--json"],
-        _ => vec!["run", "--items", &items, "--criteria", "accuracy", "--judge", "j", "--json"],
-    };
-    [home.command(&["register", "p", &texts[0], "--json"]), home.command(&second)]
-        .map(|mut c| c.spawn().unwrap())
-}
-
-/// The twin: what a writer says that speaks before its commit, and is killed then.
-fn early_words_are_found_out(store: &Store, reviewed: &str) {
-    let early = Acknowledged {
-        revisions: vec![assize::core::digest::Digest::of("never written").hex()],
-        reviews: vec![i64::MAX],
-        runs: vec!["000000000000".to_owned()],
-        moves: store.label_log(&"p".parse().unwrap(), None).unwrap().len() + 1,
-    };
-    assert!(early.lost(store, reviewed).len() >= 4);
-}
-
-#[test]
-fn writers_killed_at_random_moments_keep_what_they_said() {
-    let server = Server::start(|_| Answer::Good);
-    let home = base(&server);
-    let (run, mut rng, mut kills) = (first_run(&home), Rng::new(5), 0);
-    let mut acknowledged = Acknowledged::default();
-    // Not every process still lives when its moment comes: the full count is one of kills.
-    let (rounds, wanted) = (count(40, 8_000), count(1, 10_000));
-    // How long such processes live here: the moments are spread over that, and some more.
-    let lives = |work: &dyn Fn()| {
-        let begun = std::time::Instant::now();
-        work();
-        begun.elapsed().as_micros() as usize
-    };
-    let short = lives(&|| drop(home.register("p", "how long does it take\n")));
-    let judged = ["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"];
-    let long = lives(&|| drop(home.text(&judged)));
-    let mut round = 0;
-    while round < rounds || kills < wanted {
-        let mut two = two_writers(&home, &run, round);
-        let life = if round % 4 == 3 { long } else { short };
-        for child in &mut two {
-            // The moment is the fault: anywhere in the life of a process.
-            std::thread::sleep(std::time::Duration::from_micros(rng.below(life * 3 / 2) as u64));
-            kills += usize::from(child.try_wait().unwrap().is_none());
-            let _ = child.kill();
-        }
-        for child in two {
-            let out = child.wait_with_output().unwrap();
-            let words = String::from_utf8_lossy(&out.stderr).into_owned();
-            assert!(!words.contains("locked") && !words.contains("panicked"), "{words}");
-            let said = serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap_or_default();
-            acknowledged.take(&said);
-        }
-        round += 1;
-        if round % 10 == 0 || round >= rounds {
-            let store = Store::open(&registry(&home)).unwrap();
-            assert_eq!(store.fsck().unwrap().faults, []);
-            assert_eq!(acknowledged.lost(&store, &run), Vec::<String>::new());
-        }
-    }
-    early_words_are_found_out(&Store::open(&registry(&home)).unwrap(), &run);
-    let Acknowledged { revisions, reviews, runs, moves } = acknowledged;
-    let counts = [revisions.len(), reviews.len(), runs.len(), moves];
-    assert!(kills > 0 && counts.iter().all(|n| *n > 0), "{kills} kills, {counts:?}");
-    eprintln!(
-        "{kills} kills in {round} rounds of two; acknowledged: {} revisions, {} reviews, {} runs, {} label moves: none lost",
-        counts[0], counts[1], counts[2], counts[3]
-    );
 }

@@ -17,6 +17,7 @@ mod formats;
 mod hostile;
 mod input;
 mod judged;
+mod kills;
 mod loaded;
 mod migration;
 mod panics;

@@ -1,5 +1,7 @@
 //! Counts, a generator of random numbers that can be repeated, and strings made to do harm.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 /// How much work: `small` with every change, `full` when asked for all, a multiple when a number is given.
 pub fn count(small: usize, full: usize) -> usize {
     match std::env::var("ASSIZE_TORTURE").as_deref() {
@@ -31,6 +33,42 @@ impl Rng {
 
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
+    }
+}
+
+/// How many processes can run at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs `work` in so many threads at once; a failure of one is a failure of all.
+pub fn side_by_side(threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(&work)).collect();
+        for one in all {
+            if let Err(why) = one.join() {
+                std::panic::resume_unwind(why);
+            }
+        }
+    });
+}
+
+/// The next number of a row that several share; where one of them fails, the others get no more.
+pub struct StopsAll<'a>(pub &'a AtomicUsize);
+
+impl StopsAll<'_> {
+    const STOPPED: usize = usize::MAX / 2;
+
+    pub fn next(&self) -> Option<usize> {
+        Some(self.0.fetch_add(1, Ordering::SeqCst)).filter(|at| *at < Self::STOPPED)
+    }
+}
+
+impl Drop for StopsAll<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(Self::STOPPED, Ordering::SeqCst);
+        }
     }
 }
 

@@ -75,7 +75,11 @@ pub fn registry(home: &Home) -> PathBuf {
 
 /// A registry with a little of everything, and a configured judge.
 pub fn base(server: &Server) -> Home {
-    let home = Home::new();
+    filled(Home::new(), server)
+}
+
+/// The same, in a home that is there.
+pub fn filled(home: Home, server: &Server) -> Home {
     let writer = format!("[model.m]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m\"\n", server.port);
     home.file(".config/assize/config.toml", server.config(&format!("concurrency = 2\n{writer}")));
     home.register("p", "one\n");
