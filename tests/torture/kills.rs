@@ -1,13 +1,22 @@
 //! Two writing processes at a time, killed at random moments: what they had said was done is there.
+//!
+//! ```text
+//! a core each: [ new registry -> 200 rounds of two processes, each killed at a moment of its life; every 10 rounds: what
+//!                they said against what is there, fsck -> all once more, and the twin ] -> again, until there are enough kills
+//! ```
 
 use crate::cli_support::Home;
 use crate::server::{Answer, Server};
-use crate::support::{Rng, count};
+use crate::support::{Rng, StopsAll, cores, count, side_by_side};
 use crate::verbs::{base, first_run, registry};
 use assize::store::Store;
 use serde_json::json;
 use std::collections::HashSet;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 /// What processes said was done, before they or others were killed.
 #[derive(Default)]
@@ -71,53 +80,124 @@ fn early_words_are_found_out(store: &Store, reviewed: &str) {
     assert!(early.lost(store, reviewed).len() >= 4);
 }
 
-#[test]
-fn writers_killed_at_random_moments_keep_what_they_said() {
-    let server = Server::start(|_| Answer::Good);
-    let home = base(&server);
-    let (run, mut rng, mut kills) = (first_run(&home), Rng::new(5), 0);
-    let mut acknowledged = Acknowledged::default();
-    // Not every process still lives when its moment comes: the full count is one of kills.
-    let (rounds, wanted) = (count(40, 8_000), count(1, 10_000));
-    // How long such processes live here: the moments are spread over that, and some more.
-    let lives = |work: &dyn Fn()| {
-        let begun = std::time::Instant::now();
-        work();
-        begun.elapsed().as_micros() as usize
-    };
-    let short = lives(&|| drop(home.register("p", "how long does it take\n")));
-    let judged = ["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"];
-    let long = lives(&|| drop(home.text(&judged)));
-    let mut round = 0;
-    while round < rounds || kills < wanted {
-        let mut two = two_writers(&home, &run, round);
-        let life = if round % 4 == 3 { long } else { short };
-        for child in &mut two {
-            // The moment is the fault: anywhere in the life of a process.
-            std::thread::sleep(std::time::Duration::from_micros(rng.below(life * 3 / 2) as u64));
-            kills += usize::from(child.try_wait().unwrap().is_none());
-            let _ = child.kill();
+/// So many rounds on one registry, then a new one: all of it is compared again and again, and that has to stay cheap.
+const STRETCH: usize = 200;
+/// Of so many rounds the first ones, one of each kind, are left alone: they tell how long processes live, here and now.
+const MEASURED_ANEW: usize = 40;
+const KINDS: usize = 4;
+
+/// Some rounds on a registry of their own.
+struct Stretch {
+    _server: Server,
+    home: Home,
+    run: String,
+    rng: Rng,
+    acknowledged: Acknowledged,
+    /// By the kind of round: how long each of the two lived when nobody killed it.
+    lives: [[Duration; 2]; KINDS],
+}
+
+impl Stretch {
+    fn new(seed: u64) -> Self {
+        let server = Server::start(|_| Answer::Good);
+        let home = base(&server);
+        let (run, acknowledged) = (first_run(&home), Acknowledged::default());
+        Self { _server: server, home, run, rng: Rng::new(seed), acknowledged, lives: Default::default() }
+    }
+
+    /// One round; how many of its processes were killed.
+    fn round(&mut self, round: usize) -> usize {
+        let begun = Instant::now();
+        let mut two = two_writers(&self.home, &self.run, round);
+        let measuring = round % MEASURED_ANEW < KINDS;
+        if !measuring {
+            // The moment is the fault: anywhere in the life of a process, and a little later.
+            let moment = |life: Duration| life.mul_f64(1.5 * self.rng.below(10_000) as f64 / 10_000.0);
+            let moments = self.lives[round % KINDS].map(moment);
+            let first = usize::from(moments[1] < moments[0]);
+            for at in [first, 1 - first] {
+                std::thread::sleep(moments[at].saturating_sub(begun.elapsed()));
+                // One that has ended cannot be killed.
+                let _ = two[at].kill();
+            }
         }
-        for child in two {
+        let mut kills = 0;
+        for (at, child) in two.into_iter().enumerate() {
             let out = child.wait_with_output().unwrap();
+            if measuring {
+                self.lives[round % KINDS][at] = begun.elapsed();
+            }
+            kills += usize::from(out.status.signal().is_some());
             let words = String::from_utf8_lossy(&out.stderr).into_owned();
             assert!(!words.contains("locked") && !words.contains("panicked"), "{words}");
-            let said = serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap_or_default();
-            acknowledged.take(&said);
+            self.acknowledged.take(&serde_json::from_slice(&out.stdout).unwrap_or_default());
         }
-        round += 1;
-        if round % 10 == 0 || round >= rounds {
-            let store = Store::open(&registry(&home)).unwrap();
-            assert_eq!(store.fsck().unwrap().faults, []);
-            assert_eq!(acknowledged.lost(&store, &run), Vec::<String>::new());
-        }
+        kills
     }
-    early_words_are_found_out(&Store::open(&registry(&home)).unwrap(), &run);
-    let Acknowledged { revisions, reviews, runs, moves } = acknowledged;
-    let counts = [revisions.len(), reviews.len(), runs.len(), moves];
-    assert!(kills > 0 && counts.iter().all(|n| *n > 0), "{kills} kills, {counts:?}");
+
+    /// The registry is whole, and holds all that was acknowledged.
+    fn compare(&self) -> Store {
+        let store = Store::open(&registry(&self.home)).unwrap();
+        assert_eq!(store.fsck().unwrap().faults, []);
+        assert_eq!(self.acknowledged.lost(&store, &self.run), Vec::<String>::new());
+        store
+    }
+}
+
+/// All stretches together.
+#[derive(Default)]
+struct Total {
+    rounds: usize,
+    kills: usize,
+    revisions: usize,
+    reviews: usize,
+    runs: usize,
+    moves: usize,
+}
+
+impl Total {
+    fn take(&mut self, said: &Acknowledged) {
+        self.revisions += said.revisions.len();
+        self.reviews += said.reviews.len();
+        self.runs += said.runs.len();
+        self.moves += said.moves;
+    }
+}
+
+#[test]
+fn writers_killed_at_random_moments_keep_what_they_said() {
+    // Not every process still lives when its moment comes: the full count is one of kills.
+    let (rounds, wanted) = (count(40, 8_000), count(1, 10_000));
+    let (next, total) = (AtomicUsize::new(0), Mutex::new(Total::default()));
+    let enough = || {
+        let total = total.lock().unwrap();
+        total.rounds >= rounds && total.kills >= wanted
+    };
+    side_by_side(cores().min(rounds.div_ceil(STRETCH)), || {
+        let going_on = StopsAll(&next);
+        while let Some(seed) = going_on.next().filter(|_| !enough()) {
+            let mut stretch = Stretch::new(5 + seed as u64);
+            for round in 0..STRETCH.min(rounds) {
+                let kills = stretch.round(round);
+                if round % 10 == 9 {
+                    stretch.compare();
+                }
+                let mut total = total.lock().unwrap();
+                let before = total.kills;
+                (total.rounds, total.kills) = (total.rounds + 1, before + kills);
+                if total.kills / 500 > before / 500 {
+                    eprintln!("{} of {wanted} kills", total.kills);
+                }
+            }
+            early_words_are_found_out(&stretch.compare(), &stretch.run);
+            total.lock().unwrap().take(&stretch.acknowledged);
+        }
+    });
+    let Total { rounds, kills, revisions, reviews, runs, moves } = total.into_inner().unwrap();
+    let acknowledged = [revisions, reviews, runs, moves];
+    assert!(kills > 0 && acknowledged.iter().all(|n| *n > 0), "{kills} kills, {acknowledged:?}");
     eprintln!(
-        "{kills} kills in {round} rounds of two; acknowledged: {} revisions, {} reviews, {} runs, {} label moves: none lost",
-        counts[0], counts[1], counts[2], counts[3]
+        "{kills} kills in {rounds} rounds of two; acknowledged: {revisions} revisions, {reviews} reviews, {runs} runs, \
+         {moves} label moves: none lost"
     );
 }
