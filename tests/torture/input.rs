@@ -114,24 +114,37 @@ fn mutated(rng: &mut Rng, seeds: &[&str]) -> Vec<u8> {
 }
 
 /// Feeds `target` with many inputs; it says whether it took one. The slowest must not be slow.
-pub fn feed(name: &str, seeds: &[&str], mut target: impl FnMut(&[u8]) -> bool) {
+pub fn feed(name: &str, seeds: &[&str], target: impl FnMut(&[u8]) -> bool) {
+    match fed(name, seeds, count(FULL, FULL), target) {
+        Ok(figures) => eprintln!("{name}: {figures}"),
+        Err(why) => panic!("{name} {why}"),
+    }
+}
+
+/// The figures, or what is wrong.
+fn fed(
+    name: &str,
+    seeds: &[&str],
+    wanted: usize,
+    mut target: impl FnMut(&[u8]) -> bool,
+) -> Result<String, String> {
     let (mut rng, mut taken, mut slowest) = (Rng::new(name.len() as u64 * 77), 0, Duration::ZERO);
-    let wanted = count(FULL, FULL);
     for _ in 0..wanted {
         let input = mutated(&mut rng, seeds);
         let begun = Instant::now();
         let took = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target(&input)));
-        slowest = slowest.max(begun.elapsed());
-        let Ok(took) = took else { panic!("{name} panicked on {:?}", String::from_utf8_lossy(&input)) };
-        taken += usize::from(took);
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "{name} is slow on {:?}",
-            String::from_utf8_lossy(&input)
-        );
+        let lasted = begun.elapsed();
+        slowest = slowest.max(lasted);
+        let on = || format!("on {:?}", String::from_utf8_lossy(&input));
+        taken += usize::from(took.map_err(|_| format!("panicked {}", on()))?);
+        if lasted > Duration::from_secs(20) {
+            return Err(format!("is slow {}", on()));
+        }
     }
-    assert!(taken > 0 && taken < wanted, "{name}: the inputs are all good, or all bad: {taken}");
-    eprintln!("{name}: {wanted} inputs, {taken} taken, slowest {slowest:?}");
+    if taken == 0 || taken == wanted {
+        return Err(format!("was given inputs that are all good, or all bad: {taken}"));
+    }
+    Ok(format!("{wanted} inputs, {taken} taken, slowest {slowest:?}"))
 }
 
 pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -165,48 +178,100 @@ fn a_judges_reply() {
     });
 }
 
-/// Replies with no single valid verdict by construction: whatever surrounds it, no score may come of them.
-#[test]
-fn bad_replies_never_become_a_score() {
-    let mut rng = Rng::new(21);
+/// A reply with no single valid verdict by construction, of one of five kinds.
+fn bad_reply(rng: &mut Rng, i: usize) -> String {
     let bad = ["0", "6", "-1", "3.5", "\"four\"", "null", "true", "[4]", "1e1", "50", "\"5/5\"", "{}"];
     let around = ["", "Here it is:\n", "```json\n", "\u{feff}", "I think so. ", "<think>x</think>"];
-    let mut scored = Vec::new();
-    let wanted = count(20_000, 10_000_000);
-    for i in 0..wanted {
-        let (score, other) = (rng.pick::<&str>(&bad), 1 + rng.below(5));
-        let reply = match i % 5 {
-            0 => format!(
-                "{}{{\"explanation\":\"e{i}\",\"evidence\":[],\"score\":{score}}}",
-                rng.pick::<&str>(&around)
-            ),
-            // Two verdicts that differ.
-            1 => format!(
-                "{{\"explanation\":\"a\",\"evidence\":[],\"score\":{other}}}{}{{\"explanation\":\"b\",\"evidence\":[],\"score\":{}}}",
-                rng.pick::<&str>(&["\n", " or ", "\n\n```json\n"]),
-                other % 5 + 1
-            ),
-            // No reasons.
-            2 => format!(
-                "{}{{\"explanation\":\"{}\",\"evidence\":[],\"score\":{other}}}",
-                rng.pick::<&str>(&around),
-                " ".repeat(rng.below(4))
-            ),
-            // Cut off before its end.
-            3 => {
-                let whole =
-                    format!("{{\"explanation\":\"because {i}\",\"evidence\":[\"q\"],\"score\":{other}}}");
-                let end = 1 + rng.below(whole.len() - 1);
-                whole.chars().take(end).collect()
-            }
-            _ => format!("{}no object here, though 5 of 5 {i}", rng.pick::<&str>(&around)),
-        };
-        if let Ok(reading) = parse::read(&reply) {
-            scored.push((reading.score, reply));
+    let (score, other) = (rng.pick::<&str>(&bad), 1 + rng.below(5));
+    match i % 5 {
+        0 => format!(
+            "{}{{\"explanation\":\"e{i}\",\"evidence\":[],\"score\":{score}}}",
+            rng.pick::<&str>(&around)
+        ),
+        // Two verdicts that differ.
+        1 => format!(
+            "{{\"explanation\":\"a\",\"evidence\":[],\"score\":{other}}}{}{{\"explanation\":\"b\",\"evidence\":[],\"score\":{}}}",
+            rng.pick::<&str>(&["\n", " or ", "\n\n```json\n"]),
+            other % 5 + 1
+        ),
+        // No reasons.
+        2 => format!(
+            "{}{{\"explanation\":\"{}\",\"evidence\":[],\"score\":{other}}}",
+            rng.pick::<&str>(&around),
+            " ".repeat(rng.below(4))
+        ),
+        // Cut off before its end.
+        3 => {
+            let whole = format!("{{\"explanation\":\"because {i}\",\"evidence\":[\"q\"],\"score\":{other}}}");
+            let end = 1 + rng.below(whole.len() - 1);
+            whole.chars().take(end).collect()
         }
+        _ => format!("{}no object here, though 5 of 5 {i}", rng.pick::<&str>(&around)),
     }
-    assert_eq!(scored, Vec::<(u8, String)>::new());
+}
+
+/// The scores that a reader makes of so many bad replies, each with the kind of its reply.
+fn invented(wanted: usize, read: impl Fn(&str) -> Option<u8>) -> Vec<(usize, u8, String)> {
+    let mut rng = Rng::new(21);
+    let one = |i: usize| {
+        let reply = bad_reply(&mut rng, i);
+        read(&reply).map(|score| (i % 5, score, reply))
+    };
+    (0..wanted).filter_map(one).collect()
+}
+
+/// Whatever surrounds it, no score may come of such a reply.
+#[test]
+fn bad_replies_never_become_a_score() {
+    let wanted = count(20_000, 10_000_000);
+    assert_eq!(invented(wanted, |reply| parse::read(reply).ok().map(|r| r.score)), Vec::new());
     eprintln!("{wanted} bad replies, no score invented");
+}
+
+/// The twins: readers as they are often written. Each invents a score of the kinds of reply named beside it.
+#[test]
+fn readers_that_help_themselves_would_be_found_out() {
+    let digit = |text: &str| text.bytes().find(|b| (b'1'..=b'5').contains(b)).map(|b| b - b'0');
+    let after_the_word = |text: &str| digit(text.rsplit_once("score\":")?.1);
+    let object = |text: &str| {
+        let (from, to) = (text.find('{')?, text.rfind('}')?);
+        serde_json::from_str::<Value>(text.get(from..=to)?).ok()
+    };
+    let clamped = |text: &str| Some(object(text)?.get("score")?.as_f64()?.clamp(1.0, 5.0) as u8);
+    let first_of_all = |text: &str| {
+        let object = text.get(text.find('{')?..)?;
+        let first = serde_json::Deserializer::from_str(object).into_iter::<Value>().next()?.ok()?;
+        first["score"].as_u64().filter(|s| (1..=5).contains(s)).map(|s| s as u8)
+    };
+    let twins: [(&str, &dyn Fn(&str) -> Option<u8>, &[usize]); 4] = [
+        ("the first digit", &digit, &[0, 1, 2, 3, 4]),
+        ("the digit after the word", &after_the_word, &[0, 1, 2, 3]),
+        ("any number, made to fit", &clamped, &[0, 2]),
+        ("the first verdict, with or without reasons", &first_of_all, &[1, 2]),
+    ];
+    for (name, read, kinds) in twins {
+        let found = invented(20_000, read);
+        let seen: std::collections::BTreeSet<usize> = found.iter().map(|(kind, ..)| *kind).collect();
+        assert!(seen.iter().eq(kinds), "{name}: caught by the kinds {seen:?}");
+        eprintln!("a reader that takes {name} invents {} scores of 20000 bad replies: caught", found.len());
+    }
+}
+
+/// The twins of what is fed: a reader that panics, one that takes all, one that takes nothing.
+#[test]
+fn readers_that_panic_or_look_at_nothing_would_be_found_out() {
+    let why = |target: fn(&[u8]) -> bool| fed("a twin", &["{\"score\":1}"], 2_000, target).unwrap_err();
+    let words = why(|bytes| {
+        if text(bytes).contains("{{") {
+            // As a parser does at what it has not met, and without a word on the screen.
+            std::panic::resume_unwind(Box::new("a twin"));
+        }
+        bytes.len() > 9
+    });
+    assert!(words.starts_with("panicked on"), "{words}");
+    for target in [(|_| true) as fn(&[u8]) -> bool, |_| false] {
+        assert!(why(target).contains("all good, or all bad"));
+    }
 }
 
 #[test]
@@ -351,6 +416,15 @@ fn what_is_refused_changes_nothing() {
         home.refuses(&["import", "prompts", "bad.jsonl"], 2, words);
         assert_eq!(home.json(&["list"]), before);
     }
+    // The twin: lines before the bad one, had they been taken, would be seen there.
+    let other = Home::new();
+    other.register("p", "one");
+    other.file("first.jsonl", "{\"name\":\"a\",\"template\":\"x\"}\n");
+    other.text(&["import", "prompts", "first.jsonl"]);
+    assert_ne!(
+        other.json(&["list"])["prompts"].as_array().map(Vec::len),
+        before["prompts"].as_array().map(Vec::len)
+    );
     home.file("deep.toml", format!("a = {deep}"));
     home.refuses(&["rubric", "add", "deep.toml"], 2, &["deep.toml"]);
     // A folder of an export that points outside of itself.

@@ -99,16 +99,20 @@ fn assert_sound(copy: &Path, schema: u32, before: &BTreeMap<String, Vec<Vec<Valu
     assert!(rows(copy) == *before, "{place}: the copy holds other rows");
 }
 
-/// Every row that was there is there, and nothing else in the same tables. A column that is new is empty.
-fn assert_same_rows(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>, place: &str) {
+/// A table where not every row that was there is there, or something else is. A column that is new is empty.
+fn differing(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>) -> Option<String> {
     let now = rows(path);
-    for (table, old) in before {
-        let same = |(now, old): (&Vec<Value>, &Vec<Value>)| {
-            now.starts_with(old) && now.iter().skip(old.len()).all(|v| *v == Value::Null)
-        };
-        let kept = now.get(table).is_some_and(|now| now.len() == old.len() && now.iter().zip(old).all(same));
-        assert!(kept, "{place}: the rows of {table} differ");
-    }
+    let same = |(now, old): (&Vec<Value>, &Vec<Value>)| {
+        now.starts_with(old) && now.iter().skip(old.len()).all(|v| *v == Value::Null)
+    };
+    let kept = |table: &String, old: &Vec<Vec<Value>>| {
+        now.get(table).is_some_and(|now| now.len() == old.len() && now.iter().zip(old).all(same))
+    };
+    before.iter().find(|(table, old)| !kept(table, old)).map(|(table, _)| table.clone())
+}
+
+fn assert_same_rows(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>, place: &str) {
+    assert_eq!(differing(path, before), None, "{place}: a table whose rows differ");
 }
 
 #[test]
@@ -130,6 +134,30 @@ fn each_older_registry_keeps_all_it_held() {
         let store = Store::open(&path).unwrap();
         assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]), "{place}");
         assert_sound(&kept_copy(&home, schema), schema, &before, &place);
+    }
+}
+
+/// The twins: migrations that forget a row, all rows, a value.
+#[test]
+fn a_row_lost_or_changed_would_be_found_out() {
+    for (change, table) in [
+        ("DELETE FROM event WHERE rowid = (SELECT max(rowid) FROM event)", "event"),
+        ("DELETE FROM label", "label"),
+        ("UPDATE revision SET message = 'other' WHERE seq = 1", "revision"),
+    ] {
+        let home = unpacked(1);
+        let path = registry(&home);
+        let before = rows(&path);
+        let conn = Connection::open(&path).unwrap();
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+        let triggers: Vec<String> =
+            conn.prepare(names).unwrap().query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+        // The registry's own refusals stand aside: it is the comparison that is tried.
+        conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        triggers.iter().for_each(|name| conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap());
+        assert_eq!(differing(&path, &before), None);
+        conn.execute_batch(change).unwrap();
+        assert_eq!(differing(&path, &before).as_deref(), Some(table), "{change}");
     }
 }
 

@@ -38,20 +38,33 @@ fn four_writers_on_one_prompt_and_eight_on_one_label() {
         all.into_iter().for_each(|child| drop(ended(child)));
     }
     let log = home.json(&["log", "p"]);
-    let seqs: Vec<u64> =
+    let mut seqs: Vec<u64> =
         log["revisions"].as_array().unwrap().iter().rev().map(|r| r["revision"].as_u64().unwrap()).collect();
-    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
-    // Each move begins where the one before it ended.
+    assert!(are_in_line(&seqs), "{seqs:?}");
     let store = Store::open(&home.path().join(".local/share/assize/registry.db")).unwrap();
-    let mut events = store.label_log(&"p".parse().unwrap(), None).unwrap();
-    events.reverse();
-    let mut at = Value::Null;
-    for event in &events {
-        assert_eq!(event.payload.get("from").cloned().unwrap_or(Value::Null), at, "{:?}", event.payload);
-        at = event.payload.get("to").cloned().unwrap();
-    }
+    let events = store.label_log(&"p".parse().unwrap(), None).unwrap();
+    let place = |payload: &Value, key: &str| payload.get(key).cloned().unwrap_or(Value::Null);
+    let mut moves: Vec<[Value; 2]> =
+        events.iter().rev().map(|e| ["from", "to"].map(|key| place(&e.payload, key))).collect();
+    assert_eq!(first_break(&moves), None);
     assert_eq!(store.fsck().unwrap().faults, []);
-    eprintln!("{} revisions and {} label moves in one line", seqs.len(), events.len());
+    eprintln!("{} revisions and {} label moves in one line", seqs.len(), moves.len());
+    // The twins: two writers that took the same number, and a move that was decided on what another had changed already.
+    seqs[2] = seqs[1];
+    assert!(!are_in_line(&seqs));
+    let late = moves.iter().position(|[from, to]| from != to && !from.is_null()).unwrap();
+    moves.insert(late + 1, moves[late].clone());
+    assert_eq!(first_break(&moves), Some(late + 1));
+}
+
+fn are_in_line(seqs: &[u64]) -> bool {
+    seqs.iter().copied().eq(1..=seqs.len() as u64)
+}
+
+/// The first move that does not begin where the one before it ended.
+fn first_break(moves: &[[Value; 2]]) -> Option<usize> {
+    let begins = |at: usize| if at == 0 { &Value::Null } else { &moves[at - 1][1] };
+    (0..moves.len()).find(|at| moves[*at][0] != *begins(*at))
 }
 
 /// The twin: a transaction that begins as a reader cannot become a writer once somebody else has written, however long it
