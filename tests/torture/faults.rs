@@ -333,7 +333,7 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     let (first, tally) = (Mutex::new(Some(stage)), Mutex::new(Tally::default()));
     // A stage of its own is worth its while only to one who has much to do; and a process that waits for its own lock needs
     // no core.
-    side_by_side(wanted.div_ceil(500).min(cores() * 4), || {
+    side_by_side(wanted.div_ceil(500).min(cores() * 8), || {
         let made = first.lock().unwrap().take();
         let stage = made.unwrap_or_else(|| Stage::new(&folder));
         let going_on = StopsAll(&next);

@@ -103,6 +103,8 @@ fn escaped(key: &str) -> String {
 }
 
 fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) -> std::io::Result<()> {
+    // An answer in two pieces is sent as two: else the second waits for word of the first, 40 ms each time.
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut out = stream;
     loop {
