@@ -72,6 +72,23 @@ impl Drop for StopsAll<'_> {
     }
 }
 
+#[test]
+fn a_failure_of_one_stops_the_others_and_is_told() {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let going_on = StopsAll(&next);
+        while let Some(at) = going_on.next() {
+            if at == 5 {
+                std::panic::resume_unwind(Box::new("the place"));
+            }
+            // Without an end: it comes from the one that fails, or never.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    };
+    let why = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| side_by_side(3, work))).unwrap_err();
+    assert_eq!(why.downcast_ref::<&str>(), Some(&"the place"));
+}
+
 /// Each does something to a terminal, to a reader or to a machine that reads the output.
 const HARMFUL: &[&str] = &[
     "\u{1b}[31m",
