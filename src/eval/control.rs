@@ -99,7 +99,7 @@ pub enum Progress {
     },
     /// A call waits before it is sent again.
     Waiting {
-        /// Unix time in seconds.
+        /// Unix time in seconds; 0 when nobody knows.
         until_s: f64,
         /// Why.
         why: String,

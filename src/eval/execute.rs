@@ -137,7 +137,7 @@ pub(super) async fn aside<T: Send + 'static>(
 async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError> {
     let run = work.run.id.clone();
     let mut lease = Lease::take(&handle, &run).await?;
-    let (tell, begun) = (Arc::clone(&work.tell), Instant::now());
+    let (tell, begun, give_up) = (Arc::clone(&work.tell), Instant::now(), work.control.token());
     let done = tokio::select! {
         done = begin(&handle, work) => done,
         error = beat(&lease) => Err(error),
@@ -153,7 +153,7 @@ async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError>
     };
     let (id, wall_s, why) = (run.clone(), begun.elapsed().as_secs_f64(), reason.clone());
     handle
-        .write(move |s| {
+        .write_paid(give_up, move |s| {
             s.add_usage(&id, &RunUsage { wall_s, ..RunUsage::default() })?;
             s.finish_run(&id, state, &why)
         })
@@ -214,7 +214,8 @@ async fn beat(lease: &Lease) -> EvalError {
         tokio::time::sleep(HEARTBEAT).await;
         let (id, me) = (lease.run.clone(), lease.mine.clone());
         match lease.handle.write(move |s| s.heartbeat(&id, &me)).await {
-            Ok(()) => {}
+            // A lock of another process: nobody else can take the run over meanwhile.
+            Ok(()) | Err(StoreError::Busy) => {}
             Err(error @ StoreError::Conflict(_)) => return error.into(),
             Err(source) => return EvalError::Write { run: lease.run.clone(), source },
         }

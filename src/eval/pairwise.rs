@@ -366,7 +366,7 @@ async fn put(
         completion_tokens: answer.completion_tokens,
         cost_usd: answer.cost_usd,
     };
-    let saved = handle.write(move |s| s.save_pair_answer(&answer)).await;
+    let saved = handle.write_paid(token.clone(), move |s| s.save_pair_answer(&answer)).await;
     saved.map_err(|source| EvalError::Write { run: "pairwise".to_owned(), source })?;
     Ok(Put::Saved(spend))
 }

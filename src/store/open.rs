@@ -28,8 +28,8 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
-    /// The lock was waited for already: a write that still meets it says so at once.
-    hurried: bool,
+    /// How long a write waits for another process.
+    pub(super) patience: Duration,
     /// What the indexes of messages, explanations and comments held when the group began.
     said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
@@ -75,8 +75,8 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        let (in_group, hurried, said) = (false, false, said::Heads::default());
-        Self { conn, path: path.to_owned(), read_only, in_group, hurried, said, leases }
+        let (in_group, patience, said) = (false, PATIENCE, said::Heads::default());
+        Self { conn, path: path.to_owned(), read_only, in_group, patience, said, leases }
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -151,10 +151,10 @@ impl Store {
         } else {
             ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
         };
-        if self.in_group || self.hurried {
+        if self.in_group {
             self.step(begin)?
         } else {
-            patiently(|| self.step(begin))?
+            within(self.patience, || self.step(begin))?
         }
         let done =
             self.said_before().and_then(|said| Ok((work(&self.conn)?, said))).and_then(|(value, said)| {
@@ -173,11 +173,12 @@ impl Store {
 
     /// Does something without waiting for a lock: who waited once in vain need not do so again before it is told.
     pub(super) fn hurriedly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let wait = |conn: &Connection, time| conn.busy_timeout(time).is_ok();
-        self.hurried = wait(&self.conn, Duration::ZERO);
+        let patience = std::mem::replace(&mut self.patience, Duration::ZERO);
+        // Refused, it waits a little: no harm.
+        let _ = self.conn.busy_timeout(Duration::ZERO);
         let done = work(self);
-        self.hurried = false;
-        wait(&self.conn, BUSY);
+        let _ = self.conn.busy_timeout(BUSY.min(patience));
+        self.patience = patience;
         done
     }
 
@@ -234,7 +235,7 @@ impl Store {
     /// Opens a group: writes until [`Store::commit_group`] are one transaction.
     pub(super) fn begin_group(&mut self) -> Result<()> {
         if self.read_only.is_none() {
-            patiently(|| self.conn.execute_batch("BEGIN IMMEDIATE"))?;
+            within(self.patience, || self.conn.execute_batch("BEGIN IMMEDIATE"))?;
             match said::Heads::now(&self.conn) {
                 Ok(said) => (self.said, self.in_group) = (said, true),
                 Err(e) => {
@@ -297,14 +298,18 @@ pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
 }
 
 /// Repeats what another process's lock refused, for a while: SQLite's own timeout does not cover every case.
-pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
+pub(super) fn patiently<T>(work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
+    within(PATIENCE, work)
+}
+
+fn within<T>(patience: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         match work() {
             Ok(value) => return Ok(value),
             Err(e) => match StoreError::from(e) {
-                StoreError::Busy if start.elapsed() < PATIENCE => {
+                StoreError::Busy if start.elapsed() < patience => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(100));
                 }

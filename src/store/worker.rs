@@ -4,21 +4,35 @@
 //! handle.write(f) --> queue --> [ BEGIN IMMEDIATE; f1; f2; ... all that waits; COMMIT ] --> answers
 //! handle.read(f)  --> queue --> second connection (read only), never behind an fsync; one view of the registry a job
 //! ```
-//! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer.
+//! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer. While another process
+//! holds the write lock, a job waits as any write does, one that saves what was paid for much longer; when a wait was in
+//! vain, all that is queued is answered at once.
 
 use super::{Result, Store, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// The most jobs that share one commit; more would make the first of them wait.
 const GROUP: usize = 1_024;
 
+/// How long what was paid for waits for another process that holds the write lock: longer than any import or check takes.
+const PAID_PATIENCE: Duration = Duration::from_secs(600);
+
 /// Runs on a thread's store; hands back what is to be said once the group is committed.
-type Job = Box<dyn FnOnce(&mut Store) -> Answer + Send>;
+type Work = Box<dyn FnOnce(&mut Store) -> Answer + Send>;
+/// What is queued.
+struct Job {
+    work: Work,
+    /// What it saves was paid for: it waits for a lock until this is cancelled.
+    paid: Option<CancellationToken>,
+}
 /// Sends the job's answer; given the error of a commit that failed.
 type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 
@@ -30,6 +44,16 @@ pub struct Handle {
     read: Option<Sender<Job>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     read_only: Option<String>,
+    lock: Arc<Lock>,
+}
+
+/// How it stands with the write lock, for both sides of the queue.
+#[derive(Default)]
+struct Lock {
+    /// Another process has held it for as long as a write is patient, and what was paid for goes on waiting.
+    held: AtomicBool,
+    /// The process wants to end: nothing waits for long any more.
+    closing: AtomicBool,
 }
 
 fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>) -> Answer {
@@ -47,7 +71,7 @@ fn job<T: Send + 'static>(
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
 ) -> (Job, oneshot::Receiver<Result<T>>) {
     let (reply, receive) = oneshot::channel();
-    let job: Job = Box::new(move |store| {
+    let work: Work = Box::new(move |store| {
         let done = store.as_one_job(|store| {
             catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|_| {
                 Err(StoreError::Invalid("a change of the registry panicked and was taken back".into()))
@@ -55,7 +79,7 @@ fn job<T: Send + 'static>(
         });
         answer(done, reply)
     });
-    (job, receive)
+    (Job { work, paid: None }, receive)
 }
 
 impl Handle {
@@ -77,10 +101,12 @@ impl Handle {
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
         let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
         let (write, writes) = channel::<Job>();
+        let lock = Arc::new(Lock::default());
+        let seen = Arc::clone(&lock);
         let mut threads = vec![
             std::thread::Builder::new()
                 .name("registry-writer".into())
-                .spawn(move || write_loop(writer, &writes))
+                .spawn(move || write_loop(writer, &writes, &seen))
                 .map_err(no_thread)?,
         ];
         let mut read = write.clone();
@@ -88,7 +114,7 @@ impl Handle {
             let (ask, asked) = channel::<Job>();
             let answer_all = move || {
                 while let Ok(job) = asked.recv() {
-                    let answer = reader.in_one_view(|reader| job(reader));
+                    let answer = reader.in_one_view(|reader| (job.work)(reader));
                     answer(None);
                 }
             };
@@ -96,7 +122,13 @@ impl Handle {
             threads.push(thread.map_err(no_thread)?);
             read = ask;
         }
-        Ok(Self { write: Some(write), read: Some(read), threads: Arc::new(Mutex::new(threads)), read_only })
+        let threads = Arc::new(Mutex::new(threads));
+        Ok(Self { write: Some(write), read: Some(read), threads, read_only, lock })
+    }
+
+    /// Whether what was paid for waits because another process holds the write lock for long.
+    pub fn is_locked_out(&self) -> bool {
+        self.lock.held.load(Ordering::Relaxed)
     }
 
     /// Why the registry cannot be written, when it cannot.
@@ -112,9 +144,30 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.queue(work, None)?.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Handle::write`], for what was paid for: while another process holds the write lock it waits for ten minutes,
+    /// or until `give_up` is cancelled or the handle closed.
+    ///
+    /// # Errors
+    /// What `work` or the commit says.
+    pub async fn write_paid<T: Send + 'static>(
+        &self,
+        give_up: CancellationToken,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.queue(work, Some(give_up))?.await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+        paid: Option<CancellationToken>,
+    ) -> Result<oneshot::Receiver<Result<T>>> {
         let (job, receive) = job(work);
-        self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
-        receive.await.map_err(|_| StoreError::Closed)?
+        self.write.as_ref().and_then(|q| q.send(Job { paid, ..job }).ok()).ok_or(StoreError::Closed)?;
+        Ok(receive)
     }
 
     /// Runs `work` on the reading thread.
@@ -138,9 +191,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (job, receive) = job(work);
-        self.write.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
-        receive.blocking_recv().map_err(|_| StoreError::Closed)?
+        self.queue(work, None)?.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
     /// As [`Handle::read`], from a thread without a runtime.
@@ -156,8 +207,10 @@ impl Handle {
         receive.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// Waits until everything queued is committed and both threads have ended (if this is the last handle).
+    /// Waits until everything queued is committed and both threads have ended (if this is the last handle). A lock that
+    /// another process holds is waited for no longer than by any write.
     pub fn close(mut self) {
+        self.lock.closing.store(true, Ordering::Relaxed);
         self.write = None;
         self.read = None;
         if let Some(threads) = Arc::get_mut(&mut self.threads).and_then(|t| t.get_mut().ok()) {
@@ -168,29 +221,50 @@ impl Handle {
     }
 }
 
-fn write_loop(mut store: Store, queue: &Receiver<Job>) {
+fn write_loop(mut store: Store, queue: &Receiver<Job>, lock: &Lock) {
     while let Ok(first) = queue.recv() {
-        match store.begin_group() {
+        let begun = begin(&mut store, &first, lock);
+        lock.held.store(false, Ordering::Relaxed);
+        match begun {
             Ok(()) => {}
-            // Tried alone, the job says itself what is in its way; or it finds that the way is free again.
             Err(StoreError::Busy) => {
-                store.hurriedly(first)(None);
+                // Each of them says itself what is in its way, or finds that the way is free again; that the lock is held
+                // need not be waited for once more.
+                for Job { work, .. } in std::iter::once(first).chain(queue.try_iter()) {
+                    store.hurriedly(work)(None);
+                }
                 continue;
             }
             Err(_) => {
-                first(&mut store)(None);
+                (first.work)(&mut store)(None);
                 continue;
             }
         }
-        let mut answers = vec![first(&mut store)];
+        let mut answers = vec![(first.work)(&mut store)];
         while answers.len() < GROUP && store.has_group() {
             let Ok(next) = queue.try_recv() else { break };
-            answers.push(next(&mut store));
+            answers.push((next.work)(&mut store));
         }
         let failed = store.commit_group().err();
         for answer in answers {
             answer(failed.as_ref());
         }
+    }
+}
+
+/// Takes the write lock for a group that begins with `first`.
+fn begin(store: &mut Store, first: &Job, lock: &Lock) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let done = store.begin_group();
+        let Some(give_up) = &first.paid else { return done };
+        let over = || {
+            give_up.is_cancelled() || lock.closing.load(Ordering::Relaxed) || begun.elapsed() >= PAID_PATIENCE
+        };
+        if !matches!(done, Err(StoreError::Busy)) || over() {
+            return done;
+        }
+        lock.held.store(true, Ordering::Relaxed);
     }
 }
 
@@ -280,6 +354,71 @@ mod tests {
             other.execute_batch("COMMIT").unwrap();
             assert!(patient.join().unwrap().is_ok());
         });
+    }
+
+    /// A registry whose write lock another process holds, and a handle that is not patient.
+    fn locked(dir: &Path) -> (rusqlite::Connection, Handle) {
+        let path = dir.join("r.db");
+        let mut store = Store::open(&path).unwrap();
+        store.patience = Duration::from_millis(1);
+        store.conn.busy_timeout(Duration::from_millis(1)).unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        (other, Handle::over(store).unwrap())
+    }
+
+    fn register(name: &str) -> impl FnOnce(&mut Store) -> Result<()> + Send + use<> {
+        let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
+        move |s| s.register(new).map(|_| ())
+    }
+
+    #[test]
+    fn what_was_paid_for_outwaits_a_lock_that_other_writes_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, handle) = locked(dir.path());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            assert!(matches!(handle.write(register("free")).await, Err(StoreError::Busy)));
+            assert!(!handle.is_locked_out());
+            let paid =
+                [1, 2].map(|n| handle.write_paid(CancellationToken::new(), register(&format!("paid{n}"))));
+            let let_go = async {
+                while !handle.is_locked_out() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                other.execute_batch("COMMIT").unwrap();
+            };
+            let [first, second] = paid;
+            let (first, second, ()) = tokio::join!(first, second, let_go);
+            assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+            assert!(!handle.is_locked_out());
+        });
+        let names = handle.read_blocking(|s| s.names()).unwrap();
+        assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["paid1", "paid2"]);
+    }
+
+    #[test]
+    fn a_lock_is_not_waited_for_by_who_is_cancelled_or_wants_to_end_and_all_are_told_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, handle) = locked(dir.path());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let token = CancellationToken::new();
+        let waiting = (0..20).map(|n| handle.write_paid(token.clone(), register(&format!("p{n}"))));
+        runtime.block_on(async {
+            let cancel = async {
+                while !handle.is_locked_out() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                token.cancel();
+            };
+            let (all, ()) = tokio::join!(futures_util::future::join_all(waiting), cancel);
+            assert!(all.iter().all(|saved| matches!(saved, Err(StoreError::Busy))), "{all:?}");
+        });
+        // As does one that nobody waits for any more, when the process ends.
+        let receive = handle.queue(register("late"), Some(CancellationToken::new())).unwrap();
+        handle.close();
+        assert!(matches!(receive.blocking_recv(), Ok(Err(StoreError::Busy))));
+        other.execute_batch("COMMIT").unwrap();
     }
 
     #[test]

@@ -3,10 +3,14 @@
 //! Times are printed; what is asserted has ten times the room of what is aimed at, for a machine under load.
 
 use crate::cli_support::Home;
+use crate::server::{Answer, Server};
 use crate::support::count;
 use crate::tty_support::Tty;
-use crate::verbs::{Moody, base, registry, unfinished};
-use std::sync::atomic::Ordering;
+use crate::verbs::{Moody, base, first_run, registry, unfinished};
+use serde_json::json;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What is aimed at is a second.
@@ -142,5 +146,52 @@ fn a_locked_registry_delays_a_write_and_nothing_else() {
     eprintln!(
         "registry locked for {held:?}: help and back {help:?} and {later:?}, the label {end}, {late:?} after it was freed, \
          ended {took:?} after q"
+    );
+}
+
+/// Another process holds the write lock for longer than a write is patient, while a run is under way: what was answered, and
+/// paid for, is kept until it can be saved, little more is asked meanwhile, and nothing is asked twice.
+#[test]
+fn a_run_outwaits_a_lock_and_loses_nothing_that_was_answered() {
+    const ITEMS: usize = 120;
+    let held = Duration::from_secs(count(12, 45).min(45) as u64);
+    let locked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&locked);
+    // The first few are answered at once, the others when the lock is held.
+    let server = Server::start(move |n| {
+        while n >= 20 && !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Answer::Good
+    });
+    let home = Home::new();
+    home.file(".config/assize/config.toml", server.config("concurrency = 4\n"));
+    let item =
+        |i: usize| format!("{}\n", json!({"id": i.to_string(), "prompt": "x", "response": format!("y{i}")}));
+    home.file("i.jsonl", (0..ITEMS).map(item).collect::<String>());
+    let mut child = home.command(&["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"]);
+    let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.asked.load(Ordering::SeqCst) < 24 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let other = rusqlite::Connection::open(registry(&home)).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    locked.store(true, Ordering::SeqCst);
+    std::thread::sleep(held);
+    let meanwhile = server.asked.load(Ordering::SeqCst);
+    other.execute_batch("COMMIT").unwrap();
+    let out = child.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{words}");
+    assert!(words.contains("another process holds the registry"), "{words}");
+    assert!(meanwhile < ITEMS, "it went on asking while nothing could be saved: {meanwhile}");
+    let run = first_run(&home);
+    let shown = home.json(&["run", "show", &run]);
+    let asked = server.asked.load(Ordering::SeqCst);
+    assert_eq!(shown["verdicts"]["scored"], ITEMS, "{shown}");
+    assert_eq!(shown["usage"]["calls"], asked, "{shown}");
+    eprintln!(
+        "registry locked for {held:?} under a run: {meanwhile} asked by its end, {asked} in all for {ITEMS} verdicts, none lost"
     );
 }

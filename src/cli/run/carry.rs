@@ -161,6 +161,7 @@ impl Tally {
         };
         let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
         let waiting = match &self.waiting {
+            Some((until, why)) if *until == 0.0 => format!("  waiting: {}", clean(why)),
             Some((until, why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
             None => String::new(),
         };

@@ -38,6 +38,12 @@ const SAVES: usize = 512;
 /// disk or a killed process loses, so few may wait. A group's commit takes all of them at once.
 const PAID_SAVES: usize = 32;
 
+/// How often it is looked whether saving waits for another process.
+const LOCKED: Duration = Duration::from_secs(1);
+/// What is said then.
+const LOCKED_OUT: &str =
+    "another process holds the registry; what was answered is saved as soon as it lets go";
+
 /// How often at most a response is told while it is being written.
 const WRITING: Duration = Duration::from_millis(80);
 
@@ -87,6 +93,8 @@ pub(super) struct Engine {
     unaccounted: u64,
     ending: Option<Ending>,
     dropped: bool,
+    /// It was told that saving waits for another process.
+    locked_out: bool,
     /// Whether enough is known, where the plan says when that is.
     watch: Option<Watch>,
 }
@@ -145,6 +153,7 @@ impl Engine {
             unaccounted: 0,
             ending: None,
             dropped: false,
+            locked_out: false,
             watch,
             work,
         })
@@ -172,7 +181,9 @@ impl Engine {
     async fn account(&mut self, calls: u64) -> Result<(), EvalError> {
         let run = Arc::clone(&self.run);
         let usage = RunUsage { calls, ..RunUsage::default() };
-        self.handle.write(move |s| s.add_usage(&run, &usage)).await.map_err(|e| self.write_error(e))
+        let give_up = self.work.control.token();
+        let done = self.handle.write_paid(give_up, move |s| s.add_usage(&run, &usage)).await;
+        done.map_err(|e| self.write_error(e))
     }
 
     /// The endpoint refused before the first key: what it was asked counts all the same.
@@ -230,6 +241,7 @@ impl Engine {
                     self.load = None;
                     self.ready.extend(loaded?);
                 }
+                () = tokio::time::sleep(LOCKED), if !self.saves.is_empty() => self.tell_lock(),
                 () = token.cancelled(), if self.ending.is_none() => {}
                 Ok(()) = pauses.changed() => {}
             }
@@ -238,6 +250,14 @@ impl Engine {
             self.account(self.unaccounted).await?;
         }
         Ok(self.ending.take())
+    }
+
+    /// Tells that saving waits for another process; that it goes on is told with what is saved.
+    fn tell_lock(&mut self) {
+        if self.handle.is_locked_out() {
+            self.locked_out = true;
+            (self.work.tell)(Progress::Waiting { until_s: 0.0, why: LOCKED_OUT.to_owned() });
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -473,8 +493,9 @@ impl Engine {
         let usage = save::usage_of_response(out, &rates, calls);
         self.judge_written(&unwritten, &response.text);
         let (handle, run, item) = (self.handle.clone(), Arc::clone(&self.run), unwritten.item.ord);
+        let give_up = self.work.control.token();
         self.saves.push(Box::pin(async move {
-            let save = handle.write(move |s| {
+            let save = handle.write_paid(give_up, move |s| {
                 s.add_usage(&run, &usage)?;
                 s.save_response(response)
             });
@@ -504,8 +525,9 @@ impl Engine {
     fn save(&mut self, verdict: NewVerdict, calls: u64) {
         let (handle, run) = (self.handle.clone(), Arc::clone(&self.run));
         let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
+        let give_up = self.work.control.token();
         self.saves.push(Box::pin(async move {
-            let save = handle.write(move |s| s.save_paid_verdict(&run, &verdict, &usage));
+            let save = handle.write_paid(give_up, move |s| s.save_paid_verdict(&run, &verdict, &usage));
             save.await.map(|()| told)
         }));
     }
@@ -513,6 +535,9 @@ impl Engine {
     /// Only what is committed is told.
     fn saved(&mut self, saved: Result<Progress, StoreError>) -> Result<(), EvalError> {
         let progress = saved.map_err(|e| self.write_error(e))?;
+        if std::mem::take(&mut self.locked_out) {
+            (self.work.tell)(Progress::Resumed);
+        }
         if let Progress::Saved { cell, .. } = &progress {
             self.left = self.left.saturating_sub(1);
             if let Some(watch) = &mut self.watch {

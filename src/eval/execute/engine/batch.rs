@@ -397,7 +397,8 @@ impl Engine {
         let save = move |s: &mut Store| {
             verdicts.iter().try_for_each(|v| s.save_paid_verdict(&run, v, &save::usage_of(v, calls)))
         };
-        self.handle.write(save).await.map_err(|e| Halt::Failed(self.write_error(e)))?;
+        let saved = self.handle.write_paid(self.work.control.token(), save).await;
+        saved.map_err(|e| Halt::Failed(self.write_error(e)))?;
         told.into_iter().for_each(|progress| (self.work.tell)(progress));
         Ok(())
     }

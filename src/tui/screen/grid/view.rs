@@ -124,7 +124,8 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
     match &live.waiting {
         Some((until, why)) => {
             let left = (until - now as f64).max(0.0);
-            parts.push(format!("waiting {}: {why}", span_words(left)));
+            let left = if *until == 0.0 { String::new() } else { format!(" {}", span_words(left)) };
+            parts.push(format!("waiting{left}: {why}"));
             (parts.join("   "), Meaning::Warning)
         }
         None => (parts.join("   "), Meaning::Text),
