@@ -92,6 +92,7 @@ fn a_panic_gives_the_terminal_back_before_its_words() {
     let home = tempfile::tempdir().unwrap();
     let mut tty = demo(home.path(), &[("ASSIZE_TEST_PANIC", "worker")]);
     tty.press("\u{1b}[24~");
+    tty.wait("on purpose");
     tty.press("2");
     tty.wait("gpt-4-recorded");
     tty.press("\u{3}");

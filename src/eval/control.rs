@@ -99,8 +99,8 @@ pub enum Progress {
     },
     /// A call waits before it is sent again.
     Waiting {
-        /// Unix time in seconds; 0 when nobody knows.
-        until_s: f64,
+        /// Unix time in seconds, where it is known.
+        until_s: Option<f64>,
         /// Why.
         why: String,
     },

@@ -24,11 +24,17 @@ use crate::store::lease::holder;
 use crate::store::{Handle, RunInfo, RunState, RunUsage, Store, StoreError};
 use engine::{Ending, Engine};
 use futures_util::FutureExt;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often it is looked whether saving waits for another process.
+const LOCKED: Duration = Duration::from_secs(1);
+/// What is said then.
+const LOCKED_OUT: &str =
+    "another process holds the registry; what was answered is saved as soon as it lets go";
 /// Calls in flight when nobody says how many.
 const CONCURRENCY: usize = 8;
 
@@ -141,6 +147,7 @@ async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError>
     let done = tokio::select! {
         done = begin(&handle, work) => done,
         error = beat(&lease) => Err(error),
+        never = tell_lock(&handle, &tell) => match never {},
     };
     let (state, reason) = match done {
         Ok(ending) => ending,
@@ -219,6 +226,21 @@ async fn beat(lease: &Lease) -> EvalError {
             Err(error @ StoreError::Conflict(_)) => return error.into(),
             Err(source) => return EvalError::Write { run: lease.run.clone(), source },
         }
+    }
+}
+
+/// Tells, as long as it is so, that saving waits for another process.
+async fn tell_lock(handle: &Handle, tell: &Tell) -> Infallible {
+    let mut told = false;
+    loop {
+        tokio::time::sleep(LOCKED).await;
+        let held = handle.is_locked_out();
+        if held {
+            tell(Progress::Waiting { until_s: None, why: LOCKED_OUT.to_owned() });
+        } else if told {
+            tell(Progress::Resumed);
+        }
+        told = held;
     }
 }
 

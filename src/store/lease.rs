@@ -1,25 +1,41 @@
 //! Who writes a run: one process at a time, named by its process number and machine, kept by a heartbeat.
 
+use std::path::Path;
+
 /// A writer whose heartbeat is older is gone, in seconds.
 const STALE: i64 = 15;
+/// On this machine, where the process can be seen to live: while another one holds the registry, a run waits for up to ten
+/// minutes with what it has to save, its heartbeat included.
+const STALE_HERE: i64 = 660;
 
 /// Now, in Unix seconds.
 pub(super) fn seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process.
+/// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process; a living
+/// process of this program keeps it longer.
 pub(super) fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
     // Either way: a clock that was set back must not keep a dead writer's lease for hours.
-    if heartbeat.is_none_or(|beat| (seconds() - beat).abs() > STALE) {
-        return false;
-    }
+    let Some(age) = heartbeat.map(|beat| (seconds() - beat).abs()) else { return false };
     match holder.split_once('@') {
-        Some((pid, host)) if host == host_name() && std::path::Path::new("/proc").is_dir() => {
-            std::path::Path::new("/proc").join(pid.split('.').next().unwrap_or(pid)).is_dir()
+        Some((pid, host)) if host == host_name() && Path::new("/proc").is_dir() => {
+            match process(pid.split('.').next().unwrap_or(pid)) {
+                None => false,
+                Some(name) => age <= STALE || (age <= STALE_HERE && name == env!("CARGO_PKG_NAME")),
+            }
         }
-        _ => true,
+        _ => age <= STALE,
     }
+}
+
+/// The name of a process that runs here; one that has ended and was not yet asked for its exit code runs no more.
+fn process(pid: &str) -> Option<String> {
+    // "PID (name) S ...": a name may hold brackets itself.
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
+    let (front, rest) = stat.rsplit_once(')')?;
+    let name = front.split_once('(')?.1;
+    (!rest.trim_start().starts_with(['Z', 'X'])).then(|| name.to_owned())
 }
 
 /// This machine's name.
@@ -31,4 +47,35 @@ pub fn host_name() -> String {
 /// This process as the holder of a lease: unique per run within the process too.
 pub fn holder() -> String {
     format!("{}.{:04x}@{}", std::process::id(), rand::random::<u16>(), host_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_kept_by_a_fresh_heartbeat_of_a_living_process() {
+        let (now, here) = (seconds(), host_name());
+        let own = holder();
+        let held = |holder: &str, age: i64| is_alive(holder, Some(now - age));
+        assert!(held(&own, 0) && held(&own, -1) && !is_alive(&own, None));
+        // This test is no process of the program: its heartbeat grows stale.
+        assert!(!held(&own, STALE + 5));
+        assert!(!held(&format!("0.0000@{here}"), 0), "no process has the number 0");
+        assert!(held("1.0000@elsewhere", 1) && !held("1.0000@elsewhere", STALE + 5));
+    }
+
+    #[test]
+    fn a_process_that_ended_runs_no_more() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id().to_string();
+        assert_eq!(process(&pid).as_deref(), Some("sleep"));
+        child.kill().unwrap();
+        // Until it is asked for, what is left of it stays in the list.
+        while process(&pid).is_some() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(process(&pid), None);
+    }
 }

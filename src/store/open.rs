@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The SQLite that first has the repair of a bug that could reset a WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another process before it says so.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long SQLite itself waits for a lock before each of our attempts ends.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// The path that stands for no file.
@@ -28,8 +28,6 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
-    /// How long a write waits for another process.
-    pub(super) patience: Duration,
     /// What the indexes of messages, explanations and comments held when the group began.
     said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
@@ -75,8 +73,7 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        let (in_group, patience, said) = (false, PATIENCE, said::Heads::default());
-        Self { conn, path: path.to_owned(), read_only, in_group, patience, said, leases }
+        Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -154,7 +151,7 @@ impl Store {
         if self.in_group {
             self.step(begin)?
         } else {
-            within(self.patience, || self.step(begin))?
+            patiently(|| self.step(begin))?
         }
         let done =
             self.said_before().and_then(|said| Ok((work(&self.conn)?, said))).and_then(|(value, said)| {
@@ -168,17 +165,6 @@ impl Store {
             // SQLite may have rolled back by itself (disk full): then there is nothing left to undo.
             let _ = self.conn.execute_batch(back);
         }
-        done
-    }
-
-    /// Does something without waiting for a lock: who waited once in vain need not do so again before it is told.
-    pub(super) fn hurriedly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let patience = std::mem::replace(&mut self.patience, Duration::ZERO);
-        // Refused, it waits a little: no harm.
-        let _ = self.conn.busy_timeout(Duration::ZERO);
-        let done = work(self);
-        let _ = self.conn.busy_timeout(BUSY.min(patience));
-        self.patience = patience;
         done
     }
 
@@ -232,10 +218,14 @@ impl Store {
         Ok(self)
     }
 
-    /// Opens a group: writes until [`Store::commit_group`] are one transaction.
-    pub(super) fn begin_group(&mut self) -> Result<()> {
+    /// Opens a group, if no other process holds the write lock for longer than `patience`: writes until
+    /// [`Store::commit_group`] are one transaction.
+    pub(super) fn begin_group(&mut self, patience: Duration) -> Result<()> {
         if self.read_only.is_none() {
-            within(self.patience, || self.conn.execute_batch("BEGIN IMMEDIATE"))?;
+            self.conn.busy_timeout(patience)?;
+            let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
+            self.conn.busy_timeout(BUSY)?;
+            begun?;
             match said::Heads::now(&self.conn) {
                 Ok(said) => (self.said, self.in_group) = (said, true),
                 Err(e) => {
@@ -298,18 +288,14 @@ pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
 }
 
 /// Repeats what another process's lock refused, for a while: SQLite's own timeout does not cover every case.
-pub(super) fn patiently<T>(work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
-    within(PATIENCE, work)
-}
-
-fn within<T>(patience: Duration, mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
+pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         match work() {
             Ok(value) => return Ok(value),
             Err(e) => match StoreError::from(e) {
-                StoreError::Busy if start.elapsed() < patience => {
+                StoreError::Busy if start.elapsed() < PATIENCE => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(100));
                 }
@@ -408,7 +394,7 @@ fn immutable_uri(path: &Path) -> String {
 
 fn configure(conn: &Connection, network: bool) -> Result<()> {
     conn.busy_timeout(BUSY)?;
-    // Larger pages hold several templates each: 100k bodies of 2 KB take 1.18x their bytes, not 2.03x.
+    // Larger pages hold several templates each: 4 KiB pages double the file.
     conn.pragma_update(None, "page_size", 16_384)?;
     // Switching a new file to WAL is the one moment where the busy timeout does not help.
     patiently(|| {

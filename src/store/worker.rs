@@ -5,10 +5,11 @@
 //! handle.read(f)  --> queue --> second connection (read only), never behind an fsync; one view of the registry a job
 //! ```
 //! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer. While another process
-//! holds the write lock, a job waits as any write does, one that saves what was paid for much longer; when a wait was in
-//! vain, all that is queued is answered at once.
+//! holds the write lock, each job waits for as long as any write is patient, and one that saves what was paid for much longer.
 
+use super::open::PATIENCE;
 use super::{Result, Store, StoreError};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +25,23 @@ const GROUP: usize = 1_024;
 
 /// How long what was paid for waits for another process that holds the write lock: longer than any import or check takes.
 const PAID_PATIENCE: Duration = Duration::from_secs(600);
+/// How long each attempt at the write lock takes; in between it is looked who has waited for long enough.
+const ATTEMPT: Duration = Duration::from_millis(200);
 
-/// Runs on a thread's store; hands back what is to be said once the group is committed.
-type Work = Box<dyn FnOnce(&mut Store) -> Answer + Send>;
+/// Runs on a thread's store, or is refused; hands back what is to be said once the group is committed.
+type Work = Box<dyn FnOnce(Result<&mut Store>) -> Answer + Send>;
 /// What is queued.
 struct Job {
     work: Work,
+    since: Instant,
     /// What it saves was paid for: it waits for a lock until this is cancelled.
     paid: Option<CancellationToken>,
+}
+/// What goes through a queue.
+enum Order {
+    Do(Job),
+    /// Everything before this, and then no more.
+    End,
 }
 /// Sends the job's answer; given the error of a commit that failed.
 type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
@@ -40,8 +50,8 @@ type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 /// everything queued is committed.
 #[derive(Clone)]
 pub struct Handle {
-    write: Option<Sender<Job>>,
-    read: Option<Sender<Job>>,
+    write: Sender<Order>,
+    read: Sender<Order>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     read_only: Option<String>,
     lock: Arc<Lock>,
@@ -72,14 +82,16 @@ fn job<T: Send + 'static>(
 ) -> (Job, oneshot::Receiver<Result<T>>) {
     let (reply, receive) = oneshot::channel();
     let work: Work = Box::new(move |store| {
-        let done = store.as_one_job(|store| {
-            catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|_| {
-                Err(StoreError::Invalid("a change of the registry panicked and was taken back".into()))
+        let done = store.and_then(|store| {
+            store.as_one_job(|store| {
+                catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|_| {
+                    Err(StoreError::Invalid("a change of the registry panicked and was taken back".into()))
+                })
             })
         });
         answer(done, reply)
     });
-    (Job { work, paid: None }, receive)
+    (Job { work, since: Instant::now(), paid: None }, receive)
 }
 
 impl Handle {
@@ -97,24 +109,25 @@ impl Handle {
     /// # Errors
     /// When the second connection cannot be opened, or the system gives no threads.
     pub fn over(writer: Store) -> Result<Self> {
+        Self::with_patience(writer, PATIENCE)
+    }
+
+    fn with_patience(writer: Store, patience: Duration) -> Result<Self> {
         let read_only = writer.read_only.clone();
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
         let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
-        let (write, writes) = channel::<Job>();
+        let (write, queue) = channel::<Order>();
         let lock = Arc::new(Lock::default());
-        let seen = Arc::clone(&lock);
-        let mut threads = vec![
-            std::thread::Builder::new()
-                .name("registry-writer".into())
-                .spawn(move || write_loop(writer, &writes, &seen))
-                .map_err(no_thread)?,
-        ];
+        let (waiting, seen) = (VecDeque::new(), Arc::clone(&lock));
+        let mut writing = Writing { store: writer, queue, waiting, ended: false, lock: seen, patience };
+        let writer = std::thread::Builder::new().name("registry-writer".into()).spawn(move || writing.run());
+        let mut threads = vec![writer.map_err(no_thread)?];
         let mut read = write.clone();
         if let Some(mut reader) = reader {
-            let (ask, asked) = channel::<Job>();
+            let (ask, asked) = channel::<Order>();
             let answer_all = move || {
-                while let Ok(job) = asked.recv() {
-                    let answer = reader.in_one_view(|reader| (job.work)(reader));
+                while let Ok(Order::Do(job)) = asked.recv() {
+                    let answer = reader.in_one_view(|reader| (job.work)(Ok(reader)));
                     answer(None);
                 }
             };
@@ -123,7 +136,7 @@ impl Handle {
             read = ask;
         }
         let threads = Arc::new(Mutex::new(threads));
-        Ok(Self { write: Some(write), read: Some(read), threads, read_only, lock })
+        Ok(Self { write, read, threads, read_only, lock })
     }
 
     /// Whether what was paid for waits because another process holds the write lock for long.
@@ -166,7 +179,16 @@ impl Handle {
         paid: Option<CancellationToken>,
     ) -> Result<oneshot::Receiver<Result<T>>> {
         let (job, receive) = job(work);
-        self.write.as_ref().and_then(|q| q.send(Job { paid, ..job }).ok()).ok_or(StoreError::Closed)?;
+        self.write.send(Order::Do(Job { paid, ..job })).map_err(|_| StoreError::Closed)?;
+        Ok(receive)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T>>> {
+        let (job, receive) = job(move |store| work(store));
+        self.read.send(Order::Do(job)).map_err(|_| StoreError::Closed)?;
         Ok(receive)
     }
 
@@ -178,9 +200,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (job, receive) = job(move |store| work(store));
-        self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
-        receive.await.map_err(|_| StoreError::Closed)?
+        self.ask(work)?.await.map_err(|_| StoreError::Closed)?
     }
 
     /// As [`Handle::write`], from a thread without a runtime.
@@ -202,72 +222,114 @@ impl Handle {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (job, receive) = job(move |store| work(store));
-        self.read.as_ref().and_then(|q| q.send(job).ok()).ok_or(StoreError::Closed)?;
-        receive.blocking_recv().map_err(|_| StoreError::Closed)?
+        self.ask(work)?.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// Waits until everything queued is committed and both threads have ended (if this is the last handle). A lock that
-    /// another process holds is waited for no longer than by any write.
-    pub fn close(mut self) {
+    /// Waits until everything queued is committed and both threads have ended; what other handles ask for later is refused.
+    /// A lock that another process holds is waited for no longer than by any write.
+    pub fn close(self) {
         self.lock.closing.store(true, Ordering::Relaxed);
-        self.write = None;
-        self.read = None;
-        if let Some(threads) = Arc::get_mut(&mut self.threads).and_then(|t| t.get_mut().ok()) {
-            for thread in threads.drain(..) {
-                let _ = thread.join();
-            }
+        for queue in [&self.write, &self.read] {
+            // It may have ended already.
+            let _ = queue.send(Order::End);
+        }
+        let threads =
+            self.threads.lock().map(|mut threads| std::mem::take(&mut *threads)).unwrap_or_default();
+        for thread in threads {
+            let _ = thread.join();
         }
     }
 }
 
-fn write_loop(mut store: Store, queue: &Receiver<Job>, lock: &Lock) {
-    while let Ok(first) = queue.recv() {
-        let begun = begin(&mut store, &first, lock);
-        lock.held.store(false, Ordering::Relaxed);
-        match begun {
-            Ok(()) => {}
-            Err(StoreError::Busy) => {
-                // Each of them says itself what is in its way, or finds that the way is free again; that the lock is held
-                // need not be waited for once more.
-                for Job { work, .. } in std::iter::once(first).chain(queue.try_iter()) {
-                    store.hurriedly(work)(None);
+/// The writing thread.
+struct Writing {
+    store: Store,
+    queue: Receiver<Order>,
+    /// Taken from the queue and not done yet, in order.
+    waiting: VecDeque<Job>,
+    /// Nothing more is taken from the queue.
+    ended: bool,
+    lock: Arc<Lock>,
+    /// How long an ordinary job waits for another process.
+    patience: Duration,
+}
+
+impl Writing {
+    fn run(&mut self) {
+        while !(self.ended && self.waiting.is_empty()) {
+            if self.waiting.is_empty() {
+                match self.queue.recv() {
+                    Ok(Order::Do(job)) => self.waiting.push_back(job),
+                    Ok(Order::End) | Err(_) => return,
                 }
-                continue;
             }
-            Err(_) => {
-                (first.work)(&mut store)(None);
-                continue;
+            while let Some(job) = self.next() {
+                self.waiting.push_back(job);
+            }
+            let begun = Instant::now();
+            match self.store.begin_group(ATTEMPT.min(self.patience)) {
+                Ok(()) => self.group(),
+                Err(StoreError::Busy) => {
+                    self.refuse_who_waited();
+                    // Where SQLite says so without waiting.
+                    std::thread::sleep((ATTEMPT / 10).saturating_sub(begun.elapsed()));
+                }
+                // Tried alone, the job says itself what is in its way; or it finds that the way is free again.
+                Err(_) => {
+                    if let Some(first) = self.waiting.pop_front() {
+                        (first.work)(Ok(&mut self.store))(None);
+                    }
+                }
             }
         }
-        let mut answers = vec![(first.work)(&mut store)];
-        while answers.len() < GROUP && store.has_group() {
-            let Ok(next) = queue.try_recv() else { break };
-            answers.push((next.work)(&mut store));
+    }
+
+    /// What was queued meanwhile.
+    fn next(&mut self) -> Option<Job> {
+        if self.ended {
+            return None;
         }
-        let failed = store.commit_group().err();
+        match self.queue.try_recv() {
+            Ok(Order::Do(job)) => Some(job),
+            Ok(Order::End) => {
+                self.ended = true;
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Another process holds the lock: who has waited for long enough is told so, the others stay in their order.
+    fn refuse_who_waited(&mut self) {
+        let closing = self.lock.closing.load(Ordering::Relaxed);
+        let patience = self.patience;
+        let is_patient = |job: &Job| match &job.paid {
+            Some(give_up) if !closing && !give_up.is_cancelled() => job.since.elapsed() < PAID_PATIENCE,
+            _ => job.since.elapsed() < patience,
+        };
+        let (stay, over): (VecDeque<Job>, VecDeque<Job>) = self.waiting.drain(..).partition(is_patient);
+        self.waiting = stay;
+        for job in over {
+            (job.work)(Err(StoreError::Busy))(None);
+        }
+        let held = self.waiting.iter().any(|job| job.since.elapsed() >= patience);
+        self.lock.held.store(held, Ordering::Relaxed);
+    }
+
+    /// All that waits as one transaction, and what comes meanwhile.
+    fn group(&mut self) {
+        self.lock.held.store(false, Ordering::Relaxed);
+        let mut answers = Vec::new();
+        while answers.len() < GROUP && (answers.is_empty() || self.store.has_group()) {
+            let Some(next) = self.waiting.pop_front().or_else(|| self.next()) else { break };
+            answers.push((next.work)(Ok(&mut self.store)));
+        }
+        let failed = self.store.commit_group().err();
         for answer in answers {
             answer(failed.as_ref());
         }
     }
 }
-
-/// Takes the write lock for a group that begins with `first`.
-fn begin(store: &mut Store, first: &Job, lock: &Lock) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let done = store.begin_group();
-        let Some(give_up) = &first.paid else { return done };
-        let over = || {
-            give_up.is_cancelled() || lock.closing.load(Ordering::Relaxed) || begun.elapsed() >= PAID_PATIENCE
-        };
-        if !matches!(done, Err(StoreError::Busy)) || over() {
-            return done;
-        }
-        lock.held.store(true, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,35 +398,13 @@ mod tests {
         );
     }
 
-    #[test]
-    fn who_waited_for_a_lock_in_vain_is_told_at_once_and_waits_again_the_next_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r.db");
-        let mut store = Store::open(&path).unwrap();
-        let other = rusqlite::Connection::open(&path).unwrap();
-        let register =
-            |s: &mut Store| s.register(NewRevision::new("p".parse().unwrap(), Template::text("x")));
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let begun = std::time::Instant::now();
-        assert!(matches!(store.hurriedly(register), Err(StoreError::Busy)));
-        // A write that waits gives up after 10 s.
-        assert!(begun.elapsed() < std::time::Duration::from_secs(5));
-        std::thread::scope(|scope| {
-            let patient = scope.spawn(|| register(&mut store));
-            other.execute_batch("COMMIT").unwrap();
-            assert!(patient.join().unwrap().is_ok());
-        });
-    }
-
     /// A registry whose write lock another process holds, and a handle that is not patient.
     fn locked(dir: &Path) -> (rusqlite::Connection, Handle) {
         let path = dir.join("r.db");
-        let mut store = Store::open(&path).unwrap();
-        store.patience = Duration::from_millis(1);
-        store.conn.busy_timeout(Duration::from_millis(1)).unwrap();
+        let store = Store::open(&path).unwrap();
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        (other, Handle::over(store).unwrap())
+        (other, Handle::with_patience(store, Duration::from_millis(20)).unwrap())
     }
 
     fn register(name: &str) -> impl FnOnce(&mut Store) -> Result<()> + Send + use<> {
@@ -376,25 +416,29 @@ mod tests {
     fn what_was_paid_for_outwaits_a_lock_that_other_writes_do_not() {
         let dir = tempfile::tempdir().unwrap();
         let (other, handle) = locked(dir.path());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            assert!(matches!(handle.write(register("free")).await, Err(StoreError::Busy)));
-            assert!(!handle.is_locked_out());
-            let paid =
-                [1, 2].map(|n| handle.write_paid(CancellationToken::new(), register(&format!("paid{n}"))));
-            let let_go = async {
-                while !handle.is_locked_out() {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                other.execute_batch("COMMIT").unwrap();
-            };
-            let [first, second] = paid;
-            let (first, second, ()) = tokio::join!(first, second, let_go);
-            assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
-            assert!(!handle.is_locked_out());
-        });
+        // Among those that are paid for stands one that is not, first and in between: it is refused alone.
+        let all = [("free1", false), ("paid1", true), ("free2", false), ("paid2", true)];
+        let [before, first, between, second] =
+            all.map(|(name, paid)| handle.queue(register(name), paid.then(CancellationToken::new)).unwrap());
+        for refused in [before, between] {
+            assert!(matches!(refused.blocking_recv(), Ok(Err(StoreError::Busy))));
+        }
+        while !handle.is_locked_out() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        other.execute_batch("COMMIT").unwrap();
+        for saved in [first, second] {
+            assert!(matches!(saved.blocking_recv(), Ok(Ok(()))));
+        }
+        assert!(!handle.is_locked_out());
         let names = handle.read_blocking(|s| s.names()).unwrap();
         assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["paid1", "paid2"]);
+        // What is queued is saved before the end, also when others still hold the registry's threads.
+        let (last, another) = (handle.queue(register("last"), None).unwrap(), handle.clone());
+        handle.close();
+        assert!(matches!(last.blocking_recv(), Ok(Ok(()))));
+        assert!(matches!(another.write_blocking(register("late")), Err(StoreError::Closed)));
+        assert!(matches!(another.read_blocking(|s| s.names()), Err(StoreError::Closed)));
     }
 
     #[test]

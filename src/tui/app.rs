@@ -50,7 +50,7 @@ const READABLE_S: i64 = 3;
 impl Said {
     fn is_over(&self, now: i64) -> bool {
         let age = now - self.at;
-        if self.toast.error { self.passed && age >= READABLE_S } else { age > WORDS_S }
+        if self.toast.error { self.passed && age > READABLE_S } else { age > WORDS_S }
     }
 }
 
@@ -119,7 +119,12 @@ impl App {
         self.dirty = true;
     }
 
+    /// A refusal that nobody can have read yet makes room for another one only.
     fn tell(&mut self, toast: Toast) {
+        let unread = |said: &Said| said.toast.error && self.env.now - said.at <= READABLE_S;
+        if !toast.error && self.said.as_ref().is_some_and(unread) {
+            return;
+        }
         self.said = Some(Said { toast, at: self.env.now, passed: false });
     }
 
@@ -391,6 +396,10 @@ impl App {
                 }
                 self.with_all(|screen, cx| screen.run_ended(&run, cx))
             }
+            Msg::Panicked(words) => {
+                self.announce(words);
+                Vec::new()
+            }
             Msg::Changed => self.with_all(|screen, cx| screen.changed(cx)),
             Msg::Tick => {
                 self.env.tick += 1;
@@ -564,8 +573,11 @@ mod tests {
         screen.at(0);
         screen.app.announce("the registry is busy".into());
         // Keys that were on their way: it goes by itself once it could be read.
-        assert!(still_there(&mut screen, 0, "j k Esc") && still_there(&mut screen, 2, "j"));
-        assert!(!still_there(&mut screen, 3, ""));
+        assert!(still_there(&mut screen, 0, "j k Esc") && still_there(&mut screen, 3, "j"));
+        // Nor do good words of something else take its place before.
+        screen.app.say("label set");
+        assert!(still_there(&mut screen, 3, ""));
+        assert!(!still_there(&mut screen, 4, ""));
         screen.app.announce("the registry is busy".into());
         // Nobody is there: it waits for somebody.
         assert!(still_there(&mut screen, 500, ""));

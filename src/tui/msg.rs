@@ -67,6 +67,8 @@ pub enum Msg {
     },
     /// Another process wrote to the registry.
     Changed,
+    /// A background task panicked: what it said.
+    Panicked(String),
     /// While something is awaited: spinners and clocks move.
     Tick,
     /// The system asks for an end.

@@ -61,9 +61,11 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let handle = Handle::open(&options.registry)?;
     let (env, problems) =
         environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
-    let guard = Guard::take()?;
-    let terminal = Canvas::new(stdout());
     let (send, receive) = unbounded_channel();
+    let panics = send.clone();
+    // Where the loop has ended already, nobody can be told.
+    let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
+    let terminal = Canvas::new(stdout());
     let mut app = App::new(env);
     if !problems.is_empty() {
         app.announce(problems.join("; "));

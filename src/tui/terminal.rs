@@ -18,12 +18,12 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub struct Guard(());
 
 impl Guard {
-    /// Takes the terminal.
+    /// Takes the terminal. `tell` gets the words of panics in background tasks: the screens go on without what they did.
     ///
     /// # Errors
     /// When it is none.
-    pub fn take() -> std::io::Result<Self> {
-        hook_panics();
+    pub fn take(tell: impl Fn(String) + Send + Sync + 'static) -> std::io::Result<Self> {
+        hook_panics(tell);
         enter()?;
         Ok(Self(()))
     }
@@ -70,7 +70,7 @@ pub fn give_back() {
 }
 
 /// A panic anywhere first gives the terminal back, so that its words can be read.
-fn hook_panics() {
+fn hook_panics(tell: impl Fn(String) + Send + Sync + 'static) {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
@@ -80,7 +80,10 @@ fn hook_panics() {
                 give_back();
                 before(info);
             } else {
-                tracing::error!(target: "assize::panic", thread = std::thread::current().name(), "a background task panicked: {info}");
+                let place =
+                    info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+                let words = info.payload_as_str().unwrap_or("without a word");
+                tell(format!("a task failed inside the program: {words}{place}; what was saved stays"));
             }
         }));
     });

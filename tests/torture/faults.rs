@@ -157,6 +157,8 @@ struct Outcome {
     struck: bool,
     /// None when it was killed.
     code: Option<i32>,
+    /// Whether the fault is one that kills.
+    deadly: bool,
     before: Rows,
     there: Rows,
     said: Vec<u8>,
@@ -169,6 +171,9 @@ impl Outcome {
         let Self { code, before, there, said, words, .. } = self;
         if words.contains("panicked") {
             return Some(format!("it panicked: {words}"));
+        }
+        if code.is_none() && !self.deadly {
+            return Some(format!("it died of an error: {words}"));
         }
         if *code == Some(0) {
             if *there != verb.whole {
@@ -266,6 +271,7 @@ impl Stage {
         Outcome {
             struck: code.is_none() || was_injected(&self.home),
             code,
+            deadly: point.fault.1.starts_with("signal="),
             before: self.before.clone(),
             // While the other is open: the last one to close a registry has its log to bring in.
             there: rows(&path),

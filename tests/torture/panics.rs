@@ -84,6 +84,7 @@ fn session(place: &str, backtrace: &str) -> (Home, Vec<(String, Vec<u8>)>) {
     screens.tty.press(F12);
     if place == "worker" {
         // It costs nobody the session.
+        screens.until("the panic's words", |s| s.contains("on purpose"));
         screens.tty.press("q");
         screens.until("the run again", |s| s.contains("complete · 1 / 1"));
         screens.tty.press("\u{3}");

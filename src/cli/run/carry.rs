@@ -114,7 +114,7 @@ struct Tally {
     in_flight: i64,
     spent: Option<f64>,
     /// Until when (Unix seconds), and why.
-    waiting: Option<(f64, String)>,
+    waiting: Option<(Option<f64>, String)>,
     terminal: bool,
 }
 
@@ -161,8 +161,8 @@ impl Tally {
         };
         let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
         let waiting = match &self.waiting {
-            Some((until, why)) if *until == 0.0 => format!("  waiting: {}", clean(why)),
-            Some((until, why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
+            Some((None, why)) => format!("  waiting: {}", clean(why)),
+            Some((Some(until), why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
             None => String::new(),
         };
         let line = format!(

@@ -38,12 +38,6 @@ const SAVES: usize = 512;
 /// disk or a killed process loses, so few may wait. A group's commit takes all of them at once.
 const PAID_SAVES: usize = 32;
 
-/// How often it is looked whether saving waits for another process.
-const LOCKED: Duration = Duration::from_secs(1);
-/// What is said then.
-const LOCKED_OUT: &str =
-    "another process holds the registry; what was answered is saved as soon as it lets go";
-
 /// How often at most a response is told while it is being written.
 const WRITING: Duration = Duration::from_millis(80);
 
@@ -93,8 +87,6 @@ pub(super) struct Engine {
     unaccounted: u64,
     ending: Option<Ending>,
     dropped: bool,
-    /// It was told that saving waits for another process.
-    locked_out: bool,
     /// Whether enough is known, where the plan says when that is.
     watch: Option<Watch>,
 }
@@ -153,7 +145,6 @@ impl Engine {
             unaccounted: 0,
             ending: None,
             dropped: false,
-            locked_out: false,
             watch,
             work,
         })
@@ -241,7 +232,6 @@ impl Engine {
                     self.load = None;
                     self.ready.extend(loaded?);
                 }
-                () = tokio::time::sleep(LOCKED), if !self.saves.is_empty() => self.tell_lock(),
                 () = token.cancelled(), if self.ending.is_none() => {}
                 Ok(()) = pauses.changed() => {}
             }
@@ -250,14 +240,6 @@ impl Engine {
             self.account(self.unaccounted).await?;
         }
         Ok(self.ending.take())
-    }
-
-    /// Tells that saving waits for another process; that it goes on is told with what is saved.
-    fn tell_lock(&mut self) {
-        if self.handle.is_locked_out() {
-            self.locked_out = true;
-            (self.work.tell)(Progress::Waiting { until_s: 0.0, why: LOCKED_OUT.to_owned() });
-        }
     }
 
     fn is_idle(&self) -> bool {
@@ -356,7 +338,7 @@ impl Engine {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
             CallEvent::Waiting { until_ms, why } => {
-                tell(Progress::Waiting { until_s: until_ms as f64 / 1e3, why })
+                tell(Progress::Waiting { until_s: Some(until_ms as f64 / 1e3), why })
             }
             CallEvent::Retrying => tell(Progress::Resumed),
             CallEvent::Text(text) => {
@@ -535,9 +517,6 @@ impl Engine {
     /// Only what is committed is told.
     fn saved(&mut self, saved: Result<Progress, StoreError>) -> Result<(), EvalError> {
         let progress = saved.map_err(|e| self.write_error(e))?;
-        if std::mem::take(&mut self.locked_out) {
-            (self.work.tell)(Progress::Resumed);
-        }
         if let Progress::Saved { cell, .. } = &progress {
             self.left = self.left.saturating_sub(1);
             if let Some(watch) = &mut self.watch {

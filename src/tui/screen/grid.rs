@@ -53,7 +53,7 @@ pub(super) struct Live {
     pub cost: Option<f64>,
     pub cached: u64,
     /// Until when (Unix seconds) and why nothing is asked.
-    pub waiting: Option<(f64, String)>,
+    pub waiting: Option<(Option<f64>, String)>,
     /// What goes on before the first verdict.
     pub note: &'static str,
 }

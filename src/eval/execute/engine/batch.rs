@@ -336,7 +336,7 @@ impl Engine {
 
     fn wait_told(&self, seconds: f64, why: String) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        (self.work.tell)(Progress::Waiting { until_s: now + seconds, why });
+        (self.work.tell)(Progress::Waiting { until_s: Some(now + seconds), why });
     }
 
     /// How many keys have no verdict, or one that was never asked for.

@@ -123,8 +123,9 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
     }
     match &live.waiting {
         Some((until, why)) => {
-            let left = (until - now as f64).max(0.0);
-            let left = if *until == 0.0 { String::new() } else { format!(" {}", span_words(left)) };
+            let left = until
+                .map(|until| format!(" {}", span_words((until - now as f64).max(0.0))))
+                .unwrap_or_default();
             parts.push(format!("waiting{left}: {why}"));
             (parts.join("   "), Meaning::Warning)
         }
