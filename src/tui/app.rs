@@ -119,9 +119,9 @@ impl App {
         self.dirty = true;
     }
 
-    /// A refusal that nobody can have read yet makes room for another one only.
+    /// A refusal that nobody can have read yet makes room for another one only, unless somebody went on since.
     fn tell(&mut self, toast: Toast) {
-        let unread = |said: &Said| said.toast.error && self.env.now - said.at <= READABLE_S;
+        let unread = |said: &Said| said.toast.error && !said.passed && self.env.now - said.at <= READABLE_S;
         if !toast.error && self.said.as_ref().is_some_and(unread) {
             return;
         }
@@ -574,10 +574,14 @@ mod tests {
         screen.app.announce("the registry is busy".into());
         // Keys that were on their way: it goes by itself once it could be read.
         assert!(still_there(&mut screen, 0, "j k Esc") && still_there(&mut screen, 3, "j"));
-        // Nor do good words of something else take its place before.
-        screen.app.say("label set");
-        assert!(still_there(&mut screen, 3, ""));
         assert!(!still_there(&mut screen, 4, ""));
+        // Good words of something else do not take its place at once; those of what was done since do.
+        screen.at(10);
+        screen.app.announce("the registry is busy".into());
+        screen.app.say("label set");
+        assert!(still_there(&mut screen, 10, "") && still_there(&mut screen, 11, "j"));
+        screen.app.say("label set");
+        assert!(!still_there(&mut screen, 11, ""));
         screen.app.announce("the registry is busy".into());
         // Nobody is there: it waits for somebody.
         assert!(still_there(&mut screen, 500, ""));
