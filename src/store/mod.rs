@@ -20,6 +20,7 @@ pub mod judges;
 pub mod labels;
 pub mod lease;
 mod list;
+mod locks;
 pub mod migrate;
 pub mod open;
 pub mod pairs;

@@ -7,6 +7,7 @@
 //! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer. While another process
 //! holds the write lock, each job waits for as long as any write is patient, and one that saves what was paid for much longer.
 
+use super::locks::held_by_another;
 use super::open::PATIENCE;
 use super::{Result, Store, StoreError};
 use std::collections::VecDeque;
@@ -25,6 +26,8 @@ const GROUP: usize = 1_024;
 
 /// How long what was paid for waits for another process that holds the write lock: longer than any import or check takes.
 const PAID_PATIENCE: Duration = Duration::from_secs(600);
+/// When nobody else has been seen holding the lock for so long, it is this process's own, and does not come back.
+const ALONE: Duration = Duration::from_secs(5);
 /// How long each attempt at the write lock takes; in between it is looked who has waited for long enough.
 const ATTEMPT: Duration = Duration::from_millis(200);
 
@@ -119,7 +122,8 @@ impl Handle {
         let (write, queue) = channel::<Order>();
         let lock = Arc::new(Lock::default());
         let (waiting, seen) = (VecDeque::new(), Arc::clone(&lock));
-        let mut writing = Writing { store: writer, queue, waiting, ended: false, lock: seen, patience };
+        let mut writing =
+            Writing { store: writer, queue, waiting, ended: false, lock: seen, patience, alone: None };
         let writer = std::thread::Builder::new().name("registry-writer".into()).spawn(move || writing.run());
         let mut threads = vec![writer.map_err(no_thread)?];
         let mut read = write.clone();
@@ -252,6 +256,8 @@ struct Writing {
     lock: Arc<Lock>,
     /// How long an ordinary job waits for another process.
     patience: Duration,
+    /// Since when the lock could not be had although no other process was seen holding it.
+    alone: Option<Instant>,
 }
 
 impl Writing {
@@ -301,7 +307,12 @@ impl Writing {
 
     /// Another process holds the lock: who has waited for long enough is told so, the others stay in their order.
     fn refuse_who_waited(&mut self) {
-        let closing = self.lock.closing.load(Ordering::Relaxed);
+        self.alone = match self.alone {
+            _ if held_by_another(self.store.path()) => None,
+            since => since.or_else(|| Some(Instant::now())),
+        };
+        let hopeless = self.alone.is_some_and(|since| since.elapsed() >= ALONE);
+        let closing = hopeless || self.lock.closing.load(Ordering::Relaxed);
         let patience = self.patience;
         let is_patient = |job: &Job| match &job.paid {
             Some(give_up) if !closing && !give_up.is_cancelled() => job.since.elapsed() < PAID_PATIENCE,
@@ -319,6 +330,7 @@ impl Writing {
     /// All that waits as one transaction, and what comes meanwhile.
     fn group(&mut self) {
         self.lock.held.store(false, Ordering::Relaxed);
+        self.alone = None;
         let mut answers = Vec::new();
         while answers.len() < GROUP && (answers.is_empty() || self.store.has_group()) {
             let Some(next) = self.waiting.pop_front().or_else(|| self.next()) else { break };
@@ -463,6 +475,16 @@ mod tests {
         handle.close();
         assert!(matches!(receive.blocking_recv(), Ok(Err(StoreError::Busy))));
         other.execute_batch("COMMIT").unwrap();
+    }
+
+    #[test]
+    fn a_lock_of_its_own_process_is_waited_for_no_longer_than_by_any_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, handle) = locked(dir.path());
+        let paid = handle.queue(register("p"), Some(CancellationToken::new())).unwrap();
+        assert!(matches!(paid.blocking_recv(), Ok(Err(StoreError::Busy))));
+        other.execute_batch("COMMIT").unwrap();
+        handle.write_blocking(register("p")).unwrap();
     }
 
     #[test]
