@@ -18,13 +18,16 @@ use std::time::{Duration, Instant};
 /// At once.
 const AT_ONCE: usize = 64;
 /// Times of each, in turn.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// The bare loop's wall time. In this process: a client with nothing else to do.
-fn bare(url: &str, n: usize, c: usize) -> anyhow::Result<Duration> {
+fn bare(url: &str, n: usize, c: usize, threads: usize) -> anyhow::Result<Duration> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = match threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        n => tokio::runtime::Builder::new_multi_thread().worker_threads(n).enable_all().build()?,
+    };
     runtime.block_on(async {
         let client =
             reqwest::Client::builder().pool_max_idle_per_host(c).timeout(Duration::from_secs(120)).build()?;
@@ -156,17 +159,20 @@ fn promptfoo(bench: &Bench, program: &Path, url: &str, n: usize) -> Took {
     Took { wall: all, all, peak }
 }
 
-/// One size against one endpoint: the medians of a few turns; bare, ours.
-fn beside(bench: &Bench, server: &Server, n: usize) -> (f64, Took) {
-    let (mut loops, mut walls, mut alls, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
+/// One size against one endpoint: the medians of a few turns; bare on one thread, on all cores, ours.
+fn beside(bench: &Bench, server: &Server, n: usize) -> (f64, f64, Took) {
+    let (mut loops, mut wide, mut peak) = (Vec::new(), Vec::new(), 0.0_f64);
+    let (mut walls, mut alls) = (Vec::new(), Vec::new());
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     for _ in 0..ROUNDS {
-        loops.push(bare(&server.url(), n, AT_ONCE).unwrap().as_secs_f64());
+        loops.push(bare(&server.url(), n, AT_ONCE, 1).unwrap().as_secs_f64());
+        wide.push(bare(&server.url(), n, AT_ONCE, cores).unwrap().as_secs_f64());
         let took = ours(bench, &server.url(), n);
         walls.push(took.wall);
         alls.push(took.all);
         peak = peak.max(took.peak);
     }
-    (median(&loops), Took { wall: median(&walls), all: median(&alls), peak })
+    (median(&loops), median(&wide), Took { wall: median(&walls), all: median(&alls), peak })
 }
 
 /// Measures the three sizes.
@@ -182,9 +188,10 @@ pub fn section(bench: &Bench, out: &mut String) {
     let pf = bench.peer("promptfoo");
     for (n, latency, most) in cases {
         let server = Server::start(latency);
-        let (bare, took) = beside(bench, &server, n);
+        let (bare, wide, took) = beside(bench, &server, n);
         let size = format!("{n} x {latency} ms");
-        line!(out, "| bare loop | {size} | {bare:.3} | | |");
+        line!(out, "| bare loop, one thread | {size} | {bare:.3} | | |");
+        line!(out, "| bare loop, a thread a core | {size} | {wide:.3} | | |");
         line!(
             out,
             "| assize, every verdict durable | {size} | {:.3} | {:.3} | {:.0} |",
@@ -203,7 +210,14 @@ pub fn section(bench: &Bench, out: &mut String) {
     line!(out);
     targets(out);
     for (size, ratio, most, ..) in &ratios {
-        target(out, &format!("{size}, of the bare loop"), *ratio, "", *most, &format!("<= {most:.2}"));
+        target(
+            out,
+            &format!("{size}, of the bare loop on one thread"),
+            *ratio,
+            "",
+            *most,
+            &format!("<= {most:.2}"),
+        );
     }
     target(out, "peak memory, 2,000 cases", ratios[0].4, " MiB", 40.0, "<= 40 MiB");
     if let Some(faster) = ratios[0].3 {
