@@ -93,15 +93,7 @@ fn item(i: usize) -> Item {
         id: format!("case-{:05}", i / 2),
         arm: ["a", "b"][i % 2].into(),
         response: format!("Response {i}: {}", body(i, 0).chars().take(300).collect::<String>()),
-        subject: Subject {
-            prompt: "Answer the question.".into(),
-            vars: serde_json::Map::new(),
-            reference: None,
-            tags: vec![],
-            cluster: None,
-            criterion: None,
-            anchors: None,
-        },
+        subject: Subject { prompt: "Answer the question.".into(), ..Subject::default() },
         verdicts: (0..10).map(verdict).collect(),
     }
 }

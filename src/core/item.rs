@@ -24,7 +24,7 @@ pub struct Case {
 }
 
 /// What surrounds a response when it is judged; all but the response itself. Stored once, by digest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// The prompt as the model saw it (rendered), or as the item gave it.
     pub prompt: String,

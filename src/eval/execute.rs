@@ -147,7 +147,7 @@ async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError>
     let done = tokio::select! {
         done = begin(&handle, work) => done,
         error = beat(&lease) => Err(error),
-        never = tell_lock(&handle, &tell) => match never {},
+        never = tell_lock(&handle, |why| tell(why.map_or(Progress::Resumed, locked))) => match never {},
     };
     let (state, reason) = match done {
         Ok(ending) => ending,
@@ -229,16 +229,18 @@ async fn beat(lease: &Lease) -> EvalError {
     }
 }
 
-/// Tells, as long as it is so, that saving waits for another process.
-async fn tell_lock(handle: &Handle, tell: &Tell) -> Infallible {
+fn locked(why: &str) -> Progress {
+    Progress::Waiting { until_s: None, why: why.to_owned() }
+}
+
+/// Tells why saving waits, as long as it does so for another process, and once with nothing that it goes on.
+pub(super) async fn tell_lock(handle: &Handle, tell: impl Fn(Option<&'static str>)) -> Infallible {
     let mut told = false;
     loop {
         tokio::time::sleep(LOCKED).await;
         let held = handle.is_locked_out();
-        if held {
-            tell(Progress::Waiting { until_s: None, why: LOCKED_OUT.to_owned() });
-        } else if told {
-            tell(Progress::Resumed);
+        if held || told {
+            tell(held.then_some(LOCKED_OUT));
         }
         told = held;
     }

@@ -47,7 +47,9 @@ pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
 pub use open::{RECORDED, open_judge, open_model};
-pub use pairwise::{PairPlan, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse};
+pub use pairwise::{
+    PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse,
+};
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};

@@ -14,7 +14,7 @@ use super::budget::{Budget, Caps, Unit};
 use super::control::Control;
 use super::error::EvalError;
 use super::estimate::Rates;
-use super::execute::{aside, refuse_retired};
+use super::execute::{aside, refuse_retired, tell_lock};
 use super::open::{RECORDED, open_endpoint_judge, remembered};
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
@@ -214,7 +214,16 @@ enum Put {
     Left(State),
 }
 
-/// Asks what is missing and stores it. `told` hears how many questions are answered, of how many to be asked.
+/// How the asking goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairProgress {
+    /// So many questions are answered, of so many to be asked.
+    Answered(usize, usize),
+    /// Why saving waits.
+    Waiting(&'static str),
+}
+
+/// Asks what is missing and stores it; `told` hears how it goes on.
 ///
 /// # Errors
 /// When the judge cannot be opened, is retired, or the registry fails. An endpoint that stops it, a cap and a
@@ -225,7 +234,7 @@ pub async fn compare_pairs(
     request: &PairwiseRequest,
     plan: PairPlan,
     control: &Control,
-    told: impl Fn(usize, usize),
+    told: impl Fn(PairProgress),
 ) -> Result<PairwiseRun, EvalError> {
     let mut asking = open(&handle, config, request, plan).await?;
     let budget = Budget::new(Caps { calls: request.max_calls, ..Caps::default() });
@@ -255,7 +264,12 @@ pub async fn compare_pairs(
                 done.fingerprint = done.judge.pairs_fingerprint();
                 asking = done;
                 (done, open) = look(&handle, asking, retry).await?;
-                put_all(&handle, &done, open, (request, config), control, &mut run, &told).await?;
+                let puts = put_all(&handle, &done, open, (request, config), control, &mut run, &told);
+                tokio::select! {
+                    put = puts => put?,
+                    never = tell_lock(&handle, |why| why.into_iter().for_each(|w| told(PairProgress::Waiting(w)))) =>
+                        match never {},
+                }
             }
             Err(_) if token.is_cancelled() => {}
             Err(stop) => run.stopped = Some(stop.message),
@@ -308,7 +322,7 @@ async fn put_all(
     (request, config): (&PairwiseRequest, &Config),
     control: &Control,
     run: &mut PairwiseRun,
-    told: &impl Fn(usize, usize),
+    told: &impl Fn(PairProgress),
 ) -> Result<(), EvalError> {
     let configured = config.resolve_endpoint(Role::Judge, &request.judge)?.concurrency;
     let concurrency = request.concurrency.unwrap_or(configured).max(1);
@@ -325,7 +339,7 @@ async fn put_all(
             Put::Saved(spend) => {
                 run.spent = run.spent.plus(&spend);
                 answered += 1;
-                told(answered, all);
+                told(PairProgress::Answered(answered, all));
             }
             Put::Stopped(stop) => {
                 run.stopped = Some(stop.message);

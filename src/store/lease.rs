@@ -16,14 +16,16 @@ pub(super) fn seconds() -> i64 {
 /// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process; a living
 /// process of this program keeps it longer.
 pub(super) fn is_alive(holder: &str, heartbeat: Option<i64>) -> bool {
+    is_kept(holder, heartbeat, env!("CARGO_PKG_NAME"))
+}
+
+fn is_kept(holder: &str, heartbeat: Option<i64>, program: &str) -> bool {
     // Either way: a clock that was set back must not keep a dead writer's lease for hours.
     let Some(age) = heartbeat.map(|beat| (seconds() - beat).abs()) else { return false };
     match holder.split_once('@') {
         Some((pid, host)) if host == host_name() && Path::new("/proc").is_dir() => {
-            match process(pid.split('.').next().unwrap_or(pid)) {
-                None => false,
-                Some(name) => age <= STALE || (age <= STALE_HERE && name == env!("CARGO_PKG_NAME")),
-            }
+            let name = process(pid.split('.').next().unwrap_or(pid));
+            name.is_some_and(|name| age <= if name == program { STALE_HERE } else { STALE })
         }
         _ => age <= STALE,
     }
@@ -59,8 +61,11 @@ mod tests {
         let own = holder();
         let held = |holder: &str, age: i64| is_alive(holder, Some(now - age));
         assert!(held(&own, 0) && held(&own, -1) && !is_alive(&own, None));
-        // This test is no process of the program: its heartbeat grows stale.
+        // This test is no process of the program: its heartbeat grows stale. One that is keeps its lease much longer.
         assert!(!held(&own, STALE + 5));
+        let this = process(&std::process::id().to_string()).unwrap();
+        let kept = |age: i64| is_kept(&own, Some(now - age), &this);
+        assert!(kept(STALE + 5) && kept(STALE_HERE - 5) && !kept(STALE_HERE + 5));
         assert!(!held(&format!("0.0000@{here}"), 0), "no process has the number 0");
         assert!(held("1.0000@elsewhere", 1) && !held("1.0000@elsewhere", STALE + 5));
     }

@@ -82,6 +82,7 @@ fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>
 
 fn job<T: Send + 'static>(
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    paid: Option<CancellationToken>,
 ) -> (Job, oneshot::Receiver<Result<T>>) {
     let (reply, receive) = oneshot::channel();
     let work: Work = Box::new(move |store| {
@@ -94,7 +95,7 @@ fn job<T: Send + 'static>(
         });
         answer(done, reply)
     });
-    (Job { work, since: Instant::now(), paid: None }, receive)
+    (Job { work, since: Instant::now(), paid }, receive)
 }
 
 impl Handle {
@@ -112,18 +113,25 @@ impl Handle {
     /// # Errors
     /// When the second connection cannot be opened, or the system gives no threads.
     pub fn over(writer: Store) -> Result<Self> {
-        Self::with_patience(writer, PATIENCE)
+        Self::with_patience(writer, PATIENCE, held_by_another)
     }
 
-    fn with_patience(writer: Store, patience: Duration) -> Result<Self> {
+    fn with_patience(writer: Store, patience: Duration, is_held: fn(&Path) -> bool) -> Result<Self> {
         let read_only = writer.read_only.clone();
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
         let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
         let (write, queue) = channel::<Order>();
         let lock = Arc::new(Lock::default());
-        let (waiting, seen) = (VecDeque::new(), Arc::clone(&lock));
-        let mut writing =
-            Writing { store: writer, queue, waiting, ended: false, lock: seen, patience, alone: None };
+        let mut writing = Writing {
+            store: writer,
+            queue,
+            waiting: VecDeque::new(),
+            ended: false,
+            lock: Arc::clone(&lock),
+            patience,
+            is_held,
+            alone: None,
+        };
         let writer = std::thread::Builder::new().name("registry-writer".into()).spawn(move || writing.run());
         let mut threads = vec![writer.map_err(no_thread)?];
         let mut read = write.clone();
@@ -182,8 +190,8 @@ impl Handle {
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
         paid: Option<CancellationToken>,
     ) -> Result<oneshot::Receiver<Result<T>>> {
-        let (job, receive) = job(work);
-        self.write.send(Order::Do(Job { paid, ..job })).map_err(|_| StoreError::Closed)?;
+        let (job, receive) = job(work, paid);
+        self.write.send(Order::Do(job)).map_err(|_| StoreError::Closed)?;
         Ok(receive)
     }
 
@@ -191,7 +199,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T>>> {
-        let (job, receive) = job(move |store| work(store));
+        let (job, receive) = job(move |store| work(store), None);
         self.read.send(Order::Do(job)).map_err(|_| StoreError::Closed)?;
         Ok(receive)
     }
@@ -256,6 +264,8 @@ struct Writing {
     lock: Arc<Lock>,
     /// How long an ordinary job waits for another process.
     patience: Duration,
+    /// Whether another process holds the lock.
+    is_held: fn(&Path) -> bool,
     /// Since when the lock could not be had although no other process was seen holding it.
     alone: Option<Instant>,
 }
@@ -308,7 +318,7 @@ impl Writing {
     /// Another process holds the lock: who has waited for long enough is told so, the others stay in their order.
     fn refuse_who_waited(&mut self) {
         self.alone = match self.alone {
-            _ if held_by_another(self.store.path()) => None,
+            _ if (self.is_held)(self.store.path()) => None,
             since => since.or_else(|| Some(Instant::now())),
         };
         let hopeless = self.alone.is_some_and(|since| since.elapsed() >= ALONE);
@@ -410,13 +420,18 @@ mod tests {
         );
     }
 
-    /// A registry whose write lock another process holds, and a handle that is not patient.
+    /// A registry whose write lock somebody holds, in these tests as if it were another process, and a handle that is not
+    /// patient.
     fn locked(dir: &Path) -> (rusqlite::Connection, Handle) {
+        locked_by(dir, |_| true)
+    }
+
+    fn locked_by(dir: &Path, is_held: fn(&Path) -> bool) -> (rusqlite::Connection, Handle) {
         let path = dir.join("r.db");
         let store = Store::open(&path).unwrap();
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        (other, Handle::with_patience(store, Duration::from_millis(20)).unwrap())
+        (other, Handle::with_patience(store, Duration::from_millis(20), is_held).unwrap())
     }
 
     fn register(name: &str) -> impl FnOnce(&mut Store) -> Result<()> + Send + use<> {
@@ -480,7 +495,7 @@ mod tests {
     #[test]
     fn a_lock_of_its_own_process_is_waited_for_no_longer_than_by_any_write() {
         let dir = tempfile::tempdir().unwrap();
-        let (other, handle) = locked(dir.path());
+        let (other, handle) = locked_by(dir.path(), held_by_another);
         let paid = handle.queue(register("p"), Some(CancellationToken::new())).unwrap();
         assert!(matches!(paid.blocking_recv(), Ok(Err(StoreError::Busy))));
         other.execute_batch("COMMIT").unwrap();

@@ -204,15 +204,7 @@ impl Model for Writing {
 }
 
 pub fn item(id: &str, arm: &str, response: &str) -> Item {
-    let subject = Subject {
-        prompt: format!("Question {id}"),
-        vars: Map::new(),
-        reference: None,
-        tags: vec![],
-        cluster: None,
-        criterion: None,
-        anchors: None,
-    };
+    let subject = Subject { prompt: format!("Question {id}"), ..Subject::default() };
     Item { id: id.into(), arm: arm.into(), response: response.into(), subject, verdicts: vec![] }
 }
 

@@ -56,15 +56,7 @@ pub fn run_item(set: &CaseSetInfo, ord: u32, case: &str, arm: &Arm) -> RunItem {
 
 /// A run of one item that may be judged as often as wanted; its id.
 pub fn a_run(store: &mut Store) -> String {
-    let subject = Subject {
-        prompt: "?".into(),
-        vars: serde_json::Map::new(),
-        reference: None,
-        tags: vec![],
-        cluster: None,
-        criterion: None,
-        anchors: None,
-    };
+    let subject = Subject { prompt: "?".into(), ..Subject::default() };
     let item = Item { id: "a".into(), arm: "x".into(), response: "one".into(), subject, verdicts: vec![] };
     let set = store.import_items("set", vec![item]).unwrap().set;
     let spec = RunSpec { repeats: 100_000, ..spec(&set, vec![criterion("Is it right?")]) };

@@ -7,7 +7,7 @@ use super::super::shape;
 use super::{OK, carry, fail, inputs};
 use crate::core::pairwise::{Choice, Outcome, Tally};
 use crate::core::verdict::State;
-use crate::eval::{self, Control, PairPlan, PairwiseRequest, PairwiseRun, SetChoice};
+use crate::eval::{self, Control, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice};
 use crate::store::{Handle, PairAnswer};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,9 +120,14 @@ fn ask(
         let handle = Handle::open(&path)?;
         let control = Control::new();
         let signals = tokio::spawn(carry::stop_on_signals(control.clone(), Arc::clone(stopped_by)));
-        let told = |done: usize, all: usize| {
+        let told = |how: PairProgress| {
             if terminal {
-                let _ = write!(std::io::stderr(), "\r\x1b[K{done}/{all} answered");
+                let _ = match how {
+                    PairProgress::Answered(done, all) => {
+                        write!(std::io::stderr(), "\r\x1b[K{done}/{all} answered")
+                    }
+                    PairProgress::Waiting(why) => write!(std::io::stderr(), "\r\x1b[Kwaiting: {why}"),
+                };
             }
         };
         let done = eval::compare_pairs(handle.clone(), config, request, plan, &control, told).await;

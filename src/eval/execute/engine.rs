@@ -20,7 +20,7 @@ use super::save::{self, Judging, MODEL_CHANGED};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
 use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop, nonce_of};
-use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, StoreError};
+use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, Store, StoreError};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -172,9 +172,16 @@ impl Engine {
     async fn account(&mut self, calls: u64) -> Result<(), EvalError> {
         let run = Arc::clone(&self.run);
         let usage = RunUsage { calls, ..RunUsage::default() };
-        let give_up = self.work.control.token();
-        let done = self.handle.write_paid(give_up, move |s| s.add_usage(&run, &usage)).await;
-        done.map_err(|e| self.write_error(e))
+        self.keep(move |s| s.add_usage(&run, &usage)).await.map_err(|e| self.write_error(e))
+    }
+
+    /// Saves what was paid for: until the run is cancelled, a lock that another process holds is waited out.
+    fn keep<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let (handle, give_up) = (self.handle.clone(), self.work.control.token());
+        async move { handle.write_paid(give_up, work).await }
     }
 
     /// The endpoint refused before the first key: what it was asked counts all the same.
@@ -474,15 +481,13 @@ impl Engine {
         let response = save::response(&unwritten, out);
         let usage = save::usage_of_response(out, &rates, calls);
         self.judge_written(&unwritten, &response.text);
-        let (handle, run, item) = (self.handle.clone(), Arc::clone(&self.run), unwritten.item.ord);
-        let give_up = self.work.control.token();
-        self.saves.push(Box::pin(async move {
-            let save = handle.write_paid(give_up, move |s| {
-                s.add_usage(&run, &usage)?;
-                s.save_response(response)
-            });
-            save.await.map(|_: ResponseText| Progress::Generated { item })
-        }));
+        let (run, item) = (Arc::clone(&self.run), unwritten.item.ord);
+        let save = self.keep(move |s| {
+            s.add_usage(&run, &usage)?;
+            s.save_response(response)
+        });
+        self.saves
+            .push(Box::pin(async move { save.await.map(|_: ResponseText| Progress::Generated { item }) }));
     }
 
     /// A response is handed to the registry before its verdicts: the queue keeps their order.
@@ -505,13 +510,10 @@ impl Engine {
     }
 
     fn save(&mut self, verdict: NewVerdict, calls: u64) {
-        let (handle, run) = (self.handle.clone(), Arc::clone(&self.run));
+        let run = Arc::clone(&self.run);
         let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
-        let give_up = self.work.control.token();
-        self.saves.push(Box::pin(async move {
-            let save = handle.write_paid(give_up, move |s| s.save_paid_verdict(&run, &verdict, &usage));
-            save.await.map(|()| told)
-        }));
+        let save = self.keep(move |s| s.save_paid_verdict(&run, &verdict, &usage));
+        self.saves.push(Box::pin(async move { save.await.map(|()| told) }));
     }
 
     /// Only what is committed is told.
@@ -553,8 +555,7 @@ impl Engine {
                 .collect();
             let told: Vec<Progress> = verdicts.iter().map(save::told).collect();
             let run = Arc::clone(&self.run);
-            let save =
-                move |s: &mut crate::store::Store| verdicts.iter().try_for_each(|v| s.save_verdict(&run, v));
+            let save = move |s: &mut Store| verdicts.iter().try_for_each(|v| s.save_verdict(&run, v));
             self.handle.write(save).await.map_err(|e| self.write_error(e))?;
             for progress in told {
                 self.saved(Ok(progress))?;

@@ -397,8 +397,7 @@ impl Engine {
         let save = move |s: &mut Store| {
             verdicts.iter().try_for_each(|v| s.save_paid_verdict(&run, v, &save::usage_of(v, calls)))
         };
-        let saved = self.handle.write_paid(self.work.control.token(), save).await;
-        saved.map_err(|e| Halt::Failed(self.write_error(e)))?;
+        self.keep(save).await.map_err(|e| Halt::Failed(self.write_error(e)))?;
         told.into_iter().for_each(|progress| (self.work.tell)(progress));
         Ok(())
     }
