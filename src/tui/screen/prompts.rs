@@ -14,6 +14,7 @@ use super::super::query::{Query, Reply, Spot};
 use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
 use crate::core::template::Variable;
+use crate::core::text::plural;
 use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -699,9 +700,9 @@ impl Screen for Prompts {
             return format!("archive · {} put away", crate::core::text::count(prompts as u64));
         }
         format!(
-            "{} prompts · {} revisions · {judge}",
-            crate::core::text::count(prompts as u64),
-            crate::core::text::count(revisions as u64)
+            "{} · {} · {judge}",
+            plural(prompts, "prompt", "prompts"),
+            plural(revisions, "revision", "revisions")
         )
     }
 
