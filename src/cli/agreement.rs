@@ -9,7 +9,7 @@ use crate::core::text::{self, plural};
 use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
 use serde_json::{Value, json};
 
-/// Arguments of `agreement`.
+// Arguments of `agreement`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize agreement --run 7f3c --json\n  assize agreement --run 7f3c --slice legal\n  assize agreement --by-slice"

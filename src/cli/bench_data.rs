@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Arguments of `bench-data`.
+// Arguments of `bench-data`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize bench-data /tmp/large.db\n  assize bench-data /tmp/small.db --prompts 100 --revisions 1000 --verdicts 1000\n\nThe texts and scores are made up; the same numbers and seed give the same registry."

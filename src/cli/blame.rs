@@ -7,7 +7,7 @@ use crate::core::blame::blame;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Arguments of `blame`.
+// Arguments of `blame`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  assize blame summarize\n  assize blame summarize@production --json")]
 pub struct Args {

@@ -6,8 +6,9 @@ use super::output::{brief, clean, table, talk};
 use crate::store::CaseSetInfo;
 use serde_json::{Value, json};
 
-/// Words after `cases`.
+// Words after `cases`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize cases list")]
 pub enum Args {
     /// All sets, the newest version of each first

@@ -4,7 +4,7 @@ use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use clap_complete::Shell;
 
-/// Arguments of `completions`.
+// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  assize completions bash > ~/.local/share/bash-completion/completions/assize"
@@ -14,7 +14,7 @@ pub struct Args {
     pub shell: Shell,
 }
 
-/// Arguments of `man`.
+// Arguments of `man`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize man > assize.1 && man ./assize.1")]
 pub struct ManArgs {
@@ -32,8 +32,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 
 /// Prints the page.
 pub fn man(ctx: &Ctx, args: &ManArgs) -> Result<u8> {
-    let mut grammar = super::grammar();
-    grammar.build();
+    let grammar = super::grammar();
     let page = match &args.verb {
         None => grammar,
         Some(verb) => {

@@ -6,8 +6,9 @@ use super::output::{clean, table};
 use crate::config::{Config, Origin};
 use serde_json::{Value, json};
 
-/// Words after `config`.
+// Words after `config`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize config show --origin")]
 pub enum Args {
     /// The settings in force

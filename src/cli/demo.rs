@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Arguments of `demo`.
+// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize demo\n  assize demo --no-tui --dir /tmp/assize-demo\n  assize run --registry /tmp/assize-demo/registry.db --cases prometheus --judge recorded\n\nNeeds no key and no network. Sources and licences: assets/demo/NOTICE.md."
 )]
-pub struct Args {
+pub(super) struct Args {
     /// Build it here; refused when the folder holds anything else [default: $XDG_DATA_HOME/assize/demo]
     #[arg(long)]
     pub dir: Option<PathBuf>,
@@ -58,7 +58,7 @@ const SOURCES: [(&str, &str, &str); 3] = [
 ];
 
 /// Builds the registry if it is not there, then opens the screens on it.
-pub fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
+pub(super) fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
     let open = !args.no_tui && !ctx.json;
     if open {
         super::need_terminal().map_err(|f| {

@@ -20,7 +20,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Arguments of `diff`.
+// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize diff summarize@~1 summarize\n  assize diff summarize@production ./draft.txt --stat\n  assize diff summarize@r1 summarize@r3 --unified > change.patch\n\nAn argument is a file if it starts with / or ./, or if no prompt has that name."

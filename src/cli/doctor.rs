@@ -9,7 +9,7 @@ use crate::store::{Store, migrate, open};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Arguments of `doctor`.
+// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize doctor --json")]
 pub struct Args {}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Arguments of `export`.
+// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize export --out all.jsonl\n  assize export summarize --out - | head -2\n  assize export --out prompts/ --events"

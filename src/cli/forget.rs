@@ -8,7 +8,7 @@ use crate::store::{Cause, StoreError};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 
-/// Arguments of `forget`.
+// Arguments of `forget`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  assize forget \"$(assize show summarize@r3 --json | jq -r .digest)\"\n\nThe text, and raw replies quoting it, are gone for good; digest and history stay. Backups are not touched."

@@ -9,14 +9,14 @@ use crate::store::restore;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Arguments of `fsck`.
+// Arguments of `fsck`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  assize fsck --json\n\nExits 4 when something is damaged; it repairs nothing."
 )]
 pub struct Args {}
 
-/// Arguments of `backup`.
+// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize backup ~/backups/registry-today.db")]
 pub struct BackupArgs {
@@ -24,7 +24,7 @@ pub struct BackupArgs {
     pub file: PathBuf,
 }
 
-/// Arguments of `restore`.
+// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  assize restore ~/backups/registry-today.db\n\nThe copy is checked first; the registry that is there is moved aside, never deleted."

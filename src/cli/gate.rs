@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 mod report;
 
-/// Arguments of `gate`.
+// Arguments of `gate`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  assize gate --baseline support/summary@production --candidate support/summary --margin 0.2 --junit gate.xml\n  assize gate --baseline main --candidate change --github --markdown \"$GITHUB_STEP_SUMMARY\"\n\nExit codes: 0 not worse, 1 worse on a criterion, 3 not enough evidence."

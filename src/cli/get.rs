@@ -11,7 +11,7 @@ use crate::store::RevisionInfo;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// Arguments of `get`.
+// Arguments of `get`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize get summarize@production > prompt.txt\n  assize get summarize --var text=\"a long story\" --var words=20\n  assize get summarize@r3 --json"

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Words after `import`.
+// Words after `import`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize import prompts history.jsonl")]
 pub enum Args {
     /// Revisions from JSON Lines, an exported folder or a folder of files

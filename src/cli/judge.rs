@@ -14,8 +14,9 @@ mod check;
 mod retire;
 mod stress;
 
-/// Words after `judge`.
+// Words after `judge`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize judge check http://127.0.0.1:8080/v1#qwen3")]
 pub enum Args {
     /// The judges of config.toml: where, which model, whether the key is there (never shown), what was learned and when

@@ -10,8 +10,9 @@ use crate::core::stats::gate::{GateRule, GateVerdict};
 use crate::store::{Cause, Consent, Expect, LabelMove, Store};
 use serde_json::json;
 
-/// Words after `label`.
+// Words after `label`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize label set summarize production r3 --expect r2")]
 pub enum Args {
     /// Point a label at a revision
@@ -88,7 +89,7 @@ pub enum Args {
     },
 }
 
-/// Who moves a label, why, and whether a protected one may move.
+// Who moves a label, why, and whether a protected one may move.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CauseArgs {
     /// A protected label's name, typed again

@@ -7,7 +7,7 @@ use super::shape;
 use crate::store::ListQuery;
 use serde_json::{Map, Value, json};
 
-/// Arguments of `list`.
+// Arguments of `list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  assize list\n  assize list extract -n 10 --json")]
 pub struct Args {

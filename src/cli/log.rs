@@ -7,7 +7,7 @@ use super::shape;
 use crate::core::prompt::PromptName;
 use serde_json::json;
 
-/// Arguments of `log`.
+// Arguments of `log`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize log summarize -n 5\n  assize log summarize --events\n  assize log summarize --json"

@@ -8,7 +8,7 @@ use crate::core::prompt::PromptName;
 use crate::store::Cause;
 use serde_json::{Value, json};
 
-/// Who changes something, and why.
+// Who changes something, and why.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Why {
     /// Who
@@ -26,7 +26,7 @@ impl Why {
     }
 }
 
-/// Arguments of `archive`.
+// Arguments of `archive`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize archive old-prompt -m \"replaced by summarize\"")]
 pub struct ArchiveArgs {
@@ -37,7 +37,7 @@ pub struct ArchiveArgs {
     pub why: Why,
 }
 
-/// Arguments of `unarchive`.
+// Arguments of `unarchive`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize unarchive old-prompt")]
 pub struct UnarchiveArgs {
@@ -48,7 +48,7 @@ pub struct UnarchiveArgs {
     pub why: Why,
 }
 
-/// Arguments of `rename`.
+// Arguments of `rename`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize rename summarize support/summarize")]
 pub struct RenameArgs {
@@ -61,7 +61,7 @@ pub struct RenameArgs {
     pub why: Why,
 }
 
-/// Arguments of `copy`.
+// Arguments of `copy`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize copy summarize@r3 summarize-short")]
 pub struct CopyArgs {
@@ -75,7 +75,7 @@ pub struct CopyArgs {
     pub why: Why,
 }
 
-/// Arguments of `describe`.
+// Arguments of `describe`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize describe summarize \"Two-sentence summaries for support leads\"")]
 pub struct DescribeArgs {
@@ -88,7 +88,7 @@ pub struct DescribeArgs {
     pub why: Why,
 }
 
-/// Arguments of `tag`.
+// Arguments of `tag`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize tag summarize@r3 reviewed\n  assize tag summarize --remove draft"

@@ -5,41 +5,41 @@
 //!                                  \-> no verb, or demo -> Next::Screens, opened by main
 //! ```
 
-pub mod agreement;
-pub mod bench_data;
-pub mod blame;
-pub mod cases;
-pub mod completions;
-pub mod config_show;
+mod agreement;
+mod bench_data;
+mod blame;
+mod cases;
+mod completions;
+mod config_show;
 pub mod context;
 pub mod demo;
-pub mod diff;
-pub mod doctor;
-pub mod export;
+mod diff;
+mod doctor;
+mod export;
 pub mod fail;
-pub mod forget;
-pub mod fsck;
-pub mod gate;
-pub mod get;
-pub mod import;
-pub mod judge;
-pub mod label;
-pub mod list;
-pub mod log;
-pub mod manage;
-pub mod mode;
+mod forget;
+mod fsck;
+mod gate;
+mod get;
+mod import;
+mod judge;
+mod label;
+mod list;
+mod log;
+mod manage;
+mod mode;
 pub mod output;
-pub mod register;
-pub mod review;
-pub mod rubric;
-pub mod run;
-pub mod runs;
-pub mod search;
-pub mod shape;
-pub mod show;
-pub mod texts;
+mod register;
+mod review;
+mod rubric;
+mod run;
+mod runs;
+mod search;
+mod shape;
+mod show;
+mod texts;
 mod tokens;
-pub mod trends;
+mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Ctx;
@@ -56,7 +56,7 @@ use std::path::PathBuf;
     disable_help_subcommand = false,
     after_help = "Without a verb the screens open.\n\nExamples:\n  assize demo\n  assize register summarize prompt.txt -m \"first try\"\n  assize diff summarize@~1 summarize\n\nExit codes: 0 done, 1 a gate failed or a difference found, 2 usage or input, 3 inconclusive,\n4 registry, 5 judge endpoint, 130 interrupted, 143 terminated."
 )]
-pub struct Cli {
+struct Cli {
     /// Print one JSON document on stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -76,7 +76,8 @@ pub struct Cli {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+#[command(defer = true)]
+enum Verb {
     /// Build the demo registry (offline, real data), then open the screens on it
     Demo(demo::Args),
     /// Register a text or chat messages as a prompt's newest revision
@@ -235,7 +236,10 @@ pub fn complain(message: &str) {
 
 /// The whole grammar, for completions, the manual page and tests.
 pub fn grammar() -> clap::Command {
-    Cli::command()
+    let mut grammar = Cli::command();
+    // A verb's arguments are made only where it is used: that is what every start would wait for.
+    grammar.build();
+    grammar
 }
 
 fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Next> {

@@ -8,8 +8,9 @@ use crate::eval::modes::{draft, pareto};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Words after `mode`.
+// Words after `mode`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize mode list")]
 pub enum Args {
     /// Each mode, how often it was tagged, its share and that of all before it, and in which arms

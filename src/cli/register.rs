@@ -10,7 +10,7 @@ use crate::store::{NewRevision, Store};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// Arguments of `register`.
+// Arguments of `register`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize register summarize prompt.txt -m \"ask for two sentences\" --label staging\n  printf 'Summarise: {{ text }}' | assize register summarize -\n  assize register support chat.json --chat --config model.toml"

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 mod log;
 mod sheet;
 
-/// Words after `review`.
+// Words after `review`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize review next 7f3c --as ana")]
 pub enum Args {
     /// The next item of the blind queue: no arm, no judge

@@ -9,8 +9,9 @@ use crate::store::{RubricInfo, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Words after `rubric`.
+// Words after `rubric`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 #[command(after_help = "Example:\n  assize rubric list")]
 pub enum Args {
     /// Add a rubric, or a new version of one

@@ -21,7 +21,7 @@ mod show;
 
 pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
 
-/// Arguments of `run`.
+// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 #[command(
     subcommand_negates_reqs = true,
@@ -114,8 +114,9 @@ impl Args {
     }
 }
 
-/// Words after `run`.
+// Words after `run`.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum Verb {
     /// One run: its means with coverage, or every verdict
     #[command(after_help = "Example:\n  assize run show 7f3c --items --json")]

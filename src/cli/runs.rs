@@ -6,7 +6,7 @@ use super::output::{clean, table, talk};
 use super::shape;
 use serde_json::{Value, json};
 
-/// Arguments of `runs`.
+// Arguments of `runs`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  assize runs -n 5 --json")]
 pub struct Args {

@@ -6,7 +6,7 @@ use super::output::{Tint, clean, talk};
 use crate::core::find::{Find, matches};
 use serde_json::json;
 
-/// Arguments of `search`.
+// Arguments of `search`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize search \"step by step\"\n  assize search label:production author:ana changed:\"<7d\"\n  assize search markdown score:\"<3\" criterion:clarity -n 20 --json\n\nFilters: label:NAME  author:TEXT  changed:<7d (m h d w mo y)  score:<3  criterion:NAME  var:NAME\n         in:template|message|explanation|comment"

@@ -7,7 +7,7 @@ use super::{shape, texts};
 use crate::core::prompt::{Kind, Template};
 use serde_json::json;
 
-/// Arguments of `show`.
+// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  assize show summarize\n  assize show summarize@~1 --json")]
 pub struct Args {

@@ -14,7 +14,7 @@ use crate::store::{RevisionInfo, Store};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// Arguments of `tokens`.
+// Arguments of `tokens`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  assize tokens summarize\n  assize tokens summarize --var text=\"a long story\" --model writer\n  assize tokens summarize --cases tickets --model http://127.0.0.1:8080/v1#qwen3\n\nCounted offline with o200k_base; for models with another tokenizer it is an estimate. A window is context_window of the\nconfiguration, else a dated table's."

@@ -11,7 +11,7 @@ use crate::eval::{People, summarize};
 use crate::store::Store;
 use serde_json::{Value, json};
 
-/// Arguments of `trends`.
+// Arguments of `trends`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  assize trends -n 20 --json\n  assize trends support/summary")]
 pub struct Args {

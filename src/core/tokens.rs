@@ -5,6 +5,7 @@
 //! shown with [`TOKENIZER`], and a context window is judged with room to spare.
 
 use super::bpe::Vocabulary;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The tokenizer [`count`] uses: stored beside a count, since counts of two tokenizers do not compare.
 pub const TOKENIZER: &str = "o200k_base";
@@ -16,9 +17,18 @@ const PART: usize = 32 << 10;
 /// Texts up to this many bytes are counted in less than a millisecond.
 const SMALL: usize = 16 << 10;
 
+/// Whether anything was counted yet.
+static AWAKE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the tokenizer's tables are in memory, since it was used before. The first frame does not wait for them.
+pub fn is_awake() -> bool {
+    AWAKE.load(Ordering::Relaxed)
+}
+
 /// The tokens of `text`. A megabyte takes some ten milliseconds, the first text beyond ASCII some more: off the
 /// screen's thread, please.
 pub fn count(text: &str) -> usize {
+    AWAKE.store(true, Ordering::Relaxed);
     let mut rest = text;
     let mut tokens = 0;
     while let Some((part, after)) = rest.split_at_checked(cut(rest)) {

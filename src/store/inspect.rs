@@ -12,7 +12,7 @@ use super::fsck::{RESTORE, copy_pages};
 use super::migrate::{self, beside};
 use super::open::{BUSY, check_sqlite, is_denied, reader, tune};
 use super::rows::FsckReport;
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, peek};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub(super) fn reader_of(path: &Path) -> Result<Connection> {
             "a write to it was cut short, and the journal beside it still holds the state before: `assize list` takes it back; then try again",
         ));
     }
-    std::fs::File::open(path).map_err(|e| cannot(&e.to_string()))?;
+    peek::can_read(path).map_err(|e| cannot(&e.to_string()))?;
     if !migrate::has_header(path) {
         return Err(StoreError::Damaged("it does not begin as an SQLite file does".to_owned()));
     }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::open::{IN_MEMORY, patiently, sync_folder};
-use super::{Result, StoreError};
+use super::{Result, StoreError, peek};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
@@ -36,16 +36,22 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 struct Header {
     schema: u32,
     application: u32,
+    has_log: bool,
 }
 
 /// Reads the file's header without SQLite, and so without touching anything.
 fn header(path: &Path) -> Option<Header> {
-    use std::io::Read;
     let mut header = [0_u8; 100];
-    std::fs::File::open(path).ok()?.read_exact(&mut header).ok()?;
+    peek::beginning(path, &mut header).ok()?;
     let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
     header.starts_with(b"SQLite format 3\0").then_some(())?;
-    Some(Header { schema: number(60)?, application: number(68)? })
+    // Its versions for writing and reading are both 2 while it is kept with a log beside it.
+    Some(Header { schema: number(60)?, application: number(68)?, has_log: header.get(18..20)? == [2, 2] })
+}
+
+/// Whether a file is a registry as this program leaves it: opening it for writing changes nothing about it.
+pub(super) fn is_settled(path: &Path) -> bool {
+    header(path).is_some_and(|h| h.schema == KNOWN && h.application == APPLICATION && h.has_log)
 }
 
 /// What SQLite's rollback journals begin with.
@@ -89,7 +95,7 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
         Err(StoreError::Open { path: path.to_owned(), why })
     };
     // Permission and the like are told by the opening itself.
-    let Ok(_) = std::fs::File::open(path) else { return Ok(()) };
+    let Ok(()) = peek::can_read(path) else { return Ok(()) };
     let Some(mut found) = header(path) else {
         return not_ours("no SQLite file, or its beginning is damaged: `assize fsck` says what to do");
     };

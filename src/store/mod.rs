@@ -24,6 +24,7 @@ mod locks;
 pub mod migrate;
 pub mod open;
 pub mod pairs;
+mod peek;
 mod projections;
 pub mod prompts;
 mod recorded;

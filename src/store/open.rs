@@ -7,9 +7,11 @@
 //! ```
 
 use super::error::has_no_room;
-use super::{Result, StoreError, migrate, said};
+use super::{Result, StoreError, migrate, peek, said};
 use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The SQLite that first has the repair of a bug that could reset a WAL.
@@ -32,6 +34,8 @@ pub struct Store {
     said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
+    /// Dropped after the connection.
+    _seen: Option<Arc<File>>,
 }
 
 impl Store {
@@ -43,6 +47,8 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self> {
         check_sqlite()?;
         let fresh = prepare(path)?;
+        // While it is held, nothing below closes a file that a connection of this process has open.
+        let _seen = peek::look(path).ok();
         if !fresh {
             migrate::refuse_foreign(path)?;
         }
@@ -73,7 +79,8 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        Self { conn, path: path.to_owned(), read_only, in_group: false, said: said::Heads::default(), leases }
+        let (path, said, _seen) = (path.to_owned(), said::Heads::default(), peek::look(path).ok());
+        Self { conn, path, read_only, in_group: false, said, leases, _seen }
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -87,6 +94,7 @@ impl Store {
             let why = "there is no such file; `assize register` makes one".to_owned();
             return Err(StoreError::Open { path: path.to_owned(), why });
         }
+        let _seen = peek::look(path).ok();
         migrate::refuse_foreign(path)?;
         let (conn, why) = reader(path).map_err(|e| match e {
             open @ StoreError::Open { .. } => open,
@@ -95,6 +103,21 @@ impl Store {
         migrate::refuse_older(&conn, path)?;
         tune(&conn)?;
         Ok(Self::around(conn, path, Some(why)))
+    }
+
+    /// Opens for reading what opening for writing would not change, and what can be written: a registry of this schema, with
+    /// its log, on a file system of this machine. Anything else is for [`Store::open`] to say or to do.
+    pub(super) fn open_settled(path: &Path) -> Option<Self> {
+        check_sqlite().ok()?;
+        let _seen = peek::look(path).ok()?;
+        let settled = migrate::is_settled(path) && !migrate::has_journal(path);
+        if !settled || is_write_protected(path) || on_network(path) {
+            return None;
+        }
+        let conn = plain_reader(path).ok()?;
+        migrate::refuse_older(&conn, path).ok()?;
+        tune(&conn).ok()?;
+        Some(Self::around(conn, path, Some("this connection only reads".to_owned())))
     }
 
     /// A registry in memory, for tests and one-off evaluations.
@@ -260,17 +283,20 @@ impl Store {
     }
 }
 
-/// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
-pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
+/// A connection that only reads, and has read.
+fn plain_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let reads = |c: Connection| -> rusqlite::Result<Connection> {
-        c.busy_timeout(BUSY)?;
-        c.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(c)
-    };
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY)?;
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(conn)
+}
+
+/// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
+pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
     let mut why = "the file or its folder cannot be written".to_owned();
-    let conn = match Connection::open_with_flags(path, flags).and_then(reads) {
+    let conn = match plain_reader(path) {
         Ok(conn) => conn,
         // A WAL database in a folder that cannot be written opens only as immutable, without its log.
         // As does one on a disk without room for what its connections share.
@@ -278,9 +304,7 @@ pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
             if migrate::beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
                 why.push_str(", and the newest changes, still in its log, cannot be read from here");
             }
-            Connection::open_with_flags(immutable_uri(path), flags)
-                .and_then(reads)
-                .map_err(|e| cannot_open(path, &e))?
+            plain_reader(immutable_uri(path).as_ref()).map_err(|e| cannot_open(path, &e))?
         }
         Err(e) => return Err(e.into()),
     };
@@ -372,7 +396,7 @@ pub(super) fn sync_folder(folder: Option<&Path>) {
 }
 
 fn is_write_protected(path: &Path) -> bool {
-    std::fs::OpenOptions::new().append(true).open(path).is_err()
+    peek::can_write(path).is_err()
         || path.parent().is_some_and(|f| {
             std::fs::metadata(if f.as_os_str().is_empty() { Path::new(".") } else { f })
                 .is_ok_and(|m| m.permissions().readonly())

@@ -11,10 +11,11 @@ use super::locks::held_by_another;
 use super::open::PATIENCE;
 use super::{Result, Store, StoreError};
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -55,9 +56,11 @@ type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 pub struct Handle {
     write: Sender<Order>,
     read: Sender<Order>,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Ends after the reading thread.
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
     read_only: Option<String>,
     lock: Arc<Lock>,
+    first: Option<i64>,
 }
 
 /// How it stands with the write lock, for both sides of the queue.
@@ -69,22 +72,21 @@ struct Lock {
     closing: AtomicBool,
 }
 
-fn answer<T: Send + 'static>(value: Result<T>, reply: oneshot::Sender<Result<T>>) -> Answer {
+fn answer<T: Send + 'static>(value: Result<T>, tell: impl FnOnce(Result<T>) + Send + 'static) -> Answer {
     Box::new(move |failed| {
         let value = match failed {
             Some(why) if value.is_ok() => Err(why.for_each_of_group()),
             _ => value,
         };
-        // The asker may have gone: then nobody wants the answer.
-        let _ = reply.send(value);
+        tell(value);
     })
 }
 
 fn job<T: Send + 'static>(
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     paid: Option<CancellationToken>,
-) -> (Job, oneshot::Receiver<Result<T>>) {
-    let (reply, receive) = oneshot::channel();
+    tell: impl FnOnce(Result<T>) + Send + 'static,
+) -> Job {
     let work: Work = Box::new(move |store| {
         let done = store.and_then(|store| {
             store.as_one_job(|store| {
@@ -93,18 +95,50 @@ fn job<T: Send + 'static>(
                 })
             })
         });
-        answer(done, reply)
+        answer(done, tell)
     });
-    (Job { work, since: Instant::now(), paid }, receive)
+    Job { work, since: Instant::now(), paid }
+}
+
+/// Queues a job; one for a thread that has ended is answered at once.
+fn queue<T: Send + 'static>(
+    queue: &Sender<Order>,
+    work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    paid: Option<CancellationToken>,
+    tell: impl FnOnce(Result<T>) + Send + 'static,
+) {
+    if let Err(SendError(Order::Do(job))) = queue.send(Order::Do(job(work, paid, tell))) {
+        (job.work)(Err(StoreError::Closed))(None);
+    }
+}
+
+/// As [`queue`], for who waits for the answer.
+fn ask<T: Send + 'static>(
+    to: &Sender<Order>,
+    work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    paid: Option<CancellationToken>,
+) -> oneshot::Receiver<Result<T>> {
+    let (reply, receive) = oneshot::channel();
+    // The asker may have gone: then nobody wants the answer.
+    queue(to, work, paid, |value| drop(reply.send(value)));
+    receive
 }
 
 impl Handle {
-    /// Opens the registry and starts its threads.
+    /// Opens the registry and starts its threads. One that opening for writing would not change is opened so only when
+    /// something is written: a session that looks around does not wait for that.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::over(Store::open(path)?)
+        let file = identity(path);
+        match Store::open_settled(path) {
+            Some(reader) if file.is_some() && file == identity(path) => {
+                let writer = Writer::Later { path: path.to_owned(), file };
+                Self::start(writer, Some(reader), PATIENCE, held_by_another)
+            }
+            _ => Self::over(Store::open(path)?),
+        }
     }
 
     /// Starts the threads over an open registry. One in memory has no second connection: its reads queue up with
@@ -117,24 +151,21 @@ impl Handle {
     }
 
     fn with_patience(writer: Store, patience: Duration, is_held: fn(&Path) -> bool) -> Result<Self> {
-        let read_only = writer.read_only.clone();
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
+        Self::start(Writer::Open(writer), reader, patience, is_held)
+    }
+
+    fn start(
+        writer: Writer,
+        reader: Option<Store>,
+        patience: Duration,
+        is_held: fn(&Path) -> bool,
+    ) -> Result<Self> {
         let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
+        let read_only = if let Writer::Open(store) = &writer { store.read_only.clone() } else { None };
+        let first = reader.as_ref().map(Store::data_version).transpose()?;
         let (write, queue) = channel::<Order>();
-        let lock = Arc::new(Lock::default());
-        let mut writing = Writing {
-            store: writer,
-            queue,
-            waiting: VecDeque::new(),
-            ended: false,
-            lock: Arc::clone(&lock),
-            patience,
-            is_held,
-            alone: None,
-        };
-        let writer = std::thread::Builder::new().name("registry-writer".into()).spawn(move || writing.run());
-        let mut threads = vec![writer.map_err(no_thread)?];
-        let mut read = write.clone();
+        let (mut read, mut reading) = (write.clone(), None);
         if let Some(mut reader) = reader {
             let (ask, asked) = channel::<Order>();
             let answer_all = move || {
@@ -144,11 +175,24 @@ impl Handle {
                 }
             };
             let thread = std::thread::Builder::new().name("registry-reader".into()).spawn(answer_all);
-            threads.push(thread.map_err(no_thread)?);
-            read = ask;
+            (read, reading) = (ask, Some(thread.map_err(no_thread)?));
         }
-        let threads = Arc::new(Mutex::new(threads));
-        Ok(Self { write, read, threads, read_only, lock })
+        let lock = Arc::new(Lock::default());
+        let shared = Arc::clone(&lock);
+        let write_all = move || {
+            let last = writer.write_all(queue, shared, patience, is_held);
+            // The connection that may write closes last: it takes away what SQLite keeps beside the file.
+            let _ = reading.map(JoinHandle::join);
+            drop(last);
+        };
+        let thread = std::thread::Builder::new().name("registry-writer".into()).spawn(write_all);
+        let writer = Arc::new(Mutex::new(Some(thread.map_err(no_thread)?)));
+        Ok(Self { write, read, writer, read_only, lock, first })
+    }
+
+    /// What [`Store::data_version`] said before anything was read; nothing, where reads share the writing connection.
+    pub fn version_at_first(&self) -> Option<i64> {
+        self.first
     }
 
     /// Whether what was paid for waits because another process holds the write lock for long.
@@ -169,7 +213,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.queue(work, None)?.await.map_err(|_| StoreError::Closed)?
+        ask(&self.write, work, None).await.map_err(|_| StoreError::Closed)?
     }
 
     /// As [`Handle::write`], for what was paid for: while another process holds the write lock it waits for ten minutes,
@@ -182,26 +226,27 @@ impl Handle {
         give_up: CancellationToken,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.queue(work, Some(give_up))?.await.map_err(|_| StoreError::Closed)?
+        ask(&self.write, work, Some(give_up)).await.map_err(|_| StoreError::Closed)?
     }
 
-    fn queue<T: Send + 'static>(
+    /// As [`Handle::write`], for who does not wait: `tell` is called on the writing thread, and should not take long. It is
+    /// not called for what is queued after [`Handle::close`].
+    pub fn write_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
-        paid: Option<CancellationToken>,
-    ) -> Result<oneshot::Receiver<Result<T>>> {
-        let (job, receive) = job(work, paid);
-        self.write.send(Order::Do(job)).map_err(|_| StoreError::Closed)?;
-        Ok(receive)
+        tell: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        queue(&self.write, work, None, tell);
     }
 
-    fn ask<T: Send + 'static>(
+    /// As [`Handle::read`], for who does not wait: `tell` is called on the reading thread, and should not take long. It is
+    /// not called for what is queued after [`Handle::close`].
+    pub fn read_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
-    ) -> Result<oneshot::Receiver<Result<T>>> {
-        let (job, receive) = job(move |store| work(store), None);
-        self.read.send(Order::Do(job)).map_err(|_| StoreError::Closed)?;
-        Ok(receive)
+        tell: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        queue(&self.read, |store| work(store), None, tell);
     }
 
     /// Runs `work` on the reading thread.
@@ -212,7 +257,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.ask(work)?.await.map_err(|_| StoreError::Closed)?
+        ask(&self.read, |store| work(store), None).await.map_err(|_| StoreError::Closed)?
     }
 
     /// As [`Handle::write`], from a thread without a runtime.
@@ -223,7 +268,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.queue(work, None)?.blocking_recv().map_err(|_| StoreError::Closed)?
+        ask(&self.write, work, None).blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
     /// As [`Handle::read`], from a thread without a runtime.
@@ -234,7 +279,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.ask(work)?.blocking_recv().map_err(|_| StoreError::Closed)?
+        ask(&self.read, |store| work(store), None).blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
     /// Waits until everything queued is committed and both threads have ended; what other handles ask for later is refused.
@@ -245,12 +290,61 @@ impl Handle {
             // It may have ended already.
             let _ = queue.send(Order::End);
         }
-        let threads =
-            self.threads.lock().map(|mut threads| std::mem::take(&mut *threads)).unwrap_or_default();
-        for thread in threads {
-            let _ = thread.join();
-        }
+        let thread = self.writer.lock().map(|mut thread| thread.take()).unwrap_or_default();
+        let _ = thread.map(JoinHandle::join);
     }
+}
+
+/// The connection that writes.
+enum Writer {
+    /// It is there.
+    Open(Store),
+    /// It is opened for the first write, if it is the same file then.
+    Later { path: PathBuf, file: Option<(u64, u64)> },
+}
+
+impl Writer {
+    /// Does what is queued, to the end; the connection, if there is one now.
+    fn write_all(
+        self,
+        queue: Receiver<Order>,
+        lock: Arc<Lock>,
+        patience: Duration,
+        is_held: fn(&Path) -> bool,
+    ) -> Option<Store> {
+        let mut waiting = VecDeque::new();
+        let store = match self {
+            Self::Open(store) => store,
+            Self::Later { path, file } => loop {
+                let Ok(Order::Do(job)) = queue.recv() else { return open_again(&path, file).ok() };
+                match open_again(&path, file) {
+                    Ok(store) => {
+                        waiting.push_back(job);
+                        break store;
+                    }
+                    Err(e) => (job.work)(Err(e))(None),
+                }
+            },
+        };
+        let mut writing =
+            Writing { store, queue, waiting, ended: false, lock, patience, is_held, alone: None };
+        writing.run();
+        Some(writing.store)
+    }
+}
+
+/// Opens for writing what is open for reading already.
+fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
+    if identity(path) != file {
+        let why = "it is no longer the file that was opened; leave, and start again".to_owned();
+        return Err(StoreError::Open { path: path.to_owned(), why });
+    }
+    Store::open(path)
+}
+
+/// Which file a path leads to.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// The writing thread.
@@ -390,6 +484,57 @@ mod tests {
     }
 
     #[test]
+    fn a_settled_registry_is_opened_for_writing_when_something_is_written_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let beside = || std::fs::read_dir(dir.path()).unwrap().count();
+        let add = |handle: &Handle, name: &str| {
+            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
+            handle.write_blocking(move |s| s.register(new)).map(drop)
+        };
+        let names = |handle: &Handle| handle.read_blocking(|s| s.names()).unwrap().len();
+        // It has to be made first, and then settles.
+        let handle = Handle::open(&path).unwrap();
+        add(&handle, "a").unwrap();
+        handle.close();
+        assert_eq!(beside(), 1, "the log is taken away");
+        // Who only looks does not open it for writing, and takes away what reading put there.
+        let handle = Handle::open(&path).unwrap();
+        assert_eq!((names(&handle), handle.read_only()), (1, None));
+        handle.close();
+        assert_eq!(beside(), 1);
+        // What is written is read at once, also by who was there before.
+        let (handle, other) = (Handle::open(&path).unwrap(), Handle::open(&path).unwrap());
+        add(&handle, "b").unwrap();
+        assert_eq!((names(&handle), names(&other)), (2, 2));
+        drop(other);
+        // Another file in its place is not written to: what was read is not in it.
+        std::fs::copy(&path, dir.path().join("copy")).unwrap();
+        let reading = Handle::open(&path).unwrap();
+        std::fs::rename(dir.path().join("copy"), &path).unwrap();
+        let error = add(&reading, "c").unwrap_err().to_string();
+        assert!(error.contains("no longer the file"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(add(&reading, "c").is_err() && !path.exists());
+    }
+
+    #[test]
+    fn who_does_not_wait_is_told_as_well_and_one_queued_too_late_is_refused() {
+        let handle = Handle::over(Store::in_memory().unwrap()).unwrap();
+        let (tell, told) = channel();
+        let (of_write, of_read) = (tell.clone(), tell);
+        let new = NewRevision::new("a".parse().unwrap(), Template::text("x"));
+        handle.write_then(move |s| s.register(new), move |r| of_write.send(r.map(|_| 0)).unwrap());
+        handle.read_then(|s| s.names(), move |r| of_read.send(r.map(|names| names.len())).unwrap());
+        assert_eq!((told.recv().unwrap().unwrap(), told.recv().unwrap().unwrap()), (0, 1));
+        let late = handle.clone();
+        handle.close();
+        let (tell, told) = channel();
+        late.read_then(|s| s.names(), move |r| tell.send(r.map(drop)).unwrap());
+        assert!(matches!(told.recv().unwrap(), Err(StoreError::Closed)));
+    }
+
+    #[test]
     fn a_file_that_may_not_grow_refuses_only_what_does_not_fit() {
         let dir = tempfile::tempdir().unwrap();
         let handle = Handle::open(&dir.path().join("r.db")).unwrap();
@@ -446,7 +591,7 @@ mod tests {
         // Among those that are paid for stands one that is not, first and in between: it is refused alone.
         let all = [("free1", false), ("paid1", true), ("free2", false), ("paid2", true)];
         let [before, first, between, second] =
-            all.map(|(name, paid)| handle.queue(register(name), paid.then(CancellationToken::new)).unwrap());
+            all.map(|(name, paid)| ask(&handle.write, register(name), paid.then(CancellationToken::new)));
         for refused in [before, between] {
             assert!(matches!(refused.blocking_recv(), Ok(Err(StoreError::Busy))));
         }
@@ -461,7 +606,7 @@ mod tests {
         let names = handle.read_blocking(|s| s.names()).unwrap();
         assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["paid1", "paid2"]);
         // What is queued is saved before the end, also when others still hold the registry's threads.
-        let (last, another) = (handle.queue(register("last"), None).unwrap(), handle.clone());
+        let (last, another) = (ask(&handle.write, register("last"), None), handle.clone());
         handle.close();
         assert!(matches!(last.blocking_recv(), Ok(Ok(()))));
         assert!(matches!(another.write_blocking(register("late")), Err(StoreError::Closed)));
@@ -486,7 +631,7 @@ mod tests {
             assert!(all.iter().all(|saved| matches!(saved, Err(StoreError::Busy))), "{all:?}");
         });
         // As does one that nobody waits for any more, when the process ends.
-        let receive = handle.queue(register("late"), Some(CancellationToken::new())).unwrap();
+        let receive = ask(&handle.write, register("late"), Some(CancellationToken::new()));
         handle.close();
         assert!(matches!(receive.blocking_recv(), Ok(Err(StoreError::Busy))));
         other.execute_batch("COMMIT").unwrap();
@@ -496,7 +641,7 @@ mod tests {
     fn a_lock_of_its_own_process_is_waited_for_no_longer_than_by_any_write() {
         let dir = tempfile::tempdir().unwrap();
         let (other, handle) = locked_by(dir.path(), held_by_another);
-        let paid = handle.queue(register("p"), Some(CancellationToken::new())).unwrap();
+        let paid = ask(&handle.write, register("p"), Some(CancellationToken::new()));
         assert!(matches!(paid.blocking_recv(), Ok(Err(StoreError::Busy))));
         other.execute_batch("COMMIT").unwrap();
         handle.write_blocking(register("p")).unwrap();

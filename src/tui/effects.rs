@@ -2,7 +2,7 @@
 
 use super::env::Env;
 use super::msg::{Effect, Lane, Msg, Ticket};
-use super::query::perform;
+use super::query::ask;
 use crate::config::Config;
 use crate::eval;
 use crate::store::Handle;
@@ -64,13 +64,12 @@ impl Effects {
         if lane != Lane::Other {
             newest.store(ticket, Ordering::Relaxed);
         }
-        let (handle, config, send) = (self.handle.clone(), Arc::clone(&self.config), self.send.clone());
-        tokio::spawn(async move {
-            // A newer question of this lane is under way: nobody waits for this answer.
-            let stale = lane != Lane::Other && newest.load(Ordering::Relaxed) != ticket;
-            let result = if stale { Err(String::new()) } else { perform(query, &handle, &config).await };
-            let _ = send.send(Msg::Reply { ticket, result });
-        });
+        // A newer question of this lane is under way: nobody waits for this answer.
+        let is_stale = move || lane != Lane::Other && newest.load(Ordering::Relaxed) != ticket;
+        let send = self.send.clone();
+        // Where the loop has ended, nobody wants it.
+        let tell = move |result| drop(send.send(Msg::Reply { ticket, result }));
+        ask(query, &self.handle, &self.config, is_stale, tell);
     }
 
     fn execute(&self, run: String, scope: eval::Scope, control: eval::Control, env: &Env) {

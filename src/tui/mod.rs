@@ -24,6 +24,7 @@ mod term_loop;
 pub mod terminal;
 pub mod testing;
 pub mod theme;
+mod watch;
 
 use crate::config::Config;
 use std::path::PathBuf;

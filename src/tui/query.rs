@@ -1,7 +1,7 @@
 //! Questions that screens ask, and how each is answered off the loop.
 //!
-//! Reads go to the registry's reading thread, writes to its writing thread, and what only computes (diffs,
-//! tokens) to a blocking thread. No list query loads a body.
+//! Reads go to the registry's reading thread, writes to its writing thread, and what only computes (diffs, tokens) to a
+//! blocking thread. No list query loads a body.
 
 use super::render::{Pick, Rendered};
 use super::screen::diff::{DiffDoc, End, Source};
@@ -195,11 +195,62 @@ pub enum Reply {
     Done,
 }
 
-/// Answers a question.
+/// Has a question answered: `tell` gets the reply, or one line for the user about what failed and what to do. It gets an
+/// empty one where `is_stale` says, before the work begins, that nobody waits for it any more; what writes is always done.
 ///
-/// # Errors
-/// One line for the user: what failed and what to do.
-pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Result<Reply, String> {
+/// The threads of the registry call `tell` themselves: an answer does not go by way of the runtime's.
+pub fn ask(
+    query: Query,
+    handle: &Handle,
+    config: &Arc<Config>,
+    is_stale: impl Fn() -> bool + Send + 'static,
+    tell: impl FnOnce(Result<Reply, String>) + Send + 'static,
+) {
+    let in_words = |result: crate::store::Result<Option<Reply>>| match result {
+        Ok(reply) => reply.ok_or_else(String::new),
+        Err(e) => Err(e.to_string()),
+    };
+    match query {
+        Query::SaveDraft { .. }
+        | Query::RescueDraft { .. }
+        | Query::Manage(_)
+        | Query::SetLabel { .. }
+        | Query::UndoLabel { .. }
+        | Query::Register { .. }
+        | Query::AddReview(_)
+        | Query::SaveRubric(_)
+        | Query::ToCase { .. }
+        | Query::CreateRun(_) => {
+            handle.write_then(move |s| write(s, query).map(Some), move |r| tell(in_words(r)))
+        }
+        Query::Filter(_)
+        | Query::Tokens(_)
+        | Query::Count(_)
+        | Query::Diff { .. }
+        | Query::Blame(_)
+        | Query::Compare { .. }
+        | Query::Pairs(_)
+        | Query::Agreement { .. }
+        | Query::Endpoints => {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                let result =
+                    if is_stale() { Err(String::new()) } else { compute_reply(query, &handle).await };
+                tell(result);
+            });
+        }
+        _ => {
+            let config = Arc::clone(config);
+            let work = move |s: &crate::store::Store| {
+                if is_stale() { Ok(None) } else { read(s, &config, query).map(Some) }
+            };
+            handle.read_then(work, move |r| tell(in_words(r)));
+        }
+    }
+}
+
+/// Answers what takes more than reading.
+async fn compute_reply(query: Query, handle: &Handle) -> Result<Reply, String> {
     match query {
         Query::Filter(pattern) => {
             handle.read(move |s| s.names()).await.map(|names| Reply::Names(fuzzy(&pattern, names)))
@@ -233,20 +284,7 @@ pub async fn perform(query: Query, handle: &Handle, config: &Arc<Config>) -> Res
             };
             return Ok(Reply::Endpoints(found.iter().flat_map(named).collect()));
         }
-        Query::SaveDraft { .. }
-        | Query::RescueDraft { .. }
-        | Query::Manage(_)
-        | Query::SetLabel { .. }
-        | Query::UndoLabel { .. }
-        | Query::Register { .. }
-        | Query::AddReview(_)
-        | Query::SaveRubric(_)
-        | Query::ToCase { .. }
-        | Query::CreateRun(_) => handle.write(move |s| write(s, query)).await,
-        _ => {
-            let config = Arc::clone(config);
-            handle.read(move |s| read(s, &config, query)).await
-        }
+        _ => Ok(Reply::Done),
     }
     .map_err(|e| e.to_string())
 }
@@ -276,7 +314,7 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             let text: Arc<str> = template.body.as_str().into();
             let shown =
                 if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
-            let tokens = tokens::count_at_once(&text);
+            let tokens = if tokens::is_awake() { tokens::count_at_once(&text) } else { None };
             Reply::Preview { text, shown, kind: info.kind, variables, tokens }
         }
         Query::Render { spot, from, step } => {

@@ -8,9 +8,10 @@ use super::env::Env;
 use super::frames::Frames;
 use super::input::Input;
 use super::keys::Keymap;
-use super::msg::Msg;
+use super::msg::{Effect, Msg};
 use super::terminal::{Guard, give_back, is_ours};
 use super::theme::Theme;
+use super::watch::Watch;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::Event;
@@ -62,17 +63,18 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let (env, problems) =
         environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
     let (send, receive) = unbounded_channel();
-    let panics = send.clone();
-    // Where the loop has ended already, nobody can be told.
-    let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
-    let terminal = Canvas::new(stdout());
     let mut app = App::new(env);
     if !problems.is_empty() {
         app.announce(problems.join("; "));
     }
-    let effects = Effects::new(handle.clone(), config, send.clone());
-    let watch = watch(&options.registry, handle.clone(), send.clone());
-    let signals = signals(send);
+    let mut effects = Effects::new(handle.clone(), config, send.clone());
+    // What the first frame shows is read while the terminal is made ready for it.
+    let first: Vec<_> = app.start().into_iter().filter_map(|effect| effects.run(effect, &app.env)).collect();
+    let panics = send.clone();
+    // Where the loop has ended already, nobody can be told.
+    let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
+    let terminal = Canvas::new(stdout());
+    let signals = signals(send.clone());
     let (keys, typed) = unbounded_channel();
     let input = Input::start(keys)?;
     let mut screens = Loop {
@@ -84,19 +86,17 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
         input,
         guard,
         frames: Frames::new(Instant::now()),
+        watch: Watch::later(options.registry, handle.clone(), send),
         #[cfg(debug_assertions)]
         fault: None,
     };
-    let done = screens.run().await;
+    let done = screens.run(first).await;
+    let watch = std::mem::take(&mut screens.watch);
     drop(screens);
     drop(signals);
     give_back();
     // It holds the registry: while anybody does, closing would not wait for what is being written.
-    if let Some((watcher, confirm)) = watch {
-        drop(watcher);
-        confirm.abort();
-        let _ = confirm.await;
-    }
+    watch.end().await;
     // What a run was about to save is saved before the process ends.
     tokio::task::spawn_blocking(move || handle.close()).await?;
     done
@@ -111,16 +111,19 @@ struct Loop {
     input: Input,
     guard: Guard,
     frames: Frames,
+    watch: Watch,
     #[cfg(debug_assertions)]
     fault: Option<String>,
 }
 
 impl Loop {
-    async fn run(&mut self) -> anyhow::Result<()> {
+    /// `first` is what the start left to be done here.
+    async fn run(&mut self, first: Vec<Yielded>) -> anyhow::Result<()> {
         // Not every terminal has an alternate screen: what stood there before must not shine through.
         self.blank()?;
-        let first = self.app.start();
-        self.perform(first).await?;
+        for yielded in first {
+            self.carry_out(yielded).await?;
+        }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.app.is_done() {
@@ -193,32 +196,37 @@ impl Loop {
             assert!(fault.as_deref() != Some("draw"), "on purpose, in the drawing");
         })?;
         self.frames.drawn(Instant::now());
+        self.watch.begin();
         Ok(())
     }
 
-    async fn perform(&mut self, effects: Vec<super::msg::Effect>) -> anyhow::Result<()> {
+    async fn perform(&mut self, effects: Vec<Effect>) -> anyhow::Result<()> {
         for effect in effects {
-            let Some(yielded) = self.effects.run(effect, &self.app.env) else { continue };
-            match yielded {
-                Yielded::Redraw => self.blank()?,
-                Yielded::Copy(text) => {
-                    let mut out = stdout();
-                    crossterm::execute!(
-                        out,
-                        crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes())
-                    )?;
-                    out.flush()?;
-                    self.app.say("sent to the terminal's clipboard");
-                }
-                Yielded::Edit { ticket, text, extension } => {
-                    let result = self.outside(move || edit(&text, extension)).await?;
-                    let more = self.app.update(Msg::Edited { ticket, result });
-                    Box::pin(self.perform(more)).await?;
-                }
-                Yielded::Suspend => {
-                    self.outside(halt).await?;
-                }
+            if let Some(yielded) = self.effects.run(effect, &self.app.env) {
+                self.carry_out(yielded).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, yielded: Yielded) -> anyhow::Result<()> {
+        match yielded {
+            Yielded::Redraw => self.blank()?,
+            Yielded::Copy(text) => {
+                let mut out = stdout();
+                crossterm::execute!(
+                    out,
+                    crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes())
+                )?;
+                out.flush()?;
+                self.app.say("sent to the terminal's clipboard");
+            }
+            Yielded::Edit { ticket, text, extension } => {
+                let result = self.outside(move || edit(&text, extension)).await?;
+                let more = self.app.update(Msg::Edited { ticket, result });
+                Box::pin(self.perform(more)).await?;
+            }
+            Yielded::Suspend => self.outside(halt).await?,
         }
         Ok(())
     }
@@ -258,65 +266,6 @@ fn fault(msg: &Msg) -> Option<String> {
         drop(tokio::task::spawn_blocking(|| panic!("on purpose, in a worker")));
     }
     Some(place)
-}
-
-/// After one change is told, so long until the next: a run that saves a thousand verdicts a second must not make every
-/// screen read the registry as often. Half a second is what anybody may wait to see another process's write.
-const APART: Duration = Duration::from_millis(400);
-
-/// Notices writes of other processes: a watch on the folder, confirmed by `data_version`, so that an idle program
-/// does nothing at all. The first of several writes is told at once, the others together.
-fn watch(
-    path: &std::path::Path,
-    handle: Handle,
-    send: UnboundedSender<Msg>,
-) -> Option<(notify::RecommendedWatcher, tokio::task::JoinHandle<()>)> {
-    use notify::Watcher;
-    use notify::event::{AccessKind, AccessMode, EventKind};
-    let folder = path.parent()?.to_owned();
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let touched = Arc::new(tokio::sync::Notify::new());
-    let confirmed = Arc::clone(&touched);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        let writes = match event.kind {
-            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
-            _ => true,
-        };
-        let ours =
-            event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
-        if writes && ours {
-            touched.notify_one();
-        }
-    })
-    .ok()?;
-    watcher.watch(&folder, notify::RecursiveMode::NonRecursive).ok()?;
-    Some((watcher, tokio::spawn(confirm(handle, send, confirmed))))
-}
-
-/// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
-/// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
-const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
-
-/// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
-async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<tokio::sync::Notify>) {
-    let version = || async { handle.read(|s| s.data_version()).await.ok() };
-    let mut seen = version().await;
-    loop {
-        touched.notified().await;
-        for wait in AGAIN_MS {
-            tokio::time::sleep(Duration::from_millis(wait)).await;
-            let now = version().await;
-            if now.is_some() && now != seen {
-                seen = now;
-                if send.send(Msg::Changed).is_err() {
-                    return;
-                }
-                tokio::time::sleep(APART).await;
-                break;
-            }
-        }
-    }
 }
 
 /// SIGTERM, SIGHUP, SIGINT and SIGQUIT end the program as `q` does, SIGTSTP stops it as Ctrl-Z does; SIGWINCH is the

@@ -12,7 +12,7 @@ use crate::store::Store;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Arguments of `judge retire`.
+// Arguments of `judge retire`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The judge's name, or its fingerprint (4 or more of its hex digits)

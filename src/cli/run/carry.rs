@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Arguments of `resume` and `retry`.
+// Arguments of `resume` and `retry`.
 #[derive(Debug, clap::Args)]
 pub struct Again {
     /// The run's id, or its first digits

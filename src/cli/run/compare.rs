@@ -15,7 +15,7 @@ pub(super) mod tell;
 /// The seed of the sign-flip test, so that a comparison says the same today and tomorrow.
 const SEED: u64 = 20_261_123;
 
-/// Which verdicts count.
+// Which verdicts count.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Narrow {
     /// Only this run

@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Arguments of `run pairwise`.
+// Arguments of `run pairwise`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The first arm: an imported one's name, or NAME[@SEL][+MODEL]

@@ -18,7 +18,7 @@ use crate::core::text::plural;
 use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) mod edit;
@@ -99,8 +99,8 @@ pub struct Prompts {
 
 /// Which prompts are shown, in order.
 pub(super) enum Index {
-    /// All, by name: pages of rows by offset.
-    All(Vec<Option<PromptName>>),
+    /// All, by name: how many there are, and those that are known, by their place.
+    All(usize, BTreeMap<usize, PromptName>),
     /// Those that fit the filter.
     Some(Vec<PromptName>),
     /// All, some of them in folded folders.
@@ -108,9 +108,12 @@ pub(super) enum Index {
 }
 
 impl Index {
+    /// All, before anything is known of them.
+    const UNKNOWN: Self = Self::All(0, BTreeMap::new());
+
     fn len(&self) -> usize {
         match self {
-            Self::All(rows) => rows.len(),
+            Self::All(len, _) => *len,
             Self::Some(names) => names.len(),
             Self::Tree(nodes) => nodes.len(),
         }
@@ -118,7 +121,7 @@ impl Index {
 
     fn name(&self, at: usize) -> Option<&PromptName> {
         match self {
-            Self::All(rows) => rows.get(at)?.as_ref(),
+            Self::All(_, names) => names.get(&at),
             Self::Some(names) => names.get(at),
             Self::Tree(nodes) => match nodes.get(at)? {
                 tree::Node::Name(name) => Some(name),
@@ -139,7 +142,7 @@ impl Default for Prompts {
     fn default() -> Self {
         Self {
             pane: Pane::List,
-            index: Index::All(Vec::new()),
+            index: Index::UNKNOWN,
             rows: HashMap::new(),
             list: Cursor::default(),
             totals: (0, 0),
@@ -252,9 +255,9 @@ impl Prompts {
         // The selected row first: the rest of the screen follows it.
         let near = (at..(at + reach).min(self.index.len())).chain((at.saturating_sub(reach)..at).rev());
         match &self.index {
-            Index::All(rows) => {
+            Index::All(_, names) => {
                 let mut near = near;
-                if let Some(gap) = near.find(|i| rows.get(*i).is_some_and(Option::is_none)) {
+                if let Some(gap) = near.find(|i| !names.contains_key(i)) {
                     let offset = gap / PAGE * PAGE;
                     self.page.ask(
                         cx,
@@ -280,13 +283,10 @@ impl Prompts {
 
     fn take_page(&mut self, offset: usize, rows: &[PromptInfo], totals: (usize, usize)) {
         self.totals = totals;
-        if let Index::All(index) = &mut self.index {
-            index.resize(totals.0, None);
-            for (i, row) in rows.iter().enumerate() {
-                if let Some(place) = index.get_mut(offset + i) {
-                    *place = Some(row.name.clone());
-                }
-            }
+        if let Index::All(len, names) = &mut self.index {
+            *len = totals.0;
+            names.extend(rows.iter().enumerate().map(|(i, row)| (offset + i, row.name.clone())));
+            names.split_off(len);
         }
         for row in rows {
             self.rows.insert(row.name.clone(), row.clone());
@@ -301,11 +301,9 @@ impl Prompts {
         }
         let (at, rows) = (self.list.at, &mut self.rows);
         match &mut self.index {
-            Index::All(index) => {
-                let far = index.iter_mut().enumerate().filter(|(i, _)| i.abs_diff(at) > KEPT / 2);
-                for name in far.filter_map(|(_, place)| place.take()) {
-                    rows.remove(&name);
-                }
+            Index::All(_, names) => {
+                let far = names.extract_if(.., |i, _| i.abs_diff(at) > KEPT / 2);
+                far.for_each(|(_, name)| drop(rows.remove(&name)));
             }
             index => {
                 let near: std::collections::HashSet<&PromptName> =
@@ -423,7 +421,7 @@ impl Prompts {
         }
         self.filter = text.to_owned();
         if text.is_empty() {
-            self.index = Index::All(Vec::new());
+            self.index = Index::UNKNOWN;
             self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived: self.archived });
         } else {
             self.names.ask(cx, Lane::Filter, Query::Filter(text.to_owned()));

@@ -15,7 +15,7 @@ use crate::core::text;
 use crate::eval::compare::{Flip, flips, more, power_words, smallest, tags};
 use serde_json::{Value, json};
 
-/// Arguments of `run compare`.
+// Arguments of `run compare`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The first arm

@@ -74,7 +74,7 @@ impl Prompts {
     fn toggle_archived(&mut self, cx: &mut Cx) {
         self.archived = !self.archived;
         self.filter.clear();
-        self.index = Index::All(Vec::new());
+        self.index = Index::UNKNOWN;
         self.rows.clear();
         self.list = Cursor { height: self.list.height, ..Cursor::default() };
         self.log_of = None;

@@ -1,0 +1,106 @@
+//! Notices what other processes write into the registry, so that the screens show it; an idle program does nothing at all.
+//!
+//! ```text
+//! first frame -> a watch on the folder -> its file was touched -> data_version is another -> Msg::Changed
+//! ```
+
+use super::msg::Msg;
+use crate::store::Handle;
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+
+/// After one change is told, so long until the next: a run that saves a thousand verdicts a second must not make every
+/// screen read the registry as often. Half a second is what anybody may wait to see another process's write.
+const APART: Duration = Duration::from_millis(400);
+
+/// The watch over one registry.
+#[derive(Default)]
+pub(super) enum Watch {
+    /// It has not begun: nothing is shown yet that could be old.
+    Later(PathBuf, Handle, UnboundedSender<Msg>),
+    /// It goes on until this is dropped.
+    Kept(RecommendedWatcher, JoinHandle<()>),
+    /// The system watches no folder here.
+    #[default]
+    Without,
+}
+
+impl Watch {
+    /// One that is yet to begin.
+    pub fn later(registry: PathBuf, handle: Handle, send: UnboundedSender<Msg>) -> Self {
+        Self::Later(registry, handle, send)
+    }
+
+    /// Begins, if it has not: what was written since the registry was opened is told as well.
+    pub fn begin(&mut self) {
+        if matches!(self, Self::Later(..))
+            && let Self::Later(registry, handle, send) = std::mem::take(self)
+        {
+            *self = begun(&registry, handle, send).unwrap_or_default();
+        }
+    }
+
+    /// Ends it, and lets go of the registry.
+    pub async fn end(self) {
+        if let Self::Kept(watcher, confirm) = self {
+            drop(watcher);
+            confirm.abort();
+            let _ = confirm.await;
+        }
+    }
+}
+
+fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watch> {
+    let folder = path.parent()?.to_owned();
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let touched = Arc::new(Notify::new());
+    let confirmed = Arc::clone(&touched);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let writes = match event.kind {
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        };
+        let ours =
+            event.paths.iter().any(|p| p.file_name().is_some_and(|f| f.to_string_lossy().starts_with(&name)));
+        if writes && ours {
+            touched.notify_one();
+        }
+    })
+    .ok()?;
+    watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
+    // Nobody watched while the first frame was made.
+    confirmed.notify_one();
+    Some(Watch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed))))
+}
+
+/// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
+/// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
+const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
+
+/// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
+async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<Notify>) {
+    let version = || async { handle.read(|s| s.data_version()).await.ok() };
+    let mut seen = handle.version_at_first();
+    loop {
+        touched.notified().await;
+        for wait in AGAIN_MS {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            let now = version().await;
+            if now.is_some() && now != seen {
+                seen = now;
+                if send.send(Msg::Changed).is_err() {
+                    return;
+                }
+                tokio::time::sleep(APART).await;
+                break;
+            }
+        }
+    }
+}
