@@ -75,23 +75,23 @@ fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watc
     })
     .ok()?;
     watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
-    // Nobody watched while the first frame was made.
-    confirmed.notify_one();
     Some(Watch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed))))
 }
 
 /// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
 /// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
 const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
+/// When it is asked at the beginning: nobody watched while the first frame was made.
+const FIRST_MS: [u64; 5] = [0, 10, 20, 40, 80];
 
 /// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
 async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<Notify>) {
     let version = || async { handle.read(|s| s.data_version()).await.ok() };
     let mut seen = handle.version_at_first();
+    let mut waits: &[u64] = &FIRST_MS;
     loop {
-        touched.notified().await;
-        for wait in AGAIN_MS {
-            tokio::time::sleep(Duration::from_millis(wait)).await;
+        for wait in std::mem::replace(&mut waits, &AGAIN_MS) {
+            tokio::time::sleep(Duration::from_millis(*wait)).await;
             let now = version().await;
             if now.is_some() && now != seen {
                 seen = now;
@@ -102,5 +102,41 @@ async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<Notify
                 break;
             }
         }
+        touched.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::prompt::Template;
+    use crate::store::{NewRevision, Store};
+    use tokio::sync::mpsc::unbounded_channel;
+
+    #[tokio::test]
+    async fn what_was_written_before_the_watch_begins_is_told_too_and_what_comes_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.db");
+        let write = |name: &str| {
+            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
+            Store::open(&path).unwrap().register(new).unwrap();
+        };
+        write("before-it-was-opened");
+        let handle = Handle::open(&path).unwrap();
+        let (send, mut told) = unbounded_channel();
+        let mut watch = Watch::later(path.clone(), handle.clone(), send);
+        write("before-the-first-frame");
+        watch.begin();
+        watch.begin();
+        let mut changed = async || {
+            let msg = tokio::time::timeout(Duration::from_secs(60), told.recv()).await;
+            assert!(matches!(msg, Ok(Some(Msg::Changed))));
+        };
+        changed().await;
+        write("later");
+        changed().await;
+        watch.end().await;
+        handle.close();
+        assert!(told.recv().await.is_none(), "nothing is told for what did not change");
     }
 }
