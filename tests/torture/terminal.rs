@@ -176,5 +176,8 @@ fn is_locked(registry: &std::path::Path, pid: u32) {
         return;
     };
     let (pid, file) = (format!(" {pid} "), format!(":{} ", registry.metadata().unwrap().ino()));
-    assert!(locks.lines().any(|l| l.contains(&pid) && l.contains(&file)), "no lock on the registry:\n{locks}");
+    assert!(
+        locks.lines().any(|l| l.contains(&pid) && l.contains(&file)),
+        "no lock on the registry:\n{locks}"
+    );
 }
