@@ -7,7 +7,7 @@
 
 use super::context::{Ctx, has_prompt, read_text, reference};
 use super::fail::{DONE, FAILED, Fail, Result};
-use super::output::{Tint, clean, talk};
+use super::output::{Tint, clean, columns, talk};
 use super::texts;
 use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};
@@ -297,10 +297,6 @@ fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff)
     }
     let text = diff::plain::render_unified(&left.name, &right.name, difference, &plain(ctx, args.context));
     ctx.out.lines(&text)
-}
-
-fn columns() -> usize {
-    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
 fn plain(ctx: &Ctx, context: usize) -> Plain {

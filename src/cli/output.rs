@@ -175,6 +175,18 @@ pub fn talk(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A line on stderr, a terminal, in the place of the one before; cut, since one that wraps could not be taken back.
+pub fn overwrite(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "\r\x1b[K{}", text::truncate(line, columns().saturating_sub(1)));
+    let _ = err.flush();
+}
+
+/// How wide the terminal is.
+pub fn columns() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
+}
+
 /// Whether a GitHub workflow reads what is printed.
 fn in_workflow() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|v| !v.is_empty())

@@ -33,8 +33,7 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How often it is looked whether saving waits for another process.
 const LOCKED: Duration = Duration::from_secs(1);
 /// What is said then.
-const LOCKED_OUT: &str =
-    "another process holds the registry; what was answered is saved as soon as it lets go";
+const LOCKED_OUT: &str = "the registry is locked by another process; answers are saved when it lets go";
 /// Calls in flight when nobody says how many.
 const CONCURRENCY: usize = 8;
 

@@ -85,7 +85,7 @@ pub enum StoreError {
     #[error("the change was not saved: {0}; all before it is")]
     NotSaved(String),
     /// Another process keeps the registry locked.
-    #[error("the registry is busy: another process has been writing for a long time; try again")]
+    #[error("the registry is busy: another process has been writing for long; try again")]
     Busy,
     /// A row does not fit its digest, or SQLite found damage.
     #[error(

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::cli_support::{Home, err};
-use crate::support::{Rng, count, first_harm, hostile};
+use crate::support::{Rng, StopsAll, cores, count, first_harm, hostile, side_by_side};
 use assize::config::Config;
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
@@ -20,6 +20,7 @@ use std::io::Write;
 use std::num::NonZeroU16;
 use std::process::Output;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a terminal was told beside text, colours and the cursor's place.
 #[derive(Default)]
@@ -435,17 +436,23 @@ fn block<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn hostile_text_drives_no_screen_and_no_plain_output() {
-    let wanted = count(10_000, 100_000);
-    let (mut strings, mut frames, mut seed) = (0, 0, 1);
-    while strings < wanted {
-        let stage = Stage::new(seed, 10, 90);
-        every_plain_output(&stage);
-        exact_bytes(&stage);
-        frames += block(every_screen(&stage));
-        strings += stage.strings;
-        seed += 1;
-    }
-    eprintln!("{strings} hostile strings in {} registries, {frames} frames", seed - 1);
+    let wanted = count(10_000, 1_000_000);
+    let [strings, frames, registries, seeds] = [const { AtomicUsize::new(0) }; 4];
+    side_by_side(cores(), || {
+        let seeds = StopsAll(&seeds);
+        while strings.load(Ordering::SeqCst) < wanted
+            && let Some(seed) = seeds.next()
+        {
+            let stage = Stage::new(seed as u64 + 1, 10, 90);
+            every_plain_output(&stage);
+            exact_bytes(&stage);
+            frames.fetch_add(block(every_screen(&stage)), Ordering::SeqCst);
+            strings.fetch_add(stage.strings, Ordering::SeqCst);
+            registries.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let [strings, frames, registries] = [strings, frames, registries].map(AtomicUsize::into_inner);
+    eprintln!("{strings} hostile strings in {registries} registries, {frames} frames");
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn a_run_outwaits_a_lock_and_loses_nothing_that_was_answered() {
     let out = child.wait_with_output().unwrap();
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{words}");
-    assert!(words.contains("another process holds the registry"), "{words}");
+    assert!(words.contains("locked by another process"), "{words}");
     assert!(meanwhile < ITEMS, "it went on asking while nothing could be saved: {meanwhile}");
     let run = first_run(&home);
     let shown = home.json(&["run", "show", &run]);

@@ -2,7 +2,7 @@
 
 use super::super::context::Ctx;
 use super::super::fail::{Fail, INTERRUPTED, Result, TERMINATED};
-use super::super::output::{clean, table, talk};
+use super::super::output::{clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
@@ -161,22 +161,19 @@ impl Tally {
         };
         let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
         let waiting = match &self.waiting {
-            Some((None, why)) => format!("  waiting: {}", clean(why)),
-            Some((Some(until), why)) => format!("  waiting {:.0} s: {}", (until - now).max(0.0), clean(why)),
-            None => String::new(),
+            Some((None, why)) => Some(format!("waiting: {}", clean(why))),
+            Some((Some(until), why)) => {
+                Some(format!("waiting {:.0} s: {}", (until - now).max(0.0), clean(why)))
+            }
+            None => None,
         };
-        let line = format!(
-            "{bar} {}/{}  {rate:.0}/s  in flight {}{spent}{eta}{waiting}",
-            self.done,
-            self.planned,
-            self.in_flight.max(0)
-        );
+        let going = format!("{rate:.0}/s  in flight {}{spent}{eta}", self.in_flight.max(0));
+        // What it waits for is what to know then, and the line may be short.
+        let line = format!("{bar} {}/{}  {}", self.done, self.planned, waiting.unwrap_or(going));
         if !self.terminal {
             return talk(line);
         }
-        let mut err = std::io::stderr();
-        let _ = write!(err, "\r\x1b[K{line}");
-        let _ = err.flush();
+        overwrite(&line);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::context::Ctx;
 use super::super::fail::{ENDPOINT, Fail, INCONCLUSIVE, Result};
-use super::super::output::{brief, clean, table, talk};
+use super::super::output::{brief, clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, carry, fail, inputs};
 use crate::core::pairwise::{Choice, Outcome, Tally};
@@ -122,12 +122,10 @@ fn ask(
         let signals = tokio::spawn(carry::stop_on_signals(control.clone(), Arc::clone(stopped_by)));
         let told = |how: PairProgress| {
             if terminal {
-                let _ = match how {
-                    PairProgress::Answered(done, all) => {
-                        write!(std::io::stderr(), "\r\x1b[K{done}/{all} answered")
-                    }
-                    PairProgress::Waiting(why) => write!(std::io::stderr(), "\r\x1b[Kwaiting: {why}"),
-                };
+                match how {
+                    PairProgress::Answered(done, all) => overwrite(&format!("{done}/{all} answered")),
+                    PairProgress::Waiting(why) => overwrite(&format!("waiting: {why}")),
+                }
             }
         };
         let done = eval::compare_pairs(handle.clone(), config, request, plan, &control, told).await;

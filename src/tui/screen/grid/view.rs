@@ -126,7 +126,8 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
             let left = until
                 .map(|until| format!(" {}", span_words((until - now as f64).max(0.0))))
                 .unwrap_or_default();
-            parts.push(format!("waiting{left}: {why}"));
+            // First: it is what to know now, and the line may be short.
+            parts.insert(0, format!("waiting{left}: {why}"));
             (parts.join("   "), Meaning::Warning)
         }
         None => (parts.join("   "), Meaning::Text),
