@@ -305,3 +305,21 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::BenchData(args) => bench_data::run(ctx, &args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A doc comment of a verb's arguments would take the place of the verb's own line in its help, where they are deferred.
+    #[test]
+    fn a_verbs_line_is_the_same_in_its_own_help_as_in_the_list() {
+        let (listed, built) = (Cli::command(), grammar());
+        for verb in listed.get_subcommands() {
+            let own = built.find_subcommand(verb.get_name()).unwrap();
+            let about = |c: &clap::Command| c.get_about().map(ToString::to_string);
+            assert!(about(verb).is_some_and(|words| !words.starts_with("Arguments")), "{}", verb.get_name());
+            assert_eq!(about(verb), about(own), "{}", verb.get_name());
+            assert!(own.get_long_about().is_none_or(|long| Some(long.to_string()) == about(own)));
+        }
+    }
+}

@@ -28,7 +28,6 @@ pub fn is_awake() -> bool {
 /// The tokens of `text`. A megabyte takes some ten milliseconds, the first text beyond ASCII some more: off the
 /// screen's thread, please.
 pub fn count(text: &str) -> usize {
-    AWAKE.store(true, Ordering::Relaxed);
     let mut rest = text;
     let mut tokens = 0;
     while let Some((part, after)) = rest.split_at_checked(cut(rest)) {
@@ -38,6 +37,7 @@ pub fn count(text: &str) -> usize {
         }
         rest = after;
     }
+    AWAKE.store(true, Ordering::Relaxed);
     tokens
 }
 

@@ -95,7 +95,11 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
         Err(StoreError::Open { path: path.to_owned(), why })
     };
     // Permission and the like are told by the opening itself.
-    let Ok(()) = peek::can_read(path) else { return Ok(()) };
+    match peek::can_read(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => return not_ours("it is no file"),
+        Err(_) => return Ok(()),
+        Ok(()) => {}
+    }
     let Some(mut found) = header(path) else {
         return not_ours("no SQLite file, or its beginning is damaged: `assize fsck` says what to do");
     };
@@ -126,6 +130,12 @@ fn has_foreign_tables(path: &Path) -> bool {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sql = "SELECT count(*) > 0 AND sum(name = 'revision') = 0 FROM sqlite_schema";
     Connection::open_with_flags(path, flags).and_then(|c| c.query_row(sql, [], |r| r.get(0))).unwrap_or(false)
+}
+
+/// Whether a connection reads a registry of this schema.
+pub(super) fn is_current(conn: &Connection) -> bool {
+    let number = |pragma: &str| conn.pragma_query_value(None, pragma, |r| r.get::<_, u32>(0)).ok();
+    number("application_id") == Some(APPLICATION) && number("user_version") == Some(KNOWN)
 }
 
 /// Refuses what only a connection that may write could bring up to date.

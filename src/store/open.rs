@@ -7,11 +7,10 @@
 //! ```
 
 use super::error::has_no_room;
-use super::{Result, StoreError, migrate, peek, said};
+use super::peek::{self, Look};
+use super::{Result, StoreError, migrate, said};
 use rusqlite::{Connection, OpenFlags};
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The SQLite that first has the repair of a bug that could reset a WAL.
@@ -35,7 +34,7 @@ pub struct Store {
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
     /// Dropped after the connection.
-    _seen: Option<Arc<File>>,
+    _seen: Option<Look>,
 }
 
 impl Store {
@@ -46,7 +45,12 @@ impl Store {
     /// When the file cannot be made or opened, is no registry, or has a newer schema (it is then left untouched).
     pub fn open(path: &Path) -> Result<Self> {
         check_sqlite()?;
-        let fresh = prepare(path)?;
+        let (fresh, _seen) = prepare(path)?;
+        Self::open_made(path, fresh)
+    }
+
+    /// Opens for writing what is there, and makes nothing.
+    pub(super) fn open_made(path: &Path, fresh: bool) -> Result<Self> {
         // While it is held, nothing below closes a file that a connection of this process has open.
         let _seen = peek::look(path).ok();
         if !fresh {
@@ -72,6 +76,10 @@ impl Store {
     fn open_writing(path: &Path, network: bool) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(|e| cannot_open(path, &e))?;
+        if conn.is_readonly("main")? {
+            drop(conn);
+            return Self::open_read_only(path);
+        }
         configure(&conn, network)?;
         migrate::migrate(&mut conn, path)?;
         Ok(Self::around(conn, path, None))
@@ -115,7 +123,10 @@ impl Store {
             return None;
         }
         let conn = plain_reader(path).ok()?;
-        migrate::refuse_older(&conn, path).ok()?;
+        // The header may be older than the log beside it.
+        if !migrate::is_current(&conn) {
+            return None;
+        }
         tune(&conn).ok()?;
         Some(Self::around(conn, path, Some("this connection only reads".to_owned())))
     }
@@ -355,19 +366,15 @@ pub(super) fn is_denied(e: &rusqlite::Error) -> bool {
 }
 
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
-fn prepare(path: &Path) -> Result<bool> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+fn prepare(path: &Path) -> Result<(bool, Option<Look>)> {
     let folder = make_folder(path)?;
-    let exactly = |mode| std::fs::Permissions::from_mode(mode);
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match made {
-        Ok(file) => {
-            file.set_permissions(exactly(0o600)).map_err(|e| cannot_open(path, &e))?;
+    match peek::make(path, 0o600) {
+        Ok(look) => {
             sync_folder(folder);
-            Ok(true)
+            Ok((true, Some(look)))
         }
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => {
-            Ok(std::fs::metadata(path).map_err(|e| cannot_open(path, &e))?.len() == 0)
+            Ok((std::fs::metadata(path).map_err(|e| cannot_open(path, &e))?.len() == 0, None))
         }
         Err(e) => Err(cannot_open(path, &e)),
     }

@@ -9,32 +9,60 @@
 //! 3.51 takes itself for the last one when it closes, and deletes the log that we go on writing to. So nothing closes a
 //! registry's file but the last of its connections.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The files that are open for a look.
-static SEEN: Mutex<Vec<Weak<File>>> = Mutex::new(Vec::new());
+/// The files that are open for a look: each is held here, and by those who look.
+static SEEN: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
 
 /// A file open for reading, the same for all who look at it: to be held for as long as a connection to it is open, and
 /// from before that on.
+pub(super) struct Look(Option<Arc<File>>);
+
+impl Drop for Look {
+    /// The last one closes the file, while nobody else can begin to look at it.
+    fn drop(&mut self) {
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0 = None;
+        seen.retain(|file| Arc::strong_count(file) > 1);
+    }
+}
+
+/// Looks at a file.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub(super) fn look(path: &Path) -> std::io::Result<Arc<File>> {
-    let id = |about: Metadata| (about.dev(), about.ino());
-    let wanted = id(path.metadata()?);
+/// When it is none, or cannot be opened.
+pub(super) fn look(path: &Path) -> std::io::Result<Look> {
+    let id = |about: &Metadata| (about.dev(), about.ino());
+    let about = path.metadata()?;
+    if !about.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is no file"));
+    }
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.retain(|file| file.strong_count() > 0);
-    let is_it = |file: &Arc<File>| file.metadata().is_ok_and(|about| id(about) == wanted);
-    if let Some(file) = seen.iter().filter_map(Weak::upgrade).find(is_it) {
-        return Ok(file);
+    let known = seen.iter().find(|file| file.metadata().is_ok_and(|of| id(&of) == id(&about)));
+    if let Some(file) = known {
+        return Ok(Look(Some(Arc::clone(file))));
     }
     let file = Arc::new(File::open(path)?);
-    seen.push(Arc::downgrade(&file));
-    Ok(file)
+    seen.push(Arc::clone(&file));
+    Ok(Look(Some(file)))
+}
+
+/// Makes a file that is not there yet.
+///
+/// # Errors
+/// When it is there, or cannot be made.
+pub(super) fn make(path: &Path, mode: u32) -> std::io::Result<Look> {
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?;
+    // Whatever the umask.
+    made.set_permissions(Permissions::from_mode(mode))?;
+    let file = Arc::new(made);
+    seen.push(Arc::clone(&file));
+    Ok(Look(Some(file)))
 }
 
 /// Fills `bytes` from the file's beginning.
@@ -42,7 +70,8 @@ pub(super) fn look(path: &Path) -> std::io::Result<Arc<File>> {
 /// # Errors
 /// When the file cannot be read, or is shorter.
 pub(super) fn beginning(path: &Path, bytes: &mut [u8]) -> std::io::Result<()> {
-    look(path)?.read_exact_at(bytes, 0)
+    let look = look(path)?;
+    look.0.as_ref().map_or_else(|| Err(ErrorKind::NotFound.into()), |file| file.read_exact_at(bytes, 0))
 }
 
 /// Whether the file can be opened for reading.
@@ -58,7 +87,8 @@ pub(super) fn can_read(path: &Path) -> std::io::Result<()> {
 
 /// Whether the file may be written, as far as its permissions and its file system tell.
 pub(super) fn can_write(path: &Path) -> std::io::Result<()> {
-    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(Error::from)
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(Error::from)
 }
 
 #[cfg(test)]
@@ -109,7 +139,7 @@ mod tests {
             beginning(&path, &mut bytes).map(|()| bytes)
         };
         let held = look(&path).unwrap();
-        assert!(Arc::ptr_eq(&held, &look(&path).unwrap()));
+        assert!(Arc::ptr_eq(held.0.as_ref().unwrap(), look(&path).unwrap().0.as_ref().unwrap()));
         assert_eq!(bytes().unwrap(), *b"first");
         std::fs::write(&other, "other").unwrap();
         std::fs::rename(&other, &path).unwrap();

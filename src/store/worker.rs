@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! handle.write(f) --> queue --> [ BEGIN IMMEDIATE; f1; f2; ... all that waits; COMMIT ] --> answers
-//! handle.read(f)  --> queue --> second connection (read only), never behind an fsync; one view of the registry a job
+//! handle.read(f)  --> queue --> a connection that only reads, never behind an fsync; one view of the registry a job
 //! ```
+//! The connection that writes is opened with the first write, where opening it changes nothing.
 //! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer. While another process
 //! holds the write lock, each job waits for as long as any write is patient, and one that saves what was paid for much longer.
 
@@ -152,7 +153,7 @@ impl Handle {
 
     fn with_patience(writer: Store, patience: Duration, is_held: fn(&Path) -> bool) -> Result<Self> {
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
-        Self::start(Writer::Open(writer), reader, patience, is_held)
+        Self::start(Writer::Open(Box::new(writer)), reader, patience, is_held)
     }
 
     fn start(
@@ -173,6 +174,7 @@ impl Handle {
                     let answer = reader.in_one_view(|reader| (job.work)(Ok(reader)));
                     answer(None);
                 }
+                refuse_late(&asked);
             };
             let thread = std::thread::Builder::new().name("registry-reader".into()).spawn(answer_all);
             (read, reading) = (ask, Some(thread.map_err(no_thread)?));
@@ -229,8 +231,8 @@ impl Handle {
         ask(&self.write, work, Some(give_up)).await.map_err(|_| StoreError::Closed)?
     }
 
-    /// As [`Handle::write`], for who does not wait: `tell` is called on the writing thread, and should not take long. It is
-    /// not called for what is queued after [`Handle::close`].
+    /// As [`Handle::write`], for who does not wait: `tell` is called on the writing thread, and should not take long; for what
+    /// comes after [`Handle::close`] on the asking one.
     pub fn write_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
@@ -239,8 +241,8 @@ impl Handle {
         queue(&self.write, work, None, tell);
     }
 
-    /// As [`Handle::read`], for who does not wait: `tell` is called on the reading thread, and should not take long. It is
-    /// not called for what is queued after [`Handle::close`].
+    /// As [`Handle::read`], for who does not wait: `tell` is called on the reading thread, and should not take long; for what
+    /// comes after [`Handle::close`] on the asking one.
     pub fn read_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
@@ -298,7 +300,7 @@ impl Handle {
 /// The connection that writes.
 enum Writer {
     /// It is there.
-    Open(Store),
+    Open(Box<Store>),
     /// It is opened for the first write, if it is the same file then.
     Later { path: PathBuf, file: Option<(u64, u64)> },
 }
@@ -314,9 +316,17 @@ impl Writer {
     ) -> Option<Store> {
         let mut waiting = VecDeque::new();
         let store = match self {
-            Self::Open(store) => store,
+            Self::Open(store) => *store,
             Self::Later { path, file } => loop {
-                let Ok(Order::Do(job)) = queue.recv() else { return open_again(&path, file).ok() };
+                let job = match queue.recv() {
+                    Ok(Order::Do(job)) => job,
+                    Ok(Order::End) => {
+                        refuse_late(&queue);
+                        return open_again(&path, file).ok();
+                    }
+                    // Nobody waits for the end.
+                    Err(_) => return None,
+                };
                 match open_again(&path, file) {
                     Ok(store) => {
                         waiting.push_back(job);
@@ -329,17 +339,35 @@ impl Writer {
         let mut writing =
             Writing { store, queue, waiting, ended: false, lock, patience, is_held, alone: None };
         writing.run();
+        refuse_late(&writing.queue);
         Some(writing.store)
     }
 }
 
-/// Opens for writing what is open for reading already.
-fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
-    if identity(path) != file {
-        let why = "it is no longer the file that was opened; leave, and start again".to_owned();
-        return Err(StoreError::Open { path: path.to_owned(), why });
+/// Answers what was queued behind the end.
+fn refuse_late(queue: &Receiver<Order>) {
+    while let Ok(order) = queue.try_recv() {
+        if let Order::Do(job) = order {
+            (job.work)(Err(StoreError::Closed))(None);
+        }
     }
-    Store::open(path)
+}
+
+/// Opens for writing what is open for reading already; what cannot be written now may be so later.
+fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
+    let replaced = || {
+        let why = "it is no longer the file that was opened; leave, and start again".to_owned();
+        Err(StoreError::Open { path: path.to_owned(), why })
+    };
+    if identity(path) != file {
+        return replaced();
+    }
+    let store = Store::open_made(path, false)?;
+    match &store.read_only {
+        _ if identity(path) != file => replaced(),
+        Some(why) => Err(StoreError::ReadOnly { path: path.to_owned(), why: why.clone() }),
+        None => Ok(store),
+    }
 }
 
 /// Which file a path leads to.
@@ -447,227 +475,4 @@ impl Writing {
     }
 }
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::prompt::Template;
-    use crate::store::NewRevision;
-
-    #[test]
-    fn a_group_that_sqlite_rolled_back_is_nobodys_success() {
-        let handle = Handle::over(Store::in_memory().unwrap()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let register = |name: &str| {
-            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-            handle.write(move |s| s.register(new))
-        };
-        // A full disk makes SQLite take the whole transaction back by itself, in the middle of the group.
-        let full = handle.write::<()>(|s| {
-            s.conn.execute_batch("ROLLBACK")?;
-            Err(StoreError::Full)
-        });
-        // The writer is held until all three wait, so that they are one group.
-        let (go, wait) = channel::<()>();
-        let held = handle.write(move |_| wait.recv().map_err(|_| StoreError::Closed));
-        let (_, before, full, after, ()) = runtime.block_on(async {
-            tokio::join!(held, register("a"), full, register("b"), async { go.send(()).unwrap() })
-        });
-        assert!(matches!(full, Err(StoreError::Full)));
-        let names: Vec<String> =
-            handle.read_blocking(|s| s.names()).unwrap().iter().map(ToString::to_string).collect();
-        for (name, answer) in [("a", before), ("b", after)] {
-            assert_eq!(
-                answer.is_ok(),
-                names.contains(&name.to_owned()),
-                "{name}: {answer:?}, stored: {names:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_settled_registry_is_opened_for_writing_when_something_is_written_and_nothing_is_left_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r.db");
-        let beside = || std::fs::read_dir(dir.path()).unwrap().count();
-        let add = |handle: &Handle, name: &str| {
-            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-            handle.write_blocking(move |s| s.register(new)).map(drop)
-        };
-        let names = |handle: &Handle| handle.read_blocking(|s| s.names()).unwrap().len();
-        // It has to be made first, and then settles.
-        let handle = Handle::open(&path).unwrap();
-        add(&handle, "a").unwrap();
-        handle.close();
-        assert_eq!(beside(), 1, "the log is taken away");
-        // Who only looks does not open it for writing, and takes away what reading put there.
-        let handle = Handle::open(&path).unwrap();
-        assert_eq!((names(&handle), handle.read_only()), (1, None));
-        handle.close();
-        assert_eq!(beside(), 1);
-        // What is written is read at once, also by who was there before.
-        let (handle, other) = (Handle::open(&path).unwrap(), Handle::open(&path).unwrap());
-        add(&handle, "b").unwrap();
-        assert_eq!((names(&handle), names(&other)), (2, 2));
-        drop(other);
-        // Another file in its place is not written to: what was read is not in it.
-        std::fs::copy(&path, dir.path().join("copy")).unwrap();
-        let reading = Handle::open(&path).unwrap();
-        std::fs::rename(dir.path().join("copy"), &path).unwrap();
-        let error = add(&reading, "c").unwrap_err().to_string();
-        assert!(error.contains("no longer the file"), "{error}");
-        std::fs::remove_file(&path).unwrap();
-        assert!(add(&reading, "c").is_err() && !path.exists());
-    }
-
-    #[test]
-    fn who_does_not_wait_is_told_as_well_and_one_queued_too_late_is_refused() {
-        let handle = Handle::over(Store::in_memory().unwrap()).unwrap();
-        let (tell, told) = channel();
-        let (of_write, of_read) = (tell.clone(), tell);
-        let new = NewRevision::new("a".parse().unwrap(), Template::text("x"));
-        handle.write_then(move |s| s.register(new), move |r| of_write.send(r.map(|_| 0)).unwrap());
-        handle.read_then(|s| s.names(), move |r| of_read.send(r.map(|names| names.len())).unwrap());
-        assert_eq!((told.recv().unwrap().unwrap(), told.recv().unwrap().unwrap()), (0, 1));
-        let late = handle.clone();
-        handle.close();
-        let (tell, told) = channel();
-        late.read_then(|s| s.names(), move |r| tell.send(r.map(drop)).unwrap());
-        assert!(matches!(told.recv().unwrap(), Err(StoreError::Closed)));
-    }
-
-    #[test]
-    fn a_file_that_may_not_grow_refuses_only_what_does_not_fit() {
-        let dir = tempfile::tempdir().unwrap();
-        let handle = Handle::open(&dir.path().join("r.db")).unwrap();
-        let add = |name: &str, body: String| {
-            let new = NewRevision::new(name.parse().unwrap(), Template::text(body));
-            handle.write_blocking(move |s| s.register(new))
-        };
-        add("before", "x".into()).unwrap();
-        let limit = |pages: &'static str| {
-            handle.write_blocking(move |s| {
-                Ok(s.conn.execute_batch(&format!("PRAGMA max_page_count = {pages}"))?)
-            })
-        };
-        // SQLite does not go below what there is: the file is as large as it may be.
-        limit("1").unwrap();
-        // Words that do not repeat: they need their room packed too.
-        let words: String =
-            (0..100_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect();
-        let full = add("large", words).unwrap_err();
-        assert!(matches!(full, StoreError::Full), "{full}");
-        assert_eq!(full.exit_code(), 4);
-        limit("1000000").unwrap();
-        add("after", "x".into()).unwrap();
-        let (names, faults) = handle.read_blocking(|s| Ok((s.names()?, s.fsck()?.faults))).unwrap();
-        assert_eq!(
-            (names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), faults),
-            (vec!["after", "before"], vec![])
-        );
-    }
-
-    /// A registry whose write lock somebody holds, in these tests as if it were another process, and a handle that is not
-    /// patient.
-    fn locked(dir: &Path) -> (rusqlite::Connection, Handle) {
-        locked_by(dir, |_| true)
-    }
-
-    fn locked_by(dir: &Path, is_held: fn(&Path) -> bool) -> (rusqlite::Connection, Handle) {
-        let path = dir.join("r.db");
-        let store = Store::open(&path).unwrap();
-        let other = rusqlite::Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        (other, Handle::with_patience(store, Duration::from_millis(20), is_held).unwrap())
-    }
-
-    fn register(name: &str) -> impl FnOnce(&mut Store) -> Result<()> + Send + use<> {
-        let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-        move |s| s.register(new).map(|_| ())
-    }
-
-    #[test]
-    fn what_was_paid_for_outwaits_a_lock_that_other_writes_do_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let (other, handle) = locked(dir.path());
-        // Among those that are paid for stands one that is not, first and in between: it is refused alone.
-        let all = [("free1", false), ("paid1", true), ("free2", false), ("paid2", true)];
-        let [before, first, between, second] =
-            all.map(|(name, paid)| ask(&handle.write, register(name), paid.then(CancellationToken::new)));
-        for refused in [before, between] {
-            assert!(matches!(refused.blocking_recv(), Ok(Err(StoreError::Busy))));
-        }
-        while !handle.is_locked_out() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        other.execute_batch("COMMIT").unwrap();
-        for saved in [first, second] {
-            assert!(matches!(saved.blocking_recv(), Ok(Ok(()))));
-        }
-        assert!(!handle.is_locked_out());
-        let names = handle.read_blocking(|s| s.names()).unwrap();
-        assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["paid1", "paid2"]);
-        // What is queued is saved before the end, also when others still hold the registry's threads.
-        let (last, another) = (ask(&handle.write, register("last"), None), handle.clone());
-        handle.close();
-        assert!(matches!(last.blocking_recv(), Ok(Ok(()))));
-        assert!(matches!(another.write_blocking(register("late")), Err(StoreError::Closed)));
-        assert!(matches!(another.read_blocking(|s| s.names()), Err(StoreError::Closed)));
-    }
-
-    #[test]
-    fn a_lock_is_not_waited_for_by_who_is_cancelled_or_wants_to_end_and_all_are_told_together() {
-        let dir = tempfile::tempdir().unwrap();
-        let (other, handle) = locked(dir.path());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let token = CancellationToken::new();
-        let waiting = (0..20).map(|n| handle.write_paid(token.clone(), register(&format!("p{n}"))));
-        runtime.block_on(async {
-            let cancel = async {
-                while !handle.is_locked_out() {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                token.cancel();
-            };
-            let (all, ()) = tokio::join!(futures_util::future::join_all(waiting), cancel);
-            assert!(all.iter().all(|saved| matches!(saved, Err(StoreError::Busy))), "{all:?}");
-        });
-        // As does one that nobody waits for any more, when the process ends.
-        let receive = ask(&handle.write, register("late"), Some(CancellationToken::new()));
-        handle.close();
-        assert!(matches!(receive.blocking_recv(), Ok(Err(StoreError::Busy))));
-        other.execute_batch("COMMIT").unwrap();
-    }
-
-    #[test]
-    fn a_lock_of_its_own_process_is_waited_for_no_longer_than_by_any_write() {
-        let dir = tempfile::tempdir().unwrap();
-        let (other, handle) = locked_by(dir.path(), held_by_another);
-        let paid = ask(&handle.write, register("p"), Some(CancellationToken::new()));
-        assert!(matches!(paid.blocking_recv(), Ok(Err(StoreError::Busy))));
-        other.execute_batch("COMMIT").unwrap();
-        handle.write_blocking(register("p")).unwrap();
-    }
-
-    #[test]
-    fn a_failed_or_panicking_job_takes_only_itself_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let handle = Handle::open(&dir.path().join("r.db")).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let register = |name: &str| {
-            let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-            handle.write(move |s| s.register(new))
-        };
-        runtime.block_on(async {
-            let bad = handle.write::<()>(|s| {
-                s.register(NewRevision::new("lost".parse().unwrap(), Template::text("x")))?;
-                Err(StoreError::Invalid("no".into()))
-            });
-            let panics = handle.write::<()>(|_| panic!("on purpose"));
-            let (a, b, c, d) = tokio::join!(register("a"), bad, panics, register("b"));
-            assert!(a.is_ok() && d.is_ok());
-            assert!(b.is_err() && c.unwrap_err().to_string().contains("taken back"));
-        });
-        let names = handle.read_blocking(|s| s.names()).unwrap();
-        assert_eq!(names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        handle.close();
-    }
-}
+mod tests;

@@ -1,14 +1,13 @@
 //! The only file of the screens that performs anything: reads, writes, runs, the editor, the clipboard.
 
 use super::env::Env;
-use super::msg::{Effect, Lane, Msg, Ticket};
+use super::msg::{Effect, Msg, Ticket};
 use super::query::ask;
 use crate::config::Config;
 use crate::eval;
 use crate::store::Handle;
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Performs effects and sends what comes of them back as messages.
@@ -16,7 +15,6 @@ pub struct Effects {
     handle: Handle,
     config: Arc<Config>,
     send: UnboundedSender<Msg>,
-    newest: HashMap<Lane, Arc<AtomicU64>>,
 }
 
 /// What only the loop can do, because it holds the terminal.
@@ -41,13 +39,18 @@ pub enum Yielded {
 impl Effects {
     /// Performs against this registry.
     pub fn new(handle: Handle, config: Arc<Config>, send: UnboundedSender<Msg>) -> Self {
-        Self { handle, config, send, newest: HashMap::new() }
+        Self { handle, config, send }
     }
 
     /// Begins an effect; what the loop has to do itself is handed back.
     pub fn run(&mut self, effect: Effect, env: &Env) -> Option<Yielded> {
         match effect {
-            Effect::Load { ticket, lane, query } => self.load(ticket, lane, query),
+            Effect::Load { ticket, query, dropped, .. } => {
+                let send = self.send.clone();
+                // Where the loop has ended, nobody wants it.
+                let tell = move |result| drop(send.send(Msg::Reply { ticket, result }));
+                ask(query, &self.handle, &self.config, move || dropped.load(Ordering::Relaxed), tell);
+            }
             Effect::Execute { run, scope, control } => self.execute(run, scope, control, env),
             Effect::Edit { ticket, text, extension } => {
                 return Some(Yielded::Edit { ticket, text, extension });
@@ -57,19 +60,6 @@ impl Effects {
             Effect::Redraw => return Some(Yielded::Redraw),
         }
         None
-    }
-
-    fn load(&mut self, ticket: Ticket, lane: Lane, query: super::query::Query) {
-        let newest = Arc::clone(self.newest.entry(lane).or_default());
-        if lane != Lane::Other {
-            newest.store(ticket, Ordering::Relaxed);
-        }
-        // A newer question of this lane is under way: nobody waits for this answer.
-        let is_stale = move || lane != Lane::Other && newest.load(Ordering::Relaxed) != ticket;
-        let send = self.send.clone();
-        // Where the loop has ended, nobody wants it.
-        let tell = move |result| drop(send.send(Msg::Reply { ticket, result }));
-        ask(query, &self.handle, &self.config, is_stale, tell);
     }
 
     fn execute(&self, run: String, scope: eval::Scope, control: eval::Control, env: &Env) {

@@ -10,11 +10,13 @@ use super::query::{Query, Reply};
 use crate::eval::{Control, Progress, Scope};
 use crate::store::RunInfo;
 use crossterm::event::Event;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Names one question; a reply whose ticket is no longer awaited is dropped.
 pub type Ticket = u64;
 
-/// Questions of one lane replace each other: only the newest is worth answering.
+/// What an answer is for: whether a frame waits for it a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "named after the pane that asks")]
 pub enum Lane {
@@ -83,10 +85,12 @@ pub enum Effect {
     Load {
         /// Comes back with the answer.
         ticket: Ticket,
-        /// What it replaces.
+        /// What for.
         lane: Lane,
         /// The question.
         query: Query,
+        /// Set once nobody waits for the answer any more.
+        dropped: Arc<AtomicBool>,
     },
     /// Carry out a stored run.
     Execute {

@@ -196,14 +196,14 @@ pub enum Reply {
 }
 
 /// Has a question answered: `tell` gets the reply, or one line for the user about what failed and what to do. It gets an
-/// empty one where `is_stale` says, before the work begins, that nobody waits for it any more; what writes is always done.
+/// empty one where `is_dropped` says, before the work begins, that nobody waits for it any more; what writes is always done.
 ///
 /// The threads of the registry call `tell` themselves: an answer does not go by way of the runtime's.
 pub fn ask(
     query: Query,
     handle: &Handle,
     config: &Arc<Config>,
-    is_stale: impl Fn() -> bool + Send + 'static,
+    is_dropped: impl Fn() -> bool + Send + 'static,
     tell: impl FnOnce(Result<Reply, String>) + Send + 'static,
 ) {
     let in_words = |result: crate::store::Result<Option<Reply>>| match result {
@@ -235,14 +235,14 @@ pub fn ask(
             let handle = handle.clone();
             tokio::spawn(async move {
                 let result =
-                    if is_stale() { Err(String::new()) } else { compute_reply(query, &handle).await };
+                    if is_dropped() { Err(String::new()) } else { compute_reply(query, &handle).await };
                 tell(result);
             });
         }
         _ => {
             let config = Arc::clone(config);
             let work = move |s: &crate::store::Store| {
-                if is_stale() { Ok(None) } else { read(s, &config, query).map(Some) }
+                if is_dropped() { Ok(None) } else { read(s, &config, query).map(Some) }
             };
             handle.read_then(work, move |r| tell(in_words(r)));
         }

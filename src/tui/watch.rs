@@ -75,20 +75,27 @@ fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watc
     })
     .ok()?;
     watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
-    Some(Watch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed))))
+    // Nobody watched while the first frame was made. Where somebody is writing, there is a log.
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let writing = Path::new(&log).metadata().is_ok_and(|about| about.len() > 0);
+    let waits: &[u64] = if writing { &AGAIN_MS } else { &[0] };
+    Some(Watch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed, waits))))
 }
 
 /// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
 /// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
 const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
-/// When it is asked at the beginning: nobody watched while the first frame was made.
-const FIRST_MS: [u64; 5] = [0, 10, 20, 40, 80];
 
 /// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
-async fn confirm(handle: Handle, send: UnboundedSender<Msg>, touched: Arc<Notify>) {
+async fn confirm(
+    handle: Handle,
+    send: UnboundedSender<Msg>,
+    touched: Arc<Notify>,
+    mut waits: &'static [u64],
+) {
     let version = || async { handle.read(|s| s.data_version()).await.ok() };
     let mut seen = handle.version_at_first();
-    let mut waits: &[u64] = &FIRST_MS;
     loop {
         for wait in std::mem::replace(&mut waits, &AGAIN_MS) {
             tokio::time::sleep(Duration::from_millis(*wait)).await;

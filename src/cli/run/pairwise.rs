@@ -8,7 +8,7 @@ use super::{OK, carry, fail, inputs};
 use crate::core::pairwise::{Choice, Outcome, Tally};
 use crate::core::verdict::State;
 use crate::eval::{self, Control, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice};
-use crate::store::{Handle, PairAnswer};
+use crate::store::{Handle, PairAnswer, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
@@ -117,7 +117,8 @@ fn ask(
         .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
     let terminal = std::io::stderr().is_terminal();
     let done = runtime.block_on(async {
-        let handle = Handle::open(&path)?;
+        // Open for writing before anything is paid for: nothing else may be written before the first answer is.
+        let handle = Handle::over(Store::open(&path)?)?;
         let control = Control::new();
         let signals = tokio::spawn(carry::stop_on_signals(control.clone(), Arc::clone(stopped_by)));
         let told = |how: PairProgress| {

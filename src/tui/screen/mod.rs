@@ -8,6 +8,8 @@ use super::query::{Query, Reply};
 use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub mod agreement;
 pub mod blame;
@@ -84,10 +86,11 @@ pub struct Cx<'a> {
 
 impl Cx<'_> {
     /// Asks a question; its reply carries the ticket.
-    pub fn ask(&mut self, lane: Lane, query: Query) -> Ticket {
-        let ticket = self.ticket();
-        self.effects.push(Effect::Load { ticket, lane, query });
-        ticket
+    fn ask(&mut self, lane: Lane, query: Query) -> Asked {
+        let asked = Asked { ticket: self.ticket(), dropped: Arc::default() };
+        let dropped = Arc::clone(&asked.dropped);
+        self.effects.push(Effect::Load { ticket: asked.ticket, lane, query, dropped });
+        asked
     }
 
     /// A fresh ticket.
@@ -177,30 +180,43 @@ pub trait Screen {
     fn title(&self) -> String;
 }
 
-/// A value that is asked for, awaited and kept.
+/// A question whose answer is awaited; when this goes, it need not be answered.
+#[derive(Debug)]
+struct Asked {
+    ticket: Ticket,
+    dropped: Arc<AtomicBool>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.dropped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A value that is asked for, awaited and kept. A new question replaces the one before it, and so does a screen that goes.
 #[derive(Debug)]
 pub struct Slot<T> {
-    ticket: Option<Ticket>,
+    asked: Option<Asked>,
     value: Option<T>,
 }
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { ticket: None, value: None }
+        Self { asked: None, value: None }
     }
 }
 
 impl<T> Slot<T> {
     /// Asks anew; the old value stays until the answer is there.
     pub fn ask(&mut self, cx: &mut Cx, lane: Lane, query: Query) {
-        self.ticket = Some(cx.ask(lane, query));
+        self.asked = Some(cx.ask(lane, query));
     }
 
     /// Takes an answer if it is the one awaited: true when it was.
     pub fn settle(&mut self, ticket: Ticket) -> bool {
-        let ours = self.ticket == Some(ticket);
+        let ours = self.asked.as_ref().is_some_and(|asked| asked.ticket == ticket);
         if ours {
-            self.ticket = None;
+            self.asked = None;
         }
         ours
     }
@@ -217,7 +233,7 @@ impl<T> Slot<T> {
 
     /// Takes the value out; what is awaited no longer is.
     pub fn take(&mut self) -> Option<T> {
-        self.ticket = None;
+        self.asked = None;
         self.value.take()
     }
 
@@ -233,7 +249,7 @@ impl<T> Slot<T> {
 
     /// Whether an answer is awaited.
     pub fn is_waiting(&self) -> bool {
-        self.ticket.is_some()
+        self.asked.is_some()
     }
 }
 
