@@ -236,6 +236,26 @@ fn another_process_is_noticed_and_the_selection_stays() {
     });
 }
 
+/// Each tab asks again what it shows; none of them takes an answer from another.
+#[test]
+fn a_change_reaches_every_tab_that_was_opened_and_none_of_them_complains() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = registry(dir.path());
+    block(async {
+        let mut screen = open(&path, (120, 22), Theme::Dark).await;
+        screen.keys("2 4 1 j Enter").await;
+        for n in 0..20 {
+            let text = format!("text {n}");
+            let new = revision("support/summary", &text, "2025-12-31T00:00:00Z", &format!("change {n}"));
+            Store::open(&path).unwrap().register(new).unwrap();
+            screen.changed().await;
+            let text = screen.text();
+            assert!(text.contains(&format!("{} revisions", n + 3)), "{text}");
+            assert!(!text.lines().any(|line| line.starts_with(" !")), "{text}");
+        }
+    });
+}
+
 #[test]
 fn hostile_text_reaches_no_screen_raw() {
     let dir = tempfile::tempdir().unwrap();
