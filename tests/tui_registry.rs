@@ -294,3 +294,84 @@ fn every_screen_of_the_registry_draws_at_any_size() {
         }
     });
 }
+
+/// What `l`, `e` and `J` act on is what was selected before, wherever it stands now.
+#[test]
+fn a_prompt_that_comes_in_above_does_not_move_the_selection_to_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.db");
+    let row = |i| NewRevision::new(format!("p{i:04}").parse().unwrap(), Template::text(format!("text {i}")));
+    Store::open(&path).unwrap().import_revisions((0..200).map(row).collect()).unwrap();
+    let add = |name: &str| {
+        Store::open(&path)
+            .unwrap()
+            .register(NewRevision::new(name.parse().unwrap(), Template::text("x")))
+            .unwrap();
+    };
+    let selected = |screen: &mut Harness| {
+        let text = screen.text();
+        let line = text.lines().find(|l| l.starts_with('▌')).unwrap_or_else(|| panic!("{text}"));
+        line.trim_start_matches('▌').split_whitespace().next().unwrap().to_owned()
+    };
+    block(async {
+        let mut screen = Harness::open(&path, Config::default(), false, (120, 22), Theme::Dark).await;
+        let mut n = 0;
+        for (way, name) in [("g", "p0000"), ("j", "p0001"), ("G", "p0199"), ("k k", "p0197")] {
+            screen.keys(way).await;
+            assert_eq!(selected(&mut screen), name);
+            // So many that it goes to another page.
+            for _ in 0..40 {
+                n += 1;
+                add(&format!("a{n:04}"));
+            }
+            screen.changed().await;
+            assert_eq!(selected(&mut screen), name, "after {n} came in above");
+            // The places around it are those of now.
+            screen.keys("k j").await;
+            assert_eq!(selected(&mut screen), name);
+            if way == "g" {
+                screen.keys("k").await;
+                assert_eq!(selected(&mut screen), "a0040");
+                screen.keys("j").await;
+            }
+        }
+        // One that is put away leaves the selection in its place.
+        let gone = "p0197".parse().unwrap();
+        Store::open(&path).unwrap().archive(&gone, &Cause::default()).unwrap();
+        screen.changed().await;
+        assert_eq!(selected(&mut screen), "p0198");
+    });
+}
+
+#[test]
+fn what_was_just_saved_is_selected_and_an_undo_says_what_it_takes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.db");
+    let mut store = Store::open(&path).unwrap();
+    for text in ["one", "two"] {
+        store.register(NewRevision::new("p".parse().unwrap(), Template::text(text))).unwrap();
+    }
+    block(async {
+        let mut screen = Harness::open(&path, Config::default(), false, (120, 22), Theme::Dark).await;
+        screen.keys("u").await;
+        assert!(screen.text().contains("p has no label move to take back"), "{}", screen.text());
+        screen.editor = Some(Ok("three".into()));
+        screen.keys("e s type:shorter Enter").await;
+        assert!(screen.text().contains("p r3") && screen.text().contains("saved"), "{}", screen.text());
+        screen.changed().await;
+        for label in ["production", "staging"] {
+            screen.keys(&format!("l type:{label} Enter")).await;
+            assert!(screen.text().contains(&format!("{label} set on r3")), "{}", screen.text());
+        }
+        screen.keys("u").await;
+        let text = screen.text();
+        assert!(text.contains("take staging of p back from r3 to nowhere?"), "{text}");
+        screen.keys("y").await;
+        assert!(screen.text().contains("staging removed"), "{}", screen.text());
+        screen.keys("u").await;
+        assert!(screen.text().contains("take production of p back from r3"), "{}", screen.text());
+        screen.keys("n").await;
+        let labels = store.log(&"p".parse().unwrap(), None, None).unwrap();
+        assert_eq!(labels[0].labels, ["production"]);
+    });
+}

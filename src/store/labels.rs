@@ -176,14 +176,7 @@ impl Store {
             let prompt = prompt_id(conn, name)?;
             let (event, payload) = last_move(conn, prompt, label)?
                 .ok_or_else(|| StoreError::NotFound(format!("{name} has no label move to take back")))?;
-            let seq =
-                |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-            let label: Label = payload
-                .get("label")
-                .and_then(Value::as_str)
-                .and_then(|l| l.parse().ok())
-                .ok_or_else(|| StoreError::Damaged(format!("event {event} names no label")))?;
-            let (back_to, was) = (seq("from"), seq("to"));
+            let (label, back_to, was) = label_and_ends(event, &payload)?;
             if let Some(seq) = back_to
                 && revision_at(conn, prompt, seq)?.is_none()
             {
@@ -193,6 +186,17 @@ impl Store {
             log_event(conn, Some(prompt), "label_undone", &json!({"label": label, "event": event}), cause)?;
             Ok(moved)
         })
+    }
+
+    /// What [`Store::undo_label`] would take back: the label, where it was before, and where it stands since.
+    ///
+    /// # Errors
+    /// When there is no such prompt, or no move to take back.
+    pub fn last_label_move(&self, name: &PromptName) -> Result<(Label, Option<u32>, Option<u32>)> {
+        let prompt = prompt_id(&self.conn, name)?;
+        let (event, payload) = last_move(&self.conn, prompt, None)?
+            .ok_or_else(|| StoreError::NotFound(format!("{name} has no label move to take back")))?;
+        label_and_ends(event, &payload)
     }
 
     /// Moves of a prompt's labels, newest first.
@@ -267,6 +271,17 @@ impl Store {
 }
 
 /// The newest move that is neither taken back nor itself the taking back of one.
+/// The label of a move, from where and to where.
+fn label_and_ends(event: i64, payload: &Value) -> Result<(Label, Option<u32>, Option<u32>)> {
+    let seq = |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let label = payload
+        .get("label")
+        .and_then(Value::as_str)
+        .and_then(|l| l.parse().ok())
+        .ok_or_else(|| StoreError::Damaged(format!("event {event} names no label")))?;
+    Ok((label, seq("from"), seq("to")))
+}
+
 fn last_move(conn: &Connection, prompt: i64, label: Option<&Label>) -> Result<Option<(i64, Value)>> {
     let mut stmt = conn.prepare_cached(
         "SELECT id, kind, payload FROM event WHERE prompt_id = ?1 AND kind IN ('label_set','label_removed','label_undone') \

@@ -1,4 +1,5 @@
-//! Who writes a run: one process at a time, named by its process number and machine, kept by a heartbeat.
+//! Who writes a run: one process at a time, named by its process number, the moment it started and its machine, kept by a
+//! heartbeat. Numbers are given again: only with its beginning does one name a process.
 
 use std::path::Path;
 
@@ -24,20 +25,34 @@ fn is_kept(holder: &str, heartbeat: Option<i64>, program: &str) -> bool {
     let Some(age) = heartbeat.map(|beat| (seconds() - beat).abs()) else { return false };
     match holder.split_once('@') {
         Some((pid, host)) if host == host_name() && Path::new("/proc").is_dir() => {
-            let name = process(pid.split('.').next().unwrap_or(pid));
-            name.is_some_and(|name| age <= if name == program { STALE_HERE } else { STALE })
+            let mut parts = pid.split('.');
+            let (pid, _, began) = (parts.next().unwrap_or(pid), parts.next(), parts.next());
+            process(pid).is_some_and(|found| {
+                let itself = began.is_none_or(|began| began == found.began);
+                itself && age <= if found.name == program { STALE_HERE } else { STALE }
+            })
         }
         _ => age <= STALE,
     }
 }
 
-/// The name of a process that runs here; one that has ended and was not yet asked for its exit code runs no more.
-fn process(pid: &str) -> Option<String> {
+/// A process that runs here.
+struct Process {
+    name: String,
+    /// When it began, in ticks of the system's clock.
+    began: String,
+}
+
+/// The process of this number; one that has ended and was not yet asked for its exit code runs no more.
+fn process(pid: &str) -> Option<Process> {
     // "PID (name) S ...": a name may hold brackets itself.
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
     let (front, rest) = stat.rsplit_once(')')?;
-    let name = front.split_once('(')?.1;
-    (!rest.trim_start().starts_with(['Z', 'X'])).then(|| name.to_owned())
+    let name = front.split_once('(')?.1.to_owned();
+    // The state is the third field, the beginning the 22nd.
+    let mut fields = rest.split_whitespace();
+    let (state, began) = (fields.next()?, fields.nth(18)?.to_owned());
+    (!state.starts_with(['Z', 'X'])).then_some(Process { name, began })
 }
 
 /// This machine's name.
@@ -48,7 +63,9 @@ pub fn host_name() -> String {
 
 /// This process as the holder of a lease: unique per run within the process too.
 pub fn holder() -> String {
-    format!("{}.{:04x}@{}", std::process::id(), rand::random::<u16>(), host_name())
+    let pid = std::process::id();
+    let began = process(&pid.to_string()).map(|p| format!(".{}", p.began)).unwrap_or_default();
+    format!("{pid}.{:04x}{began}@{}", rand::random::<u16>(), host_name())
 }
 
 #[cfg(test)]
@@ -64,8 +81,11 @@ mod tests {
         // This test is no process of the program: its heartbeat grows stale. One that is keeps its lease much longer.
         assert!(!held(&own, STALE + 5));
         let this = process(&std::process::id().to_string()).unwrap();
-        let kept = |age: i64| is_kept(&own, Some(now - age), &this);
-        assert!(kept(STALE + 5) && kept(STALE_HERE - 5) && !kept(STALE_HERE + 5));
+        let kept = |holder: &str, age: i64| is_kept(holder, Some(now - age), &this.name);
+        assert!(kept(&own, STALE + 5) && kept(&own, STALE_HERE - 5) && !kept(&own, STALE_HERE + 5));
+        // Another process with the same number, later; and one whose beginning is not told.
+        assert!(!kept(&own.replace('@', "1@"), 0) && own.contains(&format!(".{}@", this.began)));
+        assert!(kept(&format!("{}.0000@{here}", std::process::id()), STALE + 5));
         assert!(!held(&format!("0.0000@{here}"), 0), "no process has the number 0");
         assert!(held("1.0000@elsewhere", 1) && !held("1.0000@elsewhere", STALE + 5));
     }
@@ -74,13 +94,13 @@ mod tests {
     fn a_process_that_ended_runs_no_more() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = child.id().to_string();
-        assert_eq!(process(&pid).as_deref(), Some("sleep"));
+        assert_eq!(process(&pid).map(|p| p.name).as_deref(), Some("sleep"));
         child.kill().unwrap();
         // Until it is asked for, what is left of it stays in the list.
         while process(&pid).is_some() {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert_eq!(process(&pid), None);
+        assert!(process(&pid).is_none());
     }
 }

@@ -63,6 +63,22 @@ impl Store {
         .collect()
     }
 
+    /// The place of a live prompt, or of an archived one, in the order of the list; `None` when it is not in it.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn place(&self, name: &PromptName, archived: bool) -> Result<Option<usize>> {
+        let index = if archived { "" } else { "INDEXED BY prompt_name" };
+        let sql = format!(
+            "SELECT count(*) FILTER (WHERE name < ?1), count(*) FILTER (WHERE name = ?1) FROM prompt {index} \
+             WHERE archived = {} AND name <= ?1",
+            i32::from(archived)
+        );
+        let (before, there): (i64, i64) =
+            self.conn.prepare_cached(&sql)?.query_row([name.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok((there > 0).then_some(before as usize))
+    }
+
     /// How many prompts a query has, and how many revisions they hold together.
     ///
     /// # Errors

@@ -258,6 +258,12 @@ impl App {
                 stack.push(screen);
             }
             Nav::Pop => return self.back(),
+            Nav::Saved(spot) => {
+                let effects = self.back();
+                // Its answers are still to come.
+                self.stacks[index(self.tab)].iter_mut().for_each(|screen| screen.select(&spot));
+                return effects;
+            }
             Nav::Tab(tab, screen) => {
                 self.tab = tab;
                 self.stacks[index(tab)].extend(screen);
@@ -444,7 +450,11 @@ impl App {
                 env.style(Meaning::Dim)
             };
             let marker = if *tab == self.tab { "▸" } else { " " };
-            let text = format!(" {marker}{} {name} ", i + 1);
+            let text = if self.screen().has_digits() {
+                format!("  {marker}{name}  ")
+            } else {
+                format!(" {marker}{} {name} ", i + 1)
+            };
             x = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
         }
         let room = row.right().saturating_sub(x + 2);

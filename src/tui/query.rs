@@ -48,7 +48,7 @@ pub enum Manage {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the reply of the same name says what is asked for")]
 pub enum Query {
-    List { offset: usize, limit: usize, archived: bool },
+    List { offset: usize, limit: usize, archived: bool, around: Option<PromptName> },
     Filter(String),
     Rows(Vec<PromptName>),
     Log { name: PromptName, before: Option<u32>, limit: usize },
@@ -65,7 +65,8 @@ pub enum Query {
     SaveDraft { name: PromptName, base: u32, text: String },
     RescueDraft { name: PromptName, base: u32, path: PathBuf },
     SetLabel { name: PromptName, label: Label, seq: u32, confirmed: bool },
-    UndoLabel { name: PromptName },
+    LastMove { name: PromptName },
+    UndoLabel { name: PromptName, label: Label },
     Register { revision: Box<NewRevision> },
     Blame(Spot),
     Runs,
@@ -93,8 +94,9 @@ pub enum Query {
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each variant says what its fields are")]
 pub enum Reply {
-    /// A page of the list, with how many prompts and revisions there are.
-    List { rows: Vec<PromptInfo>, prompts: usize, revisions: usize },
+    /// A page of the list from `offset` on, where the prompt that was asked for stands now, and how many prompts and
+    /// revisions there are.
+    List { rows: Vec<PromptInfo>, offset: usize, place: Option<usize>, prompts: usize, revisions: usize },
     /// Names that fit, best first.
     Names(Vec<PromptName>),
     /// Prompts by name, in the order asked.
@@ -120,6 +122,8 @@ pub enum Reply {
     Scores(Vec<RevisionScore>),
     /// What happened to a prompt besides its revisions.
     Events(Vec<EventInfo>),
+    /// What an undo would take back.
+    LastMove { label: Label, from: Option<u32>, to: Option<u32> },
     /// What a search found.
     Hits(crate::store::Hits),
     /// Two revisions, compared.
@@ -295,11 +299,16 @@ async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store::Result<Reply> {
     Ok(match query {
-        Query::List { offset, limit, archived } => {
+        Query::List { offset, limit, archived, around } => {
+            let place = around.map(|name| s.place(&name, archived)).transpose()?.flatten();
+            // The page that the prompt is on now.
+            let offset = place.map_or(offset, |at| at / limit.max(1) * limit);
             let all = ListQuery { archived, ..ListQuery::default() };
             let (prompts, revisions) = s.count(&all)?;
             Reply::List {
                 rows: s.list(&ListQuery { offset, limit: Some(limit), ..all })?,
+                offset,
+                place,
                 prompts,
                 revisions,
             }
@@ -340,6 +349,10 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         }
         Query::Efforts => Reply::Efforts(s.effort(None)?),
         Query::Events(name) => Reply::Events(s.events(&name)?),
+        Query::LastMove { name } => {
+            let (label, from, to) = s.last_label_move(&name)?;
+            Reply::LastMove { label, from, to }
+        }
         Query::Search(text) => {
             let find = Find::parse(&text).map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?;
             Reply::Hits(s.find(&find, 200)?)
@@ -383,7 +396,7 @@ fn write(s: &mut crate::store::Store, query: Query) -> crate::store::Result<Repl
             Reply::Moved(s.set_label(&name, &label, &Selector::revision(seq), None, confirmed, &cause)?)
         }
         Query::Manage(what) => Reply::Managed(manage(s, what, &cause)?),
-        Query::UndoLabel { name } => Reply::Moved(s.undo_label(&name, None, false, &cause)?),
+        Query::UndoLabel { name, label } => Reply::Moved(s.undo_label(&name, Some(&label), false, &cause)?),
         Query::Register { revision } => {
             let name = revision.name.clone();
             let done = s.register(*revision)?;

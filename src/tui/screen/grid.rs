@@ -242,6 +242,8 @@ impl Grid {
         let two = self.data.get().is_some_and(|d| d.sheet.groups.len() == 2);
         self.sort = self.sort.next(two);
         self.reorder();
+        // What the order puts first is what it was asked for.
+        (self.cursor.at, self.cursor.top) = (0, 0);
         cx.say(format!("sorted: {}", self.sort.words()));
     }
 

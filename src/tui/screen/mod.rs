@@ -4,7 +4,8 @@ use super::env::Env;
 use super::keys::{Action, Scope};
 use super::layer::Layer;
 use super::msg::{Effect, Lane, Ticket};
-use super::query::{Query, Reply};
+use super::query::{Query, Reply, Spot};
+use crate::core::prompt::Label;
 use crate::eval::Progress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -56,6 +57,8 @@ pub enum Nav {
     Replace(Box<dyn Screen>),
     /// Out of this screen.
     Pop,
+    /// Out of this screen, to the revision that was saved on it.
+    Saved(Spot),
     /// To a tab, and into a screen there if given.
     Tab(Tab, Option<Box<dyn Screen>>),
 }
@@ -118,7 +121,7 @@ pub enum Purpose {
     Search,
     LabelName { name: String, seq: u32 },
     ConfirmProtected { name: String, label: String, seq: u32 },
-    ConfirmUndo { name: String },
+    ConfirmUndo { name: String, label: Label },
     SaveMessage,
     Comment,
     FailureMode,
@@ -142,6 +145,8 @@ pub trait Screen {
     fn answered(&mut self, _purpose: &Purpose, _text: Option<&str>, _cx: &mut Cx) {}
     /// A field is being typed in.
     fn typing(&mut self, _purpose: &Purpose, _text: &str, _cx: &mut Cx) {}
+    /// A revision was saved on the screen above: select it once it is there.
+    fn select(&mut self, _spot: &Spot) {}
     /// The editor came back.
     fn edited(&mut self, _ticket: Ticket, _result: &Result<String, String>, _cx: &mut Cx) -> bool {
         false
@@ -157,6 +162,10 @@ pub trait Screen {
     /// Whether the bar with the tabs is shown above it.
     fn has_tabs(&self) -> bool {
         true
+    }
+    /// Whether digits mean something here, and so do not go to tabs.
+    fn has_digits(&self) -> bool {
+        false
     }
     /// Actions worth a place in the bottom line, most useful first.
     fn hints(&self) -> Vec<Action>;

@@ -95,6 +95,9 @@ pub struct Prompts {
     pending: VecDeque<Action>,
     /// A selection to come back to after the next answer.
     wanted: Option<Spot>,
+    /// The prompt around which the list was asked for anew.
+    around: Option<PromptName>,
+    last_move: Slot<()>,
 }
 
 /// Which prompts are shown, in order.
@@ -173,6 +176,8 @@ impl Default for Prompts {
             replace: false,
             pending: VecDeque::new(),
             wanted: None,
+            around: None,
+            last_move: Slot::default(),
         }
     }
 }
@@ -262,7 +267,7 @@ impl Prompts {
                     self.page.ask(
                         cx,
                         Lane::List,
-                        Query::List { offset, limit: PAGE, archived: self.archived },
+                        Query::List { offset, limit: PAGE, archived: self.archived, around: None },
                     );
                     self.page.set(offset);
                 }
@@ -277,6 +282,22 @@ impl Prompts {
                     self.page.ask(cx, Lane::List, Query::Rows(lacking));
                     self.page.set(usize::MAX);
                 }
+            }
+        }
+    }
+
+    /// After a change: the places of all others may be others now, and the selection goes where its prompt went.
+    fn follow_name(&mut self, name: &PromptName, place: Option<usize>) {
+        let Index::All(_, names) = &mut self.index else { return };
+        let before = names.iter().find(|(_, known)| *known == name).map(|(at, _)| *at);
+        names.clear();
+        if let (Some(before), Some(place)) = (before, place) {
+            // Keys pressed meanwhile have moved it from there.
+            let moved = |at: usize| (at + place).saturating_sub(before);
+            self.list.at = moved(self.list.at);
+            // At the top what comes in above is seen.
+            if self.list.top > 0 {
+                self.list.top = moved(self.list.top);
             }
         }
     }
@@ -314,7 +335,8 @@ impl Prompts {
     }
 
     fn take_log(&mut self, rows: &[RevisionInfo]) {
-        if std::mem::take(&mut self.replace) {
+        let replaced = std::mem::take(&mut self.replace);
+        if replaced {
             self.log.clear();
             self.preview_of = None;
         }
@@ -327,6 +349,9 @@ impl Prompts {
             .and_then(|w| self.log.iter().position(|r| r.name == w.name && r.seq == w.seq))
         {
             self.history.at = at;
+            self.wanted = None;
+        }
+        if replaced {
             self.wanted = None;
         }
     }
@@ -422,7 +447,9 @@ impl Prompts {
         self.filter = text.to_owned();
         if text.is_empty() {
             self.index = Index::UNKNOWN;
-            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived: self.archived });
+            let archived = self.archived;
+            let query = Query::List { offset: 0, limit: PAGE, archived, around: None };
+            self.first.ask(cx, Lane::List, query);
         } else {
             self.names.ask(cx, Lane::Filter, Query::Filter(text.to_owned()));
         }
@@ -458,7 +485,9 @@ impl Screen for Prompts {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.index.len() == 0 && self.filter.is_empty() {
-            self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived: self.archived });
+            let archived = self.archived;
+            let query = Query::List { offset: 0, limit: PAGE, archived, around: None };
+            self.first.ask(cx, Lane::List, query);
         } else {
             self.changed(cx);
         }
@@ -467,7 +496,8 @@ impl Screen for Prompts {
     fn changed(&mut self, cx: &mut Cx) {
         // Keep the selection: ask again for what is in sight, and for the history in place.
         // Nothing is cleared before its answer is there: a key pressed meanwhile acts on what is seen.
-        self.wanted = self.spot();
+        // One that was just saved is on its way already.
+        self.wanted = self.wanted.take().or_else(|| self.spot());
         if let Some(name) = self.log_of.clone() {
             self.replace = true;
             let limit = self.log.len().max(LOG_PAGE);
@@ -480,7 +510,10 @@ impl Screen for Prompts {
                 self.names_of_all.ask(cx, Lane::Names, Query::Filter(String::new()));
             }
             let offset = self.list.at / PAGE * PAGE;
-            self.page.ask(cx, Lane::List, Query::List { offset, limit: PAGE, archived: self.archived });
+            let around = self.selected().cloned();
+            self.around = around.clone();
+            let query = Query::List { offset, limit: PAGE, archived: self.archived, around };
+            self.page.ask(cx, Lane::List, query);
             self.page.set(offset);
         } else {
             self.rows.clear();
@@ -531,10 +564,7 @@ impl Screen for Prompts {
             }
             Action::Label => self.ask_label(cx),
             Action::UndoLabel => match self.log_of.clone() {
-                Some(name) => {
-                    let purpose = Purpose::ConfirmUndo { name: name.to_string() };
-                    cx.layer = Some(Layer::confirm(&format!("undo the last label move of {name}?"), purpose));
-                }
+                Some(name) => self.last_move.ask(cx, Lane::Other, Query::LastMove { name }),
                 None => cx.fail("no prompt is selected"),
             },
             Action::Copy => match self.preview.get() {
@@ -578,6 +608,7 @@ impl Screen for Prompts {
             self.side.rendered.settle(ticket),
             self.names_of_all.settle(ticket),
             self.managed.settle(ticket),
+            self.last_move.settle(ticket),
         ];
         if !known.contains(&true) {
             return false;
@@ -590,9 +621,20 @@ impl Screen for Prompts {
             // Renamed, put away or forgotten meanwhile: the list, asked too, moves the selection on.
             Err(_) if self.replace && known[3..8].contains(&true) => {}
             Err(why) => cx.fail(why.clone()),
-            Ok(Reply::List { rows, prompts, revisions }) => {
-                let offset = if known[1] { self.page.get().copied().unwrap_or(0) } else { 0 };
-                self.take_page(offset, rows, (*prompts, *revisions));
+            Ok(Reply::List { rows, offset, place, prompts, revisions }) => {
+                if known[1]
+                    && let Some(name) = self.around.take()
+                {
+                    self.follow_name(&name, *place);
+                }
+                self.take_page(*offset, rows, (*prompts, *revisions));
+            }
+            Ok(Reply::LastMove { label, from, to }) => {
+                let Some(name) = self.log_of.as_ref().map(ToString::to_string) else { return true };
+                let end = |seq: &Option<u32>| seq.map_or("nowhere".to_owned(), |seq| format!("r{seq}"));
+                let question = format!("take {label} of {name} back from {} to {}?", end(to), end(from));
+                let purpose = Purpose::ConfirmUndo { name, label: label.clone() };
+                cx.layer = Some(Layer::confirm(&question, purpose));
             }
             Ok(Reply::Rows(rows)) => {
                 self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone())));
@@ -665,12 +707,19 @@ impl Screen for Prompts {
             (Purpose::Filter, None) => self.set_filter("", cx),
             (Purpose::LabelName { seq, .. }, Some(text)) => self.set_label(text, *seq, false, cx),
             (Purpose::Other(what), Some(text)) => self.answer_manage(what, text, cx),
-            (Purpose::ConfirmUndo { .. }, Some(_)) => {
-                if let Some(name) = self.log_of.clone() {
-                    self.moved.ask(cx, Lane::Other, Query::UndoLabel { name });
+            (Purpose::ConfirmUndo { name, label }, Some(_)) => {
+                if let Ok(name) = name.parse() {
+                    let label = label.clone();
+                    self.moved.ask(cx, Lane::Other, Query::UndoLabel { name, label });
                 }
             }
             _ => {}
+        }
+    }
+
+    fn select(&mut self, spot: &Spot) {
+        if self.log_of.as_ref() == Some(&spot.name) {
+            self.wanted = Some(spot.clone());
         }
     }
 

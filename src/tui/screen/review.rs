@@ -527,6 +527,10 @@ impl Screen for Review {
         view::draw(self, area, buf, env);
     }
 
+    fn has_digits(&self) -> bool {
+        !self.revealed && self.shown.get().is_some()
+    }
+
     fn hints(&self) -> Vec<Action> {
         if self.revealed {
             return vec![Action::Go, Action::Agree, Action::Override, Action::WrongReasons];

@@ -124,7 +124,7 @@ impl DiffScreen {
                 } else {
                     format!("{} r{} holds this text already", r.name, r.seq)
                 });
-                cx.nav = Some(Nav::Pop);
+                cx.nav = Some(Nav::Saved(Spot { name: r.name.clone(), seq: r.seq }));
             }
             Ok(_) => {}
             Err(why) => cx.fail(format!("not saved, kept as a draft: {why}")),

@@ -80,7 +80,7 @@ impl Prompts {
         self.log_of = None;
         self.log.clear();
         let archived = self.archived;
-        self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived });
+        self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived, around: None });
         if archived {
             cx.say("the archive: A takes a prompt back, a leaves");
         }

@@ -150,6 +150,20 @@ fn fit_in_line(criterion: &Criterion, width: usize) -> bool {
     criterion.anchors.iter().all(|a| text::width(&text::escape_line(a)) <= each_anchor(width))
 }
 
+/// Texts without the words that all of them begin with: cut short, five times "The response" would say nothing.
+fn what_differs(anchors: &[String]) -> Vec<String> {
+    let words: Vec<Vec<&str>> = anchors.iter().map(|a| a.split_inclusive(' ').collect()).collect();
+    let [first, others @ ..] = words.as_slice() else { return Vec::new() };
+    let all_have = |at: usize| {
+        let word = first.get(at);
+        // The last word of each stays.
+        first.len() > at + 1 && others.iter().all(|of| of.len() > at + 1 && of.get(at) == word)
+    };
+    let shared = (0..first.len()).take_while(|at| all_have(*at)).count();
+    let lead = if shared > 0 { "…" } else { "" };
+    words.iter().map(|of| format!("{lead}{}", of.get(shared..).unwrap_or_default().concat())).collect()
+}
+
 /// The question, and the anchors: in one line each cut short, or in full.
 fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
     let (strong, dim) = (env.style(Meaning::Strong), env.style(Meaning::Dim));
@@ -172,10 +186,14 @@ fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) 
         return lines;
     }
     let each = each_anchor(width);
+    let mut anchors: Vec<_> = criterion.anchors.iter().map(|a| text::escape_line(a).into_owned()).collect();
+    if !fit_in_line(criterion, width) {
+        anchors = what_differs(&anchors);
+    }
     let mut row = Vec::new();
-    for (i, anchor) in criterion.anchors.iter().enumerate() {
+    for (i, anchor) in anchors.iter().enumerate() {
         row.push(score(i + 1));
-        row.push(seg(text::fit(&text::escape_line(anchor), each, text::Align::Left), dim));
+        row.push(seg(text::fit(anchor, each, text::Align::Left), dim));
         row.push(seg(" ", dim));
     }
     lines.push(row);
@@ -233,4 +251,20 @@ fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
         area.width.saturating_sub(3),
         &[seg(words, env.style(Meaning::Text))],
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_that_begin_alike_are_told_by_what_differs() {
+        let of = |texts: &[&str]| what_differs(&texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(of(&["The text is bad.", "The text is good."]), ["…bad.", "…good."]);
+        assert_eq!(of(&["The text", "The text is good."]), ["…text", "…text is good."]);
+        assert_eq!(of(&["same", "same"]), ["same", "same"]);
+        assert_eq!(of(&["Bad", "Good"]), ["Bad", "Good"]);
+        assert_eq!(of(&["", "The text"]), ["", "The text"]);
+        assert_eq!(of(&[]), Vec::<String>::new());
+    }
 }
