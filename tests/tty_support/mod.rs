@@ -8,9 +8,9 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-struct Seen {
+pub struct Seen {
     parser: vt100::Parser,
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     ended: bool,
 }
 
@@ -82,9 +82,14 @@ impl Tty {
     }
 
     pub fn until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
+        self.until_seen(what, |seen| wanted(seen.parser.screen()));
+    }
+
+    /// As [`Tty::until`], also of what is on the screen no more.
+    pub fn until_seen(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
         let end = Instant::now() + Duration::from_secs(60);
         let mut seen = self.seen.0.lock().unwrap();
-        while !wanted(seen.parser.screen()) {
+        while !wanted(&seen) {
             let left = end.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && !seen.ended,
