@@ -365,11 +365,11 @@ fn what_was_just_saved_is_selected_and_an_undo_says_what_it_takes_back() {
         }
         screen.keys("u").await;
         let text = screen.text();
-        assert!(text.contains("take staging of p back from r3 to nowhere?"), "{text}");
+        assert!(text.contains("take staging off r3 again?"), "{text}");
         screen.keys("y").await;
         assert!(screen.text().contains("staging removed"), "{}", screen.text());
         screen.keys("u").await;
-        assert!(screen.text().contains("take production of p back from r3"), "{}", screen.text());
+        assert!(screen.text().contains("take production off r3 again?"), "{}", screen.text());
         screen.keys("n").await;
         let labels = store.log(&"p".parse().unwrap(), None, None).unwrap();
         assert_eq!(labels[0].labels, ["production"]);

@@ -403,7 +403,7 @@ pub(super) fn sync_folder(folder: Option<&Path>) {
 }
 
 fn is_write_protected(path: &Path) -> bool {
-    peek::can_write(path).is_err()
+    !peek::can_write(path)
         || path.parent().is_some_and(|f| {
             std::fs::metadata(if f.as_os_str().is_empty() { Path::new(".") } else { f })
                 .is_ok_and(|m| m.permissions().readonly())

@@ -10,9 +10,9 @@
 
 use super::locks::held_by_another;
 use super::open::PATIENCE;
+use super::peek::identity;
 use super::{Result, Store, StoreError};
 use std::collections::VecDeque;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -368,11 +368,6 @@ fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
         Some(why) => Err(StoreError::ReadOnly { path: path.to_owned(), why: why.clone() }),
         None => Ok(store),
     }
-}
-
-/// Which file a path leads to.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// The writing thread.

@@ -8,7 +8,7 @@
 use super::env::Env;
 use super::keys::{Action, Scope, TABLE};
 use super::layer::{Layer, Outcome};
-use super::msg::{Effect, Lane, Msg, Ticket};
+use super::msg::{Effect, Msg, Ticket, Use};
 use super::paint::{put, put_cut, put_right, rule, seg};
 use super::screen::{Cx, Nav, Screen, Tab, Toast};
 use super::theme::Meaning;
@@ -26,7 +26,7 @@ pub struct App {
     layer: Option<Layer>,
     said: Option<Said>,
     next_ticket: Ticket,
-    awaited: HashMap<Ticket, Lane>,
+    awaited: HashMap<Ticket, Use>,
     running: Vec<(String, crate::eval::Control)>,
     quit: bool,
     /// Something changed since the last frame.
@@ -100,7 +100,7 @@ impl App {
 
     /// Whether answers are awaited that come soon and change what is seen: a frame waits a moment for them.
     pub fn awaits_its_picture(&self) -> bool {
-        self.awaited.values().any(|lane| !matches!(lane, Lane::Tokens | Lane::Other))
+        self.awaited.values().any(|purpose| *purpose == Use::Picture)
     }
 
     /// Whether a clock or spinner is on the screen.
@@ -223,11 +223,11 @@ impl App {
     ) -> Vec<Effect> {
         for effect in &effects {
             match effect {
-                Effect::Load { ticket, lane, .. } => {
-                    self.awaited.insert(*ticket, *lane);
+                Effect::Load { ticket, purpose, .. } => {
+                    self.awaited.insert(*ticket, *purpose);
                 }
                 Effect::Edit { ticket, .. } => {
-                    self.awaited.insert(*ticket, Lane::Other);
+                    self.awaited.insert(*ticket, Use::Rest);
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));

@@ -16,22 +16,13 @@ use std::sync::atomic::AtomicBool;
 /// Names one question; a reply whose ticket is no longer awaited is dropped.
 pub type Ticket = u64;
 
-/// What an answer is for: whether a frame waits for it a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named after the pane that asks")]
-pub enum Lane {
-    List,
-    History,
-    Preview,
-    Tokens,
-    Scores,
-    Filter,
-    Names,
-    Rendered,
-    Events,
-    Diff,
-    Item,
-    Other,
+/// What an answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// What is looked at: a frame waits for it a moment.
+    Picture,
+    /// Anything else.
+    Rest,
 }
 
 /// Into the loop.
@@ -86,7 +77,7 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: Ticket,
         /// What for.
-        lane: Lane,
+        purpose: Use,
         /// The question.
         query: Query,
         /// Set once nobody waits for the answer any more.

@@ -36,10 +36,7 @@ fn a_settled_registry_is_opened_for_writing_when_something_is_written_and_nothin
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r.db");
     let beside = || std::fs::read_dir(dir.path()).unwrap().count();
-    let add = |handle: &Handle, name: &str| {
-        let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-        handle.write_blocking(move |s| s.register(new)).map(drop)
-    };
+    let add = |handle: &Handle, name: &str| handle.write_blocking(register(name));
     let names = |handle: &Handle| handle.read_blocking(|s| s.names()).unwrap().len();
     // It has to be made first, and then settles.
     let handle = Handle::open(&path).unwrap();
@@ -130,10 +127,6 @@ fn a_lock_at_the_first_write_is_waited_for_and_what_cannot_be_opened_now_is_open
         let writer = Writer::Later { path: path.clone(), file };
         Handle::start(writer, reader, Duration::from_millis(20), |_| true).unwrap()
     };
-    let add = |name: &str| {
-        let new = NewRevision::new(name.parse().unwrap(), Template::text("x"));
-        move |s: &mut Store| s.register(new).map(drop)
-    };
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let handle = open();
@@ -142,22 +135,22 @@ fn a_lock_at_the_first_write_is_waited_for_and_what_cannot_be_opened_now_is_open
         handle.read_blocking(|s| s.data_version()).unwrap(),
         "as the reading connection tells it"
     );
-    let paid = ask(&handle.write, add("paid"), Some(CancellationToken::new()));
-    let refused = handle.write_blocking(add("not")).unwrap_err();
+    let paid = ask(&handle.write, register("paid"), Some(CancellationToken::new()));
+    let refused = handle.write_blocking(register("not")).unwrap_err();
     assert!(matches!(refused, StoreError::Busy), "{refused}");
     other.execute_batch("ROLLBACK").unwrap();
     paid.blocking_recv().unwrap().unwrap();
     // Queued before the end, although nothing was written yet.
     let second = open();
-    let queued = ask(&second.write, add("queued"), None);
+    let queued = ask(&second.write, register("queued"), None);
     second.close();
     queued.blocking_recv().unwrap().unwrap();
     // Out of its place for a moment.
     let third = open();
     std::fs::rename(&path, dir.path().join("away")).unwrap();
-    assert!(third.write_blocking(add("lost")).is_err() && !path.exists());
+    assert!(third.write_blocking(register("lost")).is_err() && !path.exists());
     std::fs::rename(dir.path().join("away"), &path).unwrap();
-    third.write_blocking(add("back")).unwrap();
+    third.write_blocking(register("back")).unwrap();
     let names: Vec<String> =
         third.read_blocking(|s| s.names()).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(names, ["back", "paid", "queued"]);

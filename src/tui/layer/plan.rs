@@ -7,7 +7,7 @@
 //! One plan is computed at a time; a change made meanwhile is planned when its answer is there.
 
 use super::super::env::Env;
-use super::super::msg::{Effect, Lane, Ticket};
+use super::super::msg::{Effect, Ticket, Use};
 use super::super::query::{Query, Reply, Spot};
 use super::super::screen::grid::Grid;
 use super::super::screen::{Cx, Nav, Slot, Tab};
@@ -190,7 +190,7 @@ impl PlanDialog {
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
             dirty: false,
         };
-        dialog.choices.ask(cx, Lane::Other, Query::Choices);
+        dialog.choices.ask(cx, Use::Rest, Query::Choices);
         dialog
     }
 
@@ -308,7 +308,7 @@ impl PlanDialog {
         }
         if let Some(request) = self.request() {
             self.dirty = false;
-            self.plan.ask(cx, Lane::Other, Query::Plan(Box::new(request)));
+            self.plan.ask(cx, Use::Rest, Query::Plan(Box::new(request)));
         }
     }
 
@@ -324,7 +324,7 @@ impl PlanDialog {
             KeyCode::Esc => return Outcome::Close,
             KeyCode::Char('c') if control => return Outcome::Close,
             KeyCode::Char('e') if control => {
-                self.endpoints.ask(cx, Lane::Other, Query::Endpoints);
+                self.endpoints.ask(cx, Use::Rest, Query::Endpoints);
                 cx.say("looking for model servers on this machine");
             }
             KeyCode::Up | KeyCode::BackTab => self.move_field(false),
@@ -439,7 +439,7 @@ impl PlanDialog {
                 Some(why) => cx.fail(why.clone()),
                 None => {
                     let query = Query::CreateRun(Box::new(plan.clone()));
-                    self.created.ask(cx, Lane::Other, query);
+                    self.created.ask(cx, Use::Rest, query);
                 }
             },
         }

@@ -8,7 +8,7 @@
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::paint::{Seg, put, put_cut, seg};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
@@ -51,7 +51,7 @@ impl Agreement {
             wanted: self.wanted.clone(),
             ground: self.ground.clone(),
         };
-        self.said.ask(cx, Lane::Other, query);
+        self.said.ask(cx, Use::Rest, query);
     }
 
     fn criteria(&self) -> &[String] {

@@ -3,7 +3,7 @@
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Lane, Ticket};
+use super::super::msg::{Effect, Ticket, Use};
 use super::super::paint::{put, put_cut, put_right, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
@@ -65,7 +65,7 @@ impl Screen for Blame {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.lines.get().is_none() {
-            self.lines.ask(cx, Lane::Diff, Query::Blame(self.spot.clone()));
+            self.lines.ask(cx, Use::Picture, Query::Blame(self.spot.clone()));
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::diff::{DiffScreen, Source};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
@@ -74,7 +74,7 @@ impl Compare {
             slice: self.slice.clone(),
             field: self.field.clone(),
         };
-        self.said.ask(cx, Lane::Other, query);
+        self.said.ask(cx, Use::Rest, query);
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
     }
 
@@ -121,7 +121,7 @@ impl Compare {
             Some(field) if field.run.arms.len() > 2 => {
                 self.show_pairs = !self.show_pairs;
                 if self.show_pairs {
-                    self.pairs.ask(cx, Lane::List, Query::Pairs(Arc::clone(field)));
+                    self.pairs.ask(cx, Use::Picture, Query::Pairs(Arc::clone(field)));
                 }
             }
             _ => cx.say("this run has one pair of arms: it is on the screen"),
@@ -147,9 +147,9 @@ impl Compare {
         let Some([Some(a), Some(b)]) = self.flip(self.cursor.at).map(|f| f.items) else {
             return cx.say("no score changed here: there is nothing to open");
         };
-        for (slot, (item, lane)) in self.sides.iter_mut().zip([(a, Lane::Item), (b, Lane::Preview)]) {
+        for (slot, item) in self.sides.iter_mut().zip([a, b]) {
             slot.clear();
-            slot.ask(cx, lane, Query::Item { run: self.run.clone(), item });
+            slot.ask(cx, Use::Picture, Query::Item { run: self.run.clone(), item });
         }
     }
 

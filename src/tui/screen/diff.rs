@@ -8,7 +8,7 @@
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::diff::{RowKind, View, fold};
@@ -93,7 +93,7 @@ impl DiffScreen {
 
     fn load(&mut self, cx: &mut Cx) {
         let query = Query::Diff { left: self.left.clone(), right: self.right.clone() };
-        self.doc.ask(cx, Lane::Diff, query);
+        self.doc.ask(cx, Use::Picture, query);
     }
 
     pub(super) fn is_unified(&self) -> bool {
@@ -183,7 +183,7 @@ impl DiffScreen {
                 let next = (spot(left), spot(right));
                 let query = Query::Diff { left: next.0.clone(), right: next.1.clone() };
                 (self.left, self.right) = next;
-                self.doc.ask(cx, Lane::Diff, query);
+                self.doc.ask(cx, Use::Picture, query);
             }
             _ => cx.say("that is the first revision"),
         }
@@ -369,8 +369,8 @@ impl Screen for DiffScreen {
                         self.tokens_right.set(right);
                     }
                     None => {
-                        self.tokens_left.ask(cx, Lane::Tokens, Query::Count(Arc::clone(&new.left.text)));
-                        self.tokens_right.ask(cx, Lane::Other, Query::Count(Arc::clone(&new.right.text)));
+                        self.tokens_left.ask(cx, Use::Rest, Query::Count(Arc::clone(&new.left.text)));
+                        self.tokens_right.ask(cx, Use::Rest, Query::Count(Arc::clone(&new.right.text)));
                     }
                 }
                 self.left = new.left.source.clone();

@@ -4,7 +4,7 @@ use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::paint::{put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
@@ -36,7 +36,7 @@ impl Found {
         if self.words.is_empty() {
             self.hits.clear();
         } else {
-            self.hits.ask(cx, Lane::Filter, Query::Search(self.words.clone()));
+            self.hits.ask(cx, Use::Picture, Query::Search(self.words.clone()));
         }
     }
 

@@ -8,7 +8,7 @@
 
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Lane, Ticket};
+use super::super::msg::{Effect, Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
@@ -113,7 +113,7 @@ impl Grid {
 
     fn load(&mut self, cx: &mut Cx) {
         self.since.clear();
-        self.data.ask(cx, Lane::Other, Query::Grid(self.id.clone()));
+        self.data.ask(cx, Use::Rest, Query::Grid(self.id.clone()));
     }
 
     fn take(&mut self, run: &RunInfo, items: &[RunItem], cells: &[Cell], reviews: &[ReviewInfo]) {

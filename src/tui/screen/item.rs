@@ -9,7 +9,7 @@
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Effect, Lane, Ticket};
+use super::super::msg::{Effect, Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::diff::{DiffScreen, Source};
 use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
@@ -113,9 +113,9 @@ impl ItemScreen {
 
     fn load(&mut self, cx: &mut Cx) {
         if self.context.get().is_none() && !self.context.is_waiting() {
-            self.context.ask(cx, Lane::Other, Query::Grid(self.run.clone()));
+            self.context.ask(cx, Use::Rest, Query::Grid(self.run.clone()));
         }
-        self.loaded.ask(cx, Lane::Item, Query::Item { run: self.run.clone(), item: self.at });
+        self.loaded.ask(cx, Use::Picture, Query::Item { run: self.run.clone(), item: self.at });
     }
 
     /// What the cache of wrapped lines depends on, besides the width.
@@ -194,7 +194,7 @@ impl ItemScreen {
     /// Asks for the other arm's response, to compare the two.
     fn diff_arms(&mut self, cx: &mut Cx) {
         match self.next_arm() {
-            Some(item) => self.other.ask(cx, Lane::Other, Query::Item { run: self.run.clone(), item }),
+            Some(item) => self.other.ask(cx, Use::Rest, Query::Item { run: self.run.clone(), item }),
             None => cx.say("no other arm of this run answered this case"),
         }
     }
@@ -264,7 +264,7 @@ impl ItemScreen {
             seconds: None,
             undo,
         };
-        self.saved.ask(cx, Lane::Other, Query::AddReview(review));
+        self.saved.ask(cx, Use::Rest, Query::AddReview(review));
         self.saved.set(words);
     }
 
@@ -455,7 +455,7 @@ impl Screen for ItemScreen {
             (Purpose::Other("set"), Some(set)) if !set.trim().is_empty() => {
                 let query =
                     Query::ToCase { run: self.run.clone(), item: self.at, set: set.trim().to_owned() };
-                self.saved.ask(cx, Lane::Other, query);
+                self.saved.ask(cx, Use::Rest, query);
             }
             (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
                 name.trim().clone_into(&mut self.reviewer);

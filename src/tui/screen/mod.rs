@@ -3,7 +3,7 @@
 use super::env::Env;
 use super::keys::{Action, Scope};
 use super::layer::Layer;
-use super::msg::{Effect, Lane, Ticket};
+use super::msg::{Effect, Ticket, Use};
 use super::query::{Query, Reply, Spot};
 use crate::core::prompt::Label;
 use crate::eval::Progress;
@@ -89,10 +89,10 @@ pub struct Cx<'a> {
 
 impl Cx<'_> {
     /// Asks a question; its reply carries the ticket.
-    fn ask(&mut self, lane: Lane, query: Query) -> Asked {
+    fn ask(&mut self, purpose: Use, query: Query) -> Asked {
         let asked = Asked { ticket: self.ticket(), dropped: Arc::default() };
         let dropped = Arc::clone(&asked.dropped);
-        self.effects.push(Effect::Load { ticket: asked.ticket, lane, query, dropped });
+        self.effects.push(Effect::Load { ticket: asked.ticket, purpose, query, dropped });
         asked
     }
 
@@ -217,8 +217,8 @@ impl<T> Default for Slot<T> {
 
 impl<T> Slot<T> {
     /// Asks anew; the old value stays until the answer is there.
-    pub fn ask(&mut self, cx: &mut Cx, lane: Lane, query: Query) {
-        self.asked = Some(cx.ask(lane, query));
+    pub fn ask(&mut self, cx: &mut Cx, purpose: Use, query: Query) {
+        self.asked = Some(cx.ask(purpose, query));
     }
 
     /// Takes an answer if it is the one awaited: true when it was.

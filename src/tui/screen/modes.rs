@@ -8,7 +8,7 @@
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Lane, Ticket};
+use super::super::msg::{Effect, Ticket, Use};
 use super::super::paint::{gauge, put_cut, row, seg, select};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
@@ -88,7 +88,7 @@ impl Modes {
             (true, None) => cx.say("no failure mode is selected: t tags one while reviewing"),
             (with, mode) => {
                 let query = Query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
-                self.drafted.ask(cx, Lane::Other, query);
+                self.drafted.ask(cx, Use::Rest, query);
             }
         }
     }
@@ -122,7 +122,7 @@ impl Screen for Modes {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Lane::Other, Query::Modes(self.run.clone()));
+        self.data.ask(cx, Use::Rest, Query::Modes(self.run.clone()));
     }
 
     fn changed(&mut self, cx: &mut Cx) {
@@ -183,7 +183,7 @@ impl Screen for Modes {
             Ok(text) => {
                 // Kept until it is stored: a fault in it must not cost the work.
                 self.refused = Some(text.clone());
-                self.saved.ask(cx, Lane::Other, Query::SaveRubric(text.clone()));
+                self.saved.ask(cx, Use::Rest, Query::SaveRubric(text.clone()));
             }
             Err(why) => cx.fail(why.clone()),
         }

@@ -9,7 +9,7 @@
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply, Spot};
 use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
@@ -79,7 +79,7 @@ pub struct Prompts {
     pub(super) marked: Option<Spot>,
     pub(super) editing: edit::Editing,
     first: Slot<()>,
-    page: Slot<usize>,
+    page: Slot<()>,
     names: Slot<()>,
     history_slot: Slot<()>,
     moved: Slot<()>,
@@ -223,14 +223,14 @@ impl Prompts {
             self.side.events.clear();
             self.history_slot.ask(
                 cx,
-                Lane::History,
+                Use::Picture,
                 Query::Log { name: name.clone(), before: None, limit: LOG_PAGE },
             );
-            self.scores.ask(cx, Lane::Scores, Query::Scores(name));
+            self.scores.ask(cx, Use::Picture, Query::Scores(name));
         } else if !self.log_whole && self.history.at + 50 > self.log.len() && !self.history_slot.is_waiting()
         {
             let before = self.log.last().map(|r| r.seq);
-            self.history_slot.ask(cx, Lane::History, Query::Log { name, before, limit: LOG_PAGE });
+            self.history_slot.ask(cx, Use::Picture, Query::Log { name, before, limit: LOG_PAGE });
         }
         self.follow_preview(cx);
     }
@@ -239,7 +239,7 @@ impl Prompts {
         let spot = self.spot();
         if spot.is_some() && spot != self.preview_of {
             if let Some(spot) = spot.clone() {
-                self.preview.ask(cx, Lane::Preview, Query::Preview(spot));
+                self.preview.ask(cx, Use::Picture, Query::Preview(spot));
                 self.tokens.clear();
             }
             self.preview_of = spot;
@@ -248,6 +248,12 @@ impl Prompts {
                 self.follow_side(0, cx);
             }
         }
+    }
+
+    /// Asks for the beginning of the list.
+    fn ask_first(&mut self, cx: &mut Cx) {
+        let query = Query::List { offset: 0, limit: PAGE, archived: self.archived, around: None };
+        self.first.ask(cx, Use::Picture, query);
     }
 
     /// Asks for the rows around the cursor that are not there yet.
@@ -266,10 +272,9 @@ impl Prompts {
                     let offset = gap / PAGE * PAGE;
                     self.page.ask(
                         cx,
-                        Lane::List,
+                        Use::Picture,
                         Query::List { offset, limit: PAGE, archived: self.archived, around: None },
                     );
-                    self.page.set(offset);
                 }
             }
             Index::Some(_) | Index::Tree(_) => {
@@ -279,8 +284,7 @@ impl Prompts {
                     .cloned()
                     .collect();
                 if !lacking.is_empty() {
-                    self.page.ask(cx, Lane::List, Query::Rows(lacking));
-                    self.page.set(usize::MAX);
+                    self.page.ask(cx, Use::Picture, Query::Rows(lacking));
                 }
             }
         }
@@ -350,8 +354,7 @@ impl Prompts {
         {
             self.history.at = at;
             self.wanted = None;
-        }
-        if replaced {
+        } else if replaced {
             self.wanted = None;
         }
     }
@@ -395,7 +398,7 @@ impl Prompts {
     fn set_label(&mut self, text: &str, seq: u32, confirmed: bool, cx: &mut Cx) {
         let Some(name) = self.log_of.clone() else { return };
         match text.trim().parse() {
-            Ok(label) => self.moved.ask(cx, Lane::Other, Query::SetLabel { name, label, seq, confirmed }),
+            Ok(label) => self.moved.ask(cx, Use::Rest, Query::SetLabel { name, label, seq, confirmed }),
             Err(e) => cx.fail(format!("{e}")),
         }
     }
@@ -447,11 +450,9 @@ impl Prompts {
         self.filter = text.to_owned();
         if text.is_empty() {
             self.index = Index::UNKNOWN;
-            let archived = self.archived;
-            let query = Query::List { offset: 0, limit: PAGE, archived, around: None };
-            self.first.ask(cx, Lane::List, query);
+            self.ask_first(cx);
         } else {
-            self.names.ask(cx, Lane::Filter, Query::Filter(text.to_owned()));
+            self.names.ask(cx, Use::Picture, Query::Filter(text.to_owned()));
         }
     }
 
@@ -485,9 +486,7 @@ impl Screen for Prompts {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.index.len() == 0 && self.filter.is_empty() {
-            let archived = self.archived;
-            let query = Query::List { offset: 0, limit: PAGE, archived, around: None };
-            self.first.ask(cx, Lane::List, query);
+            self.ask_first(cx);
         } else {
             self.changed(cx);
         }
@@ -501,20 +500,19 @@ impl Screen for Prompts {
         if let Some(name) = self.log_of.clone() {
             self.replace = true;
             let limit = self.log.len().max(LOG_PAGE);
-            self.history_slot.ask(cx, Lane::History, Query::Log { name: name.clone(), before: None, limit });
-            self.scores.ask(cx, Lane::Scores, Query::Scores(name));
+            self.history_slot.ask(cx, Use::Picture, Query::Log { name: name.clone(), before: None, limit });
+            self.scores.ask(cx, Use::Picture, Query::Scores(name));
             self.follow_side(0, cx);
         }
         if self.filter.is_empty() {
             if self.tree.is_folded() {
-                self.names_of_all.ask(cx, Lane::Names, Query::Filter(String::new()));
+                self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
             }
             let offset = self.list.at / PAGE * PAGE;
             let around = self.selected().cloned();
             self.around = around.clone();
             let query = Query::List { offset, limit: PAGE, archived: self.archived, around };
-            self.page.ask(cx, Lane::List, query);
-            self.page.set(offset);
+            self.page.ask(cx, Use::Picture, query);
         } else {
             self.rows.clear();
         }
@@ -564,7 +562,7 @@ impl Screen for Prompts {
             }
             Action::Label => self.ask_label(cx),
             Action::UndoLabel => match self.log_of.clone() {
-                Some(name) => self.last_move.ask(cx, Lane::Other, Query::LastMove { name }),
+                Some(name) => self.last_move.ask(cx, Use::Rest, Query::LastMove { name }),
                 None => cx.fail("no prompt is selected"),
             },
             Action::Copy => match self.preview.get() {
@@ -631,8 +629,12 @@ impl Screen for Prompts {
             }
             Ok(Reply::LastMove { label, from, to }) => {
                 let Some(name) = self.log_of.as_ref().map(ToString::to_string) else { return true };
-                let end = |seq: &Option<u32>| seq.map_or("nowhere".to_owned(), |seq| format!("r{seq}"));
-                let question = format!("take {label} of {name} back from {} to {}?", end(to), end(from));
+                let question = match (from, to) {
+                    (Some(from), Some(to)) => format!("move {label} back from r{to} to r{from}?"),
+                    (Some(from), None) => format!("put {label} back on r{from}?"),
+                    (None, Some(to)) => format!("take {label} off r{to} again?"),
+                    (None, None) => format!("take the last move of {label} back?"),
+                };
                 let purpose = Purpose::ConfirmUndo { name, label: label.clone() };
                 cx.layer = Some(Layer::confirm(&question, purpose));
             }
@@ -649,7 +651,7 @@ impl Screen for Prompts {
             Ok(Reply::Preview { text, shown, variables, tokens, .. }) => {
                 match (tokens, self.revision().map(|r| r.digest)) {
                     (Some(n), _) => self.tokens.set(*n),
-                    (None, Some(digest)) => self.tokens.ask(cx, Lane::Tokens, Query::Tokens(digest)),
+                    (None, Some(digest)) => self.tokens.ask(cx, Use::Rest, Query::Tokens(digest)),
                     (None, None) => {}
                 }
                 let (text, shown) = (Arc::clone(text), Arc::clone(shown));
@@ -710,7 +712,7 @@ impl Screen for Prompts {
             (Purpose::ConfirmUndo { name, label }, Some(_)) => {
                 if let Ok(name) = name.parse() {
                     let label = label.clone();
-                    self.moved.ask(cx, Lane::Other, Query::UndoLabel { name, label });
+                    self.moved.ask(cx, Use::Rest, Query::UndoLabel { name, label });
                 }
             }
             _ => {}

@@ -9,7 +9,7 @@
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::config::Reveal;
@@ -141,7 +141,7 @@ impl Review {
     fn rearrange(&mut self, cx: &mut Cx) {
         if let Some(run) = &self.run {
             self.ahead.clear();
-            self.grid.ask(cx, Lane::Other, Query::Grid(run.id.clone()));
+            self.grid.ask(cx, Use::Rest, Query::Grid(run.id.clone()));
         }
     }
 
@@ -180,7 +180,7 @@ impl Review {
                 self.shown.set(shown);
                 self.look_ahead(cx);
             }
-            _ => self.shown.ask(cx, Lane::Item, Query::Item { run: run.id.clone(), item: *item }),
+            _ => self.shown.ask(cx, Use::Picture, Query::Item { run: run.id.clone(), item: *item }),
         }
     }
 
@@ -191,7 +191,7 @@ impl Review {
         let (places, done) = (&self.queue.places, &self.queue.done);
         let mut open = places.iter().zip(done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
         if let Some(item) = open.find(|item| Some(*item) != here) {
-            self.ahead.ask(cx, Lane::Other, Query::Item { run: run.id.clone(), item });
+            self.ahead.ask(cx, Use::Rest, Query::Item { run: run.id.clone(), item });
         }
     }
 
@@ -261,7 +261,7 @@ impl Review {
             seconds: Some((cx.env.now - self.asked_at).max(0) as f64),
             undo: None,
         };
-        self.saving.ask(cx, Lane::Other, Query::AddReview(review.clone()));
+        self.saving.ask(cx, Use::Rest, Query::AddReview(review.clone()));
         self.saving.set(review);
     }
 
@@ -317,7 +317,7 @@ impl Review {
             seconds: None,
             undo: Some(last.id),
         };
-        self.undoing.ask(cx, Lane::Other, Query::AddReview(review));
+        self.undoing.ask(cx, Use::Rest, Query::AddReview(review));
     }
 
     fn undone(&mut self, cx: &mut Cx) {
@@ -388,8 +388,8 @@ impl Screen for Review {
             return;
         }
         match self.wanted.clone() {
-            Some(run) => self.grid.ask(cx, Lane::Other, Query::Grid(run)),
-            None => self.runs.ask(cx, Lane::Other, Query::Runs),
+            Some(run) => self.grid.ask(cx, Use::Rest, Query::Grid(run)),
+            None => self.runs.ask(cx, Use::Rest, Query::Runs),
         }
     }
 
@@ -499,7 +499,7 @@ impl Screen for Review {
             Ok(Reply::Runs(runs)) => {
                 let scored = |r: &&RunInfo| r.verdicts.contains_key(&crate::core::verdict::State::Scored);
                 match runs.iter().find(scored) {
-                    Some(run) => self.grid.ask(cx, Lane::Other, Query::Grid(run.id.clone())),
+                    Some(run) => self.grid.ask(cx, Use::Rest, Query::Grid(run.id.clone())),
                     None => self.nothing = true,
                 }
             }

@@ -8,7 +8,7 @@
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::paint::{gauge, put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
@@ -180,7 +180,7 @@ impl Screen for Revisions {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Lane::Other, Query::Revisions(self.name.clone()));
+        self.data.ask(cx, Use::Rest, Query::Revisions(self.name.clone()));
     }
 
     fn changed(&mut self, cx: &mut Cx) {

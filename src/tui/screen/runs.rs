@@ -7,7 +7,7 @@
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::grid::Grid;
 use super::grid::board;
@@ -48,7 +48,7 @@ impl Runs {
     }
 
     fn load(&mut self, cx: &mut Cx) {
-        self.rows.ask(cx, Lane::Other, Query::Runs);
+        self.rows.ask(cx, Use::Rest, Query::Runs);
     }
 
     /// Asks for the figures of one more row in sight, the selected one first.
@@ -62,7 +62,7 @@ impl Runs {
         let in_sight = rows.iter().skip(self.cursor.top).take(height);
         let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Lane::Other, Query::Grid(id.clone()));
+            self.reading.ask(cx, Use::Rest, Query::Grid(id.clone()));
             self.reading.set(id);
         }
     }

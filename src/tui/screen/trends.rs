@@ -3,7 +3,7 @@
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
-use super::super::msg::{Lane, Ticket};
+use super::super::msg::{Ticket, Use};
 use super::super::paint::{gauge, put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
@@ -111,9 +111,9 @@ impl Screen for Trends {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.runs.ask(cx, Lane::Other, Query::Runs);
-        self.pooled.ask(cx, Lane::Other, Query::Pooled(PoolQuery::default()));
-        self.efforts.ask(cx, Lane::Scores, Query::Efforts);
+        self.runs.ask(cx, Use::Rest, Query::Runs);
+        self.pooled.ask(cx, Use::Rest, Query::Pooled(PoolQuery::default()));
+        self.efforts.ask(cx, Use::Picture, Query::Efforts);
     }
 
     fn changed(&mut self, cx: &mut Cx) {

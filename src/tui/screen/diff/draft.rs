@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::super::layer::Layer;
-use super::super::super::msg::{Effect, Lane, Ticket};
+use super::super::super::msg::{Effect, Ticket, Use};
 use super::super::super::query::{Query, Reply, Spot};
 use super::super::prompts::following;
 use super::super::{Cx, Nav, Purpose, Slot};
@@ -61,7 +61,7 @@ impl DiffScreen {
             Err(why) => {
                 cx.fail(why.clone());
                 if let Some(query) = rescue(&draft.base, why) {
-                    draft.kept.ask(cx, Lane::Other, query);
+                    draft.kept.ask(cx, Use::Rest, query);
                 }
             }
             Ok(text) if **text == *draft.text => cx.say("nothing was changed"),
@@ -72,7 +72,7 @@ impl DiffScreen {
                     base: draft.base.seq,
                     text: text.clone(),
                 };
-                draft.kept.ask(cx, Lane::Other, query);
+                draft.kept.ask(cx, Use::Rest, query);
                 let base = Spot { name: draft.base.name.clone(), seq: draft.base.seq };
                 self.right = Source::Draft { base, text: Arc::clone(&draft.text) };
                 self.load(cx);
@@ -96,7 +96,7 @@ impl DiffScreen {
         let mut revision = following(&draft.base, template);
         revision.message = (!message.trim().is_empty()).then(|| message.trim().to_owned());
         revision.author = (!cx.env.reviewer.is_empty()).then(|| cx.env.reviewer.clone());
-        draft.registered.ask(cx, Lane::Other, Query::Register { revision: Box::new(revision) });
+        draft.registered.ask(cx, Use::Rest, Query::Register { revision: Box::new(revision) });
     }
 
     /// True when the ticket belonged to the draft.

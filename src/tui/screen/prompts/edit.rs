@@ -6,7 +6,7 @@
 //!                                   `-> it died: what it left is taken into the drafts, and e offers it again
 //! ```
 
-use super::super::super::msg::{Effect, Lane, Ticket};
+use super::super::super::msg::{Effect, Ticket, Use};
 use super::super::super::query::{Query, Reply, Spot};
 use super::super::{Cx, Nav, Slot};
 use super::Prompts;
@@ -31,7 +31,7 @@ impl Prompts {
         let Some(base) = self.revision().cloned() else { return cx.fail("no revision is selected") };
         self.editing.draft.ask(
             cx,
-            Lane::Other,
+            Use::Rest,
             Query::EditText(Spot { name: base.name.clone(), seq: base.seq }),
         );
         self.editing.base = Some(base);
@@ -60,7 +60,7 @@ impl Prompts {
             (Err(why), base) => {
                 cx.fail(why.clone());
                 if let Some(query) = base.as_ref().and_then(|b| super::super::diff::rescue(b, why)) {
-                    self.editing.kept.ask(cx, Lane::Other, query);
+                    self.editing.kept.ask(cx, Use::Rest, query);
                     self.editing.kept.set("what the editor left is kept as a draft: e opens it again");
                 }
             }
@@ -70,7 +70,7 @@ impl Prompts {
             (Ok(text), Some(base)) => {
                 let name: PromptName = base.name.clone();
                 let query = Query::SaveDraft { name, base: base.seq, text: text.clone() };
-                self.editing.kept.ask(cx, Lane::Other, query);
+                self.editing.kept.ask(cx, Use::Rest, query);
                 let screen = super::super::diff::DiffScreen::of_draft(base.clone(), text);
                 cx.nav = Some(Nav::Push(Box::new(screen)));
             }

@@ -2,11 +2,11 @@
 
 use super::super::super::keys::Action;
 use super::super::super::layer::Layer;
-use super::super::super::msg::Lane;
+use super::super::super::msg::Use;
 use super::super::super::query::{Manage, Query};
 use super::super::{Cursor, Cx, Purpose};
 use super::tree::Node;
-use super::{Index, PAGE, Prompts};
+use super::{Index, Prompts};
 use crate::core::prompt::PromptName;
 
 impl Prompts {
@@ -25,7 +25,7 @@ impl Prompts {
             Action::Archive => match self.selected() {
                 Some(name) if self.archived => {
                     let query = Query::Manage(Manage::Unarchive(name.clone()));
-                    self.managed.ask(cx, Lane::Other, query);
+                    self.managed.ask(cx, Use::Rest, query);
                 }
                 Some(name) => {
                     let words = format!("put {name} away? Its name becomes free; a then A takes it back");
@@ -38,7 +38,7 @@ impl Prompts {
             Action::FoldAll => {
                 if self.can_fold(cx) {
                     self.fold_all = true;
-                    self.names_of_all.ask(cx, Lane::Names, Query::Filter(String::new()));
+                    self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
                 }
             }
             _ => return false,
@@ -57,7 +57,7 @@ impl Prompts {
     pub(super) fn answer_manage(&mut self, what: &str, text: &str, cx: &mut Cx) {
         let Some(name) = self.selected().cloned() else { return };
         if what == "archive" {
-            return self.managed.ask(cx, Lane::Other, Query::Manage(Manage::Archive(name)));
+            return self.managed.ask(cx, Use::Rest, Query::Manage(Manage::Archive(name)));
         }
         let to: PromptName = match text.trim().parse() {
             Ok(to) => to,
@@ -68,7 +68,7 @@ impl Prompts {
             (_, Some(from)) => Manage::Copy { from, to },
             (_, None) => return cx.fail("no revision is selected"),
         };
-        self.managed.ask(cx, Lane::Other, Query::Manage(query));
+        self.managed.ask(cx, Use::Rest, Query::Manage(query));
     }
 
     fn toggle_archived(&mut self, cx: &mut Cx) {
@@ -79,9 +79,8 @@ impl Prompts {
         self.list = Cursor { height: self.list.height, ..Cursor::default() };
         self.log_of = None;
         self.log.clear();
-        let archived = self.archived;
-        self.first.ask(cx, Lane::List, Query::List { offset: 0, limit: PAGE, archived, around: None });
-        if archived {
+        self.ask_first(cx);
+        if self.archived {
             cx.say("the archive: A takes a prompt back, a leaves");
         }
     }
@@ -107,7 +106,7 @@ impl Prompts {
             return cx.say(format!("{name} is in no folder"));
         };
         self.wanted_folder = Some(folder);
-        self.names_of_all.ask(cx, Lane::Names, Query::Filter(String::new()));
+        self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
     }
 
     /// Opens the folder that is selected; false when none is.

@@ -2,7 +2,7 @@
 
 use super::super::super::env::Env;
 use super::super::super::keys::Action;
-use super::super::super::msg::Lane;
+use super::super::super::msg::Use;
 use super::super::super::paint::{Seg, put_cut, row, seg, select};
 use super::super::super::query::Query;
 use super::super::super::reader::Reader;
@@ -45,10 +45,10 @@ impl Prompts {
         match (self.side.shown, self.spot()) {
             (Shown::Rendered, Some(spot)) => {
                 let from = self.side.pick.clone();
-                self.side.rendered.ask(cx, Lane::Rendered, Query::Render { spot, from, step });
+                self.side.rendered.ask(cx, Use::Picture, Query::Render { spot, from, step });
             }
             (Shown::Timeline, Some(spot)) => {
-                self.side.events.ask(cx, Lane::Events, Query::Events(spot.name));
+                self.side.events.ask(cx, Use::Picture, Query::Events(spot.name));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@
 use super::super::super::env::Env;
 use super::super::super::keys::Action;
 use super::super::super::layer::Layer;
-use super::super::super::msg::Lane;
+use super::super::super::msg::Use;
 use super::super::super::paint::{Seg, put_cut, seg, select};
 use super::super::super::query::Query;
 use super::super::super::theme::Meaning;
@@ -135,7 +135,7 @@ impl Review {
             seconds: None,
             undo: None,
         };
-        self.ruling.ask(cx, Lane::Other, Query::AddReview(review.clone()));
+        self.ruling.ask(cx, Use::Rest, Query::AddReview(review.clone()));
         self.ruling.set(review);
     }
 
