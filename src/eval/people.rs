@@ -112,6 +112,7 @@ mod tests {
         ReviewInfo {
             id: i64::from(item),
             review,
+            given_in: "r".into(),
             case_id: format!("c{item}"),
             arm: "a".into(),
             at: String::new(),

@@ -36,6 +36,7 @@ pub mod runs;
 mod said;
 pub mod scores;
 pub mod search;
+mod shared_reviews;
 pub mod verdicts;
 pub mod worker;
 
@@ -47,4 +48,5 @@ pub use labels::Consent;
 pub use open::Store;
 pub use pairs::{NewPairAnswer, PairAnswer, pair_key};
 pub use rows::*;
+pub use shared_reviews::StaleReview;
 pub use worker::Handle;

@@ -48,41 +48,52 @@ pub(super) struct ReviewRow {
     pub modes: String,
 }
 
-pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
-    let mut stmt = conn.prepare_cached(
-        "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, v.score, \
-         v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, coalesce(a.name, '?') \
-         FROM review v LEFT JOIN arm a ON a.id = v.arm_id WHERE ?1 IS NULL OR v.run_id = ?1 ORDER BY v.id",
-    )?;
-    let rows = stmt.query_map([run], |r| {
-        let sampling: String = r.get(13)?;
-        Ok(ReviewRow {
-            info: ReviewInfo {
-                id: r.get(0)?,
-                review: NewReview {
-                    run: r.get(1)?,
-                    item: r.get(2)?,
-                    criterion: r.get(3)?,
-                    reviewer: r.get(8)?,
-                    score: r.get(9)?,
-                    comment: r.get(10)?,
-                    modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
-                    saw_judge: r.get(12)?,
-                    sampling: Sampling::named(&sampling).unwrap_or(Sampling::Picked),
-                    seconds: r.get(15)?,
-                    undo: r.get(14)?,
-                },
-                case_id: r.get(4)?,
-                arm: r.get(18)?,
-                at: r.get(16)?,
+/// The columns of a review, `more` behind them; the caller adds what narrows it.
+pub(super) fn select(more: &str) -> String {
+    format!(
+        "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, \
+         v.score, v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, \
+         coalesce(a.name, '?'){more} FROM review v LEFT JOIN arm a ON a.id = v.arm_id"
+    )
+}
+
+/// A row of [`select`].
+pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
+    let sampling: String = r.get(13)?;
+    Ok(ReviewRow {
+        info: ReviewInfo {
+            id: r.get(0)?,
+            review: NewReview {
+                run: r.get(1)?,
+                item: r.get(2)?,
+                criterion: r.get(3)?,
+                reviewer: r.get(8)?,
+                score: r.get(9)?,
+                comment: r.get(10)?,
+                modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
+                saw_judge: r.get(12)?,
+                sampling: Sampling::named(&sampling).unwrap_or(Sampling::Picked),
+                seconds: r.get(15)?,
+                undo: r.get(14)?,
             },
-            arm: r.get(5)?,
-            version: r.get(6)?,
-            response: r.get(7)?,
-            row_digest: r.get(17)?,
-            modes: r.get(11)?,
-        })
-    })?;
+            given_in: r.get(1)?,
+            case_id: r.get(4)?,
+            arm: r.get(18)?,
+            at: r.get(16)?,
+        },
+        arm: r.get(5)?,
+        version: r.get(6)?,
+        response: r.get(7)?,
+        row_digest: r.get(17)?,
+        modes: r.get(11)?,
+    })
+}
+
+pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
+    // Two texts, so that one run's rows are found by the index.
+    let narrow = if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
+    let mut stmt = conn.prepare_cached(&(select("") + narrow))?;
+    let rows = stmt.query_map([run], read_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -101,12 +112,13 @@ fn check_ruling(review: &NewReview) -> Result<()> {
     wrong.map_or(Ok(()), |why| Err(StoreError::Invalid(format!("this review cannot be kept: {why}"))))
 }
 
-/// What is taken back must be there, by the same reviewer and in the same run.
-fn check_undo(conn: &Connection, review: &NewReview) -> Result<()> {
+/// What is taken back must be there, by the same reviewer, in the same run or of the same response and question.
+fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<()> {
     let Some(earlier) = review.undo else { return Ok(()) };
     let there: bool = conn.query_row(
-        "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND run_id = ?2 AND reviewer = ?3)",
-        params![earlier, review.run, review.reviewer],
+        "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND reviewer = ?3 AND \
+         (run_id = ?2 OR response = ?4 AND criterion_version = ?5))",
+        params![earlier, review.run, review.reviewer, about.response, about.version],
         |r| r.get(0),
     )?;
     if there {
@@ -158,6 +170,20 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
         .optional()?;
     let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
     let version = version.or(asked).unwrap_or_default();
+    // Scored before the judge was asked: the response is the one that the item shows.
+    let response = match response {
+        Some(response) => Some(response),
+        None => conn
+            .query_row(
+                "SELECT r.text FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM response n WHERE \
+                 n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND n.repeat = i.repeat) \
+                 WHERE i.run_id = ?1 AND i.ord = ?2",
+                params![review.run, review.item],
+                |r| r.get(0),
+            )
+            .optional()?
+            .flatten(),
+    };
     Ok(Judged { case_id, arm, version, response })
 }
 
@@ -176,8 +202,9 @@ fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
     let review = &NewReview { seconds, ..review.clone() };
     let modes = serde_json::to_string(&review.modes).unwrap_or_default();
-    check_undo(conn, review)?;
-    let Judged { case_id, arm, version, response } = judged(conn, review)?;
+    let about = judged(conn, review)?;
+    check_undo(conn, review, &about)?;
+    let Judged { case_id, arm, version, response } = about;
     let at = now();
     let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
     conn.execute(
@@ -244,11 +271,22 @@ impl Store {
     /// newest given with the judge in sight, and the newest word on its reasons. None displaces another: a score
     /// changed after the reveal leaves the blind one to be compared with the judge.
     ///
+    /// A review is of a response and a question. Of one run (`Some`), those given elsewhere count as well wherever the
+    /// run shows that response under that question; they stand at its items. Of all (`None`), each stands once, where it
+    /// was given.
+    ///
     /// # Errors
     /// When the registry cannot be read.
     pub fn reviews(&self, run: Option<&str>) -> Result<Vec<ReviewInfo>> {
-        let rows = self.review_rows(run)?;
-        let undone: std::collections::HashSet<i64> = rows.iter().filter_map(|r| r.review.undo).collect();
+        let (rows, undone) = match run {
+            Some(run) => super::shared_reviews::bearing(self, run)?,
+            None => {
+                let rows: Vec<ReviewInfo> =
+                    all_reviews(&self.conn, None)?.into_iter().map(|r| r.info).collect();
+                let undone = rows.iter().filter_map(|r| r.review.undo).collect();
+                (rows, undone)
+            }
+        };
         let mut newest = std::collections::BTreeMap::new();
         for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
             let r = &row.review;
@@ -266,10 +304,6 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn review_log(&self, run: &str) -> Result<Vec<ReviewInfo>> {
-        self.review_rows(Some(run))
-    }
-
-    fn review_rows(&self, run: Option<&str>) -> Result<Vec<ReviewInfo>> {
-        Ok(all_reviews(&self.conn, run)?.into_iter().map(|r| r.info).collect())
+        Ok(all_reviews(&self.conn, Some(run))?.into_iter().map(|r| r.info).collect())
     }
 }

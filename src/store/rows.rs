@@ -744,8 +744,10 @@ pub struct NewReview {
 pub struct ReviewInfo {
     /// Its row.
     pub id: i64,
-    /// All that was stored.
+    /// All that was stored; of a review from elsewhere, with run, item and column as they stand in the run asked for.
     pub review: NewReview,
+    /// The run in which it was given.
+    pub given_in: String,
     /// The case.
     pub case_id: String,
     /// The arm's full name.

@@ -1,0 +1,307 @@
+//! People's scores of what a run shows, wherever they were given.
+//!
+//! ```text
+//! review: (response digest, criterion version) -> every item and column of every run that shows that response
+//!                                                 under that question, for any judge and any arm
+//! ```
+//! The response must also answer the same thing: the same prompt, or the same case. `Yes.` to one question says nothing
+//! about `Yes.` to another. A score given after a judge was seen counts for that judge alone, and a skip stays where it
+//! was made. A random sample stays random only where it was drawn from at least what the run shows of an arm.
+
+use super::prompts::digest_at;
+use super::reviews::{ReviewRow, all_reviews, read_row};
+use super::rows::{ReviewInfo, Sampling};
+use super::{Result, Store};
+use crate::core::digest::Digest;
+use crate::core::item::Subject;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a run shows at one place.
+struct Shown {
+    item: u32,
+    case_id: String,
+    arm: String,
+    response: Digest,
+    subject: Digest,
+    /// The case as it was imported; `None` where its set is not there.
+    payload: Option<Digest>,
+}
+
+fn shown(conn: &Connection, run: &str) -> Result<Vec<Shown>> {
+    let mut stmt = conn.prepare_cached(
+        "SELECT i.ord, i.case_id, a.name, r.text, r.subject, c.payload FROM run_item i JOIN arm a ON a.id = i.arm_id \
+         JOIN response r ON r.id = (SELECT max(n.id) FROM response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id \
+         AND n.case_id = i.case_id AND n.repeat = i.repeat) \
+         LEFT JOIN case_row c ON c.set_id = i.set_id AND c.case_id = i.case_id \
+         WHERE i.run_id = ?1 AND r.text IS NOT NULL ORDER BY i.ord",
+    )?;
+    let rows = stmt.query_map([run], |r| {
+        Ok(Shown {
+            item: r.get(0)?,
+            case_id: r.get(1)?,
+            arm: r.get(2)?,
+            response: digest_at(r, 3)?,
+            subject: digest_at(r, 4)?,
+            payload: if r.get_ref(5)? == rusqlite::types::ValueRef::Null { None } else { Some(digest_at(r, 5)?) },
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A column of a run: its question's version, or none where each item brings its own.
+type Columns = Vec<(u32, String, Option<Vec<u8>>)>;
+
+fn columns(conn: &Connection, run: &str) -> Result<Columns> {
+    let mut stmt =
+        conn.prepare_cached("SELECT ord, name, version FROM run_criterion WHERE run_id = ?1 ORDER BY ord")?;
+    Ok(stmt.query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?)
+}
+
+/// A score that people gave a response under an earlier wording of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaleReview {
+    /// The review's row.
+    pub id: i64,
+    /// Where the run shows that response.
+    pub item: u32,
+    /// The run's column of the same name.
+    pub criterion: u32,
+    /// Who scored.
+    pub reviewer: String,
+    /// 1 to 5.
+    pub score: u8,
+    /// The version of the question that was answered.
+    pub version: Digest,
+}
+
+/// A run as reviews from elsewhere see it.
+struct Place<'a> {
+    store: &'a Store,
+    run: &'a str,
+    columns: Columns,
+    shown: Vec<Shown>,
+    by_response: HashMap<Digest, Vec<usize>>,
+    fingerprint: Option<Vec<u8>>,
+    /// Versions of questions that items bring themselves.
+    own: HashMap<(u32, u32), Option<Vec<u8>>>,
+    prompts: HashMap<Digest, Option<String>>,
+    drawn: HashMap<(String, String), bool>,
+    /// Items of other runs.
+    others: HashMap<String, HashMap<u32, Shown>>,
+}
+
+impl<'a> Place<'a> {
+    fn of(store: &'a Store, run: &'a str) -> Result<Self> {
+        let shown = shown(&store.conn, run)?;
+        let mut by_response: HashMap<Digest, Vec<usize>> = HashMap::new();
+        for (at, s) in shown.iter().enumerate() {
+            by_response.entry(s.response).or_default().push(at);
+        }
+        let fingerprint = store
+            .conn
+            .query_row("SELECT fingerprint FROM run WHERE id = ?1", [run], |r| r.get(0))
+            .optional()?
+            .flatten();
+        Ok(Self {
+            columns: columns(&store.conn, run)?,
+            store,
+            run,
+            shown,
+            by_response,
+            fingerprint,
+            own: HashMap::new(),
+            prompts: HashMap::new(),
+            drawn: HashMap::new(),
+            others: HashMap::new(),
+        })
+    }
+
+    /// An item of another run.
+    fn origin(&mut self, run: &str, item: u32) -> Result<Option<(Digest, Digest, Option<Digest>)>> {
+        if !self.others.contains_key(run) {
+            let found = shown(&self.store.conn, run)?;
+            self.others.insert(run.to_owned(), found.into_iter().map(|s| (s.item, s)).collect());
+        }
+        let found = self.others.get(run).and_then(|items| items.get(&item));
+        Ok(found.map(|s| (s.response, s.subject, s.payload)))
+    }
+
+    /// The version of the question at a place.
+    fn version(&mut self, item: u32, column: usize) -> Result<Option<Vec<u8>>> {
+        let Some((ord, _, version)) = self.columns.get(column) else { return Ok(None) };
+        if version.is_some() {
+            return Ok(version.clone());
+        }
+        let key = (item, *ord);
+        if !self.own.contains_key(&key) {
+            let found = self
+                .store
+                .conn
+                .prepare_cached(
+                    "SELECT criterion_version FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 \
+                     ORDER BY seq DESC LIMIT 1",
+                )?
+                .query_row(params![self.run, key.0, key.1], |r| r.get(0))
+                .optional()?;
+            self.own.insert(key, found);
+        }
+        Ok(self.own.get(&key).cloned().flatten())
+    }
+
+    fn prompt(&mut self, subject: Digest) -> Option<&str> {
+        let store = self.store;
+        self.prompts
+            .entry(subject)
+            .or_insert_with(|| store.json::<Subject>(&subject).ok().map(|s| s.prompt))
+            .as_deref()
+    }
+
+    /// Whether a review's item and what is shown here answer the same thing.
+    fn answers_the_same(&mut self, subject: Digest, payload: Option<Digest>, at: usize) -> bool {
+        let Some(here) = self.shown.get(at) else { return false };
+        if here.subject == subject || payload.is_some() && here.payload == payload {
+            return true;
+        }
+        let here = here.subject;
+        let one = self.prompt(subject).map(ToOwned::to_owned);
+        one.is_some() && one.as_deref() == self.prompt(here)
+    }
+
+    /// Whether a sample of `from` is a sample of all that this run shows of an arm.
+    fn was_drawn_from_all(&mut self, from: &str, arm: &str) -> Result<bool> {
+        let key = (from.to_owned(), arm.to_owned());
+        if let Some(known) = self.drawn.get(&key) {
+            return Ok(*known);
+        }
+        let pool: HashSet<Digest> =
+            self.others.get(from).into_iter().flatten().map(|(_, s)| s.response).collect();
+        let all = self.shown.iter().filter(|s| s.arm == arm).all(|s| pool.contains(&s.response));
+        self.drawn.insert(key, all);
+        Ok(all)
+    }
+
+    /// The places of this run where a review from elsewhere stands, each with how it was sampled for it.
+    fn places(&mut self, row: &ReviewRow) -> Result<Vec<(usize, u32, Sampling)>> {
+        let (from, item) = (&row.info.review.run, row.info.review.item);
+        let Some((stored, subject, payload)) = self.origin(from, item)? else { return Ok(Vec::new()) };
+        let response = row.response.as_ref().map_or(Some(stored), |bytes| Digest::from_bytes(bytes));
+        let at: Vec<usize> =
+            response.and_then(|r| self.by_response.get(&r)).cloned().unwrap_or_default();
+        let mut found = Vec::new();
+        for at in at {
+            let Some(here) = self.shown.get(at) else { continue };
+            let (item, arm) = (here.item, here.arm.clone());
+            for column in 0..self.columns.len() {
+                let fits = self.version(item, column)?.is_some_and(|v| v == row.version);
+                if !fits || !self.answers_the_same(subject, payload, at) {
+                    continue;
+                }
+                let sampling = match row.info.review.sampling {
+                    Sampling::Random if !self.was_drawn_from_all(from, &arm)? => Sampling::Picked,
+                    other => other,
+                };
+                let Some((ord, ..)) = self.columns.get(column) else { continue };
+                found.push((at, *ord, sampling));
+            }
+        }
+        Ok(found)
+    }
+
+    fn fits_judge(&self, row: &ReviewRow, fingerprint: Option<&Vec<u8>>) -> bool {
+        let r = &row.info.review;
+        !r.saw_judge || fingerprint.is_some() && fingerprint == self.fingerprint.as_ref()
+    }
+}
+
+/// Rows of other runs, those that take others back included, each with the fingerprint of the judge there.
+fn foreign(conn: &Connection, run: &str) -> Result<Vec<(ReviewRow, Option<Vec<u8>>)>> {
+    let mut stmt = conn.prepare_cached(&format!(
+        "{} LEFT JOIN run o ON o.id = v.run_id WHERE v.run_id <> ?1 ORDER BY v.id",
+        super::reviews::select(", o.fingerprint")
+    ))?;
+    let rows = stmt.query_map([run], |r| Ok((read_row(r)?, r.get("fingerprint")?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// All review rows that bear on a run: its own, and those of others as they would stand here. In the order of their ids.
+pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, HashSet<i64>)> {
+    let own = all_reviews(&store.conn, Some(run))?;
+    let mut undone: HashSet<i64> = own.iter().filter_map(|r| r.info.review.undo).collect();
+    let mut rows: Vec<ReviewInfo> = own.into_iter().map(|r| r.info).collect();
+    let others = foreign(&store.conn, run)?;
+    if others.is_empty() {
+        return Ok((rows, undone));
+    }
+    let mut place = Place::of(store, run)?;
+    for (row, fingerprint) in others {
+        let r = &row.info.review;
+        undone.extend(r.undo);
+        let says_something = r.score.is_some() || r.sampling == Sampling::WrongReasons;
+        if r.undo.is_some() || !says_something || !place.fits_judge(&row, fingerprint.as_ref()) {
+            continue;
+        }
+        for (at, column, sampling) in place.places(&row)? {
+            let Some(here) = place.shown.get(at) else { continue };
+            let mut info = row.info.clone();
+            info.review.run = run.to_owned();
+            (info.review.item, info.review.criterion, info.review.sampling) = (here.item, column, sampling);
+            (info.case_id, info.arm) = (here.case_id.clone(), here.arm.clone());
+            rows.push(info);
+        }
+    }
+    rows.sort_by_key(|r| r.id);
+    Ok((rows, undone))
+}
+
+impl Store {
+    /// Scores that people gave what a run shows under an earlier or later wording of its questions, the newest of each
+    /// reviewer; they count nowhere in the run.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn stale_reviews(&self, run: &str) -> Result<Vec<StaleReview>> {
+        let others = foreign(&self.conn, run)?;
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut place = Place::of(self, run)?;
+        let undone: HashSet<i64> = others.iter().filter_map(|(r, _)| r.info.review.undo).collect();
+        let mut names: HashMap<(String, u32), String> = HashMap::new();
+        let mut found: BTreeMap<(u32, u32, String), StaleReview> = BTreeMap::new();
+        for (row, _) in others {
+            let r = &row.info.review;
+            let Some(score) = r.score.filter(|_| !r.saw_judge && !undone.contains(&row.info.id)) else { continue };
+            if !names.contains_key(&(r.run.clone(), r.criterion)) {
+                for (ord, name, _) in columns(&self.conn, &r.run)? {
+                    names.insert((r.run.clone(), ord), name);
+                }
+            }
+            let Some(name) = names.get(&(r.run.clone(), r.criterion)).cloned() else { continue };
+            let Some(column) = place.columns.iter().position(|(_, n, _)| *n == name) else { continue };
+            let Some(version) = Digest::from_bytes(&row.version) else { continue };
+            let Some((response, subject, payload)) = place.origin(&r.run, r.item)? else { continue };
+            for at in place.by_response.get(&response).cloned().unwrap_or_default() {
+                let Some(item) = place.shown.get(at).map(|s| s.item) else { continue };
+                let is_other = place.version(item, column)?.is_some_and(|v| v != row.version);
+                if is_other && place.answers_the_same(subject, payload, at) {
+                    let criterion = place.columns.get(column).map_or(0, |c| c.0);
+                    let stale = StaleReview {
+                        id: row.info.id,
+                        item,
+                        criterion,
+                        reviewer: r.reviewer.clone(),
+                        score,
+                        version,
+                    };
+                    found.insert((item, criterion, r.reviewer.clone()), stale);
+                }
+            }
+        }
+        // A reviewer who has answered the question as it stands needs no older answer.
+        for r in self.reviews(Some(run))? {
+            found.remove(&(r.review.item, r.review.criterion, r.review.reviewer));
+        }
+        Ok(found.into_values().collect())
+    }
+}
