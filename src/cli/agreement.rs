@@ -120,6 +120,11 @@ fn figures_json(agreed: &Agreed) -> serde_json::Map<String, Value> {
     for (key, _, figure, n) in agreed.table() {
         out.insert(key.into(), figure_json(&figure, n));
     }
+    let mut single = serde_json::Map::new();
+    for (key, _, figure, n) in agreed.table_single() {
+        single.insert(key.into(), figure_json(&figure, n));
+    }
+    out.insert("single".into(), json!(single));
     let human = agreed.ceiling.as_ref().map(|ceiling| {
         let mut own = serde_json::Map::new();
         own.insert("items".into(), json!(ceiling.items));
@@ -213,7 +218,7 @@ fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
         "{}  run {}{slice}  {} by {}",
         clean(&f.name),
         f.run,
-        plural(f.agreed.figures.n, "pair of scores", "pairs of scores"),
+        plural(f.agreed.items, "item", "items"),
         if people.is_empty() { "nobody yet".to_owned() } else { people }
     ))?;
     if !f.agreed.pairs.is_empty() {
@@ -246,21 +251,29 @@ fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
 
 fn tell_figures(ctx: &Ctx, agreed: &Agreed) -> Result<()> {
     let ceiling = agreed.ceiling.as_ref().map(Ceiling::table);
-    let mut head = vec!["", "judge", "95 %", "n"];
+    // With one person throughout, the mean of people is that person.
+    let single = (agreed.single.n > agreed.items).then(|| agreed.table_single());
+    let mut head = vec!["", "judge to people's mean", "95 %", "n"];
+    if single.is_some() {
+        head.extend(["to one person", "95 %", "n"]);
+    }
     if ceiling.is_some() {
-        head.extend(["people", "95 %", "n"]);
+        head.extend(["person to person", "95 %", "n"]);
     }
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for (i, (key, _, figure, n)) in agreed.table().into_iter().enumerate() {
         let mut row =
             vec![format!("  {}", meaning(key)), number(figure.value), interval(&figure), n.to_string()];
+        if let Some((_, _, own, n)) = single.as_ref().and_then(|s| s.get(i)) {
+            row.extend([number(own.value), interval(own), n.to_string()]);
+        }
         if let Some((key, _, own, n)) = ceiling.as_ref().and_then(|c| c.get(i)) {
             let own = if *key == "bias" { Figure::default() } else { *own };
             row.extend([number(own.value), interval(&own), n.to_string()]);
         }
         rows.push(row);
     }
-    for line in table(&rows, &[1, 3, 4, 6]) {
+    for line in table(&rows, &[1, 3, 4, 6, 7, 9]) {
         ctx.out.line(line.trim_end())?;
     }
     let l = &agreed.length;

@@ -61,8 +61,10 @@ pub fn criterion(summary: &CriterionSummary) -> Value {
         "n": summary.n,
         "coverage": summary.coverage,
         "checked_by_people": summary.checked.items,
+        "skipped_by_people": summary.checked.skipped,
         "corrected": summary.checked.corrected.map(|p| json!({
-            "mean": p.estimate, "ci95": [p.lo, p.hi], "lambda": p.lam, "sample": summary.checked.random,
+            "mean": p.estimate, "ci95": [p.lo, p.hi], "n_labelled": summary.checked.random,
+            "lambda": p.lam, "sample": summary.checked.random,
         })),
     })
 }

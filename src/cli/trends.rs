@@ -34,8 +34,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     runs.reverse();
     let mut found: Vec<Value> = Vec::new();
     for run in &runs {
-        let people = People::of(&store.reviews(Some(&run.id))?);
-        let summary = summarize(run, &store.cells(&run.id)?, &store.run_items(&run.id)?, &people);
+        let items = store.run_items(&run.id)?;
+        let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
+        let summary = summarize(run, &store.cells(&run.id)?, &items, &people);
         let failed: u32 = run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum();
         for c in &summary.criteria {
             found.push(json!({

@@ -2,19 +2,21 @@
 //!
 //! ```text
 //! a run's cells and reviews -> Ground -> per criterion and slice: Agreed
-//!     judge against each person   grid, shares, bias, kappa, alpha, correlations
+//!     judge against people's mean grid, shares, bias, kappa, alpha, correlations: the judge as means and gates use it
+//!     judge against one person    the same, every person's score apart: what one colleague's word is worth
 //!     people against people       the ceiling: no judge can be asked for more
 //!     judge against itself        from its passes
 //!     length                      does the judge favour long responses more than people do?
 //! ```
 //! An item that several people scored is one piece of evidence, and so are cases of one source: intervals draw or count
-//! them together. The judge stands with its first scored pass, so that passes do not count as more evidence.
+//! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
+//! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
 use crate::core::stats::agree::{Agreement, Figure, agreement};
 use crate::core::stats::alpha::Coincidences;
 use crate::core::stats::bootstrap::percentile_interval;
-use crate::core::stats::mean::mean;
-use crate::core::stats::rank::spearman;
+use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
+use crate::core::stats::rank::{kendall_tau_b, pearson, spearman};
 use crate::core::stats::repeat::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -48,13 +50,15 @@ pub struct Wanted {
     pub with_seen: bool,
 }
 
-/// A person's and the judge's score of one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// People's and the judge's score of one item.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Both {
-    /// The person's, 1 to 5.
+    /// People's mean, rounded: 1 to 5.
     pub human: u8,
-    /// The judge's first scored pass, 1 to 5.
+    /// The mean of the judge's scored passes, rounded: 1 to 5.
     pub judge: u8,
+    /// Both before rounding: people's, the judge's.
+    pub means: (f64, f64),
     /// The item's place in the run.
     pub item: u32,
 }
@@ -84,14 +88,16 @@ pub struct Length {
 /// What is said of one criterion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreed {
-    /// One for each person's score that has a judge's beside it.
+    /// One for each item that both people and the judge scored.
     pub pairs: Vec<Both>,
-    /// Items among them.
+    /// How many these are.
     pub items: usize,
     /// Who scored.
     pub people: Vec<String>,
-    /// Judge against people. Alpha is over the judge and each person as raters, whatever items each left out.
+    /// The judge as used (the mean of its passes) against people's mean on each item.
     pub figures: Agreement,
+    /// The judge as used against each person's score apart.
+    pub single: Agreement,
     /// People among themselves; `None` where no item has two of them.
     pub ceiling: Option<Ceiling>,
     /// Favour for long responses.
@@ -123,7 +129,7 @@ impl Ground {
     /// Tags of the items with a pair of scores on this criterion, and how many items have each, the commonest first.
     pub fn slices(&self, wanted: &Wanted) -> Vec<(String, usize)> {
         let all = Wanted { slice: None, ..wanted.clone() };
-        let scored: BTreeSet<u32> = self.pairs(&all).iter().map(|p| p.1.item).collect();
+        let scored: BTreeSet<u32> = self.pairs(&all).iter().map(|p| p.item).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for item in self.items.iter().filter(|i| scored.contains(&i.ord)) {
             item.tags.iter().for_each(|t| *counts.entry(t).or_default() += 1);
@@ -167,27 +173,26 @@ impl Ground {
         found
     }
 
-    /// The judge's first scored pass, by item.
-    fn judged(&self, criterion: u32) -> HashMap<u32, u8> {
-        let mut found: HashMap<u32, (u32, u8)> = HashMap::new();
+    /// The mean of the judge's scored passes, by item.
+    fn judged(&self, criterion: u32) -> HashMap<u32, f64> {
+        let mut found: HashMap<u32, Vec<f64>> = HashMap::new();
         for cell in self.cells.iter().filter(|c| c.criterion == criterion) {
             if let Some(score) = cell.score {
-                let slot = found.entry(cell.item).or_insert((cell.repeat, score));
-                if cell.repeat < slot.0 {
-                    *slot = (cell.repeat, score);
-                }
+                found.entry(cell.item).or_default().push(f64::from(score));
             }
         }
-        found.into_iter().map(|(item, (_, score))| (item, score)).collect()
+        found.into_iter().filter_map(|(item, passes)| Some((item, mean(&passes)?))).collect()
     }
 
-    fn pairs<'a>(&'a self, wanted: &Wanted) -> Vec<(&'a str, Both)> {
+    /// One for each item that people and judge scored, by item.
+    fn pairs(&self, wanted: &Wanted) -> Vec<Both> {
         let judged = self.judged(wanted.criterion);
         self.people(wanted)
             .into_iter()
-            .filter_map(|(item, people)| Some((item, people, *judged.get(&item)?)))
-            .flat_map(|(item, people, judge)| {
-                people.into_iter().map(move |(who, human)| (who, Both { human, judge, item }))
+            .filter_map(|(item, people)| {
+                let judge = *judged.get(&item)?;
+                let human = mean(&people.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
+                Some(Both { human: rounded(human), judge: rounded(judge), means: (human, judge), item })
             })
             .collect()
     }
@@ -209,25 +214,37 @@ impl Ground {
     pub fn agree(&self, wanted: &Wanted) -> Agreed {
         let sources = self.sources();
         let pairs = self.pairs(wanted);
-        let people: BTreeSet<&str> = pairs.iter().map(|(who, _)| *who).collect();
         let by_item = self.people(wanted);
         let judged = self.judged(wanted.criterion);
-        let mut figures = figures_of(pairs.iter().map(|(_, p)| ((p.human, p.judge), p.item)), &sources);
-        let raters: Vec<(u32, Vec<u8>)> = by_item
-            .iter()
-            .filter_map(|(item, said)| {
-                let judge = judged.get(item)?;
-                Some((*item, said.values().copied().chain([*judge]).collect()))
+        let both: BTreeSet<u32> = pairs.iter().map(|p| p.item).collect();
+        let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
+        let people: BTreeSet<&str> = scored().flat_map(|(_, said)| said.keys().copied()).collect();
+        let mut figures = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources);
+        figures = unrounded(figures, &pairs, &sources);
+        let apart: Vec<((u8, u8), u32)> = scored()
+            .filter_map(|(item, said)| Some((item, said, rounded(*judged.get(item)?))))
+            .flat_map(|(item, said, judge)| said.values().map(move |human| ((*human, judge), *item)))
+            .collect();
+        let single: Vec<Both> = scored()
+            .filter_map(|(item, said)| Some((item, said, *judged.get(item)?)))
+            .flat_map(|(item, said, judge)| {
+                said.values().map(move |human| Both {
+                    human: *human,
+                    judge: rounded(judge),
+                    means: (f64::from(*human), judge),
+                    item: *item,
+                })
             })
             .collect();
-        figures.alpha_ordinal = alpha(&raters, &sources);
+        let single = unrounded(figures_of(apart.into_iter(), &sources), &single, &sources);
         let ceiling = ceiling(&by_item, &sources);
         let length = self.length(&by_item, &judged, &sources);
         Agreed {
-            items: raters.len(),
+            items: pairs.len(),
             people: people.into_iter().map(ToOwned::to_owned).collect(),
-            pairs: pairs.into_iter().map(|(_, pair)| pair).collect(),
+            pairs,
             figures,
+            single,
             ceiling,
             length,
         }
@@ -236,7 +253,7 @@ impl Ground {
     fn length(
         &self,
         by_item: &BTreeMap<u32, BTreeMap<&str, u8>>,
-        judged: &HashMap<u32, u8>,
+        judged: &HashMap<u32, f64>,
         sources: &HashMap<u32, u32>,
     ) -> Length {
         let rows: Vec<(u32, [f64; 3])> = by_item
@@ -244,7 +261,7 @@ impl Ground {
             .filter_map(|(item, said)| {
                 let human = mean(&said.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
                 let length = *self.lengths.get(item)? as f64;
-                Some((*item, [length, f64::from(*judged.get(item)?), human]))
+                Some((*item, [length, *judged.get(item)?, human]))
             })
             .collect();
         let column = |drawn: &[usize], at: usize| -> Vec<f64> {
@@ -260,6 +277,52 @@ impl Ground {
             human: with_length(&all, 2),
             lean: Figure { value: lean(&all), ci95: percentile_interval(&groups, SEED, lean) },
         }
+    }
+}
+
+/// A mean of scores as a score, halves up.
+fn rounded(mean: f64) -> u8 {
+    (mean + 0.5).floor().clamp(1.0, 5.0) as u8
+}
+
+/// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.
+fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
+    let whole = |p: &Both| p.means == (f64::from(p.human), f64::from(p.judge));
+    if pairs.iter().all(whole) {
+        return figures;
+    }
+    let groups = groups(pairs.iter().map(|p| p.item), sources);
+    let drawn = |rows: &[usize]| -> (Vec<f64>, Vec<f64>) {
+        rows.iter().filter_map(|i| pairs.get(*i)).map(|p| p.means).unzip()
+    };
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    let correlation = |of: fn(&[f64], &[f64]) -> Option<f64>| {
+        let of = |rows: &[usize]| {
+            let (human, judge) = drawn(rows);
+            of(&human, &judge)
+        };
+        Figure { value: of(&all), ci95: percentile_interval(&groups, SEED, of) }
+    };
+    let mut clusters = vec![0_u32; pairs.len()];
+    for (n, group) in (0..).zip(&groups) {
+        group.iter().filter_map(|i| clusters.get_mut(*i).map(|c| *c = n)).for_each(drop);
+    }
+    let average = |of: fn(f64, f64) -> f64| {
+        let each: Vec<f64> = pairs.iter().map(|p| of(p.means.0, p.means.1)).collect();
+        let ci95 = if groups.len() < pairs.len() {
+            clustered_mean_ci(&each, &clusters, 0.95).interval()
+        } else {
+            mean_ci(&each, 0.95).interval()
+        };
+        Figure { value: mean(&each), ci95 }
+    };
+    Agreement {
+        mae: average(|h, j| (h - j).abs()),
+        bias: average(|h, j| j - h),
+        spearman: correlation(spearman),
+        tau_b: correlation(kendall_tau_b),
+        pearson: correlation(pearson),
+        ..figures
     }
 }
 
@@ -315,10 +378,14 @@ fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u
 }
 
 impl Agreed {
-    /// Name, figure and how many it rests on, in the order in which tables show them. Alpha rests on items, the others on
-    /// pairs of scores.
+    /// Name, figure and how many items it rests on, in the order in which tables show them.
     pub fn table(&self) -> [(&'static str, &'static str, Figure, usize); 7] {
         rows(&self.figures, self.items)
+    }
+
+    /// The same against single people: each figure rests on pairs of scores.
+    pub fn table_single(&self) -> [(&'static str, &'static str, Figure, usize); 7] {
+        rows(&self.single, self.single.n)
     }
 }
 

@@ -25,7 +25,7 @@ pub struct ModelGroup {
 /// When the registry cannot be read.
 pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGroup>)> {
     let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    let people = People::of(&store.reviews(Some(&run.id))?);
+    let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
     let mut summary = summarize(run, &cells, &items, &people);
     // Imported verdicts may name many: they are told as they came.
     if run.imported || store.models_returned(&run.id)?.len() < 2 {

@@ -1,93 +1,237 @@
 //! What people's scores say about a judge's mean: how many items they checked, and the mean corrected by them.
 //!
 //! ```text
-//! reviews -> People (scores by item and criterion) -> Checked: items checked, corrected mean
+//! reviews -> People (each person's score by item and criterion) -> Checked: items checked, skipped, corrected mean
 //! ```
-//! Only a random sample of items, scored before the judge's score was seen, may correct a mean; items that somebody
-//! picked count as checked and correct nothing.
+//! Only a random sample of items, scored before the judge's score was seen, may correct a mean. Random is what the run's
+//! own queue handed out: all up to the last item that was drawn, however each of them came to be scored, so that an item
+//! which somebody picked before its turn does not leave the sample. A complete labelling is one as well. Items that
+//! somebody picked count as checked and correct nothing.
 
+use crate::core::queue::{order, seed};
 use crate::core::stats::correct::{Lambda, Ppi, ppi_mean};
 use crate::core::stats::mean::mean;
-use crate::store::{ReviewInfo, Sampling};
-use std::collections::HashMap;
+use crate::store::{ReviewInfo, RunItem, Sampling};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Fewer items than this, scored by people from the random queue, correct nothing: a normal interval needs some.
-const LEAST: usize = 10;
+pub const LEAST: usize = 10;
+
+/// The ends of the scale, which bound what a skipped item could have been given.
+const SCALE: (f64, f64) = (1.0, 5.0);
+
+/// A person's word on an item.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    score: f64,
+    blind: bool,
+}
 
 /// One item's scores by people on one criterion.
 #[derive(Debug, Clone, Default)]
 struct Scores {
-    all: Vec<f64>,
-    random: Vec<f64>,
+    /// One for each person: the newest blind one, else the newest given with the judge in sight.
+    words: BTreeMap<String, Word>,
+    /// Whether the queue of some run drew it at random for one of these.
+    drawn: bool,
+}
+
+impl Scores {
+    fn of(&self, blind: bool) -> Option<f64> {
+        let scores: Vec<f64> = self.words.values().filter(|w| w.blind || !blind).map(|w| w.score).collect();
+        mean(&scores)
+    }
 }
 
 /// People's scores in a run, by item and criterion.
 #[derive(Debug, Clone, Default)]
-pub struct People(HashMap<(u32, u32), Scores>);
+pub struct People {
+    scores: HashMap<(u32, u32), Scores>,
+    /// Items that the queue drew and nobody scored.
+    skipped: HashSet<(u32, u32)>,
+    /// Where each item stands in the run's random order.
+    places: HashMap<u32, usize>,
+    /// For each criterion, the last place that was drawn.
+    reached: HashMap<u32, usize>,
+    /// Each item's source: its cluster, or its case.
+    sources: HashMap<u32, u32>,
+    arms: HashMap<u32, String>,
+}
 
 /// What people say about one mean.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Checked {
-    /// Items with a judge's score and a person's.
+    /// Items that people scored.
     pub items: usize,
-    /// Those of them that were drawn at random and scored blind.
+    /// Those of them that are a random sample, scored blind.
     pub random: usize,
-    /// The judge's mean corrected by these (prediction-powered inference, tuned); `None` below ten.
+    /// Items that were drawn and skipped by everybody who met them: what they would have been given is unknown.
+    pub skipped: usize,
+    /// The judge's mean corrected by these (prediction-powered inference, tuned); `None` below ten. Skipped items widen
+    /// the interval to what it would be with each of them at either end of the scale.
     pub corrected: Option<Ppi>,
 }
 
 impl Checked {
     /// For people: `not yet checked by a human`, or how many items were, and the corrected mean.
     pub fn words(&self) -> String {
+        let skipped = match self.skipped {
+            0 => String::new(),
+            n => format!(", {n} skipped"),
+        };
         match (self.items, self.corrected) {
+            (0, _) if self.skipped > 0 => format!("not yet checked by a human{skipped}"),
             (0, _) => "not yet checked by a human".to_owned(),
-            (n, None) => format!("{n} checked by people"),
+            (n, None) => format!("{n} checked by people{skipped}"),
             (n, Some(p)) => {
-                format!("{n} checked by people; corrected {:.2} [{:.2}, {:.2}]", p.estimate, p.lo, p.hi)
+                format!(
+                    "{n} checked by people{skipped}; corrected {:.2} [{:.2}, {:.2}]",
+                    p.estimate, p.lo, p.hi
+                )
             }
         }
     }
 }
 
+/// An item's scores as the correction takes them.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    people: Option<f64>,
+    judge: Option<f64>,
+    source: u32,
+}
+
 impl People {
-    /// From reviews in force, of one run.
-    pub fn of(reviews: &[ReviewInfo]) -> Self {
-        let mut found: HashMap<(u32, u32), Scores> = HashMap::new();
-        for r in reviews.iter().map(|r| &r.review) {
-            let Some(score) = r.score.map(f64::from) else { continue };
-            let scores = found.entry((r.item, r.criterion)).or_default();
-            scores.all.push(score);
-            if r.sampling == Sampling::Random && !r.saw_judge {
-                scores.random.push(score);
-            }
+    /// From the items of a run and the reviews in force there.
+    pub fn of(run: &str, items: &[RunItem], reviews: &[ReviewInfo]) -> Self {
+        let mut found = Self::default();
+        let mut names: HashMap<&str, u32> = HashMap::new();
+        for item in items {
+            let next = names.len() as u32;
+            let name = item.cluster.as_deref().unwrap_or(&item.case_id);
+            found.sources.insert(item.ord, *names.entry(name).or_insert(next));
+            found.arms.insert(item.ord, item.arm.clone());
         }
-        Self(found)
-    }
-
-    /// All that people gave an item on a criterion.
-    pub fn scores(&self, item: u32, criterion: u32) -> &[f64] {
-        self.0.get(&(item, criterion)).map_or(&[], |s| s.all.as_slice())
-    }
-
-    /// What they say about the mean of `judged`: items with the judge's score of each.
-    pub fn check(&self, criterion: u32, judged: &[(u32, f64)]) -> Checked {
-        let (mut human, mut labelled, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-        let mut items = 0;
-        for (item, score) in judged {
-            let scores = self.0.get(&(*item, criterion));
-            items += usize::from(scores.is_some());
-            match scores.and_then(|s| mean(&s.random)) {
-                Some(people) => {
-                    human.push(people);
-                    labelled.push(*score);
+        for (place, at) in order(seed(run), items.len()).into_iter().enumerate() {
+            found.places.extend(items.get(at).map(|i| (i.ord, place)));
+        }
+        for info in reviews {
+            let r = &info.review;
+            let key = (r.item, r.criterion);
+            let drawn = r.sampling == Sampling::Random && !r.saw_judge;
+            // What was drawn by another run's queue says nothing about how far this one's has come.
+            if let Some(place) = found.places.get(&r.item).filter(|_| drawn && info.given_in == r.run) {
+                let reached = found.reached.entry(r.criterion).or_default();
+                *reached = (*reached).max(*place);
+            }
+            let Some(score) = r.score.map(f64::from) else {
+                if drawn {
+                    found.skipped.insert(key);
                 }
-                None => rest.push(*score),
+                continue;
+            };
+            let scores = found.scores.entry(key).or_default();
+            scores.drawn |= drawn;
+            let word = Word { score, blind: !r.saw_judge };
+            match scores.words.get(&r.reviewer) {
+                Some(before) if before.blind && !word.blind => {}
+                _ => drop(scores.words.insert(r.reviewer.clone(), word)),
             }
         }
-        let corrected =
-            (human.len() >= LEAST).then(|| ppi_mean(&human, &labelled, &rest, Lambda::Tuned, 0.95)).flatten();
-        Checked { items, random: human.len(), corrected }
+        let scores = &found.scores;
+        found.skipped.retain(|key| scores.get(key).is_none_or(|s| s.of(true).is_none()));
+        found
     }
+
+    /// What each person gave an item on a criterion: one score a person.
+    pub fn scores(&self, item: u32, criterion: u32) -> Vec<f64> {
+        self.scores
+            .get(&(item, criterion))
+            .map_or_else(Vec::new, |s| s.words.values().map(|w| w.score).collect())
+    }
+
+    /// The mean of people's blind scores of an item.
+    pub fn blind(&self, item: u32, criterion: u32) -> Option<f64> {
+        self.scores.get(&(item, criterion))?.of(true)
+    }
+
+    /// Whether people's blind score of an item belongs to a random sample.
+    pub fn is_random(&self, item: u32, criterion: u32) -> bool {
+        let Some(scores) = self.scores.get(&(item, criterion)) else { return false };
+        let reached = self.reached.get(&criterion).zip(self.places.get(&item));
+        scores.of(true).is_some()
+            && (scores.drawn || reached.is_some_and(|(reached, place)| place <= reached))
+    }
+
+    /// Whether an item was drawn and left without a score by all.
+    pub fn is_skipped(&self, item: u32, criterion: u32) -> bool {
+        self.skipped.contains(&(item, criterion))
+    }
+
+    /// What they say about a mean over these items, each with the judge's score where it has one.
+    pub fn check(&self, criterion: u32, items: &[(u32, Option<f64>)]) -> Checked {
+        let scored = |item: u32| self.scores.get(&(item, criterion)).is_some_and(|s| !s.words.is_empty());
+        let complete =
+            !items.is_empty() && items.iter().all(|(item, _)| self.blind(*item, criterion).is_some());
+        let row = |(item, judge): &(u32, Option<f64>)| Row {
+            people: self.blind(*item, criterion).filter(|_| complete || self.is_random(*item, criterion)),
+            judge: *judge,
+            source: self.sources.get(item).copied().unwrap_or(u32::MAX - item),
+        };
+        let rows: Vec<Row> = items.iter().map(row).collect();
+        let skipped: Vec<bool> = items.iter().map(|(item, _)| self.is_skipped(*item, criterion)).collect();
+        let with = |value: f64| -> Vec<Row> {
+            let at = |(row, skipped): (&Row, &bool)| {
+                if *skipped { Row { people: Some(value), ..*row } } else { *row }
+            };
+            rows.iter().zip(&skipped).map(at).collect()
+        };
+        let random = rows.iter().filter(|r| r.people.is_some() && (complete || r.judge.is_some())).count();
+        let count = skipped.iter().filter(|s| **s).count();
+        let fair = complete || self.is_spread(criterion, items);
+        let corrected = (random >= LEAST && fair).then(|| correct(&rows)).flatten().and_then(|found| {
+            if count == 0 {
+                return Some(found);
+            }
+            let (low, high) = (correct(&with(SCALE.0))?, correct(&with(SCALE.1))?);
+            Some(Ppi { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
+        });
+        Checked { items: items.iter().filter(|(i, _)| scored(*i)).count(), random, skipped: count, corrected }
+    }
+
+    /// Over several arms a sample must be one of each: labels of one arm alone say nothing of the judge on another.
+    fn is_spread(&self, criterion: u32, items: &[(u32, Option<f64>)]) -> bool {
+        let mut arms: HashMap<&str, (usize, usize)> = HashMap::new();
+        for (item, judge) in items.iter().filter(|(_, judge)| judge.is_some()) {
+            let arm = self.arms.get(item).map_or("", String::as_str);
+            let counts = arms.entry(arm).or_default();
+            counts.0 += 1;
+            counts.1 += usize::from(judge.is_some() && self.is_random(*item, criterion));
+        }
+        let (all, labelled) = arms.values().fold((0, 0), |(n, k), (m, l)| (n + m, k + l));
+        arms.values().all(|(n, k)| 2 * k * all >= n * labelled)
+    }
+}
+
+/// The mean of all rows, by people where they scored and by the corrected judge elsewhere. Rows without either say nothing;
+/// a row that only people scored counts where they scored every row.
+fn correct(rows: &[Row]) -> Option<Ppi> {
+    if rows.iter().all(|r| r.people.is_some()) {
+        let people: Vec<f64> = rows.iter().filter_map(|r| r.people).collect();
+        return ppi_mean(&people, &people, &[], Lambda::Fixed(0.0), 0.95);
+    }
+    let (mut human, mut judged, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match (row.people, row.judge) {
+            (Some(people), Some(judge)) => {
+                human.push(people);
+                judged.push(judge);
+            }
+            (None, Some(judge)) => rest.push(judge),
+            _ => {}
+        }
+    }
+    ppi_mean(&human, &judged, &rest, Lambda::Tuned, 0.95)
 }
 
 #[cfg(test)]
@@ -119,16 +263,41 @@ mod tests {
         }
     }
 
-    fn judged(n: u32) -> Vec<(u32, f64)> {
-        (0..n).map(|i| (i, f64::from(i % 3 + 3))).collect()
+    fn judged(n: u32) -> Vec<(u32, Option<f64>)> {
+        (0..n).map(|i| (i, Some(f64::from(i % 3 + 3)))).collect()
+    }
+
+    fn items(n: u32) -> Vec<RunItem> {
+        let item = |ord: u32| RunItem {
+            ord,
+            case_id: format!("c{ord}"),
+            arm: "a".into(),
+            set_id: 1,
+            repeat: 0,
+            cluster: None,
+            tags: Vec::new(),
+        };
+        (0..n).map(item).collect()
+    }
+
+    /// Items in the order in which the run's queue hands them out.
+    fn queue(n: u32) -> Vec<u32> {
+        order(seed("r"), n as usize).into_iter().map(|i| i as u32).collect()
+    }
+
+    fn of(reviews: &[ReviewInfo]) -> People {
+        People::of("r", &items(60), reviews)
     }
 
     #[test]
     fn a_random_sample_corrects_a_kind_judge() {
         // People give one point less throughout.
-        let reviews: Vec<ReviewInfo> =
-            (0..20).map(|i| review(i, Some((i % 3 + 2) as u8), Sampling::Random, false)).collect();
-        let found = People::of(&reviews).check(0, &judged(60));
+        let reviews: Vec<ReviewInfo> = queue(60)
+            .into_iter()
+            .take(20)
+            .map(|i| review(i, Some((i % 3 + 2) as u8), Sampling::Random, false))
+            .collect();
+        let found = of(&reviews).check(0, &judged(60));
         let corrected = found.corrected.unwrap();
         assert_eq!((found.items, found.random), (20, 20));
         assert!((corrected.estimate - 3.0).abs() < 0.1, "{corrected:?}");
@@ -141,19 +310,91 @@ mod tests {
         let mut reviews: Vec<ReviewInfo> =
             (0..20).map(|i| review(i, Some(2), Sampling::Picked, false)).collect();
         reviews.extend((20..40).map(|i| review(i, Some(2), Sampling::Random, true)));
-        reviews.push(review(41, None, Sampling::Random, false));
-        let found = People::of(&reviews).check(0, &judged(60));
-        assert_eq!(found, Checked { items: 40, random: 0, corrected: None });
+        let found = of(&reviews).check(0, &judged(60));
+        assert_eq!(found, Checked { items: 40, random: 0, skipped: 0, corrected: None });
         assert_eq!(found.words(), "40 checked by people");
         // Of another criterion, and of nobody.
-        assert_eq!(People::of(&reviews).check(1, &judged(60)).words(), "not yet checked by a human");
-        let few: Vec<ReviewInfo> = (0..9).map(|i| review(i, Some(2), Sampling::Random, false)).collect();
-        assert_eq!(People::of(&few).check(0, &judged(60)).corrected, None);
+        assert_eq!(of(&reviews).check(1, &judged(60)).words(), "not yet checked by a human");
+        let few: Vec<ReviewInfo> =
+            queue(60).into_iter().take(9).map(|i| review(i, Some(2), Sampling::Random, false)).collect();
+        assert_eq!(of(&few).check(0, &judged(60)).corrected, None);
     }
 
     #[test]
     fn what_the_judge_did_not_score_is_not_checked() {
         let reviews: Vec<ReviewInfo> = (0..20).map(|i| review(i, Some(2), Sampling::Random, false)).collect();
-        assert_eq!(People::of(&reviews).check(0, &[]), Checked::default());
+        assert_eq!(of(&reviews).check(0, &[]), Checked::default());
+    }
+
+    #[test]
+    fn an_item_picked_before_its_turn_stays_in_the_sample_that_reaches_it() {
+        let queue = queue(60);
+        // The worst item of the first twenty was picked; the queue then passed over it.
+        let mut reviews = vec![review(queue[3], Some(1), Sampling::Picked, false)];
+        let drawn = queue.iter().take(20).filter(|i| **i != queue[3]);
+        reviews.extend(drawn.map(|i| review(*i, Some(4), Sampling::Random, false)));
+        assert_eq!(of(&reviews).check(0, &judged(60)).random, 20);
+        // One that the queue has not come to is no part of it.
+        reviews.push(review(queue[40], Some(1), Sampling::Picked, false));
+        let found = of(&reviews).check(0, &judged(60));
+        assert_eq!((found.items, found.random), (21, 20));
+    }
+
+    #[test]
+    fn skipped_items_are_counted_and_bound_the_corrected_mean() {
+        let drawn: Vec<u32> = queue(60).into_iter().take(30).collect();
+        let score = |i: &u32| (i % 3 + 2) as u8;
+        let all: Vec<ReviewInfo> =
+            drawn.iter().map(|i| review(*i, Some(score(i)), Sampling::Random, false)).collect();
+        // What is bad is skipped: the mean of the others is too high.
+        let skipping: Vec<ReviewInfo> = drawn
+            .iter()
+            .map(|i| review(*i, Some(score(i)).filter(|s| *s > 2), Sampling::Random, false))
+            .collect();
+        let truth = of(&all).check(0, &judged(60)).corrected.unwrap();
+        let found = of(&skipping).check(0, &judged(60));
+        let bound = found.corrected.unwrap();
+        assert_eq!(found.skipped, drawn.iter().filter(|i| score(i) == 2).count());
+        assert!(bound.lo < truth.estimate && truth.estimate < bound.hi, "{bound:?} {truth:?}");
+        assert!(found.words().contains(" skipped; corrected "), "{}", found.words());
+        // Scored by somebody else after all: it is back.
+        let mut back = skipping;
+        back.extend(drawn.iter().map(|i| {
+            let mut info = review(*i, Some(score(i)), Sampling::Random, false);
+            info.review.reviewer = "ben".into();
+            info
+        }));
+        assert_eq!(of(&back).check(0, &judged(60)).skipped, 0);
+    }
+
+    #[test]
+    fn a_complete_labelling_needs_no_queue_and_counts_what_the_judge_could_not_score() {
+        let reviews: Vec<ReviewInfo> =
+            (0..60).map(|i| review(i, Some((i % 3 + 2) as u8), Sampling::Picked, false)).collect();
+        let mut judged = judged(60);
+        judged[0].1 = None;
+        let corrected = of(&reviews).check(0, &judged).corrected.unwrap();
+        assert!((corrected.estimate - 3.0).abs() < 1e-9, "{corrected:?}");
+        // With one item missing it is a choice again.
+        assert_eq!(of(&reviews[1..]).check(0, &judged).corrected, None);
+    }
+
+    #[test]
+    fn one_persons_blind_and_later_score_are_one_voice() {
+        let reviews =
+            vec![review(3, Some(2), Sampling::Random, false), review(3, Some(5), Sampling::Agree, true)];
+        assert_eq!(of(&reviews).scores(3, 0), [2.0], "the blind one");
+        assert_eq!(of(&reviews[1..]).scores(3, 0), [5.0]);
+    }
+
+    #[test]
+    fn labels_of_one_arm_do_not_correct_a_mean_over_both() {
+        let mut both = items(60);
+        both.iter_mut().skip(30).for_each(|i| i.arm = "b".into());
+        let reviews: Vec<ReviewInfo> = (0..30).map(|i| review(i, Some(3), Sampling::Random, false)).collect();
+        let people = People::of("r", &both, &reviews);
+        // All of one arm are there, by a queue that came to the last of them.
+        assert_eq!(people.check(0, &judged(60)).corrected, None);
+        assert!(people.check(0, &judged(30)).corrected.is_some());
     }
 }

@@ -75,7 +75,7 @@ pub fn doubts(
     let of = |(at, name): (u32, &String)| {
         let scores = by_column.get(&at);
         let score = |item: &RunItem| scores.and_then(|s| mean(&s.get(&item.ord)?.0));
-        let said = |item: &RunItem| people.scores(item.ord, at).to_vec();
+        let said = |item: &RunItem| people.scores(item.ord, at);
         useful::Column {
             name: name.clone(),
             scores: items.iter().map(score).collect(),
@@ -95,8 +95,8 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
             .map(|(column, name)| {
                 let scores = by_column.get(&column).unwrap_or(&none);
                 let mut summary = column_of(run, name, items, scores);
-                let judged: Vec<(u32, f64)> =
-                    items.iter().filter_map(|i| Some((i.ord, mean(&scores.get(&i.ord)?.0)?))).collect();
+                let score = |i: &RunItem| scores.get(&i.ord).and_then(|s| mean(&s.0));
+                let judged: Vec<(u32, Option<f64>)> = items.iter().map(|i| (i.ord, score(i))).collect();
                 summary.checked = people.check(column, &judged);
                 summary
             })

@@ -65,10 +65,11 @@ impl Field {
     /// When there is no such run.
     pub fn read(store: &Store, run: &str) -> Result<Self> {
         let run = store.run(run)?;
+        let items = store.run_items(&run.id)?;
         Ok(Self {
-            items: store.run_items(&run.id)?,
+            people: People::of(&run.id, &items, &store.reviews(Some(&run.id))?),
+            items,
             cells: store.cells(&run.id)?,
-            people: People::of(&store.reviews(Some(&run.id))?),
             notes: notes(store, &run)?,
             run,
         })

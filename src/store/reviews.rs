@@ -91,7 +91,8 @@ pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
 
 pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
     // Two texts, so that one run's rows are found by the index.
-    let narrow = if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
+    let narrow =
+        if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
     let mut stmt = conn.prepare_cached(&(select("") + narrow))?;
     let rows = stmt.query_map([run], read_row)?;
     Ok(rows.collect::<Result<_, _>>()?)

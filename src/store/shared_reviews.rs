@@ -43,7 +43,11 @@ fn shown(conn: &Connection, run: &str) -> Result<Vec<Shown>> {
             arm: r.get(2)?,
             response: digest_at(r, 3)?,
             subject: digest_at(r, 4)?,
-            payload: if r.get_ref(5)? == rusqlite::types::ValueRef::Null { None } else { Some(digest_at(r, 5)?) },
+            payload: if r.get_ref(5)? == rusqlite::types::ValueRef::Null {
+                None
+            } else {
+                Some(digest_at(r, 5)?)
+            },
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -186,8 +190,7 @@ impl<'a> Place<'a> {
         let (from, item) = (&row.info.review.run, row.info.review.item);
         let Some((stored, subject, payload)) = self.origin(from, item)? else { return Ok(Vec::new()) };
         let response = row.response.as_ref().map_or(Some(stored), |bytes| Digest::from_bytes(bytes));
-        let at: Vec<usize> =
-            response.and_then(|r| self.by_response.get(&r)).cloned().unwrap_or_default();
+        let at: Vec<usize> = response.and_then(|r| self.by_response.get(&r)).cloned().unwrap_or_default();
         let mut found = Vec::new();
         for at in at {
             let Some(here) = self.shown.get(at) else { continue };
@@ -271,7 +274,9 @@ impl Store {
         let mut found: BTreeMap<(u32, u32, String), StaleReview> = BTreeMap::new();
         for (row, _) in others {
             let r = &row.info.review;
-            let Some(score) = r.score.filter(|_| !r.saw_judge && !undone.contains(&row.info.id)) else { continue };
+            let Some(score) = r.score.filter(|_| !r.saw_judge && !undone.contains(&row.info.id)) else {
+                continue;
+            };
             if !names.contains_key(&(r.run.clone(), r.criterion)) {
                 for (ord, name, _) in columns(&self.conn, &r.run)? {
                     names.insert((r.run.clone(), ord), name);

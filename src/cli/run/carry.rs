@@ -269,7 +269,7 @@ pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
 /// Criteria that say nothing, and why.
 fn doubts_of(store: &Store, run: &RunInfo) -> Result<Vec<(usize, Doubt)>> {
     let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    Ok(eval::doubts(run, &cells, &items, &People::of(&store.reviews(Some(&run.id))?)))
+    Ok(eval::doubts(run, &cells, &items, &People::of(&run.id, &items, &store.reviews(Some(&run.id))?)))
 }
 
 /// `run --json`, as the contract has it.

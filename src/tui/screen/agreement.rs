@@ -235,19 +235,26 @@ impl Screen for Agreement {
         &[
             (
                 "grid",
-                "how often a person gave the row's score and the judge the column's; the diagonal is alike",
+                "how often people gave the row's score and the judge the column's (means rounded); the diagonal is alike",
             ),
-            ("judge", "the judge (its first pass) against every person who scored the item blind"),
+            (
+                "judge",
+                "the judge as means use it (all its passes) against people's mean on each item, scored blind",
+            ),
+            ("one person", "the same judge against each person's score apart"),
             ("people", "people against each other on the same items: no judge can be asked for more"),
             ("same score", "share of items where judge and person gave the same score"),
             ("within one", "share of items where they lie at most one point apart"),
             ("bias", "the judge's score minus the person's, on average; above 0 the judge is kinder"),
             ("kappa", "agreement beyond chance, far misses weighing more: 0 is chance, 1 is perfect"),
-            ("alpha", "Krippendorff's, of judge and people together: .8 is good, below .67 conclude nothing"),
+            (
+                "alpha",
+                "Krippendorff's, of the judge and people's mean: .8 is good, below .67 conclude nothing",
+            ),
             ("Spearman", "do both put the items in the same order? 1 the same, 0 unrelated, -1 the reverse"),
             ("tau-b", "the same from pairs of items: how much more often in the same order than not"),
             ("[a, b]", "where the figure lies with 95 % confidence"),
-            ("n", "scores (for alpha: items) that the figure rests on"),
+            ("n", "items that the figure rests on; beside one person and among people, pairs of scores"),
             ("n/a", "cannot be said: one side always gave the same score, or there are too few"),
             ("length", "do long responses score higher? the judge's correlation less people's own"),
             ("ICC(1)", "how far one pass of the judge can be relied on: 1 it always repeats itself"),
@@ -308,6 +315,9 @@ fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &
     }
 }
 
+/// Columns from which the figures beside one person have room.
+const WIDE: u16 = 108;
+
 /// The table of figures; the row after it.
 fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
@@ -318,8 +328,17 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
         format!("{}{} {} {}", fit(first, 18, left), fit(value, 6, right), fit(ci, 14, left), fit(n, 5, right))
     };
     let mut head = columns("", "judge", "95 %", "n");
+    // Where one person scored throughout, the mean of people is that person.
+    let single = (found.single.n > found.items && area.width >= WIDE).then(|| found.table_single());
+    let more = |title: &str| {
+        let value = fit(title, 10, right);
+        format!("{value} {} {}", fit("95 %", 14, left), fit("n", 5, right))
+    };
+    if single.is_some() {
+        head += &more("one person");
+    }
     if ceiling.is_some() {
-        head += &format!("   {}", columns("", "people", "95 %", "n").trim_start_matches(' '));
+        head += &more("people");
     }
     put_cut(buf, area.x, area.y, area.width, &[seg(head, dim)]);
     let mut y = area.y + 1;
@@ -332,9 +351,16 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
             seg(fit(&number(figure.value), 6, right), strong),
             seg(format!(" {} {}", fit(&interval(&figure), 14, left), fit(&n.to_string(), 5, right)), dim),
         ];
+        if let Some((_, _, own, n)) = single.as_ref().and_then(|s| s.get(i)) {
+            parts.push(seg(fit(&number(own.value), 10, right), strong));
+            parts.push(seg(
+                format!(" {} {}", fit(&interval(own), 14, left), fit(&n.to_string(), 5, right)),
+                dim,
+            ));
+        }
         // Between two people a bias has no direction.
         if let Some((_, _, own, n)) = ceiling.as_ref().and_then(|c| c.get(i)).filter(|_| key != "bias") {
-            parts.push(seg(format!("   {}", fit(&number(own.value), 6, right)), strong));
+            parts.push(seg(fit(&number(own.value), 10, right), strong));
             parts.push(seg(
                 format!(" {} {}", fit(&interval(own), 14, left), fit(&n.to_string(), 5, right)),
                 dim,

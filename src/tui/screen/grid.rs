@@ -132,7 +132,7 @@ impl Grid {
             items: Arc::new(items.to_vec()),
             human: board::human(reviews),
             reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
-            people: People::of(reviews),
+            people: People::of(&run.id, items, reviews),
             board,
             sheet,
             means: Vec::new(),

@@ -155,7 +155,7 @@ impl Screen for Runs {
                     .iter()
                     .map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] })
                     .collect();
-                let people = People::of(reviews);
+                let people = People::of(&run.id, items, reviews);
                 let means =
                     if notes.is_split { Vec::new() } else { means::means(&sheet, &board, items, &people) };
                 let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();

@@ -66,8 +66,8 @@ pub fn means(sheet: &Sheet, board: &Board, items: &[RunItem], people: &People) -
             sheet.rows.iter().filter_map(|r| r.items.get(group).copied().flatten()).collect();
         for criterion in 0..board.columns() {
             let mut mean = mean_of(&ords, criterion, board, items, &names);
-            let judged: Vec<(u32, f64)> =
-                ords.iter().filter_map(|o| Some((*o, board.score(*o, criterion)?))).collect();
+            let judged: Vec<(u32, Option<f64>)> =
+                ords.iter().map(|o| (*o, board.score(*o, criterion))).collect();
             mean.checked = people.check(criterion as u32, &judged);
             all.push(mean);
         }
