@@ -101,7 +101,7 @@ fn compare_two_arms(bencher: Bencher, n: usize) {
     let pairs = scores(n, 0).zip(scores(n, 1));
     let pairs =
         pairs.map(|(a, b)| Pair { a: Some(f64::from(a)), b: Some(f64::from(b)), cluster: None }).collect();
-    let input = [PairedInput { name: "accuracy".into(), pairs }];
+    let input = [PairedInput { name: "accuracy".into(), pairs, people: Vec::new() }];
     bencher.bench(|| paired_compare(&input, 1));
 }
 

@@ -8,12 +8,11 @@
 use super::context::Ctx;
 use super::fail::{Fail, Result};
 use super::output::{clean, talk};
-use super::run::{Narrow, Pairs, pick_arms};
+use super::run::{Narrow, pick_arms};
 use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate};
 use crate::store::Store;
 use report::{Names, annotations, junit, markdown};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 mod report;
@@ -90,15 +89,14 @@ pub(super) fn decide(
     narrow: &Narrow,
 ) -> Result<Decided> {
     let pairs = pick_arms(store, baseline, candidate, narrow)?;
-    let humans = humans(store, &pairs)?;
     let inputs: Vec<GateInput> = super::run::compared(&pairs)
         .into_iter()
-        .zip(pairs.coverage.iter().zip(humans))
+        .zip(pairs.coverage.iter().zip(&pairs.humans))
         .map(|(comparison, ((a, b), humans))| GateInput {
             comparison,
             coverage_a: Some(*a),
             coverage_b: Some(*b),
-            humans,
+            humans: *humans,
         })
         .collect();
     Ok(Decided { report: gate(&inputs, rule), inputs, names: pairs.names })
@@ -113,7 +111,8 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
+                "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
+                "bias": super::shape::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })
         .collect();
@@ -121,24 +120,6 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
         "schema": 1, "verdict": report.verdict.to_string(), "baseline": names.0, "candidate": names.1,
         "margin": args.margin, "criteria": criteria,
     })
-}
-
-/// For each criterion, how many cases have a human score on either arm, among the runs that are compared.
-fn humans(store: &Store, pairs: &Pairs) -> Result<Vec<usize>> {
-    let mut cases: HashMap<String, HashSet<String>> = HashMap::new();
-    for run in &pairs.runs {
-        let columns = store.run(run)?.criteria;
-        for r in store.reviews(Some(run))? {
-            let ours = r.arm == pairs.names.0 || r.arm == pairs.names.1;
-            let column = columns.get(r.review.criterion as usize);
-            if let Some(name) = column.filter(|_| ours && r.review.score.is_some()) {
-                cases.entry(name.clone()).or_default().insert(r.case_id);
-            }
-        }
-    }
-    // A row of an edited criterion is named `criterion@version`.
-    let of = |row: &str| row.split_once('@').map_or(row, |(name, _)| name).to_owned();
-    Ok(pairs.inputs.iter().map(|i| cases.get(&of(&i.name)).map_or(0, HashSet::len)).collect())
 }
 
 /// Text, JSON or Markdown to stdout; annotations before the text.
@@ -170,7 +151,7 @@ fn tell(
         }
     }
     for (c, i) in report.criteria.iter().zip(inputs) {
-        let change = i.comparison.difference.map_or_else(|| "n/a".to_owned(), |d| format!("{d:+.2}"));
+        let change = i.comparison.decisive().0.map_or_else(|| "n/a".to_owned(), |d| format!("{d:+.2}"));
         let verdict = c.verdict.to_string();
         ctx.out.line(format!("{verdict:<13} {:<20} {change:>6}  {}", clean(&c.name), clean(&c.reason)))?;
     }

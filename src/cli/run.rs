@@ -19,7 +19,7 @@ mod inputs;
 mod pairwise;
 mod show;
 
-pub(super) use compare::{Narrow, Pairs, compared, pick_arms};
+pub(super) use compare::{Narrow, compared, pick_arms};
 
 // Arguments of `run`.
 #[derive(Debug, clap::Args)]

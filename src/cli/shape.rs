@@ -1,6 +1,7 @@
 //! The JSON shapes that several verbs share, so that a revision or a run looks the same everywhere.
 
 use crate::core::prompt::Kind;
+use crate::core::stats::compare::Comparison;
 use crate::core::verdict::State;
 use crate::eval::{ArmSummary, CriterionSummary};
 use crate::store::{BatchInfo, LabelMove, RevisionInfo, RunInfo, RunUsage};
@@ -67,6 +68,19 @@ pub fn criterion(summary: &CriterionSummary) -> Value {
             "lambda": p.lam, "sample": summary.checked.random,
         })),
     })
+}
+
+/// A difference as people's labels put it right.
+pub fn corrected_difference(c: &Comparison) -> Value {
+    c.people.map_or(
+        Value::Null,
+        |p| json!({"difference": p.difference, "ci95": [p.ci95.0, p.ci95.1], "n_labelled": p.n_labelled}),
+    )
+}
+
+/// The judge less people on each arm, in points.
+pub fn bias(c: &Comparison) -> Value {
+    c.people.map_or(Value::Null, |p| json!({"a": p.bias_a, "b": p.bias_b}))
 }
 
 /// An arm's means.

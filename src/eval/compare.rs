@@ -24,6 +24,10 @@ pub struct Score<'a> {
     pub side: usize,
     /// 1..5 when scored.
     pub score: Option<u8>,
+    /// Which of several responses of the arm to the case.
+    pub generation: u32,
+    /// People's mean score of that response, where it belongs to their random sample.
+    pub people: Option<f64>,
     /// The source that the case shares with others.
     pub cluster: Option<&'a str>,
     /// Slices that the case belongs to.
@@ -42,6 +46,8 @@ pub struct Case {
     cluster: Option<u32>,
     /// Scores of each arm's passes.
     passes: [Vec<f64>; 2],
+    /// People's scores of each arm's responses, by generation.
+    people: [BTreeMap<u32, f64>; 2],
     /// Each arm's item in the run.
     pub items: [Option<u32>; 2],
 }
@@ -103,6 +109,9 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
         if let Some(item) = case.items.get_mut(s.side) {
             *item = item.or(s.item);
         }
+        if let (Some(said), Some(people)) = (case.people.get_mut(s.side), s.people) {
+            said.insert(s.generation, people);
+        }
         if let (Some(passes), Some(score)) = (case.passes.get_mut(s.side), s.score) {
             passes.push(f64::from(score));
         }
@@ -123,7 +132,14 @@ impl Matched {
             let [a, b] = c.means();
             Pair { a, b, cluster: c.cluster }
         };
-        PairedInput { name: self.name.clone(), pairs: self.cases.iter().map(pair).collect() }
+        let said = |of: &BTreeMap<u32, f64>| mean(&of.values().copied().collect::<Vec<_>>());
+        let said_of = |c: &Case| [said(&c.people[0]), said(&c.people[1])];
+        let people = if self.cases.iter().all(|c| c.people.iter().all(BTreeMap::is_empty)) {
+            Vec::new()
+        } else {
+            self.cases.iter().map(said_of).collect()
+        };
+        PairedInput { name: self.name.clone(), pairs: self.cases.iter().map(pair).collect(), people }
     }
 
     /// The change that judging the same responses anew would bring about by itself, from the passes of both arms;
@@ -220,7 +236,17 @@ mod tests {
     use crate::core::stats::compare::paired_compare;
 
     fn score<'a>(case: &'a str, side: usize, score: Option<u8>, tags: &'a [String]) -> Score<'a> {
-        Score { criterion: "tone", case, side, score, cluster: None, tags, item: Some(side as u32) }
+        Score {
+            criterion: "tone",
+            case,
+            side,
+            score,
+            generation: 0,
+            people: None,
+            cluster: None,
+            tags,
+            item: Some(side as u32),
+        }
     }
 
     #[test]

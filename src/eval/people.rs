@@ -9,13 +9,14 @@
 //! somebody picked count as checked and correct nothing.
 
 use crate::core::queue::{order, seed};
-use crate::core::stats::correct::{Lambda, Ppi, ppi_mean};
+use crate::core::stats::by_people::{LEAST, Row, corrected_mean};
+use crate::core::stats::correct::Ppi;
 use crate::core::stats::mean::mean;
 use crate::store::{ReviewInfo, RunItem, Sampling};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Fewer items than this, scored by people from the random queue, correct nothing: a normal interval needs some.
-pub const LEAST: usize = 10;
+/// Two-sided level of the intervals.
+const LEVEL: f64 = 0.95;
 
 /// The ends of the scale, which bound what a skipped item could have been given.
 const SCALE: (f64, f64) = (1.0, 5.0);
@@ -93,14 +94,6 @@ impl Checked {
     }
 }
 
-/// An item's scores as the correction takes them.
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    people: Option<f64>,
-    judge: Option<f64>,
-    source: u32,
-}
-
 impl People {
     /// From the items of a run and the reviews in force there.
     pub fn of(run: &str, items: &[RunItem], reviews: &[ReviewInfo]) -> Self {
@@ -155,6 +148,11 @@ impl People {
         self.scores.get(&(item, criterion))?.of(true)
     }
 
+    /// People's mean score of an item where it may correct the judge: from a random sample, or one of a complete labelling.
+    pub fn label(&self, item: u32, criterion: u32, complete: bool) -> Option<f64> {
+        self.blind(item, criterion).filter(|_| complete || self.is_random(item, criterion))
+    }
+
     /// Whether people's blind score of an item belongs to a random sample.
     pub fn is_random(&self, item: u32, criterion: u32) -> bool {
         let Some(scores) = self.scores.get(&(item, criterion)) else { return false };
@@ -174,7 +172,7 @@ impl People {
         let complete =
             !items.is_empty() && items.iter().all(|(item, _)| self.blind(*item, criterion).is_some());
         let row = |(item, judge): &(u32, Option<f64>)| Row {
-            people: self.blind(*item, criterion).filter(|_| complete || self.is_random(*item, criterion)),
+            people: self.label(*item, criterion, complete),
             judge: *judge,
             source: self.sources.get(item).copied().unwrap_or(u32::MAX - item),
         };
@@ -189,13 +187,15 @@ impl People {
         let random = rows.iter().filter(|r| r.people.is_some() && (complete || r.judge.is_some())).count();
         let count = skipped.iter().filter(|s| **s).count();
         let fair = complete || self.is_spread(criterion, items);
-        let corrected = (random >= LEAST && fair).then(|| correct(&rows)).flatten().and_then(|found| {
-            if count == 0 {
-                return Some(found);
-            }
-            let (low, high) = (correct(&with(SCALE.0))?, correct(&with(SCALE.1))?);
-            Some(Ppi { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
-        });
+        let corrected =
+            (random >= LEAST && fair).then(|| corrected_mean(&rows, LEVEL)).flatten().and_then(|found| {
+                if count == 0 {
+                    return Some(found);
+                }
+                let (low, high) =
+                    (corrected_mean(&with(SCALE.0), LEVEL)?, corrected_mean(&with(SCALE.1), LEVEL)?);
+                Some(Ppi { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
+            });
         Checked { items: items.iter().filter(|(i, _)| scored(*i)).count(), random, skipped: count, corrected }
     }
 
@@ -211,27 +211,6 @@ impl People {
         let (all, labelled) = arms.values().fold((0, 0), |(n, k), (m, l)| (n + m, k + l));
         arms.values().all(|(n, k)| 2 * k * all >= n * labelled)
     }
-}
-
-/// The mean of all rows, by people where they scored and by the corrected judge elsewhere. Rows without either say nothing;
-/// a row that only people scored counts where they scored every row.
-fn correct(rows: &[Row]) -> Option<Ppi> {
-    if rows.iter().all(|r| r.people.is_some()) {
-        let people: Vec<f64> = rows.iter().filter_map(|r| r.people).collect();
-        return ppi_mean(&people, &people, &[], Lambda::Fixed(0.0), 0.95);
-    }
-    let (mut human, mut judged, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        match (row.people, row.judge) {
-            (Some(people), Some(judge)) => {
-                human.push(people);
-                judged.push(judge);
-            }
-            (None, Some(judge)) => rest.push(judge),
-            _ => {}
-        }
-    }
-    ppi_mean(&human, &judged, &rest, Lambda::Tuned, 0.95)
 }
 
 #[cfg(test)]

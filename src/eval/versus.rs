@@ -82,6 +82,13 @@ impl Field {
     /// The scores of two arms as the comparison takes them.
     fn scores(&self, a: usize, b: usize) -> Vec<Score<'_>> {
         let (a, b) = (self.arm(a), self.arm(b));
+        let complete: Vec<bool> = (0..)
+            .zip(&self.run.criteria)
+            .map(|(criterion, _)| {
+                let mut ours = self.items.iter().filter(|i| i.arm == a || i.arm == b);
+                ours.all(|i| self.people.blind(i.ord, criterion).is_some())
+            })
+            .collect();
         self.cells
             .iter()
             .filter_map(|cell| {
@@ -92,6 +99,12 @@ impl Field {
                     case: &item.case_id,
                     side,
                     score: cell.score,
+                    generation: item.repeat,
+                    people: self.people.label(
+                        item.ord,
+                        cell.criterion,
+                        complete.get(cell.criterion as usize) == Some(&true),
+                    ),
                     cluster: item.cluster.as_deref(),
                     tags: &item.tags,
                     item: Some(item.ord),

@@ -5,10 +5,10 @@ use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
 use crate::core::stats::repeat::Repeatability;
-use crate::eval::Spread;
 use crate::eval::compare::{Case, Matched, Score, matched};
+use crate::eval::{People, Spread};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub(super) mod tell;
 
@@ -46,8 +46,8 @@ pub struct Pairs {
     pub itself: BTreeMap<String, Repeatability>,
     /// The arms' full names.
     pub names: (String, String),
-    /// The runs whose verdicts these are.
-    pub runs: BTreeSet<String>,
+    /// Per criterion: cases with a score by people on either arm.
+    pub humans: Vec<usize>,
 }
 
 /// The one arm that a name means; several are listed as they must be typed.
@@ -95,7 +95,9 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     let spread = Spread::of(&all);
     let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
     check_alike(&ours, &a, &b)?;
-    Ok(pair_up(&one_for_each_key(ours), &spread, a, b))
+    let ours = one_for_each_key(ours);
+    let labels = Labels::of(store, &ours)?;
+    Ok(pair_up(&ours, &labels, &spread, a, b))
 }
 
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
@@ -194,7 +196,71 @@ fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
         .collect()
 }
 
-fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pairs {
+/// People's scores of the compared responses, by run, item and column.
+#[derive(Default)]
+struct Labels {
+    runs: HashMap<String, RunLabels>,
+    /// Criteria of which people scored every compared response blind, by name and version.
+    complete: HashSet<(String, Digest)>,
+}
+
+struct RunLabels {
+    people: People,
+    items: HashMap<(String, String, u32), u32>,
+    columns: Vec<String>,
+}
+
+impl Labels {
+    fn of(store: &Store, ours: &[PooledVerdict]) -> Result<Self> {
+        let mut labels = Self::default();
+        for v in ours {
+            if labels.runs.contains_key(&v.run) {
+                continue;
+            }
+            let items = store.run_items(&v.run)?;
+            let found = RunLabels {
+                people: People::of(&v.run, &items, &store.reviews(Some(&v.run))?),
+                columns: store.run(&v.run)?.criteria,
+                items: items.into_iter().map(|i| ((i.case_id, i.arm, i.repeat), i.ord)).collect(),
+            };
+            labels.runs.insert(v.run.clone(), found);
+        }
+        let key = |v: &PooledVerdict| (v.criterion.clone(), v.criterion_version);
+        let mut complete: HashSet<(String, Digest)> = ours.iter().map(key).collect();
+        for v in ours {
+            if labels.blind(v).is_none() {
+                complete.remove(&key(v));
+            }
+        }
+        labels.complete = complete;
+        Ok(labels)
+    }
+
+    fn place(&self, v: &PooledVerdict) -> Option<(&People, u32, u32)> {
+        let run = self.runs.get(&v.run)?;
+        let item = *run.items.get(&(v.case_id.clone(), v.arm.clone(), v.generation))?;
+        let column = run.columns.iter().position(|c| *c == v.criterion)?;
+        Some((&run.people, item, u32::try_from(column).ok()?))
+    }
+
+    fn blind(&self, v: &PooledVerdict) -> Option<f64> {
+        let (people, item, column) = self.place(v)?;
+        people.blind(item, column)
+    }
+
+    fn label(&self, v: &PooledVerdict) -> Option<f64> {
+        let (people, item, column) = self.place(v)?;
+        let complete = self.complete.contains(&(v.criterion.clone(), v.criterion_version));
+        people.label(item, column, complete)
+    }
+
+    /// Cases of the row with a score by people on either arm.
+    fn is_checked(&self, v: &PooledVerdict) -> bool {
+        self.place(v).is_some_and(|(people, item, column)| !people.scores(item, column).is_empty())
+    }
+}
+
+fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, b: String) -> Pairs {
     let names = row_names(ours);
     let name_of = |v: &PooledVerdict| names.get(&(v.criterion.clone(), v.criterion_version));
     let rows = matched(ours.iter().filter_map(|v| {
@@ -203,6 +269,8 @@ fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pai
             case: &v.case_id,
             side: usize::from(v.arm == b),
             score: v.score,
+            generation: v.generation,
+            people: labels.label(v),
             cluster: v.cluster.as_deref(),
             tags: &v.tags,
             item: None,
@@ -222,7 +290,13 @@ fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pai
         (a as f64 / asked, b as f64 / asked)
     };
     let coverage = rows.iter().map(share).collect();
-    let runs = ours.iter().map(|v| v.run.clone()).collect();
+    let mut checked: HashMap<&String, BTreeSet<&str>> = HashMap::new();
+    for v in ours.iter().filter(|v| labels.is_checked(v)) {
+        if let Some(name) = name_of(v) {
+            checked.entry(name).or_default().insert(&v.case_id);
+        }
+    }
+    let humans = rows.iter().map(|row| checked.get(&row.name).map_or(0, BTreeSet::len)).collect();
     let inputs = rows.iter().map(Matched::input).collect();
     // One verdict of the row, which names its criterion and fingerprint.
     let own = |row: &Matched| ours.iter().find(|v| name_of(v).is_some_and(|n| *n == row.name));
@@ -234,7 +308,7 @@ fn pair_up(ours: &[PooledVerdict], spread: &Spread, a: String, b: String) -> Pai
             Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
         })
         .collect();
-    Pairs { inputs, coverage, floors, rows, itself, names: (a, b), runs }
+    Pairs { inputs, coverage, floors, humans, rows, itself, names: (a, b) }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.
@@ -285,7 +359,7 @@ mod tests {
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
         let spread = Spread::of(&rows);
-        pair_up(&one_for_each_key(rows), &spread, "a".into(), "b".into())
+        pair_up(&one_for_each_key(rows), &Labels::default(), &spread, "a".into(), "b".into())
     }
 
     #[test]

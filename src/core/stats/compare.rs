@@ -5,6 +5,7 @@
 //!                     -> Holm over the criteria -> Outcome -> one sentence
 //! ```
 
+use super::by_people::{ByPeople, by_people};
 use super::dist::finite;
 use super::mean::{clustered_mean_ci, mean, mean_ci};
 use super::multiple::holm;
@@ -33,6 +34,9 @@ pub struct PairedInput {
     pub name: String,
     /// One entry for each case that either arm was judged on.
     pub pairs: Vec<Pair>,
+    /// People's scores of A and of B on these cases, where the response belongs to a random sample scored blind; empty
+    /// where nobody scored.
+    pub people: Vec<[Option<f64>; 2]>,
 }
 
 /// What the cases say about B against A on one criterion. Differences are B - A, in points.
@@ -66,6 +70,35 @@ pub struct Comparison {
     pub losses: usize,
     /// Cases with a score on one side or none.
     pub missing: usize,
+    /// The difference as people's labels put it right, where a random sample of both arms allows.
+    pub people: Option<ByPeople>,
+}
+
+/// Whose scores a decision rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The judge's alone.
+    Judge,
+    /// The judge's, put right by a random sample of people's labels.
+    People,
+}
+
+impl Basis {
+    /// As JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Judge => "judge",
+            Self::People => "people",
+        }
+    }
+
+    /// For people, after a decision.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Judge => "by the judge alone",
+            Self::People => "corrected by people",
+        }
+    }
 }
 
 /// What a comparison can be taken to mean.
@@ -82,9 +115,26 @@ pub enum Outcome {
 }
 
 impl Comparison {
+    /// Whose scores decide: people's wherever their sample allows.
+    pub fn basis(&self) -> Basis {
+        if self.people.is_some() { Basis::People } else { Basis::Judge }
+    }
+
+    /// The difference and the 95 % interval that decide.
+    pub fn decisive(&self) -> (Option<f64>, Option<(f64, f64)>) {
+        self.people.map_or((self.difference, self.ci95), |p| (Some(p.difference), Some(p.ci95)))
+    }
+
     /// Better or worse only if the adjusted p is at most 5 %. The smallest p that `units` can give is 2 / 2^units:
     /// fewer than six can show nothing.
     pub fn outcome(&self) -> Outcome {
+        if let Some(ByPeople { ci95: (lo, hi), .. }) = self.people {
+            return match () {
+                () if lo > 0.0 => Outcome::Better,
+                () if hi < 0.0 => Outcome::Worse,
+                () => Outcome::NoEvidence,
+            };
+        }
         let (Some(p), Some(difference)) = (self.p_holm, self.difference) else { return Outcome::TooFew };
         if self.ci95.is_none() || self.units < 6 {
             return Outcome::TooFew;
@@ -172,6 +222,7 @@ fn compare_one(input: &PairedInput, seed: u64) -> Comparison {
         ties,
         losses,
         missing: input.pairs.len() - d.len(),
+        people: by_people(&input.pairs, &input.people, 0.95),
     }
 }
 
@@ -197,7 +248,7 @@ pub fn verdict_sentence(table: &[Comparison], name_a: &str, name_b: &str) -> Str
     }
     let of = |outcome: Outcome| table.iter().filter(move |row| row.outcome() == outcome);
     let changed = |outcome| {
-        listed(of(outcome).map(|row| format!("{} ({:+.2})", row.name, row.difference.unwrap_or_default())))
+        listed(of(outcome).map(|row| format!("{} ({:+.2})", row.name, row.decisive().0.unwrap_or_default())))
     };
     let mut parts = vec![];
     if let Some(names) = changed(Outcome::Better) {
@@ -254,7 +305,7 @@ mod tests {
     }
 
     fn input(name: &str, pairs: Vec<Pair>) -> PairedInput {
-        PairedInput { name: name.to_owned(), pairs }
+        PairedInput { name: name.to_owned(), pairs, people: Vec::new() }
     }
 
     fn ten() -> Vec<Pair> {

@@ -122,12 +122,12 @@ pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
 /// One criterion on its own.
 pub fn gate_one(input: &GateInput, rule: &GateRule) -> GateResult {
     let row = &input.comparison;
-    let (verdict, reason, unmet) = match (unmet(input, rule), row.ci95) {
+    let (verdict, reason, unmet) = match (unmet(input, rule), row.decisive().1) {
         (Some(reason), _) => (GateVerdict::Inconclusive, reason, true),
         (None, None) => (GateVerdict::Inconclusive, "no interval can be formed".to_owned(), true),
         (None, Some((lo, hi))) => {
             let (verdict, reason) = against_margin(lo, hi, rule.margin);
-            (verdict, reason, false)
+            (verdict, format!("{reason}, {}", row.basis().words()), false)
         }
     };
     GateResult { name: row.name.clone(), verdict, reason, unmet }
@@ -177,7 +177,8 @@ mod tests {
 
     fn input(d: &[f64]) -> GateInput {
         let pairs = d.iter().map(|d| Pair { a: Some(4.0), b: Some(4.0 + d), cluster: None }).collect();
-        let comparison = paired_compare(&[PairedInput { name: "x".to_owned(), pairs }], 1).remove(0);
+        let comparison =
+            paired_compare(&[PairedInput { name: "x".to_owned(), pairs, people: Vec::new() }], 1).remove(0);
         GateInput { comparison, coverage_a: Some(1.0), coverage_b: Some(1.0), humans: 0 }
     }
 

@@ -6,7 +6,7 @@
 //! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
-//! bootstrap intervals by resampling
+//! bootstrap intervals by resampling        by_people  what labels make of a judge's figures
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
 //! logprob   a score from probabilities     useful    criteria that say nothing
 //! sequential  an interval that may be looked at after every case, and the rule to stop by
@@ -17,6 +17,7 @@
 pub mod agree;
 pub mod alpha;
 pub mod bootstrap;
+pub mod by_people;
 pub mod compare;
 pub mod correct;
 pub mod dist;

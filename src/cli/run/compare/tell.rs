@@ -8,6 +8,7 @@
 use super::super::super::context::Ctx;
 use super::super::super::fail::{Fail, Result};
 use super::super::super::output::{clean, table};
+use super::super::super::shape;
 use super::super::OK;
 use super::{Narrow, Pairs, SEED, pick_arms};
 use crate::core::stats::compare::{Comparison, Outcome, adjust, paired_compare, verdict_sentence};
@@ -84,6 +85,7 @@ fn criterion_json(c: &Comparison) -> Value {
         "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
+        "basis": c.basis().name(), "corrected": shape::corrected_difference(c), "bias": shape::bias(c),
     })
 }
 
@@ -189,7 +191,17 @@ fn tell_two(
             "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
         )?;
     }
+    for c in found {
+        if let Some(words) = people_words(c) {
+            ctx.out.line(words)?;
+        }
+    }
     ctx.out.line(verdict_sentence(found, &a, &b))?;
+    if found.iter().all(|c| c.people.is_none()) {
+        ctx.out.line(
+            "This is by the judge alone: no random sample of both arms is scored by people (press 3, or `assize review next`)",
+        )?;
+    }
     if let Some(words) = power_words(found, args.delta) {
         ctx.out.line(clean(&words))?;
     }
@@ -201,6 +213,23 @@ fn tell_two(
         ctx.out.line(format!("  {} {} {:.1} -> {:.1}", clean(&f.case), clean(&f.criterion), f.a, f.b))?;
     }
     Ok(())
+}
+
+/// What people's labels make of a criterion's change: `tone by people: -0.21 [-0.40, -0.02], 40 cases labelled; judge
+/// kinder to B by 0.70`.
+fn people_words(c: &Comparison) -> Option<String> {
+    let p = c.people?;
+    let bias = |side: &str, bias: Option<f64>| bias.map(|b| format!("{side} {b:+.2}"));
+    let biases: Vec<String> = [bias("A", p.bias_a), bias("B", p.bias_b)].into_iter().flatten().collect();
+    Some(format!(
+        "{} corrected by people: {:+.2} [{:+.2}, {:+.2}], {} labelled; judge minus people: {}",
+        clean(&c.name),
+        p.difference,
+        p.ci95.0,
+        p.ci95.1,
+        text::plural(p.n_labelled, "case", "cases"),
+        biases.join(", ")
+    ))
 }
 
 /// Every pair of the arms, corrected over all pairs and criteria together.

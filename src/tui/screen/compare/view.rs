@@ -369,7 +369,7 @@ mod tests {
 
     fn comparison(difference: f64, ci95: (f64, f64)) -> Comparison {
         let pairs = vec![Pair { a: Some(3.0), b: Some(3.0), cluster: None }; 2];
-        let mut found = paired_compare(&[PairedInput { name: "x".into(), pairs }], 1);
+        let mut found = paired_compare(&[PairedInput { name: "x".into(), pairs, people: Vec::new() }], 1);
         let mut c = found.remove(0);
         (c.difference, c.ci95) = (Some(difference), Some(ci95));
         c
