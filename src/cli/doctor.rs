@@ -5,7 +5,7 @@ use super::fail::{DONE, Result};
 use super::output::clean;
 use crate::config::Config;
 use crate::judge::Key;
-use crate::store::{Store, migrate, open};
+use crate::store::{Store, leftovers, migrate, open};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -63,6 +63,7 @@ fn registry(ctx: &Ctx) -> Value {
         "file_system": open::file_system(&mounts, &absolute),
         "network_file_system": open::on_network(&path),
         "schema_known": migrate::KNOWN,
+        "beside": leftovers::left(&path),
     });
     let Some(map) = about.as_object_mut() else { return about };
     if !path.exists() {
@@ -117,6 +118,12 @@ fn tell(ctx: &Ctx, lead: &str, value: &Value) -> Result<()> {
     let Some(map) = value.as_object() else { return Ok(()) };
     for (key, value) in map.iter().filter(|(k, _)| *k != "schema" || !lead.is_empty()) {
         match value {
+            Value::Array(all) => {
+                ctx.out.line(format!("{lead}{key:<20} {}", if all.is_empty() { "nothing" } else { "" }))?;
+                for each in all {
+                    tell(ctx, &format!("{lead}  "), each)?;
+                }
+            }
             Value::Object(inner) if inner.is_empty() => ctx.out.line(format!("{lead}{key:<20} none"))?,
             Value::Object(_) => {
                 ctx.out.line(format!("{lead}{}", clean(key)))?;

@@ -5,7 +5,7 @@ use super::context::{Ctx, shown};
 use super::fail::{DONE, Fail, REGISTRY, Result};
 use super::output::{Tint, clean, talk};
 use crate::store::inspect::fsck_file;
-use crate::store::restore;
+use crate::store::{leftovers, restore};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub struct BackupArgs {
 // Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  assize restore ~/backups/registry-today.db\n\nThe copy is checked first; the registry that is there is moved aside, never deleted."
+    after_help = "Example:\n  assize restore ~/backups/registry-today.db\n\nThe copy is checked first; the registry that is there is kept beside it, with its log. It can be interrupted and begun again."
 )]
 pub struct RestoreArgs {
     /// The copy, as `assize backup` made it
@@ -42,10 +42,11 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
     }
     let report = fsck_file(&path)?;
     let sound = report.faults.is_empty();
+    let beside = leftovers::left(&path);
     if ctx.json {
         ctx.out.json(&json!({
             "schema": 1, "registry": path.to_string_lossy(), "ok": sound,
-            "checked": report.checked, "forgotten": report.forgotten, "faults": report.faults,
+            "checked": report.checked, "forgotten": report.forgotten, "faults": report.faults, "beside": beside,
         }))?;
     } else {
         let checked: Vec<String> = report.checked.iter().map(|(table, n)| format!("{n} {table}")).collect();
@@ -56,6 +57,14 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
         for fault in &report.faults {
             let place = ctx.out.tint(Tint::Bad, clean(&fault.place));
             ctx.out.line(format!("fault: {place}: {}; {}", clean(&fault.what), clean(&fault.advice)))?;
+        }
+        for left in &beside {
+            ctx.out.line(format!(
+                "beside: {}: {}; {}",
+                clean(&left.file),
+                clean(&left.what),
+                clean(&left.advice)
+            ))?;
         }
         ctx.out.line(if sound {
             ctx.out.tint(Tint::Good, "no faults")

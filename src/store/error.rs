@@ -76,6 +76,14 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// The path leads to another file than the one that is open, or to none.
+    #[error(
+        "the registry {path} was moved, replaced or removed, itself or its log (-wal), while it was open: what was being saved is not there; put back what belongs there, both files, or start again with what is there now"
+    )]
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The disk is full.
     #[error(
         "the disk is full: nothing of this change was saved, all before it is; free some space and try again"
@@ -125,6 +133,7 @@ impl StoreError {
         match self {
             Self::Full => Self::Full,
             Self::Busy => Self::Busy,
+            Self::Moved { path } => Self::Moved { path: path.clone() },
             Self::Damaged(what) => Self::Damaged(what.clone()),
             other => Self::NotSaved(other.to_string()),
         }

@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod judges;
 pub mod labels;
 pub mod lease;
+pub mod leftovers;
 mod list;
 mod locks;
 pub mod migrate;

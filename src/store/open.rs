@@ -10,6 +10,7 @@ use super::error::has_no_room;
 use super::peek::{self, Look};
 use super::{Result, StoreError, migrate, said};
 use rusqlite::{Connection, OpenFlags};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,10 @@ pub struct Store {
     said: said::Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
+    /// Which file it is.
+    file: Option<(u64, u64)>,
+    /// Which log, once there is one.
+    log: Cell<Option<(u64, u64)>>,
     /// Dropped after the connection.
     _seen: Option<Look>,
 }
@@ -59,7 +64,11 @@ impl Store {
         if !fresh && is_write_protected(path) {
             return Self::open_read_only(path);
         }
-        match Self::open_writing(path, on_network(path)) {
+        one_name(path)?;
+        let opened = Self::open_writing(path, on_network(path));
+        // Whoever waited for a lock may have waited at a file that was replaced meanwhile.
+        let opened = opened.and_then(|store| store.still_there().map(|()| store));
+        match opened {
             Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source) => {
                 Self::open_read_only(path)
             }
@@ -88,7 +97,28 @@ impl Store {
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
         let (path, said, _seen) = (path.to_owned(), said::Heads::default(), peek::look(path).ok());
-        Self { conn, path, read_only, in_group: false, said, leases, _seen }
+        let file = _seen.as_ref().and_then(Look::identity);
+        Self { conn, path, read_only, in_group: false, said, leases, file, log: Cell::new(None), _seen }
+    }
+
+    /// Whether the path still leads to the file that is open, and its log is still the one that is written to: what is
+    /// committed to a file that was moved or removed is found by nobody.
+    pub(super) fn still_there(&self) -> Result<()> {
+        if self.is_in_memory() {
+            return Ok(());
+        }
+        let moved = Err(StoreError::Moved { path: self.path.clone() });
+        if self.file.is_none() || peek::identity(&self.path) != self.file {
+            return moved;
+        }
+        // There as soon as anything is read, and until the last one closes; without a log there is none to lose.
+        let log = peek::identity(&migrate::beside(&self.path, "-wal"));
+        match self.log.get() {
+            None => self.log.set(log),
+            known if known != log => return moved,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Opens an existing registry for reading only; its file does not change. (Where the folder can be written,
@@ -187,16 +217,22 @@ impl Store {
         } else {
             patiently(|| self.step(begin))?
         }
-        let done =
-            self.said_before().and_then(|said| Ok((work(&self.conn)?, said))).and_then(|(value, said)| {
+        // In a group it is looked for once, before and after its commit.
+        let there = |store: &Self| if store.in_group { Ok(()) } else { store.still_there() };
+        let done = there(self)
+            .and_then(|()| self.said_before())
+            .and_then(|said| Ok((work(&self.conn)?, said)))
+            .and_then(|(value, said)| {
                 if let Some(said) = said {
                     said.catch_up(&self.conn)?;
                 }
+                there(self)?;
                 self.step(commit)?;
+                there(self)?;
                 Ok(value)
             });
         if done.is_err() {
-            // SQLite may have rolled back by itself (disk full): then there is nothing left to undo.
+            // SQLite may have rolled back by itself (disk full), or the commit is what was done last: then there is nothing left to undo.
             let _ = self.conn.execute_batch(back);
         }
         done
@@ -260,11 +296,11 @@ impl Store {
             let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
             self.conn.busy_timeout(BUSY)?;
             begun?;
-            match said::Heads::now(&self.conn) {
+            match self.still_there().and_then(|()| Ok(said::Heads::now(&self.conn)?)) {
                 Ok(said) => (self.said, self.in_group) = (said, true),
                 Err(e) => {
                     let _ = self.conn.execute_batch("ROLLBACK");
-                    return Err(e.into());
+                    return Err(e);
                 }
             }
         }
@@ -286,11 +322,17 @@ impl Store {
         if !stands {
             return Err(StoreError::NotSaved("another change of the same group failed for good".into()));
         }
-        let done = self.said.catch_up(&self.conn).and_then(|()| self.conn.execute_batch("COMMIT"));
+        let done = self
+            .said
+            .catch_up(&self.conn)
+            .map_err(StoreError::from)
+            .and_then(|()| self.still_there())
+            .and_then(|()| Ok(self.conn.execute_batch("COMMIT")?))
+            .and_then(|()| self.still_there());
         if done.is_err() {
             let _ = self.conn.execute_batch("ROLLBACK");
         }
-        Ok(done?)
+        done
     }
 }
 
@@ -460,6 +502,37 @@ pub(super) fn tune(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a file that has, or may have, a second name: SQLite keeps the newest changes in a log beside the name it was
+/// opened by, and those who open it by another neither see that log nor know that it is in use.
+fn one_name(path: &Path) -> Result<()> {
+    match second_name(path) {
+        Some(why) => Err(StoreError::Open { path: path.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
+/// In which way a file has a second name, and what to do about it.
+pub(super) fn second_name(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let lost = "of what is written under two names of one file, half is lost";
+    let links = path.metadata().ok().filter(|m| m.is_file())?.nlink();
+    if links > 1 {
+        let find = "`find FOLDER -samefile FILE` finds the other: remove it, or use a symbolic link instead";
+        return Some(format!("the file has {links} names (hard links), and {lost}; {find}"));
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    is_mount_point(&mounts, &real_path(path)).then(|| {
+        format!("the file alone is mounted here, without the folder it is in, and {lost}; mount the folder instead")
+    })
+}
+
+/// Whether something is mounted at exactly this path.
+fn is_mount_point(mountinfo: &str, path: &Path) -> bool {
+    mountinfo
+        .lines()
+        .any(|line| line.split(' ').nth(4).is_some_and(|point| Path::new(&unescaped(point)) == path))
+}
+
 /// File systems that other machines share (the host of a virtual machine is one), whose processes see no common memory:
 /// the index of a WAL is such memory.
 const SHARED: &[&str] = &[
@@ -520,6 +593,16 @@ mod tests {
             "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:40 / /home/a\\040b rw - nfs4 host:/x rw\n";
         assert_eq!(file_system(mounts, Path::new("/home/a b/r.db")).as_deref(), Some("nfs4"));
         assert_eq!(file_system(mounts, Path::new("/home/r.db")).as_deref(), Some("ext4"));
+    }
+
+    #[test]
+    fn only_a_mount_of_the_very_file_is_one() {
+        let mounts = "22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 254:0 /r.db /home/a\\040b/r.db rw - ext4 x rw\n\
+            31 22 254:0 /d /folder rw - ext4 x rw\n";
+        assert!(is_mount_point(mounts, Path::new("/home/a b/r.db")));
+        for not in ["/home/a b/r.db-wal", "/home/a b", "/folder/r.db", "/r.db"] {
+            assert!(!is_mount_point(mounts, Path::new(not)), "{not}");
+        }
     }
 
     #[test]

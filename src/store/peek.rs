@@ -10,7 +10,7 @@
 //! registry's file but the last of its connections.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
-use std::io::{Error, ErrorKind};
+use std::io::{Error, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,13 @@ static SEEN: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
 /// A file open for reading, the same for all who look at it: to be held for as long as a connection to it is open, and
 /// from before that on.
 pub(super) struct Look(Option<Arc<File>>);
+
+impl Look {
+    /// Which file is looked at, whatever its path leads to now.
+    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+        self.0.as_ref().and_then(|file| file.metadata().ok()).map(|about| id(&about))
+    }
+}
 
 impl Drop for Look {
     /// The last one closes the file, while nobody else can begin to look at it.
@@ -81,6 +88,27 @@ pub(super) fn make(path: &Path, mode: u32) -> std::io::Result<Look> {
 pub(super) fn beginning(path: &Path, bytes: &mut [u8]) -> std::io::Result<()> {
     let look = look(path)?;
     look.0.as_ref().map_or_else(|| Err(ErrorKind::NotFound.into()), |file| file.read_exact_at(bytes, 0))
+}
+
+/// Copies all bytes of a file into another.
+///
+/// # Errors
+/// When one cannot be read, or the other written.
+pub(super) fn copy(from: &Path, to: &mut File) -> std::io::Result<()> {
+    let look = look(from)?;
+    let Some(file) = look.0.as_ref() else { return Err(ErrorKind::NotFound.into()) };
+    let (mut at, mut bytes) = (0_u64, vec![0; 1 << 20]);
+    loop {
+        match file.read_at(&mut bytes, at) {
+            Ok(0) => return Ok(()),
+            Ok(read) => {
+                to.write_all(bytes.get(..read).unwrap_or_default())?;
+                at += read as u64;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 /// Whether the file can be opened for reading.
