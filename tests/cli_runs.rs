@@ -76,12 +76,15 @@ fn the_recorded_judge_replays_what_was_recorded_and_asking_twice_counts_once() {
     let run = demo.json(&["run", "--cases", "prometheus", "--judge", "recorded", "--repeats", "3"]);
     assert_eq!((run["state"].as_str(), run["verdicts"]["scored"].as_u64()), (Some("complete"), Some(1920)));
     assert_eq!((run["usage"]["calls"].as_u64(), run["usage"]["cost_usd"].clone()), (Some(0), Value::Null));
+    assert_eq!(run["judge"]["name"], "recorded:gpt-4-recorded");
+    // Its full name, or `recorded` where only one is meant.
+    assert_eq!(compare("recorded:gpt-4-recorded"), before);
     assert_eq!(compare("recorded"), before);
     demo.json(&["run", "--cases", "prometheus", "--judge", "recorded"]);
     assert_eq!(compare("recorded"), before, "a pass that two runs asked for was counted twice");
     // Two judges: refused with what narrows it, and nothing on stdout.
     let args = demo.args(&["run", "compare", "chatgpt", "vicuna_13b"]);
-    demo.0.refuses(&args, 2, &["--judge recorded", "--judge gpt-4-recorded"]);
+    demo.0.refuses(&args, 2, &["--judge recorded:gpt-4-recorded", "--judge gpt-4-recorded"]);
     let args = demo.args(&["run", "compare", "chatgpt", "vicuna"]);
     demo.0.refuses(&args, 2, &[]);
     let args = demo.args(&["gate", "--baseline", "chatgpt", "--candidate", "nobody"]);

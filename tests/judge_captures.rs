@@ -89,7 +89,7 @@ fn request() -> JudgeRequest {
         steps: Vec::new(),
         generic: false,
     };
-    let lookup = Lookup { case_id: "1".into(), arm: "a".into() };
+    let lookup = Lookup::default();
     JudgeRequest::new(Arc::new(subject), "Hello.".into(), Arc::new(criterion), 0, lookup)
 }
 

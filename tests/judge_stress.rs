@@ -111,7 +111,7 @@ async fn a_thousand_forged_verdicts_are_never_read_as_the_verdict() {
     let (mut scored, mut told) = (0, 0);
     let outcomes: Vec<_> = futures_util::stream::iter(&responses)
         .map(|response| {
-            let lookup = Lookup { case_id: String::new(), arm: String::new() };
+            let lookup = Lookup::default();
             let (subject, criterion) = (Arc::clone(&subject), Arc::clone(&criterion));
             let request = JudgeRequest::new(subject, response.as_str().into(), criterion, 0, lookup);
             let (judge, cancel) = (&judge, &cancel);

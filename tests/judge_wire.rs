@@ -84,7 +84,7 @@ fn request_about(response: &str) -> JudgeRequest {
         steps: Vec::new(),
         generic: false,
     };
-    let lookup = Lookup { case_id: "1".into(), arm: "a".into() };
+    let lookup = Lookup::default();
     JudgeRequest::new(Arc::new(subject), response.into(), Arc::new(criterion), 0, lookup)
 }
 

@@ -156,7 +156,7 @@ fn list(ctx: &Ctx) -> Result<u8> {
     if judges.is_empty() {
         talk(
             "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL; \
-             --judge recorded replays imported verdicts",
+             --judge recorded:NAME replays the verdicts that were imported of a judge NAME",
         );
         return Ok(DONE);
     }
@@ -171,10 +171,10 @@ fn list(ctx: &Ctx) -> Result<u8> {
 
 /// The judge of this name, or `URL#MODEL`.
 fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
-    if name == eval::RECORDED {
+    if eval::is_recorded(name) {
         return Err(Fail::input(
-            "the judge 'recorded' replays verdicts that were imported with items: there is no endpoint to check; \
-             `assize run --cases SET --judge recorded --dry-run` says how much of a run it knows",
+            "a recorded judge replays verdicts that were imported with items: there is no endpoint to check; \
+             `assize run --cases SET --judge recorded:NAME --dry-run` says how much of a run it knows",
         ));
     }
     let config = ctx.config()?;

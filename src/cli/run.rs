@@ -49,7 +49,7 @@ pub struct Args {
     /// Criteria by name
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub criteria: Vec<String>,
-    /// The judge: its name in config.toml, or URL#MODEL
+    /// The judge: its name in config.toml, URL#MODEL, or recorded:NAME, which replays the imported verdicts of the judge NAME (recorded alone where only one fits)
     #[arg(long, value_name = "JUDGE")]
     pub judge: Option<String>,
     /// The model that writes missing responses: its name in config.toml, or URL#MODEL

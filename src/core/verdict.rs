@@ -117,14 +117,15 @@ impl FromStr for State {
     }
 }
 
-/// What was read from a judge's reply: always a whole score from 1 to 5, always with a reason.
+/// What was read from a judge's reply: always a whole score from 1 to 5, always with a reason, which only imported
+/// verdicts may lack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// 1..=5.
     pub score: u8,
     /// Quotations from the response, as the judge gave them.
     pub evidence: Vec<String>,
-    /// Why this score; never empty.
+    /// Why this score; empty only where an imported verdict came without one.
     pub explanation: String,
     /// The judge says the response tried to influence its score.
     pub injection_suspected: bool,

@@ -2,8 +2,9 @@
 
 use super::error::EvalError;
 use super::execute::aside;
-use super::open::{RECORDED, open_endpoint_judge};
+use super::open::open_endpoint_judge;
 use super::plan::Plan;
+use super::recorded::is_recorded;
 use crate::config::Config;
 use crate::store::{BatchInfo, BatchStage, Handle};
 
@@ -15,7 +16,7 @@ pub(super) const PRICE: f64 = 0.5;
 pub fn as_batch(plan: &mut Plan) {
     let spec = &mut plan.run.spec;
     let mut refused: Vec<String> = plan.refused.take().into_iter().collect();
-    if spec.judge == RECORDED {
+    if is_recorded(&spec.judge) {
         refused.push("a recorded judge is asked nothing: leave --batch out".into());
     }
     if plan.calls_generate > 0 {

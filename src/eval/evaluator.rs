@@ -31,17 +31,16 @@ pub struct Evaluation {
 /// use assize::core::verdict::State;
 /// use assize::eval::Evaluator;
 /// use assize::judge::RecordedJudge;
-/// use std::collections::HashMap;
 /// use std::sync::Arc;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// // A judge that replays a reply; `assize::judge::OpenAiJudge` asks a live endpoint.
-/// let key = (String::new(), String::new(), "accuracy".to_owned(), 0);
-/// let judge = RecordedJudge::new("scripted", HashMap::from([(key, (4, "One date is off by a day.".to_owned()))]));
+/// let criteria = [by_name("accuracy"), by_name("clarity")];
+/// let judge = RecordedJudge::new("scripted");
+/// let judge = judge.with_score("On 4 July 1776.", &criteria[0], 4, "One date is off by a day.");
 ///
 /// let evaluator = Evaluator::new(Arc::new(judge));
-/// let criteria = [by_name("accuracy"), by_name("clarity")];
 /// let verdicts = evaluator.evaluate_response("When was it signed?", "On 4 July 1776.", &criteria).await;
 ///
 /// assert_eq!(verdicts[0].score, Some(4));
@@ -100,7 +99,7 @@ impl Evaluator {
         }
         let (subject, response): (Arc<Subject>, Arc<str>) = (Arc::new(subject), response.into());
         let calls = criteria.iter().map(|criterion| {
-            let lookup = Lookup { case_id: String::new(), arm: String::new() };
+            let lookup = Lookup::default();
             let (subject, response) = (Arc::clone(&subject), Arc::clone(&response));
             let request = JudgeRequest::new(subject, response, Arc::new(criterion.clone()), 0, lookup);
             self.one(request, &cancel)

@@ -15,7 +15,8 @@ mod save;
 use super::control::{Control, Progress, Scope};
 use super::error::EvalError;
 use super::judges;
-use super::open::{RECORDED, open_endpoint_judge, open_endpoint_model, recorded, remembered};
+use super::open::{open_endpoint_judge, open_endpoint_model, remembered};
+use super::recorded::{self, is_recorded, recorded_name};
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
@@ -100,8 +101,9 @@ pub async fn execute_stored(
 ) -> Result<RunInfo, EvalError> {
     let id = run_id.clone();
     let run = handle.read(move |s| s.run(&id)).await?;
-    let judge: Arc<dyn Judge> = if run.spec.judge == RECORDED {
-        let judge = handle.read(|s| Ok(recorded(s))).await??;
+    let judge: Arc<dyn Judge> = if is_recorded(&run.spec.judge) {
+        let name = run.spec.judge.clone();
+        let judge = handle.read(move |s| Ok(recorded::open(s, recorded_name(&name).flatten()))).await??;
         Arc::new(judge)
     } else {
         // A key's command may take its time: not on the runtime's thread.

@@ -30,6 +30,7 @@ mod pairwise;
 mod people;
 mod plan;
 mod queue;
+mod recorded;
 mod render;
 mod summary;
 mod until;
@@ -46,13 +47,14 @@ pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise};
-pub use open::{RECORDED, open_judge, open_model};
+pub use open::{open_judge, open_model};
 pub use pairwise::{
     PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse,
 };
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};
+pub use recorded::{RECORDED, is_recorded, recorded_as};
 pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
 

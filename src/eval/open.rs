@@ -1,28 +1,23 @@
 //! From names to judges and models. Keys are fetched here, at the moment of use, and nowhere else.
 
 use super::error::EvalError;
+use super::recorded::{self, recorded_name};
 use crate::config::{Config, Role};
-use crate::core::verdict::State;
 use crate::judge::capabilities::Known;
 use crate::judge::endpoint::Address;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
-use crate::judge::recorded::RecordedKey;
-use crate::judge::{Judge, JudgeConfig, Model, OpenAiJudge, OpenAiModel, RecordedJudge};
+use crate::judge::{Judge, JudgeConfig, Model, OpenAiJudge, OpenAiModel};
 use crate::store::Store;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The name of the judge that replays the verdicts of imported runs.
-pub const RECORDED: &str = "recorded";
-
-/// The judge of this name: `recorded`, one of the configuration, or `URL#MODEL`. Nothing is sent.
+/// The judge of this name: `recorded:NAME`, one of the configuration, or `URL#MODEL`. Nothing is sent.
 ///
 /// # Errors
 /// When there is none, or its key cannot be had.
 pub fn open_judge(config: &Config, store: &Store, name: &str) -> Result<Arc<dyn Judge>, EvalError> {
-    if name == RECORDED {
-        return Ok(Arc::new(recorded(store)?));
+    if let Some(of) = recorded_name(name) {
+        return Ok(Arc::new(recorded::open(store, of)?));
     }
     open_endpoint_judge(config, name, None, remembered(config, store, name).as_deref())
 }
@@ -75,37 +70,6 @@ pub fn open_model(config: &Config, name: &str) -> Result<Arc<dyn Model>, EvalErr
     open_endpoint_model(config, name, None)
 }
 
-/// A judge that replays all verdicts of imported runs; the newest run wins where two know the same key.
-///
-/// # Errors
-/// When no run was imported.
-pub(super) fn recorded(store: &Store) -> Result<RecordedJudge, EvalError> {
-    let mut replies: HashMap<RecordedKey, (u8, String)> = HashMap::new();
-    let mut any = false;
-    for run in store.runs(None)?.iter().filter(|r| r.imported) {
-        any = true;
-        let items = store.run_items(&run.id)?;
-        for info in store.verdicts(&run.id)? {
-            let verdict = info.verdict;
-            let (Some(item), Some(column)) =
-                (items.get(verdict.item as usize), run.criteria.get(verdict.criterion as usize))
-            else {
-                continue;
-            };
-            if let (State::Scored, Some(reading)) = (verdict.state, verdict.reading) {
-                let key = (item.case_id.clone(), item.arm.clone(), column.clone(), verdict.repeat);
-                replies.entry(key).or_insert((reading.score, reading.explanation));
-            }
-        }
-    }
-    if !any {
-        return Err(EvalError::Input(
-            "the judge 'recorded' replays verdicts that were imported with items, and this registry holds none; `assize demo` makes one that does".into(),
-        ));
-    }
-    Ok(RecordedJudge::new(RECORDED, replies))
-}
-
 /// What a stored plan keeps of an endpoint: its parameters, and nothing of its key, not even where it comes from.
 pub(super) fn stored_config(config: &JudgeConfig) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_else(|_| json!({}));
@@ -137,7 +101,7 @@ mod tests {
 
     #[test]
     fn recorded_needs_an_imported_run() {
-        let error = open_judge(&Config::default(), &Store::in_memory().unwrap(), RECORDED).err().unwrap();
+        let error = open_judge(&Config::default(), &Store::in_memory().unwrap(), "recorded").err().unwrap();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("assize demo"));
     }

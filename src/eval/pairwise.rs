@@ -15,7 +15,8 @@ use super::control::Control;
 use super::error::EvalError;
 use super::estimate::Rates;
 use super::execute::{aside, refuse_retired, tell_lock};
-use super::open::{RECORDED, open_endpoint_judge, remembered};
+use super::open::{open_endpoint_judge, remembered};
+use super::recorded::is_recorded;
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::pairwise::{Choice, Outcome, Tally, outcome};
@@ -396,7 +397,7 @@ pub fn rehearse(
     request: &PairwiseRequest,
     plan: &PairPlan,
 ) -> Result<(usize, super::Guess), EvalError> {
-    if request.judge == RECORDED {
+    if is_recorded(&request.judge) {
         return Err(EvalError::Input("a recorded judge compares nothing: name one that can be asked".into()));
     }
     let resolved = config.resolve_endpoint(Role::Judge, &request.judge)?;

@@ -15,7 +15,8 @@ pub use fits::Overflow;
 use super::error::EvalError;
 use super::estimate::{Guess, Rates, UNWRITTEN, question_bytes};
 use super::keys::cache_key;
-use super::open::{RECORDED, recorded, stored_config};
+use super::open::stored_config;
+use super::recorded::{candidates, recorded_as, recorded_name};
 use crate::config::{Config, Role};
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
@@ -38,7 +39,7 @@ pub struct RunRequest {
     pub arms: Vec<ArmChoice>,
     /// The questions.
     pub rubric: RubricChoice,
-    /// A configured judge, `URL#MODEL`, or `recorded`.
+    /// A configured judge, `URL#MODEL`, `recorded:NAME`, or `recorded` where only one of these fits.
     pub judge: String,
     /// Who writes responses that are not stored yet: a configured model or `URL#MODEL`.
     pub model: Option<String>,
@@ -148,7 +149,12 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
         SetChoice::Named(name) => store.case_set(name)?,
         SetChoice::Version(name, digest) => store.case_set_by_digest(name, digest)?,
     };
-    let judge = judge_of(store, config, &request.judge)?;
+    let replays = recorded_name(&request.judge);
+    let judge = match replays {
+        // First of all what is missing, before anything is said of arms and criteria.
+        Some(of) => candidates(store, of).map(|_| None)?,
+        None => Some(config.resolve_endpoint(Role::Judge, &request.judge)?),
+    };
     let model =
         request.model.as_deref().map(|name| config.resolve_endpoint(Role::Model, name)).transpose()?;
     let mut notes = Notes::default();
@@ -171,11 +177,17 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(fits::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
+    if let Some(of) = replays
+        && let Some(name) = recordings::choose(store, of, &spec, &rows, &mut notes)?
+    {
+        // Who is not to be used any more is not to be replayed either.
+        let imported = Digest::of(format!("imported:{name}"));
+        notes.refused.extend(super::judges::refusal(store, &name, &imported)?);
+        spec.judge = recorded_as(&name);
+        spec.judge_config = json!({"recorded": true, "judge": name});
+    }
     if let Some(fingerprint) = known_fingerprint(store, &spec)? {
         notes.refused.extend(super::judges::refusal(store, &spec.judge, &fingerprint)?);
-    }
-    if judge.is_none() {
-        recordings::check(&recorded(store)?, &spec, &rows, &mut notes);
     }
     let items: Vec<_> = rows.into_iter().enumerate().map(|(ord, row)| row.into_item(ord, set.id)).collect();
     if matches!(request.until, Some(Until::Decided(_))) {
@@ -210,18 +222,6 @@ fn require_two_arms(items: &[(RunItem, crate::store::Arm)], notes: &mut Notes) {
             arms.len()
         ));
     }
-}
-
-/// The judge's settings; `None` for the recorded one.
-fn judge_of(store: &Store, config: &Config, name: &str) -> Result<Option<JudgeConfig>, EvalError> {
-    if name != RECORDED {
-        return Ok(Some(config.resolve_endpoint(Role::Judge, name)?));
-    }
-    if store.runs(None)?.iter().any(|r| r.imported) {
-        return Ok(None);
-    }
-    // The one place that says what is missing.
-    recorded(store).map(|_| None)
 }
 
 fn spec_of(

@@ -42,9 +42,11 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Where a recorded judge finds the reply it once gave.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Where a response stands: of several recordings of one text, a recorded judge takes that of this very place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Lookup {
+    /// The set's name.
+    pub set: String,
     /// The case's id.
     pub case_id: String,
     /// The arm whose response is judged.
@@ -64,7 +66,7 @@ pub struct JudgeRequest {
     pub repeat: u32,
     /// Marks where the material begins and ends; see [`nonce_for`].
     pub nonce: String,
-    /// For recorded judges.
+    /// Where it stands.
     pub lookup: Lookup,
 }
 

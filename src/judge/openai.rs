@@ -372,7 +372,7 @@ fn trial() -> JudgeRequest {
         steps: Vec::new(),
         generic: false,
     };
-    let lookup = Lookup { case_id: String::new(), arm: String::new() };
+    let lookup = Lookup::default();
     JudgeRequest::new(
         Arc::new(subject),
         "The capital of France is Paris.".into(),

@@ -167,7 +167,7 @@ pub(crate) mod tests {
             steps: vec!["Compare with the reference.".into()],
             generic: false,
         };
-        let lookup = Lookup { case_id: "c1".into(), arm: "a".into() };
+        let lookup = Lookup::default();
         JudgeRequest::new(Arc::new(subject), response.into(), Arc::new(criterion), 0, lookup)
     }
 

@@ -177,7 +177,8 @@ pub async fn stress(
     for criterion in criteria {
         let criterion = Arc::new(criterion.clone());
         let calls = Canary::ALL.map(|canary| {
-            let lookup = Lookup { case_id: "canary".to_owned(), arm: canary.words().to_owned() };
+            let lookup =
+                Lookup { case_id: "canary".to_owned(), arm: canary.words().to_owned(), ..Lookup::default() };
             let (subject, criterion) = (Arc::clone(&subject), Arc::clone(&criterion));
             let request = JudgeRequest::new(subject, canary.response().into(), criterion, 0, lookup);
             let count = &count;

@@ -48,6 +48,7 @@ pub use judges::{LabelUse, Retired};
 pub use labels::Consent;
 pub use open::Store;
 pub use pairs::{NewPairAnswer, PairAnswer, pair_key};
+pub use recorded::RecordedVerdict;
 pub use rows::*;
 pub use shared_reviews::StaleReview;
 pub use worker::Handle;

@@ -1,18 +1,130 @@
 //! Verdicts that came with items: one finished run for each judge's name, chained like any other.
 
+use super::prompts::digest_at;
 use super::prompts::now;
 use super::rows::*;
 use super::runs::{OWN, RunRow, column_of, insert_run};
 use super::verdicts::insert_verdict;
-use super::{Result, StoreError};
+use super::verdicts::optional_digest;
+use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
-use crate::core::item::Item;
+use crate::core::item::{Item, Subject};
+use crate::core::rubric::{self, Criterion};
 use crate::core::verdict::{Reading, State};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use std::collections::HashMap;
 
 /// The highest pass that an imported verdict may belong to: beyond it the number is surely something else.
 const MOST_REPEATS: u32 = 9_999;
+
+/// An imported verdict, with what it was about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedVerdict {
+    /// The run it was imported as.
+    pub run: String,
+    /// The set's name.
+    pub set: String,
+    /// The case's id.
+    pub case_id: String,
+    /// The arm's name.
+    pub arm: String,
+    /// Digest of the text judged.
+    pub response: Digest,
+    /// Version of the criterion that its name, or the item's own question, stands for.
+    pub criterion: Digest,
+    /// Which of several passes.
+    pub repeat: u32,
+    /// How it ended.
+    pub state: State,
+    /// Present exactly when scored.
+    pub reading: Option<Reading>,
+    /// What went wrong, for failures.
+    pub reason: String,
+    /// The reply's bytes.
+    pub raw: Vec<u8>,
+    /// Digest of the prompt; `None` where it is not known.
+    pub prompt: Option<Digest>,
+}
+
+impl Store {
+    /// The names of the judges whose verdicts were imported, oldest first.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn recorded_judges(&self) -> Result<Vec<String>> {
+        let mut stmt = self
+            .conn
+            .prepare_cached("SELECT judge FROM run WHERE imported GROUP BY judge ORDER BY min(seq)")?;
+        Ok(stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// All imported verdicts of one judge, oldest import first.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn recorded_verdicts(&self, judge: &str) -> Result<Vec<RecordedVerdict>> {
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT u.id, s.name, i.case_id, a.name, v.response, v.criterion_version, v.repeat, v.state, v.score, \
+             t.explanation, t.evidence, v.repairs, v.flags, t.raw, c.name, (SELECT subject FROM response r WHERE \
+             r.set_id = i.set_id AND r.arm_id = i.arm_id AND r.case_id = i.case_id AND r.repeat = i.repeat \
+             ORDER BY r.id DESC LIMIT 1) \
+             FROM run u JOIN verdict v ON v.run_id = u.id JOIN verdict_text t ON t.verdict_id = v.id \
+             JOIN run_item i ON i.run_id = u.id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
+             JOIN case_set s ON s.id = i.set_id JOIN run_criterion c ON c.run_id = u.id AND c.ord = v.criterion \
+             WHERE u.imported AND u.judge = ?1 AND v.response IS NOT NULL ORDER BY u.seq, v.seq",
+        )?;
+        let mut rows = stmt.query([judge])?;
+        let mut subjects: HashMap<Digest, Option<Subject>> = HashMap::new();
+        let mut out = Vec::new();
+        while let Some(r) = rows.next()? {
+            let subject = optional_digest(r, 15)?.and_then(|digest| {
+                // One that was forgotten on purpose says nothing of its prompt any more.
+                subjects.entry(digest).or_insert_with(|| self.json(&digest).ok()).as_ref()
+            });
+            let list = |at: usize| -> rusqlite::Result<Vec<String>> {
+                Ok(serde_json::from_str(&r.get::<_, String>(at)?).unwrap_or_default())
+            };
+            let (explanation, flags): (String, Vec<String>) = (r.get(9)?, list(12)?);
+            let reading = match r.get::<_, Option<u8>>(8)? {
+                None => None,
+                Some(score) => Some(Reading {
+                    score,
+                    evidence: list(10)?,
+                    explanation: explanation.clone(),
+                    injection_suspected: flags.iter().any(|f| f == "injection_suspected"),
+                    repairs: list(11)?,
+                }),
+            };
+            out.push(RecordedVerdict {
+                run: r.get(0)?,
+                set: r.get(1)?,
+                case_id: r.get(2)?,
+                arm: r.get(3)?,
+                response: digest_at(r, 4)?,
+                criterion: version_meant(&digest_at(r, 5)?, &r.get::<_, String>(14)?, subject),
+                repeat: r.get(6)?,
+                state: r.get::<_, String>(7)?.parse().unwrap_or(State::Unparseable),
+                reason: if reading.is_some() { String::new() } else { explanation },
+                reading,
+                raw: r.get(13)?,
+                prompt: subject.filter(|s| !s.prompt.is_empty()).map(|s| Digest::of(&s.prompt)),
+            });
+        }
+        Ok(out)
+    }
+}
+
+/// Verdicts come with a criterion's name, or with the item's own question, and are stored under the digest of that text:
+/// what they are about is the criterion that the text stands for, with the item's anchors where it is the item's own.
+fn version_meant(stored: &Digest, column: &str, subject: Option<&Subject>) -> Digest {
+    let own = subject.and_then(|s| s.criterion.as_deref().map(|text| (text, s.anchors.as_ref())));
+    match own {
+        Some((text, anchors)) if Digest::of(text) == *stored => rubric::own(text, anchors).version(),
+        _ if Digest::of(column) == *stored => Criterion::version(&rubric::by_name(column)),
+        _ => *stored,
+    }
+}
 
 /// Makes one finished run per judge's name out of the verdicts that came with items.
 pub(super) fn import_verdicts(

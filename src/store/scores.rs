@@ -65,7 +65,8 @@ impl Store {
         let runs: Vec<(String, String)> = self
             .conn
             .prepare_cached(
-                "SELECT id, judge FROM run WHERE (?1 IS NULL OR id LIKE ?1 || '%') AND (?2 IS NULL OR judge = ?2) \
+                "SELECT id, judge FROM run WHERE (?1 IS NULL OR id LIKE ?1 || '%') AND (?2 IS NULL OR judge = ?2 \
+                 OR (?2 = 'recorded' AND judge LIKE 'recorded:%')) \
                  AND (?3 IS NULL OR spec ->> 'rubric' = ?3) ORDER BY seq",
             )?
             .query_map(params![query.run, query.judge, query.rubric], |r| Ok((r.get(0)?, r.get(1)?)))?
@@ -143,7 +144,7 @@ impl Store {
     pub fn revision_scores(&self, name: &PromptName) -> Result<Vec<RevisionScore>> {
         let prompt = prompt_id(&self.conn, name)?;
         let mut stmt = self.conn.prepare_cached(
-            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded', i.case_id, v.score, c.version \
+            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded' OR r.judge LIKE 'recorded:%', i.case_id, v.score, c.version \
              FROM arm a JOIN run_item i ON i.arm_id = a.id JOIN run r ON r.id = i.run_id \
              JOIN verdict v ON v.run_id = i.run_id AND v.item = i.ord \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \

@@ -200,7 +200,7 @@ const VERDICT: &str = "SELECT v.id, v.item, v.criterion, v.repeat, v.state, v.sc
     v.completion_tokens, v.cost_usd, v.latency_ms, v.attempts, v.at, t.explanation, t.evidence, t.nonce, t.raw, v.seq, \
     v.row_digest, t.raw_digest FROM verdict v JOIN verdict_text t ON t.verdict_id = v.id ";
 
-fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
+pub(super) fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
     Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|b| Digest::from_bytes(&b)))
 }
 

@@ -19,7 +19,8 @@ use super::load::{Loader, Ready, Step, Unwritten};
 use super::save::{self, Judging, MODEL_CHANGED};
 use crate::core::digest::Digest;
 use crate::core::verdict::State;
-use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Outcome, Stop, nonce_of};
+use crate::judge::recorded::RUNG;
+use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Lookup, Outcome, Stop, nonce_of};
 use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, Store, StoreError};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -434,6 +435,8 @@ impl Engine {
             return;
         }
         match outcome.state {
+            // How a recorded verdict ended says nothing of this run.
+            _ if outcome.rung == RUNG => {}
             State::Cancelled => {
                 self.unaccounted += calls;
                 return;
@@ -494,9 +497,14 @@ impl Engine {
     fn judge_written(&mut self, unwritten: &Unwritten, text: &Result<String, (State, String)>) {
         match text {
             Ok(text) => {
-                let own = self.work.run.spec.own_criterion;
-                let (case, arm) = (unwritten.item.case_id.clone(), unwritten.item.arm.clone());
-                let ready = Arc::new(Ready::new(case, arm, unwritten.subject.clone(), text.clone(), own));
+                let spec = &self.work.run.spec;
+                let place = Lookup {
+                    set: spec.set.clone(),
+                    case_id: unwritten.item.case_id.clone(),
+                    arm: unwritten.item.arm.clone(),
+                };
+                let subject = unwritten.subject.clone();
+                let ready = Arc::new(Ready::new(place, subject, text.clone(), spec.own_criterion));
                 for key in unwritten.keys.iter().rev() {
                     self.ready.push_front(Step::Ask(*key, Arc::clone(&ready)));
                 }

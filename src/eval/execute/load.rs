@@ -42,14 +42,14 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub fn new(case_id: String, arm: String, subject: Subject, response: String, own: bool) -> Self {
+    pub fn new(lookup: Lookup, subject: Subject, response: String, own: bool) -> Self {
         Self {
             own: own.then(|| own_of(&subject).map(Question::new)).flatten(),
             response_digest: Digest::of(&response),
             subject_digest: subject.digest().ok(),
             subject: Arc::new(subject),
             response: response.into(),
-            lookup: Lookup { case_id, arm },
+            lookup,
         }
     }
 
@@ -94,6 +94,7 @@ struct Writer {
 /// All that loading needs besides the registry; made once, shared by the chunks.
 pub(super) struct Loader {
     run: String,
+    set: String,
     own: bool,
     questions: Vec<Question>,
     writers: HashMap<String, Writer>,
@@ -109,6 +110,7 @@ impl Loader {
     pub fn open(store: &Store, run: &RunInfo, can_write: bool) -> Result<Self> {
         let mut loader = Self {
             run: run.id.clone(),
+            set: run.spec.set.clone(),
             own: run.spec.own_criterion,
             questions: run.spec.criteria.iter().cloned().map(Question::new).collect(),
             writers: HashMap::new(),
@@ -182,7 +184,8 @@ impl Loader {
             }
         };
         let item = full.item;
-        let ready = Arc::new(Ready::new(item.case_id, item.arm, subject, response, self.own));
+        let place = Lookup { set: self.set.clone(), case_id: item.case_id, arm: item.arm };
+        let ready = Arc::new(Ready::new(place, subject, response, self.own));
         for key in keys {
             steps.push(self.ask_or_cached(store, *key, &ready)?);
         }

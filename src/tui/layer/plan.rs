@@ -14,7 +14,9 @@ use super::super::screen::{Cx, Nav, Slot, Tab};
 use crate::config::Config;
 use crate::core::prompt::Selector;
 use crate::core::rubric::Rubric as StoredRubric;
-use crate::eval::{ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice};
+use crate::eval::{
+    ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice, is_recorded, recorded_as,
+};
 use crate::store::{CaseSetInfo, Store};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -42,8 +44,8 @@ pub struct Choices {
     pub judges: Vec<String>,
     /// Names of models in the config.
     pub models: Vec<String>,
-    /// The registry holds imported verdicts, so that the judge `recorded` can replay them.
-    pub recorded: bool,
+    /// Names of the judges whose verdicts were imported, which a recorded judge can replay.
+    pub recorded: Vec<String>,
 }
 
 /// Reads what can be chosen from.
@@ -56,7 +58,7 @@ pub fn choices(store: &Store, config: &Config) -> crate::store::Result<Choices> 
         rubrics: rubrics(store)?,
         judges: config.judges.keys().cloned().collect(),
         models: config.models.keys().cloned().collect(),
-        recorded: store.runs(None)?.iter().any(|r| r.imported),
+        recorded: store.recorded_judges()?,
     })
 }
 
@@ -111,7 +113,7 @@ pub(super) enum Rubric {
 /// What the judge and model lines offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// By its name in the config, `recorded`, or `URL#MODEL` found on this machine.
+    /// By its name in the config, `recorded:NAME`, or `URL#MODEL` found on this machine.
     Named(String),
     /// `URL#MODEL` typed in.
     Typed,
@@ -222,7 +224,7 @@ impl PlanDialog {
     pub(super) fn judge_options(&self) -> Vec<Endpoint> {
         let Some(choices) = self.choices.get() else { return Vec::new() };
         let mut options: Vec<Endpoint> = choices.judges.iter().cloned().map(Endpoint::Named).collect();
-        options.extend(choices.recorded.then(|| Endpoint::Named("recorded".into())));
+        options.extend(choices.recorded.iter().map(|name| Endpoint::Named(recorded_as(name))));
         options.extend(self.endpoints.get().into_iter().flatten().cloned().map(Endpoint::Named));
         options.push(Endpoint::Typed);
         options
@@ -403,15 +405,16 @@ impl PlanDialog {
     /// What suits a set: its own criteria, and its imported arms when only recorded verdicts can be had.
     fn defaults_for_set(&mut self) {
         self.rubric = 0;
-        let recorded = self.judge_options().get(self.judge) == Some(&Endpoint::Named("recorded".into()));
-        let wanted = if recorded { Arms::All } else { Arms::Spots };
+        let options = self.judge_options();
+        let replays = matches!(options.get(self.judge), Some(Endpoint::Named(name)) if is_recorded(name));
+        let wanted = if replays { Arms::All } else { Arms::Spots };
         self.arms = self.arm_options().iter().position(|a| *a == wanted).unwrap_or(0);
     }
 
     /// A set that suits what is judged: cases for revisions, items else and for the recorded judge.
     fn defaults(&mut self) {
         let Some(choices) = self.choices.get() else { return };
-        let kind = if self.spots.is_empty() || choices.judges.is_empty() && choices.recorded {
+        let kind = if self.spots.is_empty() || choices.judges.is_empty() && !choices.recorded.is_empty() {
             "items"
         } else {
             "cases"

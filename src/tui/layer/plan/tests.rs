@@ -42,7 +42,7 @@ fn dialog(spots: usize, judges: &[&str], recorded: bool) -> PlanDialog {
         rubrics: Vec::new(),
         judges: judges.iter().map(|j| (*j).to_owned()).collect(),
         models: vec!["small".into()],
-        recorded,
+        recorded: if recorded { vec!["gpt".into(), "llama".into()] } else { Vec::new() },
     });
     dialog.defaults();
     dialog
@@ -65,7 +65,18 @@ fn without_a_judge_recorded_verdicts_over_imported_items_come_first() {
     assert!(matches!(request.set, SetChoice::Named(name) if name == "prometheus"));
     assert!(request.arms.is_empty(), "all imported arms");
     assert!(matches!(request.rubric, RubricChoice::Own));
-    assert_eq!((request.judge.as_str(), request.model), ("recorded", None));
+    assert_eq!((request.judge.as_str(), request.model), ("recorded:gpt", None));
+}
+
+#[test]
+fn each_recorded_judge_can_be_chosen() {
+    let mut dialog = dialog(0, &["local"], true);
+    let mut judges = Vec::new();
+    for judge in 0..dialog.judge_options().len() {
+        dialog.judge = judge;
+        judges.push(dialog.request().unwrap().judge);
+    }
+    assert_eq!(judges, ["local", "recorded:gpt", "recorded:llama", "http://127.0.0.1:1/v1#m"]);
 }
 
 #[test]

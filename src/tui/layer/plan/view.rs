@@ -7,7 +7,7 @@ use super::super::super::theme::Meaning;
 use super::super::window;
 use super::{Arms, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
 use crate::core::text;
-use crate::eval::Plan;
+use crate::eval::{Plan, is_recorded};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -45,7 +45,7 @@ pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env)
     let bottom = inside.bottom().saturating_sub(1);
     let mut left = usize::from(bottom.saturating_sub(y));
     if choices.judges.is_empty() {
-        connect(&mut out, choices.recorded);
+        connect(&mut out, !choices.recorded.is_empty());
     }
     for (words, meaning) in out {
         for piece in text::wrapped(&words, usize::from(inside.width)) {
@@ -180,8 +180,8 @@ fn endpoint(chosen: Option<&Endpoint>) -> String {
     match chosen {
         None => "none".to_owned(),
         Some(Endpoint::Typed) => "an address, typed below".to_owned(),
-        Some(Endpoint::Named(name)) if name == "recorded" => {
-            "recorded: replays verdicts reached elsewhere".to_owned()
+        Some(Endpoint::Named(name)) if is_recorded(name) => {
+            format!("{name} · replays verdicts reached elsewhere")
         }
         Some(Endpoint::Named(name)) => name.clone(),
     }
