@@ -188,3 +188,43 @@ fn more_people_do_not_make_a_judge_by_chance_look_reliable() {
     let (one, five) = (alpha(&["ana"]), alpha(&["ana", "ben", "cem", "dan", "eva"]));
     assert!((one - five).abs() < 1e-9 && five < 0.3, "{one} {five}");
 }
+
+/// A rubric of one question.
+fn rubric(question: &str) -> String {
+    let anchors: String = (1..=5).map(|n| format!("{n} = \"level {n}\"\n")).collect();
+    format!(
+        "name = \"r\"\n[[criteria]]\nname = \"accuracy\"\nquestion = \"{question}\"\nsteps = [\"Look.\"]\n[criteria.anchors]\n{anchors}"
+    )
+}
+
+#[test]
+fn an_edited_question_makes_labels_stale_and_they_are_shown_apart() {
+    let home = Home::new();
+    let lines: String = (0..12).map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[])).collect();
+    home.file("items.jsonl", &lines);
+    home.json(&["import", "items", "items.jsonl", "--set", "s"]);
+    // Nothing answers there: the run is planned, and people may score it before any judge does.
+    let plan = || {
+        let args = ["run", "--cases", "s", "--rubric", "r", "--judge", "http://127.0.0.1:9/v1#m"];
+        assert_eq!(home.run(&args).status.code(), Some(5));
+        home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
+    };
+    home.file("r.toml", rubric("Is it right?"));
+    home.json(&["rubric", "add", "r.toml"]);
+    let first = plan();
+    label(&home, &first, (0..12).map(|i| (i, 3)), "ana", "random");
+    // The same question, another run: they count.
+    let second = plan();
+    assert_eq!(checked(&home, &second), 12);
+    home.file("r.toml", rubric("Is every claim right?"));
+    home.json(&["rubric", "add", "r.toml"]);
+    let third = plan();
+    let shown = home.json(&["run", "show", &third]);
+    assert_eq!(shown["criteria"][0]["checked_by_people"], 0);
+    let stale = shown["stale"].to_string();
+    assert!(stale.contains("12 scores by people") && stale.contains("another wording"), "{stale}");
+    // In their own run they stand as they were, and nothing there is stale for them.
+    let own = home.json(&["run", "show", &first]);
+    assert_eq!(own["criteria"][0]["checked_by_people"], 12);
+    assert!(!own["stale"].to_string().contains("scores by people"), "{own}");
+}

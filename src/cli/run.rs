@@ -231,7 +231,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         &id,
         crate::eval::Scope::Missing,
         request.concurrency,
-        args.min_coverage.unwrap_or(0.0),
+        args.min_coverage.unwrap_or(carry::MIN_COVERAGE),
     )
 }
 

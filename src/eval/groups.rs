@@ -97,6 +97,17 @@ pub fn retired(run: &RunInfo) -> Option<String> {
 /// When the registry cannot be read.
 pub fn stale(store: &Store, run: &RunInfo) -> Result<Vec<String>> {
     let mut notes = Vec::new();
+    let mut old: BTreeMap<u32, usize> = BTreeMap::new();
+    for review in store.stale_reviews(&run.id)? {
+        *old.entry(review.criterion).or_default() += 1;
+    }
+    for (criterion, n) in old {
+        let name = run.criteria.get(criterion as usize).map_or("", String::as_str);
+        notes.push(format!(
+            "stale: {} by people of these responses on '{name}' answered another wording of the question, and count nowhere here",
+            crate::core::text::plural(n, "score", "scores")
+        ));
+    }
     let template = run.spec.judge_config.get("template");
     if template.is_some_and(|then| *then != json!(*JUDGE_TEMPLATE_VERSION)) {
         notes.push(

@@ -57,6 +57,7 @@ fn columns(cells: &[Cell]) -> Columns {
     let mut by_column = Columns::new();
     for cell in cells {
         let scores = by_column.entry(cell.criterion).or_default().entry(cell.item).or_default();
+        scores.1 += 1;
         if let (State::Scored, Some(score)) = (cell.state, cell.score) {
             scores.0.push(f64::from(score));
         }
@@ -114,9 +115,9 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
     RunSummary { criteria: of(&all), arms }
 }
 
-/// The scores of one item's passes.
+/// The scores of one item's passes, and how many passes have a verdict, scored or not.
 #[derive(Default)]
-struct Scores(Vec<f64>);
+struct Scores(Vec<f64>, usize);
 
 fn column_of(
     run: &RunInfo,
@@ -146,7 +147,12 @@ fn column_of(
         let ci = mean_ci(&values, LEVEL);
         (ci.mean, ci.interval())
     };
-    let wanted = planned.len() * run.spec.repeats.max(1) as usize;
+    // Imported verdicts may have more passes of one criterion than of another.
+    let wanted = if run.imported {
+        planned.iter().filter_map(|i| Some(scores.get(&i.ord)?.1)).sum()
+    } else {
+        planned.len() * run.spec.repeats.max(1) as usize
+    };
     let coverage = if wanted == 0 { 0.0 } else { verdicts as f64 / wanted as f64 };
     CriterionSummary {
         name: name.to_owned(),

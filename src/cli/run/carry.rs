@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// A run that scored less than this share of its verdicts is not done.
+pub(super) const MIN_COVERAGE: f64 = 0.5;
+
 // Arguments of `resume` and `retry`.
 #[derive(Debug, clap::Args)]
 pub struct Again {
@@ -24,7 +27,7 @@ pub struct Again {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub concurrency: Option<u32>,
     /// Exit 3 when fewer than this share of the verdicts is scored
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = MIN_COVERAGE)]
     pub min_coverage: f64,
 }
 

@@ -53,13 +53,15 @@ pub struct Board {
     done: usize,
     in_flight: usize,
     failed: BTreeMap<State, usize>,
+    /// Imported verdicts plan what they hold.
+    imported: bool,
 }
 
 impl Board {
     /// A board on which everything is planned.
     pub fn new(items: usize, columns: usize, repeats: usize) -> Self {
         let faces = vec![Face::Planned; items * columns * repeats];
-        Self { columns, repeats, faces, done: 0, in_flight: 0, failed: BTreeMap::new() }
+        Self { columns, repeats, faces, done: 0, in_flight: 0, failed: BTreeMap::new(), imported: false }
     }
 
     /// Where a key lies; `None` outside the plan.
@@ -136,7 +138,12 @@ impl Board {
 
     /// How many keys are planned.
     pub fn planned(&self) -> usize {
-        self.faces.len()
+        if self.imported { self.done + self.in_flight } else { self.faces.len() }
+    }
+
+    /// Whether an item was to be scored on a criterion.
+    pub fn is_planned(&self, item: u32, criterion: usize) -> bool {
+        !self.imported || self.passes(item, criterion).iter().any(|f| *f != Face::Planned)
     }
 
     /// How many have a state.
@@ -331,6 +338,7 @@ fn weight(sheet: &Sheet, row: &Row, board: &Board, human: &Human, sort: Sort) ->
 /// Board and rows of a run as stored.
 pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, Sheet) {
     let mut board = Board::new(items.len(), run.criteria.len(), run.spec.repeats.max(1) as usize);
+    board.imported = run.imported;
     for cell in cells {
         board.put(cell);
     }

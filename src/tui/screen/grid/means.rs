@@ -99,7 +99,13 @@ fn mean_of(
         let m = clustered_mean_ci(&values, &clusters, 0.95);
         (m.mean, m.interval())
     };
-    Mean { mean, ci95, n: values.len(), planned: ords.len(), checked: Checked::default() }
+    Mean {
+        mean,
+        ci95,
+        n: values.len(),
+        planned: ords.iter().filter(|o| board.is_planned(**o, criterion)).count(),
+        checked: Checked::default(),
+    }
 }
 
 #[cfg(test)]
