@@ -22,6 +22,7 @@ mod loaded;
 mod migration;
 mod panics;
 mod power;
+mod rescue;
 mod secrets;
 mod server;
 mod soak;

@@ -161,6 +161,21 @@ fn a_row_lost_or_changed_would_be_found_out() {
     }
 }
 
+/// What a killed process leaves of a registry, its newest row in the log alone; all rows.
+fn with_a_hot_log(path: &Path, kept: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
+    let live = Connection::open(path).unwrap();
+    live.execute_batch(
+        "PRAGMA wal_autocheckpoint = 0; INSERT INTO draft (prompt, text, at) VALUES ('p', 'hot', '2026-11-30T00:00:00Z')",
+    )
+    .unwrap();
+    std::fs::create_dir_all(kept).unwrap();
+    for file in with_sides(path).iter().take(2) {
+        assert!(file.metadata().unwrap().len() > 0, "{}", file.display());
+        std::fs::copy(file, kept.join(file.file_name().unwrap())).unwrap();
+    }
+    rows(path)
+}
+
 #[test]
 fn a_migration_killed_at_any_call_is_made_again() {
     if !has_strace() {
@@ -174,13 +189,12 @@ fn a_migration_killed_at_any_call_is_made_again() {
             let (path, copy) = (registry(&home), kept_copy(&home, schema));
             let unfinished = PathBuf::from(format!("{}.bak-unfinished", path.display()));
             let files = [path.as_path(), &copy, &unfinished].map(with_sides).concat();
-            let before = rows(&path);
+            let before = with_a_hot_log(&path, &home.path().join("kept"));
             (home, before, files)
         })
         .collect();
     for (at, (home, _, files)) in homes.iter().enumerate() {
-        let folder = registry(home).parent().unwrap().to_owned();
-        copy_folder(&folder, &home.path().join("kept"));
+        copy_folder(&home.path().join("kept"), registry(home).parent().unwrap());
         for (call, n) in points(home, &args, files) {
             all.extend((1..=n).map(|nth| (at, call, nth)));
         }
