@@ -9,17 +9,14 @@
 //! somebody picked count as checked and correct nothing.
 
 use crate::core::queue::{order, seed};
-use crate::core::stats::by_people::{LEAST, Row, corrected_mean};
-use crate::core::stats::correct::Ppi;
+use crate::core::stats::by_people::{LEAST, Row, SCORE, corrected_mean};
+use crate::core::stats::corrected::Corrected;
 use crate::core::stats::mean::mean;
 use crate::store::{ReviewInfo, RunItem, Sampling};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Two-sided level of the intervals.
 const LEVEL: f64 = 0.95;
-
-/// The ends of the scale, which bound what a skipped item could have been given.
-const SCALE: (f64, f64) = (1.0, 5.0);
 
 /// A person's word on an item.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +67,7 @@ pub struct Checked {
     pub skipped: usize,
     /// The judge's mean corrected by these (prediction-powered inference, tuned); `None` below ten. Skipped items widen
     /// the interval to what it would be with each of them at either end of the scale.
-    pub corrected: Option<Ppi>,
+    pub corrected: Option<Corrected>,
 }
 
 impl Checked {
@@ -187,14 +184,18 @@ impl People {
         let random = rows.iter().filter(|r| r.people.is_some() && (complete || r.judge.is_some())).count();
         let count = skipped.iter().filter(|s| **s).count();
         let fair = complete || self.is_spread(criterion, items);
-        let corrected =
-            (random >= LEAST && fair).then(|| corrected_mean(&rows, LEVEL)).flatten().and_then(|found| {
+        let corrected = (random >= LEAST && fair)
+            .then(|| corrected_mean(&rows, SCORE, LEVEL))
+            .flatten()
+            .and_then(|found| {
                 if count == 0 {
                     return Some(found);
                 }
-                let (low, high) =
-                    (corrected_mean(&with(SCALE.0), LEVEL)?, corrected_mean(&with(SCALE.1), LEVEL)?);
-                Some(Ppi { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
+                let (low, high) = (
+                    corrected_mean(&with(SCORE.0), SCORE, LEVEL)?,
+                    corrected_mean(&with(SCORE.1), SCORE, LEVEL)?,
+                );
+                Some(Corrected { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
             });
         Checked { items: items.iter().filter(|(i, _)| scored(*i)).count(), random, skipped: count, corrected }
     }

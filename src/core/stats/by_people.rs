@@ -7,12 +7,17 @@
 //! ```
 
 use super::compare::Pair;
-use super::correct::{Lambda, Ppi, ppi_mean};
+use super::corrected::{Corrected, Labelled, Unlabelled, corrected};
 use super::dist::finite;
 use super::mean::mean;
 
 /// Fewer items than this, scored by people at random, correct nothing.
 pub const LEAST: usize = 10;
+
+/// Ends of the scale of scores.
+pub const SCORE: (f64, f64) = (1.0, 5.0);
+/// Ends of what a score can change by.
+pub const CHANGE: (f64, f64) = (-4.0, 4.0);
 
 /// One item as a correction takes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,29 +45,27 @@ pub struct ByPeople {
     pub bias_b: Option<f64>,
 }
 
-/// The mean over all rows, by people where they scored and by the corrected judge elsewhere, within `bounds`. Rows without
-/// either score say nothing; a row that only people scored counts where they scored every row. `None` below [`LEAST`]
-/// labels.
-pub fn corrected_mean(rows: &[Row], level: f64) -> Option<Ppi> {
-    if rows.iter().filter(|r| r.people.is_some()).count() < LEAST {
-        return None;
-    }
-    if rows.iter().all(|r| r.people.is_some()) {
-        let people: Vec<f64> = rows.iter().filter_map(|r| r.people).collect();
-        return ppi_mean(&people, &people, &[], Lambda::Fixed(0.0), level);
-    }
-    let (mut human, mut judged, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        match (row.people, row.judge) {
-            (Some(people), Some(judge)) => {
-                human.push(people);
-                judged.push(judge);
-            }
-            (None, Some(judge)) => rest.push(judge),
-            _ => {}
-        }
-    }
-    if human.len() < LEAST { None } else { ppi_mean(&human, &judged, &rest, Lambda::Tuned, level) }
+/// The mean over all rows, by people where they scored and by the corrected judge elsewhere; see [`corrected`]. `bounds`
+/// are the ends of the scale: (1, 5) for scores, (-4, 4) for differences. Rows without either score say nothing; a row that
+/// only people scored counts where they scored every row. `None` below [`LEAST`] labels.
+pub fn corrected_mean(rows: &[Row], bounds: (f64, f64), level: f64) -> Option<Corrected> {
+    let complete = rows.iter().all(|r| r.people.is_some());
+    let cluster = |r: &Row| Some(r.source);
+    let labelled: Vec<Labelled> = rows
+        .iter()
+        .filter_map(|r| {
+            let people = r.people?;
+            // Where people stand alone the judge is not looked at.
+            let judge = if complete { people } else { r.judge? };
+            Some(Labelled { people, judge, cluster: cluster(r) })
+        })
+        .collect();
+    let rest: Vec<Unlabelled> = rows
+        .iter()
+        .filter(|r| r.people.is_none())
+        .filter_map(|r| Some(Unlabelled { judge: r.judge?, cluster: cluster(r) }))
+        .collect();
+    if labelled.len() < LEAST { None } else { corrected(&labelled, &rest, bounds, level) }
 }
 
 /// The corrected difference over cases that the judge scored on both arms; `people` has their scores of A and of B for
@@ -104,15 +107,15 @@ pub fn by_people(pairs: &[Pair], people: &[[Option<f64>; 2]], level: f64) -> Opt
     let paired = labelled(&both);
     let (difference, lo, hi, n_labelled) =
         if 2 * paired >= labelled(&arm_a).min(labelled(&arm_b)) && paired >= LEAST {
-            let found = corrected_mean(&both, level)?;
+            let found = corrected_mean(&both, CHANGE, level)?;
             (found.estimate, found.lo, found.hi, paired)
         } else {
-            let (a, b) = (corrected_mean(&arm_a, level)?, corrected_mean(&arm_b, level)?);
+            let (a, b) = (corrected_mean(&arm_a, SCORE, level)?, corrected_mean(&arm_b, SCORE, level)?);
             let difference = b.estimate - a.estimate;
             let below = (b.estimate - b.lo).hypot(a.hi - a.estimate);
             let above = (b.hi - b.estimate).hypot(a.estimate - a.lo);
             let any = rows.iter().filter(|(_, _, said, _)| said.iter().any(Option::is_some)).count();
-            (difference, difference - below, difference + above, any)
+            (difference, (difference - below).max(CHANGE.0), (difference + above).min(CHANGE.1), any)
         };
     Some(ByPeople {
         difference: finite(difference)?,

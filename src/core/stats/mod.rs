@@ -6,7 +6,9 @@
 //! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
-//! bootstrap intervals by resampling        by_people  what labels make of a judge's figures
+//! bootstrap intervals by resampling         bounded   the interval of a mean on a bounded scale
+//! imhof     quantiles without chance          corrected a mean or difference corrected by people
+//! by_people what labels make of a comparison
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
 //! logprob   a score from probabilities     useful    criteria that say nothing
 //! sequential  an interval that may be looked at after every case, and the rule to stop by
@@ -17,11 +19,14 @@
 pub mod agree;
 pub mod alpha;
 pub mod bootstrap;
+pub mod bounded;
 pub mod by_people;
 pub mod compare;
 pub mod correct;
+pub mod corrected;
 pub mod dist;
 pub mod gate;
+mod imhof;
 pub mod logprob;
 pub mod mean;
 pub mod multiple;
