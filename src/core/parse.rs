@@ -1,8 +1,9 @@
 //! A judge's reply -> a score from 1 to 5 with its reasons, or why there is none.
 //!
 //! ```text
-//! reply -> one code fence off -> balanced top-level objects -> each: strict JSON, else the listed repairs
+//! reply -> thinking and one code fence off -> balanced top-level objects -> each: strict JSON, else the listed repairs
 //!       -> the last one that is a verdict; any other score in the reply that differs -> unread
+//!       -> what stands in the judged material, or is disowned by the text around it -> unread
 //! ```
 //! A score comes only from a valid object: nothing is clamped, guessed or defaulted. What cannot be read is
 //! [`Unread`], whose line is quoted to the judge when it is asked again.
@@ -10,16 +11,20 @@
 mod json;
 mod pair;
 pub mod prose;
+mod shown;
+mod stated;
+mod thinking;
 
-pub use pair::read_choice;
+pub use pair::{read_choice, read_choice_about};
 pub use prose::{read_plain, read_prose};
+pub use shown::Shown;
 
 use super::verdict::Reading;
 use json::{Parsed, Scan};
 use serde_json::Value;
 
 /// Part of every fingerprint: a reply could be read differently by another version of this reader.
-pub const PARSER_VERSION: u32 = 1;
+pub const PARSER_VERSION: u32 = 2;
 
 /// Why no score could be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,14 +52,42 @@ impl Unread {
 /// [`Unread`] when the reply holds no valid object, a score that is no whole number from 1 to 5, no explanation, or
 /// two scores that differ.
 pub fn read(content: &str) -> Result<Reading, Unread> {
+    read_about(content, "", &Shown::default())
+}
+
+/// Reads a judge's reply about what it was shown. `beside` is what the reply says in another place (content beside a
+/// tool call): it holds no verdict, and must not contradict one.
+///
+/// # Errors
+/// As [`read`]; and when the verdict stands in what was shown, answers another criterion, or is disowned by the text
+/// around it.
+pub fn read_about(content: &str, beside: &str, shown: &Shown) -> Result<Reading, Unread> {
     let mut repairs = Vec::new();
-    let Scan { objects, before, after, .. } = objects_of(content, &mut repairs)?;
-    let (reading, object_repairs) = choose(&objects)?;
-    if trailing_score_differs(after, reading.score) {
-        return Err(Unread::conflict("the reply holds two scores that differ"));
-    }
-    if !before.is_empty() || !after.is_empty() || objects.len() > 1 {
+    let Found { scan, mut prose } = objects_of(content, &mut repairs)?;
+    let (reading, object_repairs, text) = choose(&scan.objects, shown)?;
+    if !scan.outside.is_empty() || scan.objects.len() > 1 {
         note(&mut repairs, "surrounding text");
+    }
+    prose.extend(scan.outside);
+    let aside = json::scan(beside);
+    prose.extend(aside.outside);
+    for object in scan.objects.iter().chain(&aside.objects) {
+        match json::parse(object) {
+            Ok(parsed) if other_score(&parsed, reading.score, shown) => return Err(two_scores()),
+            Ok(_) => {}
+            // What is no JSON is prose: it may state a score.
+            Err(()) => prose.push(object),
+        }
+    }
+    let differs = |score: &f64| (score - f64::from(reading.score)).abs() > f64::EPSILON;
+    if prose.iter().any(|text| stated::scores(text, shown.name()).iter().any(differs)) {
+        return Err(two_scores());
+    }
+    if prose.iter().any(|text| stated::disowns(text)) {
+        return Err(disowned());
+    }
+    if shown.holds(text, &reading.explanation, "score", &reading.score.to_string()) {
+        return Err(quoted());
     }
     for repair in object_repairs {
         note(&mut repairs, repair);
@@ -62,9 +95,44 @@ pub fn read(content: &str) -> Result<Reading, Unread> {
     Ok(Reading { repairs, ..reading })
 }
 
+fn two_scores() -> Unread {
+    Unread::conflict("the reply holds two scores that differ")
+}
+
+fn disowned() -> Unread {
+    Unread::conflict("the text around the object says that it is not the judge's own answer")
+}
+
+fn quoted() -> Unread {
+    Unread::conflict("the object stands in the judged material; a quoted verdict is no verdict")
+}
+
+/// Whether an object gives another score under any key at any depth.
+fn other_score(parsed: &Parsed<'_>, score: u8, shown: &Shown) -> bool {
+    let mut differs = false;
+    parsed.scalars(|path, raw| {
+        // The root has no key.
+        let keys = path.get(1..).unwrap_or_default();
+        if stated::scalar(raw).is_some_and(|other| (other - f64::from(score)).abs() > f64::EPSILON)
+            && stated::is_score_path(keys, shown.name())
+        {
+            differs = true;
+        }
+    });
+    differs
+}
+
+/// What a reply holds once its thinking and its fence are off.
+struct Found<'t> {
+    scan: Scan<'t>,
+    /// Text before the thinking.
+    prose: Vec<&'t str>,
+}
+
 /// The top-level objects of a reply, its thinking and a fence around it taken off; at least one, all closed.
-fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Scan<'t>, Unread> {
-    let text = without_thinking(content.trim_start_matches('\u{feff}').trim(), repairs)?;
+fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Found<'t>, Unread> {
+    let text = content.trim_start_matches('\u{feff}').trim();
+    let (text, before) = thinking::taken_off(text, repairs)?;
     let text = without_fence(text, repairs);
     if text.is_empty() {
         return Err(Unread::new("the reply is empty"));
@@ -76,22 +144,13 @@ fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Scan<'t
     if scan.objects.is_empty() {
         return Err(Unread::new("the reply holds no JSON object"));
     }
-    Ok(scan)
+    Ok(Found { scan, prose: if before.is_empty() { Vec::new() } else { vec![before] } })
 }
 
 fn note(repairs: &mut Vec<String>, repair: &str) {
     if !repairs.iter().any(|known| known == repair) {
         repairs.push(repair.to_owned());
     }
-}
-
-/// Reasoning models on local servers put their thinking before the answer; drafts in there are no verdicts.
-fn without_thinking<'t>(text: &'t str, repairs: &mut Vec<String>) -> Result<&'t str, Unread> {
-    let Some(thinking) = text.strip_prefix("<think>") else { return Ok(text) };
-    let (_, answer) =
-        thinking.split_once("</think>").ok_or_else(|| Unread::new("the reply ends inside its thinking"))?;
-    note(repairs, "thinking");
-    Ok(answer.trim())
 }
 
 /// Removes one code fence around the whole of `text`.
@@ -104,8 +163,8 @@ fn without_fence<'t>(text: &'t str, repairs: &mut Vec<String>) -> &'t str {
 }
 
 /// The last verdict among `objects`, when no other object of the reply says otherwise.
-fn choose(objects: &[&str]) -> Result<(Reading, Vec<&'static str>), Unread> {
-    let mut chosen: Option<(Reading, Vec<&'static str>)> = None;
+fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'static str>, &'t str), Unread> {
+    let mut chosen: Option<(Reading, Vec<&'static str>, &'t str)> = None;
     let mut problem: Option<Unread> = None;
     let mut scores: Vec<Result<u8, Unread>> = Vec::new();
     for text in objects {
@@ -123,28 +182,35 @@ fn choose(objects: &[&str]) -> Result<(Reading, Vec<&'static str>), Unread> {
                 if let Some(score) = &score {
                     scores.push(score.clone());
                 }
-                match verdict(&parsed, score) {
-                    Ok(reading) => chosen = Some((reading, parsed.repairs)),
+                match verdict(&parsed, score, shown) {
+                    Ok(reading) => chosen = Some((reading, parsed.repairs, text)),
                     Err(unread) => problem = Some(unread),
                 }
             }
         }
     }
-    let Some((reading, repairs)) = chosen else {
+    let Some((reading, repairs, text)) = chosen else {
         return Err(problem.unwrap_or_else(|| Unread::new("the reply holds no JSON object")));
     };
     if scores.iter().any(|score| score.as_ref() != Ok(&reading.score)) {
-        return Err(Unread::conflict("the reply holds two scores that differ"));
+        return Err(two_scores());
     }
-    Ok((reading, repairs))
+    Ok((reading, repairs, text))
 }
 
-fn verdict(parsed: &Parsed, score: Option<Result<u8, Unread>>) -> Result<Reading, Unread> {
+fn verdict(parsed: &Parsed<'_>, score: Option<Result<u8, Unread>>, shown: &Shown) -> Result<Reading, Unread> {
     let score = score.ok_or_else(|| Unread::new("the object has no field \"score\""))??;
+    let foreign = |(name, value): (&str, &Value)| {
+        matches!(shown::key(name).as_str(), "criterion" | "criterionname")
+            && value.as_str().is_some_and(|given| !shown.asks(given))
+    };
+    if parsed.fields().any(foreign) {
+        return Err(Unread::conflict("the object answers another criterion than the one asked"));
+    }
     let explanation = ["explanation", "reasoning", "reason"]
         .into_iter()
         .filter_map(|key| parsed.get(key).and_then(Value::as_str))
-        .find(|text| !text.trim().is_empty())
+        .find(|text| has_words(text))
         .ok_or_else(|| Unread::new("the explanation is missing or empty"))?;
     let evidence = match parsed.get("evidence") {
         Some(Value::Array(quotes)) => quotes.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -161,10 +227,12 @@ fn verdict(parsed: &Parsed, score: Option<Result<u8, Unread>>) -> Result<Reading
     })
 }
 
-/// A line `SCORE: n` after the object is a second verdict.
-fn trailing_score_differs(after: &str, score: u8) -> bool {
-    after.lines().filter_map(prose::plain_score).any(|other| other != Ok(score))
+/// Whether a text says anything: a letter or digit that a reader sees.
+fn has_words(text: &str) -> bool {
+    text.chars().any(|c| c.is_alphanumeric() && !shown::is_unseen(c))
 }
 
+#[cfg(test)]
+mod lies;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::endpoint::{Answer, Broken, Endpoint};
 use super::wire::{ApiError, one_line};
 use super::{Stop, StopKind};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The most requests in one file.
@@ -91,6 +92,8 @@ pub enum LineResult {
     Unasked,
     /// It failed otherwise.
     Failed(String),
+    /// Lines with this id hold results that differ.
+    Conflict,
 }
 
 /// Reads an output or error file. Lines that do not read are left out: their requests stay open.
@@ -119,6 +122,19 @@ fn read_line(line: &[u8]) -> Option<BatchLine> {
         (None, None) => return None,
     };
     Some(BatchLine { custom_id, result })
+}
+
+/// The lines by their id. An id with results that differ has none of them: which one is the answer, nobody can tell.
+pub fn by_id(lines: Vec<BatchLine>) -> HashMap<String, BatchLine> {
+    let mut known: HashMap<String, BatchLine> = HashMap::new();
+    for line in lines {
+        match known.get_mut(&line.custom_id) {
+            Some(first) if first.result != line.result => first.result = LineResult::Conflict,
+            Some(_) => {}
+            None => _ = known.insert(line.custom_id.clone(), line),
+        }
+    }
+    known
 }
 
 /// One request as a line of the input file. `body` is JSON already.
@@ -347,6 +363,25 @@ mod tests {
                 ("four".to_owned(), LineResult::Failed("broken line".to_owned())),
             ]
         );
+    }
+
+    #[test]
+    fn an_id_with_results_that_differ_has_none() {
+        let line = |id: &str, result| BatchLine { custom_id: id.to_owned(), result };
+        let (five, one) = (LineResult::Answer(200, b"5".to_vec()), LineResult::Answer(200, b"1".to_vec()));
+        let lines = vec![
+            line("same", five.clone()),
+            line("twice", five.clone()),
+            line("late", LineResult::Failed("x".into())),
+            line("same", five.clone()),
+            line("twice", one),
+            line("late", five.clone()),
+            line("twice", five.clone()),
+        ];
+        let known = by_id(lines);
+        let of = |id: &str| known.get(id).map(|l| l.result.clone());
+        assert_eq!((of("same"), of("twice")), (Some(five), Some(LineResult::Conflict)));
+        assert_eq!((of("late"), of("other")), (Some(LineResult::Conflict), None));
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Caller {
                 self.endpoint.chat(body.clone()).await
             };
             let decision = match result {
-                Ok(answer) if (200..300).contains(&answer.status) => {
+                Ok(answer) if answer.status == 200 => {
                     self.answered.store(true, Ordering::Relaxed);
                     asked.took = answer.took;
                     place.succeeded();
@@ -163,6 +163,12 @@ impl Caller {
                         self.limiter.pause(left.min(self.policy.most));
                     }
                     return End::Answer(answer);
+                }
+                // 203 and 206 may be changed or partial; the others of this kind carry no answer.
+                Ok(answer) if (201..300).contains(&answer.status) => {
+                    (asked.took, asked.raw) = (answer.took, answer.body);
+                    let why = format!("{}: not a whole answer, which comes with 200", answer.status);
+                    return End::Failed(State::HttpError, why);
                 }
                 Ok(answer) => {
                     asked.took = answer.took;

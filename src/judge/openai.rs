@@ -11,7 +11,7 @@ use super::call::{Caller, End, Events};
 use super::capabilities::{Known, Rung, Shape};
 use super::config::JudgeConfig;
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
-use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle};
+use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle, settle_verdict};
 use super::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Lookup, Model, Outcome,
     PairOutcome, PairRequest, Stop, StopKind, Usage,
@@ -19,7 +19,7 @@ use super::{
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::item::Subject;
-use crate::core::parse::{self, PARSER_VERSION, Unread};
+use crate::core::parse::{self, PARSER_VERSION, Shown, Unread};
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
 use futures_util::future::BoxFuture;
@@ -134,9 +134,11 @@ impl OpenAiJudge {
         if let Some(model) = reply.model.as_ref().filter(|model| **model != self.config.model) {
             discovery.notes.push(format!("asked for {}, {} answers", self.config.model, one_line(model, 80)));
         }
-        let trouble = match settle(reply, shape.rung) {
+        let trouble = match settle_verdict(reply, shape.rung) {
             Err((_, why)) => Some(why),
-            Ok(text) => parse::read(text).err().map(|unread| unread.why),
+            Ok((text, beside)) => {
+                parse::read_about(text, beside, &Shown::default()).err().map(|unread| unread.why)
+            }
         };
         if let Some(why) = trouble {
             discovery.notes.push(format!("its answer to the trial question holds no verdict: {why}"));
@@ -188,7 +190,9 @@ impl OpenAiJudge {
             repeat: request.repeat,
             again: prompt::ask_again,
         };
-        outcome.reading = self.converse(&talk, &parse::read, events, cancel, &mut outcome).await;
+        let shown = shown(request);
+        let read = |text: &str, beside: &str| parse::read_about(text, beside, &shown);
+        outcome.reading = self.converse(&talk, &read, events, cancel, &mut outcome).await;
         mark(request, &mut outcome);
         outcome
     }
@@ -197,7 +201,7 @@ impl OpenAiJudge {
     async fn converse<R>(
         &self,
         talk: &Talk<'_>,
-        read_text: &(dyn Fn(&str) -> Result<R, Unread> + Sync),
+        read_text: ReadText<'_, R>,
         events: Events<'_>,
         cancel: &CancellationToken,
         outcome: &mut Outcome,
@@ -265,14 +269,32 @@ struct Talk<'a> {
     again: fn(&str) -> String,
 }
 
+/// Reads the text of a reply, and what the reply says beside it.
+type ReadText<'a, R> = &'a (dyn Fn(&str, &str) -> Result<R, Unread> + Sync);
+
+/// What this request shows the judge.
+fn shown(request: &JudgeRequest) -> Shown {
+    let (subject, criterion) = (&request.subject, &request.criterion);
+    shown_texts(subject, &[&request.response], criterion)
+}
+
+/// The material about a subject: what is judged, and what stands around it.
+fn shown_texts(subject: &Subject, judged: &[&str], criterion: &Criterion) -> Shown {
+    let variables = Value::Object(subject.vars.clone()).to_string();
+    let question = [criterion.question.as_str()].into_iter();
+    let asked = question.chain(criterion.anchors.iter().chain(&criterion.steps).map(String::as_str));
+    let texts = judged.iter().copied().chain([subject.prompt.as_str(), variables.as_str()]);
+    Shown::new(
+        texts.chain(subject.reference.as_deref()).chain(asked),
+        [criterion.name.as_str(), criterion.question.as_str()],
+    )
+}
+
 /// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
-fn said<R>(
-    reply: &Reply,
-    rung: Rung,
-    read: &(dyn Fn(&str) -> Result<R, Unread> + Sync),
-) -> Result<R, (State, String, String)> {
-    let text = settle(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
-    read(text).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
+fn said<R>(reply: &Reply, rung: Rung, read: ReadText<'_, R>) -> Result<R, (State, String, String)> {
+    let (text, beside) =
+        settle_verdict(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
+    read(text, beside).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
 }
 
 /// An answer that shows the rung was accepted but not followed: text without any object, or no function call.

@@ -278,6 +278,8 @@ pub struct Reply {
     pub arguments: Option<String>,
     /// What the model said in refusing.
     pub refusal: Option<String>,
+    /// Why the reply holds no single answer of the judge: several that differ, another function's call, another role.
+    pub unsure: Option<String>,
     /// Why it ended.
     pub finish_reason: Option<String>,
     /// Who says it answered.
@@ -316,16 +318,22 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, String> {
         let whole = serde_json::json!({ "error": raw.error });
         return Err(format!("200 with an error inside: {}", ApiError::from_value(&whole).line()));
     }
-    let choice = raw.choices.and_then(|choices| choices.into_iter().next());
-    let Some(RawChoice { message, finish_reason }) = choice else {
+    let mut choices = raw.choices.unwrap_or_default().into_iter();
+    let Some(RawChoice { message, finish_reason }) = choices.next() else {
         return Err("the reply holds no choices".to_owned());
     };
     let text = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let calls = calls_of(&message);
+    let others = choices.any(|other| {
+        content_of(other.message.get("content")) != content_of(message.get("content"))
+            || calls_of(&other.message) != calls
+    });
     Ok(Reply {
         content: content_of(message.get("content")),
-        arguments: message.pointer("/tool_calls/0/function/arguments").and_then(text),
-        refusal: message.get("refusal").and_then(text),
-        finish_reason: text(&finish_reason),
+        arguments: calls.first().and_then(|(_, arguments)| text(arguments)),
+        refusal: refusal_of(&message),
+        unsure: if others { Some(SEVERAL.to_owned()) } else { unsure(&message, &calls) },
+        finish_reason: finish_of(&finish_reason),
         model: text(&raw.model),
         usage: usage_of(&raw.usage),
     })
@@ -336,11 +344,69 @@ fn content_of(content: Option<&Value>) -> Option<String> {
     let text = match content? {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
-            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
+            // Parts of any other type (thinking, reasoning, refusal) are not what was answered.
+            let is_text = |part: &&Value| {
+                matches!(part.get("type").and_then(Value::as_str), None | Some("text" | "output_text"))
+            };
+            let texts =
+                parts.iter().filter(is_text).filter_map(|part| part.get("text").and_then(Value::as_str));
+            texts.collect()
         }
         _ => return None,
     };
     (!text.trim().is_empty()).then_some(text)
+}
+
+const SEVERAL: &str = "the reply holds several answers that differ";
+
+/// Names and arguments of the calls in a message, the older form included.
+fn calls_of(message: &Value) -> Vec<(Option<&str>, &Value)> {
+    fn of(call: &Value) -> (Option<&str>, &Value) {
+        (call.get("name").and_then(Value::as_str), call.get("arguments").unwrap_or(&Value::Null))
+    }
+    let calls = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    let older = message.get("function_call").filter(|call| call.is_object());
+    calls.filter_map(|call| call.get("function")).chain(older).map(of).collect()
+}
+
+/// What was said in refusing: a text, a list of them, or a part of the content.
+fn refusal_of(message: &Value) -> Option<String> {
+    let parts = message.get("content").and_then(Value::as_array).into_iter().flatten();
+    let part = parts
+        .filter(|part| part.get("type").and_then(Value::as_str) == Some("refusal"))
+        .find_map(|part| part.get("refusal").or_else(|| part.get("text")).or(Some(part)));
+    let said = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) => (!text.trim().is_empty()).then(|| text.clone()),
+        Value::Array(list) if list.is_empty() => None,
+        Value::Object(fields) if fields.is_empty() => None,
+        other => Some(other.to_string()),
+    };
+    message.get("refusal").and_then(said).or_else(|| part.and_then(said))
+}
+
+/// Why a message is not one answer of the judge.
+fn unsure(message: &Value, calls: &[(Option<&str>, &Value)]) -> Option<String> {
+    if let Some(role) = message.get("role").and_then(Value::as_str)
+        && !matches!(role.trim().to_ascii_lowercase().as_str(), "assistant" | "model" | "")
+    {
+        return Some(format!("the reply speaks in the role \"{}\", not as the judge", one_line(role, 40)));
+    }
+    let first = calls.first()?;
+    if calls.iter().any(|(_, arguments)| *arguments != first.1) {
+        return Some(SEVERAL.to_owned());
+    }
+    let other = calls.iter().find_map(|(name, _)| name.filter(|n| !matches!(n.trim(), "" | SCHEMA_NAME)));
+    other.map(|name| format!("the reply calls \"{}\", which was not offered", one_line(name, 40)))
+}
+
+/// Why it ended, as told; what is no text is told as it stands.
+fn finish_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => (!text.trim().is_empty()).then(|| text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 fn usage_of(usage: &Value) -> Option<Usage> {
@@ -367,26 +433,84 @@ fn not_a_reply(body: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
+/// What a finish reason says of an answer.
+fn finished(reply: &Reply, rung: Rung) -> Result<(), (State, String)> {
+    let told = reply.finish_reason.as_deref().unwrap_or_default();
+    match told.trim().to_ascii_lowercase().as_str() {
+        // Servers that tell no reason give whole answers.
+        "" | "stop" | "end_turn" | "eos" | "eos_token" | "stop_sequence" => Ok(()),
+        "tool_calls" | "function_call" | "tool_use" if rung == Rung::Tool || reply.arguments.is_some() => {
+            Ok(())
+        }
+        "length"
+        | "max_tokens"
+        | "max_output_tokens"
+        | "max_completion_tokens"
+        | "max_length"
+        | "model_length"
+        | "model_context_window_exceeded"
+        | "token_limit"
+        | "incomplete" => Err((State::Truncated, "the answer was cut at the token limit".to_owned())),
+        "content_filter"
+        | "content_filtered"
+        | "safety"
+        | "image_safety"
+        | "recitation"
+        | "blocklist"
+        | "prohibited_content"
+        | "spii"
+        | "language"
+        | "sensitive"
+        | "guardrail_intervened" => {
+            Err((State::Filtered, "the endpoint's content filter withheld the answer".to_owned()))
+        }
+        "refusal" => Err((State::Refused, "the judge declined: no reason given".to_owned())),
+        // An answer that ended otherwise is no whole answer: the endpoint's fault, whatever it calls it.
+        _ => Err((
+            State::HttpError,
+            format!(
+                "the endpoint ended the answer with \"{}\", which is no whole answer",
+                one_line(told, 40)
+            ),
+        )),
+    }
+}
+
 /// What an answer comes to before its content is read: the text to read, or a state and why.
 ///
 /// # Errors
-/// The state the verdict ends in (`truncated`, `filtered`, `refused`, `unparseable`) and one line.
+/// The state the verdict ends in (`truncated`, `filtered`, `refused`, `unparseable`, `http_error`) and one line.
 pub fn settle(reply: &Reply, rung: Rung) -> Result<&str, (State, String)> {
-    let finish = reply.finish_reason.as_deref().unwrap_or_default();
-    if finish == "content_filter" {
-        return Err((State::Filtered, "the endpoint's content filter withheld the answer".to_owned()));
+    let ended = finished(reply, rung);
+    if let Err((State::Filtered, _)) = ended {
+        return ended.map(|()| "");
     }
     if let Some(refusal) = &reply.refusal {
         return Err((State::Refused, format!("the judge declined: {}", one_line(refusal, 200))));
     }
-    if matches!(finish, "length" | "max_tokens") {
-        return Err((State::Truncated, "the answer was cut at the token limit".to_owned()));
-    }
+    ended?;
     let text = match rung {
         Rung::Tool => reply.arguments.as_deref().or(reply.content.as_deref()),
         _ => reply.content.as_deref().or(reply.arguments.as_deref()),
     };
     text.ok_or_else(|| (State::Unparseable, "the reply has no content".to_owned()))
+}
+
+/// As [`settle`], for a verdict: the text to read, and what the reply says beside it (empty when nothing).
+///
+/// # Errors
+/// As [`settle`]; `unparseable` when the reply holds no single answer of the judge.
+pub fn settle_verdict(reply: &Reply, rung: Rung) -> Result<(&str, &str), (State, String)> {
+    let text = settle(reply, rung)?;
+    if let Some(why) = &reply.unsure {
+        return Err((State::Unparseable, why.clone()));
+    }
+    let both = match (&reply.content, &reply.arguments) {
+        (Some(content), Some(_)) if rung == Rung::Tool => content.as_str(),
+        (Some(_), Some(arguments)) => arguments.as_str(),
+        _ => "",
+    };
+    Ok((text, both))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::Unread;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The top-level objects of a text.
@@ -11,10 +12,8 @@ pub(super) struct Scan<'t> {
     pub objects: Vec<&'t str>,
     /// The text ends inside an object.
     pub unclosed: bool,
-    /// What stands before the first object, trimmed.
-    pub before: &'t str,
-    /// What stands after the last one, trimmed.
-    pub after: &'t str,
+    /// What stands before, between and after them, where it is more than white space.
+    pub outside: Vec<&'t str>,
 }
 
 /// Walks the text of an object, knowing what is string and what is comment.
@@ -68,15 +67,16 @@ impl Walker {
 
 /// Finds the balanced objects of `text` that lie inside no other object. Outside of objects, quotation marks mean
 /// nothing. An object that is never closed ends the search: what looks like an object inside it is only a part.
-pub(super) fn scan(text: &str) -> Scan<'_> {
-    let mut objects = Vec::new();
-    let (mut depth, mut start, mut first, mut end) = (0usize, 0, None, 0);
+pub(super) fn scan<'t>(text: &'t str) -> Scan<'t> {
+    let (mut objects, mut outside) = (Vec::new(), Vec::new());
+    let mut leave = |part: Option<&'t str>| outside.extend(part.map(str::trim).filter(|t| !t.is_empty()));
+    let (mut depth, mut start, mut end) = (0usize, 0, 0);
     let mut walker = Walker::default();
     for (at, c) in text.char_indices() {
         if depth == 0 {
             if c == '{' {
                 (depth, start, walker) = (1, at, Walker::default());
-                first.get_or_insert(at);
+                leave(text.get(end..at));
             }
             continue;
         }
@@ -95,22 +95,22 @@ pub(super) fn scan(text: &str) -> Scan<'_> {
             _ => {}
         }
     }
-    Scan {
-        objects,
-        unclosed: depth > 0,
-        before: text.get(..first.unwrap_or(0)).unwrap_or_default().trim(),
-        after: text.get(end..).unwrap_or_default().trim(),
+    if depth == 0 {
+        leave(text.get(end..));
     }
+    Scan { objects, unclosed: depth > 0, outside }
 }
 
 /// An object's fields in their order, duplicates kept, and what was mended to read it.
-pub(super) struct Parsed {
+pub(super) struct Parsed<'t> {
     fields: Vec<(String, Value)>,
+    /// The JSON that was read: the text, or what the repairs made of it.
+    text: Cow<'t, str>,
     /// Names of the repairs made.
     pub repairs: Vec<&'static str>,
 }
 
-impl Parsed {
+impl Parsed<'_> {
     /// The last field of this name, as JSON readers take it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.fields.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
@@ -121,12 +121,80 @@ impl Parsed {
         self.fields.iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// Calls `seen` with each scalar at any depth: the keys that lead to it, outermost first and as they stand in the
+    /// text, and its own text.
+    pub fn scalars(&self, mut seen: impl FnMut(&[&str], &str)) {
+        let text: &str = &self.text;
+        let (mut path, mut key) = (Vec::new(), "");
+        let (mut at, bytes) = (0, text.as_bytes());
+        while let Some(byte) = bytes.get(at) {
+            let from = at;
+            at += 1;
+            match byte {
+                b'{' | b'[' => path.push(std::mem::take(&mut key)),
+                b'}' | b']' => {
+                    path.pop();
+                }
+                b',' => key = "",
+                b':' | b' ' | b'\n' | b'\r' | b'\t' => {}
+                b'"' => {
+                    while bytes.get(at).is_some_and(|b| *b != b'"') {
+                        at += 1 + usize::from(bytes.get(at) == Some(&b'\\'));
+                    }
+                    at += 1;
+                    let token = text.get(from..at).unwrap_or_default();
+                    let rest = text.get(at..).unwrap_or_default();
+                    if key.is_empty() && rest.trim_start().starts_with(':') {
+                        key = token;
+                    } else {
+                        path.push(key);
+                        seen(&path, token);
+                        path.pop();
+                    }
+                }
+                _ => {
+                    while bytes.get(at).is_some_and(|b| !b",]} \n\r\t".contains(b)) {
+                        at += 1;
+                    }
+                    path.push(key);
+                    seen(&path, text.get(from..at).unwrap_or_default());
+                    path.pop();
+                }
+            }
+        }
+    }
+
+    /// The names of all fields, with their values.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// A score that a reader with floating point takes for a whole number, and that is none.
+    fn inexact(&self) -> Option<Unread> {
+        let mut found = None;
+        self.scalars(|path, raw| {
+            let near = raw.parse::<f64>().is_ok_and(|n| [1.0, 2.0, 3.0, 4.0, 5.0].contains(&n));
+            if path.len() == 2 && near && !is_exact(raw) {
+                let is_score =
+                    path.last().is_some_and(|k| serde_json::from_str(k).is_ok_and(|k: String| k == "score"));
+                if is_score {
+                    let shown: String = raw.chars().take(40).collect();
+                    found = Some(not_a_score(&shown));
+                }
+            }
+        });
+        found
+    }
+
     /// The score; `None` when the object has no such field, an error when it is no whole number from 1 to 5 or is
     /// given twice with different values.
     pub fn score(&self) -> Option<Result<u8, Unread>> {
         let mut all =
             self.fields.iter().filter(|(name, _)| name == "score").map(|(_, value)| score_of(value));
         let first = all.next()?;
+        if let (Ok(_), Some(unread)) = (&first, self.inexact()) {
+            return Some(Err(unread));
+        }
         match all.find(|other| *other != first) {
             None => Some(first),
             Some(_) => Some(Err(Unread::conflict("the object gives two scores that differ"))),
@@ -139,7 +207,8 @@ pub(super) fn score_of(value: &Value) -> Result<u8, Unread> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => {
-            text.trim().parse::<u8>().ok().filter(|_| text.trim().len() == 1).map(f64::from)
+            let text = text.trim_matches([' ', '\n', '\r', '\t']);
+            text.parse::<u8>().ok().filter(|_| text.len() == 1).map(f64::from)
         }
         _ => None,
     };
@@ -153,18 +222,33 @@ pub(super) fn score_of(value: &Value) -> Result<u8, Unread> {
             }
             small => small.to_string(),
         };
-        Unread::new(format!("the score is {shown}; it must be a whole number from 1 to 5"))
+        not_a_score(&shown)
     })
 }
 
+fn not_a_score(shown: &str) -> Unread {
+    Unread::new(format!("the score is {shown}; it must be a whole number from 1 to 5"))
+}
+
+/// Whether the text of a number is a whole number from 1 to 5, digit by digit: `4`, `4.0`, `40e-1`.
+fn is_exact(raw: &str) -> bool {
+    let (digits, exponent) = raw.split_once(['e', 'E']).unwrap_or((raw, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = [whole, fraction].concat();
+    let bare = all.trim_start_matches('0').trim_end_matches('0');
+    let zeros = all.len() - all.trim_end_matches('0').len();
+    let place = exponent.parse::<i64>().ok().and_then(|e| e.checked_sub(fraction.len() as i64));
+    matches!(bare, "1" | "2" | "3" | "4" | "5") && place.and_then(|p| p.checked_add(zeros as i64)) == Some(0)
+}
+
 /// Parses strictly; failing that, after the allowed repairs. `Err` when neither gives an object.
-pub(super) fn parse(text: &str) -> Result<Parsed, ()> {
+pub(super) fn parse(text: &str) -> Result<Parsed<'_>, ()> {
     if let Ok(Fields(fields)) = serde_json::from_str(text) {
-        return Ok(Parsed { fields, repairs: Vec::new() });
+        return Ok(Parsed { fields, text: Cow::Borrowed(text), repairs: Vec::new() });
     }
     let (mended, repairs) = mend(text);
     match serde_json::from_str(&mended) {
-        Ok(Fields(fields)) => Ok(Parsed { fields, repairs }),
+        Ok(Fields(fields)) => Ok(Parsed { fields, text: Cow::Owned(mended), repairs }),
         Err(_) => Err(()),
     }
 }

@@ -2,8 +2,8 @@
 //! [`super::read`]: the last valid object, and none at all where two objects differ.
 
 use super::super::pairwise::{Choice, NotAChoice, PairReading};
-use super::json::{self, Parsed, Scan};
-use super::{Unread, note, objects_of};
+use super::json::{self, Parsed};
+use super::{Found, Shown, Unread, disowned, has_words, note, objects_of, quoted, shown, stated};
 use serde_json::Value;
 
 /// Reads a judge's reply about two responses.
@@ -12,9 +12,23 @@ use serde_json::Value;
 /// [`Unread`] when the reply holds no valid object, a winner that is none of the three words, no explanation, or two
 /// winners that differ.
 pub fn read_choice(content: &str) -> Result<PairReading, Unread> {
+    read_choice_about(content, "", &Shown::default())
+}
+
+/// Reads a judge's reply about what it was shown, as [`super::read_about`] does.
+///
+/// # Errors
+/// As [`read_choice`]; and when the choice stands in what was shown, or is disowned by the text around it.
+pub fn read_choice_about(content: &str, beside: &str, shown: &Shown) -> Result<PairReading, Unread> {
     let mut repairs = Vec::new();
-    let Scan { objects, before, after, .. } = objects_of(content, &mut repairs)?;
-    let mut chosen: Option<(PairReading, Vec<&'static str>)> = None;
+    let Found { scan, mut prose } = objects_of(content, &mut repairs)?;
+    let (objects, aside) = (scan.objects, json::scan(beside));
+    if !scan.outside.is_empty() || objects.len() > 1 {
+        note(&mut repairs, "surrounding text");
+    }
+    prose.extend(scan.outside);
+    prose.extend(aside.outside);
+    let mut chosen: Option<(PairReading, Vec<&'static str>, &str)> = None;
     let mut problem: Option<Unread> = None;
     let mut winners: Vec<Result<Choice, Unread>> = Vec::new();
     for text in &objects {
@@ -29,18 +43,33 @@ pub fn read_choice(content: &str) -> Result<PairReading, Unread> {
         let first = given.clone().next();
         winners.extend(given);
         match choice(&parsed, first) {
-            Ok(reading) => chosen = Some((reading, parsed.repairs)),
+            Ok(reading) => chosen = Some((reading, parsed.repairs, text)),
             Err(unread) => problem = Some(unread),
         }
     }
-    let Some((reading, object_repairs)) = chosen else {
+    let Some((reading, object_repairs, text)) = chosen else {
         return Err(problem.unwrap_or_else(|| Unread::new("the reply holds no JSON object")));
     };
     if winners.iter().any(|winner| winner.as_ref() != Ok(&reading.choice)) {
         return Err(Unread::conflict("the reply holds two winners that differ"));
     }
-    if !before.is_empty() || !after.is_empty() || objects.len() > 1 {
-        note(&mut repairs, "surrounding text");
+    for object in objects.iter().chain(&aside.objects) {
+        match json::parse(object) {
+            Ok(parsed) if other_winner(&parsed, reading.choice) => {
+                return Err(Unread::conflict("the reply holds two winners that differ"));
+            }
+            Ok(_) => {}
+            Err(()) => prose.push(object),
+        }
+    }
+    if prose.iter().any(|text| names_another(text, reading.choice)) {
+        return Err(Unread::conflict("the reply holds two winners that differ"));
+    }
+    if prose.iter().any(|text| stated::disowns(text)) {
+        return Err(disowned());
+    }
+    if shown.holds(text, &reading.explanation, "winner", reading.choice.name()) {
+        return Err(quoted());
     }
     for repair in object_repairs {
         note(&mut repairs, repair);
@@ -48,17 +77,46 @@ pub fn read_choice(content: &str) -> Result<PairReading, Unread> {
     Ok(PairReading { repairs, ..reading })
 }
 
+/// Whether an object names another winner under any key at any depth.
+fn other_winner(parsed: &Parsed<'_>, choice: Choice) -> bool {
+    let mut differs = false;
+    parsed.scalars(|path, raw| {
+        let word = shown::key(raw);
+        if word.parse::<Choice>().is_ok_and(|other| other != choice)
+            && path
+                .iter()
+                .any(|k| ["winner", "better", "choice", "verdict"].iter().any(|w| shown::key(k).contains(w)))
+        {
+            differs = true;
+        }
+    });
+    differs
+}
+
+/// Whether prose says that another is the winner: `Winner: second`, `the second response is better`.
+fn names_another(prose: &str, choice: Choice) -> bool {
+    prose.split(['.', '!', '?', '\n', ';']).any(|sentence| {
+        let words: Vec<String> = sentence.split_whitespace().map(shown::key).collect();
+        let leads = words.iter().any(|w| {
+            ["winner", "better", "wins", "prefer", "choose", "verdict", "best"].contains(&w.as_str())
+                || w.starts_with("winner")
+        });
+        let named = |w: &String| w.trim_start_matches("winner").parse::<Choice>();
+        leads && words.iter().filter_map(|w| named(w).ok()).any(|other| other != choice)
+    })
+}
+
 fn winner_of(value: &Value) -> Result<Choice, Unread> {
     let text = value.as_str().unwrap_or_default().trim().to_ascii_lowercase();
     text.parse().map_err(|NotAChoice| Unread::new(NotAChoice.to_string()))
 }
 
-fn choice(parsed: &Parsed, winner: Option<Result<Choice, Unread>>) -> Result<PairReading, Unread> {
+fn choice(parsed: &Parsed<'_>, winner: Option<Result<Choice, Unread>>) -> Result<PairReading, Unread> {
     let choice = winner.ok_or_else(|| Unread::new("the object has no field \"winner\""))??;
     let explanation = parsed
         .get("explanation")
         .and_then(Value::as_str)
-        .filter(|text| !text.trim().is_empty())
+        .filter(|text| has_words(text))
         .ok_or_else(|| Unread::new("the explanation is missing or empty"))?;
     Ok(PairReading {
         choice,

@@ -34,7 +34,7 @@ pub fn read_plain(content: &str) -> Result<Reading, Unread> {
 }
 
 /// `None` when the line is not of the form `SCORE: ...`; `Err` when what follows is no score.
-pub(super) fn plain_score(line: &str) -> Option<Result<u8, ()>> {
+fn plain_score(line: &str) -> Option<Result<u8, ()>> {
     let value = line.trim().strip_prefix("SCORE:")?.trim();
     Some(match value {
         "1" => Ok(1),

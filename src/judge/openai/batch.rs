@@ -5,7 +5,7 @@ use super::super::capabilities::Rung;
 use super::super::retry::{Kind, Seen};
 use super::super::wire::{ApiError, read_reply};
 use super::super::{JudgeRequest, Outcome};
-use super::{OpenAiJudge, end_with, mark, said};
+use super::{OpenAiJudge, end_with, mark, said, shown};
 use crate::core::parse;
 use crate::core::verdict::State;
 
@@ -27,11 +27,17 @@ impl OpenAiJudge {
                 mark(request, &mut outcome);
                 return Some(outcome);
             }
+            LineResult::Conflict => {
+                let why = "the batch holds several results for this request that differ";
+                end_with(&mut outcome, State::Unparseable, why.to_owned());
+                mark(request, &mut outcome);
+                return Some(outcome);
+            }
             LineResult::Answer(status, body) => (*status, body),
         };
         outcome.raw.clone_from(body);
         if status == 200 {
-            self.read_body(rung, &mut outcome);
+            self.read_body(request, rung, &mut outcome);
         } else {
             let error = ApiError::read(body);
             let seen = Seen::Answer { status, header: &|_| None, body };
@@ -47,7 +53,7 @@ impl OpenAiJudge {
         Some(outcome)
     }
 
-    fn read_body(&self, rung: Rung, outcome: &mut Outcome) {
+    fn read_body(&self, request: &JudgeRequest, rung: Rung, outcome: &mut Outcome) {
         let reply = match read_reply(&outcome.raw) {
             Ok(reply) => reply,
             Err(why) => return end_with(outcome, State::HttpError, why),
@@ -55,7 +61,8 @@ impl OpenAiJudge {
         outcome.usage = reply.usage;
         outcome.finish_reason.clone_from(&reply.finish_reason);
         outcome.model_returned.clone_from(&reply.model);
-        match said(&reply, rung, &parse::read) {
+        let shown = shown(request);
+        match said(&reply, rung, &|text, beside| parse::read_about(text, beside, &shown)) {
             Ok(reading) => {
                 (outcome.state, outcome.reason) = (State::Scored, String::new());
                 outcome.reading = Some(reading);

@@ -4,7 +4,7 @@ use super::super::capabilities::Shape;
 use super::super::pair::{self, PAIR_TEMPLATE_VERSION, PairOutcome, PairRequest};
 use super::super::wire::{BodyWriter, Form};
 use super::super::{Outcome, StopKind};
-use super::{OpenAiJudge, Talk};
+use super::{OpenAiJudge, Talk, shown_texts};
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::parse;
@@ -62,7 +62,9 @@ impl OpenAiJudge {
             repeat: 0,
             again: pair::ask_again,
         };
-        let reading = self.converse(&talk, &parse::read_choice, events, cancel, &mut outcome).await;
+        let shown = shown_texts(&request.subject, &[&request.first, &request.second], &request.criterion);
+        let read = |text: &str, beside: &str| parse::read_choice_about(text, beside, &shown);
+        let reading = self.converse(&talk, &read, events, cancel, &mut outcome).await;
         let mut flag = |name: &str| outcome.flags.push(name.to_owned());
         if reading.as_ref().is_some_and(|r| r.injection_suspected) {
             flag(evidence::INJECTION_SUSPECTED);

@@ -18,7 +18,7 @@ use crate::eval::error::EvalError;
 use crate::judge::batch::{self, BatchClient, BatchLine, BatchStatus, MOST_BYTES, MOST_LINES};
 use crate::judge::{Judge, JudgeRequest, Stop};
 use crate::store::{BatchInfo, BatchStage, NewBatch, NewVerdict, RunState, Store};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -255,12 +255,11 @@ impl Engine {
     ) -> Result<(), Halt> {
         let Some(batch_id) = info.batch_id.clone() else { return Ok(()) };
         let status = self.poll(client, &batch_id, &mut info).await?;
-        let mut lines: HashMap<String, BatchLine> = HashMap::new();
+        let mut lines = Vec::new();
         for file in [&status.output_file_id, &status.error_file_id].into_iter().flatten() {
-            for line in client.lines(file).await? {
-                lines.entry(line.custom_id.clone()).or_insert(line);
-            }
+            lines.extend(client.lines(file).await?);
         }
+        let lines = batch::by_id(lines);
         // A batch that was taken in half before is not taken in twice.
         let row = info.id;
         let done = self.handle.read(move |s| s.verdicts_since_batch(row)).await?;
