@@ -495,8 +495,41 @@ impl Store {
     /// # Errors
     /// When the file exists already, or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<()> {
-        copy_to(&self.conn, to)
-            .map_err(|why| StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display())))
+        let cannot = |why: &dyn std::fmt::Display| {
+            StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display()))
+        };
+        if to.symlink_metadata().is_ok() {
+            return Err(cannot(&EXISTS));
+        }
+        // It gets its name when it is whole: half a copy is no backup.
+        let part = super::migrate::beside(to, ".unfinished");
+        if part.symlink_metadata().is_ok() {
+            let why = "is left of a backup that was cut short, or one is at work: remove it, or choose another name";
+            return Err(cannot(&format!("{} {why}", part.display())));
+        }
+        copy_to(&self.conn, &part).map_err(|why| cannot(&why))?;
+        if let Err(e) = rename_to_new(&part, to) {
+            let _ = std::fs::remove_file(&part);
+            return Err(cannot(&e));
+        }
+        sync_folder(to.parent());
+        Ok(())
+    }
+}
+
+const EXISTS: &str = "it exists already; choose another name";
+
+/// Gives a file a name that no other has, where the system can look and act in one step; else in two.
+fn rename_to_new(from: &Path, to: &Path) -> Result<(), String> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(EXISTS.to_owned()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if to.symlink_metadata().is_err() => {
+            std::fs::rename(from, to).map_err(|e| e.to_string())
+        }
+        Err(e) => Err(e.to_string()),
     }
 }
 
@@ -507,7 +540,7 @@ pub(super) fn copy_to(from: &Connection, to: &Path) -> Result<(), String> {
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| match e
             .kind()
         {
-            std::io::ErrorKind::AlreadyExists => "it exists already; choose another name".to_owned(),
+            std::io::ErrorKind::AlreadyExists => EXISTS.to_owned(),
             _ => e.to_string(),
         })?;
     let pages = || copy_pages(from, &mut Connection::open(to).map_err(|e| e.to_string())?);

@@ -232,8 +232,14 @@ impl Stage {
 
     /// All files that a command reads and writes for the registry's sake.
     fn files(&self, verb: &Verb) -> Vec<PathBuf> {
-        let made = verb.makes.iter().flat_map(|(path, _)| with_sides(path));
-        with_sides(&registry(&self.home)).into_iter().chain(made).collect()
+        let unfinished = |path: &Path| PathBuf::from(format!("{}.unfinished", path.display()));
+        let made = verb
+            .makes
+            .iter()
+            .flat_map(|(path, _)| [with_sides(path), with_sides(&unfinished(path))].concat());
+        let ready = PathBuf::from(format!("{}.restoring", registry(&self.home).display()));
+        let ready = with_sides(&ready).into_iter().filter(|_| verb.args[0] == "restore");
+        with_sides(&registry(&self.home)).into_iter().chain(ready).chain(made).collect()
     }
 
     /// Every fault there is, by call: of a sample each call has its share, however often it is made.

@@ -72,8 +72,10 @@ impl Stage {
 
     fn put_back(&self) {
         crate::faults::copy_folder(&self.home.path().join("kept"), registry(&self.home).parent().unwrap());
-        for file in with_sides(&self.home.path().join("made.db")) {
-            let _ = std::fs::remove_file(file);
+        for made in ["made.db", "made.db.unfinished"] {
+            for file in with_sides(&self.home.path().join(made)) {
+                let _ = std::fs::remove_file(file);
+            }
         }
     }
 
@@ -94,6 +96,10 @@ impl Stage {
             name.contains(".before-")
                 && !["-wal", "-shm", "-journal", ".part"].iter().any(|e| name.ends_with(e))
         };
+        let made = self.home.path().join("made.db");
+        if made.exists() && holds(&made) != all {
+            return Some("a backup has its name before it is whole".to_owned());
+        }
         let kept = self.files().iter().filter(|f| is_kept(f)).any(|f| holds(f) == all);
         if now != all && (now != copied || !kept) {
             return Some(format!("the registry holds {now:?}, and what it held is kept: {kept}"));

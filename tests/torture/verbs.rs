@@ -90,6 +90,7 @@ pub fn filled(home: Home, server: &Server) -> Home {
     home.text(&["label", "set", "p", "production", "r1"]);
     home.text(&["label", "set", "p", "moving", "r1"]);
     home.text(&["label", "protect", "frozen"]);
+    home.text(&["backup", "old.db"]);
     let line = |value: serde_json::Value| format!("{value}\n");
     let judged = json!([{"criterion": "accuracy", "judge": "k", "score": 3, "explanation": "e"}]);
     let item = |i: usize, arm: &str, verdicts: &serde_json::Value| {
@@ -188,6 +189,7 @@ pub fn verbs(home: &Home, unfinished: &Unfinished) -> Vec<Verb> {
         &["review", "import", "reviews.jsonl"],
         &["mode", "rename", "too long", "lengthy"],
         &["mode", "merge", "rambling", "verbose", "--into", "wordy"],
+        &["restore", "old.db"],
     ];
     let paying: &[&[&str]] = &[
         &["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"],

@@ -1,3 +1,5 @@
+//! Restore stopped after each of its steps, and twice in a row, on a registry whose newest change stands in its log alone.
+
 use super::*;
 use crate::core::prompt::Template;
 use crate::store::{NewRevision, Store};
@@ -205,16 +207,24 @@ fn a_restore_killed_after_any_step_loses_nothing_and_the_next_one_ends_well() {
 
 #[test]
 fn a_restore_killed_twice_in_a_row_loses_nothing() {
-    let stage = Stage::new();
-    let wanted = steps(&stage);
+    let wanted = steps(&Stage::new());
     // The second meets what the first left: more steps, for it takes that away.
-    for (first, second) in (0..wanted).flat_map(|k| (0..wanted + 4).map(move |m| (k, m))) {
-        stage.reset();
-        let half = (first + second) % 2 == 1;
-        let _ = restore_by(&mut Killed::after(first, half), &stage.registry(), &stage.copy());
-        let _ = restore_by(&mut Killed::after(second, !half), &stage.registry(), &stage.copy());
-        assert_eq!(stage.objection(), None, "killed after {first}, then after {second} steps");
-    }
+    let pairs: Vec<(usize, usize)> = (0..wanted).flat_map(|k| (0..wanted + 4).map(move |m| (k, m))).collect();
+    let some = |pairs: &[(usize, usize)]| {
+        let stage = Stage::new();
+        for (first, second) in pairs {
+            stage.reset();
+            let half = (first + second) % 2 == 1;
+            let _ = restore_by(&mut Killed::after(*first, half), &stage.registry(), &stage.copy());
+            let _ = restore_by(&mut Killed::after(*second, !half), &stage.registry(), &stage.copy());
+            assert_eq!(stage.objection(), None, "killed after {first}, then after {second} steps");
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            pairs.chunks(pairs.len().div_ceil(4)).map(|part| scope.spawn(|| some(part))).collect();
+        assert!(threads.into_iter().all(|thread| thread.join().is_ok()));
+    });
 }
 
 /// The twin: the order of before moved the log away first, and gave the registry a second name.
