@@ -8,7 +8,7 @@
 
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
 use crate::core::stats::mean::mean;
-use crate::core::stats::power::{Rates, more_cases, smallest_change};
+use crate::core::stats::power::{Rates, more_cases, smallest_change_df};
 use crate::core::stats::repeat::{noise_floor_from_repeats, repeatability};
 use crate::core::text;
 use std::collections::{BTreeMap, HashMap};
@@ -196,7 +196,7 @@ pub fn flips(rows: &[Matched]) -> Vec<Flip> {
 
 /// The smallest change that this many cases would show four times in five, at 5 %; `None` below two cases.
 pub fn smallest(c: &Comparison) -> Option<f64> {
-    smallest_change(c.sd()?, c.n, Rates::default())
+    smallest_change_df(c.se?, c.df?, Rates::default())
 }
 
 /// How many more cases would show a change of `delta` four times in five; `None` where the cases so far cannot say.

@@ -7,7 +7,8 @@
 //! both revisions have, per criterion version and fingerprint; scores of two judges or of an edited question never meet.
 
 use crate::core::digest::Digest;
-use crate::core::stats::mean::{mean, mean_ci};
+use crate::core::stats::bounded::{DIFFERENCES, SCORES, bounded_ci};
+use crate::core::stats::mean::mean;
 use crate::store::RevisionScore;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,8 +61,8 @@ pub struct Change {
 
 impl Change {
     fn of(since: u32, pairs: &[f64]) -> Option<Self> {
-        let ci = mean_ci(pairs, 0.95);
-        Some(Self { since, difference: ci.mean?, ci95: ci.interval(), n: ci.n })
+        let ci = bounded_ci(pairs, None, DIFFERENCES, 0.95);
+        Some(Self { since, difference: ci.mean?, ci95: ci.ci, n: ci.n })
     }
 
     /// What it can be taken to mean.
@@ -142,7 +143,7 @@ pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<Point> {
     let mut out = Vec::new();
     for (seq, (cells, failed)) in &revisions {
         let values = by_case(cells.iter().map(|(key, v)| (key.1, *v)));
-        let ci = mean_ci(&values, 0.95);
+        let ci = bounded_ci(&values, None, SCORES, 0.95);
         let Some(mean) = ci.mean else { continue };
         let change = revisions
             .range(..*seq)
@@ -152,7 +153,7 @@ pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<Point> {
             seq: *seq,
             criterion: criterion.map(ToOwned::to_owned),
             mean,
-            ci95: ci.interval(),
+            ci95: ci.ci,
             n: ci.n,
             failed: *failed,
             change,

@@ -4,7 +4,8 @@
 //! independent: then the interval is the clustered one.
 
 use super::people::{Checked, People};
-use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
+use crate::core::stats::bounded::{SCORES, bounded_ci};
+use crate::core::stats::mean::mean;
 use crate::core::stats::useful;
 use crate::core::verdict::State;
 use crate::store::{Cell, RunInfo, RunItem};
@@ -140,13 +141,7 @@ fn column_of(
         let next = known.len() as u32;
         groups.push(*known.entry(item.cluster.as_deref().unwrap_or(&item.case_id)).or_insert(next));
     }
-    let (mean, ci95) = if known.len() < values.len() {
-        let ci = clustered_mean_ci(&values, &groups, LEVEL);
-        (ci.mean, ci.interval())
-    } else {
-        let ci = mean_ci(&values, LEVEL);
-        (ci.mean, ci.interval())
-    };
+    let found = bounded_ci(&values, Some(&groups), SCORES, LEVEL);
     // Imported verdicts may have more passes of one criterion than of another.
     let wanted = if run.imported {
         planned.iter().filter_map(|i| Some(scores.get(&i.ord)?.1)).sum()
@@ -156,8 +151,8 @@ fn column_of(
     let coverage = if wanted == 0 { 0.0 } else { verdicts as f64 / wanted as f64 };
     CriterionSummary {
         name: name.to_owned(),
-        mean,
-        ci95,
+        mean: found.mean,
+        ci95: found.ci,
         n: values.len(),
         planned: planned.len(),
         coverage,

@@ -160,14 +160,14 @@ pub(super) fn extreme(seen: &[Atom], weight: f64, tail: f64) -> Option<Ends> {
     Some((limit(least, tail)?, limit(most, 1.0 - tail)?))
 }
 
-/// Gaffke's bound (2005; Learned-Miller and Thomas 2019): E(1) with the pseudo-observation at the end of the scale
+/// Gaffke's bound (2005; Learned-Miller and Thomas 2019): E(weight) with the pseudo-observation at the end of the scale
 /// instead of the smallest value. With weight 1 it held its level in every shape tried.
-pub(super) fn gaffke(seen: &[Atom], bounds: Ends, tail: f64) -> Option<Ends> {
+pub(super) fn gaffke(seen: &[Atom], bounds: Ends, weight: f64, tail: f64) -> Option<Ends> {
     let units: f64 = seen.iter().map(|a| f64::from(a.times)).sum();
     let size = seen.iter().map(|a| a.size * f64::from(a.times)).sum::<f64>() / units;
     let limit = |value: f64, p: f64| {
         let pseudo = Atom { sum: value * size, size, times: 0 };
-        GammaMean::new(seen.to_vec(), vec![pseudo], 1.0).quantile(p)
+        GammaMean::new(seen.to_vec(), vec![pseudo], weight).quantile(p)
     };
     Some((limit(bounds.0, tail)?, limit(bounds.1, 1.0 - tail)?))
 }
@@ -203,9 +203,16 @@ pub fn extreme_ci(values: &[f64], clusters: Option<&[u32]>, weight: f64, level: 
     extreme(&atoms(values, clusters)?.0, weight, 0.5 * (1.0 - level))
 }
 
-/// Gaffke's interval alone (see the head of the file's `gaffke`): wide, and never short of its level where tried.
+/// Gaffke's interval alone, with weight 1, or 1/2 on whole clusters: wide, and never short of its level where tried. It
+/// allows for what no case showed: on equal values it is r3.
 pub fn gaffke_ci(values: &[f64], clusters: Option<&[u32]>, bounds: Ends, level: f64) -> Option<Ends> {
-    gaffke(&atoms(values, clusters)?.0, bounds, 0.5 * (1.0 - level))
+    let (seen, clustered) = atoms(values, clusters)?;
+    gaffke(&seen, bounds, gaffke_weight(clustered), 0.5 * (1.0 - level))
+}
+
+/// The weight of Gaffke's pseudo-observation.
+pub(super) fn gaffke_weight(clustered: bool) -> f64 {
+    if clustered { 0.5 } else { 1.0 }
 }
 
 /// A clustered mean by CR2: the residual sums of the clusters, each made larger by what its own mean took away, and

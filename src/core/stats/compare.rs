@@ -2,19 +2,17 @@
 //!
 //! ```text
 //! pairs per criterion -> Comparison (difference, interval, exact p, wins / ties / losses, missing)
-//!                     -> Holm over the criteria -> Outcome -> one sentence
+//!                     -> Holm's p, and the interval at 1 - 0.05/m of m criteria -> Decision -> one sentence
 //! ```
 
+use super::bounded::{DIFFERENCES, Ends, bounded_ci, gaffke_ci};
 use super::by_people::{ByPeople, by_people};
-use super::dist::finite;
-use super::mean::{clustered_mean_ci, mean, mean_ci};
+use super::decision::{Decision, level_of_each};
+use super::mean::mean;
 use super::multiple::holm;
 use super::paired::{difference, sign_flip, sign_flip_clustered, tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-
-/// The chance of a false alarm an outcome accepts, over all criteria together.
-const ALPHA: f64 = 0.05;
 
 /// What both arms got on one case.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,10 +52,19 @@ pub struct Comparison {
     pub mean_b: Option<f64>,
     /// Mean of B - A.
     pub difference: Option<f64>,
-    /// Standard error of the difference (clustered where cases share a source).
+    /// Standard error of the difference (CR2 where cases share a source).
     pub se: Option<f64>,
-    /// Its 95 % interval, Student's t.
+    /// Its degrees of freedom.
+    pub df: Option<f64>,
+    /// Its 95 % interval, within the scale: see [`super::bounded`].
     pub ci95: Option<(f64, f64)>,
+    /// The lower 95 % limit that also allows for a break no case shows (Gaffke's, at most the interval's own): what a
+    /// gate reads.
+    pub safe_lo: Option<f64>,
+    /// The interval at 1 - 0.05/m for m criteria compared together: what the decision is read from.
+    pub decision_ci: Option<(f64, f64)>,
+    /// How many criteria (or pairs of arms and criteria) were compared together.
+    pub together: usize,
     /// Sign-flip p: exact up to 20 units that differ, else from 10,000 seeded vectors.
     pub p: Option<f64>,
     /// The same, adjusted for the number of criteria (Holm).
@@ -72,7 +79,14 @@ pub struct Comparison {
     pub missing: usize,
     /// The difference as people's labels put it right, where a random sample of both arms allows.
     pub people: Option<ByPeople>,
+    /// The scores behind that, to make its interval at another level.
+    labels: Labels,
+    /// The differences behind the figures.
+    pub values: Differences,
 }
+
+/// Cases with people's scores of A and of B beside the judge's.
+type Labels = (Vec<Pair>, Vec<[Option<f64>; 2]>);
 
 /// Whose scores a decision rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +115,22 @@ impl Basis {
     }
 }
 
+/// The differences of the complete pairs, and the clusters they share.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Differences {
+    /// B - A, one for each pair.
+    pub each: Vec<f64>,
+    /// The cluster of each; `None` when no case names one.
+    pub clusters: Option<Vec<u32>>,
+}
+
+impl Differences {
+    /// Their interval at a level; `None` with fewer than two units.
+    pub fn interval(&self, level: f64) -> Option<Ends> {
+        bounded_ci(&self.each, self.clusters.as_deref(), DIFFERENCES, level).ci
+    }
+}
+
 /// What a comparison can be taken to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -121,52 +151,64 @@ impl Comparison {
     }
 
     /// The difference and the 95 % interval that decide.
-    pub fn decisive(&self) -> (Option<f64>, Option<(f64, f64)>) {
+    pub fn decisive(&self) -> (Option<f64>, Option<Ends>) {
         self.people.map_or((self.difference, self.ci95), |p| (Some(p.difference), Some(p.ci95)))
     }
 
-    /// Better or worse only if the adjusted p is at most 5 %. The smallest p that `units` can give is 2 / 2^units:
-    /// fewer than six can show nothing.
+    /// Independent cases that the decision rests on.
+    pub fn deciding_units(&self) -> usize {
+        self.people.map_or(self.units, |p| p.n_labelled)
+    }
+
+    /// What the row is taken to mean, read from `decision_ci` alone. `margin` is the drop that is acceptable, if one is
+    /// given; with it "not worse" is possible, from an interval that only shows that no case broke as well.
+    pub fn decision(&self, margin: Option<f64>) -> Decision {
+        Decision::of(self.decision_ci, self.deciding_units(), margin)
+    }
+
+    /// [`Comparison::decision`] without a margin.
     pub fn outcome(&self) -> Outcome {
-        if let Some(ByPeople { ci95: (lo, hi), .. }) = self.people {
-            return match () {
-                () if lo > 0.0 => Outcome::Better,
-                () if hi < 0.0 => Outcome::Worse,
-                () => Outcome::NoEvidence,
-            };
-        }
-        let (Some(p), Some(difference)) = (self.p_holm, self.difference) else { return Outcome::TooFew };
-        if self.ci95.is_none() || self.units < 6 {
-            return Outcome::TooFew;
-        }
-        match difference {
-            d if p <= ALPHA && d > 0.0 => Outcome::Better,
-            d if p <= ALPHA && d < 0.0 => Outcome::Worse,
-            _ => Outcome::NoEvidence,
+        match self.decision(None) {
+            Decision::Better => Outcome::Better,
+            Decision::Worse => Outcome::Worse,
+            Decision::NotWorse | Decision::NoEvidence => Outcome::NoEvidence,
+            Decision::TooFew => Outcome::TooFew,
         }
     }
 
     /// Standard deviation of one unit's difference as the interval sees it, se sqrt(n): what a power meter needs.
     pub fn sd(&self) -> Option<f64> {
-        self.se.and_then(|se| finite(se * (self.n as f64).sqrt()))
+        self.se.map(|se| se * (self.n as f64).sqrt()).filter(|sd| sd.is_finite())
     }
 }
 
-/// Compares B with A on every criterion. The t interval and the sign flips treat cases of one cluster as one; a case
-/// without a cluster stands alone. p is adjusted over the criteria by Holm. A score that is not finite is missing.
+/// Compares B with A on every criterion. The interval and the sign flips treat cases of one cluster as one; a case
+/// without a cluster stands alone. p is adjusted over the criteria by Holm, the interval of the decision by Bonferroni. A score that is not finite is missing.
 pub fn paired_compare(criteria: &[PairedInput], seed: u64) -> Vec<Comparison> {
     let mut table: Vec<Comparison> = criteria.iter().map(|input| compare_one(input, seed)).collect();
     adjust(table.iter_mut());
     table
 }
 
-/// Adjusts `p_holm` over all the comparisons given: a table of criteria, or of every pair of several arms.
+/// Adjusts `p_holm` and `decision_ci` over all the comparisons given: a table of criteria, or of every pair of several arms.
 pub fn adjust<'a>(comparisons: impl Iterator<Item = &'a mut Comparison>) {
     let mut table: Vec<&mut Comparison> = comparisons.collect();
     // Holm leaves out what is no probability, so that an undefined p makes the others no stricter.
     let p: Vec<f64> = table.iter().map(|row| row.p.unwrap_or(f64::NAN)).collect();
     for (row, adjusted) in table.iter_mut().zip(holm(&p)) {
         row.p_holm = adjusted;
+    }
+    // Only rows that have an interval count: an empty criterion makes the others no stricter.
+    let together = table.iter().filter(|row| row.ci95.is_some()).count();
+    for row in table {
+        row.together = together;
+        row.decision_ci = match (row.people, together) {
+            (_, 0 | 1) => row.decisive().1,
+            (None, m) => row.values.interval(level_of_each(m)),
+            (Some(_), m) => {
+                by_people(&row.labels.0, &row.labels.1, level_of_each(m)).map(|found| found.ci95)
+            }
+        };
     }
 }
 
@@ -195,17 +237,16 @@ fn complete(pairs: &[Pair]) -> (Vec<f64>, Vec<f64>, Vec<f64>, Option<Vec<u32>>) 
 
 fn compare_one(input: &PairedInput, seed: u64) -> Comparison {
     let (a, b, d, clusters) = complete(&input.pairs);
-    let (difference, se, ci95, flip, units) = match &clusters {
+    let fit = bounded_ci(&d, clusters.as_deref(), DIFFERENCES, 0.95);
+    let (flip, units) = match &clusters {
         Some(clusters) => {
-            let m = clustered_mean_ci(&d, clusters, 0.95);
-            let units = clusters.iter().collect::<BTreeSet<_>>().len();
-            (m.mean, m.se_cr1, m.interval(), sign_flip_clustered(&d, clusters, seed), units)
+            (sign_flip_clustered(&d, clusters, seed), clusters.iter().collect::<BTreeSet<_>>().len())
         }
-        None => {
-            let m = mean_ci(&d, 0.95);
-            (m.mean, m.se, m.interval(), sign_flip(&d, seed), d.len())
-        }
+        None => (sign_flip(&d, seed), d.len()),
     };
+    let safe = fit.ci.and_then(|(lo, _)| {
+        gaffke_ci(&d, clusters.as_deref(), DIFFERENCES, 0.95).map(|(safe, _)| safe.min(lo))
+    });
     let (wins, ties, losses) = tally(&d);
     Comparison {
         name: input.name.clone(),
@@ -213,9 +254,13 @@ fn compare_one(input: &PairedInput, seed: u64) -> Comparison {
         units,
         mean_a: mean(&a),
         mean_b: mean(&b),
-        difference,
-        se,
-        ci95,
+        difference: fit.mean,
+        se: fit.se,
+        df: fit.df,
+        ci95: fit.ci,
+        safe_lo: safe,
+        decision_ci: fit.ci,
+        together: 1,
         p: flip.map(|f| f.p),
         p_holm: None,
         wins,
@@ -223,6 +268,12 @@ fn compare_one(input: &PairedInput, seed: u64) -> Comparison {
         losses,
         missing: input.pairs.len() - d.len(),
         people: by_people(&input.pairs, &input.people, 0.95),
+        labels: if input.people.is_empty() {
+            Labels::default()
+        } else {
+            (input.pairs.clone(), input.people.clone())
+        },
+        values: Differences { each: d, clusters },
     }
 }
 

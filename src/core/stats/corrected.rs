@@ -9,7 +9,8 @@
 //! The sample must be random: items that a reviewer picked do not qualify. Measured coverage is in docs/trust.md.
 
 use super::bounded::{
-    Ends, bounded_ci, clip, dirichlet, extreme, grouped, hull, points, rule_of_three, shared, singles,
+    Ends, bounded_ci, clip, dirichlet, extreme, gaffke, gaffke_ci, gaffke_weight, grouped, hull, points,
+    rule_of_three, shared, singles,
 };
 use super::correct::Lambda;
 use super::dist::{finite, normal_sf, t_star};
@@ -47,6 +48,8 @@ pub struct Corrected {
     pub lo: f64,
     /// Upper end.
     pub hi: f64,
+    /// The lower limit that also allows for a break no labelled case shows (Gaffke's): what a gate reads.
+    pub safe_lo: f64,
     /// How far the judge was used, 0 (people only) to 1; the mean over the labelled items.
     pub lam: f64,
     /// Labelled items.
@@ -91,6 +94,8 @@ pub struct CorrectedParts {
     pub residual_dirichlet: Option<Ends>,
     /// Hull of t and MOVER, clipped to the scale.
     pub ci: Ends,
+    /// MOVER around Gaffke's lower limit of mean e, at most the lower end.
+    pub safe_lo: f64,
 }
 
 /// The corrected figure on the scale `bounds`: (1, 5) for means, (-4, 4) for paired differences. With fewer than two
@@ -107,6 +112,7 @@ pub fn corrected(labelled: &[Labelled], rest: &[Unlabelled], bounds: Ends, level
             se: ci.se?,
             lo,
             hi,
+            safe_lo: gaffke_ci(&data.people, Some(&data.clusters), bounds, level)?.0.min(lo),
             lam: 0.0,
             n_labelled: ci.n,
             n_unlabelled: rest.len(),
@@ -120,6 +126,7 @@ pub fn corrected(labelled: &[Labelled], rest: &[Unlabelled], bounds: Ends, level
         se: parts.se,
         lo: parts.ci.0,
         hi: parts.ci.1,
+        safe_lo: parts.safe_lo,
         lam: parts.lam,
         n_labelled: labelled.len(),
         n_unlabelled: rest.len(),
@@ -303,6 +310,7 @@ impl Data {
         };
         let sides = [residual_extreme, residual_dirichlet, equal].into_iter().flatten().map(mover);
         let ci = clip(hull(sides.chain([s.ci]))?, bounds);
+        let safe = mover(gaffke(&seen, around, gaffke_weight(self.clustered), tail)?).0;
         Some(CorrectedParts {
             estimate: s.estimate,
             lam,
@@ -315,6 +323,7 @@ impl Data {
             residual_extreme,
             residual_dirichlet,
             ci: (finite(ci.0)?, finite(ci.1)?),
+            safe_lo: finite(safe)?.clamp(bounds.0, ci.0.max(bounds.0)),
         })
     }
 }

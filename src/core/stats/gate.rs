@@ -1,14 +1,19 @@
 //! The gate: may the candidate replace the baseline? Non-inferiority by a margin, on the paired 95 % interval.
 //!
 //! ```text
-//! enough pairs? enough coverage? enough humans? an interval?  --no--> Inconclusive (exit 3)
-//!        | yes, for every criterion
-//! lo >= -margin: Pass    hi < -margin: Fail    else: Inconclusive
+//! enough pairs? enough coverage? an interval?  --no--> Inconclusive (exit 3)
+//!        | yes
+//! hi < -margin: Fail    else enough humans? lower limit >= -margin: Pass    else: Inconclusive
 //!        v
 //! any failure: 1    else any inconclusive: 3    else: 0
 //! ```
+//! The lower limit is `safe_lo`, which allows for a break that no case shows (Gaffke's bound): a candidate exactly at
+//! the margin passes in at most 2.5 % whatever its differences look like. When all cases agree it needs
+//! [`cases_needed`] of them; a candidate that is better by more than an unseen break could cost passes with fewer.
 
+use super::bounded::DIFFERENCES;
 use super::compare::Comparison;
+use super::decision::{Decision, enough};
 use std::fmt;
 
 /// Interval ends this near to the margin are on it: a drop of exactly 0.2 computed from thirds or fifths must not fail
@@ -89,8 +94,11 @@ pub struct GateResult {
     pub verdict: GateVerdict,
     /// Why, in one plain sentence without its full stop.
     pub reason: String,
-    /// Whether a precondition is not met (pairs, coverage, humans, interval), as opposed to an interval that crosses.
+    /// Whether a precondition is not met (pairs, coverage, humans, interval, cases for the margin), as opposed to an
+    /// interval that crosses.
     pub unmet: bool,
+    /// The verdict in the words of a comparison: better, worse, not worse, no evidence, too few.
+    pub decision: Decision,
 }
 
 /// What all criteria came to.
@@ -102,16 +110,14 @@ pub struct GateReport {
     pub criteria: Vec<GateResult>,
 }
 
-/// Judges every criterion, then the whole. The whole is inconclusive while any precondition is not met or there is no
-/// criterion at all; else any failure fails it, else any inconclusive criterion leaves it open.
+/// Judges every criterion, then the whole. Any certain failure fails it, whatever else is missing; else it is
+/// inconclusive while any criterion is, or there is none.
 pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
     let criteria: Vec<GateResult> = criteria.iter().map(|input| gate_one(input, rule)).collect();
     let any = |verdict: GateVerdict| criteria.iter().any(|c| c.verdict == verdict);
-    let verdict = if criteria.is_empty() || criteria.iter().any(|c| c.unmet) {
-        GateVerdict::Inconclusive
-    } else if any(GateVerdict::Fail) {
+    let verdict = if any(GateVerdict::Fail) {
         GateVerdict::Fail
-    } else if any(GateVerdict::Inconclusive) {
+    } else if criteria.is_empty() || any(GateVerdict::Inconclusive) {
         GateVerdict::Inconclusive
     } else {
         GateVerdict::Pass
@@ -119,18 +125,43 @@ pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
     GateReport { verdict, criteria }
 }
 
+/// The fewest cases (clusters, where cases share a source) that can show a drop of `margin` to be absent when none of
+/// them changed: the smallest n with (1 - margin/4)^n <= 0.025. `None` for a margin of 0, which no number can show.
+pub fn cases_needed(margin: f64) -> Option<usize> {
+    let share = margin / DIFFERENCES.1;
+    if share >= 1.0 {
+        return Some(1);
+    }
+    let need = 0.025_f64.ln() / (1.0 - share).ln();
+    // A whole number must not be rounded up to the next.
+    (share > 0.0 && need.is_finite()).then(|| (need * (1.0 - 1e-12)).ceil() as usize)
+}
+
 /// One criterion on its own.
 pub fn gate_one(input: &GateInput, rule: &GateRule) -> GateResult {
     let row = &input.comparison;
-    let (verdict, reason, unmet) = match (unmet(input, rule), row.decisive().1) {
+    let missing = unmet(input, rule);
+    let (verdict, reason, unmet) = match (missing, row.decisive().1) {
         (Some(reason), _) => (GateVerdict::Inconclusive, reason, true),
         (None, None) => (GateVerdict::Inconclusive, "no interval can be formed".to_owned(), true),
-        (None, Some((lo, hi))) => {
-            let (verdict, reason) = against_margin(lo, hi, rule.margin);
-            (verdict, format!("{reason}, {}", row.basis().words()), false)
-        }
+        (None, Some((lo, hi))) => match (against_margin(row, (lo, hi), rule.margin), few_humans(input, rule))
+        {
+            ((GateVerdict::Pass | GateVerdict::Inconclusive, ..), Some(reason)) => {
+                (GateVerdict::Inconclusive, reason, true)
+            }
+            ((verdict, reason, few), _) => (verdict, format!("{reason}, {}", row.basis().words()), few),
+        },
     };
-    GateResult { name: row.name.clone(), verdict, reason, unmet }
+    let decision = match (verdict, unmet) {
+        (GateVerdict::Fail, _) => Decision::Worse,
+        (GateVerdict::Pass, _) if safe_lo(row).or(row.decisive().1.map(|c| c.0)).is_some_and(|lo| lo > ROUNDING) => {
+            Decision::Better
+        }
+        (GateVerdict::Pass, _) => Decision::NotWorse,
+        (GateVerdict::Inconclusive, true) => Decision::TooFew,
+        (GateVerdict::Inconclusive, false) => Decision::NoEvidence,
+    };
+    GateResult { name: row.name.clone(), verdict, reason, unmet, decision }
 }
 
 /// The first precondition that is not met, said with both figures.
@@ -152,21 +183,72 @@ fn unmet(input: &GateInput, rule: &GateRule) -> Option<String> {
             None => return Some(format!("coverage of the {arm} is unknown")),
         }
     }
+    None
+}
+
+/// Whether people must have reviewed more.
+fn few_humans(input: &GateInput, rule: &GateRule) -> Option<String> {
     let short = input.humans < rule.require_human;
     short.then(|| format!("{} cases reviewed by a human, {} needed", input.humans, rule.require_human))
 }
 
-/// The three cases: lo >= -margin passes, hi < -margin fails, else open.
-fn against_margin(lo: f64, hi: f64, margin: f64) -> (GateVerdict, String) {
-    let limit = -margin;
-    let interval = format!("the 95 % interval {lo:+.2} to {hi:+.2}");
-    if lo + ROUNDING >= limit {
-        (GateVerdict::Pass, format!("{interval} stays above {limit:+.2}"))
-    } else if hi + ROUNDING < limit {
-        (GateVerdict::Fail, format!("{interval} lies below {limit:+.2}"))
-    } else {
-        (GateVerdict::Inconclusive, format!("{interval} crosses {limit:+.2}: more cases are needed"))
+/// The lower limit that also allows for a break no case shows. Where people decide, what their labels could have missed
+/// is taken off their interval's.
+fn safe_lo(row: &Comparison) -> Option<f64> {
+    match row.people {
+        None => row.safe_lo,
+        Some(p) => Some(p.ci95.0 - DIFFERENCES.1 * unseen_share(p.n_labelled, 0.025)),
     }
+}
+
+/// The verdict, its reason, and whether more cases are a precondition. The lower limit that is read is the one named in
+/// the reason.
+fn against_margin(row: &Comparison, (lo, hi): (f64, f64), margin: f64) -> (GateVerdict, String, bool) {
+    let limit = -margin;
+    let units = row.deciding_units();
+    let interval = format!("the 95 % interval {lo:+.2} to {hi:+.2}");
+    let above = |value: f64| value + ROUNDING >= limit;
+    // Two units cannot fail a candidate for certain either.
+    if hi + ROUNDING < limit && enough(units) {
+        return (GateVerdict::Fail, format!("{interval} lies below {limit:+.2}"), false);
+    }
+    let need = cases_needed(margin);
+    let few = need.is_none_or(|need| units < need);
+    // So many labels would have shown a break that costs more than the margin.
+    let safe = if row.people.is_some() && !few { Some(lo) } else { safe_lo(row) };
+    let safe = safe.filter(|_| enough(units)).map(|safe| safe.min(lo));
+    if safe.map_or(!few && above(lo), above) {
+        return match safe {
+            Some(safe) if safe + 0.005 < lo => (
+                GateVerdict::Pass,
+                format!("the lower limit {safe:+.2}, with a break no case shows, stays above {limit:+.2}"),
+                false,
+            ),
+            _ => (GateVerdict::Pass, format!("{interval} stays above {limit:+.2}"), false),
+        };
+    }
+    if !above(lo) {
+        return (
+            GateVerdict::Inconclusive,
+            format!("{interval} crosses {limit:+.2}: more cases are needed"),
+            false,
+        );
+    }
+    let what = if row.people.is_some() { "labelled cases" } else if units == row.n { "cases" } else { "sources of cases" };
+    let reason = match need {
+        Some(need) if few => format!(
+            "a margin of {margin} needs at least {need} {what}: with fewer, a break in {:.0} % of the cases can be \
+             unseen (there are {})",
+            100.0 * (margin / DIFFERENCES.1).min(1.0),
+            units
+        ),
+        Some(_) => format!(
+            "the lower limit {:+.2}, with a break no case shows, crosses {limit:+.2}: more cases are needed",
+            safe.unwrap_or(lo)
+        ),
+        None => "a margin of 0 cannot be shown by cases that do not differ".to_owned(),
+    };
+    (GateVerdict::Inconclusive, reason, few)
 }
 
 #[cfg(test)]

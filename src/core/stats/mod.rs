@@ -7,6 +7,7 @@
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
 //! bootstrap intervals by resampling         bounded   the interval of a mean on a bounded scale
+//! decision  what an interval is taken to mean
 //! imhof     quantiles without chance          corrected a mean or difference corrected by people
 //! by_people what labels make of a comparison
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
@@ -24,6 +25,7 @@ pub mod by_people;
 pub mod compare;
 pub mod correct;
 pub mod corrected;
+pub mod decision;
 pub mod dist;
 pub mod gate;
 mod imhof;

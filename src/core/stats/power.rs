@@ -88,13 +88,42 @@ fn cases_for_t(effect: f64, n_normal: f64, rates: Rates) -> Option<f64> {
     Some(high)
 }
 
-/// The smallest mean difference that `n` cases can show: (z_{1-a/2} + z_power) sd / sqrt(n). `None` for fewer than
+/// The smallest mean difference that `n` independent cases can show: see [`smallest_change_df`]. `None` for fewer than
 /// two cases; 0 when the differences do not vary.
 pub fn smallest_change(sd: f64, n: usize, rates: Rates) -> Option<f64> {
-    if n < 2 || sd < 0.0 {
+    if n < 2 {
         return None;
     }
-    finite(rates.z_sum()? * sd / (n as f64).sqrt())
+    smallest_change_df(sd / (n as f64).sqrt(), n as f64 - 1.0, rates)
+}
+
+/// The smallest mean difference that a t test with standard error `se` and `df` degrees of freedom finds with the
+/// wanted power: the noncentrality at which the noncentral t gives it, times se. With few clusters df is small, and the
+/// change far larger than the normal formula has it.
+pub fn smallest_change_df(se: f64, df: f64, rates: Rates) -> Option<f64> {
+    if se == 0.0 && df >= 1.0 {
+        return Some(0.0);
+    }
+    let edge = t_quantile(1.0 - 0.5 * rates.alpha, df).filter(|_| se > 0.0 && df >= 1.0)?;
+    let power =
+        |shift: f64| Some(1.0 - noncentral_t_cdf(edge, df, shift)? + noncentral_t_cdf(-edge, df, shift)?);
+    let (mut low, mut high) = (0.0, rates.z_sum()?);
+    while power(high)? < rates.power {
+        low = high;
+        high *= 2.0;
+        if high > 1e6 {
+            return None;
+        }
+    }
+    while high - low > 1e-9 * high {
+        let middle = 0.5 * (low + high);
+        if power(middle)? < rates.power {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    finite(high * se)
 }
 
 /// How many cases beyond the `have` there are would show a change of `delta` (t test, whole cases). 0 when there are

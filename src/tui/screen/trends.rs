@@ -10,7 +10,7 @@ use super::super::theme::Meaning;
 use super::revisions::{Metric, forest};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
-use crate::core::stats::mean::mean_ci;
+use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::text;
 use crate::core::verdict::State;
 use crate::store::scores::Effort;
@@ -77,7 +77,7 @@ impl Trends {
             .filter_map(|run| {
                 let items = sums.get(run.id.as_str())?;
                 let values: Vec<f64> = items.values().map(|(sum, n)| sum / f64::from(*n)).collect();
-                let ci = mean_ci(&values, 0.95);
+                let ci = bounded_ci(&values, None, SCORES, 0.95);
                 Some(Point {
                     run: run.id.chars().take(6).collect(),
                     at: run.created_at.chars().take(16).collect(),
@@ -85,7 +85,7 @@ impl Trends {
                     recorded: run.is_recorded(),
                     set: run.spec.set.clone(),
                     mean: ci.mean,
-                    interval: ci.interval(),
+                    interval: ci.ci,
                     n: ci.n,
                     failed: run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum(),
                     cost: run.usage.cost_usd,

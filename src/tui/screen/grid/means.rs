@@ -1,7 +1,7 @@
 //! Means over the rows of a grid, each with its interval and what it rests on.
 
 use super::board::{Board, Sheet};
-use crate::core::stats::mean::{clustered_mean_ci, mean_ci};
+use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::text;
 use crate::eval::{Checked, People};
 use crate::store::RunItem;
@@ -92,16 +92,10 @@ fn mean_of(
             clusters.push(named.copied().unwrap_or(u32::MAX - *ord));
         }
     }
-    let (mean, ci95) = if names.is_empty() {
-        let m = mean_ci(&values, 0.95);
-        (m.mean, m.interval())
-    } else {
-        let m = clustered_mean_ci(&values, &clusters, 0.95);
-        (m.mean, m.interval())
-    };
+    let found = bounded_ci(&values, Some(&clusters), SCORES, 0.95);
     Mean {
-        mean,
-        ci95,
+        mean: found.mean,
+        ci95: found.ci,
         n: values.len(),
         planned: ords.iter().filter(|o| board.is_planned(**o, criterion)).count(),
         checked: Checked::default(),
