@@ -111,7 +111,7 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
+                "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
                 "bias": super::shape::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })

@@ -205,9 +205,7 @@ pub fn adjust<'a>(comparisons: impl Iterator<Item = &'a mut Comparison>) {
         row.decision_ci = match (row.people, together) {
             (_, 0 | 1) => row.decisive().1,
             (None, m) => row.values.interval(level_of_each(m)),
-            (Some(_), m) => {
-                by_people(&row.labels.0, &row.labels.1, level_of_each(m)).map(|found| found.ci95)
-            }
+            (Some(_), m) => by_people(&row.labels.0, &row.labels.1, level_of_each(m)).map(|found| found.ci95),
         };
     }
 }

@@ -11,7 +11,7 @@
 //! the margin passes in at most 2.5 % whatever its differences look like. When all cases agree it needs
 //! [`cases_needed`] of them; a candidate that is better by more than an unseen break could cost passes with fewer.
 
-use super::bounded::DIFFERENCES;
+use super::bounded::{DIFFERENCES, unseen_share};
 use super::compare::Comparison;
 use super::decision::{Decision, enough};
 use std::fmt;
@@ -154,7 +154,9 @@ pub fn gate_one(input: &GateInput, rule: &GateRule) -> GateResult {
     };
     let decision = match (verdict, unmet) {
         (GateVerdict::Fail, _) => Decision::Worse,
-        (GateVerdict::Pass, _) if safe_lo(row).or(row.decisive().1.map(|c| c.0)).is_some_and(|lo| lo > ROUNDING) => {
+        (GateVerdict::Pass, _)
+            if safe_lo(row).or(row.decisive().1.map(|c| c.0)).is_some_and(|lo| lo > ROUNDING) =>
+        {
             Decision::Better
         }
         (GateVerdict::Pass, _) => Decision::NotWorse,
@@ -234,7 +236,13 @@ fn against_margin(row: &Comparison, (lo, hi): (f64, f64), margin: f64) -> (GateV
             false,
         );
     }
-    let what = if row.people.is_some() { "labelled cases" } else if units == row.n { "cases" } else { "sources of cases" };
+    let what = if row.people.is_some() {
+        "labelled cases"
+    } else if units == row.n {
+        "cases"
+    } else {
+        "sources of cases"
+    };
     let reason = match need {
         Some(need) if few => format!(
             "a margin of {margin} needs at least {need} {what}: with fewer, a break in {:.0} % of the cases can be \

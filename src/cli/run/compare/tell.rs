@@ -85,7 +85,7 @@ fn criterion_json(c: &Comparison) -> Value {
         "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
-        "basis": c.basis().name(), "corrected": shape::corrected_difference(c), "bias": shape::bias(c),
+        "decision": c.decision(None).word(), "basis": c.basis().name(), "corrected": shape::corrected_difference(c), "bias": shape::bias(c),
     })
 }
 
