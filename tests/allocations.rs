@@ -135,7 +135,7 @@ fn reading_a_judges_reply() {
         drop(std::hint::black_box(parse::read(&reply)));
         drop(std::hint::black_box(parse::read(&format!("```json\n{reply}\n```"))));
     });
-    holds("reading a judge's reply", Bound { count: 18, bytes: 2_600 }, real, twin);
+    holds("reading a judge's reply", Bound { count: 28, bytes: 3_600 }, real, twin);
 }
 
 #[test]

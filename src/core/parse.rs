@@ -201,7 +201,9 @@ fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'stat
 fn verdict(parsed: &Parsed<'_>, score: Option<Result<u8, Unread>>, shown: &Shown) -> Result<Reading, Unread> {
     let score = score.ok_or_else(|| Unread::new("the object has no field \"score\""))??;
     let foreign = |(name, value): (&str, &Value)| {
-        matches!(shown::key(name).as_str(), "criterion" | "criterionname")
+        let begins = name.trim_start().chars().next().map(shown::plain);
+        matches!(begins, Some('c' | 'C'))
+            && matches!(shown::key(name).as_str(), "criterion" | "criterionname")
             && value.as_str().is_some_and(|given| !shown.asks(given))
     };
     if parsed.fields().any(foreign) {

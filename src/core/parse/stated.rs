@@ -252,7 +252,14 @@ pub(super) fn scalar(raw: &str) -> Option<f64> {
     if !raw.starts_with('"') {
         return raw.parse().ok();
     }
-    if raw.len() > 40 {
+    // Most texts are no numbers, and are put aside without a copy.
+    let inner = raw.trim_start_matches(['"', ' ', '*']);
+    let begins =
+        inner.chars().next().is_some_and(|c| plain(c).is_ascii_digit() || !c.is_ascii() || c == '\\')
+            || ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+                .iter()
+                .any(|word| inner.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)));
+    if raw.len() > 60 || !begins {
         return None;
     }
     let text: String = serde_json::from_str(raw).ok()?;

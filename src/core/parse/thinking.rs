@@ -38,13 +38,22 @@ fn first(lower: &str, from: usize) -> Option<Mark> {
         .min_by_key(|mark| mark.at)
 }
 
+/// Whether a mark stands anywhere, found without a copy.
+fn has_mark(text: &str) -> bool {
+    let begins =
+        |rest: &str, mark: &str| rest.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark));
+    text.match_indices(['<', '[', '\u{25c1}']).filter_map(|(at, _)| text.get(at..)).any(|rest| {
+        rest.starts_with("<|") || MARKS.iter().any(|(open, close)| begins(rest, open) || begins(rest, close))
+    })
+}
+
 fn torn() -> Unread {
     Unread::new("the reply's thinking cannot be told from its answer")
 }
 
 /// The answer behind the thinking, and the prose that stood before it.
 pub(super) fn taken_off<'t>(text: &'t str, repairs: &mut Vec<String>) -> Result<(&'t str, &'t str), Unread> {
-    if !text.contains(['<', '[', '\u{25c1}']) && !text.starts_with("analysis") || is_object(text) {
+    if !has_mark(text) && !text.starts_with("analysis") || is_object(text) {
         return Ok((text, ""));
     }
     if let Some(answer) = channels(text)? {
