@@ -189,12 +189,7 @@ fn is_stated(tokens: &[Token], at: usize, criterion: Option<&str>) -> bool {
         return true;
     }
     // `1 is my score`, `a 2 rating`.
-    let named = tokens
-        .iter()
-        .skip(at + 1)
-        .take(3)
-        .skip_while(|t| is(Some(t), &["is", "as", "the", "my", "a"]))
-        .next();
+    let named = tokens.iter().skip(at + 1).take(3).find(|t| !is(Some(t), &["is", "as", "the", "my", "a"]));
     if is(named, &["score", "rating", "grade", "verdict"]) {
         return true;
     }
