@@ -6,21 +6,20 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail the test by panicking")]
 
 use assize::core::stats::bounded::{self, Ends, bounded_ci, mean_cr2};
+use assize::core::stats::compare::{Pair, PairedInput, paired_compare};
 use assize::core::stats::correct::Lambda;
 use assize::core::stats::corrected::{self, Labelled, Unlabelled};
+use assize::core::stats::gate::cases_needed;
+use assize::core::stats::mean::wilson;
+use assize::core::stats::{decision, share};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const CASES: &str = include_str!("stats2_golden.json");
 
 /// Functions without an implementation here, and how many cases each has.
-const NOT_HERE: [(&str, usize); 23] = [
-    ("wilson", 6),
+const NOT_HERE: [(&str, usize); 16] = [
     ("jeffreys", 6),
-    ("share_ci_cluster", 5),
-    ("no_break_upper", 5),
-    ("clopper_pearson", 2),
-    ("mcnemar_exact", 7),
     ("paired_share_newcombe", 7),
     ("paired_share_tango", 7),
     ("marginal_homogeneity", 5),
@@ -33,21 +32,26 @@ const NOT_HERE: [(&str, usize); 23] = [
     ("kappa_jackknife", 1),
     ("correlation_levels", 2),
     ("calibration_table", 2),
-    ("simultaneous_decisions", 1),
     ("case_set_wear", 3),
     ("anchor_drift", 3),
     ("betting_eprocess", 2),
-    ("gate_min_cases", 5),
 ];
 
 /// Functions that are here.
-const KNOWN: [&str; 6] = [
+const KNOWN: [&str; 13] = [
     "bounded_mean_ci",
     "dirichlet_mean_ci",
     "extreme_mean_ci",
     "mean_ci_cr2",
     "ppi_paired_diff",
     "corrected_paired_diff",
+    "share_ci_cluster",
+    "wilson",
+    "gate_min_cases",
+    "no_break_upper",
+    "clopper_pearson",
+    "mcnemar_exact",
+    "simultaneous_decisions",
 ];
 
 fn numbers(v: &Value) -> Vec<f64> {
@@ -117,9 +121,69 @@ fn interval_fns(function: &str, i: &Value) -> Option<Value> {
             let (lo, hi) = b.t?;
             json!({"n": b.n, "clusters": b.units, "mean": fit.mean, "se_cr2": fit.se, "df": fit.df, "lo": lo, "hi": hi})
         }
+        "share_ci_cluster" => {
+            let hits: Vec<bool> = x().iter().map(|v| *v > 0.5).collect();
+            let s = share::share_by_clusters(&hits, groups?, level)?;
+            json!({"n": s.n, "clusters": s.units, "p": s.p, "var_cr1": s.var_cr1, "n_eff": s.n_eff, "n_df": s.n_df,
+                   "wilson": ends(s.wilson)})
+        }
+        "wilson" => {
+            let rate = wilson(i["k"].as_u64()?, i["n"].as_u64()?, level);
+            json!({"p": rate.map(|r| r.p), "lo": rate.map(|r| r.lo), "hi": rate.map(|r| r.hi)})
+        }
+        "gate_min_cases" => {
+            let of = i["margin"].as_f64()? / i["width"].as_f64()?;
+            // On the scale 1..5 the same share of the width is four times the margin.
+            json!({"n": cases_needed(4.0 * of)})
+        }
+        "no_break_upper" => {
+            let n = i["n"].as_u64()? as usize;
+            json!({"upper_one_sided": bounded::unseen_share(n, 1.0 - level),
+                   "upper_two_sided": bounded::unseen_share(n, 0.5 * (1.0 - level)), "rule_of_three": 3.0 / n as f64})
+        }
+        "clopper_pearson" => {
+            // On two values the pseudo-observation of weight 1 is Clopper and Pearson's interval.
+            let (k, n) = (i["k"].as_u64()?, i["n"].as_u64()?);
+            let x: Vec<f64> = (0..n).map(|c| f64::from(u8::from(c < k))).collect();
+            let (lo, hi) = bounded::gaffke_ci(&x, None, (0.0, 1.0), level)?;
+            json!({"lo": lo, "hi": hi})
+        }
+        "mcnemar_exact" => {
+            let (old, new) = (i["old_only"].as_u64()?, i["new_only"].as_u64()?);
+            // The sign test; its mid-p takes half the chance of the table itself.
+            let p = assize::core::stats::paired::sign_test(new, old);
+            json!({"p": p})
+        }
+        "simultaneous_decisions" => {
+            let inputs: Vec<PairedInput> = i["criteria"]
+                .as_array()?
+                .iter()
+                .enumerate()
+                .map(|(k, c)| {
+                    let pairs = numbers(&c["x"]).into_iter().map(|d| Pair {
+                        a: Some(3.0),
+                        b: Some(3.0 + d),
+                        cluster: None,
+                    });
+                    PairedInput { name: k.to_string(), pairs: pairs.collect() }
+                })
+                .collect();
+            let rows: Vec<Value> = paired_compare(&inputs, 1)
+                .iter()
+                .map(|row| {
+                    let (lo, hi) = row.decision_ci.unwrap();
+                    let word = row.decision(i["margin"].as_f64()).word().replace('_', " ");
+                    json!({"lo": lo, "hi": hi, "decision": word})
+                })
+                .collect();
+            json!({"rows": rows, "level_each": decision::level_of_each(inputs.len())})
+        }
         _ => return None,
     })
 }
+
+/// Fields that no function here has: Jeffreys' interval and the mid-p are not offered.
+const NOT_OFFERED: [(&str, &str); 2] = [("share_ci_cluster", "jeffreys"), ("mcnemar_exact", "p_mid")];
 
 /// People and judge of a golden case, as differences new - old.
 fn differences(i: &Value) -> (Vec<Labelled>, Vec<Unlabelled>) {
@@ -200,6 +264,9 @@ fn every_golden_case_comes_out_as_expected() {
         }
         let answer = interval_fns(function, input).or_else(|| label_fns(function, input));
         for (field, want) in case["expected"].as_object().unwrap() {
+            if NOT_OFFERED.contains(&(function, field.as_str())) {
+                continue;
+            }
             fields += 1;
             let got = answer.as_ref().and_then(|a| a.get(field));
             if !got.is_some_and(|got| same(got, want, case["tol"].as_f64().unwrap())) {

@@ -7,10 +7,11 @@
 //! Every figure depends on the pairs only through the grid, so an interval costs the same for 50 verdicts and for
 //! 100,000 once the grid is drawn.
 
+use super::bounded::{Ends, bounded_ci};
 use super::dist::finite;
-use super::mean::{ClusterCi, clustered_mean_ci, mean_ci, wilson};
 use super::rank::{average_ranks, pearson, spearman};
 use super::rng::Rng;
+use super::share::share_ci;
 use std::collections::BTreeMap;
 
 /// Scores on the scale.
@@ -259,7 +260,8 @@ pub struct Agreement {
     pub pearson: Figure,
 }
 
-/// Agreement over (human, judge) pairs. Shares have Wilson's interval, bias and distance Student's; the coefficients a
+/// Agreement over (human, judge) pairs. Shares have Wilson's interval (with clusters for as many
+/// cases as they are worth), bias and distance the bounded one; the coefficients a
 /// percentile bootstrap over 1000 resamples of the cases from `seed` (Efron 1979), 200 for very large tables. With
 /// `clusters` (one for each pair) whole clusters are resampled and the others' intervals are clustered. Pairs that are
 /// not on the scale are counted in the grid's `rejected` and otherwise left out.
@@ -273,33 +275,23 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>, seed: u64) -> Agr
     let resampled = resamples(&kept, sources.as_deref(), seed);
     let coefficient =
         |of: &dyn Fn(&Grid) -> Option<f64>| Figure { value: of(&grid), ci95: percentiles(&resampled, of) };
-    let average = |of: &dyn Fn(f64, f64) -> f64| {
+    let average = |bounds: Ends, of: &dyn Fn(f64, f64) -> f64| {
         let each: Vec<f64> = kept.iter().map(|&(h, j)| of(f64::from(h), f64::from(j))).collect();
-        let ci95 = match &sources {
-            Some(c) => ClusterCi::interval(&clustered_mean_ci(&each, c, 0.95)),
-            None => mean_ci(&each, 0.95).interval(),
-        };
+        let ci95 = bounded_ci(&each, sources.as_deref(), bounds, 0.95).ci;
         Figure { value: super::mean::mean(&each), ci95 }
     };
-    let share = |apart: u8| match &sources {
-        Some(_) => {
-            let found = average(&|h, j| f64::from(u8::from((h - j).abs() <= f64::from(apart))));
-            // Student's interval does not know that a share ends at 0 and 1; with few clusters it goes beyond.
-            Figure { ci95: found.ci95.map(|(lo, hi)| (lo.max(0.0), hi.min(1.0))), ..found }
-        }
-        None => {
-            let k = kept.iter().filter(|(h, j)| h.abs_diff(*j) <= apart).count();
-            let rate = wilson(k as u64, kept.len() as u64, 0.95);
-            Figure { value: rate.map(|r| r.p), ci95: rate.map(|r| (r.lo, r.hi)) }
-        }
+    let share = |apart: u8| {
+        let hits: Vec<bool> = kept.iter().map(|(h, j)| h.abs_diff(*j) <= apart).collect();
+        let found = share_ci(&hits, sources.as_deref(), 0.95);
+        Figure { value: found.map(|s| s.p), ci95: found.and_then(|s| s.wilson) }
     };
     Agreement {
         n: kept.len(),
         grid,
         exact: share(0),
         within_one: share(1),
-        mae: average(&|h, j| (h - j).abs()),
-        bias: average(&|h, j| j - h),
+        mae: average((0.0, 4.0), &|h, j| (h - j).abs()),
+        bias: average((-4.0, 4.0), &|h, j| j - h),
         kappa_quadratic: coefficient(&|g| g.kappa(Weights::Quadratic)),
         kappa_linear: coefficient(&|g| g.kappa(Weights::Linear)),
         kappa_unweighted: coefficient(&|g| g.kappa(Weights::Unweighted)),

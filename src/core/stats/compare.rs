@@ -373,7 +373,10 @@ mod tests {
         assert_eq!((row.wins, row.ties, row.losses), (5, 4, 1));
         assert_eq!((row.mean_a, row.mean_b, row.difference), (Some(3.3), Some(3.8), Some(0.5)));
         let (lo, hi) = row.ci95.unwrap();
-        assert!((lo + 0.107_936_470_454_629_62).abs() < 1e-9 && (hi - 1.107_936_470_454_629_5).abs() < 1e-9);
+        // Student's interval is inside; what no case showed is added.
+        assert!(lo < -0.107_936_470 && lo > -0.25 && (1.107_936_470..1.3).contains(&hi), "{lo} {hi}");
+        assert!(row.safe_lo.unwrap() < lo);
+        assert_eq!(row.decision_ci, row.ci95);
         assert_eq!((row.p, row.p_holm), (Some(0.1875), Some(0.1875)));
         assert!((row.sd().unwrap() - 0.849_836_585_598_797_5).abs() < 1e-9);
     }
@@ -415,9 +418,9 @@ mod tests {
 
     #[test]
     fn sentences_say_what_the_table_means() {
-        let up: Vec<Pair> = (0..12).map(|_| pair(3.0, 4.0)).collect();
-        let down: Vec<Pair> = (0..12).map(|_| pair(4.0, 3.5)).collect();
-        let same: Vec<Pair> = (0..12).map(|_| pair(4.0, 4.0)).collect();
+        let up: Vec<Pair> = (0..24).map(|_| pair(3.0, 4.0)).collect();
+        let down: Vec<Pair> = (0..24).map(|i| pair(4.0, 3.0 + f64::from(i % 2))).collect();
+        let same: Vec<Pair> = (0..24).map(|_| pair(4.0, 4.0)).collect();
         let say = |criteria: &[PairedInput]| verdict_sentence(&paired_compare(criteria, 1), "r1", "r2");
         assert_eq!(say(&[input("tone", up.clone())]), "r2 is better on tone (+1.00) than r1.");
         assert_eq!(
@@ -438,6 +441,21 @@ mod tests {
         let none = "r2 and r1 share no case that is scored on both sides, so they cannot be compared.";
         assert_eq!(say(&[]), none);
         assert_eq!(say(&[input("x", vec![Pair { a: Some(1.0), b: None, cluster: None }])]), none);
+    }
+
+    #[test]
+    fn equal_cases_leave_a_width_and_a_table_shares_its_error() {
+        let ties = |n: usize| paired_compare(&[input("x", vec![pair(4.0, 4.0); n])], 1).remove(0);
+        let (lo, hi) = ties(10).ci95.unwrap();
+        assert!((lo + 1.233_988_431).abs() < 1e-6 && (hi - 1.233_988_431).abs() < 1e-6, "{lo} {hi}");
+        assert_eq!(ties(5).outcome(), Outcome::TooFew);
+        assert_eq!(ties(10).decision(Some(0.2)), Decision::NoEvidence);
+        assert_eq!(ties(10).decision(Some(1.3)), Decision::NotWorse);
+        // One criterion of three is decided at 98.3 %: the interval it is read from is the wider one.
+        let table = paired_compare(&[input("a", ten()), input("b", ten()), input("none", vec![])], 1);
+        assert_eq!(table[0].together, 2);
+        assert!(table[0].decision_ci.unwrap().0 < table[0].ci95.unwrap().0);
+        assert_eq!(table[2].decision_ci, None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
 //! bootstrap intervals by resampling         bounded   the interval of a mean on a bounded scale
+//! share     a share with its interval, also with clusters
 //! decision  what an interval is taken to mean
 //! imhof     quantiles without chance          corrected a mean or difference corrected by people
 //! by_people what labels make of a comparison
@@ -38,5 +39,6 @@ pub mod rank;
 pub mod repeat;
 pub mod rng;
 pub mod sequential;
+pub mod share;
 pub mod useful;
 pub mod wilcoxon;

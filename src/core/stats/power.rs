@@ -187,8 +187,15 @@ mod tests {
         let usual = Rates::default();
         assert_eq!(more_cases(40, 1.0, 0.2, usual), Some(199 - 40));
         assert_eq!(more_cases(500, 1.0, 0.2, usual), Some(0));
-        let change = smallest_change(1.0, 197, usual).unwrap();
-        assert!(change < 0.2 && smallest_change(1.0, 196, usual).unwrap() > 0.2, "{change}");
+        let change = smallest_change(1.0, 199, usual).unwrap();
+        assert!(change < 0.2 && smallest_change(1.0, 198, usual).unwrap() > 0.2, "{change}");
+        // Six cases: the change shown has 80 % power, where the normal formula's has 61 %.
+        let few = smallest_change(1.0, 6, usual).unwrap();
+        assert!((t_test_power(few, 6.0, 0.05).unwrap() - 0.8).abs() < 1e-6);
+        assert!(t_test_power(usual.z_sum().unwrap() / 6.0_f64.sqrt(), 6.0, 0.05).unwrap() < 0.65);
+        // Two sources: one degree of freedom.
+        assert!(smallest_change_df(0.15, 1.0, usual).unwrap() > 1.5);
+        assert_eq!(smallest_change_df(0.0, 5.0, usual), Some(0.0));
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! A share of cases, with an interval that never has no width, also where cases share sources.
+//!
+//! ```text
+//! hits, clusters -> V (CR1) -> n_eff = p(1-p)/V, at most n; G when p is 0 or 1 -> times (z/t_{G-1})^2 -> Wilson
+//! ```
+//! Korn and Graubard (1998): the share keeps its value, and counts as many cases as it is worth.
+
+use super::bounded::{Ends, shared};
+use super::dist::{finite, t_star, z_star};
+use std::collections::BTreeMap;
+
+/// A share and its interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShareCi {
+    /// Cases.
+    pub n: usize,
+    /// Independent units among them.
+    pub units: usize,
+    /// hits / n.
+    pub p: f64,
+    /// CR1 variance of p; 0 when all cases are alike. `None` with one cluster.
+    pub var_cr1: Option<f64>,
+    /// Cases it is worth, before few clusters are allowed for.
+    pub n_eff: Option<f64>,
+    /// The same times (z/t_{G-1})^2.
+    pub n_df: Option<f64>,
+    /// Wilson's interval for `n_df` cases. `None` with one cluster.
+    pub wilson: Option<Ends>,
+}
+
+/// Wilson's score interval for a share `p` of any positive number of cases.
+pub fn wilson_real(p: f64, n: f64, level: f64) -> Option<Ends> {
+    if !(n > 0.0 && (0.0..=1.0).contains(&p)) {
+        return None;
+    }
+    let z = z_star(level)?;
+    let centre = p + z * z / (2.0 * n);
+    let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    let lo = if p == 0.0 { 0.0 } else { (centre - reach) / scale };
+    let hi = if p == 1.0 { 1.0 } else { (centre + reach) / scale };
+    finite(lo).zip(finite(hi))
+}
+
+/// The share of `hits` at `level`. Without clusters, or with one case in each, Wilson's interval for n cases.
+pub fn share_ci(hits: &[bool], clusters: Option<&[u32]>, level: f64) -> Option<ShareCi> {
+    let n = hits.len();
+    let p = finite(hits.iter().filter(|h| **h).count() as f64 / n as f64)?;
+    match clusters.filter(|c| c.len() == n && shared(c)) {
+        Some(clusters) => share_by_clusters(hits, clusters, level),
+        None => {
+            let size = n as f64;
+            let wilson = wilson_real(p, size, level);
+            let var = (n > 1).then(|| p * (1.0 - p) / (size - 1.0));
+            Some(ShareCi { n, units: n, p, var_cr1: var, n_eff: Some(size), n_df: Some(size), wilson })
+        }
+    }
+}
+
+/// The same with every case's cluster taken as it is given.
+pub fn share_by_clusters(hits: &[bool], clusters: &[u32], level: f64) -> Option<ShareCi> {
+    let n = hits.len();
+    let p = finite(hits.iter().filter(|h| **h).count() as f64 / n as f64)?;
+    let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+    for (hit, cluster) in hits.iter().zip(clusters) {
+        *sums.entry(*cluster).or_default() += f64::from(u8::from(*hit)) - p;
+    }
+    let units = sums.len();
+    if units < 2 || clusters.len() != n {
+        return Some(ShareCi { n, units, p, var_cr1: None, n_eff: None, n_df: None, wilson: None });
+    }
+    let g = units as f64;
+    let var = g / (g - 1.0) * sums.values().map(|s| s * s).sum::<f64>() / (n as f64).powi(2);
+    let plain = p * (1.0 - p);
+    let n_eff = if plain > 0.0 && var > 1e-15 { (plain / var).min(n as f64) } else { g };
+    let n_df = n_eff * (z_star(level)? / t_star(level, g - 1.0)?).powi(2);
+    let wilson = wilson_real(p, n_df, level);
+    Some(ShareCi { n, units, p, var_cr1: Some(var), n_eff: Some(n_eff), n_df: Some(n_df), wilson })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_reviewer_does_not_make_it_certain() {
+        // Twelve items, all agreed: one reviewer, then two.
+        let one = share_ci(&[true; 12], None, 0.95).unwrap().wilson.unwrap();
+        let sources: Vec<u32> = (0..24).map(|i| i / 2).collect();
+        let two = share_ci(&[true; 24], Some(&sources), 0.95).unwrap().wilson.unwrap();
+        assert!((one.0 - 0.757_5).abs() < 1e-3 && one.1 == 1.0, "{one:?}");
+        assert!(two.0 > 0.65 && two.0 <= one.0 && two.1 == 1.0, "{two:?}");
+    }
+}
