@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 mod log;
+mod sampling;
 mod sheet;
 
 // Words after `review`.
@@ -31,9 +32,9 @@ pub enum Args {
         #[arg(long, value_name = "ORDER", default_value = "random", value_parser = order)]
         order: Order,
     },
-    /// Store a score
+    /// Store a score: of the item that `review next` gives now, it counts as drawn at random; of any other, as picked
     #[command(
-        after_help = "Example:\n  assize review add 7f3c --item 12 --criterion accuracy --score 4 --as ana"
+        after_help = "Examples:\n  assize review add 7f3c --item 12 --criterion accuracy --score 4 --as ana\n  assize review add 7f3c --item 12 --criterion accuracy --skip --as ana\n\nOnly scores of items drawn at random, given without the judge in sight, correct a mean. An item that is skipped comes back when all others are done."
     )]
     Add {
         /// The run's id, or its first digits
@@ -45,8 +46,11 @@ pub enum Args {
         #[arg(long)]
         criterion: Option<String>,
         /// 1 to 5
-        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
-        score: u8,
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5), required_unless_present = "skip")]
+        score: Option<u8>,
+        /// No score: it was looked at, and comes back last
+        #[arg(long, conflicts_with = "score")]
+        skip: bool,
         /// Free words
         #[arg(long, default_value = "")]
         comment: String,
@@ -57,9 +61,9 @@ pub enum Args {
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
     },
-    /// Take in scores: a sheet (FILE.csv), or JSONL with run, item, criterion, reviewer, score, comment, modes
+    /// Take in scores: a sheet (FILE.csv), or JSONL with set, case, arm (or run, item), criterion, reviewer, score
     #[command(
-        after_help = "Examples:\n  assize review import scores.csv --as ana\n  assize review import scores.jsonl"
+        after_help = "Examples:\n  assize review import scores.csv --as ana\n  assize review import scores.jsonl\n\nA line of JSONL: {\"set\",\"case\",\"arm\"?,\"criterion\"?,\"reviewer\",\"score\",\"comment\"?,\"modes\"?,\"saw_judge\"?,\"sampling\"?}, or \"run\" and \"item\" (its\nnumber there) in place of set, case and arm. The newest run that judged the case is meant.\n\nOnly a random sample scored blind corrects a mean. \"sampling\" says how the item was chosen:\n  random  drawn by chance\n  all     every item of the run with a verdict is scored in this file; refused where that is not so\n  picked  chosen by a person or for a reason\nWithout it a complete labelling is random, all else is picked. In a sheet of `review export --csv` the column queue says what\nwas drawn: rows filled from the top are random, an empty row between them is a skip (or write skip as its score); where more\nrows are empty than filled, those filled are picked."
     )]
     Import {
         /// The file; - is stdin
@@ -94,27 +98,29 @@ pub enum Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::Next { run, reviewer, order } => next(ctx, run, reviewer.as_deref(), *order),
-        Args::Add { run, item, criterion, score, comment, modes, reviewer } => {
+        Args::Add { run, item, criterion, score, skip: _, comment, modes, reviewer } => {
             let mut store = ctx.write()?;
             let run = store.run(run)?;
+            let (criterion, reviewer) = (column(&run, criterion.as_deref())?, who(ctx, reviewer.as_deref())?);
+            let sampling = drawn(ctx, &store, &run, (*item, criterion), &reviewer)?;
             let review = NewReview {
-                criterion: column(&run, criterion.as_deref())?,
+                criterion,
                 run: run.id.clone(),
                 item: *item,
-                reviewer: who(ctx, reviewer.as_deref())?,
-                score: Some(*score),
+                reviewer,
+                score: *score,
                 comment: comment.clone(),
                 modes: modes.clone(),
                 saw_judge: false,
-                sampling: Sampling::Picked,
+                sampling,
                 seconds: None,
                 undo: None,
             };
             let id = store.add_review(&review)?;
             if ctx.json {
-                ctx.out.json(&json!({"schema": 1, "review": id}))?;
+                ctx.out.json(&json!({"schema": 1, "review": id, "sampling": sampling.name()}))?;
             } else {
-                ctx.out.line(format!("review {id} saved"))?;
+                ctx.out.line(format!("review {id} saved ({})", sampling.name()))?;
             }
             Ok(DONE)
         }
@@ -172,6 +178,18 @@ fn queue(
     Ok(RunQueue::of(run, &store.run_items(&run.id)?, &store.cells(&run.id)?, reviews, &spec))
 }
 
+/// Whether an item is the one that the random queue asks for now, or a score of it that is corrected was drawn so.
+fn drawn(ctx: &Ctx, store: &Store, run: &RunInfo, place: (u32, u32), who: &str) -> Result<Sampling> {
+    let reviews = store.reviews(Some(&run.id))?;
+    let queue = queue(ctx, store, run, &reviews, (who, Order::Random))?;
+    let asked = queue.places.get(queue.next()).is_some_and(|next| next.0 == place.0);
+    let corrected = reviews.iter().map(|r| &r.review).any(|r| {
+        let same = (r.item, r.criterion) == place && r.reviewer == who;
+        same && !r.saw_judge && r.sampling == Sampling::Random
+    });
+    Ok(if asked || corrected { Sampling::Random } else { Sampling::Picked })
+}
+
 fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(run)?;
@@ -203,7 +221,7 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8
     if ctx.json {
         ctx.out.json(&json!({
             "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
-            "question": question, "anchors": anchors, "prompt": subject.as_ref().map(|s| s.prompt.clone()),
+            "question": question, "anchors": anchors, "prompt": subject.as_ref().map(|s| s.prompt.clone()), "skipped": queue.left_out(),
             "reference": subject.as_ref().and_then(|s| s.reference.clone()), "response": response,
         }))?;
         return Ok(DONE);
@@ -219,6 +237,9 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8
     part("QUESTION", &question)?;
     for (i, anchor) in anchors.iter().flatten().enumerate() {
         ctx.out.line(format!("{} {}", i + 1, clean(anchor)))?;
+    }
+    if queue.left_out() > 0 {
+        ctx.out.line(format!("== {} skipped; they come back last", queue.left_out()))?;
     }
     ctx.out.line(format!(
         "== assize review add {} --item {item} --criterion {} --score N",

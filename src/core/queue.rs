@@ -8,7 +8,7 @@
 //! of itself that it is not random. The seed follows from the run's stored id, so that all reviewers of a run meet its
 //! items in one order (two of them can then be compared), today, on another machine, or in ten years.
 
-use crate::core::digest::Digest;
+use crate::core::digest::{Digest, RowDigest};
 use crate::core::stats::rng::Rng;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,21 @@ pub fn order(seed: u64, n: usize) -> Vec<usize> {
 /// The seed of a run's queue: the first eight bytes of a digest over its id.
 pub fn seed(run: &str) -> u64 {
     Digest::of(format!("review:{run}")).as_bytes().iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+/// The seals of a drawn queue that leaves the program, one for each place: 16 hex digits over the run, its seed and all
+/// places up to this one. Rows that carry them in this order, without a gap from the first on, are the top of that queue.
+pub fn seals(run: &str, places: &[(u32, u32)]) -> Vec<String> {
+    let start = RowDigest::new("assize.queue.1").text(run).bytes(&seed(run).to_be_bytes()).finish();
+    let next = |before: &mut Digest, (item, criterion): &(u32, u32)| {
+        *before = RowDigest::new("assize.queue.1")
+            .bytes(before.as_bytes())
+            .int(i64::from(*item))
+            .int(i64::from(*criterion))
+            .finish();
+        Some(before.hex().chars().take(16).collect())
+    };
+    places.iter().scan(start, next).collect()
 }
 
 /// Items that every reviewer scores: a share of `0..n` drawn by the seed, independently of their order.
@@ -214,6 +229,15 @@ mod tests {
         // Stored reviews rest on it: the first of the queue are a random sample.
         assert_eq!(seed("0123456789ab"), 0x28d58691c5faf9c5);
         assert_ne!(seed("a"), seed("b"));
+    }
+
+    #[test]
+    fn a_seal_covers_all_places_up_to_its_own() {
+        let all = seals("r", &[(3, 0), (1, 0), (2, 0)]);
+        assert_eq!(seals("r", &[(3, 0), (1, 0)]), all.get(..2).unwrap());
+        assert_ne!(seals("r", &[(1, 0), (3, 0)])[1], all[1]);
+        assert_ne!(seals("s", &[(3, 0)])[0], all[0]);
+        assert!(all.iter().all(|s| s.len() == 16));
     }
 
     #[test]

@@ -27,8 +27,10 @@ pub struct QueueSpec {
 pub struct RunQueue {
     /// (item, criterion), in order.
     pub places: Vec<(u32, u32)>,
-    /// Which of them this reviewer has scored or skipped, blind or not.
+    /// Which of them this reviewer has scored, blind or not.
     pub done: Vec<bool>,
+    /// Which of the others this reviewer has skipped: they come back when all else is done.
+    pub skipped: Vec<bool>,
 }
 
 impl RunQueue {
@@ -49,7 +51,11 @@ impl RunQueue {
         };
         let shared = doubled(seed, items.len(), spec.double);
         let (mut mine, mut others) = (BTreeSet::new(), BTreeSet::new());
+        let mut scored = BTreeSet::new();
         for r in reviews.iter().map(|r| &r.review) {
+            if r.reviewer == spec.reviewer && (r.score.is_some() || r.saw_judge) {
+                scored.insert((r.item, r.criterion));
+            }
             let set = if r.reviewer == spec.reviewer { &mut mine } else { &mut others };
             set.insert((r.item, r.criterion));
         }
@@ -63,13 +69,22 @@ impl RunQueue {
             })
             .collect();
         let places = places(&order, columns, spec.pass);
-        let done = places.iter().map(|place| mine.contains(place)).collect();
-        Self { places, done }
+        let done: Vec<bool> = places.iter().map(|place| scored.contains(place)).collect();
+        let skipped = places.iter().zip(&done).map(|(place, done)| !done && mine.contains(place)).collect();
+        Self { places, done, skipped }
     }
 
-    /// The first place not dealt with; the length of the queue when there is none.
+    /// The first place not dealt with, those skipped before last; the length of the queue when there is none.
     pub fn next(&self) -> usize {
-        self.done.iter().position(|d| !d).unwrap_or(self.places.len())
+        let skipped = |at: &usize| self.skipped.get(*at).copied().unwrap_or_default();
+        let mut open = self.done.iter().enumerate().filter(|(_, done)| !**done).map(|(at, _)| at);
+        let first = open.clone().find(|at| !skipped(at)).or_else(|| open.next());
+        first.unwrap_or(self.places.len())
+    }
+
+    /// How many were skipped and have no score yet.
+    pub fn left_out(&self) -> usize {
+        self.done.iter().zip(&self.skipped).filter(|(done, skipped)| **skipped && !**done).count()
     }
 }
 

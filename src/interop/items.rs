@@ -1,7 +1,7 @@
 //! items.jsonl: prompts with responses, to be judged as they are; and verdicts that came with them.
 
 use super::ImportError;
-use super::jsonl::{Row, Rows, kind};
+use super::jsonl::{Row, Rows, kind, whole};
 use crate::core::item::{ImportedVerdict, Item, Subject};
 use crate::core::verdict::State;
 use serde_json::Value;
@@ -119,15 +119,14 @@ fn read_verdict(value: Value) -> Result<ImportedVerdict, String> {
         |key: &str| text(key)?.filter(|t| !t.trim().is_empty()).ok_or_else(|| format!("has no '{key}'"));
     let repeat = match map.get("repeat") {
         None | Some(Value::Null) => 0,
-        Some(n) => n
-            .as_u64()
+        Some(n) => whole(n)
             .and_then(|n| u32::try_from(n).ok())
             .ok_or_else(|| format!("'repeat' is {n}, and must be a whole number from 0"))?,
     };
     let score = match map.get("score") {
         None | Some(Value::Null) => None,
         Some(n) => {
-            Some(n.as_u64().and_then(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)).ok_or_else(
+            Some(whole(n).and_then(|n| u8::try_from(n).ok()).filter(|n| (1..=5).contains(n)).ok_or_else(
                 || format!("'score' is {n}, and must be a whole number from 1 to 5, or null with a 'state'"),
             )?)
         }
@@ -177,6 +176,9 @@ mod tests {
             let text = format!(r#","verdicts":[{{"criterion":"c","judge":"j","score":{score}}}]"#);
             assert_eq!(one(&text).unwrap_err().line, Some(1), "{score}");
         }
+        // A program that holds numbers as floats writes 4 as 4.0.
+        let float = one(r#","verdicts":[{"criterion":"c","judge":"j","score":4.0,"repeat":1.0}]"#).unwrap();
+        assert_eq!((float.items[0].verdicts[0].score, float.items[0].verdicts[0].repeat), (Some(4), 1));
         assert!(one(r#","verdicts":[{"criterion":"c","judge":"j","score":null,"state":"refused"}]"#).is_ok());
         assert!(one(r#","verdicts":[{"criterion":"c","judge":"j","score":3,"state":"refused"}]"#).is_err());
         assert!(one(r#","verdicts":[{"criterion":"c","judge":"j","score":null,"state":"scored"}]"#).is_err());

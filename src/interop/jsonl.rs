@@ -96,6 +96,12 @@ impl<R: BufRead> Iterator for Rows<'_, R> {
     }
 }
 
+/// A whole number, however it is written: `4`, `4.0`, `40e-1`; programs that hold numbers as floats write the others.
+pub fn whole(value: &Value) -> Option<i64> {
+    let real = || value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| n as i64);
+    value.as_i64().or_else(real)
+}
+
 /// What a value is, in words.
 pub fn kind(value: &Value) -> &'static str {
     match value {

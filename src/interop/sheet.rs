@@ -13,6 +13,10 @@ use crate::core::text::plural;
 const SCORE: &str = "score";
 /// Shown only to those who asked for it: a sheet that has it is not blind.
 const JUDGE: &str = "judge_score";
+/// Place and seal of the row in the queue that was drawn.
+const QUEUE: &str = "queue";
+/// Written in place of a score: looked at, and not scored.
+const SKIP: &str = "skip";
 
 /// One row of a sheet: a response to be scored on one criterion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Row {
     pub comment: String,
     /// Failure modes.
     pub modes: Vec<String>,
+    /// Its seal in the drawn queue; none where the sheet is not blind.
+    pub seal: String,
     /// What a blind sheet leaves out.
     pub shown: Option<Shown>,
 }
@@ -58,7 +64,7 @@ pub struct Shown {
     pub judge_explanation: String,
 }
 
-/// A score as it comes back.
+/// A row as it comes back: with a score, or skipped; or empty, where it says its place in a drawn queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scored {
     /// Line of the file, from 1.
@@ -72,7 +78,11 @@ pub struct Scored {
     /// Who scored; empty where the sheet does not say.
     pub reviewer: String,
     /// 1 to 5.
-    pub score: u8,
+    pub score: Option<u8>,
+    /// Skipped, in so many words.
+    pub skipped: bool,
+    /// Its place in the drawn queue, from 1, and its seal.
+    pub seal: Option<(u32, String)>,
     /// Free words.
     pub comment: String,
     /// Failure modes.
@@ -133,9 +143,11 @@ pub fn write(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
         head.extend(["case", "arm", JUDGE, "judge_explanation"]);
     }
     head.extend(["reviewer", SCORE, "comment", "modes"]);
+    head.extend((!open).then_some(QUEUE));
     out.write_record(&head)?;
     let number = |score: Option<u8>| score.map(|s| s.to_string()).unwrap_or_default();
-    for r in rows {
+    for (place, r) in (1..).zip(rows) {
+        let place: u32 = place;
         let mut cells = vec![
             r.run.clone(),
             r.item.to_string(),
@@ -157,6 +169,7 @@ pub fn write(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
             defused(&r.comment),
             defused(&joined(&r.modes)),
         ]);
+        cells.extend((!open).then(|| format!("{place}:{}", r.seal)));
         out.write_record(&cells)?;
     }
     out.into_inner().map_err(|e| csv::Error::from(std::io::Error::other(e.to_string())))
@@ -192,7 +205,19 @@ fn in_words(error: &csv::Error) -> String {
     }
 }
 
-/// Reads a sheet; rows without a score are left out. Commas, semicolons and tabs are told apart by the first line.
+/// A whole number as a spreadsheet may write it: `4`, `4.0`, `4,0`.
+fn whole(text: &str) -> Option<u8> {
+    let (number, rest) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    if rest.chars().all(|c| c == '0') { number.parse().ok() } else { None }
+}
+
+/// Place and seal of a row, `12:0123456789abcdef`.
+fn seal(cell: &str) -> Option<(u32, String)> {
+    let (place, seal) = cell.trim().split_once(':')?;
+    Some((place.trim().parse().ok()?, seal.trim().to_owned()))
+}
+
+/// Reads a sheet; rows without a score are left out, unless they were skipped or have a place in a drawn queue. Commas, semicolons and tabs are told apart by the first line.
 ///
 /// # Errors
 /// Every fault with its line, as one text: nothing of such a sheet is to be taken in.
@@ -215,7 +240,7 @@ pub fn read(text: &str) -> Result<Vec<Scored>, String> {
     };
     let (run, item, criterion, score) = (need("run")?, need("item")?, need("criterion")?, need(SCORE)?);
     let (reviewer, comment, modes) = (place("reviewer"), place("comment"), place("modes"));
-    let saw_judge = place(JUDGE).is_some();
+    let (saw_judge, queue) = (place(JUDGE).is_some(), place(QUEUE));
     let (mut rows, mut faults) = (Vec::new(), Vec::new());
     let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {
@@ -231,13 +256,19 @@ pub fn read(text: &str) -> Result<Vec<Scored>, String> {
         let cell = |at: usize| restored(record.get(at).unwrap_or(""));
         let maybe = |at: Option<usize>| at.map_or("", cell);
         let given = cell(score).trim();
+        let (skipped, seal) = (given.eq_ignore_ascii_case(SKIP), seal(maybe(queue)));
         if given.is_empty() {
             if !maybe(comment).trim().is_empty() {
-                faults.push(format!("line {line}: there is a comment and no score"));
+                faults.push(format!(
+                    "line {line}: there is a comment and no score; write '{SKIP}' as its score to skip it"
+                ));
             }
-            continue;
+            if seal.is_none() {
+                continue;
+            }
         }
-        let number = given.parse::<u8>().ok().filter(|s| (1..=5).contains(s));
+        let number = whole(given).filter(|s| (1..=5).contains(s)).map(Some);
+        let number = if given.is_empty() || skipped { Some(None) } else { number };
         match (number, cell(item).trim().parse::<u32>()) {
             (Some(score), Ok(item)) => rows.push(Scored {
                 line,
@@ -246,11 +277,15 @@ pub fn read(text: &str) -> Result<Vec<Scored>, String> {
                 criterion: cell(criterion).to_owned(),
                 reviewer: maybe(reviewer).trim().to_owned(),
                 score,
+                skipped,
+                seal,
                 comment: maybe(comment).to_owned(),
                 modes: split(maybe(modes)),
                 saw_judge,
             }),
-            (None, _) => faults.push(format!("line {line}: the score '{given}' is none of 1 to 5")),
+            (None, _) => {
+                faults.push(format!("line {line}: the score '{given}' is none of 1 to 5, and not '{SKIP}'"));
+            }
             (_, Err(_)) => faults.push(format!("line {line}: '{}' is no item's number", cell(item))),
         }
     }
@@ -299,6 +334,22 @@ mod tests {
                 }
             }
             assert_eq!(read(&sheet).unwrap()[0].comment, text);
+        }
+    }
+
+    #[test]
+    fn an_empty_row_comes_back_where_it_has_a_place_and_a_skip_always() {
+        let mut all = [row("", Some(4)), row("", None)];
+        all[1].seal = "ab".into();
+        let sheet = String::from_utf8(write(&all).unwrap()).unwrap();
+        let back = read(&sheet).unwrap();
+        assert_eq!((back[0].score, back[1].score, back[1].skipped), (Some(4), None, false));
+        assert_eq!(back[1].seal, Some((2, "ab".into())));
+        let text = "run,item,criterion,score,comment\nr,1,a,Skip,cannot say\nr,2,a,4.0,\nr,3,a,,\n";
+        let back = read(text).unwrap();
+        assert_eq!((back.len(), back[0].skipped, back[1].score), (2, true, Some(4)));
+        for bad in ["4.5", "4.x", "40", "0.0", "4.0.0"] {
+            assert!(read(&format!("run,item,criterion,score\nr,1,a,{bad}\n")).is_err(), "{bad}");
         }
     }
 

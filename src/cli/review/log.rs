@@ -4,16 +4,20 @@ use super::super::context::{Ctx, place};
 use super::super::fail::{DONE, Result};
 use super::super::import::open;
 use super::column;
+use super::sampling::{Claim, Known, Taken, settle};
 use crate::interop::ImportError;
-use crate::interop::jsonl::{Row, Rows};
-use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
+use crate::interop::jsonl::{Row, Rows, whole};
+use crate::store::{NewReview, RunInfo, Sampling, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
 /// One line of the file.
 struct Line {
+    /// Of the file.
+    number: usize,
     review: NewReview,
+    claim: Claim,
     /// Its number where it was exported: a line of an export is a row of a log, not only a score in force.
     id: Option<i64>,
     /// The number of the earlier line that it takes back.
@@ -25,21 +29,32 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
     let name = place(file);
     let rows: Vec<_> = Rows::new(open(file)?, &name).collect::<std::result::Result<_, _>>()?;
     let mut store = ctx.write()?;
-    let mut runs = HashMap::new();
-    let mut lines = Vec::with_capacity(rows.len());
+    let mut places = Places::default();
+    let (mut given, mut rest) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for (number, map) in rows {
-        lines.push(read(&store, &mut runs, Row::new(&name, number, map))?);
+        let line = read(&store, &mut places, number, Row::new(&name, number, map))?;
+        given.push((line.review, line.claim));
+        rest.push((line.number, line.id, line.undo));
     }
-    let mut known = Known::of(&store, &runs)?;
+    if let Err(incomplete) = settle(&store, &mut given)? {
+        let line = rest.get(incomplete.index).map(|r| r.0);
+        return Err(ImportError { line, ..ImportError::new(&name, incomplete.why) }.into());
+    }
+    let mut known = Known::of(&store, given.iter().map(|(review, _)| review.run.as_str()))?;
     let (mut new, mut takes_back) = (Vec::new(), HashMap::new());
     let mut known_count = 0;
     // Where the lines of the file are: in the registry under another number, or among those to be added.
     let (mut there, mut added) = (HashMap::new(), HashMap::new());
-    for Line { mut review, id, undo } in lines {
+    for ((mut review, _), (_, id, undo)) in given.into_iter().zip(rest) {
         review.undo = undo.and_then(|earlier| there.get(&earlier).copied());
         let target = undo.and_then(|earlier| added.get(&earlier).copied());
         // What takes back a line that is new is new as well.
-        let found = if target.is_some() { None } else { known.find(&review, id.is_some()) };
+        // Of a score written by hand the number is of no use: nothing in the file can refer to it.
+        let found = match (target, id) {
+            (Some(_), _) => None,
+            (None, Some(_)) => known.take(&review),
+            (None, None) => known.has(&review).then_some(0),
+        };
         match (found, id) {
             (Some(found), id) => {
                 known_count += 1;
@@ -53,43 +68,138 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
         }
     }
     store.add_reviews(&new, &takes_back)?;
+    let taken = Taken::of(&new, known_count);
     if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "new": new.len(), "known": known_count}))?;
+        ctx.out.json(&taken.json())?;
     } else {
-        ctx.out.line(format!("reviews: {} new, {known_count} known", new.len()))?;
+        ctx.out.line(taken.words())?;
     }
     Ok(DONE)
 }
 
+/// Where the rows of a file belong, looked up once.
+#[derive(Default)]
+struct Places {
+    /// Runs by the id that a row gives.
+    runs: HashMap<String, Option<RunInfo>>,
+    /// Runs of a set, newest first, by its name.
+    of_set: HashMap<String, Vec<RunInfo>>,
+    /// Items of a run by (case, arm), the first of the responses to a case.
+    items: HashMap<String, HashMap<(String, String), u32>>,
+}
+
+impl Places {
+    /// The run of this id; `None` where there is none and the row says its place in another way.
+    fn run(&mut self, store: &Store, id: &str, else_known: bool) -> crate::store::Result<Option<&RunInfo>> {
+        if !self.runs.contains_key(id) {
+            let found = match store.run(id) {
+                Ok(run) => Some(run),
+                Err(StoreError::NotFound(_)) if else_known => None,
+                Err(error) => return Err(error),
+            };
+            self.runs.insert(id.to_owned(), found);
+        }
+        Ok(self.runs.get(id).and_then(Option::as_ref))
+    }
+
+    /// The newest run that judged this case's response by this arm on this criterion, its item and column.
+    fn find(
+        &mut self,
+        store: &Store,
+        (set, case, arm): (&str, &str, Option<&str>),
+        criterion: Option<&str>,
+    ) -> Result<std::result::Result<(String, u32, u32), String>> {
+        if !self.of_set.contains_key(set) {
+            let mut runs = store.runs(None)?;
+            runs.retain(|run| run.spec.set == set);
+            self.of_set.insert(set.to_owned(), runs);
+        }
+        let runs = self.of_set.get(set).map(Vec::as_slice).unwrap_or_default();
+        if runs.is_empty() {
+            return Ok(Err(format!("no run has judged a set '{set}'; `assize runs` lists them")));
+        }
+        for run in runs {
+            let Ok(column) = column(run, criterion) else { continue };
+            if !self.items.contains_key(&run.id) {
+                let mut items = HashMap::new();
+                for item in store.run_items(&run.id)? {
+                    items.entry((item.case_id, item.arm)).or_insert(item.ord);
+                }
+                self.items.insert(run.id.clone(), items);
+            }
+            let Some(items) = self.items.get(&run.id) else { continue };
+            let at = |arm: &str| items.get(&(case.to_owned(), arm.to_owned())).copied();
+            let item = match (arm, run.arms.as_slice()) {
+                (Some(arm), _) => at(arm),
+                (None, [only]) => at(only),
+                (None, arms) => {
+                    return Ok(Err(format!("which arm? give \"arm\", one of: {}", arms.join(", "))));
+                }
+            };
+            if let Some(item) = item {
+                return Ok(Ok((run.id.clone(), item, column)));
+            }
+        }
+        let by = arm.map(|arm| format!(" of the arm '{arm}'")).unwrap_or_default();
+        let on = criterion.map(|c| format!(" on '{c}'")).unwrap_or_default();
+        Ok(Err(format!("no run has judged the case '{case}'{by} of the set '{set}'{on}")))
+    }
+}
+
+/// Run, item and column of a row: `run` and `item`, or `set`, `case` and `arm`; a row of an export has all of them, and goes by
+/// the latter where there is no such run.
+fn place_of(
+    store: &Store,
+    places: &mut Places,
+    row: &mut Row<'_>,
+) -> std::result::Result<(String, u32, u32), ImportError> {
+    let (id, item) = (row.text("run")?, row.take("item"));
+    let (set, case, arm) = (row.text("set")?, row.id("case")?, row.text("arm")?);
+    let criterion = row.text("criterion")?;
+    let named = set.zip(case);
+    if let Some(id) = &id {
+        let run = places.run(store, id, named.is_some()).map_err(|e| row.fault(e.to_string()))?;
+        if let Some(run) = run {
+            let item = item.and_then(|v| v.as_u64()).and_then(|i| u32::try_from(i).ok());
+            let item =
+                item.filter(|i| *i < run.items).ok_or_else(|| row.fault("'item' is no item of that run"))?;
+            let criterion = column(run, criterion.as_deref()).map_err(|e| row.fault(e.message))?;
+            return Ok((run.id.clone(), item, criterion));
+        }
+    }
+    let Some((set, case)) = named else {
+        return Err(row.fault("has no 'run' and 'item', and no 'set', 'case' and 'arm' instead of them"));
+    };
+    let found = places.find(store, (&set, &case, arm.as_deref()), criterion.as_deref());
+    found.map_err(|e| row.fault(e.message))?.map_err(|why| row.fault(why))
+}
+
 fn read(
     store: &Store,
-    runs: &mut HashMap<String, RunInfo>,
+    places: &mut Places,
+    number: usize,
     mut row: Row<'_>,
 ) -> std::result::Result<Line, ImportError> {
-    let id = row.need("run")?;
-    if !runs.contains_key(&id) {
-        let found = store.run(&id).map_err(|e| row.fault(e.to_string()))?;
-        runs.insert(id.clone(), found);
-    }
-    let Some(run) = runs.get(&id) else { return Err(row.fault("names no run")) };
-    let item = row.take("item").and_then(|v| v.as_u64()).and_then(|i| u32::try_from(i).ok());
-    let item = item.filter(|i| *i < run.items).ok_or_else(|| row.fault("'item' is no item of that run"))?;
-    let criterion = row.text("criterion")?;
-    let criterion = column(run, criterion.as_deref()).map_err(|e| row.fault(e.message))?;
+    let (run, item, criterion) = place_of(store, places, &mut row)?;
     let reviewer = row.need("reviewer")?;
     if reviewer.trim().is_empty() {
         return Err(row.fault("'reviewer' is empty"));
     }
-    let sampling = match row.text("sampling")? {
-        None => Sampling::Picked,
-        Some(name) => Sampling::named(&name)
-            .ok_or_else(|| row.fault(format!("'sampling' is '{name}', which is none")))?,
+    let (sampling, claim) = match row.text("sampling")?.as_deref() {
+        None => (Sampling::Picked, Claim::Unsaid),
+        Some("all") => (Sampling::Picked, Claim::All),
+        Some(name) => {
+            let named = Sampling::named(name).ok_or_else(|| {
+                row.fault(format!("'sampling' is '{name}', and must be 'random', 'all' or 'picked'"))
+            })?;
+            (named, Claim::Said)
+        }
     };
-    let mut number = |key: &str| match row.take(key) {
+    let mut integer = |key: &str| match row.take(key) {
         None => Ok(None),
-        Some(v) => v.as_i64().map(Some).ok_or_else(|| row.fault(format!("'{key}' must be a whole number"))),
+        Some(v) => whole(&v).map(Some).ok_or_else(|| row.fault(format!("'{key}' must be a whole number"))),
     };
-    let (undo, score) = (number("undo")?, number("score")?);
+    let (undo, score) = (integer("undo")?, integer("score")?);
     let id = row.take("id").and_then(|id| id.as_i64());
     let score = score.map(|s| u8::try_from(s).ok().filter(|s| (1..=5).contains(s)).ok_or(()));
     let may_lack = undo.is_some() || id.is_some() || sampling == Sampling::WrongReasons;
@@ -104,7 +214,7 @@ fn read(
         Some(_) => return Err(row.fault("'saw_judge' must be true or false")),
     };
     let review = NewReview {
-        run: run.id.clone(),
+        run,
         item,
         criterion,
         reviewer,
@@ -116,46 +226,7 @@ fn read(
         seconds: row.take("seconds").and_then(|v| v.as_f64()),
         undo: None,
     };
-    Ok(Line { review, id, undo })
-}
-
-/// What the registry holds of these runs already.
-struct Known {
-    in_force: Vec<NewReview>,
-    log: Vec<Option<ReviewInfo>>,
-}
-
-impl Known {
-    fn of(store: &Store, runs: &HashMap<String, RunInfo>) -> Result<Self> {
-        let (mut in_force, mut log) = (Vec::new(), Vec::new());
-        let mut ids: Vec<&str> = runs.values().map(|run| run.id.as_str()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        for id in ids {
-            in_force.extend(store.reviews(Some(id))?.into_iter().map(|r| r.review));
-            log.extend(store.review_log(id)?.into_iter().map(Some));
-        }
-        Ok(Self { in_force, log })
-    }
-
-    /// The number of the row that says the same. Of an export each row is met once, so that a score given twice comes
-    /// back twice, and a second import of the same file adds nothing; a score written by hand is known when it is in force.
-    fn find(&mut self, review: &NewReview, of_export: bool) -> Option<i64> {
-        if of_export {
-            let same =
-                |r: &&mut Option<ReviewInfo>| r.as_ref().is_some_and(|r| says_the_same(&r.review, review));
-            return self.log.iter_mut().find(same)?.take().map(|r| r.id);
-        }
-        // The number is of no use here: nothing in the file can refer to a row without one.
-        self.in_force.iter().any(|r| says_the_same(r, review)).then_some(0)
-    }
-}
-
-/// All but the time it took and how it was chosen, which a file written by hand does not know.
-pub(super) fn says_the_same(a: &NewReview, b: &NewReview) -> bool {
-    (&a.run, a.item, a.criterion, &a.reviewer, a.score, a.undo)
-        == (&b.run, b.item, b.criterion, &b.reviewer, b.score, b.undo)
-        && (&a.comment, &a.modes, a.saw_judge) == (&b.comment, &b.modes, b.saw_judge)
+    Ok(Line { number, review, claim, id, undo })
 }
 
 /// Every review of a run, those taken back included.
@@ -168,7 +239,7 @@ pub(super) fn export(ctx: &Ctx, run: &str) -> Result<u8> {
         out += &format!(
             "{}\n",
             json!({
-                "id": review.id, "run": r.run, "item": r.item, "case": review.case_id, "arm": review.arm,
+                "id": review.id, "run": r.run, "item": r.item, "set": run.spec.set, "case": review.case_id, "arm": review.arm,
                 "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment,
                 "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
             })

@@ -3,13 +3,14 @@
 use super::super::context::{Ctx, place, read_text};
 use super::super::fail::{DONE, Fail, Result};
 use super::super::output::clean;
-use super::log::says_the_same;
+use super::sampling::{Claim, Known, Taken, settle};
 use super::{column, queue, who};
+use crate::core::queue::seals;
 use crate::core::text::plural;
-use crate::interop::sheet::{self, Row, Shown};
+use crate::interop::sheet::{self, Row, Scored, Shown};
 use crate::store::{FullItem, NewReview, RunInfo, Sampling, Store, StoreError};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 
@@ -28,7 +29,8 @@ pub(super) fn export(
     let places = queue(ctx, &store, &run, &reviews, (&who, crate::core::queue::Order::Random))?.places;
     let mut items: HashMap<u32, FullItem> = HashMap::new();
     let mut rows = Vec::with_capacity(places.len());
-    for (item, criterion) in places {
+    let sealed = seals(&run.id, &places);
+    for ((item, criterion), seal) in places.into_iter().zip(sealed) {
         if let std::collections::hash_map::Entry::Vacant(slot) = items.entry(item) {
             slot.insert(store.full_item(&run.id, item)?);
         }
@@ -36,7 +38,7 @@ pub(super) fn export(
         let mine = reviews.iter().map(|r| &r.review).rfind(|r| {
             r.item == item && r.criterion == criterion && r.reviewer == who && r.saw_judge == with_judge
         });
-        let mut row = row_of(&run, full, criterion, &who);
+        let mut row = Row { seal, ..row_of(&run, full, criterion, &who) };
         if let Some(mine) = mine {
             (row.score, row.comment, row.modes) = (mine.score, mine.comment.clone(), mine.modes.clone());
         }
@@ -111,13 +113,26 @@ fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Resul
     })
 }
 
-/// Takes a sheet in, whole or not at all. Scores from it are no random sample: who fills a sheet may begin anywhere.
+/// A row of a sheet with the review it would be.
+struct Read {
+    review: NewReview,
+    line: u64,
+    skipped: bool,
+    seal: Option<(u32, String)>,
+    /// In the drawn order, from the top, without a gap.
+    drawn: bool,
+}
+
+/// Takes a sheet in, whole or not at all.
+///
+/// What stands at the top of the drawn queue is a random sample, and a row left empty between two filled ones is a skip; but
+/// where more were left empty than filled, what was filled was chosen. So is all that has lost its place in the queue.
 pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u8> {
     let refuse = |why: String| Fail::input(format!("{}: {why}; nothing was taken in", place(file)));
     let scored = sheet::read(&read_text(file)?).map_err(refuse)?;
     let mut store = ctx.write()?;
     let mut runs: HashMap<String, RunInfo> = HashMap::new();
-    let mut reviews = Vec::with_capacity(scored.len());
+    let mut rows = Vec::with_capacity(scored.len());
     for row in scored {
         let bad = |why: String| refuse(format!("line {}: {why}", row.line));
         if !runs.contains_key(&row.run) {
@@ -125,44 +140,112 @@ pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u
             runs.insert(row.run.clone(), found);
         }
         let Some(run) = runs.get(&row.run) else { continue };
-        if row.item >= run.items {
-            return Err(bad(format!("run {} has no item {}", run.id, row.item)));
-        }
-        let name = reviewer.map(str::to_owned).unwrap_or(row.reviewer);
-        if name.trim().is_empty() {
-            return Err(refuse(format!(
-                "line {}: who scored? fill the column 'reviewer', or give --as NAME",
-                row.line
-            )));
-        }
-        reviews.push(NewReview {
-            criterion: column(run, Some(&row.criterion))
-                .map_err(|e| refuse(format!("line {}: {}", row.line, e.message)))?,
-            run: run.id.clone(),
-            item: row.item,
-            reviewer: name,
-            score: Some(row.score),
-            comment: row.comment,
-            modes: row.modes,
-            saw_judge: row.saw_judge,
-            sampling: Sampling::Picked,
-            seconds: None,
-            undo: None,
-        });
+        rows.push(read(run, row, reviewer).map_err(refuse)?);
     }
+    mark_drawn(&mut rows);
     // What is there already, as it is there, is known; whatever sheet or screen it came from.
-    let mut there = Vec::new();
-    for run in runs.values() {
-        there.extend(store.reviews(Some(&run.id))?.into_iter().map(|r| r.review));
+    let there = Known::of(&store, runs.values().map(|run| run.id.as_str()))?;
+    for row in &mut rows {
+        // A score that went out with the sheet says nothing of how far down it was filled.
+        row.drawn &= !there.has_picked(&row.review);
     }
-    let total = reviews.len();
-    reviews.retain(|review| !there.iter().any(|r| says_the_same(r, review)));
-    let (new, known) = (reviews.len(), total - reviews.len());
+    let (mut given, lines) = chosen(rows).into_iter().unzip::<_, _, Vec<_>, Vec<u64>>();
+    if let Err(incomplete) = settle(&store, &mut given)? {
+        let line = lines.get(incomplete.index).copied().unwrap_or_default();
+        return Err(refuse(format!("line {line}: {}", incomplete.why)));
+    }
+    let total = given.len();
+    let reviews: Vec<NewReview> = given.into_iter().map(|g| g.0).filter(|r| !there.has(r)).collect();
+    let taken = Taken::of(&reviews, total - reviews.len());
     store.add_reviews(&reviews, &HashMap::new())?;
     if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "new": new, "known": known}))?;
+        ctx.out.json(&taken.json())?;
     } else {
-        ctx.out.line(format!("reviews: {new} new, {known} known"))?;
+        ctx.out.line(taken.words())?;
     }
     Ok(DONE)
+}
+
+fn read(run: &RunInfo, row: Scored, reviewer: Option<&str>) -> std::result::Result<Read, String> {
+    let line = row.line;
+    if row.item >= run.items {
+        return Err(format!("line {line}: run {} has no item {}", run.id, row.item));
+    }
+    let name = reviewer.map(str::to_owned).unwrap_or(row.reviewer);
+    if name.trim().is_empty() && (row.score.is_some() || row.skipped) {
+        return Err(format!("line {line}: who scored? fill the column 'reviewer', or give --as NAME"));
+    }
+    let review = NewReview {
+        criterion: column(run, Some(&row.criterion)).map_err(|e| format!("line {line}: {}", e.message))?,
+        run: run.id.clone(),
+        item: row.item,
+        reviewer: name,
+        score: row.score,
+        comment: row.comment,
+        modes: row.modes,
+        saw_judge: row.saw_judge,
+        sampling: Sampling::Picked,
+        seconds: None,
+        undo: None,
+    };
+    Ok(Read { review, line, skipped: row.skipped, seal: row.seal, drawn: false })
+}
+
+/// Finds the rows that stand as they were drawn, from the first on, however the sheet was sorted meanwhile.
+fn mark_drawn(rows: &mut [Read]) {
+    let mut queues: BTreeMap<(String, String), BTreeMap<u32, usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        if let Some((place, _)) = row.seal.as_ref().filter(|_| !row.review.saw_judge) {
+            let queue = queues.entry((row.review.run.clone(), row.review.reviewer.clone())).or_default();
+            queue.entry(*place).or_insert(index);
+        }
+    }
+    for ((run, _), queue) in queues {
+        let whole: Vec<usize> =
+            (1..).zip(&queue).take_while(|(n, (place, _))| n == *place).map(|(_, (_, i))| *i).collect();
+        let at = |i: &usize| rows.get(*i).map(|r| (r.review.item, r.review.criterion));
+        let places: Vec<(u32, u32)> = whole.iter().filter_map(at).collect();
+        for (index, seal) in whole.into_iter().zip(seals(&run, &places)) {
+            let Some(row) = rows.get_mut(index) else { break };
+            if row.seal.as_ref().is_none_or(|(_, given)| *given != seal) {
+                break;
+            }
+            row.drawn = true;
+        }
+    }
+}
+
+/// The reviews of a sheet, each with its line: scores, and skips where they count.
+fn chosen(rows: Vec<Read>) -> Vec<((NewReview, Claim), u64)> {
+    type Place = (String, String, u32);
+    let of = |r: &NewReview| -> Place { (r.run.clone(), r.reviewer.clone(), r.criterion) };
+    // How far down the drawn queue each reviewer came, and how many scores there are up to there.
+    let mut ends: HashMap<Place, (u32, u32)> = HashMap::new();
+    for row in rows.iter().filter(|r| r.drawn && (r.review.score.is_some() || r.skipped)) {
+        let Some((place, _)) = row.seal else { continue };
+        let end = ends.entry(of(&row.review)).or_default();
+        *end = (end.0.max(place), end.1 + 1);
+    }
+    let mut passed: HashMap<Place, u32> = HashMap::new();
+    let within = |row: &Read| {
+        row.drawn && row.seal.as_ref().is_some_and(|s| ends.get(&of(&row.review)).is_some_and(|e| s.0 <= e.0))
+    };
+    for row in rows.iter().filter(|r| within(r)) {
+        *passed.entry(of(&row.review)).or_default() += 1;
+    }
+    let mut out = Vec::with_capacity(rows.len());
+    for row in rows {
+        let place = of(&row.review);
+        let filled = ends.get(&place).map_or(0, |e| e.1);
+        let random = within(&row) && 2 * filled >= passed.get(&place).copied().unwrap_or_default();
+        let Read { mut review, line, skipped, .. } = row;
+        if random {
+            review.sampling = Sampling::Random;
+        } else if review.score.is_none() && !skipped {
+            continue;
+        }
+        let claim = if random { Claim::Said } else { Claim::Unsaid };
+        out.push(((review, claim), line));
+    }
+    out
 }
