@@ -165,7 +165,7 @@ fn interval_fns(function: &str, i: &Value) -> Option<Value> {
                         b: Some(3.0 + d),
                         cluster: None,
                     });
-                    PairedInput { name: k.to_string(), pairs: pairs.collect() }
+                    PairedInput { name: k.to_string(), pairs: pairs.collect(), people: Vec::new() }
                 })
                 .collect();
             let rows: Vec<Value> = paired_compare(&inputs, 1)
