@@ -98,7 +98,7 @@ fn the_recorded_judge_replays_what_was_recorded_and_asking_twice_counts_once() {
 fn the_gate_answers_by_its_exit_code() {
     let home = Home::new();
     let mut lines = String::new();
-    for i in 0..20 {
+    for i in 0..100 {
         for (arm, score) in [("base", 3 + i % 2), ("same", 3 + i % 2), ("worse", 1 + i % 2), ("few", 3)] {
             if arm == "few" && i > 4 {
                 continue;
@@ -123,9 +123,9 @@ fn the_gate_answers_by_its_exit_code() {
     };
     assert_eq!(gate("same", &[]), (0, "pass".into()));
     assert_eq!(gate("worse", &["--junit", "gate.xml"]), (1, "fail".into()));
-    assert_eq!(gate("few", &[]), (3, "inconclusive".into()), "5 of 20 cases are no coverage");
+    assert_eq!(gate("few", &[]), (3, "inconclusive".into()), "5 of 100 cases are no coverage");
     assert_eq!(gate("few", &["--min-coverage", "0"]), (3, "inconclusive".into()), "5 pairs are too few");
-    assert_eq!(gate("same", &["--min-pairs", "21"]), (3, "inconclusive".into()));
+    assert_eq!(gate("same", &["--min-pairs", "101"]), (3, "inconclusive".into()));
     let xml = std::fs::read_to_string(home.path().join("gate.xml")).unwrap();
     assert!(xml.contains("failures=\"1\"") && xml.contains("accuracy"), "{xml}");
     let out = home.run(&["gate", "--baseline", "base", "--candidate", "worse", "--github"]);

@@ -128,7 +128,7 @@ async fn the_documented_workflow_stops_a_worse_prompt_and_lets_a_better_one_thro
 fn enough_cases_must_be_checked_by_people_where_that_is_asked() {
     let home = Home::new();
     let mut lines = String::new();
-    for i in 0..12 {
+    for i in 0..80 {
         for arm in ["base", "cand"] {
             let verdict = json!({"criterion": "accuracy", "judge": "j", "score": 3, "explanation": "x"});
             let item = json!({"id": format!("c{i}"), "arm": arm, "prompt": "p", "response": format!("{arm} {i}"), "verdicts": [verdict]});
@@ -166,7 +166,7 @@ fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_t
         home.register("p", text);
     }
     let mut lines = String::new();
-    for i in 0..12 {
+    for i in 0..80 {
         for (arm, score) in [("p@r1", 3), ("p@r2", 1), ("p@r3", 4)] {
             let verdict = json!({"criterion": "accuracy", "judge": "j", "score": score, "explanation": "x"});
             let item = json!({"id": format!("c{i}"), "arm": arm, "prompt": "p", "response": format!("{arm} {i}"), "verdicts": [verdict]});
