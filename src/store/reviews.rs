@@ -161,10 +161,11 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
             review.run, review.criterion
         )));
     };
-    // Items with a question of their own: the version is the one the judge was asked.
+    // Items with a question of their own: the version is the one the judge was asked. The sign keeps SQLite from walking
+    // the whole run backwards along its order.
     let judged: Option<(Digest, Option<Vec<u8>>)> = conn
         .query_row(
-            "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY seq DESC LIMIT 1",
+            "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY +seq DESC LIMIT 1",
             params![review.run, review.item, review.criterion],
             |r| Ok((digest_at(r, 0)?, r.get(1)?)),
         )
