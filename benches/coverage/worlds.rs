@@ -84,7 +84,8 @@ pub struct Cell {
 /// A comparison that holds these figures; its p is not looked at.
 fn comparison(n: usize, units: usize, ci: (f64, f64), safe: f64) -> Comparison {
     let pairs = vec![Pair { a: Some(3.0), b: Some(3.0), cluster: None }];
-    let mut c = paired_compare(&[PairedInput { name: String::new(), pairs }], 1).remove(0);
+    let mut c =
+        paired_compare(&[PairedInput { name: String::new(), pairs, people: Vec::new() }], 1).remove(0);
     (c.n, c.units, c.ci95, c.safe_lo) = (n, units, Some(ci), Some(safe));
     c
 }

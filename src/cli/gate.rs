@@ -41,6 +41,9 @@ pub struct Args {
     /// Fewer cases of a criterion checked by a human than this decide nothing
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub require_human: usize,
+    /// Count verdicts that a response tried to dictate: without this they are missing
+    #[arg(long)]
+    pub accept_flagged: bool,
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -66,9 +69,21 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         min_coverage: args.min_coverage,
         require_human: args.require_human,
     };
-    let Decided { report, inputs, names } =
-        decide(&ctx.read()?, &args.baseline, &args.candidate, &rule, &args.narrow)?;
-    tell(ctx, args, &report, &inputs, &names)?;
+    let narrow = Narrow { without_dictated: !args.accept_flagged, ..args.narrow.clone() };
+    let Decided { report, inputs, names, flagged } =
+        decide(&ctx.read()?, &args.baseline, &args.candidate, &rule, &narrow)?;
+    if flagged > 0 {
+        let kept = if args.accept_flagged {
+            "counted all the same"
+        } else {
+            "counted as missing; --accept-flagged counts them"
+        };
+        talk(format!(
+            "note: {} flagged as perhaps dictated by a response: {kept}",
+            crate::core::text::plural(flagged, "scored verdict is", "scored verdicts are")
+        ));
+    }
+    tell(ctx, args, &report, &inputs, &names, flagged)?;
     Ok(report.verdict.exit_code())
 }
 
@@ -78,6 +93,8 @@ pub(super) struct Decided {
     pub report: GateReport,
     inputs: Vec<GateInput>,
     names: (String, String),
+    /// Scored verdicts that a response may have dictated.
+    flagged: usize,
 }
 
 /// Holds the candidate against the baseline, by the verdicts that are stored.
@@ -99,10 +116,16 @@ pub(super) fn decide(
             humans: *humans,
         })
         .collect();
-    Ok(Decided { report: gate(&inputs, rule), inputs, names: pairs.names })
+    Ok(Decided { report: gate(&inputs, rule), inputs, names: pairs.names, flagged: pairs.flagged })
 }
 
-fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String, String)) -> Value {
+fn json(
+    report: &GateReport,
+    inputs: &[GateInput],
+    args: &Args,
+    names: &(String, String),
+    flagged: usize,
+) -> Value {
     let criteria: Vec<Value> = report
         .criteria
         .iter()
@@ -118,7 +141,7 @@ fn json(report: &GateReport, inputs: &[GateInput], args: &Args, names: &(String,
         .collect();
     json!({
         "schema": 1, "verdict": report.verdict.to_string(), "baseline": names.0, "candidate": names.1,
-        "margin": args.margin, "criteria": criteria,
+        "margin": args.margin, "flagged": flagged, "criteria": criteria,
     })
 }
 
@@ -129,6 +152,7 @@ fn tell(
     report: &GateReport,
     inputs: &[GateInput],
     names: &(String, String),
+    flagged: usize,
 ) -> Result<()> {
     let both = Names(&names.0, &names.1);
     let summary = || markdown(report, inputs, &both, args.margin);
@@ -140,7 +164,7 @@ fn tell(
         write(file, summary())?;
     }
     if ctx.json {
-        return ctx.out.json(&json(report, inputs, args, names));
+        return ctx.out.json(&json(report, inputs, args, names, flagged));
     }
     if to_stdout {
         return ctx.out.line(summary().trim_end());

@@ -236,6 +236,7 @@ fn gated(
     let unmoved = |why: &str| {
         format!("{label} stays at r{now}: it moves only after a gate of margin {margin} has passed; {why}")
     };
+    let narrow = &super::run::Narrow { without_dictated: true, ..narrow.clone() };
     let report = super::gate::decide(store, &baseline, &candidate, &rule, narrow)
         .map_err(|e| Fail { code: e.code, message: unmoved(&e.message) })?
         .report;

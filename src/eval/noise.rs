@@ -150,6 +150,7 @@ mod tests {
             repeat,
             state: State::Scored,
             score: Some(score),
+            dictated: false,
             cluster: None,
             tags: Vec::new(),
         }

@@ -635,6 +635,8 @@ pub struct PooledVerdict {
     pub state: State,
     /// 1..5 when scored.
     pub score: Option<u8>,
+    /// The response, or the judge, speaks of an attempt to dictate the verdict.
+    pub dictated: bool,
     /// Shared source, if any.
     pub cluster: Option<String>,
     /// Slices.

@@ -4,6 +4,7 @@ use super::prompts::{digest_at, prompt_id};
 use super::rows::{PoolQuery, PooledVerdict, RevisionScore};
 use super::{Result, Store};
 use crate::core::digest::Digest;
+use crate::core::evidence;
 use crate::core::prompt::PromptName;
 use crate::core::verdict::State;
 use rusqlite::params;
@@ -88,7 +89,7 @@ impl Store {
     ) -> Result<()> {
         let mut stmt = self.conn.prepare_cached(
             "SELECT v.item, v.criterion, v.repeat, s.digest, s.name, i.case_id, a.name, c.name, v.criterion_version, \
-             v.fingerprint, v.model_returned, v.state, v.score, i.cluster, i.tags, i.repeat FROM verdict v \
+             v.fingerprint, v.model_returned, v.state, v.score, i.cluster, i.tags, i.repeat, v.flags FROM verdict v \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
              JOIN case_set s ON s.id = i.set_id \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
@@ -126,6 +127,7 @@ impl Store {
                     .and_then(|s| s.parse().ok())
                     .unwrap_or(State::Unparseable),
                 score: r.get(12)?,
+                dictated: speaks_of_dictating(r.get_ref(16)?.as_str().unwrap_or_default()),
                 cluster: r.get(13)?,
                 tags: if tags == b"[]" {
                     Vec::new()
@@ -182,4 +184,14 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// Whether a verdict's flags say that a response tried to dictate it.
+fn speaks_of_dictating(flags: &str) -> bool {
+    // Nearly all have none.
+    flags != "[]"
+        && serde_json::from_str(flags).is_ok_and(|all: Vec<String>| {
+            all.iter()
+                .any(|f| [evidence::INJECTION_SUSPECTED, evidence::INJECTION_PATTERN].contains(&f.as_str()))
+        })
 }

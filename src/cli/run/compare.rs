@@ -30,6 +30,9 @@ pub struct Narrow {
     /// Only this judge
     #[arg(long, value_name = "JUDGE")]
     pub judge: Option<String>,
+    /// Verdicts that a response tried to dictate count as missing.
+    #[arg(skip)]
+    pub without_dictated: bool,
 }
 
 /// Two arms on common ground: the cases' scores side by side for each criterion.
@@ -48,6 +51,8 @@ pub struct Pairs {
     pub names: (String, String),
     /// Per criterion: cases with a score by people on either arm.
     pub humans: Vec<usize>,
+    /// Scored verdicts whose response, or judge, speaks of an attempt to dictate them.
+    pub flagged: usize,
 }
 
 /// The one arm that a name means; several are listed as they must be typed.
@@ -95,9 +100,16 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
     let spread = Spread::of(&all);
     let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
     check_alike(&ours, &a, &b)?;
-    let ours = one_for_each_key(ours);
+    let mut ours = one_for_each_key(ours);
+    let dictated = |v: &&mut PooledVerdict| v.dictated && v.score.is_some();
+    let flagged = ours.iter_mut().filter(dictated).fold(0, |n, v| {
+        if narrow.without_dictated {
+            v.score = None;
+        }
+        n + 1
+    });
     let labels = Labels::of(store, &ours)?;
-    Ok(pair_up(&ours, &labels, &spread, a, b))
+    Ok(Pairs { flagged, ..pair_up(&ours, &labels, &spread, a, b) })
 }
 
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
@@ -308,7 +320,7 @@ fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, 
             Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
         })
         .collect();
-    Pairs { inputs, coverage, floors, humans, rows, itself, names: (a, b) }
+    Pairs { inputs, coverage, floors, humans, flagged: 0, rows, itself, names: (a, b) }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.
@@ -352,6 +364,7 @@ mod tests {
             repeat,
             state: if score.is_some() { State::Scored } else { State::Refused },
             score,
+            dictated: false,
             cluster: None,
             tags: Vec::new(),
         }

@@ -115,7 +115,7 @@ fn two_json(
     let flip = |f: &Flip| json!({"case": f.case, "criterion": f.criterion, "a": f.a, "b": f.b});
     let changed = flips(&pairs.rows);
     let mut value = json!({
-        "schema": 1, "a": pairs.names.0, "b": pairs.names.1, "delta": args.delta, "criteria": criteria,
+        "schema": 1, "a": pairs.names.0, "b": pairs.names.1, "delta": args.delta, "flagged": pairs.flagged, "criteria": criteria,
         "sentence": verdict_sentence(found, &pairs.names.0, &pairs.names.1),
         "flips": changed.iter().take(args.flips).map(flip).collect::<Vec<_>>(),
     });
@@ -197,6 +197,12 @@ fn tell_two(
         }
     }
     ctx.out.line(verdict_sentence(found, &a, &b))?;
+    if pairs.flagged > 0 {
+        ctx.out.line(format!(
+            "{} flagged: a response or the judge speaks of an attempt to dictate the score; a gate leaves them out",
+            text::plural(pairs.flagged, "scored verdict is", "scored verdicts are")
+        ))?;
+    }
     if found.iter().all(|c| c.people.is_none()) {
         ctx.out.line(
             "This is by the judge alone: no random sample of both arms is scored by people (press 3, or `assize review next`)",
