@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_revision_is_better_only_beyond_chance_and_against_the_one_before_it() {
-        let base = [3.0, 2.0, 3.0, 4.0, 3.0, 2.0, 3.0, 4.0];
+        let base = [3.0, 2.0, 3.0, 4.0, 3.0, 2.0, 3.0, 4.0].repeat(4);
         let up: Vec<f64> = base.iter().enumerate().map(|(i, v)| v + [0.5, 1.0][i % 2]).collect();
         let noise: Vec<f64> = up.iter().enumerate().map(|(i, v)| v + [0.5, -0.5][i % 2]).collect();
         let scores =

@@ -163,7 +163,7 @@ mod tests {
     use crate::core::stats::gate::{GateRule, gate};
 
     fn input(name: &str, change: f64) -> GateInput {
-        let pairs = vec![Pair { a: Some(4.0), b: Some(4.0 + change), cluster: None }; 12];
+        let pairs = vec![Pair { a: Some(4.0), b: Some(4.0 + change), cluster: None }; 200];
         let comparison =
             paired_compare(&[PairedInput { name: name.into(), pairs, people: Vec::new() }], 1).remove(0);
         GateInput { comparison, coverage_a: Some(1.0), coverage_b: Some(0.95), humans: 0 }

@@ -118,8 +118,8 @@ mod tests {
         assert_eq!(means(&board)[0].words(), "4.00");
         board.put(&scored(1, 0, 0, 5));
         let mean = means(&board)[0];
-        // Two values 1 apart: t*(1) = 12.7062, se = .5, so half of the interval is 6.35.
-        assert_eq!((mean.words().as_str(), mean.coverage().as_str()), ("4.50±6.35", "2/3"));
+        // Two values 1 apart: Student would go 6.35 to both sides, but the scale ends at 1 and 5.
+        assert_eq!((mean.words().as_str(), mean.coverage().as_str()), ("4.50±2.00", "2/3"));
         assert_eq!(bare(0.114), ".11");
         assert_eq!(mean.people(), "—");
     }
