@@ -170,3 +170,25 @@ fn every_failure_is_replayed_as_it_was() {
     let expected: Vec<&str> = states.copied().chain(["scored"]).collect();
     assert_eq!(got, expected);
 }
+
+#[test]
+fn trends_count_the_failures_of_each_criterion_apart() {
+    let home = Home::new();
+    let said = |criterion: &str, score: Option<u8>| {
+        let state = score.is_none().then_some("refused");
+        json!({"criterion": criterion, "judge": "j", "score": score, "state": state})
+    };
+    let items = [
+        item("1", "p", "x", &[said("accuracy", Some(3)), said("tone", None), said("clarity", None)]),
+        item("2", "p", "y", &[said("accuracy", Some(4)), said("tone", Some(2)), said("clarity", None)]),
+    ];
+    import(&home, "s", &items);
+    let rows = home.json(&["trends"])["trends"].clone();
+    let told: Vec<(&str, u64)> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["criterion"].as_str().unwrap(), row["failed"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [("accuracy", 0), ("tone", 1), ("clarity", 2)]);
+}

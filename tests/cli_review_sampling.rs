@@ -14,7 +14,7 @@ fn stage() -> (Home, String) {
     let home = Home::new();
     let line = |i: usize| {
         let verdict = json!({"criterion": "accuracy", "judge": "j", "score": i % 5 + 1, "explanation": "x"});
-        let arm = if i % 2 == 0 { "a" } else { "b" };
+        let arm = if i.is_multiple_of(2) { "a" } else { "b" };
         let item = json!({"id": format!("c{}", i / 2), "arm": arm, "prompt": "p", "response": format!("r{i}"), "verdicts": [verdict]});
         item.to_string() + "\n"
     };
@@ -162,7 +162,7 @@ fn what_review_next_gives_is_random_and_anything_else_picked() {
 }
 
 fn row(i: usize, more: &Value) -> String {
-    let mut row = json!({"set": "s", "case": format!("c{}", i / 2), "arm": if i % 2 == 0 { "a" } else { "b" },
+    let mut row = json!({"set": "s", "case": format!("c{}", i / 2), "arm": if i.is_multiple_of(2) { "a" } else { "b" },
         "criterion": "accuracy", "reviewer": "ana", "score": 3.0});
     for (key, value) in more.as_object().unwrap() {
         row[key] = value.clone();
@@ -184,7 +184,10 @@ fn rows_go_by_set_case_and_arm_and_a_complete_labelling_is_random() {
         let row: Value = serde_json::from_str(line).unwrap();
         let (case, arm) = (row["case"].as_str().unwrap(), row["arm"].as_str().unwrap());
         let item = row["item"].as_u64().unwrap();
-        assert_eq!((case, arm), (format!("c{}", item / 2).as_str(), if item % 2 == 0 { "a" } else { "b" }));
+        assert_eq!(
+            (case, arm),
+            (format!("c{}", item / 2).as_str(), if item.is_multiple_of(2) { "a" } else { "b" })
+        );
     }
     // One is missing: nothing says how the others were chosen, and to say `all` would be false.
     let (home, run) = stage();

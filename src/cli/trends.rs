@@ -8,7 +8,7 @@ use crate::core::text;
 use crate::core::verdict::State;
 use crate::eval::history;
 use crate::eval::{People, summarize};
-use crate::store::Store;
+use crate::store::{Cell, Store};
 use serde_json::{Value, json};
 
 // Arguments of `trends`.
@@ -34,11 +34,13 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     runs.reverse();
     let mut found: Vec<Value> = Vec::new();
     for run in &runs {
-        let items = store.run_items(&run.id)?;
+        let (items, cells) = (store.run_items(&run.id)?, store.cells(&run.id)?);
         let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
-        let summary = summarize(run, &store.cells(&run.id)?, &items, &people);
-        let failed: u32 = run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum();
+        let summary = summarize(run, &cells, &items, &people);
         for c in &summary.criteria {
+            let column = run.criteria.iter().position(|name| *name == c.name);
+            let here = |cell: &&Cell| column.is_some_and(|at| at == cell.criterion as usize);
+            let failed = cells.iter().filter(here).filter(|cell| cell.state != State::Scored).count();
             found.push(json!({
                 "run": run.id, "created_at": run.created_at, "judge": run.spec.judge, "fingerprint": run.fingerprint,
                 "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n, "planned": c.planned,

@@ -64,7 +64,9 @@ impl Trends {
             return;
         };
         let mut sums: BTreeMap<&str, BTreeMap<(&str, &str), (f64, u32)>> = BTreeMap::new();
+        let mut failed: BTreeMap<&str, u32> = BTreeMap::new();
         for v in pooled.iter().filter(|v| v.criterion == *wanted) {
+            *failed.entry(v.run.as_str()).or_default() += u32::from(v.state != State::Scored);
             let items = sums.entry(v.run.as_str()).or_default();
             if let Some(score) = v.score {
                 let cell = items.entry((v.case_id.as_str(), v.arm.as_str())).or_insert((0.0, 0));
@@ -87,7 +89,7 @@ impl Trends {
                     mean: ci.mean,
                     interval: ci.ci,
                     n: ci.n,
-                    failed: run.verdicts.iter().filter(|(s, _)| **s != State::Scored).map(|(_, n)| n).sum(),
+                    failed: failed.get(run.id.as_str()).copied().unwrap_or_default(),
                     cost: run.usage.cost_usd,
                     effort: self.efforts.get().and_then(|all| all.iter().find(|e| e.of == run.id).cloned()),
                     prompt: run.arms.iter().find_map(|arm| arm.split_once("@r")?.0.parse().ok()),
@@ -243,7 +245,7 @@ impl Screen for Trends {
             ),
             ("n", "items with a score"),
             ("cost", "what the run cost, judging and writing together, where a price is known"),
-            ("failed", "verdicts without a score in that run: they enter no mean"),
+            ("failed", "verdicts on this criterion without a score in that run: they enter no mean"),
             (
                 "judge",
                 "means of two judges, or over two sets, are never compared: look down one judge's rows",
