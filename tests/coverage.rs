@@ -3,6 +3,8 @@
 #[path = "../benches/coverage/worlds.rs"]
 mod worlds;
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
+
 use worlds::{SHAPES, Shape, corrected_differences, differences, gate_passes};
 
 const WORLDS: usize = 200;
