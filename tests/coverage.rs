@@ -1,9 +1,8 @@
 //! A few cells of docs/trust.md, with the twin that must fail where ours holds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
 #[path = "../benches/coverage/worlds.rs"]
 mod worlds;
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
 use worlds::{SHAPES, Shape, corrected_differences, differences, gate_passes};
 
