@@ -209,7 +209,7 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("run show", home.json(&["run", "show", &run], b""));
     record("run show --items", home.json(&["run", "show", &run, "--items"], b""));
     record("run compare", home.json(&["run", "compare", "base", "cand"], b""));
-    record("gate", home.json(&["gate", "--baseline", "base", "--candidate", "cand"], b""));
+    record("gate", home.json(&["gate", "--baseline", "base", "--candidate", "cand", "--margin", "4"], b""));
     record("rubric list", home.json(&["rubric", "list"], b""));
     record(
         "review add",

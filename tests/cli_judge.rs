@@ -5,7 +5,7 @@ mod cli_support;
 use cli_support::{Home, err};
 use serde_json::{Value, json};
 use std::process::Output;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const KEY: &str = "sk-canary-0123456789abcdef";
@@ -18,6 +18,14 @@ async fn server() -> MockServer {
         "model": "m-2026", "choices": [{"message": {"content": verdict.to_string()}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5},
     });
+    // What the writer writes is no verdict: a judge that repeated it would be quoting.
+    let written = json!({"choices": [{"message": {"content": "One."}, "finish_reason": "stop"}]});
+    Mock::given(method("POST"))
+        .and(path("/v1/chat/completions"))
+        .and(body_string_contains("\"model\":\"w\""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(written))
+        .mount(&server)
+        .await;
     Mock::given(method("POST"))
         .and(path("/v1/chat/completions"))
         .respond_with(ResponseTemplate::new(200).set_body_json(reply))
@@ -40,7 +48,7 @@ fn home(url: &str) -> Home {
         format!(
             "[judge.main]\nbase_url = \"{url}/v1\"\nmodel = \"m\"\napi_key_env = \"CANARY\"\n\
              [judge.other]\nbase_url = \"{url}/v1\"\nmodel = \"n\"\n\
-             [model.writer]\nbase_url = \"{url}/v1\"\nmodel = \"n\"\n"
+             [model.writer]\nbase_url = \"{url}/v1\"\nmodel = \"w\"\n"
         ),
     );
     home

@@ -308,6 +308,15 @@ fn one_verdict_per_key(item: &mut Item) -> Result<()> {
     Ok(())
 }
 
+/// Cases or items about to be imported into a set.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewSet {
+    /// Inputs only.
+    Cases(Vec<Case>),
+    /// Prompts with responses.
+    Items(Vec<Item>),
+}
+
 impl Store {
     /// Imports cases as a version of the set `name`; the same content again is known.
     ///

@@ -42,6 +42,7 @@ pub mod verdicts;
 pub mod worker;
 
 pub use batches::{BatchInfo, BatchStage, NewBatch};
+pub use cases::NewSet;
 pub use error::{Result, StoreError};
 pub use find::Hits;
 pub use judges::{LabelUse, Retired};

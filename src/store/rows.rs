@@ -792,12 +792,3 @@ pub struct RubricInfo {
     /// Comes with the program.
     pub built_in: bool,
 }
-
-/// Cases or items about to be imported into a set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NewSet {
-    /// Inputs only.
-    Cases(Vec<Case>),
-    /// Prompts with responses.
-    Items(Vec<Item>),
-}
