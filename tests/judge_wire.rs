@@ -774,7 +774,6 @@ async fn a_model_writes_responses_and_names_what_kept_it() {
         assert!(last.get("max_tokens").is_some() != last.get("max_completion_tokens").is_some());
     }
 }
-
 #[tokio::test]
 async fn a_check_says_what_can_be_relied_on() {
     let server = server(vec![]).await;
@@ -787,15 +786,12 @@ async fn a_check_says_what_can_be_relied_on() {
         .await;
     let report = check(&config(&server.uri()), &CancellationToken::new()).await;
     assert!(report.is_usable() && report.reachable, "{report:?}");
-    assert_eq!(
-        (report.key_accepted, report.model_listed, report.rung),
-        (Some(true), Some(true), Some("schema"))
-    );
+    let seen = (report.key_accepted, report.model_listed, report.rung);
+    assert_eq!(seen, (Some(true), Some(true), Some("schema")));
     assert_eq!((report.logprobs, report.calls), (Some(false), 3));
     assert_eq!(report.shutdown_date.as_deref(), Some("2027-01-31"));
     assert_eq!(report.models, ["m", "n"]);
     assert!(!serde_json::to_string(&report).unwrap().contains("sk-very-secret"));
-
     let refusing = MockServer::start().await;
     Mock::given(any()).respond_with(error(401, "no")).mount(&refusing).await;
     let report = check(&config(&refusing.uri()), &CancellationToken::new()).await;
