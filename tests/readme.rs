@@ -26,7 +26,8 @@ fn commands() -> Vec<&'static str> {
 fn stage(home: &Path) {
     std::fs::write(home.join("prompt.txt"), "Summarise: {{ ticket }}\n").unwrap();
     let mut items = String::new();
-    for i in 0..12 {
+    // So many cases as a gate's margin of 0.2 needs, and some more.
+    for i in 0..80 {
         for arm in ["baseline", "candidate"] {
             items += &serde_json::json!({"id": format!("c{i}"), "arm": arm, "prompt": "Say hello.", "response": format!("hello {i} {arm}")}).to_string();
             items.push('\n');
