@@ -131,6 +131,10 @@ fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) -> std::io::
             .trim_start_matches("Bearer ")
             .to_owned();
         let (status, extra, text) = match answer(&head) {
+            // Who writes a response is asked for no verdict: a judge that repeated one would be quoting.
+            Answer::Good if !String::from_utf8_lossy(&body).contains("==== ") => {
+                (200, String::new(), content("It is right.").replace("score", "word"))
+            }
             Answer::Good => (200, String::new(), content("It is right.")),
             Answer::QuotesKey => {
                 (200, String::new(), content(&format!("The key is {key}, and the answer right.")))
