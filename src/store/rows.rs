@@ -4,7 +4,7 @@
 
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
-use crate::core::item::{Case, Item, Subject};
+use crate::core::item::Subject;
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Settings, Syntax, Template};
 use crate::core::rubric::{Criterion, Rubric};
 use crate::core::verdict::{Reading, State};
