@@ -1,0 +1,144 @@
+//! Reviews in and out as JSON Lines: nothing is lost on the way, and what fails in the middle leaves nothing.
+use crate::cli_support::{Home, err};
+use serde_json::{Value, json};
+
+/// Six judged items; the run's id.
+fn stage() -> (Home, String) {
+    let home = Home::new();
+    let line = |i: usize| {
+        let verdict =
+            json!({"criterion": "accuracy", "judge": "j", "repeat": 0, "score": 3, "explanation": "x"});
+        json!({"id": format!("c{i}"), "prompt": "p", "response": "r", "verdicts": [verdict]}).to_string()
+            + "\n"
+    };
+    home.file("i.jsonl", (0..6).map(line).collect::<String>());
+    let run = home.json(&["import", "items", "i.jsonl"])["runs"][0]["run"].as_str().unwrap().to_owned();
+    (home, run)
+}
+
+fn row(run: &str, item: usize, score: u8, modes: &[&str]) -> Value {
+    json!({"run": run, "item": item, "criterion": "accuracy", "reviewer": "ana", "score": score, "modes": modes})
+}
+
+fn lines(rows: &[Value]) -> String {
+    rows.iter().map(|row| format!("{row}\n")).collect()
+}
+
+/// The log without what belongs to a place and a time.
+fn log(home: &Home, run: &str) -> Vec<Value> {
+    let text = home.text(&["review", "export", run]);
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let place = |id: &Value| rows.iter().position(|row| row["id"] == *id);
+    let bare = |row: &Value| {
+        let mut row = row.clone();
+        // What it takes back, by its place in the log: the numbers differ from registry to registry.
+        row["undo"] = json!(place(&row["undo"]));
+        for key in ["id", "at"] {
+            row.as_object_mut().unwrap().remove(key);
+        }
+        row
+    };
+    rows.iter().map(bare).collect()
+}
+
+/// From the third review on, the registry refuses: as a full disk would, at a place of our choosing.
+fn refuse_the_third(home: &Home) {
+    let registry = home.path().join(".local/share/assize/registry.db");
+    let trigger = "CREATE TRIGGER third BEFORE INSERT ON review WHEN NEW.item = 2 BEGIN SELECT RAISE(ABORT, 'no more'); END";
+    rusqlite::Connection::open(registry).unwrap().execute_batch(trigger).unwrap();
+}
+
+#[test]
+fn what_fails_in_the_middle_leaves_no_review() {
+    let (home, run) = stage();
+    let rows: Vec<Value> = (0..4).map(|item| row(&run, item, 4, &["long"])).collect();
+    home.file("r.jsonl", lines(&rows));
+    home.file("one.jsonl", lines(&rows[..2]));
+    let cells = |item| format!("{run},{item},accuracy,4,ben\n");
+    let sheet: String = (0..4).map(cells).collect();
+    home.file("s.csv", format!("run,item,criterion,score,reviewer\n{sheet}"));
+    refuse_the_third(&home);
+    for file in ["r.jsonl", "s.csv"] {
+        let out = home.run(&["review", "import", file]);
+        assert!(!out.status.success() && err(&out).contains("no more"), "{}", err(&out));
+        assert_eq!(log(&home, &run), Vec::<Value>::new(), "{file}");
+    }
+}
+
+#[test]
+fn a_mode_that_cannot_be_renamed_everywhere_is_renamed_nowhere() {
+    let (home, run) = stage();
+    let rows: Vec<Value> = (0..4).map(|item| row(&run, item, 4, &["long"])).collect();
+    home.file("r.jsonl", lines(&rows));
+    home.json(&["review", "import", "r.jsonl"]);
+    let before = log(&home, &run);
+    refuse_the_third(&home);
+    for args in [&["mode", "rename", "long", "wordy"][..], &["mode", "merge", "long", "--into", "wordy"]] {
+        let out = home.run(args);
+        assert!(!out.status.success() && err(&out).contains("no more"), "{}", err(&out));
+        assert_eq!(log(&home, &run), before, "{args:?}");
+    }
+}
+
+#[test]
+fn an_export_of_reviews_comes_back_whole() {
+    let (home, run) = stage();
+    home.text(&["backup", "before.db"]);
+    let first = json!({"run": run, "item": 0, "criterion": "accuracy", "reviewer": "ana", "score": 2, "comment": "n\u{e9}",
+        "modes": ["too long", "off; topic"], "saw_judge": true});
+    home.file("r.jsonl", lines(&[first, row(&run, 1, 5, &[]), row(&run, 2, 1, &["rude"])]));
+    home.json(&["review", "import", "r.jsonl"]);
+    // The same again after another; and one that is taken back, as `u` on the screen does it.
+    for score in ["4", "5", "4"] {
+        home.text(&[
+            "review", "add", &run, "--item", "3", "--score", score, "--as", "ben", "--mode", "vague",
+        ]);
+    }
+    let mut rows: Vec<Value> =
+        home.text(&["review", "export", &run]).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let mut undo = rows[1].clone();
+    (undo["id"], undo["undo"], undo["score"]) = (json!(99), rows[1]["id"].clone(), Value::Null);
+    rows.push(undo);
+    home.file("all.jsonl", lines(&rows));
+    assert_eq!(
+        home.json(&["review", "import", "all.jsonl"]),
+        json!({"schema": 1, "new": 1, "known": 6, "random": 0, "skipped": 0})
+    );
+    home.file("all.jsonl", home.text(&["review", "export", &run]));
+    let whole = log(&home, &run);
+    assert_eq!((whole.len(), &whole[6]["undo"]), (7, &json!(1)));
+    // Known here; all new there, and then known.
+    for (registry, new, known) in [(None, 0, 7), (Some("before.db"), 7, 0), (Some("before.db"), 0, 7)] {
+        let mut args = vec!["review", "import", "all.jsonl"];
+        args.extend(registry.iter().flat_map(|path| ["--registry", path]));
+        let done = home.json(&args);
+        assert_eq!((&done["new"], &done["known"]), (&json!(new), &json!(known)), "{registry:?}");
+    }
+    std::fs::copy(home.path().join("before.db"), home.path().join(".local/share/assize/registry.db"))
+        .unwrap();
+    for ending in ["-wal", "-shm"] {
+        let beside = home.path().join(format!(".local/share/assize/registry.db{ending}"));
+        let _ = std::fs::remove_file(beside);
+    }
+    assert_eq!(log(&home, &run), whole);
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+}
+
+#[test]
+fn a_line_that_says_two_things_is_refused_with_its_number() {
+    let (home, run) = stage();
+    let good = row(&run, 0, 4, &[]).to_string();
+    for (bad, words) in [
+        (good.replace("\"score\":4", "\"score\":2,\"score\":5"), "'score' stands twice"),
+        (good.replace("\"score\":4", "\"score\":9"), "'score'"),
+        (good.replace("\"score\":4,", ""), "'score'"),
+        (good.replace("\"modes\":[]", "\"modes\":\"long\""), "'modes'"),
+        (good.replace("\"modes\":[]", "\"saw_judge\":\"no\""), "'saw_judge'"),
+        (good.replace("\"modes\":[]", "\"sampling\":\"dice\""), "'dice'"),
+        (good.replace("\"item\":0", "\"item\":6"), "'item'"),
+    ] {
+        home.file("bad.jsonl", format!("{good}\n{bad}\n"));
+        home.refuses(&["review", "import", "bad.jsonl"], 2, &["bad.jsonl line 2", words]);
+        assert_eq!(log(&home, &run), Vec::<Value>::new(), "{bad}");
+    }
+}

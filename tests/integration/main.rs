@@ -1,0 +1,61 @@
+//! The parts together: the program run as a process, the screens typed at, judges answered for, figures held against
+//! golden ones.
+//!
+//! ```text
+//! cargo test --test integration                    all of it
+//! cargo test --test integration cli_runs::         one file
+//! ```
+//! One binary for all: the library is linked once, and the tests of every file share the cores.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
+
+mod allocations;
+mod architecture;
+mod cli_agreement;
+mod cli_batch;
+mod cli_contract;
+mod cli_endpoints;
+mod cli_imports;
+mod cli_judge;
+mod cli_labels;
+mod cli_names;
+mod cli_pairwise;
+mod cli_recorded;
+mod cli_registry;
+mod cli_restore;
+mod cli_review_sampling;
+mod cli_reviews;
+mod cli_runs;
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
+mod compose;
+mod context;
+mod coverage;
+mod diff_real;
+mod eval_local_model;
+mod eval_plan;
+mod eval_run;
+#[path = "../eval_support/mod.rs"]
+mod eval_support;
+mod eval_until;
+mod fsck_runs;
+mod gate_workflow;
+mod judge_captures;
+mod judge_stress;
+mod judge_wire;
+#[path = "../torture/judged.rs"]
+mod judged;
+mod pty;
+mod readme;
+mod search;
+mod stats2_golden;
+mod stats_golden;
+mod store_registry;
+#[path = "../tty_support/mod.rs"]
+mod tty_support;
+mod tui_figures;
+mod tui_registry;
+mod tui_review;
+mod tui_screens;
+#[path = "../../benches/coverage/worlds.rs"]
+mod worlds;
