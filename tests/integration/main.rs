@@ -43,6 +43,7 @@ mod gate_workflow;
 mod judge_captures;
 mod judge_stress;
 mod judge_wire;
+#[expect(dead_code, reason = "the tests of crashes use the rest")]
 #[path = "../torture/judged.rs"]
 mod judged;
 mod pty;
