@@ -21,6 +21,11 @@ const RESAMPLES: usize = 1000;
 /// Units drawn for all resamples together: a large table must not hold up a screen.
 const MOST_DRAWS: usize = 20_000_000;
 
+/// A mean of scores as a score from 1 to 5, halves up.
+pub fn as_score(mean: f64) -> u8 {
+    (mean + 0.5).floor().clamp(1.0, 5.0) as u8
+}
+
 /// How the two cut the distance between scores when agreement by chance is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weights {
@@ -63,9 +68,26 @@ impl Grid {
         }
     }
 
+    /// This grid less `part`, pairs of it that are left out.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut left = *self;
+        for (mine, theirs) in left.cells.iter_mut().flatten().zip(part.cells.iter().flatten()) {
+            *mine = mine.saturating_sub(*theirs);
+        }
+        left.rejected = left.rejected.saturating_sub(part.rejected);
+        left
+    }
+
     /// Pairs on the grid.
     pub fn n(&self) -> u64 {
         self.cells.iter().flatten().sum()
+    }
+
+    /// (people's score, the judge's score, how often) of each cell.
+    pub fn counts(&self) -> impl Iterator<Item = (u8, u8, u64)> + '_ {
+        let rows = (1_u8..).zip(&self.cells);
+        rows.flat_map(|(h, row)| (1_u8..).zip(row).map(move |(j, &count)| (h, j, count)))
     }
 
     /// (human index, judge index, count) of each cell.

@@ -12,6 +12,12 @@
 //! imhof     quantiles without chance          corrected a mean or difference corrected by people
 //! by_people what labels make of a comparison
 //! repeat    a judge against itself, noise     correct   a judge corrected by humans
+//! jackknife intervals by leaving one out       judges    two judges on the same labels
+//! confusion pass and fail, score by score      calibration  what people say where the judge says 4
+//! levels    correlation of documents, systems  pass_rate a judge's pass rate put right
+//! paired_share  two shares of the same cases   homogeneity  are the categories used equally often
+//! labels    agreement on named categories      betting   means by betting, assuming bounds only
+//! looks     a case set that is asked often     drift     has the judge changed?
 //! logprob   a score from probabilities     useful    criteria that say nothing
 //! sequential  an interval that may be looked at after every case, and the rule to stop by
 //!
@@ -20,20 +26,32 @@
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
 pub mod agree;
 pub mod alpha;
+pub mod betting;
 pub mod bootstrap;
 pub mod bounded;
 pub mod by_people;
+pub mod calibration;
 pub mod compare;
+pub mod confusion;
 pub mod correct;
 pub mod corrected;
 pub mod decision;
 pub mod dist;
+pub mod drift;
 pub mod gate;
+pub mod homogeneity;
 mod imhof;
+pub mod jackknife;
+pub mod judges;
+pub mod labels;
+pub mod levels;
 pub mod logprob;
+pub mod looks;
 pub mod mean;
 pub mod multiple;
 pub mod paired;
+pub mod paired_share;
+pub mod pass_rate;
 pub mod power;
 pub mod rank;
 pub mod repeat;

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! hits, clusters -> V (CR1) -> n_eff = p(1-p)/V, at most n; G when p is 0 or 1 -> times (z/t_{G-1})^2 -> Wilson
+//! k of n         -> clopper_pearson (never short of its level), jeffreys (of it on average)
 //! ```
 //! Korn and Graubard (1998): the share keeps its value, and counts as many cases as it is worth.
 
 use super::bounded::{Ends, shared};
-use super::dist::{finite, t_star, z_star};
+use super::dist::{beta_quantile, finite, t_star, z_star};
 use std::collections::BTreeMap;
 
 /// A share and its interval.
@@ -26,6 +27,8 @@ pub struct ShareCi {
     pub n_df: Option<f64>,
     /// Wilson's interval for `n_df` cases. `None` with one cluster.
     pub wilson: Option<Ends>,
+    /// Jeffreys' interval for as many. `None` with one cluster.
+    pub jeffreys: Option<Ends>,
 }
 
 /// Wilson's score interval for a share `p` of any positive number of cases.
@@ -42,6 +45,30 @@ pub fn wilson_real(p: f64, n: f64, level: f64) -> Option<Ends> {
     finite(lo).zip(finite(hi))
 }
 
+/// Quantiles of Beta(k + more, n - k + more) with an end that no count can move past left at 0 or 1.
+fn beta_ends(k: f64, n: f64, more: (f64, f64), level: f64) -> Option<Ends> {
+    if !(n > 0.0 && (0.0..=n).contains(&k) && level > 0.0 && level < 1.0) {
+        return None;
+    }
+    let tail = 0.5 * (1.0 - level);
+    let lo = if k == 0.0 { 0.0 } else { beta_quantile(tail, k + more.0, n - k + more.1)? };
+    let hi = if k == n { 1.0 } else { beta_quantile(1.0 - tail, k + more.1, n - k + more.0)? };
+    Some((lo, hi))
+}
+
+/// Clopper and Pearson's exact interval (1934) for `k` of `n`: Beta(k, n-k+1) and Beta(k+1, n-k). Covers at least
+/// `level` whatever the share. `None` for no case or k > n.
+pub fn clopper_pearson(k: u64, n: u64, level: f64) -> Option<Ends> {
+    beta_ends(k as f64, n as f64, (0.0, 1.0), level)
+}
+
+/// Jeffreys' interval (Brown, Cai and DasGupta 2001) for `k` of `n`: quantiles of Beta(k + 1/2, n - k + 1/2), with 0 as
+/// its lower end at k = 0 and 1 as its upper at k = n. `n` may be any positive number of cases, so that shares of
+/// clustered ones can be put in.
+pub fn jeffreys(k: f64, n: f64, level: f64) -> Option<Ends> {
+    beta_ends(k, n, (0.5, 0.5), level)
+}
+
 /// The share of `hits` at `level`. Without clusters, or with one case in each, Wilson's interval for n cases.
 pub fn share_ci(hits: &[bool], clusters: Option<&[u32]>, level: f64) -> Option<ShareCi> {
     let n = hits.len();
@@ -52,7 +79,17 @@ pub fn share_ci(hits: &[bool], clusters: Option<&[u32]>, level: f64) -> Option<S
             let size = n as f64;
             let wilson = wilson_real(p, size, level);
             let var = (n > 1).then(|| p * (1.0 - p) / (size - 1.0));
-            Some(ShareCi { n, units: n, p, var_cr1: var, n_eff: Some(size), n_df: Some(size), wilson })
+            let jeffreys = jeffreys(p * size, size, level);
+            Some(ShareCi {
+                n,
+                units: n,
+                p,
+                var_cr1: var,
+                n_eff: Some(size),
+                n_df: Some(size),
+                wilson,
+                jeffreys,
+            })
         }
     }
 }
@@ -67,7 +104,9 @@ pub fn share_by_clusters(hits: &[bool], clusters: &[u32], level: f64) -> Option<
     }
     let units = sums.len();
     if units < 2 || clusters.len() != n {
-        return Some(ShareCi { n, units, p, var_cr1: None, n_eff: None, n_df: None, wilson: None });
+        let none =
+            ShareCi { n, units, p, var_cr1: None, n_eff: None, n_df: None, wilson: None, jeffreys: None };
+        return Some(none);
     }
     let g = units as f64;
     let var = g / (g - 1.0) * sums.values().map(|s| s * s).sum::<f64>() / (n as f64).powi(2);
@@ -75,7 +114,8 @@ pub fn share_by_clusters(hits: &[bool], clusters: &[u32], level: f64) -> Option<
     let n_eff = if plain > 0.0 && var > 1e-15 { (plain / var).min(n as f64) } else { g };
     let n_df = n_eff * (z_star(level)? / t_star(level, g - 1.0)?).powi(2);
     let wilson = wilson_real(p, n_df, level);
-    Some(ShareCi { n, units, p, var_cr1: Some(var), n_eff: Some(n_eff), n_df: Some(n_df), wilson })
+    let jeffreys = jeffreys(p * n_df, n_df, level);
+    Some(ShareCi { n, units, p, var_cr1: Some(var), n_eff: Some(n_eff), n_df: Some(n_df), wilson, jeffreys })
 }
 
 #[cfg(test)]
