@@ -61,7 +61,12 @@ pub fn criterion(summary: &CriterionSummary) -> Value {
         "ci95": summary.ci95.map(|(lo, hi)| [lo, hi]),
         "n": summary.n,
         "coverage": summary.coverage,
+        "scored": summary.scored,
+        "asked": summary.asked,
+        "failed": summary.failed,
+        "sources": summary.sources,
         "checked_by_people": summary.checked.items,
+        "people_mean": summary.checked.people,
         "skipped_by_people": summary.checked.skipped,
         "corrected": summary.checked.corrected.map(|p| json!({
             "mean": p.estimate, "ci95": [p.lo, p.hi], "n_labelled": summary.checked.random,

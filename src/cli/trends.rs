@@ -5,10 +5,9 @@ use super::fail::{DONE, Result};
 use super::output::{clean, table, talk};
 use crate::core::prompt::PromptName;
 use crate::core::text;
-use crate::core::verdict::State;
 use crate::eval::history;
 use crate::eval::{People, summarize};
-use crate::store::{Cell, Store};
+use crate::store::Store;
 use serde_json::{Value, json};
 
 // Arguments of `trends`.
@@ -38,13 +37,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
         let summary = summarize(run, &cells, &items, &people);
         for c in &summary.criteria {
-            let column = run.criteria.iter().position(|name| *name == c.name);
-            let here = |cell: &&Cell| column.is_some_and(|at| at == cell.criterion as usize);
-            let failed = cells.iter().filter(here).filter(|cell| cell.state != State::Scored).count();
             found.push(json!({
                 "run": run.id, "created_at": run.created_at, "judge": run.spec.judge, "fingerprint": run.fingerprint,
                 "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n, "planned": c.planned,
-                "coverage": c.coverage, "checked_by_people": c.checked.items, "corrected_mean": c.checked.corrected.map(|p| p.estimate), "failed": failed, "latency_ms": efforts.iter().find(|e| e.of == run.id).and_then(|e| e.latency_ms), "cost_usd": run.usage.cost_usd, "wall_s": run.usage.wall_s,
+                "coverage": c.coverage, "checked_by_people": c.checked.items, "corrected_mean": c.checked.corrected.map(|p| p.estimate), "failed": c.failed, "latency_ms": efforts.iter().find(|e| e.of == run.id).and_then(|e| e.latency_ms), "cost_usd": run.usage.cost_usd, "wall_s": run.usage.wall_s,
             }));
         }
     }

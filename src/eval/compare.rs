@@ -2,14 +2,13 @@
 //!
 //! ```text
 //! scores of both arms -> matched (case by case, by criterion) -> inputs of core::stats::compare
-//!                                                            |-> noise_floor, flips, slices by tag
+//!                                                            |-> passes (for the noise floor), flips, slices by tag
 //! comparisons -> power_words: what so many cases can show, and how many more a change needs
 //! ```
 
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
 use crate::core::stats::mean::mean;
 use crate::core::stats::power::{Rates, more_cases, smallest_change_df};
-use crate::core::stats::repeat::{noise_floor_from_repeats, repeatability};
 use crate::core::text;
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,9 +52,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// Passes of the arm that has fewer.
-    pub fn fewest(&self) -> usize {
-        self.passes[0].len().min(self.passes[1].len())
+    /// Scored passes of A and of B.
+    fn counts(&self) -> (usize, usize) {
+        (self.passes[0].len(), self.passes[1].len())
     }
 
     /// Mean of each arm's passes.
@@ -142,18 +141,9 @@ impl Matched {
         PairedInput { name: self.name.clone(), pairs: self.cases.iter().map(pair).collect(), people }
     }
 
-    /// The change that judging the same responses anew would bring about by itself, from the passes of both arms;
-    /// `None` with one pass.
-    pub fn noise_floor(&self) -> Option<f64> {
-        let rows: Vec<Vec<Option<f64>>> = self
-            .cases
-            .iter()
-            .flat_map(|c| c.passes.iter())
-            .map(|p| p.iter().copied().map(Some).collect())
-            .collect();
-        let pairs = self.cases.iter().filter(|c| c.passes.iter().all(|p| !p.is_empty())).count();
-        let found = repeatability(&rows);
-        noise_floor_from_repeats(found.within_sd?, pairs, found.repeats)
+    /// Scored passes of A and of B, case by case: what [`super::noise_floor`] takes.
+    pub fn passes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.cases.iter().map(Case::counts)
     }
 
     /// Only the cases with this tag.
@@ -192,6 +182,11 @@ pub fn flips(rows: &[Matched]) -> Vec<Flip> {
         .collect();
     found.sort_by(|x, y| (x.b - x.a).total_cmp(&(y.b - y.a)).then_with(|| x.case.cmp(&y.case)));
     found
+}
+
+/// Whether a change is no larger than what judging the same responses again would bring about.
+pub fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
+    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
 }
 
 /// The smallest change that this many cases would show four times in five, at 5 %; `None` below two cases.
@@ -275,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_noise_floor_needs_passes_and_the_meter_needs_spread() {
+    fn passes_are_counted_by_case_and_the_meter_needs_spread() {
         let cases: Vec<String> = (0..12).map(|i| format!("c{i}")).collect();
         let one = |passes: u8| {
             let all = cases.iter().enumerate().flat_map(move |(i, case)| {
@@ -285,8 +280,7 @@ mod tests {
             });
             matched(all)
         };
-        assert_eq!(one(1)[0].noise_floor(), None);
-        assert!(one(3)[0].noise_floor().is_some_and(|f| f > 0.1));
+        assert!(one(3)[0].passes().eq(std::iter::repeat_n((3, 3), 12)));
         let found = paired_compare(&[one(1)[0].input()], 1);
         let words = power_words(&found, 0.2).unwrap();
         assert!(words.contains("tone ") && words.contains("more cases"), "{words}");

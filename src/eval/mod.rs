@@ -46,7 +46,7 @@ pub use execute::{execute, execute_stored, exit_code};
 pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
-pub use noise::{Noise, PASS_MARK, Spread, noise};
+pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
 pub use open::{open_judge, open_model};
 pub use pairwise::{
     PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, plan_pairs, rehearse,
@@ -56,7 +56,9 @@ pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, p
 pub use queue::{QueueSpec, RunQueue};
 pub use recorded::{RECORDED, is_recorded, recorded_as};
 pub use render::{RenderError, Rendered, render_case, render_with};
-pub use summary::{ArmSummary, CriterionSummary, RunSummary, doubts, summarize};
+pub use summary::{
+    ArmSummary, Asked, CriterionSummary, Row, RunSummary, coverage, doubts, mean_over, summarize,
+};
 
 /// The rubrics that come with the program.
 pub fn built_in_rubrics() -> Vec<crate::core::rubric::Rubric> {

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! cells (item x criterion x pass) --> per criterion: repeatability, range, flips, variance split, noise floor
-//! verdicts pooled over runs       --> the judge's spread per (criterion version, fingerprint) --> floor of a comparison
+//! verdicts pooled over runs       --> the judge's spread per (criterion version, fingerprint) \
+//!                                     passes of each case of both arms                         --> noise_floor
 //! ```
+//! A noise floor is made by [`noise_floor`] alone, from the passes that each case really has.
 
 use crate::core::digest::Digest;
 use crate::core::stats::mean::mean;
@@ -34,12 +36,19 @@ pub struct Noise {
     pub floor: Option<f64>,
 }
 
-impl Noise {
-    /// The smallest difference worth believing of two means over `n` cases, judged as often as here.
-    pub fn floor_over(&self, n: usize) -> Option<f64> {
-        let sd = self.passes.within_sd?;
-        if n == 0 { None } else { noise_floor_from_repeats(sd, n, self.passes.repeats) }
+/// The change of a mean over cases that judging the same responses again would bring about by itself, 95 times in a hundred at
+/// most: z s sqrt(sum (1/a_i + 1/b_i)) / n, where case i has a_i scored passes on one side and b_i on the other, and `within_sd`
+/// (s) is the spread of one pass around its item's mean, in points. With k passes throughout it is z s sqrt(2 / (n k)). Cases
+/// without a pass on one side are left out; `None` without any other.
+pub fn noise_floor(within_sd: f64, passes: impl IntoIterator<Item = (usize, usize)>) -> Option<f64> {
+    let (mut n, mut parts) = (0.0, 0.0);
+    for (a, b) in passes.into_iter().filter(|(a, b)| *a > 0 && *b > 0) {
+        n += 1.0;
+        parts += 1.0 / a as f64 + 1.0 / b as f64;
     }
+    // One case with one pass on each side has z s sqrt(2).
+    let one = noise_floor_from_repeats(within_sd, 1, 1)?;
+    (n > 0.0).then(|| one * (parts / 2.0_f64).sqrt() / n)
 }
 
 /// Works the noise out from the cells of a run.
@@ -67,7 +76,8 @@ fn noise_of(name: &str, repeats: usize, cells: &[&Cell], items: &[RunItem]) -> N
     }
     let nested: Vec<Vec<Vec<f64>>> = nested.into_values().collect();
     let passes = repeatability(&table);
-    let floor = passes.within_sd.and_then(|sd| noise_floor_from_repeats(sd, passes.n, passes.repeats));
+    let counts = table.iter().map(|row| row.iter().flatten().count()).filter(|n| *n > 1);
+    let floor = passes.within_sd.and_then(|sd| noise_floor(sd, counts.map(|n| (n, n))));
     Noise {
         name: name.to_owned(),
         mean_range: mean(&table.iter().filter_map(|row| range(row)).collect::<Vec<_>>()),
@@ -116,11 +126,14 @@ impl Spread {
         )
     }
 
-    /// The smallest difference worth believing of two means over `n` cases with so many `passes` each; `None` where this
-    /// judge was never asked twice on this criterion.
-    pub fn floor(&self, criterion: &str, fingerprint: Digest, n: usize, passes: usize) -> Option<f64> {
-        let sd = self.itself(criterion, fingerprint)?.within_sd?;
-        if n == 0 { None } else { noise_floor_from_repeats(sd, n, passes.max(1)) }
+    /// [`noise_floor`] of a comparison; `None` where this judge was never asked twice on this criterion.
+    pub fn floor(
+        &self,
+        criterion: &str,
+        fingerprint: Digest,
+        passes: impl IntoIterator<Item = (usize, usize)>,
+    ) -> Option<f64> {
+        noise_floor(self.itself(criterion, fingerprint)?.within_sd?, passes)
     }
 
     /// How far this judge repeats itself on this criterion, over everything it was asked more than once.
@@ -159,7 +172,8 @@ mod tests {
     #[test]
     fn the_floor_falls_with_more_cases_and_needs_two_passes() {
         let once = Spread::of(&[pooled("a", 0, 3), pooled("b", 0, 4)]);
-        let floor = |s: &Spread, n, k| s.floor("accuracy", Digest::of("j"), n, k);
+        let floor =
+            |s: &Spread, n, k| s.floor("accuracy", Digest::of("j"), std::iter::repeat_n((k, k), n));
         assert_eq!(floor(&once, 10, 1), None);
         let twice = Spread::of(&[pooled("a", 0, 3), pooled("a", 1, 4), pooled("b", 0, 4), pooled("b", 1, 4)]);
         // Within-item variance (0.5 + 0) / 2, so s = 0.5; 1.96 x 0.5 x sqrt(2 / n).
@@ -167,7 +181,14 @@ mod tests {
         assert!((at(50, 1) - 1.959_964 * 0.5 * (2.0f64 / 50.0).sqrt()).abs() < 1e-6);
         assert!(at(50, 2) < at(50, 1) && at(200, 1) < at(50, 1));
         assert_eq!(floor(&twice, 0, 1), None);
-        assert_eq!(twice.floor("accuracy", Digest::of("other"), 50, 1), None);
+        assert_eq!(twice.floor("accuracy", Digest::of("other"), [(1, 1)]), None);
+        // One pass that is missing of 600 moves it by its own share, and not to what one pass throughout would give.
+        let full = noise_floor(0.5, std::iter::repeat_n((3, 3), 100)).unwrap();
+        let lacks = noise_floor(0.5, std::iter::repeat_n((3, 3), 99).chain([(2, 3)])).unwrap();
+        assert!((full - at(100, 3)).abs() < 1e-12);
+        assert!(lacks > full && lacks < 1.002 * full, "{lacks} {full}");
+        // A case that one side lacks is no case of the comparison.
+        assert_eq!(noise_floor(0.5, [(3, 3), (0, 3)]), noise_floor(0.5, [(3, 3)]));
     }
 
     #[test]

@@ -61,11 +61,13 @@ pub struct People {
 pub struct Checked {
     /// Items that people scored.
     pub items: usize,
+    /// The plain mean of people's scores over these items; not corrected for how they were chosen.
+    pub people: Option<f64>,
     /// Those of them that are a random sample, scored blind.
     pub random: usize,
     /// Items that were drawn and skipped by everybody who met them: what they would have been given is unknown.
     pub skipped: usize,
-    /// The judge's mean corrected by these (prediction-powered inference, tuned); `None` below ten. Skipped items widen
+    /// The judge's mean corrected by the random ones (prediction-powered inference, tuned); `None` below ten. Skipped items widen
     /// the interval to what it would be with each of them at either end of the scale.
     pub corrected: Option<Corrected>,
 }
@@ -165,7 +167,6 @@ impl People {
 
     /// What they say about a mean over these items, each with the judge's score where it has one.
     pub fn check(&self, criterion: u32, items: &[(u32, Option<f64>)]) -> Checked {
-        let scored = |item: u32| self.scores.get(&(item, criterion)).is_some_and(|s| !s.words.is_empty());
         let complete =
             !items.is_empty() && items.iter().all(|(item, _)| self.blind(*item, criterion).is_some());
         let row = |(item, judge): &(u32, Option<f64>)| Row {
@@ -197,7 +198,9 @@ impl People {
                 );
                 Some(Corrected { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
             });
-        Checked { items: items.iter().filter(|(i, _)| scored(*i)).count(), random, skipped: count, corrected }
+        let said: Vec<f64> =
+            items.iter().filter_map(|(i, _)| self.scores.get(&(*i, criterion))?.of(false)).collect();
+        Checked { items: said.len(), people: mean(&said), random, skipped: count, corrected }
     }
 
     /// Over several arms a sample must be one of each: labels of one arm alone say nothing of the judge on another.
@@ -291,7 +294,7 @@ mod tests {
             (0..20).map(|i| review(i, Some(2), Sampling::Picked, false)).collect();
         reviews.extend((20..40).map(|i| review(i, Some(2), Sampling::Random, true)));
         let found = of(&reviews).check(0, &judged(60));
-        assert_eq!(found, Checked { items: 40, random: 0, skipped: 0, corrected: None });
+        assert_eq!(found, Checked { items: 40, people: Some(2.0), random: 0, skipped: 0, corrected: None });
         assert_eq!(found.words(), "40 checked by people");
         // Of another criterion, and of nobody.
         assert_eq!(of(&reviews).check(1, &judged(60)).words(), "not yet checked by a human");

@@ -1,18 +1,29 @@
-//! What a run's cells say: for each criterion a mean with its interval and coverage, over all and by arm.
+//! What a run's cells say: for each criterion a mean with its interval and coverage, over all and by arm. The one place where
+//! means over a run, an arm or a criterion are made.
 //!
+//! ```text
+//! cells -> Row (an item's mean over its scored passes) -> mean_over: mean, interval, coverage, failures, people's word
+//! ```
 //! An item's score is the mean of its scored passes. Items that share a source, or a case under several arms, are not
 //! independent: then the interval is the clustered one.
+//!
+//! Coverage is the share of verdicts with a score among those that were to be reached. What was to be reached on a criterion is
+//! what any arm was asked of it, for each arm: a case that one arm never answered counts against that arm. A gate counts the
+//! same way over its two arms.
 
 use super::people::{Checked, People};
 use crate::core::stats::bounded::{SCORES, bounded_ci};
-use crate::core::stats::mean::mean;
 use crate::core::stats::useful;
+use crate::core::text;
 use crate::core::verdict::State;
 use crate::store::{Cell, RunInfo, RunItem};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Two-sided level of all intervals.
 const LEVEL: f64 = 0.95;
+
+/// Fewer sources than this make an interval that says little.
+const FEW_SOURCES: usize = 4;
 
 /// One criterion's scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +38,30 @@ pub struct CriterionSummary {
     pub n: usize,
     /// Items that were to be scored.
     pub planned: usize,
-    /// Scored verdicts (items x passes) as a share of those planned, 0 to 1.
+    /// Verdicts (items x passes) with a score.
+    pub scored: usize,
+    /// Verdicts that were to be reached.
+    pub asked: usize,
+    /// Verdicts that ended without a score.
+    pub failed: usize,
+    /// `scored` as a share of `asked`, 0 to 1.
     pub coverage: f64,
+    /// Independent sources that the mean rests on: clusters, else cases.
+    pub sources: usize,
     /// What people say about the mean.
     pub checked: Checked,
+}
+
+impl CriterionSummary {
+    /// What is to be known before the interval is read: that it rests on two or three sources.
+    pub fn caution(&self) -> Option<String> {
+        self.ci95.filter(|_| self.sources < FEW_SOURCES).map(|_| {
+            format!(
+                "the interval rests on {}: another one could move it far",
+                text::plural(self.sources, "source", "sources")
+            )
+        })
+    }
 }
 
 /// One arm's scores.
@@ -51,19 +82,48 @@ pub struct RunSummary {
     pub arms: Vec<ArmSummary>,
 }
 
-/// Scores by column, then by item.
-type Columns = HashMap<u32, HashMap<u32, Scores>>;
+/// The scores of one item's passes on one criterion.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scores {
+    sum: f64,
+    scored: usize,
+    failed: usize,
+}
 
-fn columns(cells: &[Cell]) -> Columns {
-    let mut by_column = Columns::new();
-    for cell in cells {
-        let scores = by_column.entry(cell.criterion).or_default().entry(cell.item).or_default();
-        scores.1 += 1;
-        if let (State::Scored, Some(score)) = (cell.state, cell.score) {
-            scores.0.push(f64::from(score));
-        }
+impl Scores {
+    fn mean(self) -> Option<f64> {
+        (self.scored > 0).then(|| self.sum / self.scored as f64)
     }
-    by_column
+
+    fn seen(self) -> usize {
+        self.scored + self.failed
+    }
+}
+
+/// By column, then by the item's place in the run.
+struct Columns(Vec<Vec<Scores>>);
+
+impl Columns {
+    fn of(columns: usize, cells: &[Cell]) -> Self {
+        let items = cells.iter().map(|c| c.item as usize + 1).max().unwrap_or(0);
+        let mut all = vec![vec![Scores::default(); items]; columns];
+        for cell in cells {
+            let column = all.get_mut(cell.criterion as usize);
+            let Some(scores) = column.and_then(|c| c.get_mut(cell.item as usize)) else { continue };
+            match (cell.state, cell.score) {
+                (State::Scored, Some(score)) => {
+                    scores.scored += 1;
+                    scores.sum += f64::from(score);
+                }
+                _ => scores.failed += 1,
+            }
+        }
+        Self(all)
+    }
+
+    fn at(&self, column: u32, item: u32) -> Scores {
+        self.0.get(column as usize).and_then(|c| c.get(item as usize)).copied().unwrap_or_default()
+    }
 }
 
 /// Criteria of a run that say nothing, and why: (column, reason). See [`crate::core::stats::useful`].
@@ -73,10 +133,9 @@ pub fn doubts(
     items: &[RunItem],
     people: &People,
 ) -> Vec<(usize, useful::Doubt)> {
-    let by_column = columns(cells);
+    let columns = Columns::of(run.criteria.len(), cells);
     let of = |(at, name): (u32, &String)| {
-        let scores = by_column.get(&at);
-        let score = |item: &RunItem| scores.and_then(|s| mean(&s.get(&item.ord)?.0));
+        let score = |item: &RunItem| columns.at(at, item.ord).mean();
         let said = |item: &RunItem| people.scores(item.ord, at);
         useful::Column {
             name: name.clone(),
@@ -87,20 +146,107 @@ pub fn doubts(
     useful::doubts(&(0..).zip(&run.criteria).map(of).collect::<Vec<_>>())
 }
 
+/// One item on one criterion, as a mean takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The item.
+    pub item: &'a RunItem,
+    /// The mean of its scored passes.
+    pub score: Option<f64>,
+    /// How many passes these are.
+    pub scored: usize,
+    /// Passes that ended without a score.
+    pub failed: usize,
+}
+
+/// What was to be judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Responses.
+    pub items: usize,
+    /// Verdicts: responses x passes.
+    pub verdicts: usize,
+}
+
+/// The mean of a criterion over any items: a run's, an arm's, those on a screen. Items of one cluster are one source, and so
+/// are the responses of several arms to one case.
+pub fn mean_over(
+    name: &str,
+    criterion: u32,
+    rows: &[Row<'_>],
+    asked: Asked,
+    people: &People,
+) -> CriterionSummary {
+    let mut values = Vec::with_capacity(rows.len());
+    let mut sources: Vec<u32> = Vec::with_capacity(rows.len());
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let (mut scored, mut failed) = (0, 0);
+    for row in rows {
+        failed += row.failed;
+        let Some(score) = row.score else { continue };
+        scored += row.scored;
+        values.push(score);
+        let next = known.len() as u32;
+        sources.push(*known.entry(row.item.cluster.as_deref().unwrap_or(&row.item.case_id)).or_insert(next));
+    }
+    let found = bounded_ci(&values, Some(&sources), SCORES, LEVEL);
+    let judged: Vec<(u32, Option<f64>)> = rows.iter().map(|r| (r.item.ord, r.score)).collect();
+    CriterionSummary {
+        name: name.to_owned(),
+        mean: found.mean,
+        ci95: found.ci,
+        n: values.len(),
+        planned: asked.items,
+        scored,
+        asked: asked.verdicts,
+        failed,
+        coverage: coverage(scored, asked.verdicts),
+        sources: known.len(),
+        checked: people.check(criterion, &judged),
+    }
+}
+
+/// Verdicts with a score as a share of those that were to be reached; 0 where none was.
+pub fn coverage(scored: usize, asked: usize) -> f64 {
+    if asked == 0 { 0.0 } else { scored as f64 / asked as f64 }
+}
+
+/// What each arm was to be judged on: what any arm of the run was asked on the criterion.
+fn asked(run: &RunInfo, column: u32, items: &[RunItem], cells: &[Cell]) -> Asked {
+    let mut keys: HashMap<(&str, u32), u32> = HashMap::new();
+    let mut key_of: HashMap<u32, u32> = HashMap::with_capacity(items.len());
+    for item in items {
+        let next = keys.len() as u32;
+        key_of.insert(item.ord, *keys.entry((&item.case_id, item.repeat)).or_insert(next));
+    }
+    // Imported verdicts plan what they hold, and may have more passes of one item than of another.
+    if run.imported {
+        let mine = cells.iter().filter(|c| c.criterion == column);
+        let verdicts: HashSet<(u32, u32)> =
+            mine.filter_map(|c| Some((*key_of.get(&c.item)?, c.repeat))).collect();
+        let items: HashSet<u32> = verdicts.iter().map(|v| v.0).collect();
+        return Asked { items: items.len(), verdicts: verdicts.len() };
+    }
+    Asked { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize }
+}
+
 /// Sums up a run from its newest cells. Only scored verdicts enter a mean.
 pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &People) -> RunSummary {
-    let by_column = columns(cells);
-    let none = HashMap::new();
-    let of = |items: &[&RunItem]| -> Vec<CriterionSummary> {
+    let columns = Columns::of(run.criteria.len(), cells);
+    let each: Vec<Asked> =
+        (0..).zip(&run.criteria).map(|(column, _)| asked(run, column, items, cells)).collect();
+    let of = |items: &[&RunItem], arms: usize| -> Vec<CriterionSummary> {
         (0..)
-            .zip(&run.criteria)
-            .map(|(column, name)| {
-                let scores = by_column.get(&column).unwrap_or(&none);
-                let mut summary = column_of(run, name, items, scores);
-                let score = |i: &RunItem| scores.get(&i.ord).and_then(|s| mean(&s.0));
-                let judged: Vec<(u32, Option<f64>)> = items.iter().map(|i| (i.ord, score(i))).collect();
-                summary.checked = people.check(column, &judged);
-                summary
+            .zip(run.criteria.iter().zip(&each))
+            .map(|(column, (name, asked))| {
+                let rows: Vec<Row<'_>> = items
+                    .iter()
+                    .map(|item| (*item, columns.at(column, item.ord)))
+                    .filter(|(_, s)| s.seen() > 0 || !run.imported)
+                    .map(|(item, s)| Row { item, score: s.mean(), scored: s.scored, failed: s.failed })
+                    .collect();
+                let asked = Asked { items: asked.items * arms, verdicts: asked.verdicts * arms };
+                mean_over(name, column, &rows, asked, people)
             })
             .collect()
     };
@@ -110,52 +256,8 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
         .iter()
         .map(|arm| {
             let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
-            ArmSummary { arm: arm.clone(), criteria: of(&mine) }
+            ArmSummary { arm: arm.clone(), criteria: of(&mine, 1) }
         })
         .collect();
-    RunSummary { criteria: of(&all), arms }
-}
-
-/// The scores of one item's passes, and how many passes have a verdict, scored or not.
-#[derive(Default)]
-struct Scores(Vec<f64>, usize);
-
-fn column_of(
-    run: &RunInfo,
-    name: &str,
-    items: &[&RunItem],
-    scores: &HashMap<u32, Scores>,
-) -> CriterionSummary {
-    // Imported verdicts plan what they hold; a run of ours plans every item.
-    let planned: Vec<&&RunItem> =
-        items.iter().filter(|i| !run.imported || scores.contains_key(&i.ord)).collect();
-    let mut values = Vec::new();
-    let mut groups: Vec<u32> = Vec::new();
-    let mut known: HashMap<&str, u32> = HashMap::new();
-    let mut verdicts = 0;
-    for item in &planned {
-        let Some(found) = scores.get(&item.ord) else { continue };
-        let Some(score) = mean(&found.0) else { continue };
-        verdicts += found.0.len();
-        values.push(score);
-        let next = known.len() as u32;
-        groups.push(*known.entry(item.cluster.as_deref().unwrap_or(&item.case_id)).or_insert(next));
-    }
-    let found = bounded_ci(&values, Some(&groups), SCORES, LEVEL);
-    // Imported verdicts may have more passes of one criterion than of another.
-    let wanted = if run.imported {
-        planned.iter().filter_map(|i| Some(scores.get(&i.ord)?.1)).sum()
-    } else {
-        planned.len() * run.spec.repeats.max(1) as usize
-    };
-    let coverage = if wanted == 0 { 0.0 } else { verdicts as f64 / wanted as f64 };
-    CriterionSummary {
-        name: name.to_owned(),
-        mean: found.mean,
-        ci95: found.ci,
-        n: values.len(),
-        planned: planned.len(),
-        coverage,
-        checked: Checked::default(),
-    }
+    RunSummary { criteria: of(&all, run.arms.len().max(1)), arms }
 }

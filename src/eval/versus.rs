@@ -5,7 +5,7 @@
 //!                                        --every_pair-----------> each pair of arms, all p's corrected together
 //! ```
 
-use super::compare::{Flip, Score, flips, matched, power_words, tags};
+use super::compare::{Flip, Matched, Score, flips, matched, power_words, tags};
 use super::groups::{Notes, notes};
 use super::people::People;
 use super::summary::{CriterionSummary, summarize};
@@ -33,6 +33,8 @@ pub struct Field {
 /// B against A.
 #[derive(Debug, Clone, Default)]
 pub struct Versus {
+    /// The arms' full names: A's, against which B's is held. Every difference is B - A.
+    pub names: (String, String),
     /// Per criterion.
     pub found: Vec<Comparison>,
     /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
@@ -43,7 +45,8 @@ pub struct Versus {
     pub sentence: String,
     /// The smallest change these cases can show, and how many more a given one needs.
     pub power: Option<String>,
-    /// Per criterion: what each arm's mean rests on.
+    /// Per criterion: each arm's mean over all its cases, and what it rests on. [`Comparison::mean_a`] is over the cases that
+    /// both arms have.
     pub trust: Vec<[CriterionSummary; 2]>,
     /// Tags of the cases, and how many have each.
     pub slices: Vec<(String, usize)>,
@@ -122,12 +125,16 @@ impl Field {
             None => all,
         };
         let found =
-            paired_compare(&rows.iter().map(super::compare::Matched::input).collect::<Vec<_>>(), SEED);
+            paired_compare(&rows.iter().map(Matched::input).collect::<Vec<_>>(), SEED);
         // The judge's spread is learned from the whole run: a slice has few cases to learn it from.
         let noise = super::noise(&self.run, &self.cells, &self.items);
-        let floor = |c: &Comparison| noise.iter().find(|n| n.name == c.name)?.floor_over(c.n);
+        let floor = |row: &Matched| {
+            let sd = noise.iter().find(|n| n.name == row.name)?.passes.within_sd?;
+            super::noise_floor(sd, row.passes())
+        };
         Versus {
-            floors: found.iter().map(floor).collect(),
+            names: (self.arm(a).to_owned(), self.arm(b).to_owned()),
+            floors: rows.iter().map(floor).collect(),
             flips: flips(&rows),
             sentence: verdict_sentence(&found, self.arm(a), self.arm(b)),
             power: power_words(&found, DELTA),
@@ -165,7 +172,7 @@ impl Field {
             .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
             .map(|(a, b)| {
                 let rows = matched(self.scores(a, b));
-                let inputs: Vec<_> = rows.iter().map(super::compare::Matched::input).collect();
+                let inputs: Vec<_> = rows.iter().map(Matched::input).collect();
                 PairOf { arms: (a, b), found: paired_compare(&inputs, SEED) }
             })
             .collect();

@@ -275,6 +275,11 @@ fn doubts_of(store: &Store, run: &RunInfo) -> Result<Vec<(usize, Doubt)>> {
     Ok(eval::doubts(run, &cells, &items, &People::of(&run.id, &items, &store.reviews(Some(&run.id))?)))
 }
 
+/// Verdicts that bear a flag: a quote that is not found, a response that speaks to the judge, and the like.
+fn flagged(store: &Store, run: &RunInfo) -> Result<usize> {
+    Ok(store.cells(&run.id)?.iter().filter(|cell| cell.flagged).count())
+}
+
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
     let (summary, groups) = eval::grouped(store, run)?;
@@ -287,6 +292,7 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "state": run.state,
         "items": run.items,
         "verdicts": shape::verdicts(&run.verdicts),
+        "flagged": flagged(store, run)?,
         "criteria": summary.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
         "arms": summary.arms.iter().map(shape::arm).collect::<Vec<_>>(),
         "groups": groups.iter().map(|g| json!({
@@ -321,7 +327,9 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     }
     ctx.out.line(head_line(run))?;
     tell_groups(ctx, &groups)?;
-    let mut rows = vec![["arm", "criterion", "mean", "95 %", "scored", "people"].map(str::to_owned).to_vec()];
+    let head = ["arm", "criterion", "mean", "95 %", "scored", "coverage", "people"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let mut cautions = Vec::new();
     for arm in &summary.arms {
         for c in &arm.criteria {
             rows.push(vec![
@@ -330,12 +338,27 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
                 c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
                 c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:.2} to {hi:.2}")),
                 format!("{}/{}", c.n, c.planned),
+                format!("{:.1} %", 100.0 * c.coverage),
                 c.checked.words(),
             ]);
+            cautions.extend(
+                c.caution().map(|why| format!("warning: {} on {}: {why}", clean(&arm.arm), clean(&c.name))),
+            );
         }
     }
-    for line in table(&rows, &[2, 4]) {
+    for line in table(&rows, &[2, 4, 5]) {
         ctx.out.line(line)?;
+    }
+    for line in cautions {
+        ctx.out.line(line)?;
+    }
+    let flagged = flagged(&store, run)?;
+    if flagged > 0 {
+        ctx.out.line(format!(
+            "{flagged} flagged: `assize run show {} --items --json` says why, `assize review next {} --order flagged` starts \
+             with them",
+            run.id, run.id
+        ))?;
     }
     for (at, doubt) in doubts_of(&store, run)? {
         let name = run.criteria.get(at).map_or("?", String::as_str);

@@ -5,8 +5,8 @@ use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::{Comparison, PairedInput, paired_compare};
 use crate::core::stats::repeat::Repeatability;
-use crate::eval::compare::{Case, Matched, Score, matched};
-use crate::eval::{People, Spread};
+use crate::eval::compare::{Matched, Score, matched};
+use crate::eval::{People, Spread, coverage};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -297,11 +297,11 @@ fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, 
         scored.entry(name).or_default()[usize::from(v.arm == b)] += usize::from(v.score.is_some());
     }
     let share = |row: &Matched| {
-        let asked = keys.get(&row.name).map_or(1, BTreeSet::len).max(1) as f64;
+        let asked = keys.get(&row.name).map_or(0, BTreeSet::len);
         let [a, b] = scored.get(&row.name).copied().unwrap_or_default();
-        (a as f64 / asked, b as f64 / asked)
+        (coverage(a, asked), coverage(b, asked))
     };
-    let coverage = rows.iter().map(share).collect();
+    let shares = rows.iter().map(share).collect();
     let mut checked: HashMap<&String, BTreeSet<&str>> = HashMap::new();
     for v in ours.iter().filter(|v| labels.is_checked(v)) {
         if let Some(name) = name_of(v) {
@@ -320,7 +320,7 @@ fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, 
             Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
         })
         .collect();
-    Pairs { inputs, coverage, floors, humans, flagged: 0, rows, itself, names: (a, b) }
+    Pairs { inputs, coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
 }
 
 /// The noise floor of one row: over the cases that both arms have, judged as often as they were.
@@ -333,9 +333,7 @@ fn floor_of(
     let one = ours
         .iter()
         .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| *n == row.name))?;
-    let both: Vec<usize> = row.cases.iter().map(Case::fewest).filter(|n| *n > 0).collect();
-    let passes = both.iter().sum::<usize>().checked_div(both.len()).unwrap_or(1);
-    spread.floor(&one.criterion, one.fingerprint, both.len(), passes)
+    spread.floor(&one.criterion, one.fingerprint, row.passes())
 }
 
 /// The comparison that a gate decides on.
@@ -347,6 +345,7 @@ pub(in super::super) fn compared(pairs: &Pairs) -> Vec<Comparison> {
 mod tests {
     use super::*;
     use crate::core::verdict::State;
+    use crate::eval::compare::is_noise;
 
     fn verdict(case: &str, arm: &str, version: &str, repeat: u32, score: Option<u8>) -> PooledVerdict {
         PooledVerdict {
@@ -389,7 +388,7 @@ mod tests {
         assert_eq!(compared[0].difference, Some(0.5));
         let floor = found.floors[0].unwrap();
         assert!((floor - 1.959_964 * 0.5 * 0.5).abs() < 1e-6, "{floor}");
-        assert!(!tell::is_noise(&compared[0], Some(floor)) && tell::is_noise(&compared[0], Some(0.51)));
+        assert!(!is_noise(&compared[0], Some(floor)) && is_noise(&compared[0], Some(0.51)));
         assert_eq!(
             pairs(vec![verdict("c", "a", "v", 0, Some(1)), verdict("c", "b", "v", 0, Some(5))]).floors,
             [None]

@@ -13,7 +13,7 @@ use super::super::OK;
 use super::{Narrow, Pairs, SEED, pick_arms};
 use crate::core::stats::compare::{Comparison, Outcome, adjust, paired_compare, verdict_sentence};
 use crate::core::text;
-use crate::eval::compare::{Flip, flips, more, power_words, smallest, tags};
+use crate::eval::compare::{Flip, flips, is_noise, more, power_words, smallest, tags};
 use serde_json::{Value, json};
 
 // Arguments of `run compare`.
@@ -136,11 +136,6 @@ fn signed(v: Option<f64>) -> String {
 
 fn interval(c: &Comparison) -> String {
     c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}"))
-}
-
-/// Whether a change is no larger than what judging the same responses again would bring about.
-pub(super) fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
-    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
 }
 
 fn tell_table(ctx: &Ctx, found: &[Comparison], floors: &[Option<f64>]) -> Result<()> {
