@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 mod log;
+mod renew;
 mod sampling;
 mod sheet;
 
@@ -75,6 +76,32 @@ pub enum Args {
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
     },
+    /// Take over scores that people gave these responses under another wording of a question
+    #[command(
+        after_help = "Examples:\n  assize review renew 7f3c --dry-run\n  assize review renew 7f3c --criterion tone --reason \"only a typo was mended\"\n\nA score answers one wording of a question. Under another one it is stale: it is told, and counts nowhere. This takes stale scores\nover as answers to the question as the run asks it, with the reviewer, the score and how the item was chosen. Who did it, when, why,\nwhich rows, and from which version of the question to which is kept for good."
+    )]
+    Renew {
+        /// The run's id, or its first digits
+        run: String,
+        /// Only this criterion
+        #[arg(long, value_name = "NAME")]
+        criterion: Option<String>,
+        /// Only this reviewer's scores
+        #[arg(long, value_name = "NAME")]
+        reviewer: Option<String>,
+        /// Only answers to this version of the question (its first digits, as --dry-run shows them)
+        #[arg(long, value_name = "VERSION")]
+        from: Option<String>,
+        /// Why the old answers still hold
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Who takes them over
+        #[arg(long = "as", value_name = "NAME")]
+        by: Option<String>,
+        /// Show them, both wordings beside each other, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// All reviews as JSONL, those taken back included; or a sheet to be filled
     #[command(
         after_help = "Examples:\n  assize review export 7f3c > reviews.jsonl\n  assize review export 7f3c --csv scores.csv --as ana"
@@ -130,6 +157,14 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             } else {
                 log::import(ctx, file)
             }
+        }
+        Args::Renew { run, criterion, reviewer, from, reason, by, dry_run } => {
+            let wanted = renew::Wanted {
+                criterion: criterion.as_deref(),
+                reviewer: reviewer.as_deref(),
+                from: from.as_deref(),
+            };
+            renew::run(ctx, run, &wanted, (by.as_deref(), reason.as_deref()), *dry_run)
         }
         Args::Export { run, csv: Some(file), reviewer, with_judge } => {
             sheet::export(ctx, run, file, reviewer.as_deref(), *with_judge)

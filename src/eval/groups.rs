@@ -97,15 +97,18 @@ pub fn retired(run: &RunInfo) -> Option<String> {
 /// When the registry cannot be read.
 pub fn stale(store: &Store, run: &RunInfo) -> Result<Vec<String>> {
     let mut notes = Vec::new();
-    let mut old: BTreeMap<u32, usize> = BTreeMap::new();
-    for review in store.stale_reviews(&run.id)? {
-        *old.entry(review.criterion).or_default() += 1;
+    let mut old: BTreeMap<(u32, bool), usize> = BTreeMap::new();
+    for review in store.stale_reviews(&run.id)?.into_iter().filter(|r| r.score.is_some()) {
+        *old.entry((review.criterion, review.bare)).or_default() += 1;
     }
-    for (criterion, n) in old {
+    for ((criterion, bare), n) in old {
         let name = run.criteria.get(criterion as usize).map_or("", String::as_str);
+        let what = if bare { "the bare name, and not this wording" } else { "another wording of the question" };
         notes.push(format!(
-            "stale: {} by people of these responses on '{name}' answered another wording of the question, and count nowhere here",
-            crate::core::text::plural(n, "score", "scores")
+            "stale: {} by people of these responses on '{name}' answered {what}, and count nowhere here before somebody \
+             takes them over: `assize review renew {}`",
+            crate::core::text::plural(n, "score", "scores"),
+            run.id
         ));
     }
     let template = run.spec.judge_config.get("template");

@@ -111,8 +111,9 @@ impl People {
             let r = &info.review;
             let key = (r.item, r.criterion);
             let drawn = r.sampling == Sampling::Random && !r.saw_judge;
-            // What was drawn by another run's queue says nothing about how far this one's has come.
-            if let Some(place) = found.places.get(&r.item).filter(|_| drawn && info.given_in == r.run) {
+            // What was drawn by another run's queue says nothing about how far this one's has come, taken over or not.
+            let own = info.given_in == r.run && info.renews.is_none();
+            if let Some(place) = found.places.get(&r.item).filter(|_| drawn && own) {
                 let reached = found.reached.entry(r.criterion).or_default();
                 *reached = (*reached).max(*place);
             }
@@ -240,6 +241,7 @@ mod tests {
             id: i64::from(item),
             review,
             given_in: "r".into(),
+            renews: None,
             case_id: format!("c{item}"),
             arm: "a".into(),
             at: String::new(),
@@ -321,6 +323,20 @@ mod tests {
         reviews.push(review(queue[40], Some(1), Sampling::Picked, false));
         let found = of(&reviews).check(0, &judged(60));
         assert_eq!((found.items, found.random), (21, 20));
+    }
+
+    #[test]
+    fn what_was_taken_over_does_not_move_the_queue() {
+        let queue = queue(60);
+        let picked: Vec<ReviewInfo> =
+            queue.iter().take(20).map(|i| review(*i, Some(1), Sampling::Picked, false)).collect();
+        let mut last = review(queue[59], Some(4), Sampling::Random, false);
+        // The twin: drawn here, the queue would have come to its end, and what was picked before lie in it.
+        let all: Vec<ReviewInfo> = picked.iter().cloned().chain([last.clone()]).collect();
+        assert_eq!(of(&all).check(0, &judged(60)).random, 21);
+        last.renews = Some(7);
+        let all: Vec<ReviewInfo> = picked.into_iter().chain([last]).collect();
+        assert_eq!(of(&all).check(0, &judged(60)).random, 1);
     }
 
     #[test]

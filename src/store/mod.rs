@@ -30,6 +30,7 @@ mod projections;
 pub mod prompts;
 mod recorded;
 pub mod registry;
+mod renewal;
 pub mod restore;
 pub mod reviews;
 pub mod rows;

@@ -117,7 +117,7 @@ impl Store {
 
 /// Verdicts come with a criterion's name, or with the item's own question, and are stored under the digest of that text:
 /// what they are about is the criterion that the text stands for, with the item's anchors where it is the item's own.
-fn version_meant(stored: &Digest, column: &str, subject: Option<&Subject>) -> Digest {
+pub(super) fn version_meant(stored: &Digest, column: &str, subject: Option<&Subject>) -> Digest {
     let own = subject.and_then(|s| s.criterion.as_deref().map(|text| (text, s.anchors.as_ref())));
     match own {
         Some((text, anchors)) if Digest::of(text) == *stored => rubric::own(text, anchors).version(),

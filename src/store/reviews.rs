@@ -1,4 +1,5 @@
-//! Reviews: human scores, append-only. An undo is a row that takes back an earlier one.
+//! Reviews: human scores, append-only. An undo is a row that takes back an earlier one; one that takes over a score given under
+//! another wording of the question is named by an event (`renewal`).
 
 use super::prompts::{digest_at, now};
 use super::rows::{NewReview, ReviewInfo, Sampling};
@@ -77,6 +78,7 @@ pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
                 undo: r.get(14)?,
             },
             given_in: r.get(1)?,
+            renews: None,
             case_id: r.get(4)?,
             arm: r.get(18)?,
             at: r.get(16)?,
@@ -94,8 +96,9 @@ pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<Re
     let narrow =
         if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
     let mut stmt = conn.prepare_cached(&(select("") + narrow))?;
-    let rows = stmt.query_map([run], read_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows: Vec<ReviewRow> = stmt.query_map([run], read_row)?.collect::<Result<_, _>>()?;
+    super::renewal::mark(conn, rows.iter_mut().map(|r| &mut r.info))?;
+    Ok(rows)
 }
 
 /// A word after the reveal says that the judge was seen; overriding it has a score, faulting its reasons has none.
@@ -116,10 +119,19 @@ fn check_ruling(review: &NewReview) -> Result<()> {
 /// What is taken back must be there, by the same reviewer, in the same run or of the same response and question.
 fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<()> {
     let Some(earlier) = review.undo else { return Ok(()) };
+    let column: Option<String> = conn
+        .query_row(
+            "SELECT name FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
+            params![review.run, review.criterion],
+            |r| r.get(0),
+        )
+        .optional()?;
+    // A bare name and the criterion that it stands for are one question.
+    let alike = super::shared_reviews::alike(&about.version, column.as_deref().unwrap_or_default());
     let there: bool = conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND reviewer = ?3 AND \
-         (run_id = ?2 OR response = ?4 AND criterion_version = ?5))",
-        params![earlier, review.run, review.reviewer, about.response, about.version],
+         (run_id = ?2 OR response = ?4 AND criterion_version IN (?5, ?6)))",
+        params![earlier, review.run, review.reviewer, about.response, about.version, alike],
         |r| r.get(0),
     )?;
     if there {
@@ -190,7 +202,7 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
 }
 
 /// Adds one within a transaction.
-fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
+pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
         return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
     }

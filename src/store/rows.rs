@@ -750,6 +750,8 @@ pub struct ReviewInfo {
     pub review: NewReview,
     /// The run in which it was given.
     pub given_in: String,
+    /// The earlier review, under another wording of the question, that it takes over.
+    pub renews: Option<i64>,
     /// The case.
     pub case_id: String,
     /// The arm's full name.

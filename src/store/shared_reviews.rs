@@ -5,15 +5,21 @@
 //!                                                 under that question, for any judge and any arm
 //! ```
 //! The response must also answer the same thing: the same prompt, or the same case. `Yes.` to one question says nothing
-//! about `Yes.` to another. A score given after a judge was seen counts for that judge alone, and a skip stays where it
-//! was made. A random sample stays random only where it was drawn from at least what the run shows of an arm.
+//! about `Yes.` to another. A score given after a judge was seen counts for that judge alone. A random sample stays random
+//! only where it was drawn from at least what the run shows of an arm, and then what was skipped in it stays skipped.
+//!
+//! Verdicts that were imported with a criterion's bare name are stored under the digest of that name. They are about the
+//! criterion that the name stands for, the built-in one of that name, as for the recorded judge; a label given there is one of
+//! that criterion. Under any other wording of a criterion of that name it is stale.
 
 use super::prompts::digest_at;
+use super::recorded::version_meant;
 use super::reviews::{ReviewRow, all_reviews, read_row};
 use super::rows::{ReviewInfo, Sampling};
 use super::{Result, Store};
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
+use crate::core::rubric;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -62,21 +68,41 @@ fn columns(conn: &Connection, run: &str) -> Result<Columns> {
     Ok(stmt.query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?)
 }
 
-/// A score that people gave a response under an earlier wording of a question.
+/// The other digest under which the same question may be stored: of a criterion's bare name, or of what the name stands for.
+pub(super) fn alike(version: &[u8], column: &str) -> Vec<u8> {
+    let (name, meant) = (Digest::of(column), rubric::by_name(column).version());
+    if version == meant.as_bytes() {
+        name.as_bytes().to_vec()
+    } else if version == name.as_bytes() {
+        meant.as_bytes().to_vec()
+    } else {
+        version.to_vec()
+    }
+}
+
+/// What people said of a response under another wording of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleReview {
     /// The review's row.
     pub id: i64,
+    /// The run in which it was given.
+    pub given_in: String,
     /// Where the run shows that response.
     pub item: u32,
     /// The run's column of the same name.
     pub criterion: u32,
     /// Who scored.
     pub reviewer: String,
-    /// 1 to 5.
-    pub score: u8,
+    /// 1 to 5; `None` where a drawn item was skipped.
+    pub score: Option<u8>,
+    /// How the item was chosen, as it stands in the run.
+    pub sampling: Sampling,
     /// The version of the question that was answered.
     pub version: Digest,
+    /// The version that the run asks.
+    pub now: Digest,
+    /// Whether no wording was answered at all, only the bare name of an imported criterion.
+    pub bare: bool,
 }
 
 /// A run as reviews from elsewhere see it.
@@ -88,8 +114,12 @@ struct Place<'a> {
     by_response: HashMap<Digest, Vec<usize>>,
     fingerprint: Option<Vec<u8>>,
     /// Versions of questions that items bring themselves.
-    own: HashMap<(u32, u32), Option<Vec<u8>>>,
-    prompts: HashMap<Digest, Option<String>>,
+    own: HashMap<(u32, u32), Option<Digest>>,
+    subjects: HashMap<Digest, Option<Subject>>,
+    /// What a bare name stands for.
+    names: HashMap<(String, Digest), Digest>,
+    /// Columns of other runs.
+    elsewhere: HashMap<String, Columns>,
     drawn: HashMap<(String, String), bool>,
     /// Items of other runs.
     others: HashMap<String, HashMap<u32, Shown>>,
@@ -115,7 +145,9 @@ impl<'a> Place<'a> {
             by_response,
             fingerprint,
             own: HashMap::new(),
-            prompts: HashMap::new(),
+            subjects: HashMap::new(),
+            names: HashMap::new(),
+            elsewhere: HashMap::new(),
             drawn: HashMap::new(),
             others: HashMap::new(),
         })
@@ -132,33 +164,65 @@ impl<'a> Place<'a> {
     }
 
     /// The version of the question at a place.
-    fn version(&mut self, item: u32, column: usize) -> Result<Option<Vec<u8>>> {
-        let Some((ord, _, version)) = self.columns.get(column) else { return Ok(None) };
-        if version.is_some() {
-            return Ok(version.clone());
+    fn version(&mut self, item: u32, column: usize) -> Result<Option<Digest>> {
+        let Some((ord, name, version)) = self.columns.get(column) else { return Ok(None) };
+        if let Some(version) = version {
+            return Ok(Digest::from_bytes(version));
         }
-        let key = (item, *ord);
-        if !self.own.contains_key(&key) {
-            let found = self
-                .store
-                .conn
-                .prepare_cached(
-                    "SELECT criterion_version FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 \
-                     ORDER BY seq DESC LIMIT 1",
-                )?
-                .query_row(params![self.run, key.0, key.1], |r| r.get(0))
-                .optional()?;
-            self.own.insert(key, found);
+        let (key, name) = ((item, *ord), name.clone());
+        if let Some(known) = self.own.get(&key) {
+            return Ok(*known);
         }
-        Ok(self.own.get(&key).cloned().flatten())
+        let stored: Option<Digest> = self
+            .store
+            .conn
+            .prepare_cached(
+                "SELECT criterion_version FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 \
+                 ORDER BY seq DESC LIMIT 1",
+            )?
+            .query_row(params![self.run, key.0, key.1], |r| digest_at(r, 0))
+            .optional()?;
+        let at = self.shown.binary_search_by_key(&item, |s| s.item).ok();
+        let subject = at.and_then(|at| self.shown.get(at)).map(|s| s.subject);
+        let meant = stored.map(|stored| self.meant(stored, &name, subject));
+        self.own.insert(key, meant);
+        Ok(meant)
+    }
+
+    /// The question that a version of a column stands for, where items bring their own.
+    fn meant(&mut self, stored: Digest, column: &str, subject: Option<Digest>) -> Digest {
+        let own = subject.and_then(|digest| self.subject(digest)).filter(|s| s.criterion.is_some());
+        if let Some(own) = own {
+            return version_meant(&stored, column, Some(own));
+        }
+        let key = (column.to_owned(), stored);
+        *self.names.entry(key).or_insert_with(|| version_meant(&stored, column, None))
+    }
+
+    /// The column that a review stands under where it was given: its name, the version that was answered, and whether only a
+    /// bare name was.
+    fn asked(&mut self, row: &ReviewRow, subject: Digest) -> Result<Option<(String, Digest, bool)>> {
+        let r = &row.info.review;
+        if !self.elsewhere.contains_key(&r.run) {
+            self.elsewhere.insert(r.run.clone(), columns(&self.store.conn, &r.run)?);
+        }
+        let columns = self.elsewhere.get(&r.run);
+        let column = columns.and_then(|c| c.iter().find(|(ord, ..)| *ord == r.criterion));
+        let Some((name, is_own)) = column.map(|(_, name, version)| (name.clone(), version.is_none())) else {
+            return Ok(None);
+        };
+        let Some(stored) = Digest::from_bytes(&row.version) else { return Ok(None) };
+        let meant = if is_own { self.meant(stored, &name, Some(subject)) } else { stored };
+        Ok(Some((name, meant, meant != stored)))
+    }
+
+    fn subject(&mut self, subject: Digest) -> Option<&Subject> {
+        let store = self.store;
+        self.subjects.entry(subject).or_insert_with(|| store.json(&subject).ok()).as_ref()
     }
 
     fn prompt(&mut self, subject: Digest) -> Option<&str> {
-        let store = self.store;
-        self.prompts
-            .entry(subject)
-            .or_insert_with(|| store.json::<Subject>(&subject).ok().map(|s| s.prompt))
-            .as_deref()
+        self.subject(subject).map(|s| s.prompt.as_str())
     }
 
     /// Whether a review's item and what is shown here answer the same thing.
@@ -189,6 +253,7 @@ impl<'a> Place<'a> {
     fn places(&mut self, row: &ReviewRow) -> Result<Vec<(usize, u32, Sampling)>> {
         let (from, item) = (&row.info.review.run, row.info.review.item);
         let Some((stored, subject, payload)) = self.origin(from, item)? else { return Ok(Vec::new()) };
+        let Some((_, asked, _)) = self.asked(row, subject)? else { return Ok(Vec::new()) };
         let response = row.response.as_ref().map_or(Some(stored), |bytes| Digest::from_bytes(bytes));
         let at: Vec<usize> = response.and_then(|r| self.by_response.get(&r)).cloned().unwrap_or_default();
         let mut found = Vec::new();
@@ -196,19 +261,29 @@ impl<'a> Place<'a> {
             let Some(here) = self.shown.get(at) else { continue };
             let (item, arm) = (here.item, here.arm.clone());
             for column in 0..self.columns.len() {
-                let fits = self.version(item, column)?.is_some_and(|v| v == row.version);
+                let fits = self.version(item, column)? == Some(asked);
                 if !fits || !self.answers_the_same(subject, payload, at) {
                     continue;
                 }
-                let sampling = match row.info.review.sampling {
-                    Sampling::Random if !self.was_drawn_from_all(from, &arm)? => Sampling::Picked,
-                    other => other,
-                };
+                let sampling = self.sampling(row, &arm)?;
+                // A skip says something only of a sample.
+                if row.info.review.score.is_none() && sampling == Sampling::Picked {
+                    continue;
+                }
                 let Some((ord, ..)) = self.columns.get(column) else { continue };
                 found.push((at, *ord, sampling));
             }
         }
         Ok(found)
+    }
+
+    /// How a review's item was chosen, seen from this run.
+    fn sampling(&mut self, row: &ReviewRow, arm: &str) -> Result<Sampling> {
+        let r = &row.info.review;
+        Ok(match r.sampling {
+            Sampling::Random if !self.was_drawn_from_all(&r.run, arm)? => Sampling::Picked,
+            other => other,
+        })
     }
 
     fn fits_judge(&self, row: &ReviewRow, fingerprint: Option<&Vec<u8>>) -> bool {
@@ -224,7 +299,9 @@ fn foreign(conn: &Connection, run: &str) -> Result<Vec<(ReviewRow, Option<Vec<u8
         super::reviews::select(", o.fingerprint")
     ))?;
     let rows = stmt.query_map([run], |r| Ok((read_row(r)?, r.get("fingerprint")?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows: Vec<(ReviewRow, Option<Vec<u8>>)> = rows.collect::<Result<_, _>>()?;
+    super::renewal::mark(conn, rows.iter_mut().map(|(r, _)| &mut r.info))?;
+    Ok(rows)
 }
 
 /// All review rows that bear on a run: its own, and those of others as they would stand here. In the order of their ids.
@@ -240,7 +317,8 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
     for (row, fingerprint) in others {
         let r = &row.info.review;
         undone.extend(r.undo);
-        let says_something = r.score.is_some() || r.sampling == Sampling::WrongReasons;
+        let was_skipped = r.sampling == Sampling::Random && !r.saw_judge;
+        let says_something = r.score.is_some() || r.sampling == Sampling::WrongReasons || was_skipped;
         if r.undo.is_some() || !says_something || !place.fits_judge(&row, fingerprint.as_ref()) {
             continue;
         }
@@ -258,8 +336,8 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
 }
 
 impl Store {
-    /// Scores that people gave what a run shows under an earlier or later wording of its questions, the newest of each
-    /// reviewer; they count nowhere in the run.
+    /// What people said, blind, of what a run shows under another wording of its questions, the newest of each reviewer: scores,
+    /// and skips of drawn items. It counts nowhere in the run before somebody takes it over ([`Store::renew_reviews`]).
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -270,37 +348,46 @@ impl Store {
         }
         let mut place = Place::of(self, run)?;
         let undone: HashSet<i64> = others.iter().filter_map(|(r, _)| r.info.review.undo).collect();
-        let mut names: HashMap<(String, u32), String> = HashMap::new();
         let mut found: BTreeMap<(u32, u32, String), StaleReview> = BTreeMap::new();
         for (row, _) in others {
             let r = &row.info.review;
-            let Some(score) = r.score.filter(|_| !r.saw_judge && !undone.contains(&row.info.id)) else {
+            let was_skipped = r.score.is_none() && r.sampling == Sampling::Random;
+            let counts = r.undo.is_none() && (r.score.is_some() || was_skipped);
+            if !counts || r.saw_judge || undone.contains(&row.info.id) {
                 continue;
-            };
-            if !names.contains_key(&(r.run.clone(), r.criterion)) {
-                for (ord, name, _) in columns(&self.conn, &r.run)? {
-                    names.insert((r.run.clone(), ord), name);
-                }
             }
-            let Some(name) = names.get(&(r.run.clone(), r.criterion)).cloned() else { continue };
+            let Some((stored, subject, payload)) = place.origin(&r.run, r.item)? else { continue };
+            let Some((name, version, bare)) = place.asked(&row, subject)? else { continue };
             let Some(column) = place.columns.iter().position(|(_, n, _)| *n == name) else { continue };
-            let Some(version) = Digest::from_bytes(&row.version) else { continue };
-            let Some((response, subject, payload)) = place.origin(&r.run, r.item)? else { continue };
-            for at in place.by_response.get(&response).cloned().unwrap_or_default() {
-                let Some(item) = place.shown.get(at).map(|s| s.item) else { continue };
-                let is_other = place.version(item, column)?.is_some_and(|v| v != row.version);
-                if is_other && place.answers_the_same(subject, payload, at) {
-                    let criterion = place.columns.get(column).map_or(0, |c| c.0);
-                    let stale = StaleReview {
-                        id: row.info.id,
-                        item,
-                        criterion,
-                        reviewer: r.reviewer.clone(),
-                        score,
-                        version,
-                    };
-                    found.insert((item, criterion, r.reviewer.clone()), stale);
+            let criterion = place.columns.get(column).map_or(0, |c| c.0);
+            let response = row.response.as_ref().map_or(Some(stored), |bytes| Digest::from_bytes(bytes));
+            let at = response.and_then(|r| place.by_response.get(&r)).cloned().unwrap_or_default();
+            for at in at {
+                let Some(here) = place.shown.get(at) else { continue };
+                let (item, arm) = (here.item, here.arm.clone());
+                let Some(now) = place.version(item, column)?.filter(|v| *v != version) else { continue };
+                if !place.answers_the_same(subject, payload, at) {
+                    continue;
                 }
+                let sampling = place.sampling(&row, &arm)?;
+                let key = (item, criterion, r.reviewer.clone());
+                // A skip says something only of a sample, and nothing beside an earlier score.
+                if r.score.is_none() && (sampling == Sampling::Picked || found.contains_key(&key)) {
+                    continue;
+                }
+                let stale = StaleReview {
+                    id: row.info.id,
+                    given_in: r.run.clone(),
+                    item,
+                    criterion,
+                    reviewer: r.reviewer.clone(),
+                    score: r.score,
+                    sampling,
+                    version,
+                    now,
+                    bare,
+                };
+                found.insert(key, stale);
             }
         }
         // A reviewer who has answered the question as it stands needs no older answer.

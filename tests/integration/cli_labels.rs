@@ -193,28 +193,33 @@ fn rubric(question: &str) -> String {
     )
 }
 
-#[test]
-fn an_edited_question_makes_labels_stale_and_they_are_shown_apart() {
-    let home = Home::new();
+/// A run of the set `s` under the rubric `r` as it is now. Nothing answers at the judge's address: the run is planned, and
+/// people may score it before any judge does.
+fn planned(home: &Home, question: &str) -> String {
+    home.file("r.toml", rubric(question));
+    home.json(&["rubric", "add", "r.toml"]);
+    let args = ["run", "--cases", "s", "--rubric", "r", "--judge", "http://127.0.0.1:9/v1#m"];
+    assert_eq!(home.run(&args).status.code(), Some(5));
+    home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
+}
+
+/// Twelve answers of one arm, judged by nobody.
+fn twelve(home: &Home) {
     let lines: String = (0..12).map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[])).collect();
     home.file("items.jsonl", &lines);
     home.json(&["import", "items", "items.jsonl", "--set", "s"]);
-    // Nothing answers there: the run is planned, and people may score it before any judge does.
-    let plan = || {
-        let args = ["run", "--cases", "s", "--rubric", "r", "--judge", "http://127.0.0.1:9/v1#m"];
-        assert_eq!(home.run(&args).status.code(), Some(5));
-        home.json(&["runs"])["runs"][0]["run"].as_str().unwrap().to_owned()
-    };
-    home.file("r.toml", rubric("Is it right?"));
-    home.json(&["rubric", "add", "r.toml"]);
-    let first = plan();
+}
+
+#[test]
+fn an_edited_question_makes_labels_stale_and_they_are_shown_apart() {
+    let home = Home::new();
+    twelve(&home);
+    let first = planned(&home, "Is it right?");
     label(&home, &first, (0..12).map(|i| (i, 3)), "ana", "random");
     // The same question, another run: they count.
-    let second = plan();
+    let second = planned(&home, "Is it right?");
     assert_eq!(checked(&home, &second), 12);
-    home.file("r.toml", rubric("Is every claim right?"));
-    home.json(&["rubric", "add", "r.toml"]);
-    let third = plan();
+    let third = planned(&home, "Is every claim right?");
     let shown = home.json(&["run", "show", &third]);
     assert_eq!(shown["criteria"][0]["checked_by_people"], 0);
     let stale = shown["stale"].to_string();
@@ -223,4 +228,91 @@ fn an_edited_question_makes_labels_stale_and_they_are_shown_apart() {
     let own = home.json(&["run", "show", &first]);
     assert_eq!(own["criteria"][0]["checked_by_people"], 12);
     assert!(!own["stale"].to_string().contains("scores by people"), "{own}");
+}
+
+#[test]
+fn stale_labels_are_taken_over_only_by_an_act_that_is_kept() {
+    let home = Home::new();
+    twelve(&home);
+    let first = planned(&home, "Is it right?");
+    label(&home, &first, (0..10).map(|i| (i, 3)), "ana", "random");
+    label(&home, &first, [(3, 5), (4, 1)], "ben", "picked");
+    home.json(&["review", "add", &first, "--item", "11", "--score", "2", "--as", "cem"]);
+    let second = planned(&home, "Is it rigth?");
+    // To look at them changes nothing, and shows both wordings.
+    let looked = home.json(&["review", "renew", &second, "--dry-run"]);
+    assert_eq!((looked["rows"].as_array().unwrap().len(), &looked["renewed"]), (13, &json!(0)));
+    assert_eq!(
+        (&looked["wordings"][0]["answered"], &looked["wordings"][0]["asked"]),
+        (&json!("Is it right?"), &json!("Is it rigth?"))
+    );
+    assert_eq!(checked(&home, &second), 0);
+    // Some of them, by name.
+    let args = ["review", "renew", &second, "--reviewer", "ana", "--as", "dan", "--reason", "a typo"];
+    let done = home.json(&args);
+    assert_eq!((&done["renewed"], &done["by"], &done["reason"]), (&json!(10), &json!("dan"), &json!("a typo")));
+    let row = &done["rows"][0];
+    assert_ne!((&row["from"], &row["review"]), (&row["to"], &row["new"]), "{row}");
+    assert_eq!(checked(&home, &second), 10);
+    let stale = home.json(&["run", "show", &second])["stale"].to_string();
+    assert!(stale.contains("3 scores by people"), "what was not taken over is told apart: {stale}");
+    // Once: a second time there is nothing left of hers.
+    assert_eq!(home.json(&args)["renewed"], 0);
+    // They are reviews of the person who scored, under the new question, and say what they take over.
+    let log = home.text(&["review", "export", &second]);
+    let rows: Vec<Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().all(|r| r["reviewer"] == "ana" && r["sampling"] == "random" && r["renews"].is_i64()));
+    // So they count in every run of this wording, as its own would.
+    assert_eq!(checked(&home, &planned(&home, "Is it rigth?")), 10);
+    // The twin: a third wording finds them stale again, and the first run has all it had.
+    assert_eq!(checked(&home, &planned(&home, "Is every claim right?")), 0);
+    assert_eq!(checked(&home, &first), 11);
+    let text = home.text(&["review", "renew", &second]);
+    assert!(text.contains("now asked: Is it rigth?") && text.contains("3 scores and skips taken over"), "{text}");
+    assert!(home.text(&["review", "renew", &second]).contains("nothing is stale"));
+    assert!(home.run(&["fsck"]).status.success());
+}
+
+#[test]
+fn labels_under_a_bare_name_are_of_the_criterion_that_it_stands_for_and_of_no_other_wording() {
+    let home = Home::new();
+    let lines: String =
+        (0..12).map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[("j", 4)])).collect();
+    let imported = import(&home, "s", &lines)[0].1.clone();
+    label(&home, &imported, (0..12).map(|i| (i, 2 + (i % 3) as u8)), "ana", "random");
+    // A run of the criterion that the name stands for: the same question, whoever judges it.
+    let live = home.json(&["run", "--cases", "s", "--criteria", "accuracy", "--judge", "recorded:j"]);
+    assert_eq!(live["criteria"][0]["checked_by_people"], 12);
+    assert_eq!(live["criteria"][0]["corrected"]["n_labelled"], 12);
+    // The other way round too: what is scored there counts in the imported run.
+    label(&home, live["run"].as_str().unwrap(), (0..12).map(|i| (i, 5)), "ben", "random");
+    assert_eq!(home.json(&["agreement", "--run", &imported])["criteria"][0]["reviewers"], json!(["ana", "ben"]));
+    // The twin: under a wording of one's own they answer another question, and that is said.
+    let own = planned(&home, "Is it right?");
+    let shown = home.json(&["run", "show", &own]);
+    assert_eq!(shown["criteria"][0]["checked_by_people"], 0);
+    let stale = shown["stale"].to_string();
+    assert!(stale.contains("12 scores by people") && stale.contains("the bare name"), "{stale}");
+    home.json(&["review", "renew", &own, "--reviewer", "ana"]);
+    assert_eq!(checked(&home, &own), 12);
+}
+
+#[test]
+fn what_was_skipped_in_a_sample_stays_skipped_for_every_judge() {
+    let home = Home::new();
+    let lines: String = (0..30)
+        .map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[("one", 4), ("two", 3)]))
+        .collect();
+    let runs = import(&home, "s", &lines);
+    for _ in 0..16 {
+        let next = home.json(&["review", "next", &runs[0].1, "--as", "ana"]);
+        let item = next["item"].as_u64().unwrap();
+        let given = if item % 4 == 0 { vec!["--skip".to_owned()] } else { vec!["--score".into(), "4".into()] };
+        let (item, given) = (item.to_string(), given.iter().map(String::as_str).collect::<Vec<_>>());
+        home.json(&[&["review", "add", &runs[0].1, "--item", &item, "--as", "ana"][..], &given].concat());
+    }
+    let of = |run: &str| home.json(&["run", "show", run])["criteria"][0]["skipped_by_people"].clone();
+    assert!(of(&runs[0].1).as_u64() > Some(0));
+    assert_eq!(of(&runs[1].1), of(&runs[0].1));
 }

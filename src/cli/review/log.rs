@@ -240,7 +240,7 @@ pub(super) fn export(ctx: &Ctx, run: &str) -> Result<u8> {
             "{}\n",
             json!({
                 "id": review.id, "run": r.run, "item": r.item, "set": run.spec.set, "case": review.case_id, "arm": review.arm,
-                "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment,
+                "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment, "renews": review.renews,
                 "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
             })
         );

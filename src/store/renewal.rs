@@ -1,0 +1,81 @@
+//! Taking over what people said under another wording of a question: an explicit act, kept in an event.
+//!
+//! ```text
+//! stale review (row 12, question v1) --renew--> a review of the same person and score (row 40, question v2)
+//!                                               + event reviews_renewed: who, when, why, {"review":12,"new":40,"from":v1,"to":v2}
+//! ```
+//! The new row is a review like any other: it counts in every run, can be taken back, and is part of the same log. The event
+//! says that nobody scored anew.
+
+use super::prompts::log_event;
+use super::reviews::{insert, read_row, select};
+use super::rows::{Cause, NewReview, ReviewInfo};
+use super::shared_reviews::StaleReview;
+use super::{Result, Store};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The kind of the event.
+const KIND: &str = "reviews_renewed";
+
+/// Marks the reviews that take over an earlier one.
+pub(super) fn mark<'a>(conn: &Connection, rows: impl Iterator<Item = &'a mut ReviewInfo>) -> Result<()> {
+    // Events without a prompt are few, and have an index.
+    let mut stmt =
+        conn.prepare_cached("SELECT payload FROM event WHERE prompt_id IS NULL AND kind = ?1 ORDER BY id")?;
+    let payloads: Vec<String> = stmt.query_map([KIND], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    if payloads.is_empty() {
+        return Ok(());
+    }
+    let mut renews: HashMap<i64, i64> = HashMap::new();
+    for payload in payloads {
+        let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
+        for row in payload.get("rows").and_then(Value::as_array).into_iter().flatten() {
+            let id = |key: &str| row.get(key).and_then(Value::as_i64);
+            renews.extend(id("new").zip(id("review")));
+        }
+    }
+    rows.for_each(|info| info.renews = renews.get(&info.id).copied());
+    Ok(())
+}
+
+impl Store {
+    /// Takes stale reviews of a run over ([`Store::stale_reviews`]), all or none: each becomes a review of the same reviewer with
+    /// the same score under the question as it stands. Who does it, when and why is kept with the rows and both versions of the
+    /// question. The ids of the new reviews, in the order given.
+    ///
+    /// # Errors
+    /// When a row is not there, or the registry cannot be written.
+    pub fn renew_reviews(&mut self, run: &str, stale: &[StaleReview], cause: &Cause) -> Result<Vec<i64>> {
+        if stale.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|conn| {
+            let mut ids = Vec::with_capacity(stale.len());
+            let mut rows = Vec::with_capacity(stale.len());
+            for old in stale {
+                let earlier = conn
+                    .prepare_cached(&(select("") + " WHERE v.id = ?1"))?
+                    .query_row(params![old.id], read_row)?
+                    .info
+                    .review;
+                let review = NewReview {
+                    run: run.to_owned(),
+                    item: old.item,
+                    criterion: old.criterion,
+                    sampling: old.sampling,
+                    seconds: None,
+                    ..earlier
+                };
+                let id = insert(conn, &review)?;
+                rows.push(
+                    json!({"review": old.id, "new": id, "from": old.version.hex(), "to": old.now.hex()}),
+                );
+                ids.push(id);
+            }
+            log_event(conn, None, KIND, &json!({"run": run, "rows": rows}), cause)?;
+            Ok(ids)
+        })
+    }
+}
