@@ -15,6 +15,7 @@ mod cli_agreement;
 mod cli_batch;
 mod cli_contract;
 mod cli_endpoints;
+mod cli_figures;
 mod cli_imports;
 mod cli_judge;
 mod cli_labels;

@@ -1,9 +1,6 @@
 //! Figures that several surfaces show: coverage, failures, noise floors and warnings are the same wherever they stand.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
-#[expect(dead_code, reason = "these tests register nothing")]
-mod cli_support;
-use cli_support::Home;
+use crate::cli_support::Home;
 use serde_json::{Value, json};
 
 fn verdict(criterion: &str, repeat: u32, score: Option<u8>) -> Value {
