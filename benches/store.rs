@@ -87,6 +87,7 @@ fn item(i: usize) -> Item {
             score: if refused { None } else { Some(((i + n) % 5 + 1) as u8) },
             explanation: "The response names the cause and the remedy, and leaves out the date.".into(),
             state: refused.then(|| "refused".to_owned()),
+            reply: None,
         }
     };
     Item {

@@ -11,12 +11,14 @@
 mod json;
 mod pair;
 pub mod prose;
+mod recorded;
 mod shown;
 mod stated;
 mod thinking;
 
 pub use pair::{read_choice, read_choice_about};
 pub use prose::{read_plain, read_prose};
+pub use recorded::read_recorded;
 pub use shown::Shown;
 
 use super::verdict::Reading;

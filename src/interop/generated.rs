@@ -198,6 +198,7 @@ impl Shape {
                     score: (!refused).then_some(score),
                     explanation: format!("made up for measuring: {}", line(&mut dice)),
                     state: refused.then(|| "refused".to_owned()),
+                    reply: None,
                 }
             })
             .collect();

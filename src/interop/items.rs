@@ -1,8 +1,18 @@
 //! items.jsonl: prompts with responses, to be judged as they are; and verdicts that came with them.
+//!
+//! ```text
+//! score                  -> that score
+//! raw, no score          -> read as a live reply is, prose included: a score, or `unparseable` with the reason
+//! raw and score          -> both must say the same; where they differ it is `unparseable`, never one of the two
+//! raw that cannot be read, and a score -> the score, marked `reply_unread`
+//! state                  -> that failure, whatever the reply says
+//! ```
 
 use super::ImportError;
 use super::jsonl::{Row, Rows, kind, whole};
-use crate::core::item::{ImportedVerdict, Item, Subject};
+use crate::core::evidence;
+use crate::core::item::{ImportedReply, ImportedVerdict, Item, Subject};
+use crate::core::parse::{Shown, read_recorded};
 use crate::core::verdict::State;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -66,7 +76,9 @@ fn read_item(row: &mut Row<'_>) -> Result<Item, ImportError> {
         criterion: row.text("criterion")?,
         anchors: read_anchors(row)?,
     };
-    Ok(Item { id, arm, response: row.need("response")?, subject, verdicts: read_verdicts(row)? })
+    let response = row.need("response")?;
+    let verdicts = read_verdicts(row, &subject, &response)?;
+    Ok(Item { id, arm, response, subject, verdicts })
 }
 
 /// Anchors for 1..5: a list of five texts, or an object with the keys 1 to 5.
@@ -84,7 +96,14 @@ fn read_anchors(row: &mut Row<'_>) -> Result<Option<[String; 5]>, ImportError> {
         .ok_or_else(|| row.fault("'anchors' must be five texts: a list, or an object with the keys 1 to 5"))
 }
 
-fn read_verdicts(row: &mut Row<'_>) -> Result<Vec<ImportedVerdict>, ImportError> {
+/// The mark of a verdict whose reply did not come to a score when it was read here.
+const REPLY_UNREAD: &str = "reply_unread";
+
+fn read_verdicts(
+    row: &mut Row<'_>,
+    subject: &Subject,
+    response: &str,
+) -> Result<Vec<ImportedVerdict>, ImportError> {
     let list = match row.take("verdicts") {
         None => return Ok(Vec::new()),
         Some(Value::Array(list)) => list,
@@ -93,7 +112,8 @@ fn read_verdicts(row: &mut Row<'_>) -> Result<Vec<ImportedVerdict>, ImportError>
     let mut keys = BTreeSet::new();
     let mut out = Vec::with_capacity(list.len());
     for (number, value) in list.into_iter().enumerate() {
-        let verdict = read_verdict(value).map_err(|e| row.fault(format!("verdict {}: {e}", number + 1)))?;
+        let verdict = read_verdict(value, subject, response)
+            .map_err(|e| row.fault(format!("verdict {}: {e}", number + 1)))?;
         if !keys.insert((verdict.judge.clone(), verdict.criterion.clone(), verdict.repeat)) {
             return Err(row.fault(format!(
                 "verdict {}: judge '{}' has scored '{}' in repeat {} already",
@@ -108,7 +128,7 @@ fn read_verdicts(row: &mut Row<'_>) -> Result<Vec<ImportedVerdict>, ImportError>
     Ok(out)
 }
 
-fn read_verdict(value: Value) -> Result<ImportedVerdict, String> {
+fn read_verdict(value: Value, subject: &Subject, response: &str) -> Result<ImportedVerdict, String> {
     let Value::Object(map) = value else { return Err(format!("is {}, and must be an object", kind(&value))) };
     let text = |key: &str| match map.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -135,20 +155,114 @@ fn read_verdict(value: Value) -> Result<ImportedVerdict, String> {
         Some(name) => Some(name.parse::<State>().map_err(|e| e.to_string())?),
         None => None,
     };
-    match (score, state) {
-        (Some(_), None | Some(State::Scored)) => {}
-        (None, Some(state)) if state != State::Scored => {}
-        (None, _) => return Err("has no 'score', and no 'state' that says why".into()),
-        (Some(_), Some(state)) => return Err(format!("has a score and the state '{}'", state.name())),
+    let reply = read_reply(&map)?;
+    let raw = reply.as_ref().and_then(|r| r.raw.as_deref());
+    match (score, state, raw) {
+        (Some(_), None | Some(State::Scored), _) | (None, None, Some(_)) => {}
+        (None, Some(state), _) if state != State::Scored => {}
+        (None, _, _) => return Err("has no 'score', and no 'state' that says why".into()),
+        (Some(_), Some(state), _) => {
+            return Err(format!("has a score and the state '{}'", state.name()));
+        }
     }
-    Ok(ImportedVerdict {
+    let verdict = ImportedVerdict {
         criterion: need("criterion")?,
         judge: need("judge")?,
         repeat,
         score,
         explanation: text("explanation")?.unwrap_or_default(),
         state: state.filter(|s| *s != State::Scored).map(|s| s.name().to_owned()),
-    })
+        reply,
+    };
+    Ok(settled(verdict, subject, response))
+}
+
+/// What came with a verdict besides its result: `raw`, `model`, `usage`, `evidence`.
+fn read_reply(map: &serde_json::Map<String, Value>) -> Result<Option<ImportedReply>, String> {
+    let text = |key: &str| match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(format!("'{key}' is {}, and must be a text", kind(other))),
+    };
+    let evidence = match map.get("evidence") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(quote)) => vec![quote.clone()],
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(|quote| quote.as_str().map(str::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .ok_or("'evidence' must be a text or a list of texts")?,
+        Some(other) => return Err(format!("'evidence' is {}, and must be a list of texts", kind(other))),
+    };
+    let usage = match map.get("usage") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(usage)) => Some(usage),
+        Some(other) => return Err(format!("'usage' is {}, and must be an object", kind(other))),
+    };
+    let tokens = |key: &str| match usage.and_then(|u| u.get(key)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(n) => whole(n)
+            .and_then(|n| u64::try_from(n).ok())
+            .map(Some)
+            .ok_or_else(|| format!("'usage.{key}' is {n}, and must be a whole number from 0")),
+    };
+    let reply = ImportedReply {
+        raw: text("raw")?,
+        model: text("model")?,
+        prompt_tokens: tokens("prompt_tokens")?,
+        completion_tokens: tokens("completion_tokens")?,
+        evidence: evidence.into_iter().filter(|quote| !quote.trim().is_empty()).collect(),
+        repairs: Vec::new(),
+        flags: Vec::new(),
+    };
+    Ok((reply != ImportedReply::default()).then_some(reply))
+}
+
+/// The verdict with its reply read, and the marks that a live one would bear.
+fn settled(mut verdict: ImportedVerdict, subject: &Subject, response: &str) -> ImportedVerdict {
+    let Some(mut reply) = verdict.reply.take() else { return verdict };
+    let mut flags: Vec<String> = Vec::new();
+    if let Some(raw) = reply.raw.as_deref().filter(|_| verdict.state.is_none()) {
+        let fail = |verdict: &mut ImportedVerdict, why: String| {
+            (verdict.score, verdict.explanation) = (None, why);
+            verdict.state = Some(State::Unparseable.name().to_owned());
+        };
+        match (read_recorded(raw, &shown(&verdict.criterion, subject, response)), verdict.score) {
+            (Ok(read), Some(score)) if read.score != score => {
+                let why = format!("the reply reads as {}, and the score beside it is {score}", read.score);
+                fail(&mut verdict, why);
+            }
+            (Ok(read), _) => {
+                verdict.score = Some(read.score);
+                if verdict.explanation.trim().is_empty() {
+                    verdict.explanation = read.explanation;
+                }
+                if reply.evidence.is_empty() {
+                    reply.evidence = read.evidence;
+                }
+                reply.repairs = read.repairs;
+                if read.injection_suspected {
+                    flags.push(evidence::INJECTION_SUSPECTED.to_owned());
+                }
+            }
+            (Err(unread), Some(_)) if !unread.conflict => flags.push(REPLY_UNREAD.to_owned()),
+            (Err(unread), _) => fail(&mut verdict, unread.why),
+        }
+    }
+    if reply.evidence.iter().any(|quote| evidence::find_quote(response, quote).is_none()) {
+        flags.push(evidence::QUOTE_NOT_FOUND.to_owned());
+    }
+    reply.flags = flags;
+    verdict.reply = Some(reply);
+    verdict
+}
+
+/// What a judge of this item was shown.
+fn shown(criterion: &str, subject: &Subject, response: &str) -> Shown {
+    let vars = Value::Object(subject.vars.clone()).to_string();
+    let texts = [response, subject.prompt.as_str(), vars.as_str(), criterion].into_iter();
+    let anchors = subject.anchors.iter().flatten().map(String::as_str);
+    Shown::new(texts.chain(subject.reference.as_deref()).chain(anchors), [criterion])
 }
 
 #[cfg(test)]
@@ -184,6 +298,62 @@ mod tests {
         assert!(one(r#","verdicts":[{"criterion":"c","judge":"j","score":null,"state":"scored"}]"#).is_err());
         let twice = r#","verdicts":[{"criterion":"c","judge":"j","score":3},{"criterion":"c","judge":"j","score":4}]"#;
         assert!(one(twice).unwrap_err().what.contains("already"));
+    }
+
+    fn verdict(extra: &str) -> ImportedVerdict {
+        let text = format!(r#","verdicts":[{{"criterion":"accuracy","judge":"j",{extra}}}]"#);
+        one(&text).unwrap_or_else(|e| panic!("{extra}: {e}")).items.remove(0).verdicts.remove(0)
+    }
+
+    #[test]
+    fn a_reply_is_read_where_no_score_was() {
+        for raw in [
+            r#""{\"evidence\": [\"r\"], \"explanation\": \"Short.\", \"score\": 4}""#,
+            r#""It is short, so I give it a score of 4.""#,
+            r#""Short.\nSCORE: 4""#,
+        ] {
+            let read = verdict(&format!(r#""raw":{raw},"model":"m-1","usage":{{"prompt_tokens":10.0,"completion_tokens":5}}"#));
+            assert_eq!((read.score, &read.state), (Some(4), &None), "{raw}");
+            assert!(read.explanation.contains("hort"), "{read:?}");
+            let reply = read.reply.unwrap();
+            assert_eq!((reply.model.as_deref(), reply.prompt_tokens, reply.completion_tokens), (Some("m-1"), Some(10), Some(5)));
+            assert!(reply.raw.is_some() && reply.flags.is_empty(), "{reply:?}");
+        }
+        let unread = verdict(r#""raw":"It is short.""#);
+        assert_eq!((unread.score, unread.state.as_deref()), (None, Some("unparseable")));
+        assert!(unread.explanation.contains("no single score"), "{unread:?}");
+    }
+
+    #[test]
+    fn where_reply_and_score_differ_there_is_no_number() {
+        let prose = r#""raw":"I give it a score of 4.","score""#;
+        let same = verdict(&format!("{prose}:4"));
+        assert_eq!((same.score, same.state), (Some(4), None));
+        let differs = verdict(&format!("{prose}:5"));
+        assert_eq!((differs.score, differs.state.as_deref()), (None, Some("unparseable")));
+        assert!(differs.explanation.contains("reads as 4") && differs.explanation.contains("is 5"), "{differs:?}");
+        // Two scores in the reply are a doubt about either.
+        let two = verdict(r#""raw":"A score of 2 for style, a score of 5 for facts.","score":5"#);
+        assert_eq!(two.score, None);
+        // A reply in a form of its own says nothing against the score beside it.
+        let own = verdict(r#""raw":"Verdict: [[B+]]","score":4"#);
+        assert_eq!((own.score, own.reply.unwrap().flags), (Some(4), vec!["reply_unread".to_owned()]));
+        // A failure stays one, whatever its reply says.
+        let refused = verdict(r#""raw":"I give it a score of 4.","score":null,"state":"refused""#);
+        assert_eq!((refused.score, refused.state.as_deref()), (None, Some("refused")));
+    }
+
+    #[test]
+    fn quotations_come_along_and_one_that_is_not_there_is_marked() {
+        let found = verdict(r#""score":4,"evidence":["r"]"#).reply.unwrap();
+        assert_eq!((found.evidence.len(), found.flags.len()), (1, 0));
+        let not = verdict(r#""score":4,"evidence":"nowhere""#).reply.unwrap();
+        assert_eq!(not.flags, [evidence::QUOTE_NOT_FOUND]);
+        for bad in [r#""score":4,"evidence":[1]"#, r#""score":4,"usage":3"#, r#""score":4,"raw":{}"#, r#""score":4,"usage":{"prompt_tokens":-1}"#] {
+            assert!(one(&format!(r#","verdicts":[{{"criterion":"c","judge":"j",{bad}}}]"#)).is_err(), "{bad}");
+        }
+        // Without any of these keys a verdict is what it was.
+        assert_eq!(verdict(r#""score":4,"explanation":"x""#).reply, None);
     }
 
     #[test]

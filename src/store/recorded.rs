@@ -8,6 +8,7 @@ use super::verdicts::insert_verdict;
 use super::verdicts::optional_digest;
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
+use crate::core::evidence::INJECTION_SUSPECTED;
 use crate::core::item::{Item, Subject};
 use crate::core::rubric::{self, Criterion};
 use crate::core::verdict::{Reading, State};
@@ -92,7 +93,7 @@ impl Store {
                     score,
                     evidence: list(10)?,
                     explanation: explanation.clone(),
-                    injection_suspected: flags.iter().any(|f| f == "injection_suspected"),
+                    injection_suspected: flags.iter().any(|f| f == INJECTION_SUSPECTED),
                     repairs: list(11)?,
                 }),
             };
@@ -256,16 +257,17 @@ fn imported_verdict(
     column: usize,
     fingerprint: Digest,
 ) -> Result<NewVerdict> {
+    let reply = verdict.reply.clone().unwrap_or_default();
     let bad = |what: String| StoreError::Invalid(format!("item '{}' of arm '{}': {what}", item.id, item.arm));
     let (state, reading) = match (verdict.score, &verdict.state) {
         (Some(score @ 1..=5), None) => (
             State::Scored,
             Some(Reading {
                 score,
-                evidence: Vec::new(),
+                evidence: reply.evidence,
                 explanation: verdict.explanation.clone(),
-                injection_suspected: false,
-                repairs: Vec::new(),
+                injection_suspected: reply.flags.iter().any(|f| f == INJECTION_SUSPECTED),
+                repairs: reply.repairs,
             }),
         ),
         (Some(score), None) => return Err(bad(format!("the score {score} is not one of 1 to 5"))),
@@ -296,15 +298,15 @@ fn imported_verdict(
         cache_key: None,
         cached: false,
         rung: "imported".into(),
-        flags: Vec::new(),
-        model_returned: None,
+        flags: reply.flags,
+        model_returned: reply.model,
         finish_reason: None,
-        prompt_tokens: None,
-        completion_tokens: None,
+        prompt_tokens: reply.prompt_tokens,
+        completion_tokens: reply.completion_tokens,
         cost_usd: None,
         latency_ms: 0,
         attempts: 0,
         nonce: String::new(),
-        raw: verdict.explanation.clone().into_bytes(),
+        raw: reply.raw.unwrap_or_else(|| verdict.explanation.clone()).into_bytes(),
     })
 }

@@ -223,6 +223,7 @@ fn own(id: &str, question: Option<&str>, verdict: Option<u8>) -> assize::core::i
             score: Some(score),
             explanation: format!("recorded {id}"),
             state: None,
+            reply: None,
         })
         .into_iter()
         .collect();

@@ -182,6 +182,7 @@ fn items() -> Vec<Item> {
         score,
         explanation: "because".into(),
         state: score.is_none().then(|| "refused".into()),
+        reply: None,
     };
     vec![
         Item {

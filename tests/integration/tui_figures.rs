@@ -25,6 +25,7 @@ fn item(i: usize, arm: &str, scores: [u8; 2]) -> Item {
         score: Some(score),
         explanation: format!("{criterion} of {arm} in case {i}"),
         state: None,
+        reply: None,
     };
     Item {
         id: format!("case-{i:02}"),

@@ -27,6 +27,7 @@ fn item(i: usize) -> Item {
             score: Some(2),
             explanation: "the judge's own words".into(),
             state: None,
+            reply: None,
         }],
     }
 }
@@ -167,6 +168,7 @@ fn long_registry(dir: &Path) -> (PathBuf, String) {
                     score: Some(if i == 2 && repeat == 1 { 5 } else { 2 }),
                     explanation: format!("reasons about {criterion}"),
                     state: None,
+                    reply: None,
                 })
                 .collect();
             one

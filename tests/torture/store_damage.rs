@@ -118,6 +118,7 @@ fn whole(dir: &Path) -> PathBuf {
         score,
         explanation: "it says so".into(),
         state: score.is_none().then(|| "unparseable".into()),
+        reply: None,
     };
     let verdicts = vec![verdict(0, Some(4)), verdict(1, None)];
     let item = Item {

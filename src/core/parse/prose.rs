@@ -1,8 +1,8 @@
 //! Scores in plain text: the one strict line [`read_plain`] accepts, and a cautious reader of free prose.
 //!
 //! Neither is part of [`super::read`]. [`read_plain`] serves judges for which the user chose plain text.
-//! [`read_prose`] serves imports of old replies and reports about them; it may give halves, and a verdict is never
-//! scored by it unless the user asked for that.
+//! [`read_prose`] serves imports of old replies ([`super::read_recorded`]) and reports about them; it may give halves, and
+//! a live verdict is never scored by it.
 
 use super::super::verdict::Reading;
 use super::Unread;

@@ -30,6 +30,12 @@ impl Shown {
                 && self.folded.contains(&format!("{field}:{value}")))
     }
 
+    /// Whether a text stands in the material.
+    pub(super) fn has(&self, text: &str) -> bool {
+        let folded = fold(text);
+        !folded.is_empty() && self.folded.contains(&folded)
+    }
+
     /// Whether a verdict under this name answers what was asked; any name does where nothing is known of the question.
     pub(super) fn asks(&self, criterion: &str) -> bool {
         let given = key(criterion);

@@ -28,6 +28,7 @@ fn item(id: usize, arm: &str, scores: &[Option<u8>]) -> Item {
         score: *score,
         explanation: "because of the tower".into(),
         state: score.is_none().then(|| "truncated".into()),
+        reply: None,
     };
     Item {
         id: format!("case-{id:03}"),
