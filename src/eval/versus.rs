@@ -165,11 +165,12 @@ impl Field {
         found.iter().filter_map(|c| Some([of(a, &c.name)?, of(b, &c.name)?])).collect()
     }
 
-    /// Every pair of the run's arms.
-    pub fn every_pair(&self) -> Vec<PairOf> {
+    /// Every pair of the run's arms, the later against the earlier one; `turned` the other way round.
+    pub fn every_pair(&self, turned: bool) -> Vec<PairOf> {
         let n = self.run.arms.len();
         let mut pairs: Vec<PairOf> = (0..n)
             .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
+            .map(|(a, b)| if turned { (b, a) } else { (a, b) })
             .map(|(a, b)| {
                 let rows = matched(self.scores(a, b));
                 let inputs: Vec<_> = rows.iter().map(Matched::input).collect();

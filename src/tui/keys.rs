@@ -86,7 +86,7 @@ actions! {
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
     Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
-    OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs,
+    OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs, Swap,
     Metric, Revisions, Modes, ToCriterion, ToCase,
 }
 
@@ -277,6 +277,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Agreement, "o", A::NextCriterion, "criterion", "next criterion"),
         key(S::Agreement, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
         key(S::Compare, "t", A::Slice, "slice", "next slice: the cases of one tag, or all again"),
+        key(S::Compare, "s", A::Swap, "swap", "swap the direction: the other arm against this one"),
         key(
             S::Compare,
             "m",

@@ -80,7 +80,7 @@ pub enum Query {
     Pooled(crate::store::PoolQuery),
     Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
     Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
-    Pairs(Arc<Field>),
+    Pairs { field: Arc<Field>, turned: bool },
     Revisions(PromptName),
     Efforts,
     Modes(String),
@@ -233,7 +233,7 @@ pub fn ask(
         | Query::Diff { .. }
         | Query::Blame(_)
         | Query::Compare { .. }
-        | Query::Pairs(_)
+        | Query::Pairs { .. }
         | Query::Agreement { .. }
         | Query::Endpoints => {
             let handle = handle.clone();
@@ -279,7 +279,9 @@ async fn compute_reply(query: Query, handle: &Handle) -> Result<Reply, String> {
             })
             .await;
         }
-        Query::Pairs(field) => return compute(move || Reply::Pairs(field.every_pair())).await,
+        Query::Pairs { field, turned } => {
+            return compute(move || Reply::Pairs(field.every_pair(turned))).await;
+        }
         Query::Agreement { run, wanted, ground } => return agreement(run, wanted, ground, handle).await,
         Query::Endpoints => {
             let found = crate::judge::endpoints_here().await;

@@ -18,7 +18,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
+mod names;
+mod table;
 mod view;
+mod words;
 
 /// One side of a flip, while the other is still being read.
 type Half = (Box<FullItem>, Vec<VerdictInfo>);
@@ -28,8 +31,10 @@ pub struct Compare {
     run: String,
     said: Slot<Versus>,
     field: Option<Arc<Field>>,
-    /// Indices into the run's arms.
+    /// Indices into the run's arms, in their order.
     arms: (usize, usize),
+    /// Whether the later arm is the one compared with.
+    turned: bool,
     slice: Option<String>,
     gains_first: bool,
     cursor: Cursor,
@@ -49,6 +54,7 @@ impl Compare {
             said: Slot::default(),
             field: None,
             arms: (0, 1),
+            turned: false,
             slice: None,
             gains_first: false,
             cursor: Cursor::default(),
@@ -67,10 +73,35 @@ impl Compare {
         self.names().get(at).map_or("", String::as_str)
     }
 
+    /// The arms in the direction shown: a change is the second one's against the first.
+    fn pair(&self) -> (usize, usize) {
+        let (a, b) = self.arms;
+        if self.turned { (b, a) } else { (a, b) }
+    }
+
+    /// Turns the direction: every figure is worked out anew, none is turned on the screen.
+    fn swap(&mut self, cx: &mut Cx) {
+        if self.names().len() < 2 {
+            return cx.say("this run has one arm: there is no direction to swap");
+        }
+        self.turned = !self.turned;
+        let (first, second) = self.pair();
+        cx.say(format!("now {} against {}", self.name(second), self.name(first)));
+        self.ask(cx);
+        self.ask_pairs(cx);
+    }
+
+    fn ask_pairs(&mut self, cx: &mut Cx) {
+        if let Some(field) = self.field.as_ref().filter(|_| self.show_pairs) {
+            let query = Query::Pairs { field: Arc::clone(field), turned: self.turned };
+            self.pairs.ask(cx, Use::Picture, query);
+        }
+    }
+
     fn ask(&mut self, cx: &mut Cx) {
         let query = Query::Compare {
             run: self.run.clone(),
-            arms: self.arms,
+            arms: self.pair(),
             slice: self.slice.clone(),
             field: self.field.clone(),
         };
@@ -120,9 +151,7 @@ impl Compare {
         match &self.field {
             Some(field) if field.run.arms.len() > 2 => {
                 self.show_pairs = !self.show_pairs;
-                if self.show_pairs {
-                    self.pairs.ask(cx, Use::Picture, Query::Pairs(Arc::clone(field)));
-                }
+                self.ask_pairs(cx);
             }
             _ => cx.say("this run has one pair of arms: it is on the screen"),
         }
@@ -138,7 +167,8 @@ impl Compare {
         if self.show_pairs {
             let row = self.pair_rows().get(self.pair_cursor.at).copied();
             if let Some(pair) = row.and_then(|(p, _)| self.pairs.get()?.get(p)) {
-                self.arms = pair.arms;
+                let (a, b) = pair.arms;
+                self.arms = (a.min(b), a.max(b));
                 self.show_pairs = false;
                 self.ask(cx);
             }
@@ -235,6 +265,7 @@ impl Screen for Compare {
             Action::NextPane => self.next_pair(cx),
             Action::Slice => self.next_slice(cx),
             Action::Pairs => self.toggle_pairs(cx),
+            Action::Swap => self.swap(cx),
             Action::Sort => {
                 self.gains_first = !self.gains_first;
                 self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
@@ -254,8 +285,12 @@ impl Screen for Compare {
         }
         match (result, side) {
             (Ok(Reply::Compare { field, found }), _) => {
+                let again = self.field.is_none();
                 self.field = Some(Arc::clone(field));
                 self.said.set((**found).clone());
+                if again {
+                    self.ask_pairs(cx);
+                }
             }
             (Ok(Reply::Pairs(pairs)), _) => self.pairs.set(pairs.clone()),
             (Ok(Reply::Item { item, verdicts, .. }), Some(side)) => {
@@ -274,9 +309,9 @@ impl Screen for Compare {
 
     fn hints(&self) -> Vec<Action> {
         if self.names().len() > 2 {
-            vec![Action::Slice, Action::Pairs, Action::Sort]
+            vec![Action::Swap, Action::Slice, Action::Pairs, Action::Sort]
         } else {
-            vec![Action::Slice, Action::Sort]
+            vec![Action::Swap, Action::Slice, Action::Sort]
         }
     }
 
@@ -294,28 +329,26 @@ impl Screen for Compare {
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("A  B", "mean score of each arm over the cases that both have"),
-            ("change", "mean of B minus A over the cases that both have; above 0 means B scores higher"),
-            (
-                "a dim change",
-                "smaller than the judge's own noise: judging the same responses again moves a mean as far",
-            ),
-            ("├──●──┤", "where the true change lies with 95 % confidence; ┊ marks no change"),
+            ("both scored", "mean score of each arm over the cases that both have a score for"),
+            ("change", "the second arm less the first over these cases; above 0 the second scores higher"),
+            ("▲ ▼ ? ·", "the decision: better, worse, no evidence, too few cases; nothing else has colour"),
+            ("├──●──┤", "the interval that decides: it holds for all criteria together; ┊ marks no change"),
             (
                 "p(Holm)",
                 "how often chance alone would give a change like this, corrected for several criteria",
             ),
             ("p(all)", "the same, corrected for every pair and criterion in the table of all arms"),
-            ("wins ties losses", "cases where B scores higher, the same, lower"),
+            ("wins ties loss", "cases where the second arm scores higher, the same, lower"),
             ("missing", "cases that only one arm has a score for: left out, and counted here"),
+            ("by people", "the change put right by people's scores: it decides; the judge's stands below it"),
+            ("~ noise", "smaller than what judging the same responses again would move a mean by"),
             (
                 "smallest change",
                 "what so many cases would show four times in five; a smaller one stays hidden",
             ),
             ("more cases", "how many more it takes to show a change of 0.2 four times in five"),
-            ("±.11  24/24", "half of the mean's 95 % interval; scored cases of those planned"),
-            ("checked", "cases that a person scored, too; else: not yet checked by a human"),
-            ("corrected", "the mean put right by people's scores of a random sample, with its interval"),
+            ("all cases", "each arm's mean over all its cases, its interval, and 24/24: scored of planned"),
+            ("checked", "cases that a person scored, too; corrected: the mean put right by a random sample"),
             ("flips", "cases whose score changed; Enter shows both responses and the judge's reasons"),
             ("slice", "the cases with one tag; among many slices some look like a change by chance"),
         ]

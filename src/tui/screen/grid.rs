@@ -461,7 +461,7 @@ impl Screen for Grid {
                 "mean over items (an item's score is the mean of its passes), half of its 95 % interval",
             ),
             ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
-            ("▲ ▼ =", "this case's score in the second arm: higher, lower, equal; one case is no evidence"),
+            ("+1.0", "this case's change from the first arm to the second; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
             (
                 "people",

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub mod agreement;
 pub mod blame;
 pub mod compare;
+mod decided;
 pub mod diff;
 pub mod found;
 pub mod grid;

@@ -158,9 +158,10 @@ async fn a_grid_shows_arms_side_by_side_and_sorts_by_drop() {
     assert!(head.contains(" recorded · old, new × support × own · judge gpt-4"), "{head}");
     assert!(head.contains("complete · 24 / 24"), "{head}");
     assert!(text.contains("100 %") && text.contains("imported with its items"), "{text}");
-    assert!(line(&text, "case-000").contains("3 3") && line(&text, "case-000").ends_with('▲'), "{text}");
+    assert!(line(&text, "case-000").contains("3 3") && line(&text, "case-000").ends_with(" +1.0"), "{text}");
     let last = line(&text, "case-005");
-    assert!(last.contains("5 3") && last.contains("1 T") && last.ends_with('▼'), "{last}");
+    assert!(last.contains("5 3") && last.contains("1 T") && last.ends_with(" -3.0"), "{last}");
+    assert!(!text.contains('▲') && !text.contains('▼'), "one case decides nothing: {text}");
     let scored = line(&text, " scored");
     assert_eq!(scored.matches("6/6").count(), 2, "{scored}");
     screen.keys("o o").await;

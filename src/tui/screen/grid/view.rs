@@ -316,20 +316,10 @@ fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buf
     if let Some(x) = columns.change
         && let Some(change) = data.sheet.change(row, &data.board)
     {
-        let sign = if change > 0.0 {
-            "▲"
-        } else if change < 0.0 {
-            "▼"
-        } else {
-            "="
-        };
-        put(
-            buf,
-            x,
-            line.y,
-            6,
-            &[seg(sign, env.style(if change == 0.0 { Meaning::Dim } else { Meaning::Text }))],
-        );
+        // One case decides nothing: a number without an arrow or a colour.
+        let meaning = if change == 0.0 { Meaning::Dim } else { Meaning::Text };
+        let shown = text::fit(&text::signed(Some(change), 1), 6, text::Align::Right);
+        put(buf, x, line.y, 6, &[seg(shown, env.style(meaning))]);
     }
 }
 
