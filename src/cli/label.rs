@@ -72,7 +72,7 @@ pub enum Args {
     },
     /// From now on moving this label asks for its name, and for a passing gate if wanted
     #[command(
-        after_help = "Examples:\n  assize label protect production\n  assize label protect production --gate 0.2\n\nWith --gate a move is held against the revision where the label stands, by the verdicts that are stored;\nit goes ahead when the gate passes, and ends with 1 (worse) or 3 (not enough evidence) when it does not.\nTaking a move back asks for the name alone."
+        after_help = "Examples:\n  assize label protect production\n  assize label protect production --gate 0.2\n\nWith --gate a move is held against the revision where the label stands, by the verdicts that are stored;\nit goes ahead when the gate passes, and ends with 1 (worse) or 3 (not enough evidence) when it does not.\nTaking a move back asks for the name alone.\nA label that is protected already is protected in another way only with --confirm LABEL; a label that was\nremoved is held against the revision where it stood last."
     )]
     Protect {
         /// The label
@@ -80,12 +80,18 @@ pub enum Args {
         /// A move needs a gate that passes with this margin
         #[arg(long, value_name = "POINTS")]
         gate: Option<f64>,
+        /// Who and why
+        #[command(flatten)]
+        cause: CauseArgs,
     },
     /// Lift the protection
-    #[command(after_help = "Example:\n  assize label unprotect production")]
+    #[command(after_help = "Example:\n  assize label unprotect production --confirm production")]
     Unprotect {
         /// The label
         label: String,
+        /// Who and why
+        #[command(flatten)]
+        cause: CauseArgs,
     },
 }
 
@@ -137,8 +143,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         }
         Args::Undo { name, label, cause } => undo(ctx, name, label.as_deref(), cause),
         Args::Log { name, label, limit } => log(ctx, name, label.as_deref(), *limit),
-        Args::Protect { label, gate } => protect(ctx, label, *gate),
-        Args::Unprotect { label } => unprotect(ctx, label),
+        Args::Protect { label, gate, cause } => protect(ctx, label, *gate, cause),
+        Args::Unprotect { label, cause } => unprotect(ctx, label, cause),
     }
 }
 
@@ -146,15 +152,23 @@ fn expectation(text: &str) -> Result<Expect> {
     Ok(if text == "none" { Expect::Unset } else { Expect::At(text.parse()?) })
 }
 
-/// Whether a protected label was named again; naming another one is a slip of the hand, and refused.
-fn confirmed(store: &Store, label: &Label, cause: &CauseArgs) -> Result<bool> {
+/// Whether the label was named again; naming another one is a slip of the hand, and refused.
+fn named_again(label: &Label, cause: &CauseArgs) -> Result<bool> {
     match cause.confirm.as_deref() {
         Some(text) if text == label.as_str() => Ok(true),
         Some(text) => Err(Fail::input(format!("--confirm says '{text}', but the label is '{label}'"))),
-        None if store.protected()?.iter().any(|p| p == label.as_str()) => Err(Fail::input(format!(
+        None => Ok(false),
+    }
+}
+
+/// Whether a protected label was named again.
+fn confirmed(store: &Store, label: &Label, cause: &CauseArgs) -> Result<bool> {
+    match named_again(label, cause)? {
+        true => Ok(true),
+        false if store.protected()?.iter().any(|p| p == label.as_str()) => Err(Fail::input(format!(
             "the label '{label}' is protected: add --confirm {label} to move it all the same"
         ))),
-        None => Ok(false),
+        false => Ok(false),
     }
 }
 
@@ -162,11 +176,10 @@ fn undo(ctx: &Ctx, name: &str, label: Option<&str>, cause: &CauseArgs) -> Result
     let name: PromptName = name.parse()?;
     let label: Option<Label> = label.map(str::parse).transpose()?;
     let mut store = ctx.write()?;
-    let confirmed = match (&label, cause.confirm.as_deref()) {
-        (Some(label), _) => confirmed(&store, label, cause)?,
-        (None, confirm) => confirm.is_some(),
-    };
-    let moved = store.undo_label(&name, label.as_ref(), confirmed, &cause.cause())?;
+    // Without a name it is the newest move's label that is confirmed, and no other.
+    let label = label.map_or_else(|| store.last_label_move(&name).map(|(label, ..)| label), Ok)?;
+    let confirmed = confirmed(&store, &label, cause)?;
+    let moved = store.undo_label(&name, Some(&label), confirmed, &cause.cause())?;
     told(ctx, &name, &moved)
 }
 
@@ -224,7 +237,7 @@ fn gated(
     to: &Selector,
     narrow: &Narrow,
 ) -> Result<bool> {
-    let (Some(margin), Some(now)) = (store.gate_of(label)?, store.label_at(name, label)?) else {
+    let (Some(margin), Some(now)) = (store.gate_of(label)?, store.label_stand(name, label)?) else {
         return Ok(false);
     };
     let to = store.resolve(name, to)?.seq;
@@ -252,12 +265,13 @@ fn gated(
     Err(Fail { code: report.verdict.exit_code(), message: unmoved(&worst.join("; ")) })
 }
 
-fn protect(ctx: &Ctx, label: &str, gate: Option<f64>) -> Result<u8> {
+fn protect(ctx: &Ctx, label: &str, gate: Option<f64>, cause: &CauseArgs) -> Result<u8> {
     let label: Label = label.parse()?;
     if gate.is_some_and(|margin| !(margin.is_finite() && margin >= 0.0)) {
         return Err(Fail::input("--gate is a number of points, 0 or more"));
     }
-    ctx.write()?.protect(&label, gate, &Cause::default())?;
+    let named = named_again(&label, cause)?;
+    ctx.write()?.protect(&label, gate, named, &cause.cause())?;
     if ctx.json {
         ctx.out.json(&json!({ "schema": 1, "label": label, "protected": true, "gate": gate }))?;
     } else {
@@ -267,9 +281,10 @@ fn protect(ctx: &Ctx, label: &str, gate: Option<f64>) -> Result<u8> {
     Ok(DONE)
 }
 
-fn unprotect(ctx: &Ctx, label: &str) -> Result<u8> {
+fn unprotect(ctx: &Ctx, label: &str, cause: &CauseArgs) -> Result<u8> {
     let label: Label = label.parse()?;
-    ctx.write()?.unprotect(&label, &Cause::default())?;
+    let named = named_again(&label, cause)?;
+    ctx.write()?.unprotect(&label, named, &cause.cause())?;
     if ctx.json {
         ctx.out.json(&json!({ "schema": 1, "label": label, "protected": false }))?;
     } else {

@@ -4,7 +4,7 @@
 use super::context::{self, Ctx, reference};
 use super::fail::{DONE, Fail, Result};
 use super::output::clean;
-use crate::core::prompt::PromptName;
+use crate::core::prompt::{Label, PromptName};
 use crate::store::Cause;
 use serde_json::{Value, json};
 
@@ -32,6 +32,9 @@ impl Why {
 pub struct ArchiveArgs {
     /// The prompt
     pub name: String,
+    /// A protected label that it carries, typed again (may be repeated)
+    #[arg(long, value_name = "LABEL")]
+    pub confirm: Vec<String>,
     /// Who and why
     #[command(flatten)]
     pub why: Why,
@@ -56,6 +59,9 @@ pub struct RenameArgs {
     pub from: String,
     /// The name from now on
     pub to: String,
+    /// A protected label that it carries, typed again (may be repeated)
+    #[arg(long, value_name = "LABEL")]
+    pub confirm: Vec<String>,
     /// Who and why
     #[command(flatten)]
     pub why: Why,
@@ -116,10 +122,14 @@ fn told(ctx: &Ctx, document: Value, line: String) -> Result<u8> {
     Ok(DONE)
 }
 
+fn labels(confirmed: &[String]) -> Result<Vec<Label>> {
+    Ok(confirmed.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+}
+
 /// Puts a prompt away.
 pub fn archive(ctx: &Ctx, args: &ArchiveArgs) -> Result<u8> {
     let name: PromptName = args.name.parse()?;
-    ctx.write()?.archive(&name, &args.why.cause())?;
+    ctx.write()?.archive_with(&name, &labels(&args.confirm)?, &args.why.cause())?;
     told(
         ctx,
         json!({ "schema": 1, "name": name, "archived": true }),
@@ -137,7 +147,7 @@ pub fn unarchive(ctx: &Ctx, args: &UnarchiveArgs) -> Result<u8> {
 /// Gives another name.
 pub fn rename(ctx: &Ctx, args: &RenameArgs) -> Result<u8> {
     let (from, to): (PromptName, PromptName) = (args.from.parse()?, args.to.parse()?);
-    ctx.write()?.rename(&from, &to, &args.why.cause())?;
+    ctx.write()?.rename_with(&from, &to, &labels(&args.confirm)?, &args.why.cause())?;
     told(ctx, json!({ "schema": 1, "name": to, "was": from }), format!("{from} is now {to}"))
 }
 

@@ -52,6 +52,38 @@ fn present(conn: &Connection, prompt: i64, label: &str) -> Result<Option<u32>> {
         .optional()?)
 }
 
+/// Where a label stands, or where it stood last: what its gate holds a move against. Removing a label takes away no gate.
+fn stand(conn: &Connection, prompt: i64, label: &str) -> Result<Option<u32>> {
+    if let Some(now) = present(conn, prompt, label)? {
+        return Ok(Some(now));
+    }
+    let sql = "SELECT payload ->> 'to' FROM event WHERE prompt_id = ?1 AND kind = 'label_set' \
+         AND payload ->> 'label' = ?2 ORDER BY id DESC LIMIT 1";
+    Ok(conn.prepare_cached(sql)?.query_row(params![prompt, label], |r| r.get(0)).optional()?.flatten())
+}
+
+/// Refuses to take a prompt's name away from under a protected label that was not named again.
+pub(super) fn refuse_protected(
+    conn: &Connection,
+    (prompt, name): (i64, &PromptName),
+    confirmed: &[Label],
+    verb: &str,
+) -> Result<()> {
+    let labels: Vec<String> = conn
+        .prepare_cached(
+            "SELECT l.label FROM label l JOIN protected_label p ON p.label = l.label WHERE l.prompt_id = ?1 ORDER BY 1",
+        )?
+        .query_map([prompt], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    match labels.into_iter().find(|label| !confirmed.iter().any(|c| c.as_str() == label)) {
+        None => Ok(()),
+        Some(label) => Err(StoreError::Invalid(format!(
+            "{name} carries the protected label '{label}', which nobody would find under this name any more: \
+             `assize {verb}` does it all the same with --confirm {label}"
+        ))),
+    }
+}
+
 fn shown(seq: Option<u32>) -> String {
     seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"))
 }
@@ -126,7 +158,7 @@ impl Store {
                 Some(Expect::Unset) => Some(None),
                 Some(Expect::At(at)) => Some(Some(resolve(conn, name, at)?.1.seq)),
             };
-            let (now, to) = (present(conn, prompt, label.as_str())?, info.seq);
+            let (now, to) = (stand(conn, prompt, label.as_str())?, info.seq);
             if consent != Consent::Gated
                 && let (Some(now), Some(margin)) = (now, gate_margin(conn, label.as_str())?)
                 && now != to
@@ -215,12 +247,38 @@ impl Store {
     }
 
     /// From now on moving this label (in any prompt) asks for its name and, with `gate`, for a gate of that margin that
-    /// has passed; taking a move back and removing the label ask for the name alone.
+    /// has passed; taking a move back and removing the label ask for the name alone. To protect it anew in another way is
+    /// to change what guards it, and asks for its name as well; in the same way changes nothing, and is no event.
     ///
     /// # Errors
-    /// When the registry cannot be written.
-    pub fn protect(&mut self, label: &Label, gate: Option<f64>, cause: &Cause) -> Result<()> {
+    /// When its protection would change and that was not `confirmed`, or the registry cannot be written.
+    pub fn protect(
+        &mut self,
+        label: &Label,
+        gate: Option<f64>,
+        confirmed: bool,
+        cause: &Cause,
+    ) -> Result<()> {
         self.write(|conn| {
+            if is_protected(conn, label.as_str())? {
+                let now = gate_margin(conn, label.as_str())?;
+                if now == gate {
+                    return Ok(());
+                }
+                if !confirmed {
+                    let by = |gate: Option<f64>| {
+                        gate.map_or_else(
+                            || "by its name alone".to_owned(),
+                            |m| format!("by a gate of margin {m}"),
+                        )
+                    };
+                    return Err(StoreError::Invalid(format!(
+                        "{label} is protected already, {}: to protect it {} instead, add --confirm {label}",
+                        by(now),
+                        by(gate)
+                    )));
+                }
+            }
             conn.execute(
                 "INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING",
                 [label.as_str()],
@@ -234,9 +292,14 @@ impl Store {
     /// Lifts the protection.
     ///
     /// # Errors
-    /// When the label is not protected.
-    pub fn unprotect(&mut self, label: &Label, cause: &Cause) -> Result<()> {
+    /// When the label is not protected, or that was not `confirmed`.
+    pub fn unprotect(&mut self, label: &Label, confirmed: bool, cause: &Cause) -> Result<()> {
         self.write(|conn| {
+            if !confirmed && is_protected(conn, label.as_str())? {
+                return Err(StoreError::Invalid(format!(
+                    "{label} is protected: lift that with --confirm {label}"
+                )));
+            }
             if conn.execute("DELETE FROM protected_label WHERE label = ?1", [label.as_str()])? == 0 {
                 return Err(StoreError::NotFound(format!("'{label}' is not protected")));
             }
@@ -252,12 +315,12 @@ impl Store {
         gate_margin(&self.conn, label.as_str())
     }
 
-    /// Where a label stands in a prompt's history, if it is set.
+    /// What a label's gate holds a move against: where it stands in a prompt's history, or stood before it was removed.
     ///
     /// # Errors
     /// When there is no such prompt.
-    pub fn label_at(&self, name: &PromptName, label: &Label) -> Result<Option<u32>> {
-        present(&self.conn, prompt_id(&self.conn, name)?, label.as_str())
+    pub fn label_stand(&self, name: &PromptName, label: &Label) -> Result<Option<u32>> {
+        stand(&self.conn, prompt_id(&self.conn, name)?, label.as_str())
     }
 
     /// Protected labels, sorted.
@@ -270,7 +333,6 @@ impl Store {
     }
 }
 
-/// The newest move that is neither taken back nor itself the taking back of one.
 /// The label of a move, from where and to where.
 fn label_and_ends(event: i64, payload: &Value) -> Result<(Label, Option<u32>, Option<u32>)> {
     let seq = |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
@@ -282,6 +344,7 @@ fn label_and_ends(event: i64, payload: &Value) -> Result<(Label, Option<u32>, Op
     Ok((label, seq("from"), seq("to")))
 }
 
+/// The newest move that is neither taken back nor itself the taking back of one.
 fn last_move(conn: &Connection, prompt: i64, label: Option<&Label>) -> Result<Option<(i64, Value)>> {
     let mut stmt = conn.prepare_cached(
         "SELECT id, kind, payload FROM event WHERE prompt_id = ?1 AND kind IN ('label_set','label_removed','label_undone') \

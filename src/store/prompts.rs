@@ -1,11 +1,12 @@
 //! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
 
 use super::body::put_body;
+use super::labels::refuse_protected;
 use super::list::prompt_info;
 use super::rows::{Cause, EventInfo, NewRevision, PromptInfo, Registered, RevisionInfo};
 use super::{Result, Store, StoreError, search};
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
+use crate::core::prompt::{Base, Kind, Label, PromptName, Selector, Syntax};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
@@ -517,10 +518,19 @@ impl Store {
     /// Puts a prompt away; its name becomes free.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When there is none of this name, or it carries a protected label.
     pub fn archive(&mut self, name: &PromptName, cause: &Cause) -> Result<()> {
+        self.archive_with(name, &[], cause)
+    }
+
+    /// As [`Store::archive`], with the protected labels that were named again.
+    ///
+    /// # Errors
+    /// When there is none of this name, or it carries another protected label.
+    pub fn archive_with(&mut self, name: &PromptName, confirmed: &[Label], cause: &Cause) -> Result<()> {
         self.write(|conn| {
             let id = prompt_id(conn, name)?;
+            refuse_protected(conn, (id, name), confirmed, "archive")?;
             conn.execute("UPDATE prompt SET archived = 1 WHERE id = ?1", [id])?;
             log_event(conn, Some(id), "archived", &json!({"name": name}), cause).map(|_| ())
         })
@@ -557,11 +567,26 @@ impl Store {
     /// Gives a prompt another name.
     ///
     /// # Errors
-    /// When there is none of this name, or the new name is taken.
+    /// When there is none of this name, the new name is taken, or it carries a protected label.
     pub fn rename(&mut self, from: &PromptName, to: &PromptName, cause: &Cause) -> Result<()> {
+        self.rename_with(from, to, &[], cause)
+    }
+
+    /// As [`Store::rename`], with the protected labels that were named again.
+    ///
+    /// # Errors
+    /// When there is none of this name, the new name is taken, or it carries another protected label.
+    pub fn rename_with(
+        &mut self,
+        from: &PromptName,
+        to: &PromptName,
+        confirmed: &[Label],
+        cause: &Cause,
+    ) -> Result<()> {
         self.write(|conn| {
             let id = prompt_id(conn, from)?;
             refuse_taken(conn, to)?;
+            refuse_protected(conn, (id, from), confirmed, "rename")?;
             conn.execute("UPDATE prompt SET name = ?2 WHERE id = ?1", params![id, to.as_str()])?;
             log_event(conn, Some(id), "renamed", &json!({"from": from, "to": to}), cause).map(|_| ())
         })

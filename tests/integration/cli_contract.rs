@@ -105,7 +105,7 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
         ("label undo", &["label", "undo", "p", "staging"]),
         ("label rm", &["label", "rm", "p", "production"]),
         ("label protect", &["label", "protect", "production"]),
-        ("label unprotect", &["label", "unprotect", "production"]),
+        ("label unprotect", &["label", "unprotect", "production", "--confirm", "production"]),
         ("tag", &["tag", "p", "t"]),
         ("describe", &["describe", "p", "a line"]),
         ("copy", &["copy", "p", "q"]),

@@ -155,8 +155,8 @@ fn enough_cases_must_be_checked_by_people_where_that_is_asked() {
     assert!(text.contains("| 1 |"), "{text}");
 }
 
-#[test]
-fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_taken_back() {
+/// A prompt `p` whose r2 is judged worse than its r1 and whose r3 is judged better; r4 was not judged.
+fn judged_prompt() -> Home {
     let home = Home::new();
     for text in ["first", "worse", "better", "unjudged"] {
         home.register("p", text);
@@ -171,6 +171,12 @@ fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_t
     }
     home.file("i.jsonl", lines);
     home.text(&["import", "items", "i.jsonl"]);
+    home
+}
+
+#[test]
+fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_taken_back() {
+    let home = judged_prompt();
     home.text(&["label", "protect", "production", "--gate", "0.2"]);
     let set = |to: &str, more: &[&str]| {
         let args: Vec<&str> = ["label", "set", "p", "production", to].iter().chain(more).copied().collect();
@@ -194,4 +200,67 @@ fn a_label_that_asks_for_a_gate_moves_only_to_what_passes_it_and_can_always_be_t
     // The way back asks for no evidence.
     home.text(&["label", "undo", "p", "production", "--confirm", "production"]);
     assert_eq!(at(), "r1");
+}
+
+#[test]
+fn no_way_leads_round_a_labels_gate() {
+    let home = judged_prompt();
+    let does = |line: &str| {
+        let out = home.run(&line.split(' ').collect::<Vec<_>>());
+        (out.status.code().unwrap(), cli_support::err(&out))
+    };
+    let refused = |line: &str, code: i32| {
+        let (found, said) = does(line);
+        assert_eq!(found, code, "{line}: {said}");
+        assert!(said.contains("production"), "{line}: {said}");
+    };
+    let done = |line: &str| {
+        let (found, said) = does(line);
+        assert_eq!(found, 0, "{line}: {said}");
+    };
+    let named = "--confirm production";
+    done("label set p production r1");
+    done("label protect production --gate 0.2");
+    // What guards it is changed by nobody in passing, and in the same way it may be asked for again.
+    done("label protect production --gate 0.2");
+    for line in
+        ["label protect production", "label protect production --gate 5", "label unprotect production"]
+    {
+        refused(line, 2);
+        refused(&format!("{line} --confirm staging"), 2);
+    }
+    for line in ["label rm p production", "archive p", "rename p q", "label undo p"] {
+        refused(line, 2);
+    }
+    for line in ["archive p", "rename p q", "label undo p"] {
+        refused(&format!("{line} --confirm staging"), 2);
+    }
+    // Taken off and set again, it is held against where it stood.
+    done(&format!("label rm p production {named}"));
+    refused(&format!("label set p production r2 {named}"), 1);
+    refused(&format!("label set p production r4 {named}"), 2);
+    done(&format!("label set p production r3 {named}"));
+    // Each of these is a decision that somebody puts a name to, and an event.
+    let log = || home.json(&["log", "p", "--events"])["events"].as_array().map_or(0, Vec::len);
+    let before = log();
+    done(&format!("label protect production --gate 0.5 {named} --author ana -m why"));
+    done(&format!("rename p q {named}"));
+    done(&format!("rename q p {named}"));
+    done(&format!("archive p {named}"));
+    done("unarchive p");
+    assert_eq!(log(), before + 4);
+    done(&format!("label unprotect production {named}"));
+    done("rename p q");
+    done("label set q production r2");
+    assert_eq!(home.json(&["fsck"])["faults"].as_array().map(Vec::len), Some(0));
+    let events = guards(&home);
+    assert_eq!(events, ["protected", "protected", "unprotected"]);
+}
+
+/// What happened to labels themselves, in order.
+fn guards(home: &Home) -> Vec<String> {
+    let conn = rusqlite::Connection::open(home.path().join(".local/share/assize/registry.db")).unwrap();
+    let sql = "SELECT kind FROM event WHERE prompt_id IS NULL AND kind LIKE '%protected' ORDER BY id";
+    let mut stmt = conn.prepare(sql).unwrap();
+    stmt.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }

@@ -105,7 +105,7 @@ fn labels_move_by_compare_and_set_and_can_be_taken_back() {
     // A second undo goes further back; then there is nothing left.
     assert_eq!(store.undo_label(&p, None, false, &cause).unwrap().to, None);
     assert!(store.undo_label(&p, None, false, &cause).is_err());
-    store.protect(&production, None, &cause).unwrap();
+    store.protect(&production, None, false, &cause).unwrap();
     assert!(store.set_label(&p, &production, &sel("r1"), None, false, &cause).is_err());
     store.set_label(&p, &production, &sel("r1"), None, true, &cause).unwrap();
     assert!(store.fsck().unwrap().faults.is_empty());

@@ -91,8 +91,8 @@ fn whole(dir: &Path) -> PathBuf {
     store.describe(&name("p"), "sums up", &cause).unwrap();
     let production = "production".parse().unwrap();
     store.set_label(&name("p"), &production, &Selector::revision(1), None, false, &cause).unwrap();
-    store.protect(&production, None, &cause).unwrap();
-    store.rename(&name("p"), &name("q"), &cause).unwrap();
+    store.protect(&production, None, false, &cause).unwrap();
+    store.rename_with(&name("p"), &name("q"), std::slice::from_ref(&production), &cause).unwrap();
     let case =
         Case { id: "c".into(), vars: serde_json::Map::new(), reference: None, tags: vec![], cluster: None };
     store.import_cases("cases", vec![case]).unwrap();

@@ -170,7 +170,7 @@ pub fn verbs(home: &Home, unfinished: &Unfinished) -> Vec<Verb> {
         &["label", "rm", "p", "moving"],
         &["label", "undo", "p", "production"],
         &["label", "protect", "production"],
-        &["label", "unprotect", "frozen"],
+        &["label", "unprotect", "frozen", "--confirm", "frozen"],
         &["import", "prompts", "more.jsonl"],
         &["import", "items", "i.jsonl", "--set", "again"],
         &["import", "cases", "cases.jsonl", "--set", "others"],
