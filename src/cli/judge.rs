@@ -3,6 +3,7 @@
 use super::context::Ctx;
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, table, talk};
+use crate::core::secrets::shown_name;
 use crate::eval;
 use crate::judge::capabilities::Known;
 use crate::judge::endpoint::Address;
@@ -178,10 +179,15 @@ fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
         ));
     }
     let config = ctx.config()?;
-    config.judges.get(name).cloned().or_else(|| JudgeConfig::from_url(name)).ok_or_else(|| {
+    let found = match config.judges.get(name) {
+        Some(found) => Some(found.clone()),
+        None => JudgeConfig::from_url(name).map_err(|stop| Fail::input(stop.message))?,
+    };
+    found.ok_or_else(|| {
         let known: Vec<&str> = config.judges.keys().map(String::as_str).collect();
         Fail::input(format!(
-            "no judge is named '{name}' (known: {}); a URL is given as URL#MODEL",
+            "no judge is named {} (known: {}); a URL is given as URL#MODEL",
+            shown_name(name),
             if known.is_empty() { "none".into() } else { known.join(", ") }
         ))
     })

@@ -215,8 +215,10 @@ pub fn main() -> Next {
 /// Prints help, or what is wrong with the arguments. The message quotes them as they came, so it is made again from
 /// arguments whose controls are shown as escapes.
 fn tell_usage(error: &clap::Error) {
-    let shown =
-        std::env::args_os().map(|a| crate::core::text::escape_line(&a.to_string_lossy()).into_owned());
+    let shown = std::env::args_os().map(|argument| {
+        let shown = crate::core::secrets::shown_argument(&argument.to_string_lossy());
+        crate::core::text::escape_line(&shown).into_owned()
+    });
     // A closed pipe behind --help is no failure.
     let _ = match Cli::try_parse_from(shown) {
         Err(clean) => clean.print(),

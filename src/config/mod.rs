@@ -7,6 +7,7 @@
 
 mod read;
 
+use crate::core::secrets::shown_name;
 use crate::core::toml_doc::{Problem, nearest};
 use crate::judge::prices::priced;
 use crate::judge::{JudgeConfig, Key};
@@ -217,7 +218,9 @@ impl Config {
             return Ok(priced(found.clone()));
         }
         let word = role.name();
-        if let Some(made) = JudgeConfig::from_url(name) {
+        let made = JudgeConfig::from_url(name)
+            .map_err(|stop| UnknownEndpoint(format!("--{word}: {}", stop.message)))?;
+        if let Some(made) = made {
             if made.model.is_empty() {
                 return Err(UnknownEndpoint(format!(
                     "--{word} URL#MODEL needs the model after '#', such as http://127.0.0.1:8080/v1#MODEL; `assize judge check URL` lists the models there"
@@ -238,7 +241,7 @@ impl Config {
             ),
             (None, names) => format!("configured are: {}", names.join(", ")),
         };
-        Err(UnknownEndpoint(format!("no {word} is named '{name}': {hint}")))
+        Err(UnknownEndpoint(format!("no {word} is named {}: {hint}", shown_name(name))))
     }
 
     /// Every value in force with where it comes from, sorted; never a key.

@@ -1,8 +1,10 @@
 //! The configuration's TOML: typed, each key known, every problem told with its line.
 
 use super::{Config, Reveal, ReviewConfig, Role, UiConfig};
+use crate::core::secrets::is_key_like;
 use crate::core::theme_file::BASES;
 use crate::core::toml_doc::{Doc, Problem, Section};
+use crate::judge::config::check_model;
 use crate::judge::endpoint::Address;
 use crate::judge::{JudgeConfig, Key};
 use std::collections::BTreeMap;
@@ -125,7 +127,8 @@ fn as_endpoint<'t, 'i>(
     };
     let fits = name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && !is_key_like(name);
     if !fits {
         doc.problem(
             at,
@@ -167,6 +170,10 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         doc.problem(at, format!("{} base_url: {}", section.name, stop.message));
     }
     let model = doc.needed(section, "model", "assize names no model by itself; write the one to ask for");
+    if let Some(Err(stop)) = model.as_deref().map(check_model) {
+        let at = Doc::value(section, "model").map_or(section.at, |v| v.span().start);
+        doc.problem(at, format!("{} model: {}", section.name, stop.message));
+    }
     let key = key(doc, section);
     let number = |n: Option<u64>, default: u64| n.unwrap_or(default);
     let endpoint = JudgeConfig {

@@ -7,6 +7,7 @@
 //! tokens   offline token counts; bpe is the encoding they are counted with
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
+//! secrets  what reads like a key; blank takes one out of a text, however it is spelled
 //! blame    a history -> the revision that brought each line
 //! diff     two texts -> aligned rows, words refined; unified output
 //! item     cases, responses and items to be judged
@@ -19,6 +20,7 @@
 //! queue    the order of a blind review, from a stored seed
 //! ```
 pub mod blame;
+pub mod blank;
 pub mod bpe;
 pub mod checks;
 pub mod context;
@@ -32,6 +34,7 @@ pub mod parse;
 pub mod prompt;
 pub mod queue;
 pub mod rubric;
+pub mod secrets;
 pub mod stats;
 pub mod template;
 pub mod text;

@@ -6,6 +6,7 @@
 //! ```
 
 use super::ImportError;
+use crate::children;
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
@@ -48,6 +49,7 @@ impl Repo {
     /// A git command that reads, without the user's settings changing what it prints.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("git");
+        children::restrict(&mut command, children::GIT);
         command
             .arg("-C")
             .arg(&self.dir)
@@ -55,6 +57,8 @@ impl Repo {
             .args(["-c", "i18n.logOutputEncoding=UTF-8", "--literal-pathspecs"])
             .args(args)
             .env("LC_ALL", "C")
+            // What a partial clone left out is told of, not fetched.
+            .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .stdin(Stdio::null());
         command

@@ -3,9 +3,15 @@
 //! A key exists as text only between [`Key::resolve`] and the header of the client: the configuration holds the name of
 //! a variable or a command, never a key.
 
+use super::endpoint::{Address, is_url};
 use super::{Stop, StopKind};
+use crate::children;
 use secrecy::SecretString;
 use serde::Serialize;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 /// Where a key comes from. Printing or serialising it shows neither the key nor the command, in which people have been
 /// known to write one.
@@ -53,20 +59,64 @@ impl Key {
     }
 
     fn run(command: &str) -> Result<String, Stop> {
-        let failed = |why: String| Stop::new(StopKind::Key, format!("api_key_command {why}"));
-        let output = std::process::Command::new("sh")
-            .arg("-c")
-            .arg(command)
-            .stdin(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .output()
-            .map_err(|e| failed(format!("could not be started: {e}")))?;
-        if !output.status.success() {
-            return Err(failed(format!("failed ({})", output.status)));
-        }
-        let text = String::from_utf8(output.stdout).map_err(|_| failed("printed no text".into()))?;
-        Ok(text.lines().next().unwrap_or_default().to_owned())
+        run_within(command, COMMAND_TIME)
+            .map_err(|why| Stop::new(StopKind::Key, format!("api_key_command {why}")))
     }
+}
+
+/// How long a command may take to print a key: a person may have to unlock something first.
+const COMMAND_TIME: Duration = Duration::from_secs(20);
+
+/// The most that is read of what a command prints.
+const COMMAND_PRINTS: u64 = 64 * 1024;
+
+/// The first line that a shell command prints; of the environment it gets what it needs. It stays in the terminal's
+/// foreground, where it may ask for a passphrase.
+fn run_within(command: &str, most: Duration) -> Result<String, String> {
+    let begun = Instant::now();
+    let needs = children::of_command(command);
+    let mut shell = Command::new("sh");
+    children::restrict(&mut shell, &needs);
+    let mut child = shell
+        .arg("-c")
+        .arg(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| format!("could not be started: {e}"))?;
+    let (send, printed) = mpsc::channel();
+    if let Some(out) = child.stdout.take() {
+        // Not joined: a program that the command left behind may hold the pipe open.
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = out.take(COMMAND_PRINTS).read_to_end(&mut bytes);
+            drop(send.send(read.map(|_| bytes)));
+        });
+    }
+    let late = |child: &mut std::process::Child| {
+        // It may have ended meanwhile.
+        let _ = child.kill();
+        let _ = child.wait();
+        format!(
+            "did not print a key within {} s and was ended; run it by hand to see what it waits for",
+            most.as_secs_f64()
+        )
+    };
+    let Ok(read) = printed.recv_timeout(most) else { return Err(late(&mut child)) };
+    let status = loop {
+        match child.try_wait().map_err(|e| format!("failed ({e})"))? {
+            Some(status) => break status,
+            None if begun.elapsed() >= most => return Err(late(&mut child)),
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    if !status.success() {
+        return Err(format!("failed ({status})"));
+    }
+    let bytes = read.map_err(|e| format!("failed ({e})"))?;
+    let text = String::from_utf8(bytes).map_err(|_| "printed no text".to_owned())?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 impl std::fmt::Display for Key {
@@ -164,20 +214,41 @@ impl Default for JudgeConfig {
 }
 
 impl JudgeConfig {
-    /// Reads `URL#MODEL`, the form `--judge` takes without a configuration. Anything that does not begin with
-    /// `http://` or `https://` is `None`: it is a name.
-    pub fn from_url(text: &str) -> Option<Self> {
-        if !(text.starts_with("http://") || text.starts_with("https://")) {
-            return None;
+    /// Reads `URL#MODEL`, the form `--judge` takes without a configuration; `None` for what is no address, but a name.
+    /// The name it goes by is the address, which therefore must hold no secret: it is checked here, before anything is
+    /// stored or shown.
+    ///
+    /// # Errors
+    /// [`StopKind::Address`] as [`Address::parse`], or when the model reads like a key.
+    pub fn from_url(text: &str) -> Result<Option<Self>, Stop> {
+        let text = text.trim();
+        if !is_url(text) {
+            return Ok(None);
         }
         let (base_url, model) = text.split_once('#').unwrap_or((text, ""));
-        Some(Self {
+        Address::parse(base_url, false)?;
+        check_model(model)?;
+        Ok(Some(Self {
             name: text.to_owned(),
             base_url: base_url.to_owned(),
             model: model.to_owned(),
             ..Self::default()
-        })
+        }))
     }
+}
+
+/// The name of a model is stored with each run, and shown.
+///
+/// # Errors
+/// When it reads like a key.
+pub fn check_model(model: &str) -> Result<(), Stop> {
+    if crate::core::secrets::holds_key(model) {
+        return Err(Stop::new(
+            StopKind::Address,
+            "the name of the model reads like a key; a key comes from api_key_env or api_key_command, never from a name",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -215,8 +286,44 @@ mod tests {
 
     #[test]
     fn url_and_model_in_one_word() {
-        let judge = JudgeConfig::from_url("http://127.0.0.1:8080/v1#small").unwrap();
+        let judge = JudgeConfig::from_url("http://127.0.0.1:8080/v1#small").unwrap().unwrap();
         assert_eq!((judge.base_url.as_str(), judge.model.as_str()), ("http://127.0.0.1:8080/v1", "small"));
-        assert_eq!(JudgeConfig::from_url("local"), None);
+        assert_eq!(JudgeConfig::from_url("local"), Ok(None));
+        assert_eq!(JudgeConfig::from_url("https-judge"), Ok(None));
+    }
+
+    #[test]
+    fn an_address_with_a_secret_is_refused_and_not_repeated() {
+        for text in [
+            "http://user:sk-canary-0123456789@127.0.0.1/v1#m",
+            "HTTPS://user:sk-canary-0123456789@h/v1#m",
+            "  https://sk-canary-0123456789@h/v1#m",
+            "https:/user:sk-canary-0123456789@h/v1#m",
+            "https://user:sk-canary#0123456789@h/v1#m",
+            "https://h/v1?key=sk-canary-0123456789#m",
+            "https://h/sk-canary-0123456789/v1#m",
+            "https://h/v1;token=canary#m",
+            "https://h/%73k-canary-0123456789/v1#m",
+            "https://h/v1#sk-canary-0123456789",
+            "https://h/v1#m?key=canary",
+        ] {
+            let stop = JudgeConfig::from_url(text).unwrap_err();
+            assert!(stop.kind == StopKind::Address && !stop.message.contains("canary"), "{text}: {stop}");
+        }
+    }
+
+    #[test]
+    fn a_command_has_a_time_limit_and_gets_only_what_it_needs() {
+        for command in ["sleep 30", "echo sk-42; sleep 30", "sleep 30 & echo sk-42"] {
+            let begun = Instant::now();
+            let why = run_within(command, Duration::from_millis(300)).unwrap_err();
+            assert!(why.contains("within 0.3 s") && !why.contains("sk-42"), "{command}: {why}");
+            assert!(begun.elapsed() < Duration::from_secs(10), "{command}: {:?}", begun.elapsed());
+        }
+        // Cargo sets it for each test; the shell that asks for it by name is given it.
+        let of = |command: &str| run_within(command, COMMAND_TIME).unwrap();
+        assert_eq!(of("env | grep -c ^CARGO_MANIFEST_DIR= || true"), "0");
+        assert_ne!(of("echo \"$CARGO_MANIFEST_DIR\""), "");
+        assert_ne!(of("echo \"$PATH\""), "");
     }
 }

@@ -7,13 +7,13 @@
 //! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
 
 mod address;
-mod blank;
 mod stream;
 
 use super::config::JudgeConfig;
 use super::retry::Fault;
 use super::{Stop, StopKind};
-pub use address::Address;
+use crate::core::blank;
+pub use address::{Address, is_url};
 use address::{Guarded, refuse};
 use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -62,6 +62,8 @@ pub struct Endpoint {
     timeout: Duration,
     key: Option<SecretString>,
     key_source: String,
+    /// A proxy finds the host's address.
+    proxied: bool,
 }
 
 /// TLS is done by rustls with ring; the choice is made once per process.
@@ -115,7 +117,17 @@ impl Endpoint {
             ))
         })?;
         let timeout = Duration::from_secs(config.timeout_s.max(1));
-        Ok(Self { address, client, timeout, key, key_source: config.key.to_string() })
+        let proxied = !address.loopback && address::is_proxied();
+        Ok(Self { address, client, timeout, key, key_source: config.key.to_string(), proxied })
+    }
+
+    /// What our resolver sees when it connects, a proxy's resolver does not tell.
+    async fn check_name(&self, begun: Instant) -> Result<(), Broken> {
+        if !self.proxied {
+            return Ok(());
+        }
+        let checked = address::check_name(self.address.host()).await;
+        checked.map_err(|why| Broken { fault: Fault::Connect, why: why.to_owned(), took: begun.elapsed() })
     }
 
     /// The checked address.
@@ -157,6 +169,7 @@ impl Endpoint {
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), self.timeout);
         let request =
             self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+        self.check_name(begun).await?;
         let mut response = request.body(body).timeout(self.timeout).send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
@@ -247,6 +260,7 @@ impl Endpoint {
     ) -> Result<Answer, Broken> {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
+        self.check_name(begun).await?;
         let mut response = request.timeout(timeout).send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
@@ -284,7 +298,7 @@ impl Endpoint {
     /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk, however it is written.
     fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
         match self.known_key() {
-            Some(key) => blank::blank(body, key),
+            Some(key) => blank::blank(body, key, blank::KEY),
             None => body,
         }
     }
@@ -371,6 +385,29 @@ mod tests {
         let mut expected = vec!["Your key: ".to_owned()];
         expected.extend((0..shown.len()).map(|n| shown[..=n].concat()));
         assert_eq!(told.into_inner().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_not_given_a_name_that_leads_to_credentials() {
+        let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        proxy.set_nonblocking(true).unwrap();
+        let through = format!("http://{}", proxy.local_addr().unwrap());
+        let config = JudgeConfig {
+            base_url: format!("http://{}/v1", address::LEADS_AWAY_FAR),
+            allow_http: true,
+            ..JudgeConfig::default()
+        };
+        let client = || {
+            let proxy = reqwest::Proxy::http(&through).unwrap();
+            Client::builder().proxy(proxy).dns_resolver(Guarded).build().unwrap()
+        };
+        let at = |proxied| Endpoint { client: client(), proxied, ..Endpoint::open(&config).unwrap() };
+        let broken = at(true).models(Duration::from_secs(5)).await.unwrap_err();
+        assert!(broken.why.contains("credentials"), "{broken:?}");
+        assert!(proxy.accept().is_err(), "nothing reached the proxy");
+        // The twin: without the look, the proxy is asked.
+        let _ = at(false).models(Duration::from_millis(300)).await;
+        assert!(proxy.accept().is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::env::Env;
 use super::msg::{Effect, Msg, Ticket};
 use super::query::ask;
+use crate::children;
 use crate::config::Config;
 use crate::eval;
 use crate::store::Handle;
@@ -130,6 +131,7 @@ fn run_editor(editor: &str, path: &std::path::Path) -> Result<(), String> {
     let program = words.next().unwrap_or("vi");
     let mut command = std::process::Command::new(program);
     command.args(words).arg(path);
+    children::restrict(&mut command, children::EDITOR);
     if let Ok(tty) = std::fs::File::open("/dev/tty") {
         command.stdin(tty);
     }

@@ -1,6 +1,7 @@
 //! Which addresses may be called at all, by what a base URL says and by what its name leads to.
 
 use super::super::{Stop, StopKind};
+use crate::core::secrets::holds_key;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -34,6 +35,9 @@ impl Address {
         }
         if base.query().is_some() || base.fragment().is_some() {
             return Err(refuse("base_url must not hold ? or #"));
+        }
+        if holds_key(&decoded(base.path())) {
+            return Err(refuse("base_url must not hold a key in its path; set api_key_env"));
         }
         let host = base.host_str().unwrap_or_default().to_owned();
         if is_metadata(&host) {
@@ -75,6 +79,32 @@ impl Address {
     }
 }
 
+/// Whether a text is meant as an address, and not as a name: whatever follows, it is read by [`Address::parse`] alone.
+pub fn is_url(text: &str) -> bool {
+    let scheme = text.trim_start().split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    text.contains("://") || matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+/// A path without its percent signs, as far as it is text then.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok());
+        match hex.filter(|_| *first == b'%').and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn host_ip(host: &str) -> Option<IpAddr> {
     let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     Some(match ip {
@@ -96,6 +126,8 @@ const METADATA: &[&str] = &[
     "metadata.goog",
     "metadata.google.internal",
     "metadata.tencentyun.com",
+    "rancher-metadata",
+    "rancher-metadata.rancher.internal",
 ];
 
 /// Link-local addresses (169.254.169.254 and its kin), the names clouds give theirs, and names that spell such an address.
@@ -103,31 +135,42 @@ fn is_metadata(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     match host_ip(&name) {
         Some(ip) => is_metadata_ip(ip),
-        None => METADATA.contains(&name.as_str()) || spells_link_local(&name),
+        None => METADATA.contains(&name.as_str()) || spells_metadata(&name),
     }
 }
 
-/// Whether a name holds a link-local address, as services such as nip.io answer with the address in the name.
-fn spells_link_local(name: &str) -> bool {
+/// Whether a name holds such an address, as services such as nip.io answer with the address in the name.
+fn spells_metadata(name: &str) -> bool {
     let labels: Vec<&str> = name.split(['.', '-']).collect();
-    let number = |label: &&str| label.parse::<u8>().is_ok();
-    let quad = |four: &[&str]| four.starts_with(&["169", "254"]) && four.iter().all(number);
+    let quad = |four: &[&str]| {
+        let numbers: Vec<u8> = four.iter().filter_map(|label| label.parse().ok()).collect();
+        <[u8; 4]>::try_from(numbers).is_ok_and(|four| is_metadata_ip(Ipv4Addr::from(four).into()))
+    };
     let hex = |label: &&str| {
-        label.len() == 8 && label.starts_with("a9fe") && label.bytes().all(|b| b.is_ascii_hexdigit())
+        let number = u32::from_str_radix(label, 16).ok().filter(|_| label.len() == 8);
+        number.is_some_and(|n| is_metadata_ip(Ipv4Addr::from(n).into()))
     };
     labels.windows(4).any(quad) || labels.iter().any(hex)
 }
 
+/// Where clouds answer besides link-local addresses: Alibaba, Oracle, Azure.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
+
+/// The same of AWS, Google, Oracle, Scaleway.
+const METADATA_V6: [Ipv6Addr; 4] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
+
 fn is_metadata_ip(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(four) => {
-            four.is_link_local()
-                || four == Ipv4Addr::new(100, 100, 100, 200)
-                || four == Ipv4Addr::new(192, 0, 0, 192)
-        }
+        IpAddr::V4(four) => four.is_link_local() || METADATA_V4.contains(&four),
         IpAddr::V6(six) => {
             six.is_unicast_link_local()
-                || six == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+                || METADATA_V6.contains(&six)
                 || inner(six).is_some_and(|four| is_metadata_ip(IpAddr::V4(four)))
         }
     }
@@ -156,19 +199,37 @@ impl Resolve for Guarded {
             let found = all.len();
             let kept: Vec<SocketAddr> = all.into_iter().filter(|a| !is_metadata_ip(a.ip())).collect();
             if kept.is_empty() && found > 0 {
-                return Err(
-                    "the name leads to an address where a cloud hands out credentials; it is never called"
-                        .into(),
-                );
+                return Err(LEADS_TO.into());
             }
             Ok(Box::new(kept.into_iter()) as Addrs)
         })
     }
 }
 
+const LEADS_TO: &str = "the name leads to an address where a cloud hands out credentials; it is never called";
+
+/// Whether requests that do not stay on this machine go by way of a proxy, which finds the name's address itself.
+pub(super) fn is_proxied() -> bool {
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+}
+
+/// The same look before a proxy is given the name. A name that is known to the proxy alone cannot be checked here.
+///
+/// # Errors
+/// In words, when any of the name's addresses is one that is never called: which of them a proxy takes is not known.
+pub(super) async fn check_name(host: String) -> Result<(), &'static str> {
+    let found = tokio::task::spawn_blocking(move || look_up(&host)).await;
+    match found {
+        Ok(Ok(all)) if all.iter().any(|a| is_metadata_ip(a.ip())) => Err(LEADS_TO),
+        _ => Ok(()),
+    }
+}
+
 fn look_up(host: &str) -> std::io::Result<Vec<SocketAddr>> {
     #[cfg(test)]
-    if host == LEADS_AWAY {
+    if [LEADS_AWAY, LEADS_AWAY_FAR].contains(&host) {
         return Ok(vec![SocketAddr::from(([169, 254, 169, 254], 0))]);
     }
     Ok((host, 0).to_socket_addrs()?.collect())
@@ -177,6 +238,10 @@ fn look_up(host: &str) -> std::io::Result<Vec<SocketAddr>> {
 /// A name that tests can call without a name server; it leads where clouds hand out credentials.
 #[cfg(test)]
 const LEADS_AWAY: &str = "leads-away.localhost";
+
+/// The same, of another machine.
+#[cfg(test)]
+pub(super) const LEADS_AWAY_FAR: &str = "leads-away.invalid";
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +264,13 @@ mod tests {
             ("https://x.169-254-169-254.sslip.io/v1", false, "credentials"),
             ("https://A9FEA9FE.nip.io/v1", false, "credentials"),
             ("http://instance-data.ec2.internal/latest", true, "credentials"),
+            ("http://168.63.129.16/v1", true, "credentials"),
+            ("https://168-63-129-16.sslip.io/v1", false, "credentials"),
+            ("https://[fd20:ce::254]/v1", false, "credentials"),
+            ("https://[fd00:c1::a9fe:a9fe]/v1", false, "credentials"),
+            ("https://[fd00:42::42]/v1", false, "credentials"),
+            ("http://rancher-metadata/latest", true, "credentials"),
+            ("https://example.com/sk-0123456789/v1", false, "key in its path"),
             ("http://example.com/v1", false, "plain http"),
             ("http://localhost.example.com/v1", false, "plain http"),
             ("http://127.0.0.1@example.com/v1", true, "user name"),

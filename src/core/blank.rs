@@ -1,16 +1,16 @@
-//! Blanks a key wherever an endpoint repeats it: some quote a refused key in their error, and each language escapes in its
-//! own way (`+` is `\u002B` from .NET, `&` is `\u0026` from Go, `/` is `\/` from PHP, `%2F` in an address).
+//! Blanks a secret wherever it stands: a key that an endpoint repeats, a text that is to be forgotten. Some endpoints
+//! quote a refused key in their error, and each language escapes in its own way (`+` is `\u002B` from .NET, `&` is `\u0026` from Go, `/` is `\/` from PHP, `%2F` in an address).
 //!
 //! ```text
-//! bytes --spelled--> every place where the key stands, character by character in any spelling --> [key]
+//! bytes --spelled--> every place where the key stands, character by character in any spelling --> a mark
 //!   JSON? each string once more, decoded, so that an escaped escape is seen too
 //! a text that grows --blank, settled--> what can be shown of it: not an end that may become the key
 //! ```
 
 use serde_json::Value;
 
-/// What stands where the key stood.
-const BLANK: &[u8] = b"[key]";
+/// What stands where a key stood.
+pub const KEY: &str = "[key]";
 
 /// More backslashes than this before one character are no escape; it bounds the search.
 const MOST_BACKSLASHES: usize = 16;
@@ -21,20 +21,36 @@ const MOST_OF_ENTITY: usize = 10;
 /// The most bytes that spell one character.
 const LONGEST: usize = MOST_BACKSLASHES * 6 + 5;
 
-/// The bytes without the key.
-pub(super) fn blank(bytes: Vec<u8>, key: &str) -> Vec<u8> {
-    let bytes = blank_text(bytes, key.as_bytes());
+/// The bytes without the key; `mark` stands where it stood.
+pub fn blank(bytes: Vec<u8>, key: &str, mark: &str) -> Vec<u8> {
+    let what = What { key: key.as_bytes(), mark: mark.as_bytes() };
+    let bytes = blank_text(bytes, what);
     // Only an escaped ASCII character can hide a part of another escape.
     if !bytes.windows(4).any(|w| w == b"\\u00") {
         return bytes;
     }
     let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else { return bytes };
-    if blank_value(&mut value, key.as_bytes()) { value.to_string().into_bytes() } else { bytes }
+    if blank_value(&mut value, what) { value.to_string().into_bytes() } else { bytes }
+}
+
+/// Whether the key stands in the bytes, in any spelling that [`blank`] sees.
+pub fn holds(bytes: &[u8], key: &str) -> bool {
+    if spelled_in(bytes, key.as_bytes()) {
+        return true;
+    }
+    bytes.windows(4).any(|w| w == b"\\u00") && blank(bytes.to_vec(), key, "") != bytes
+}
+
+/// What is looked for, and what stands in its place.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    key: &'a [u8],
+    mark: &'a [u8],
 }
 
 /// How much of a text that still grows can be shown, once the key is blanked in it: all before an end that is the
 /// beginning of the key, in any spelling.
-pub(super) fn settled(text: &[u8], key: &str) -> usize {
+pub fn settled(text: &[u8], key: &str) -> usize {
     let first = text.len().saturating_sub(key.len() * LONGEST);
     let begins_at = |at: &usize| begins(text.get(*at..).unwrap_or_default(), key.as_bytes());
     (first..text.len()).find(begins_at).unwrap_or(text.len())
@@ -92,10 +108,10 @@ fn is_beginning(text: &[u8], of: &str) -> bool {
 }
 
 /// Whether anything was blanked.
-fn blank_value(value: &mut Value, key: &[u8]) -> bool {
+fn blank_value(value: &mut Value, what: What<'_>) -> bool {
     match value {
         Value::String(text) => {
-            let clean = blank_text(text.clone().into_bytes(), key);
+            let clean = blank_text(text.clone().into_bytes(), what);
             let held = clean != text.as_bytes();
             if held {
                 *text = String::from_utf8_lossy(&clean).into_owned();
@@ -103,14 +119,14 @@ fn blank_value(value: &mut Value, key: &[u8]) -> bool {
             held
         }
         // Each is looked at, so the search must not end with the first that held it.
-        Value::Array(values) => values.iter_mut().fold(false, |held, v| blank_value(v, key) | held),
+        Value::Array(values) => values.iter_mut().fold(false, |held, v| blank_value(v, what) | held),
         Value::Object(fields) => {
-            let named = fields.keys().any(|name| spelled_in(name.as_bytes(), key));
+            let named = fields.keys().any(|name| spelled_in(name.as_bytes(), what.key));
             if named {
                 // A key as the name of a field is no answer of any API; its fields say nothing that is needed.
                 fields.clear();
             }
-            fields.values_mut().fold(named, |held, v| blank_value(v, key) | held)
+            fields.values_mut().fold(named, |held, v| blank_value(v, what) | held)
         }
         _ => false,
     }
@@ -120,16 +136,16 @@ fn spelled_in(text: &[u8], key: &[u8]) -> bool {
     (0..text.len()).any(|at| spelled(text.get(at..).unwrap_or_default(), key).is_some())
 }
 
-fn blank_text(text: Vec<u8>, key: &[u8]) -> Vec<u8> {
-    if !spelled_in(&text, key) {
+fn blank_text(text: Vec<u8>, what: What<'_>) -> Vec<u8> {
+    if !spelled_in(&text, what.key) {
         return text;
     }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_slice();
     while let Some(first) = rest.first() {
-        match spelled(rest, key) {
+        match spelled(rest, what.key) {
             Some(length) => {
-                out.extend_from_slice(BLANK);
+                out.extend_from_slice(what.mark);
                 rest = rest.get(length..).unwrap_or_default();
             }
             None => {
@@ -260,7 +276,7 @@ mod tests {
     use super::*;
 
     fn blanked(key: &str, text: &str) -> String {
-        String::from_utf8(blank(text.as_bytes().to_vec(), key)).unwrap()
+        String::from_utf8(blank(text.as_bytes().to_vec(), key, KEY)).unwrap()
     }
 
     #[test]
