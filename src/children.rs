@@ -91,22 +91,19 @@ pub fn gets(name: &str, more: &[impl AsRef<str>]) -> bool {
         || more.iter().any(|wanted| fits(wanted.as_ref()))
 }
 
-/// What a shell command needs besides: variables that it names (`$VAULT_TOKEN`), and the families of the programs it calls
+/// What a shell command needs besides: variables that it names (`$VAULT_TOKEN`, `printenv LLM_KEY`), and the families of the programs it calls
 /// (`op` has `OP_...`, `vault` has `VAULT_...`).
 pub fn of_command(command: &str) -> Vec<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let named = command.split('$').skip(1).map(|after| {
-        let name = after.trim_start_matches('{');
-        name.split(|c| !word(c)).next().unwrap_or_default().to_owned()
-    });
-    let programs = command.split(|c: char| !(word(c) || c == '-')).filter(|program| !program.is_empty());
-    let families = programs.map(|program| match program {
+    let words = || command.split(|c: char| !(word(c) || c == '-')).filter(|word| !word.is_empty());
+    let named = words().map(str::to_owned);
+    let families = words().map(|program| match program {
         "pass" | "gopass" => "PASSWORD_STORE_".to_owned(),
         "gcloud" => "CLOUDSDK_".to_owned(),
         "az" => "AZURE_".to_owned(),
         other => format!("{}_", other.replace('-', "_").to_ascii_uppercase()),
     });
-    named.filter(|name| !name.is_empty()).chain(families).collect()
+    named.chain(families).collect()
 }
 
 #[cfg(test)]
@@ -129,8 +126,10 @@ mod tests {
 
     #[test]
     fn a_command_gets_what_it_names_and_its_programs_families() {
-        let more = of_command("vault kv get -field=key secret/llm | tr -d \"${CUT}\" && op read $WHERE");
-        for name in ["VAULT_TOKEN", "VAULT_ADDR", "OP_SESSION_x", "CUT", "WHERE"] {
+        let more = of_command(
+            "vault kv get -field=key secret/llm | tr -d \"${CUT}\" && op read $WHERE; printenv NAMED",
+        );
+        for name in ["VAULT_TOKEN", "VAULT_ADDR", "OP_SESSION_x", "CUT", "WHERE", "NAMED"] {
             assert!(gets(name, &more), "{name}");
         }
         for name in ["OPENAI_API_KEY", "VAULTED", "WHEREVER", "AWS_PROFILE"] {

@@ -7,6 +7,7 @@
 
 pub mod children;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod core;
 pub mod eval;

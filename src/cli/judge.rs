@@ -146,7 +146,7 @@ fn day(time: &str) -> String {
 
 fn list(ctx: &Ctx) -> Result<u8> {
     let (config, store) = (ctx.config()?, ctx.read()?);
-    let now = jiff::Timestamp::now().as_second();
+    let now = crate::clock::now().as_second();
     let judges: Vec<Listed> =
         config.judges.iter().map(|(name, judge)| Listed::of(&store, name, judge)).collect::<Result<_>>()?;
     if ctx.json {

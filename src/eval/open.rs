@@ -42,7 +42,7 @@ pub(super) fn open_endpoint_judge(
     known: Option<&str>,
 ) -> Result<Arc<dyn Judge>, EvalError> {
     let judge = OpenAiJudge::open(resolve(config, Role::Judge, name, concurrency)?)?;
-    let known = known.and_then(|text| Known::read(text, jiff::Timestamp::now().as_second()));
+    let known = known.and_then(|text| Known::read(text, crate::clock::now().as_second()));
     Ok(Arc::new(judge.knowing(known)))
 }
 

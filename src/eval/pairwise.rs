@@ -402,7 +402,7 @@ pub fn rehearse(
     }
     let resolved = config.resolve_endpoint(Role::Judge, &request.judge)?;
     let known = remembered(config, store, &request.judge);
-    let known = known.and_then(|text| Known::read(&text, jiff::Timestamp::now().as_second()));
+    let known = known.and_then(|text| Known::read(&text, crate::clock::now().as_second()));
     // Nothing is sent, so no key is fetched.
     let keyless = JudgeConfig { key: Key::None, ..resolved.clone() };
     let judge: Arc<dyn Judge> = Arc::new(OpenAiJudge::open(keyless)?.knowing(known));

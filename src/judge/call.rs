@@ -127,8 +127,8 @@ impl Caller {
         let mut failures = Failures::default();
         loop {
             let place = self.limiter.acquire().await;
-            while let Some(left) = self.limiter.pause_left() {
-                wait(left, "the endpoint asked to wait", events).await;
+            while let Some((left, why)) = self.limiter.pause_left() {
+                wait(left, &why, events).await;
                 events(CallEvent::Retrying);
             }
             while let Err((left, why)) = self.per_minute.take((body.len() / 4) as u64 + self.room) {
@@ -159,8 +159,12 @@ impl Caller {
                     let header = |name: &str| {
                         answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
                     };
-                    if let Some(left) = retry::used_up(&header, self.now_s()) {
-                        self.limiter.pause(left.min(self.policy.most));
+                    // A time beyond all waits is no time to wait for: what is too much comes back as 429, with its own.
+                    if let Some((left, what)) = retry::used_up(&header, self.now_s())
+                        && left <= self.policy.most
+                    {
+                        let why = format!("the endpoint says that no {what} are left until then");
+                        self.limiter.pause(left, &why);
                     }
                     return End::Answer(answer);
                 }
@@ -193,7 +197,7 @@ impl Caller {
                         place.limited();
                     }
                     if told && after >= PAUSE_ALL {
-                        self.limiter.pause(after);
+                        self.limiter.pause(after, &format!("the endpoint asked to wait ({why})"));
                     }
                     // The place is free for another call while this one waits.
                     drop(place);
@@ -274,7 +278,7 @@ fn cancelled() -> End {
 }
 
 async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
-    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + how_long;
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(how_long);
     events(CallEvent::Waiting {
         until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX),
         why: why.to_owned(),

@@ -21,7 +21,7 @@ struct Inner {
     existing: usize,
     /// Counts halvings: calls sent before a halving do not cause another.
     round: u64,
-    paused_until: Option<Instant>,
+    paused: Option<(Instant, String)>,
 }
 
 /// Adaptive concurrency, shared by all calls to one endpoint.
@@ -122,7 +122,7 @@ impl Limiter {
     /// Starts at `most` (at least 1), and never exceeds it.
     pub fn new(most: usize) -> Self {
         let most = most.clamp(1, 4096);
-        let inner = Inner { limit: most as f64, debt: 0, existing: most, round: 0, paused_until: None };
+        let inner = Inner { limit: most as f64, debt: 0, existing: most, round: 0, paused: None };
         Self { most, places: Semaphore::new(most), inner: Mutex::new(inner) }
     }
 
@@ -138,21 +138,25 @@ impl Limiter {
         Permit { limiter: self, place, round }
     }
 
-    /// How long nothing new is to be sent; `None` when there is no such wait.
-    pub fn pause_left(&self) -> Option<Duration> {
+    /// How long nothing new is to be sent, and why; `None` when there is no such wait.
+    pub fn pause_left(&self) -> Option<(Duration, String)> {
         let mut inner = self.inner();
-        let left = inner.paused_until?.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-        if left.is_none() {
-            inner.paused_until = None;
+        let (until, why) = inner.paused.as_ref()?;
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+        let paused = left.map(|left| (left, why.clone()));
+        if paused.is_none() {
+            inner.paused = None;
         }
-        left
+        paused
     }
 
-    /// Nothing new is to be sent for this long.
-    pub fn pause(&self, wait: Duration) {
-        let until = Instant::now() + wait;
+    /// Nothing new is to be sent for this long, for this reason.
+    pub fn pause(&self, wait: Duration, why: &str) {
+        let Some(until) = Instant::now().checked_add(wait) else { return };
         let mut inner = self.inner();
-        inner.paused_until = Some(inner.paused_until.map_or(until, |known| known.max(until)));
+        if inner.paused.as_ref().is_none_or(|(known, _)| *known < until) {
+            inner.paused = Some((until, why.to_owned()));
+        }
     }
 
     /// The present limit.
@@ -307,8 +311,10 @@ mod tests {
     fn the_longest_pause_counts() {
         let limiter = Limiter::new(1);
         assert_eq!(limiter.pause_left(), None);
-        limiter.pause(Duration::from_secs(60));
-        limiter.pause(Duration::from_secs(1));
-        assert!(limiter.pause_left().unwrap() > Duration::from_secs(50));
+        limiter.pause(Duration::from_secs(60), "long");
+        limiter.pause(Duration::from_secs(1), "short");
+        limiter.pause(Duration::MAX, "for ever");
+        let (left, why) = limiter.pause_left().unwrap();
+        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(60) && why == "long");
     }
 }

@@ -506,7 +506,7 @@ impl Judge for OpenAiJudge {
         let known = Known {
             shape: learned.shape,
             notes: notes.cloned().collect(),
-            at: jiff::Timestamp::now().as_second(),
+            at: crate::clock::now().as_second(),
         };
         Some(Learnt {
             base_url: self.caller.endpoint.address().base(),

@@ -288,14 +288,18 @@ fn wait_asked(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> O
         .map(|thousand| thousand / 1000)
         .or_else(|| value("retry-after"))
         .or_else(|| value("llm_provider-retry-after"))
-        .or_else(|| used_up(header, now_s))
+        .or_else(|| used_up(header, now_s).map(|(left, _)| left))
 }
 
-/// How long none are left, of requests or of tokens, by the `x-ratelimit-` headers of any answer; the longer of both.
-pub fn used_up(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> Option<Duration> {
-    let left = |what: &str| {
+/// How long none are left, and of what (requests or tokens), by the `x-ratelimit-` headers of any answer; the longer of
+/// both.
+pub fn used_up(
+    header: &(dyn Fn(&str) -> Option<String> + Sync),
+    now_s: i64,
+) -> Option<(Duration, &'static str)> {
+    let left = |what: &'static str| {
         header(&format!("x-ratelimit-remaining-{what}")).filter(|left| left.trim() == "0")?;
-        reset(&header(&format!("x-ratelimit-reset-{what}"))?, now_s)
+        Some((reset(&header(&format!("x-ratelimit-reset-{what}"))?, now_s)?, what))
     };
     left("requests").into_iter().chain(left("tokens")).max()
 }

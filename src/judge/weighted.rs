@@ -18,7 +18,9 @@ pub fn weighted_score(raw: &[u8], sampled: u8) -> Option<LogprobScore> {
     let is_it =
         |token: &&Value| token.get("token").and_then(Value::as_str).is_some_and(|t| t.trim() == digit);
     let token = tokens.iter().rev().find(is_it)?;
-    let pair = |t: &Value| Some((t.get("token")?.as_str()?.to_owned(), t.get("logprob")?.as_f64()?));
+    // What is above 1 as a probability is none; a little for rounding.
+    let log = |t: &Value| t.get("logprob")?.as_f64().filter(|log| *log <= 1e-3);
+    let pair = |t: &Value| Some((t.get("token")?.as_str()?.to_owned(), log(t)?));
     let mut top: Vec<(String, f64)> =
         token.get("top_logprobs").and_then(Value::as_array)?.iter().filter_map(pair).collect();
     // Under a schema the chosen token can be missing from its own list.

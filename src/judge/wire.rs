@@ -335,8 +335,19 @@ pub fn read_reply(body: &[u8]) -> Result<Reply, String> {
         unsure: if others { Some(SEVERAL.to_owned()) } else { unsure(&message, &calls) },
         finish_reason: finish_of(&finish_reason),
         model: text(&raw.model),
-        usage: usage_of(&raw.usage),
+        usage: usage_of(&raw.usage, says_something(&message)),
     })
+}
+
+/// Whether a message holds anything that took a token to write.
+fn says_something(message: &Value) -> bool {
+    let told = |key: &str| match message.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(_) => true,
+    };
+    ["content", "tool_calls", "function_call", "refusal"].into_iter().any(told)
 }
 
 /// Content is a string, or (some servers) a list of parts with texts.
@@ -409,14 +420,30 @@ fn finish_of(value: &Value) -> Option<String> {
     }
 }
 
-fn usage_of(usage: &Value) -> Option<Usage> {
-    Some(Usage {
-        prompt_tokens: usage.get("prompt_tokens")?.as_u64()?,
-        completion_tokens: usage.get("completion_tokens")?.as_u64()?,
-        reasoning_tokens: usage
-            .pointer("/completion_tokens_details/reasoning_tokens")
-            .and_then(Value::as_u64),
-    })
+/// More tokens than any one call has: a larger number is a server's word for "not known".
+const MOST_TOKENS: u64 = 100_000_000;
+
+/// What a call used. `None` (not known, which caps take for the most it can have been) where a number is missing or
+/// beyond all calls, and where an answer is said to have taken no tokens.
+///
+/// Thoughts are paid for as what is written. Most servers have them in `completion_tokens`; some tell them apart, and
+/// then the total says it, or they are more than what was written.
+fn usage_of(usage: &Value, answered: bool) -> Option<Usage> {
+    let number = |value: &Value| value.as_u64().filter(|n| *n <= MOST_TOKENS);
+    let (prompt, written) = (number(usage.get("prompt_tokens")?)?, number(usage.get("completion_tokens")?)?);
+    let optional = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => Some(None),
+        Some(told) => number(told).map(Some),
+    };
+    let total = optional(usage.get("total_tokens"))?;
+    let thought = optional(usage.pointer("/completion_tokens_details/reasoning_tokens"))?;
+    let apart = thought.filter(|thought| *thought > written).map_or(written, |thought| written + thought);
+    let completion =
+        total.map_or(apart, |total| total.saturating_sub(prompt).max(written).max(thought.unwrap_or(0)));
+    if answered && completion == 0 {
+        return None;
+    }
+    Some(Usage { prompt_tokens: prompt, completion_tokens: completion, reasoning_tokens: thought })
 }
 
 fn not_a_reply(body: &[u8], error: &serde_json::Error) -> String {
@@ -596,6 +623,55 @@ mod tests {
             of(told),
             Some(Usage { prompt_tokens: 3, completion_tokens: 4, reasoning_tokens: Some(2) })
         );
+    }
+
+    #[test]
+    fn usage_beyond_all_calls_and_of_nothing_is_unknown() {
+        let of = |usage: Value, content: &str| {
+            let body = json!({"choices": [{"message": {"content": content}}], "usage": usage});
+            read_reply(body.to_string().as_bytes()).unwrap().usage
+        };
+        let told =
+            |prompt: Value, written: Value| json!({"prompt_tokens": prompt, "completion_tokens": written});
+        for wrong in
+            [json!(u64::MAX), json!(1_u64 << 63), json!(MOST_TOKENS + 1), json!(-1), json!("3"), json!(1.5)]
+        {
+            assert_eq!(of(told(wrong.clone(), json!(4)), "x"), None, "{wrong}");
+            assert_eq!(of(told(json!(3), wrong.clone()), "x"), None, "{wrong}");
+            let mut total = told(json!(3), json!(4));
+            total["total_tokens"] = wrong.clone();
+            assert_eq!(of(total, "x"), None, "{wrong}");
+        }
+        assert_eq!(of(told(json!(0), json!(0)), "x"), None);
+        assert_eq!(of(told(json!(9), json!(0)), "x"), None);
+        assert_eq!(of(told(json!(9), json!(0)), "").map(|u| u.completion_tokens), Some(0));
+        assert_eq!(of(told(json!(MOST_TOKENS), json!(1)), "x").map(|u| u.prompt_tokens), Some(MOST_TOKENS));
+    }
+
+    #[test]
+    fn thoughts_that_are_told_apart_are_paid_for() {
+        let of = |usage: Value| {
+            let body = json!({"choices": [{"message": {"content": "x"}}], "usage": usage});
+            read_reply(body.to_string().as_bytes())
+                .unwrap()
+                .usage
+                .map(|u| (u.prompt_tokens, u.completion_tokens))
+        };
+        let details = json!({"reasoning_tokens": 5000});
+        let base =
+            |total: Value| json!({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": total});
+        let with = |mut usage: Value| {
+            usage["completion_tokens_details"] = details.clone();
+            usage
+        };
+        assert_eq!(of(with(base(json!(5110)))), Some((100, 5010)), "told apart, the total says it");
+        assert_eq!(of(base(json!(5110))), Some((100, 5010)), "the total alone");
+        assert_eq!(of(with(base(json!(null)))), Some((100, 5010)), "no total");
+        assert_eq!(of(base(json!(110))), Some((100, 10)));
+        assert_eq!(of(base(json!(50))), Some((100, 10)), "a total that is too small is none");
+        let within = json!({"prompt_tokens": 100, "completion_tokens": 5200, "total_tokens": 5300,
+            "completion_tokens_details": details});
+        assert_eq!(of(within), Some((100, 5200)), "the usual: thoughts are in it");
     }
 
     #[test]

@@ -11,7 +11,7 @@ const STALE_HERE: i64 = 660;
 
 /// Now, in Unix seconds.
 pub(super) fn seconds() -> i64 {
-    jiff::Timestamp::now().as_second()
+    crate::clock::now().as_second()
 }
 
 /// Whether a lease's holder (`pid@host`) still writes: a fresh heartbeat, and on this machine a living process; a living

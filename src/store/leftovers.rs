@@ -58,6 +58,16 @@ pub(super) fn of_restores(registry: &Path) -> Vec<PathBuf> {
     all
 }
 
+/// Former registries and backups beside a registry: whole copies, which hold what was in it then.
+pub(super) fn copies(registry: &Path) -> Vec<PathBuf> {
+    let registry = &registry.canonicalize().unwrap_or_else(|_| registry.to_owned());
+    let is_copy = |rest: &str| {
+        (rest.starts_with(".before-") || rest.starts_with(".bak") || rest.starts_with(".restoring"))
+            && !["-wal", "-shm", "-journal"].iter().any(|ending| rest.ends_with(ending))
+    };
+    names(registry).into_iter().filter(|(_, rest)| is_copy(rest)).map(|(path, _)| path).collect()
+}
+
 /// All that is worth a word.
 pub fn left(registry: &Path) -> Vec<Left> {
     let registry = &registry.canonicalize().unwrap_or_else(|_| registry.to_owned());

@@ -46,6 +46,7 @@ pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use cases::NewSet;
 pub use error::{Result, StoreError};
 pub use find::Hits;
+pub use forget::{Forgotten, QUOTABLE};
 pub use judges::{LabelUse, Retired};
 pub use labels::Consent;
 pub use open::Store;

@@ -94,7 +94,7 @@ pub(super) fn beginning(path: &Path, bytes: &mut [u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// When one cannot be read, or the other written.
-pub(super) fn copy(from: &Path, to: &mut File) -> std::io::Result<()> {
+pub(super) fn copy(from: &Path, to: &mut impl Write) -> std::io::Result<()> {
     let look = look(from)?;
     let Some(file) = look.0.as_ref() else { return Err(ErrorKind::NotFound.into()) };
     let (mut at, mut bytes) = (0_u64, vec![0; 1 << 20]);

@@ -16,10 +16,7 @@ const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syn
 
 /// Now, as RFC 3339.
 pub(super) fn now() -> String {
-    jiff::Timestamp::now()
-        .round(jiff::Unit::Millisecond)
-        .unwrap_or_else(|_| jiff::Timestamp::now())
-        .to_string()
+    crate::clock::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| crate::clock::now()).to_string()
 }
 
 pub(super) fn digest_at(row: &Row, at: usize) -> rusqlite::Result<Digest> {

@@ -51,7 +51,7 @@ pub(super) fn environment(
 }
 
 fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    crate::clock::now().as_second()
 }
 
 /// Opens the registry and runs the screens until the user leaves.

@@ -13,6 +13,7 @@
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod faults;
+mod forgetting;
 mod formats;
 mod hostile;
 mod input;

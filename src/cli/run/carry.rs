@@ -162,7 +162,7 @@ impl Tally {
         } else {
             String::new()
         };
-        let now = jiff::Timestamp::now().as_millisecond() as f64 / 1e3;
+        let now = crate::clock::now().as_millisecond() as f64 / 1e3;
         let waiting = match &self.waiting {
             Some((None, why)) => Some(format!("waiting: {}", clean(why))),
             Some((Some(until), why)) => {
