@@ -8,6 +8,7 @@
 
 pub mod app;
 mod canvas;
+pub mod capabilities;
 pub mod effects;
 pub mod env;
 mod frames;
