@@ -1,62 +1,77 @@
 //! The terminal as cells: what is shown, what is to be shown, and only the difference written.
 //!
 //! ```text
-//! draw(paint) -> next frame -> cells that differ from the shown one -> written in one piece, or nothing at all
-//! blank()     -> the terminal cleared, so that every cell differs
+//! draw(paint) -> next frame -> rows that differ from the shown ones -> pen -> one write, or none at all
+//! blank()     -> the next frame erases the terminal first, so that every row differs
 //! ```
 //! A frame in which no cell has changed writes no byte: an answer that is not in sight costs nothing over a slow line.
+//! Where the terminal is known to hold back what it shows until a frame is whole, the frame says where it begins and ends.
 
-use ratatui::backend::{Backend, ClearType, CrosstermBackend};
+use super::capabilities::Capabilities;
+use super::pen::{Pen, is_disputed};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::io::{BufWriter, Write};
-
-/// What a frame writes leaves in one piece, up to so many bytes.
-const ROOM: usize = 64 << 10;
+use std::io::Write;
 
 /// Draws on a terminal.
 pub(super) struct Canvas<W: Write> {
-    backend: CrosstermBackend<BufWriter<W>>,
+    out: W,
     shown: Buffer,
     next: Buffer,
+    /// Which of the shown rows hold something that terminals give different room.
+    disputed: Vec<bool>,
+    /// Nothing is known of what the terminal shows.
+    unknown: bool,
+    /// What the terminal takes.
+    pub known: Capabilities,
 }
 
 impl<W: Write> Canvas<W> {
-    /// A terminal of which nothing is known yet.
+    /// A terminal of which nothing is known yet. `out` is written to once a frame, and flushed.
     pub fn new(out: W) -> Self {
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(ROOM, out));
-        Self { backend, shown: Buffer::empty(Rect::ZERO), next: Buffer::empty(Rect::ZERO) }
+        Self {
+            out,
+            shown: Buffer::empty(Rect::ZERO),
+            next: Buffer::empty(Rect::ZERO),
+            disputed: Vec::new(),
+            unknown: true,
+            known: Capabilities::default(),
+        }
     }
 
-    /// Takes the terminal's size; true when it is another than before, and everything is to be drawn again.
+    /// Takes the terminal's size; when it is another than before, everything is drawn again.
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn fit(&mut self) -> std::io::Result<bool> {
-        let size = self.backend.size()?;
-        self.fit_to(Rect::new(0, 0, size.width, size.height))
+    pub fn fit(&mut self) -> std::io::Result<()> {
+        let (width, height) = crossterm::terminal::size()?;
+        self.fit_to(width, height);
+        Ok(())
     }
 
-    fn fit_to(&mut self, area: Rect) -> std::io::Result<bool> {
-        let other = area != self.shown.area;
-        if other {
+    /// Takes a size, in columns and rows.
+    pub fn fit_to(&mut self, width: u16, height: u16) {
+        let area = Rect::new(0, 0, width, height);
+        if area != self.shown.area {
             (self.shown, self.next) = (Buffer::empty(area), Buffer::empty(area));
-            self.backend.clear_region(ClearType::All)?;
+            self.unknown = true;
         }
-        Ok(other)
     }
 
-    /// Clears the terminal, whatever was on it: the next frame is drawn whole. (The terminal is not asked where its
-    /// cursor is: one that does not answer would be waited for.)
+    /// Whatever the terminal shows is erased with the next frame, which is drawn whole. (The terminal is not asked where
+    /// its cursor is: one that does not answer would be waited for.)
     ///
     /// # Errors
     /// When the terminal is gone.
     pub fn blank(&mut self) -> std::io::Result<()> {
-        if !self.fit()? {
-            self.shown.reset();
-            self.backend.clear_region(ClearType::All)?;
-        }
+        self.fit()?;
+        self.unknown = true;
         Ok(())
+    }
+
+    /// As [`Canvas::blank`], of the size that it has.
+    pub fn forget(&mut self) {
+        self.unknown = true;
     }
 
     /// Draws a frame.
@@ -66,49 +81,120 @@ impl<W: Write> Canvas<W> {
     pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> std::io::Result<()> {
         self.next.reset();
         paint(&mut self.next);
-        let changed = self.shown.diff(&self.next);
-        if !changed.is_empty() {
-            self.backend.draw(changed.into_iter())?;
-        }
-        Backend::flush(&mut self.backend)?;
+        let frame = self.frame();
         std::mem::swap(&mut self.shown, &mut self.next);
-        Ok(())
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(&frame)?;
+        self.out.flush()
+    }
+
+    /// The bytes that lead from what is shown to what is to be shown.
+    fn frame(&mut self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let width = usize::from(self.next.area.width);
+        if std::mem::take(&mut self.unknown) {
+            self.shown.reset();
+            self.disputed = vec![false; usize::from(self.next.area.height)];
+            Pen::new(&mut frame).erase_all();
+        }
+        if width > 0 {
+            let mut pen = Pen::new(&mut frame);
+            let rows = self.shown.content.chunks(width).zip(self.next.content.chunks(width));
+            for (y, ((old, new), disputed)) in rows.zip(&mut self.disputed).enumerate() {
+                if old == new {
+                    continue;
+                }
+                let was = std::mem::replace(disputed, is_disputed(new));
+                if was || *disputed { pen.whole(y, new) } else { pen.changes(y, old, new) }
+            }
+            pen.end();
+        }
+        if !frame.is_empty() && self.known.synchronized {
+            frame.splice(0..0, *b"\x1b[?2026h");
+            frame.extend_from_slice(b"\x1b[?2026l");
+        }
+        frame
+    }
+}
+
+impl Canvas<Vec<u8>> {
+    /// What was written since this was asked last.
+    pub fn taken(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::style::Style;
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use ratatui::style::{Color, Style};
 
-    #[derive(Clone, Default)]
-    struct Line(Rc<RefCell<Vec<u8>>>);
+    /// A canvas of 20 by 3, and what a frame with this text in its middle row writes.
+    fn canvas() -> Canvas<Vec<u8>> {
+        let mut canvas = Canvas::new(Vec::new());
+        canvas.fit_to(20, 3);
+        canvas
+    }
 
-    impl Write for Line {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+    fn frame(canvas: &mut Canvas<Vec<u8>>, text: &str, style: Style) -> String {
+        canvas.draw(|buf| drop(buf.set_string(1, 1, text, style))).unwrap();
+        String::from_utf8(canvas.taken()).unwrap()
     }
 
     #[test]
     fn only_what_changed_is_written_and_nothing_when_nothing_did() {
-        let line = Line::default();
-        let mut canvas = Canvas::new(line.clone());
-        canvas.fit_to(Rect::new(0, 0, 20, 3)).unwrap();
-        let mut frame = |text: &str| {
-            line.0.borrow_mut().clear();
-            canvas.draw(|buf| buf.set_string(1, 1, text, Style::default())).unwrap();
-            String::from_utf8(line.0.borrow().clone()).unwrap()
-        };
-        assert!(frame("first-words").contains("first-words"));
-        assert_eq!(frame("first-words"), "");
-        let third = frame("first-cards");
-        assert!(third.contains("ca") && !third.contains("first"), "{third:?}");
+        let mut canvas = canvas();
+        assert_eq!(frame(&mut canvas, "first-words", Style::new()), "\x1b[m\x1b[2J\x1b[2;2Hfirst-words");
+        assert_eq!(frame(&mut canvas, "first-words", Style::new()), "");
+        // Two letters apart: the two between them cost less than a move.
+        assert_eq!(frame(&mut canvas, "first-cards", Style::new()), "\x1b[2;8Hca");
+        assert_eq!(frame(&mut canvas, "fairy-carts", Style::new()), "\x1b[2;3Hairy\x1b[11Gt");
+        assert_eq!(frame(&mut canvas, "fa", Style::new()), "\x1b[2;4H\x1b[K");
+    }
+
+    #[test]
+    fn a_look_is_changed_by_the_shorter_way_and_left_plain() {
+        let mut canvas = canvas();
+        let loud = Style::new().fg(Color::Rgb(1, 2, 3)).bg(Color::Indexed(7)).bold().underlined();
+        assert_eq!(frame(&mut canvas, "a", loud), "\x1b[m\x1b[2J\x1b[2;2H\x1b[1;4;38;2;1;2;3;48;5;7ma\x1b[m");
+        // Bold and dim have one switch: what stays is switched on again.
+        canvas
+            .draw(|buf| {
+                buf.set_string(1, 1, "b", Style::new().bold().dim());
+                buf.set_string(2, 1, "c", Style::new().bold());
+            })
+            .unwrap();
+        assert_eq!(String::from_utf8(canvas.taken()).unwrap(), "\x1b[2;2H\x1b[1;2mb\x1b[22;1mc\x1b[m");
+        // The colour of letters is not seen on a blank.
+        assert_eq!(frame(&mut canvas, "b ", Style::new().bold().dim()), "\x1b[2;3H ");
+    }
+
+    #[test]
+    fn a_row_with_a_cluster_that_terminals_count_differently_is_erased_before_and_after() {
+        let mut canvas = canvas();
+        frame(&mut canvas, "plain", Style::new());
+        let tinted = Style::new().bg(Color::Indexed(1));
+        assert_eq!(
+            frame(&mut canvas, "aकि b", tinted),
+            "\x1b[2;1H\x1b[2K\x1b[2;2H\x1b[48;5;1ma  \x1b[2;3Hकि\x1b[2;5H b\x1b[2;7H\x1b[m\x1b[K"
+        );
+        assert_eq!(frame(&mut canvas, "plain", Style::new()), "\x1b[2;1H\x1b[2K\x1b[2;2Hplain");
+        // All terminals give this the same room.
+        assert_eq!(frame(&mut canvas, "pl中文", Style::new()), "\x1b[2;4H中文");
+        assert_eq!(frame(&mut canvas, "pla", Style::new()), "\x1b[2;4Ha   ");
+    }
+
+    #[test]
+    fn a_frame_is_marked_where_the_terminal_takes_the_marks_and_empty_when_nothing_changed() {
+        let mut canvas = canvas();
+        canvas.known.synchronized = true;
+        let first = frame(&mut canvas, "a", Style::new());
+        assert!(
+            first.starts_with("\x1b[?2026h\x1b[m\x1b[2J") && first.ends_with("a\x1b[?2026l"),
+            "{first:?}"
+        );
+        assert_eq!(frame(&mut canvas, "a", Style::new()), "");
     }
 }

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod layer;
 pub mod msg;
 pub mod paint;
+mod pen;
 pub mod query;
 mod reader;
 pub mod render;

@@ -2,10 +2,11 @@
 
 use super::theme::{Meaning, Theme};
 use crate::core::text;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 
 /// A piece of a row.
 #[derive(Debug, Clone)]
@@ -36,11 +37,28 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
             break;
         }
         let clean = text::escape_line(&piece.text);
-        let (next, _) = buf.set_stringn(at, y, clean.as_ref(), usize::from(end - at), piece.style);
-        at = next;
+        for (cluster, wide) in text::clusters(&clean) {
+            // What has no room of its own (a mark without a letter) cannot be shown by cells.
+            let Some(columns) = u16::try_from(wide).ok().and_then(NonZeroU16::new) else { continue };
+            if columns.get() > end - at {
+                return at;
+            }
+            let cell = &mut buf[(at, y)];
+            cell.set_symbol(cluster).set_style(piece.style);
+            if cluster.contains(SOUND_MARKS) {
+                cell.set_diff_option(CellDiffOption::ForcedWidth(columns));
+            }
+            for covered in at + 1..at + columns.get() {
+                buf[(covered, y)].reset();
+            }
+            at += columns.get();
+        }
     }
     at
 }
+
+/// The voiced sound marks of halfwidth kana: one column each, as all terminals have it. Cells count them twice.
+const SOUND_MARKS: [char; 2] = ['\u{ff9e}', '\u{ff9f}'];
 
 /// As [`put`], ending in `…` when it does not fit.
 pub fn put_cut(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
@@ -159,6 +177,16 @@ mod tests {
         put(&mut buf, 0, 7, 9, &[seg("x", Style::default())]);
         put_right(&mut buf, 0, 0, 0, &seg("abc", Style::default()));
         assert_eq!(row_text(&buf, 0).trim_start(), "漢");
+    }
+
+    #[test]
+    fn halfwidth_kana_with_a_sound_mark_fills_two_columns_in_cells_as_in_layout() {
+        use ratatui::buffer::CellWidth as _;
+        let mut buf = Buffer::empty(Rect::new(0, 0, 12, 1));
+        let words = "ｶﾞｷﾟﾞx";
+        assert_eq!(text::width(words), 6);
+        assert_eq!(put(&mut buf, 0, 0, 12, &[seg(words, Style::default())]), 6);
+        assert_eq!((buf[(0, 0)].cell_width(), buf[(2, 0)].cell_width(), buf[(5, 0)].symbol()), (2, 3, "x"));
     }
 
     #[test]

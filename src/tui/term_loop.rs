@@ -9,13 +9,14 @@ use super::frames::Frames;
 use super::input::Input;
 use super::keys::Keymap;
 use super::msg::{Effect, Msg};
-use super::terminal::{Guard, give_back, is_ours};
+use super::terminal::{Guard, give_back, is_ours, output};
 use super::theme::Theme;
 use super::watch::Watch;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::Event;
-use std::io::{Stdout, Write, stdout};
+use std::fs::File;
+use std::io::{Write, stdout};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -73,7 +74,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let panics = send.clone();
     // Where the loop has ended already, nobody can be told.
     let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
-    let terminal = Canvas::new(stdout());
+    let terminal = Canvas::new(output()?);
     let signals = signals(send.clone());
     let (keys, typed) = unbounded_channel();
     let input = Input::start(keys)?;
@@ -105,7 +106,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
 struct Loop {
     app: App,
     effects: Effects,
-    terminal: Canvas<Stdout>,
+    terminal: Canvas<File>,
     receive: UnboundedReceiver<Msg>,
     typed: UnboundedReceiver<Event>,
     input: Input,

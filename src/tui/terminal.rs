@@ -1,14 +1,19 @@
 //! The terminal's modes: taken once, given back once, whatever happens.
 //!
 //! ```text
-//! take -> raw mode, alternate screen, bracketed paste -> (yield to $EDITOR or the shell and back)* -> give back
+//! take -> raw mode, alternate screen, no wrapped lines, bracketed paste -> (yield to $EDITOR or the shell and back)* -> give back
 //! ```
 //! Giving back is idempotent and is also done by the panic hook and on signals.
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
 use crossterm::{cursor, execute};
+use std::fs::File;
 use std::io::{Write, stdout};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the modes are ours now.
@@ -48,10 +53,19 @@ impl Drop for Guard {
     }
 }
 
+/// The terminal to draw on, unbuffered: what is written in one piece leaves in one piece.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn output() -> std::io::Result<File> {
+    Ok(File::from(stdout().as_fd().try_clone_to_owned()?))
+}
+
 fn enter() -> std::io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    // A cluster that is wider than its room would wrap into the next row.
+    execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, cursor::Hide)
 }
 
 /// Whether the modes are ours now: else another program has the terminal.
@@ -63,7 +77,7 @@ pub fn is_ours() -> bool {
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = stdout();
-        let _ = execute!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = execute!(out, DisableBracketedPaste, EnableLineWrap, LeaveAlternateScreen, cursor::Show);
         let _ = out.flush();
         let _ = disable_raw_mode();
     }

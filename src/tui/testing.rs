@@ -3,6 +3,8 @@
 //! Used by tests and by the command that draws the pictures of the README.
 
 use super::app::App;
+use super::canvas::Canvas;
+use super::capabilities::Capabilities;
 use super::effects::{Effects, Yielded};
 use super::keys::Chord;
 use super::msg::Msg;
@@ -25,6 +27,7 @@ pub struct Harness {
     effects: Effects,
     receive: UnboundedReceiver<Msg>,
     size: (u16, u16),
+    canvas: Canvas<Vec<u8>>,
     /// What was sent to the clipboard.
     pub copied: Vec<String>,
     /// What the next use of the editor gives back.
@@ -55,8 +58,15 @@ impl Harness {
         let (send, receive) = unbounded_channel();
         let effects = Effects::new(handle, config, send);
         let app = App::new(env);
-        let mut harness =
-            Self { app, effects, receive, size: (width, height), copied: Vec::new(), editor: None };
+        let mut harness = Self {
+            app,
+            effects,
+            receive,
+            size: (width, height),
+            canvas: Canvas::new(Vec::new()),
+            copied: Vec::new(),
+            editor: None,
+        };
         let first = harness.app.start();
         harness.perform(first);
         harness.idle().await;
@@ -160,6 +170,26 @@ impl Harness {
         let mut buf = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
         self.app.draw(&mut buf);
         buf
+    }
+
+    /// Draws as the loop does; the bytes that a terminal which takes `known` gets, from what it was last drawn.
+    ///
+    /// # Panics
+    /// Never: writing to memory does not fail.
+    pub fn written(&mut self, known: Capabilities) -> Vec<u8> {
+        self.canvas.fit_to(self.size.0, self.size.1);
+        self.canvas.known = known;
+        let app = &mut self.app;
+        if let Err(e) = self.canvas.draw(|buf| app.draw(buf)) {
+            panic!("{e}");
+        }
+        self.canvas.taken()
+    }
+
+    /// As [`Harness::written`], with everything drawn again: what Ctrl-L does.
+    pub fn rewritten(&mut self, known: Capabilities) -> Vec<u8> {
+        self.canvas.forget();
+        self.written(known)
     }
 
     /// The screen as text, blanks at line ends left out.

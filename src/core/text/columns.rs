@@ -32,6 +32,11 @@ pub fn width(text: &str) -> usize {
     text.graphemes(true).map(cluster_width).sum()
 }
 
+/// The grapheme clusters of `text`, each with the columns it fills.
+pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    text.graphemes(true).map(|cluster| (cluster, cluster_width(cluster)))
+}
+
 /// The longest start of `text` that fills at most `cols` columns, and the columns it fills.
 fn head(text: &str, cols: usize) -> (&str, usize) {
     let mut used = 0;

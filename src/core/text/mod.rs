@@ -16,7 +16,7 @@ mod human;
 mod wrap;
 
 pub use agreed::is_agreed;
-pub use columns::{Align, expand_tabs, fit, pad, slice_cols, truncate, width};
+pub use columns::{Align, clusters, expand_tabs, fit, pad, slice_cols, truncate, width};
 pub use escape::{escape, escape_line, is_invisible};
 pub use human::{count, fixed, meter, p_value, plural, relative_time, signed};
 pub use wrap::{wrap, wrapped};

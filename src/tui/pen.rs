@@ -1,0 +1,309 @@
+//! Cells as the bytes that draw them: as few as will do, and none whose effect a terminal could see otherwise.
+//!
+//! ```text
+//! a row whose clusters all terminals give the same room: what changed of it
+//! any other, as it was or as it becomes:                 erased, then written whole; after each cluster that terminals
+//!                                                        count differently, the next column is named
+//! ```
+//! Terminals disagree on how many columns a cluster of several characters fills. What one leaves behind beyond the room
+//! that it was given here can be found by erasing the row alone: nothing else cleans up in all that were measured (xterm,
+//! VTE, kitty, alacritty, mlterm, tmux, GNU screen). Lines must not wrap meanwhile (`terminal.rs` sees to it): a cluster
+//! wider than its room would spill into the next row.
+
+use crate::core::text;
+use ratatui::buffer::{Cell, CellWidth as _};
+use ratatui::style::{Color, Modifier};
+use std::io::Write as _;
+
+/// What shows on a blank.
+const ON_BLANK: Modifier = Modifier::REVERSED
+    .union(Modifier::UNDERLINED)
+    .union(Modifier::SLOW_BLINK)
+    .union(Modifier::RAPID_BLINK)
+    .union(Modifier::CROSSED_OUT);
+
+/// Cells that stayed the same are written once more, rather than passed over, while they cost no more than that.
+const GAP: usize = 4;
+
+/// The look of what is written next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    fg: Color,
+    bg: Color,
+    modifier: Modifier,
+}
+
+const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+
+impl Look {
+    fn of(cell: &Cell) -> Self {
+        Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+    }
+
+    /// What of a look is seen where nothing but a blank stands.
+    fn on_blank(self) -> Self {
+        let modifier = self.modifier & ON_BLANK;
+        let fg = if modifier.is_empty() { Color::Reset } else { self.fg };
+        Self { fg, bg: self.bg, modifier }
+    }
+}
+
+/// The columns of a cell; none has fewer than one.
+fn columns(cell: &Cell) -> usize {
+    usize::from(cell.cell_width().max(1))
+}
+
+fn is_blank(cell: &Cell) -> bool {
+    cell.symbol() == " "
+}
+
+/// Whether a cell shows nothing at all: what erasing leaves.
+fn is_bare(cell: &Cell) -> bool {
+    is_blank(cell) && Look::of(cell).on_blank() == PLAIN
+}
+
+/// Whether two cells look the same.
+fn alike(one: &Cell, other: &Cell) -> bool {
+    if one.symbol() != other.symbol() {
+        return false;
+    }
+    let (one_look, other_look) = (Look::of(one), Look::of(other));
+    one_look == other_look || (is_blank(one) && one_look.on_blank() == other_look.on_blank())
+}
+
+/// Whether terminals disagree on the room of anything in a row.
+pub(super) fn is_disputed(row: &[Cell]) -> bool {
+    heads(row).any(|(_, cell)| !text::is_agreed(cell.symbol()))
+}
+
+/// The cells of a row that are seen, with their columns: what stands behind a wide one is not.
+fn heads(row: &[Cell]) -> impl Iterator<Item = (usize, &Cell)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (here, cell) = (at, row.get(at)?);
+        at += columns(cell);
+        Some((here, cell))
+    })
+}
+
+/// Writes one frame.
+pub(super) struct Pen<'a> {
+    out: &'a mut Vec<u8>,
+    look: Look,
+    /// Column and row of the cursor, while they are certain.
+    at: Option<(usize, usize)>,
+}
+
+impl<'a> Pen<'a> {
+    /// Begins a frame. The look is plain, as each frame leaves it.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, look: PLAIN, at: None }
+    }
+
+    /// Erases everything, whatever look was left behind.
+    pub fn erase_all(&mut self) {
+        self.put("\x1b[m\x1b[2J");
+    }
+
+    /// Leaves the look plain.
+    pub fn end(mut self) {
+        self.wear(PLAIN);
+    }
+
+    /// Writes what changed in a row in which nothing is disputed, before and after.
+    pub fn changes(&mut self, y: usize, old: &[Cell], new: &[Cell]) {
+        let bare_from = new.iter().rposition(|cell| !is_bare(cell)).map_or(0, |last| last + 1);
+        let mut covered = vec![false; old.len()];
+        for (x, cell) in heads(old) {
+            covered.iter_mut().skip(x + 1).take(columns(cell) - 1).for_each(|c| *c = true);
+        }
+        let changed = |x: usize, cell: &Cell| {
+            let stood = |at: usize| covered.get(at).copied().unwrap_or(false);
+            stood(x)
+                || old.get(x).is_none_or(|before| !alike(before, cell) || columns(before) != columns(cell))
+                || (1..columns(cell)).any(|more| x + more < old.len() && !stood(x + more))
+        };
+        let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
+        // Blanks at the end are erased when that is shorter than to write them.
+        let erased = dirty.iter().filter(|(x, _)| *x >= bare_from).count();
+        let erase = erased > if self.look == PLAIN { 3 } else { 6 };
+        let mut written_to: Option<usize> = None;
+        for (x, cell) in dirty {
+            if erase && x >= bare_from {
+                self.bridge(y, written_to, bare_from, new);
+                self.wear(PLAIN);
+                self.put("\x1b[K");
+                return;
+            }
+            self.bridge(y, written_to, x, new);
+            self.cell(x, y, cell, new.len());
+            written_to = Some(x + columns(cell));
+        }
+    }
+
+    /// Comes to column `x`: by writing what stands before it anyway, where that is short, else by naming it.
+    fn bridge(&mut self, y: usize, from: Option<usize>, x: usize, row: &[Cell]) {
+        let between = from.filter(|from| *from < x && x - from <= GAP).map(|from| row.get(from..x));
+        let cheap = |cell: &Cell| {
+            let look = Look::of(cell);
+            let worn =
+                if is_blank(cell) { self.look.on_blank() == look.on_blank() } else { look == self.look };
+            worn && cell.symbol().len() == 1
+        };
+        match between.flatten() {
+            Some(cells) if self.at.is_some() && cells.iter().all(cheap) => {
+                for cell in cells {
+                    self.put(cell.symbol());
+                }
+                self.at = Some((x, y));
+            }
+            _ => self.go(x, y),
+        }
+    }
+
+    /// Writes a row whole, after erasing it: what stood there before, and how a terminal counted it, leaves no trace.
+    pub fn whole(&mut self, y: usize, row: &[Cell]) {
+        self.go(0, y);
+        self.wear(PLAIN);
+        self.put("\x1b[2K");
+        let bare_from = row.iter().rposition(|cell| !is_bare(cell)).map_or(0, |last| last + 1);
+        // From the first disputed cell on something may stand where the row was erased.
+        let mut spilled = false;
+        for (x, cell) in heads(row).take_while(|(x, _)| *x < bare_from) {
+            if text::is_agreed(cell.symbol()) {
+                if spilled || !is_bare(cell) {
+                    self.go(x, y);
+                    self.cell(x, y, cell, row.len());
+                }
+                continue;
+            }
+            spilled = true;
+            let room = columns(cell).min(row.len() - x);
+            self.go(x, y);
+            self.wear(Look::of(cell));
+            self.out.extend(std::iter::repeat_n(b' ', room));
+            self.at = None;
+            self.go(x, y);
+            self.put(cell.symbol());
+            self.at = None;
+        }
+        if spilled && bare_from < row.len() {
+            self.go(bare_from, y);
+            self.wear(PLAIN);
+            self.put("\x1b[K");
+        }
+        self.at = None;
+    }
+
+    fn cell(&mut self, x: usize, y: usize, cell: &Cell, width: usize) {
+        let look = Look::of(cell);
+        if is_blank(cell) {
+            // What does not show on a blank stays as it is.
+            let seen = look.on_blank();
+            let fg = if seen.modifier.is_empty() { self.look.fg } else { seen.fg };
+            self.wear(Look { fg, bg: seen.bg, modifier: (self.look.modifier - ON_BLANK) | seen.modifier });
+        } else {
+            self.wear(look);
+        }
+        self.put(cell.symbol());
+        let next = x + columns(cell);
+        // Behind the last column terminals put the cursor in different places.
+        self.at = (next < width).then_some((next, y));
+    }
+
+    fn put(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Moves to a column and a row (from 0), by naming the column at least: an error of one row never reaches the next.
+    fn go(&mut self, x: usize, y: usize) {
+        let below = |row: usize| row + 1 == y;
+        // Writing to a Vec cannot fail.
+        let _ = match self.at {
+            Some(here) if here == (x, y) => Ok(()),
+            Some((_, row)) if row == y && x == 0 => write!(self.out, "\r"),
+            Some((_, row)) if row == y => write!(self.out, "\x1b[{}G", x + 1),
+            Some((column, row)) if below(row) && column == x => write!(self.out, "\n"),
+            Some((_, row)) if below(row) && x == 0 => write!(self.out, "\r\n"),
+            Some((_, row)) if below(row) => write!(self.out, "\n\x1b[{}G", x + 1),
+            _ => write!(self.out, "\x1b[{};{}H", y + 1, x + 1),
+        };
+        self.at = Some((x, y));
+    }
+
+    /// Puts a look on, by the shorter way: what differs, or all of it anew.
+    fn wear(&mut self, look: Look) {
+        if look == self.look {
+            return;
+        }
+        let change = codes(self.look, look);
+        let anew = codes(PLAIN, look);
+        let anew = if anew.is_empty() { String::new() } else { format!("0;{anew}") };
+        let shorter = if anew.len() < change.len() { anew } else { change };
+        self.put("\x1b[");
+        self.put(&shorter);
+        self.put("m");
+        self.look = look;
+    }
+}
+
+/// The codes (SGR) that lead from a look to another.
+fn codes(from: Look, to: Look) -> String {
+    const SWITCHES: [(Modifier, &str, &str); 9] = [
+        (Modifier::BOLD, "1", "22"),
+        (Modifier::DIM, "2", "22"),
+        (Modifier::ITALIC, "3", "23"),
+        (Modifier::UNDERLINED, "4", "24"),
+        (Modifier::SLOW_BLINK, "5", "25"),
+        (Modifier::RAPID_BLINK, "6", "25"),
+        (Modifier::REVERSED, "7", "27"),
+        (Modifier::HIDDEN, "8", "28"),
+        (Modifier::CROSSED_OUT, "9", "29"),
+    ];
+    let mut out: Vec<String> = Vec::new();
+    let gone = from.modifier - to.modifier;
+    for (modifier, _, off) in SWITCHES {
+        if gone.contains(modifier) && out.last().is_none_or(|last| last != off) {
+            out.push(off.to_owned());
+        }
+    }
+    for (modifier, on, off) in SWITCHES {
+        let lost = out.iter().any(|code| code == off);
+        if to.modifier.contains(modifier) && (lost || !from.modifier.contains(modifier)) {
+            out.push(on.to_owned());
+        }
+    }
+    if from.fg != to.fg {
+        out.push(colour(to.fg, 3));
+    }
+    if from.bg != to.bg {
+        out.push(colour(to.bg, 4));
+    }
+    out.join(";")
+}
+
+/// A colour's code; `ground` is 3 for what is written, 4 for what is behind it.
+fn colour(colour: Color, ground: u8) -> String {
+    let indexed = |n: u8| format!("{ground}8;5;{n}");
+    match colour {
+        Color::Reset => format!("{ground}9"),
+        Color::Black => indexed(0),
+        Color::Red => indexed(1),
+        Color::Green => indexed(2),
+        Color::Yellow => indexed(3),
+        Color::Blue => indexed(4),
+        Color::Magenta => indexed(5),
+        Color::Cyan => indexed(6),
+        Color::Gray => indexed(7),
+        Color::DarkGray => indexed(8),
+        Color::LightRed => indexed(9),
+        Color::LightGreen => indexed(10),
+        Color::LightYellow => indexed(11),
+        Color::LightBlue => indexed(12),
+        Color::LightMagenta => indexed(13),
+        Color::LightCyan => indexed(14),
+        Color::White => indexed(15),
+        Color::Indexed(n) => indexed(n),
+        Color::Rgb(r, g, b) => format!("{ground}8;2;{r};{g};{b}"),
+    }
+}
