@@ -1,29 +1,48 @@
-//! Keys from the terminal: one thread reads its bytes, one parser makes events of them.
+//! Keys from the terminal: one thread reads its bytes, `pieces` takes them apart, one parser makes events of keys.
 //!
 //! ```text
-//! waiting -> bytes -> events into the loop's queue -> waiting
+//! waiting -> bytes -> keys, pastes, answers into the loop's queue -> waiting
 //!     \-> parked (the terminal is another program's) -> waiting
+//!     \-> drained (what is still due is read away, so that no shell gets it) -> parked
 //! ```
 //! A reader of our own, and not the stream of the library that writes to the terminal: while another program has the
 //! terminal nobody of ours may be left reading, and what was typed meanwhile belongs to whoever reads next. Parking
 //! is answered before the terminal is handed over, and nothing is read ahead of an answer. No time-out runs while
 //! nothing happens.
 
+mod pieces;
+
+use super::answers::Answer;
+use super::layouts::by_place;
+use super::modes;
 use crossterm::event as ours;
+use pieces::{Piece, Pieces};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 use termina::event as theirs;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// How long the rest of an escape sequence may take to come, before its first byte is the Escape key: 25 ms, which a
-/// terminal over a slow line keeps and a hand does not.
-const ESCAPE: Timespec = Timespec { tv_sec: 0, tv_nsec: 25_000_000 };
+/// How long answers to questions are due.
+pub(super) const DUE: Duration = Duration::from_secs(1);
+
+/// What comes from the terminal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// A key, a paste, the mouse.
+    Event(ours::Event),
+    /// Something the terminal says.
+    Answer(Answer),
+}
 
 enum Order {
-    Park,
+    /// Answers are due from now on.
+    Expect,
+    /// Reads nothing more; before that, what is still due for at most so long.
+    Park(Duration),
     Resume,
 }
 
@@ -39,7 +58,7 @@ impl Input {
     ///
     /// # Errors
     /// When there is no terminal, or no thread to be had.
-    pub(super) fn start(send: UnboundedSender<ours::Event>) -> std::io::Result<Self> {
+    pub(super) fn start(send: UnboundedSender<Typed>) -> std::io::Result<Self> {
         use std::io::IsTerminal;
         if std::io::stdin().is_terminal() {
             Self::on(std::io::stdin(), send)
@@ -54,22 +73,31 @@ impl Input {
     /// When there is no thread or pipe to be had.
     pub(super) fn on<S: AsFd + Send + 'static>(
         source: S,
-        send: UnboundedSender<ours::Event>,
+        send: UnboundedSender<Typed>,
     ) -> std::io::Result<Self> {
         let (wake, woken) = UnixStream::pair()?;
         let (orders, ordered) = channel();
         let (tell, parked) = channel();
         std::thread::Builder::new().name("keys".into()).spawn(move || {
-            let mut reader = Reader { woken, ordered, tell, send, parser: termina::Parser::default() };
+            let (pieces, parser) = (Pieces::default(), termina::Parser::default());
+            let mut reader = Reader { woken, ordered, tell, send, pieces, parser, out: Vec::new() };
             // An end of any kind closes the queue, which is how the loop learns that its user is gone.
             let _ = reader.run(source.as_fd());
         })?;
         Ok(Self { orders, wake, parked })
     }
 
-    /// Stops reading. When this returns, the terminal's bytes are the next program's.
-    pub(super) fn park(&mut self) {
-        if self.orders.send(Order::Park).is_ok() && self.wake.write_all(b"!").is_ok() {
+    /// Questions are about to be written: for a second, or until the last answer, what comes may be one.
+    pub(super) fn expect(&mut self) {
+        if self.orders.send(Order::Expect).is_ok() {
+            let _ = self.wake.write_all(b"?");
+        }
+    }
+
+    /// Stops reading. When this returns, the terminal's bytes are the next program's: answers that are due are read
+    /// away first, as far as they come within `patience`.
+    pub(super) fn park(&mut self, patience: Duration) {
+        if self.orders.send(Order::Park(patience)).is_ok() && self.wake.write_all(b"!").is_ok() {
             let _ = self.parked.recv();
         }
     }
@@ -84,24 +112,23 @@ struct Reader {
     woken: UnixStream,
     ordered: Receiver<Order>,
     tell: Sender<()>,
-    send: UnboundedSender<ours::Event>,
+    send: UnboundedSender<Typed>,
+    pieces: Pieces,
     parser: termina::Parser,
+    out: Vec<Piece>,
 }
 
 impl Reader {
     /// Until the source ends, fails, or nobody listens any more.
     fn run(&mut self, source: BorrowedFd<'_>) -> std::io::Result<()> {
         let mut bytes = [0_u8; 16 * 1024];
-        let mut unsettled = false;
         loop {
-            let (readable, woken) = self.wait(source, unsettled)?;
+            let (readable, woken) = self.wait(source, self.pieces.until())?;
             if woken {
                 let mut one = [0_u8; 1];
-                if self.woken.read(&mut one)? == 0 || !self.obey() {
+                if self.woken.read(&mut one)? == 0 || !self.obey(source, &mut bytes)? {
                     return Ok(());
                 }
-                // What came before the hand-over is settled: an Escape is an Escape.
-                unsettled = false;
                 continue;
             }
             if readable {
@@ -111,11 +138,9 @@ impl Reader {
                     Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
                     Err(why) => return Err(why.into()),
                 };
-                self.parser.parse(bytes.get(..n).unwrap_or_default(), true);
-                unsettled = true;
-            } else if unsettled {
-                self.parser.parse(&[], false);
-                unsettled = false;
+                self.pieces.read(bytes.get(..n).unwrap_or_default(), Instant::now(), &mut self.out);
+            } else {
+                self.pieces.time(Instant::now(), &mut self.out);
             }
             if !self.pass_on() {
                 return Ok(());
@@ -123,13 +148,14 @@ impl Reader {
         }
     }
 
-    /// Waits for bytes or an order; for a moment only when an escape sequence may be open.
-    fn wait(&self, source: BorrowedFd<'_>, unsettled: bool) -> std::io::Result<(bool, bool)> {
+    /// Waits for bytes or an order; not for ever when a sequence is open.
+    fn wait(&self, source: BorrowedFd<'_>, until: Option<Instant>) -> std::io::Result<(bool, bool)> {
         let ready = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
         let mut fds =
             [PollFd::from_borrowed_fd(source, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
         loop {
-            match poll(&mut fds, unsettled.then_some(&ESCAPE)) {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match poll(&mut fds, left.map(timespec).as_ref()) {
                 Ok(_) => {
                     let [source, woken] = &fds;
                     return Ok((source.revents().intersects(ready), woken.revents().intersects(ready)));
@@ -140,35 +166,103 @@ impl Reader {
         }
     }
 
-    /// Parks until told to go on; false when nobody gives orders any more.
-    fn obey(&mut self) -> bool {
-        self.parser.parse(&[], false);
-        if !self.pass_on() {
-            return false;
-        }
-        while let Ok(order) = self.ordered.recv() {
+    /// Carries out the orders; a parked reader waits for more. False when nobody gives any.
+    fn obey(&mut self, source: BorrowedFd<'_>, bytes: &mut [u8]) -> std::io::Result<bool> {
+        let Ok(mut order) = self.ordered.recv() else { return Ok(false) };
+        loop {
             match order {
-                Order::Park => {
-                    if self.tell.send(()).is_err() {
-                        return false;
+                Order::Expect => {
+                    self.pieces.expect(Instant::now() + DUE);
+                    return Ok(true);
+                }
+                Order::Resume => return Ok(true),
+                Order::Park(patience) => {
+                    // What came before the hand-over is settled: an Escape is an Escape.
+                    self.read_what_is_due(source, bytes, Instant::now() + patience)?;
+                    self.pieces.settle(Instant::now(), &mut self.out);
+                    if !self.pass_on() || self.tell.send(()).is_err() {
+                        return Ok(false);
                     }
                 }
-                Order::Resume => return true,
+            }
+            let Ok(next) = self.ordered.recv() else { return Ok(false) };
+            order = next;
+        }
+    }
+
+    /// Reads on while answers are due.
+    fn read_what_is_due(
+        &mut self,
+        source: BorrowedFd<'_>,
+        bytes: &mut [u8],
+        end: Instant,
+    ) -> std::io::Result<()> {
+        while self.pieces.is_due(Instant::now()) && Instant::now() < end {
+            let mut fds = [PollFd::from_borrowed_fd(source, PollFlags::IN)];
+            let left = timespec(end.saturating_duration_since(Instant::now()));
+            match poll(&mut fds, Some(&left)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(why) => return Err(why.into()),
+            }
+            match rustix::io::read(source, &mut *bytes) {
+                Ok(0) => return Ok(()),
+                Ok(n) => self.pieces.read(bytes.get(..n).unwrap_or_default(), Instant::now(), &mut self.out),
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+                Err(why) => return Err(why.into()),
             }
         }
-        false
+        Ok(())
     }
 
     /// Sends what is parsed; false when nobody listens.
     fn pass_on(&mut self) -> bool {
-        while let Some(event) = self.parser.pop() {
-            if let Some(event) = translate(event)
-                && self.send.send(event).is_err()
-            {
+        for piece in self.out.drain(..) {
+            let event = match piece {
+                Piece::Keys(bytes) => {
+                    let bytes = by_place(&bytes).unwrap_or(bytes);
+                    self.parser.parse(&bytes, false);
+                    let mut none = true;
+                    while let Some(event) = self.parser.pop() {
+                        none = false;
+                        if let Some(event) = translate(event)
+                            && self.send.send(Typed::Event(event)).is_err()
+                        {
+                            return false;
+                        }
+                    }
+                    if none {
+                        // Nothing of what it cannot read may stand before the next key.
+                        self.parser = termina::Parser::default();
+                    }
+                    continue;
+                }
+                Piece::Escape => Typed::Event(ours::Event::Key(ours::KeyEvent::new(
+                    ours::KeyCode::Esc,
+                    ours::KeyModifiers::NONE,
+                ))),
+                Piece::Paste(text) => Typed::Event(ours::Event::Paste(text)),
+                Piece::Answer(answer) => {
+                    if answer == Answer::Primary {
+                        modes::answered();
+                    }
+                    Typed::Answer(answer)
+                }
+            };
+            if self.send.send(event).is_err() {
                 return false;
             }
         }
         true
+    }
+}
+
+/// Rounded up, so that a wait that ends is over.
+fn timespec(time: Duration) -> Timespec {
+    let time = time + Duration::from_micros(100);
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
     }
 }
 
@@ -179,9 +273,31 @@ fn translate(event: theirs::Event) -> Option<ours::Event> {
             let code = key_code(key.code)?;
             Some(ours::Event::Key(ours::KeyEvent::new(code, modifiers(key.modifiers))))
         }
-        theirs::Event::Paste(text) => Some(ours::Event::Paste(text)),
+        theirs::Event::Mouse(mouse) => Some(ours::Event::Mouse(ours::MouseEvent {
+            kind: mouse_kind(mouse.kind)?,
+            column: mouse.column,
+            row: mouse.row,
+            modifiers: modifiers(mouse.modifiers),
+        })),
         _ => None,
     }
+}
+
+/// The left button, and the wheel.
+fn mouse_kind(kind: theirs::MouseEventKind) -> Option<ours::MouseEventKind> {
+    use ours::MouseButton::Left;
+    use ours::MouseEventKind as O;
+    use theirs::MouseEventKind as T;
+    Some(match kind {
+        T::Down(theirs::MouseButton::Left) => O::Down(Left),
+        T::Up(theirs::MouseButton::Left) => O::Up(Left),
+        T::Drag(theirs::MouseButton::Left) => O::Drag(Left),
+        T::ScrollUp => O::ScrollUp,
+        T::ScrollDown => O::ScrollDown,
+        T::ScrollLeft => O::ScrollLeft,
+        T::ScrollRight => O::ScrollRight,
+        _ => return None,
+    })
 }
 
 fn key_code(code: theirs::KeyCode) -> Option<ours::KeyCode> {
@@ -227,14 +343,14 @@ mod tests {
     use ours::{Event, KeyCode, KeyEvent, KeyModifiers};
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-    fn reader() -> (UnixStream, Input, UnboundedReceiver<Event>) {
+    fn reader() -> (UnixStream, Input, UnboundedReceiver<Typed>) {
         let (hand, terminal) = UnixStream::pair().unwrap();
         let (send, receive) = unbounded_channel();
         (hand, Input::on(terminal, send).unwrap(), receive)
     }
 
-    fn plain(code: KeyCode) -> Event {
-        Event::Key(KeyEvent::new(code, KeyModifiers::NONE))
+    fn plain(code: KeyCode) -> Typed {
+        Typed::Event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
     #[test]
@@ -243,14 +359,15 @@ mod tests {
         hand.write_all("aé".as_bytes()).unwrap();
         assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Char('a'))));
         assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Char('é'))));
-        for piece in [&b"\x1b"[..], b"[", b"A\x1b[200~two", b"\nlines\x1b[2", b"01~\x1b[6~\x03"] {
+        for piece in [&b"\x1b"[..], b"[", b"A\x1b[200~two", b"\nlines\x1b[2", b"01~"] {
             hand.write_all(piece).unwrap();
         }
         assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Up)));
-        assert_eq!(got.blocking_recv(), Some(Event::Paste("two\nlines".into())));
+        assert_eq!(got.blocking_recv(), Some(Typed::Event(Event::Paste("two\nlines".into()))));
+        hand.write_all(b"\x1b[6~\x03").unwrap();
         assert_eq!(got.blocking_recv(), Some(plain(KeyCode::PageDown)));
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(got.blocking_recv(), Some(Event::Key(ctrl_c)));
+        assert_eq!(got.blocking_recv(), Some(Typed::Event(Event::Key(ctrl_c))));
         // Alone, it is the key.
         hand.write_all(b"\x1b").unwrap();
         assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Esc)));
@@ -277,7 +394,7 @@ mod tests {
         for round in 0..200 {
             hand.write_all(b"a").unwrap();
             assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Char('a'))));
-            input.park();
+            input.park(Duration::ZERO);
             hand.write_all(b"for the editor").unwrap();
             let mut theirs = [0_u8; 14];
             editor.read_exact(&mut theirs).unwrap();

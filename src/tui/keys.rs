@@ -3,6 +3,7 @@
 //! Help, the palette, the bottom line and the documents are all made from [`TABLE`]; a test holds that no key
 //! means two things in one screen and that every action can be reached.
 
+use super::layouts::latin;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::HashMap;
 
@@ -364,6 +365,12 @@ impl Chord {
     }
 }
 
+/// The same key on a US keyboard, for a letter of another layout; none for all other keys.
+pub fn by_place(event: &KeyEvent) -> Option<KeyEvent> {
+    let KeyCode::Char(letter) = event.code else { return None };
+    latin(letter).map(|key| KeyEvent::new(KeyCode::Char(key), event.modifiers))
+}
+
 /// Keys in force: the table, changed by the config.
 #[derive(Debug, Clone)]
 pub struct Keymap {
@@ -422,10 +429,13 @@ impl Keymap {
 
     /// What a key does in a screen.
     pub fn action(&self, scope: Scope, event: &KeyEvent) -> Option<Action> {
-        let chord = Chord::of(event);
-        [scope, Scope::Move, Scope::Everywhere]
-            .into_iter()
-            .find_map(|s| self.by_key.get(&(s, chord)).copied())
+        let found = |event: &KeyEvent| {
+            let chord = Chord::of(event);
+            [scope, Scope::Move, Scope::Everywhere]
+                .into_iter()
+                .find_map(|s| self.by_key.get(&(s, chord)).copied())
+        };
+        found(event).or_else(|| found(&by_place(event)?))
     }
 
     /// The keys of one line of the table: an action may have several lines, each with its own words.
@@ -460,6 +470,22 @@ mod tests {
         for action in Action::ALL {
             assert!(TABLE.iter().any(|b| b.action == *action), "{action:?} has no key");
         }
+    }
+
+    #[test]
+    fn letters_of_other_layouts_do_what_their_key_does() {
+        let map = Keymap::default();
+        let at = |scope, c| map.action(scope, &KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+        for (letter, action) in
+            [('о', Action::Down), ('й', Action::Quit), ('П', Action::Last), ('в', Action::Diff)]
+        {
+            assert_eq!(at(Scope::Prompts, letter), Some(action), "{letter}");
+        }
+        assert_eq!(at(Scope::Prompts, 'é'), None);
+        // A key that the config gave to the letter itself goes before.
+        let (own, _) = Keymap::with(&[("prompts.blame".into(), "о".into())]);
+        let event = KeyEvent::new(KeyCode::Char('о'), KeyModifiers::NONE);
+        assert_eq!(own.action(Scope::Prompts, &event), Some(Action::Blame));
     }
 
     #[test]

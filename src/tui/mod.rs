@@ -6,6 +6,7 @@
 //!    +---- App::draw <---+  +----- Msg (one queue) <----+
 //! ```
 
+pub mod answers;
 pub mod app;
 mod canvas;
 pub mod capabilities;
@@ -15,6 +16,8 @@ mod frames;
 mod input;
 pub mod keys;
 pub mod layer;
+mod layouts;
+mod modes;
 pub mod msg;
 pub mod paint;
 mod pen;

@@ -1,13 +1,16 @@
 //! The loop: input first, then results, then a frame when something changed; nothing at all while nothing happens.
 
 use super::Options;
+use super::answers::{Answer, COLOUR_QUESTION, QUESTIONS, is_asked};
 use super::app::App;
 use super::canvas::Canvas;
+use super::capabilities::Capabilities;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
 use super::frames::Frames;
-use super::input::Input;
+use super::input::{DUE, Input, Typed};
 use super::keys::Keymap;
+use super::modes::{self, Mode};
 use super::msg::{Effect, Msg};
 use super::terminal::{Guard, give_back, is_ours, output};
 use super::theme::Theme;
@@ -33,9 +36,7 @@ pub(super) fn environment(
     read_only: Option<String>,
 ) -> (Env, Vec<String>) {
     let (keymap, problems) = Keymap::with(&config.ui.keys);
-    let suited = Theme::suited(|name| std::env::var(name).ok());
-    let named = config.ui.theme.as_deref().and_then(Theme::named);
-    let theme = if options.plain || suited == Theme::Plain { Theme::Plain } else { named.unwrap_or(suited) };
+    let theme = Theme::chosen(options.plain, config.ui.theme.as_deref(), None, variable);
     let env = Env {
         registry: options.registry.clone(),
         demo: options.demo,
@@ -49,6 +50,10 @@ pub(super) fn environment(
         running: Vec::new(),
     };
     (env, problems)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn now() -> i64 {
@@ -75,6 +80,8 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     // Where the loop has ended already, nobody can be told.
     let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
     let terminal = Canvas::new(output()?);
+    let capabilities = Capabilities::at_start(variable);
+    let plain = options.plain;
     let signals = signals(send.clone());
     let (keys, typed) = unbounded_channel();
     let input = Input::start(keys)?;
@@ -86,12 +93,17 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
         typed,
         input,
         guard,
+        capabilities,
+        plain,
+        asked: false,
         frames: Frames::new(Instant::now()),
         watch: Watch::later(options.registry, handle.clone(), send),
         #[cfg(debug_assertions)]
         fault: None,
     };
     let done = screens.run(first).await;
+    screens.go_quiet();
+    modes::flush_input();
     let watch = std::mem::take(&mut screens.watch);
     drop(screens);
     drop(signals);
@@ -108,9 +120,14 @@ struct Loop {
     effects: Effects,
     terminal: Canvas<File>,
     receive: UnboundedReceiver<Msg>,
-    typed: UnboundedReceiver<Event>,
+    typed: UnboundedReceiver<Typed>,
     input: Input,
     guard: Guard,
+    capabilities: Capabilities,
+    /// Without colours, as the command line wants it.
+    plain: bool,
+    /// Whether the terminal was asked what it takes.
+    asked: bool,
     frames: Frames,
     watch: Watch,
     #[cfg(debug_assertions)]
@@ -131,8 +148,15 @@ impl Loop {
             let due = self.frames.due(Instant::now(), self.app.awaits_its_picture());
             let msg = tokio::select! {
                 biased;
-                // Without a terminal there is no user.
-                event = self.typed.recv() => event.map_or(Msg::Terminate, Msg::Input),
+                typed = self.typed.recv() => match typed {
+                    Some(Typed::Event(event)) => Msg::Input(event),
+                    Some(Typed::Answer(answer)) => {
+                        self.learn(&answer)?;
+                        continue;
+                    }
+                    // Without a terminal there is no user.
+                    None => Msg::Terminate,
+                },
                 Some(msg) = self.receive.recv() => msg,
                 () = tokio::time::sleep_until(due.into()), if self.app.dirty => {
                     self.draw()?;
@@ -197,8 +221,59 @@ impl Loop {
             assert!(fault.as_deref() != Some("draw"), "on purpose, in the drawing");
         })?;
         self.frames.drawn(Instant::now());
+        if !self.asked {
+            self.asked = true;
+            if is_asked(variable) {
+                self.ask(QUESTIONS)?;
+            }
+        }
         self.watch.begin();
         Ok(())
+    }
+
+    /// Asks the terminal; nothing waits for its answers.
+    fn ask(&mut self, questions: &str) -> std::io::Result<()> {
+        self.input.expect();
+        modes::expect_answers(DUE);
+        let mut out = stdout();
+        out.write_all(questions.as_bytes())?;
+        out.flush()
+    }
+
+    /// Takes in what the terminal says of itself: modes that it knows are switched on, and the looks are those for
+    /// its background.
+    fn learn(&mut self, answer: &Answer) -> std::io::Result<()> {
+        if matches!(answer, Answer::Scheme { .. }) {
+            return self.ask(COLOUR_QUESTION);
+        }
+        if !self.capabilities.learn(answer) {
+            return Ok(());
+        }
+        let known = self.capabilities;
+        for (mode, takes) in [(Mode::ColourReports, known.color_reports), (Mode::KittyKeys, known.kitty_keys)]
+        {
+            if takes {
+                modes::want(mode);
+            }
+        }
+        modes::restore(&mut stdout())?;
+        let named = self.app.env.config.ui.theme.clone();
+        let theme = Theme::chosen(self.plain, named.as_deref(), known.background, variable);
+        if theme != self.app.env.theme {
+            self.app.env.theme = theme;
+            self.app.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Lets the terminal tell nothing more, and reads away what it still owes.
+    fn go_quiet(&mut self) {
+        modes::release(&mut stdout());
+        self.input.park(modes::patience(self.capabilities.over_ssh));
+        if modes::are_answers_due() {
+            modes::flush_input();
+            modes::answered();
+        }
     }
 
     async fn perform(&mut self, effects: Vec<Effect>) -> anyhow::Result<()> {
@@ -244,7 +319,7 @@ impl Loop {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> anyhow::Result<T> {
-        self.input.park();
+        self.go_quiet();
         self.guard.lend();
         let result = tokio::task::spawn_blocking(work).await;
         self.guard.retake()?;

@@ -5,6 +5,7 @@
 //! ```
 //! Giving back is idempotent and is also done by the panic hook and on signals.
 
+use super::modes;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
     DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
@@ -65,7 +66,8 @@ fn enter() -> std::io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     // A cluster that is wider than its room would wrap into the next row.
-    execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, cursor::Hide)
+    execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, cursor::Hide)?;
+    modes::restore(&mut stdout())
 }
 
 /// Whether the modes are ours now: else another program has the terminal.
@@ -77,6 +79,8 @@ pub fn is_ours() -> bool {
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = stdout();
+        modes::release(&mut out);
+        modes::wait_and_flush();
         let _ = execute!(out, DisableBracketedPaste, EnableLineWrap, LeaveAlternateScreen, cursor::Show);
         let _ = out.flush();
         let _ = disable_raw_mode();

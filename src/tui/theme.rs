@@ -3,6 +3,7 @@
 //! Text and background stay the terminal's own, so that every theme works on light and dark. Each meaning
 //! that matters also has a sign on the screen, so that the theme without colours loses nothing.
 
+use super::capabilities::Rgb;
 use crate::core::theme_file::{self, Colour, Look, ThemeFile};
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::HashMap;
@@ -150,22 +151,37 @@ impl Theme {
         Self::Own(Box::leak(Box::new(Own::of(file))))
     }
 
-    /// What suits a terminal by its environment: NO_COLOR, then COLORTERM and COLORFGBG.
-    pub fn suited(var: impl Fn(&str) -> Option<String>) -> Self {
-        if var("NO_COLOR").is_some_and(|v| !v.is_empty()) {
+    /// The theme to use: none without colours (the command line, NO_COLOR, a dumb terminal), else the one named in the
+    /// config, else what suits the colour behind the text. That is told by the terminal, or by COLORFGBG until it is;
+    /// where nobody knows it, the terminal's own colours go on any background.
+    pub fn chosen(
+        plain: bool,
+        named: Option<&str>,
+        background: Option<Rgb>,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let term = var("TERM").unwrap_or_default();
+        if plain || var("NO_COLOR").is_some_and(|v| !v.is_empty()) || term == "dumb" {
             return Self::Plain;
         }
-        if var("TERM").is_some_and(|t| t == "dumb") {
-            return Self::Plain;
+        if let Some(named) = named.and_then(Self::named) {
+            return named;
         }
-        let light = var("COLORFGBG")
-            .and_then(|v| v.rsplit(';').next().and_then(|bg| bg.parse::<u8>().ok()))
-            .is_some_and(|bg| bg == 7 || bg == 15);
-        let true_colour = var("COLORTERM").is_some_and(|v| v == "truecolor" || v == "24bit");
-        match (true_colour, light) {
-            (true, true) => Self::Light,
-            (true, false) => Self::Dark,
-            (false, _) => Self::Terminal,
+        let light = match background {
+            Some(colour) => Some(luminance(colour) > 0.18),
+            None => var("COLORFGBG")
+                .and_then(|v| v.rsplit(';').next()?.parse::<u8>().ok())
+                .map(|bg| bg == 7 || bg == 15),
+        };
+        match light {
+            Some(light) if has_true_colour(&term, &var) => {
+                if light {
+                    Self::Light
+                } else {
+                    Self::Dark
+                }
+            }
+            _ => Self::Terminal,
         }
     }
 
@@ -179,6 +195,24 @@ impl Theme {
             Self::Own(own) => own.looks.get(&meaning).copied().unwrap_or_else(|| own.base.style(meaning)),
         }
     }
+}
+
+/// Whether any of 16 million colours may be written. GNU screen and dvtm hand COLORTERM on from outside, and take the
+/// numbers of such a colour for other attributes.
+fn has_true_colour(term: &str, var: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &str| var(name).is_some_and(|v| !v.is_empty());
+    let screen = (term.starts_with("screen") || set("STY")) && !set("TMUX");
+    let told = var("COLORTERM").is_some_and(|v| v == "truecolor" || v == "24bit");
+    told && !screen && !term.starts_with("dvtm")
+}
+
+/// Relative luminance as WCAG 2 defines it: 0 is black, 1 is white.
+pub fn luminance(colour: Rgb) -> f64 {
+    let channel = |value: u8| {
+        let c = f64::from(value) / 255.0;
+        if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(colour.red) + 0.7152 * channel(colour.green) + 0.0722 * channel(colour.blue)
 }
 
 const fn rgb(hex: u32) -> Color {
@@ -291,17 +325,46 @@ fn plain(meaning: Meaning) -> Style {
 mod tests {
     use super::*;
 
-    fn suited(pairs: &[(&str, &str)]) -> Theme {
-        Theme::suited(|name| pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned()))
+    fn chosen(background: Option<u8>, pairs: &[(&str, &str)]) -> Theme {
+        let grey = background.map(|v| Rgb { red: v, green: v, blue: v });
+        Theme::chosen(false, None, grey, |name| {
+            pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned())
+        })
     }
 
     #[test]
-    fn the_environment_chooses() {
-        assert_eq!(suited(&[("COLORTERM", "truecolor")]), Theme::Dark);
-        assert_eq!(suited(&[("COLORTERM", "truecolor"), ("COLORFGBG", "0;15")]), Theme::Light);
-        assert_eq!(suited(&[]), Theme::Terminal);
-        assert_eq!(suited(&[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]), Theme::Plain);
-        assert_eq!(suited(&[("NO_COLOR", ""), ("COLORTERM", "truecolor")]), Theme::Dark);
+    fn the_background_chooses_and_until_it_is_known_the_environment() {
+        let truecolor = ("COLORTERM", "truecolor");
+        assert_eq!(chosen(Some(255), &[truecolor]), Theme::Light);
+        assert_eq!(chosen(Some(20), &[truecolor]), Theme::Dark);
+        // Nobody knows: colours that go on both.
+        assert_eq!(chosen(None, &[truecolor]), Theme::Terminal);
+        assert_eq!(chosen(None, &[]), Theme::Terminal);
+        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "0;15")]), Theme::Light);
+        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "0;default;15")]), Theme::Light);
+        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "15;0")]), Theme::Dark);
+        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "default;default")]), Theme::Terminal);
+        // What the terminal says goes before what a variable says.
+        assert_eq!(chosen(Some(0), &[truecolor, ("COLORFGBG", "0;15")]), Theme::Dark);
+        assert_eq!(chosen(Some(0), &[truecolor, ("NO_COLOR", "1")]), Theme::Plain);
+        assert_eq!(chosen(Some(0), &[truecolor, ("NO_COLOR", "")]), Theme::Dark);
+        assert_eq!(chosen(Some(0), &[truecolor, ("TERM", "dumb")]), Theme::Plain);
+    }
+
+    #[test]
+    fn a_multiplexer_that_mangles_true_colours_gets_none() {
+        let truecolor = ("COLORTERM", "truecolor");
+        let is_true = |theme: Theme| matches!(theme, Theme::Dark | Theme::Light);
+        for term in [
+            ("TERM", "screen"),
+            ("TERM", "screen.xterm-256color"),
+            ("STY", "12.pts-3"),
+            ("TERM", "dvtm-256color"),
+        ] {
+            assert!(!is_true(chosen(Some(0), &[truecolor, term])), "{term:?}");
+        }
+        // tmux hands them on, and names itself screen by default.
+        assert!(is_true(chosen(Some(0), &[truecolor, ("TERM", "screen"), ("TMUX", "/tmp/t,1,0")])));
     }
 
     #[test]
