@@ -4,7 +4,7 @@ use super::theme::{Meaning, Theme};
 use crate::core::text;
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
@@ -122,7 +122,17 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 
 /// Marks the selected row: a bar at its left, and a tint.
 pub fn select(buf: &mut Buffer, row: Rect, focused: bool, theme: Theme) {
-    tint(buf, row, theme.style(if focused { Meaning::Selected } else { Meaning::SelectedElsewhere }));
+    let look = theme.style(if focused { Meaning::Selected } else { Meaning::SelectedElsewhere });
+    tint(buf, row, Style { fg: None, ..look });
+    // Letters with a colour of their own keep it.
+    let place = row.intersection(buf.area);
+    for at in place.positions() {
+        if let Some((cell, fg)) = buf.cell_mut(at).zip(look.fg)
+            && cell.fg == Color::Reset
+        {
+            cell.fg = fg;
+        }
+    }
     let bar = if focused { theme.style(Meaning::Accent) } else { theme.style(Meaning::Dim) };
     put(buf, row.x, row.y, 1, &[seg("▌", bar)]);
 }

@@ -246,6 +246,7 @@ impl Loop {
         if matches!(answer, Answer::Scheme { .. }) {
             return self.ask(COLOUR_QUESTION);
         }
+        let before = self.capabilities.background;
         if !self.capabilities.learn(answer) {
             return Ok(());
         }
@@ -257,6 +258,9 @@ impl Loop {
             }
         }
         modes::restore(&mut stdout())?;
+        if known.background == before {
+            return Ok(());
+        }
         let named = self.app.env.config.ui.theme.clone();
         let theme = Theme::chosen(self.plain, named.as_deref(), known.background, variable);
         if theme != self.app.env.theme {

@@ -1,7 +1,10 @@
 //! Colour by meaning. Screens ask for a [`Meaning`]; a theme says what it looks like.
 //!
-//! Text and background stay the terminal's own, so that every theme works on light and dark. Each meaning
-//! that matters also has a sign on the screen, so that the theme without colours loses nothing.
+//! Text and background stay the terminal's own; what has a background of its own brings its letters with it. Each
+//! meaning that matters also has a sign on the screen, so that the theme without colours loses nothing. The contrast of
+//! every pair is at least 4.5 (WCAG 2, AA) on the backgrounds for which a theme is chosen.
+
+mod looks;
 
 use super::capabilities::Rgb;
 use crate::core::theme_file::{self, Colour, Look, ThemeFile};
@@ -60,7 +63,11 @@ pub enum Theme {
     Dark,
     /// Tints for a light background.
     Light,
-    /// The terminal's own 16 colours.
+    /// As dark, where only 256 colours are known.
+    Dark256,
+    /// As light, where only 256 colours are known.
+    Light256,
+    /// The terminal's own 16 colours, on any background.
     Terminal,
     /// No colour at all: bold, dim, underline and reverse only.
     Plain,
@@ -80,6 +87,13 @@ impl Own {
         let base = Theme::named(&file.base).unwrap_or(Theme::Dark);
         let looks = file.looks.iter().filter_map(|(name, look)| Some((Meaning::named(name)?, styled(*look))));
         Self { base, looks: looks.collect() }
+    }
+
+    /// Without the looks that need more colours than these.
+    fn with(&self, depth: Depth) -> Self {
+        let fits = |colour: Option<Color>| !matches!(colour, Some(Color::Rgb(..)));
+        let looks = self.looks.iter().filter(|(_, look)| fits(look.fg) && fits(look.bg));
+        Self { base: self.base.with(depth), looks: looks.map(|(meaning, look)| (*meaning, *look)).collect() }
     }
 }
 
@@ -164,46 +178,75 @@ impl Theme {
         if plain || var("NO_COLOR").is_some_and(|v| !v.is_empty()) || term == "dumb" {
             return Self::Plain;
         }
+        let depth = Depth::of(&term, &var);
         if let Some(named) = named.and_then(Self::named) {
-            return named;
+            return named.with(depth);
         }
-        let light = match background {
-            Some(colour) => Some(luminance(colour) > 0.18),
+        let light = match background.map(luminance) {
+            Some(found) if found <= DARK_UP_TO => Some(false),
+            Some(found) if found >= LIGHT_FROM => Some(true),
+            // Between the two no tint can be read; the terminal's own letters can.
+            Some(_) => None,
             None => var("COLORFGBG")
                 .and_then(|v| v.rsplit(';').next()?.parse::<u8>().ok())
                 .map(|bg| bg == 7 || bg == 15),
         };
-        match light {
-            Some(light) if has_true_colour(&term, &var) => {
-                if light {
-                    Self::Light
-                } else {
-                    Self::Dark
-                }
-            }
-            _ => Self::Terminal,
+        light.map_or(Self::Terminal, |light| if light { Self::Light } else { Self::Dark }.with(depth))
+    }
+
+    /// The same with no more colours than the terminal knows.
+    fn with(self, depth: Depth) -> Self {
+        match (self, depth) {
+            (Self::Dark, Depth::Many) => Self::Dark256,
+            (Self::Light, Depth::Many) => Self::Light256,
+            (Self::Dark | Self::Light, Depth::Sixteen) => Self::Terminal,
+            (Self::Own(own), Depth::Many | Depth::Sixteen) => Self::Own(Box::leak(Box::new(own.with(depth)))),
+            _ => self,
         }
     }
 
     /// The look of a meaning.
     pub fn style(self, meaning: Meaning) -> Style {
         match self {
-            Self::Dark => dark(meaning),
-            Self::Light => light(meaning),
-            Self::Terminal => sixteen(meaning),
-            Self::Plain => plain(meaning),
+            Self::Dark => looks::dark(meaning),
+            Self::Light => looks::light(meaning),
+            Self::Dark256 => looks::dark_256(meaning),
+            Self::Light256 => looks::light_256(meaning),
+            Self::Terminal => looks::sixteen(meaning),
+            Self::Plain => looks::plain(meaning),
             Self::Own(own) => own.looks.get(&meaning).copied().unwrap_or_else(|| own.base.style(meaning)),
         }
     }
 }
 
-/// Whether any of 16 million colours may be written. GNU screen and dvtm hand COLORTERM on from outside, and take the
-/// numbers of such a colour for other attributes.
-fn has_true_colour(term: &str, var: impl Fn(&str) -> Option<String>) -> bool {
-    let set = |name: &str| var(name).is_some_and(|v| !v.is_empty());
-    let screen = (term.starts_with("screen") || set("STY")) && !set("TMUX");
-    let told = var("COLORTERM").is_some_and(|v| v == "truecolor" || v == "24bit");
-    told && !screen && !term.starts_with("dvtm")
+/// The dark theme is for backgrounds up to this luminance: that of `#303446`.
+const DARK_UP_TO: f64 = 0.0353;
+/// The light theme is for backgrounds from this luminance on: that of `#e1e1e1`.
+const LIGHT_FROM: f64 = 0.7529;
+
+/// How many colours a terminal knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Sixteen,
+    Many,
+    True,
+}
+
+impl Depth {
+    /// By the environment. GNU screen and dvtm hand COLORTERM on from outside, and take the numbers of such a colour
+    /// for other attributes.
+    fn of(term: &str, var: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| var(name).is_some_and(|v| !v.is_empty());
+        let screen = (term.starts_with("screen") || set("STY")) && !set("TMUX");
+        let between = screen || term.starts_with("dvtm");
+        if var("COLORTERM").is_some_and(|v| v == "truecolor" || v == "24bit") && !between {
+            Self::True
+        } else if term.contains("256color") || set("XTERM_VERSION") && term.starts_with("xterm") {
+            Self::Many
+        } else {
+            Self::Sixteen
+        }
+    }
 }
 
 /// Relative luminance as WCAG 2 defines it: 0 is black, 1 is white.
@@ -215,112 +258,8 @@ pub fn luminance(colour: Rgb) -> f64 {
     0.2126 * channel(colour.red) + 0.7152 * channel(colour.green) + 0.0722 * channel(colour.blue)
 }
 
-const fn rgb(hex: u32) -> Color {
-    Color::Rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
-}
-
-fn dark(meaning: Meaning) -> Style {
-    let s = Style::new();
-    match meaning {
-        Meaning::Text => s,
-        Meaning::Dim => s.fg(rgb(0x8b92a5)),
-        Meaning::Rule => s.fg(rgb(0x3d4454)),
-        Meaning::Accent => s.fg(rgb(0x7aa2f7)),
-        Meaning::Strong => s.add_modifier(Modifier::BOLD),
-        Meaning::Key => s.fg(rgb(0x7aa2f7)),
-        Meaning::Selected => s.bg(rgb(0x283044)),
-        Meaning::SelectedElsewhere => s.bg(rgb(0x22262f)),
-        Meaning::Added => s.bg(rgb(0x16301f)),
-        Meaning::AddedWord => s.bg(rgb(0x22602f)).fg(rgb(0xd8ffe0)),
-        Meaning::Removed => s.bg(rgb(0x3a1d22)),
-        Meaning::RemovedWord => s.bg(rgb(0x7d2936)).fg(rgb(0xffe0e3)),
-        Meaning::Moved => s.bg(rgb(0x23273d)),
-        Meaning::Match => s.bg(rgb(0x5c4a16)).fg(rgb(0xffedb8)),
-        Meaning::Score(1) => s.fg(rgb(0xf7768e)),
-        Meaning::Score(2) => s.fg(rgb(0xff9e64)),
-        Meaning::Score(3) => s.fg(rgb(0xe0c46c)),
-        Meaning::Score(4) => s.fg(rgb(0x9ece6a)),
-        Meaning::Score(_) => s.fg(rgb(0x41c9a4)),
-        Meaning::Good => s.fg(rgb(0x7fd88f)),
-        Meaning::Warning => s.fg(rgb(0xe0af68)),
-        Meaning::Error => s.fg(rgb(0xf7768e)).add_modifier(Modifier::BOLD),
-        Meaning::Label => s.fg(rgb(0xbb9af7)),
-        Meaning::Variable => s.fg(rgb(0x7dcfff)),
-    }
-}
-
-fn light(meaning: Meaning) -> Style {
-    let s = Style::new();
-    match meaning {
-        Meaning::Text => s,
-        Meaning::Dim => s.fg(rgb(0x6a7080)),
-        Meaning::Rule => s.fg(rgb(0xc5c9d3)),
-        Meaning::Accent | Meaning::Key => s.fg(rgb(0x2458c6)),
-        Meaning::Strong => s.add_modifier(Modifier::BOLD),
-        Meaning::Selected => s.bg(rgb(0xdce6fb)),
-        Meaning::SelectedElsewhere => s.bg(rgb(0xeceef3)),
-        Meaning::Added => s.bg(rgb(0xe2f5e5)),
-        Meaning::AddedWord => s.bg(rgb(0xa9e3b4)),
-        Meaning::Removed => s.bg(rgb(0xfde7e9)),
-        Meaning::RemovedWord => s.bg(rgb(0xf5b5bc)),
-        Meaning::Moved => s.bg(rgb(0xe8e8fb)),
-        Meaning::Match => s.bg(rgb(0xffe9a8)),
-        Meaning::Score(1) => s.fg(rgb(0xc01c3a)),
-        Meaning::Score(2) => s.fg(rgb(0xb85a00)),
-        Meaning::Score(3) => s.fg(rgb(0x8a6d00)),
-        Meaning::Score(4) => s.fg(rgb(0x3c7d0f)),
-        Meaning::Score(_) => s.fg(rgb(0x0a7a5c)),
-        Meaning::Good => s.fg(rgb(0x1f7a33)),
-        Meaning::Warning => s.fg(rgb(0x9a5b00)),
-        Meaning::Error => s.fg(rgb(0xc01c3a)).add_modifier(Modifier::BOLD),
-        Meaning::Label => s.fg(rgb(0x7a3fc4)),
-        Meaning::Variable => s.fg(rgb(0x00719c)),
-    }
-}
-
-fn sixteen(meaning: Meaning) -> Style {
-    let s = Style::new();
-    match meaning {
-        Meaning::Text => s,
-        Meaning::Dim => s.add_modifier(Modifier::DIM),
-        Meaning::Rule => s.fg(Color::DarkGray),
-        Meaning::Accent | Meaning::Key => s.fg(Color::Blue),
-        Meaning::Strong => s.add_modifier(Modifier::BOLD),
-        Meaning::Selected => s.add_modifier(Modifier::REVERSED),
-        Meaning::SelectedElsewhere => s.add_modifier(Modifier::BOLD),
-        Meaning::Added => s.fg(Color::Green),
-        Meaning::AddedWord => s.fg(Color::Green).add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
-        Meaning::Removed => s.fg(Color::Red),
-        Meaning::RemovedWord => s.fg(Color::Red).add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
-        Meaning::Moved => s.fg(Color::Magenta),
-        Meaning::Match => s.fg(Color::Yellow).add_modifier(Modifier::REVERSED),
-        Meaning::Score(1) => s.fg(Color::Red),
-        Meaning::Score(2) => s.fg(Color::LightRed),
-        Meaning::Score(3) => s.fg(Color::Yellow),
-        Meaning::Score(4) => s.fg(Color::Green),
-        Meaning::Score(_) => s.fg(Color::Cyan),
-        Meaning::Good => s.fg(Color::Green),
-        Meaning::Warning => s.fg(Color::Yellow),
-        Meaning::Error => s.fg(Color::Red).add_modifier(Modifier::BOLD),
-        Meaning::Label => s.fg(Color::Magenta),
-        Meaning::Variable => s.fg(Color::Cyan),
-    }
-}
-
-fn plain(meaning: Meaning) -> Style {
-    let s = Style::new();
-    match meaning {
-        Meaning::Dim | Meaning::Rule => s.add_modifier(Modifier::DIM),
-        Meaning::Accent | Meaning::Strong | Meaning::Key | Meaning::Error | Meaning::Warning => {
-            s.add_modifier(Modifier::BOLD)
-        }
-        Meaning::Selected => s.add_modifier(Modifier::REVERSED),
-        Meaning::AddedWord | Meaning::RemovedWord => s.add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
-        Meaning::Match => s.add_modifier(Modifier::REVERSED),
-        _ => s,
-    }
-}
-
+#[cfg(test)]
+mod contrast;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,6 +313,9 @@ mod tests {
         )
         .unwrap();
         let own = Theme::of_file(&file);
+        let fewer = own.with(Depth::Many);
+        assert_eq!(fewer.style(Meaning::Score(1)), Theme::Light256.style(Meaning::Score(1)));
+        assert_eq!(fewer.style(Meaning::Error), own.style(Meaning::Error));
         assert_eq!(own.style(Meaning::Score(1)).fg, Some(Color::Rgb(1, 2, 3)));
         assert_eq!(own.style(Meaning::Error), Style::new().add_modifier(Modifier::REVERSED));
         assert_eq!(own.style(Meaning::Label), Theme::Light.style(Meaning::Label));
