@@ -96,6 +96,8 @@ pub struct Tally {
     pub always_first: u32,
     /// Those in which the second place did.
     pub always_second: u32,
+    /// Those of which both orders say that neither is better. Any other tie has a winner in one order alone.
+    pub equal: u32,
 }
 
 impl Tally {
@@ -110,6 +112,7 @@ impl Tally {
         match (a_first, b_first) {
             (Some(Choice::First), Some(Choice::First)) => self.always_first += 1,
             (Some(Choice::Second), Some(Choice::Second)) => self.always_second += 1,
+            (Some(Choice::Tie), Some(Choice::Tie)) => self.equal += 1,
             _ => {}
         }
     }
@@ -117,6 +120,11 @@ impl Tally {
     /// Pairs answered in both orders.
     pub fn answered(&self) -> u32 {
         self.a + self.b + self.ties
+    }
+
+    /// Ties in which one order named a winner and the other did not.
+    pub fn half_decided(&self) -> u32 {
+        self.ties - self.always_first - self.always_second - self.equal
     }
 
     /// Share (0 to 1) of the answered pairs in which the same place won in both orders; `None` without any.
@@ -158,10 +166,11 @@ mod tests {
             (Some(First), Some(Second)),
             (Some(Tie), Some(First)),
             (Some(First), None),
+            (Some(Tie), Some(Tie)),
         ] {
             tally.add(a_first, b_first);
         }
-        assert_eq!((tally.a, tally.b, tally.ties, tally.open), (1, 0, 3, 1));
-        assert_eq!((tally.always_first, tally.always_second, tally.position_bias()), (1, 1, Some(0.5)));
+        assert_eq!((tally.a, tally.b, tally.ties, tally.open, tally.equal), (1, 0, 4, 1, 1));
+        assert_eq!((tally.always_first, tally.always_second, tally.position_bias()), (1, 1, Some(0.4)));
     }
 }

@@ -6,8 +6,10 @@
 //! ```
 //! A second call finds what the first one stored, whichever arm is named first, and asks only for what is missing.
 
+mod figures;
 mod plan;
 
+pub use figures::{PairFigures, sentence as pair_sentence};
 pub use plan::{PairPlan, PairwiseRequest, plan_pairs};
 
 use super::budget::{Budget, Caps, Unit};
@@ -35,6 +37,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct PairResult {
     /// The case.
     pub case_id: String,
+    /// The source that the case shares with others.
+    pub cluster: Option<String>,
     /// Place in the list of criteria.
     pub criterion: usize,
     /// What was said with A first.
@@ -151,6 +155,7 @@ impl Asking {
             if question.a_first {
                 results.push(PairResult {
                     case_id: pair.case_id.clone(),
+                    cluster: pair.subject.cluster.clone(),
                     criterion: question.criterion,
                     a_first: answer,
                     b_first: None,

@@ -5,9 +5,10 @@ use super::super::fail::{ENDPOINT, Fail, INCONCLUSIVE, Result};
 use super::super::output::{brief, clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, carry, fail, inputs};
-use crate::core::pairwise::{Choice, Outcome, Tally};
+use crate::core::pairwise::{Choice, Outcome};
+use crate::core::text;
 use crate::core::verdict::State;
-use crate::eval::{self, Control, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice};
+use crate::eval::{self, Control, PairFigures, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice};
 use crate::store::{Handle, PairAnswer, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,22 +176,45 @@ fn tell(ctx: &Ctx, args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Result<(
         clean(&args.judge),
         done.fingerprint.short()
     ))?;
-    let head = ["criterion", "A wins", "B wins", "ties", "open", "same place won"];
+    let head =
+        ["criterion", "A wins", "B wins", "ties", "open", "B less A", "95 %", "p(Holm)", "same place won"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (at, criterion) in plan.criteria.iter().enumerate() {
-        let tally = done.tally(at);
+    let figures = named(plan, done);
+    for (name, f) in &figures {
+        let tally = f.tally;
         rows.push(vec![
-            clean(&criterion.name).into_owned(),
+            clean(name).into_owned(),
             tally.a.to_string(),
             tally.b.to_string(),
             tally.ties.to_string(),
             tally.open.to_string(),
-            bias_words(&tally),
+            percent(f.net),
+            f.ci95.map_or_else(
+                || "n/a".to_owned(),
+                |(lo, hi)| format!("{} to {}", percent(Some(lo)), percent(Some(hi))),
+            ),
+            text::p_value(f.p_holm),
+            bias_words(f),
         ]);
     }
-    for line in table(&rows, &[1, 2, 3, 4]) {
+    for line in table(&rows, &[1, 2, 3, 4, 5, 7]) {
         ctx.out.line(line)?;
     }
+    for (name, f) in figures.iter().filter(|(_, f)| f.tally.ties > 0) {
+        let tally = f.tally;
+        ctx.out.line(format!(
+            "{}: of {} neither is better in both orders of {}, the same place won in {}, one order alone has a winner in {}",
+            clean(name),
+            text::plural(tally.ties as usize, "tie", "ties"),
+            tally.equal,
+            tally.always_first + tally.always_second,
+            tally.half_decided()
+        ))?;
+    }
+    let cleaned: Vec<(String, PairFigures)> =
+        figures.into_iter().map(|(name, f)| (clean(name).into_owned(), f)).collect();
+    let shown: Vec<(&str, PairFigures)> = cleaned.iter().map(|(n, f)| (n.as_str(), f.clone())).collect();
+    ctx.out.line(eval::pair_sentence(&shown, &a, &b))?;
     let states = states(done);
     let failed: Vec<String> = states
         .iter()
@@ -209,12 +233,25 @@ fn tell(ctx: &Ctx, args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Result<(
     Ok(())
 }
 
-/// `3 of 12 (25 %): first 1, second 2`.
-fn bias_words(tally: &Tally) -> String {
+/// The figures of each question, by its name.
+fn named<'a>(plan: &'a PairPlan, done: &PairwiseRun) -> Vec<(&'a str, PairFigures)> {
+    let names = plan.criteria.iter().map(|c| c.name.as_str());
+    names.zip(done.figures(plan.criteria.len())).collect()
+}
+
+/// A share of pairs with its sign: `+12 %`.
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "n/a".to_owned(), |s| format!("{:+.0} %", 100.0 * s + 0.0))
+}
+
+/// `3 of 12 (25 %): first 1, second 2, p 1.00`.
+fn bias_words(f: &PairFigures) -> String {
+    let tally = f.tally;
     let Some(rate) = tally.position_bias() else { return "n/a".to_owned() };
     let (first, second) = (tally.always_first, tally.always_second);
+    let p = f.p_places.map(|p| format!(", p {}", text::p_value(Some(p)))).unwrap_or_default();
     format!(
-        "{} of {} ({:.0} %): first {first}, second {second}",
+        "{} of {} ({:.0} %): first {first}, second {second}{p}",
         first + second,
         tally.answered(),
         100.0 * rate
@@ -265,17 +302,21 @@ fn states(done: &PairwiseRun) -> BTreeMap<State, u32> {
 }
 
 fn run_json(args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Value {
-    let criteria: Vec<Value> = plan
-        .criteria
+    let figures = named(plan, done);
+    let criteria: Vec<Value> = figures
         .iter()
-        .enumerate()
-        .map(|(at, criterion)| {
-            let tally = done.tally(at);
+        .map(|(name, f)| {
+            let tally = f.tally;
             json!({
-                "name": criterion.name, "pairs": plan.pairs(), "answered": tally.answered(),
+                "name": name, "pairs": plan.pairs(), "answered": tally.answered(),
                 "a_wins": tally.a, "b_wins": tally.b, "ties": tally.ties, "open": tally.open,
+                "ties_by": {
+                    "equal": tally.equal, "place": tally.always_first + tally.always_second, "one_order": tally.half_decided(),
+                },
+                "difference": f.net, "ci95": f.ci95.map(|(lo, hi)| [lo, hi]), "p": f.p, "p_holm": f.p_holm,
+                "decision": f.decision.word(), "units": f.units,
                 "position_bias": {
-                    "rate": tally.position_bias(), "first": tally.always_first, "second": tally.always_second,
+                    "rate": tally.position_bias(), "first": tally.always_first, "second": tally.always_second, "p": f.p_places,
                 },
             })
         })
@@ -291,6 +332,7 @@ fn run_json(args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Value {
         "set": plan.set.name, "set_digest": plan.set.digest,
         "judge": {"name": args.judge, "fingerprint": done.fingerprint, "model_returned": models},
         "criteria": criteria,
+        "sentence": eval::pair_sentence(&figures, &plan.arms.0.name, &plan.arms.1.name),
         "pairs": plan.pairs(), "unpaired": plan.unpaired, "questions": plan.questions(), "missing": done.missing,
         "answers": shape::verdicts(&states(done)),
         "usage": {
