@@ -103,7 +103,8 @@ pub fn stale(store: &Store, run: &RunInfo) -> Result<Vec<String>> {
     }
     for ((criterion, bare), n) in old {
         let name = run.criteria.get(criterion as usize).map_or("", String::as_str);
-        let what = if bare { "the bare name, and not this wording" } else { "another wording of the question" };
+        let what =
+            if bare { "the bare name, and not this wording" } else { "another wording of the question" };
         notes.push(format!(
             "stale: {} by people of these responses on '{name}' answered {what}, and count nowhere here before somebody \
              takes them over: `assize review renew {}`",

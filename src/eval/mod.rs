@@ -49,8 +49,8 @@ pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
 pub use open::{open_judge, open_model};
 pub use pairwise::{
-    PairFigures, PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs, pair_sentence, plan_pairs,
-    rehearse,
+    PairFigures, PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs,
+    pair_sentence, plan_pairs, rehearse,
 };
 pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};

@@ -172,8 +172,7 @@ mod tests {
     #[test]
     fn the_floor_falls_with_more_cases_and_needs_two_passes() {
         let once = Spread::of(&[pooled("a", 0, 3), pooled("b", 0, 4)]);
-        let floor =
-            |s: &Spread, n, k| s.floor("accuracy", Digest::of("j"), std::iter::repeat_n((k, k), n));
+        let floor = |s: &Spread, n, k| s.floor("accuracy", Digest::of("j"), std::iter::repeat_n((k, k), n));
         assert_eq!(floor(&once, 10, 1), None);
         let twice = Spread::of(&[pooled("a", 0, 3), pooled("a", 1, 4), pooled("b", 0, 4), pooled("b", 1, 4)]);
         // Within-item variance (0.5 + 0) / 2, so s = 0.5; 1.96 x 0.5 x sqrt(2 / n).

@@ -124,8 +124,7 @@ impl Field {
             Some(tag) => all.iter().map(|row| row.only(tag)).collect(),
             None => all,
         };
-        let found =
-            paired_compare(&rows.iter().map(Matched::input).collect::<Vec<_>>(), SEED);
+        let found = paired_compare(&rows.iter().map(Matched::input).collect::<Vec<_>>(), SEED);
         // The judge's spread is learned from the whole run: a slice has few cases to learn it from.
         let noise = super::noise(&self.run, &self.cells, &self.items);
         let floor = |row: &Matched| {

@@ -312,11 +312,16 @@ mod tests {
             r#""It is short, so I give it a score of 4.""#,
             r#""Short.\nSCORE: 4""#,
         ] {
-            let read = verdict(&format!(r#""raw":{raw},"model":"m-1","usage":{{"prompt_tokens":10.0,"completion_tokens":5}}"#));
+            let read = verdict(&format!(
+                r#""raw":{raw},"model":"m-1","usage":{{"prompt_tokens":10.0,"completion_tokens":5}}"#
+            ));
             assert_eq!((read.score, &read.state), (Some(4), &None), "{raw}");
             assert!(read.explanation.contains("hort"), "{read:?}");
             let reply = read.reply.unwrap();
-            assert_eq!((reply.model.as_deref(), reply.prompt_tokens, reply.completion_tokens), (Some("m-1"), Some(10), Some(5)));
+            assert_eq!(
+                (reply.model.as_deref(), reply.prompt_tokens, reply.completion_tokens),
+                (Some("m-1"), Some(10), Some(5))
+            );
             assert!(reply.raw.is_some() && reply.flags.is_empty(), "{reply:?}");
         }
         let unread = verdict(r#""raw":"It is short.""#);
@@ -331,7 +336,10 @@ mod tests {
         assert_eq!((same.score, same.state), (Some(4), None));
         let differs = verdict(&format!("{prose}:5"));
         assert_eq!((differs.score, differs.state.as_deref()), (None, Some("unparseable")));
-        assert!(differs.explanation.contains("reads as 4") && differs.explanation.contains("is 5"), "{differs:?}");
+        assert!(
+            differs.explanation.contains("reads as 4") && differs.explanation.contains("is 5"),
+            "{differs:?}"
+        );
         // Two scores in the reply are a doubt about either.
         let two = verdict(r#""raw":"A score of 2 for style, a score of 5 for facts.","score":5"#);
         assert_eq!(two.score, None);
@@ -349,8 +357,16 @@ mod tests {
         assert_eq!((found.evidence.len(), found.flags.len()), (1, 0));
         let not = verdict(r#""score":4,"evidence":"nowhere""#).reply.unwrap();
         assert_eq!(not.flags, [evidence::QUOTE_NOT_FOUND]);
-        for bad in [r#""score":4,"evidence":[1]"#, r#""score":4,"usage":3"#, r#""score":4,"raw":{}"#, r#""score":4,"usage":{"prompt_tokens":-1}"#] {
-            assert!(one(&format!(r#","verdicts":[{{"criterion":"c","judge":"j",{bad}}}]"#)).is_err(), "{bad}");
+        for bad in [
+            r#""score":4,"evidence":[1]"#,
+            r#""score":4,"usage":3"#,
+            r#""score":4,"raw":{}"#,
+            r#""score":4,"usage":{"prompt_tokens":-1}"#,
+        ] {
+            assert!(
+                one(&format!(r#","verdicts":[{{"criterion":"c","judge":"j",{bad}}}]"#)).is_err(),
+                "{bad}"
+            );
         }
         // Without any of these keys a verdict is what it was.
         assert_eq!(verdict(r#""score":4,"explanation":"x""#).reply, None);

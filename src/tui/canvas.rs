@@ -139,7 +139,11 @@ mod tests {
     }
 
     fn frame(canvas: &mut Canvas<Vec<u8>>, text: &str, style: Style) -> String {
-        canvas.draw(|buf| drop(buf.set_string(1, 1, text, style))).unwrap();
+        canvas
+            .draw(|buf| {
+                buf.set_string(1, 1, text, style);
+            })
+            .unwrap();
         String::from_utf8(canvas.taken()).unwrap()
     }
 

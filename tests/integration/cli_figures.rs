@@ -51,9 +51,12 @@ fn coverage_and_failures_are_one_figure_each() {
         shown["arms"].as_array().unwrap().iter().find(|a| a["arm"] == name).unwrap()["criteria"].clone()
     };
     // Of 60 passes on tone: `a` lacks one and fails one, `b` lacks six and fails one. Of 20 on good: three fail, or two of 18.
-    for (name, criterion, scored, asked, failed) in
-        [("a", "tone", 58, 60, 1), ("b", "tone", 53, 60, 1), ("a", "good", 17, 20, 3), ("b", "good", 16, 20, 2)]
-    {
+    for (name, criterion, scored, asked, failed) in [
+        ("a", "tone", 58, 60, 1),
+        ("b", "tone", 53, 60, 1),
+        ("a", "good", 17, 20, 3),
+        ("b", "good", 16, 20, 2),
+    ] {
         let arm = arm(name);
         let c = of(&arm, criterion);
         assert_eq!(
@@ -83,7 +86,11 @@ fn coverage_and_failures_are_one_figure_each() {
     for (criterion, failed) in [("tone", 2), ("good", 5)] {
         let all = of(&shown["criteria"], criterion);
         let t = trends["trends"].as_array().unwrap().iter().find(|t| t["criterion"] == criterion).unwrap();
-        assert_eq!((t["coverage"].clone(), t["failed"].as_u64()), (all["coverage"].clone(), Some(failed)), "{t}");
+        assert_eq!(
+            (t["coverage"].clone(), t["failed"].as_u64()),
+            (all["coverage"].clone(), Some(failed)),
+            "{t}"
+        );
         assert_eq!(all["failed"].as_u64(), Some(failed));
     }
 }

@@ -250,7 +250,10 @@ fn stale_labels_are_taken_over_only_by_an_act_that_is_kept() {
     // Some of them, by name.
     let args = ["review", "renew", &second, "--reviewer", "ana", "--as", "dan", "--reason", "a typo"];
     let done = home.json(&args);
-    assert_eq!((&done["renewed"], &done["by"], &done["reason"]), (&json!(10), &json!("dan"), &json!("a typo")));
+    assert_eq!(
+        (&done["renewed"], &done["by"], &done["reason"]),
+        (&json!(10), &json!("dan"), &json!("a typo"))
+    );
     let row = &done["rows"][0];
     assert_ne!((&row["from"], &row["review"]), (&row["to"], &row["new"]), "{row}");
     assert_eq!(checked(&home, &second), 10);
@@ -269,7 +272,10 @@ fn stale_labels_are_taken_over_only_by_an_act_that_is_kept() {
     assert_eq!(checked(&home, &planned(&home, "Is every claim right?")), 0);
     assert_eq!(checked(&home, &first), 11);
     let text = home.text(&["review", "renew", &second]);
-    assert!(text.contains("now asked: Is it rigth?") && text.contains("3 scores and skips taken over"), "{text}");
+    assert!(
+        text.contains("now asked: Is it rigth?") && text.contains("3 scores and skips taken over"),
+        "{text}"
+    );
     assert!(home.text(&["review", "renew", &second]).contains("nothing is stale"));
     assert!(home.run(&["fsck"]).status.success());
 }
@@ -287,7 +293,10 @@ fn labels_under_a_bare_name_are_of_the_criterion_that_it_stands_for_and_of_no_ot
     assert_eq!(live["criteria"][0]["corrected"]["n_labelled"], 12);
     // The other way round too: what is scored there counts in the imported run.
     label(&home, live["run"].as_str().unwrap(), (0..12).map(|i| (i, 5)), "ben", "random");
-    assert_eq!(home.json(&["agreement", "--run", &imported])["criteria"][0]["reviewers"], json!(["ana", "ben"]));
+    assert_eq!(
+        home.json(&["agreement", "--run", &imported])["criteria"][0]["reviewers"],
+        json!(["ana", "ben"])
+    );
     // The twin: under a wording of one's own they answer another question, and that is said.
     let own = planned(&home, "Is it right?");
     let shown = home.json(&["run", "show", &own]);
@@ -308,7 +317,8 @@ fn what_was_skipped_in_a_sample_stays_skipped_for_every_judge() {
     for _ in 0..16 {
         let next = home.json(&["review", "next", &runs[0].1, "--as", "ana"]);
         let item = next["item"].as_u64().unwrap();
-        let given = if item % 4 == 0 { vec!["--skip".to_owned()] } else { vec!["--score".into(), "4".into()] };
+        let given =
+            if item % 4 == 0 { vec!["--skip".to_owned()] } else { vec!["--score".into(), "4".into()] };
         let (item, given) = (item.to_string(), given.iter().map(String::as_str).collect::<Vec<_>>());
         home.json(&[&["review", "add", &runs[0].1, "--item", &item, "--as", "ana"][..], &given].concat());
     }

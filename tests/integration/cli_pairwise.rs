@@ -120,7 +120,10 @@ async fn a_winner_needs_both_orders_and_places_that_win_are_told() {
     );
     let text = home.text(&args(["a", "b"], &url, &[]));
     assert!(text.contains("4 of 9 (44 %): first 2, second 2, p 1"), "{text}");
-    assert!(text.contains("of 4 ties neither is better in both orders of 0, the same place won in 4"), "{text}");
+    assert!(
+        text.contains("of 4 ties neither is better in both orders of 0, the same place won in 4"),
+        "{text}"
+    );
     // Two wins against three: the exact test and the interval over all nine say that this may be chance.
     assert_eq!((&found["p"], &found["decision"]), (&json!(1.0), &json!("no_evidence")));
     assert!((found["difference"].as_f64().unwrap() - 1.0 / 9.0).abs() < 1e-12, "{found}");

@@ -207,7 +207,7 @@ fn no_way_leads_round_a_labels_gate() {
     let home = judged_prompt();
     let does = |line: &str| {
         let out = home.run(&line.split(' ').collect::<Vec<_>>());
-        (out.status.code().unwrap(), cli_support::err(&out))
+        (out.status.code().unwrap(), crate::cli_support::err(&out))
     };
     let refused = |line: &str, code: i32| {
         let (found, said) = does(line);

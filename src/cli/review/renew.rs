@@ -63,7 +63,8 @@ pub(super) fn run(
         return Ok(DONE);
     }
     if stale.is_empty() {
-        ctx.out.line("nothing is stale here: no score by people answers another wording of these questions")?;
+        ctx.out
+            .line("nothing is stale here: no score by people answers another wording of these questions")?;
         return Ok(DONE);
     }
     for ((criterion, from), (then, now)) in &wordings {
@@ -141,4 +142,3 @@ fn wording(run: &RunInfo, name: &str, version: Digest) -> String {
     let known = run.spec.criteria.iter().chain([&named]).find(|c| Criterion::version(c) == version);
     known.map_or_else(|| format!("the item's own question ({})", version.short()), |c| c.question.clone())
 }
-

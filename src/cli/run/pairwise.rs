@@ -8,7 +8,9 @@ use super::{OK, carry, fail, inputs};
 use crate::core::pairwise::{Choice, Outcome};
 use crate::core::text;
 use crate::core::verdict::State;
-use crate::eval::{self, Control, PairFigures, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice};
+use crate::eval::{
+    self, Control, PairFigures, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice,
+};
 use crate::store::{Handle, PairAnswer, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

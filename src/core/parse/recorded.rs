@@ -43,9 +43,16 @@ pub fn read_recorded(reply: &str, shown: &Shown) -> Result<Reading, Unread> {
         return Err(quoted());
     }
     let whole = [1_u8, 2, 3, 4, 5].into_iter().find(|n| (f64::from(*n) - score).abs() < f64::EPSILON);
-    let score = whole.ok_or_else(|| Unread::new(format!("the prose states {score}, which is no whole score")))?;
+    let score =
+        whole.ok_or_else(|| Unread::new(format!("the prose states {score}, which is no whole score")))?;
     repairs.push(repair.to_owned());
-    Ok(Reading { score, evidence: Vec::new(), explanation: text.to_owned(), injection_suspected: false, repairs })
+    Ok(Reading {
+        score,
+        evidence: Vec::new(),
+        explanation: text.to_owned(),
+        injection_suspected: false,
+        repairs,
+    })
 }
 
 /// One letter: an answer to a question of choice, whose order nobody told.

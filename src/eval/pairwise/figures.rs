@@ -118,8 +118,10 @@ pub fn sentence(figures: &[(&str, PairFigures)], a: &str, b: &str) -> String {
     ];
     let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
     let mut letters = text.chars();
-    match (letters.next(), figures.iter().any(|(_, f)| matches!(f.decision, Decision::Better | Decision::Worse)))
-    {
+    match (
+        letters.next(),
+        figures.iter().any(|(_, f)| matches!(f.decision, Decision::Better | Decision::Worse)),
+    ) {
         (Some(first), false) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         _ => format!("{text}."),
     }
