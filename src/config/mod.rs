@@ -25,7 +25,8 @@ pub struct UiConfig {
     pub theme: Option<String>,
     /// Changed keys: `("prompts.diff", "D")`, in the order of the file.
     pub keys: Vec<(String, String)>,
-    /// Whether the mouse is taken from the terminal (clicks and wheel). Off by default: selecting text stays possible.
+    /// Whether the mouse is taken from the terminal (clicks and wheel); selecting text then needs Shift.
+    /// `ASSIZE_MOUSE=off` turns it off for one session.
     pub mouse: bool,
     /// When a review shows the judge's score.
     pub reveal: Reveal,
@@ -33,7 +34,7 @@ pub struct UiConfig {
 
 impl Default for UiConfig {
     fn default() -> Self {
-        Self { theme: None, keys: Vec::new(), mouse: false, reveal: Reveal::Batch }
+        Self { theme: None, keys: Vec::new(), mouse: true, reveal: Reveal::Batch }
     }
 }
 

@@ -293,7 +293,7 @@ fn ui<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, lines: &mut BTreeMap<Str
         let at = Doc::value(section, "theme").map_or(section.at, |v| v.span().start);
         doc.problem(at, format!("[ui] theme is one of {}, or a FILE.toml beside this one", BASES.join(", ")));
     }
-    UiConfig { theme, keys, mouse: doc.boolean(section, "mouse").unwrap_or(false), reveal }
+    UiConfig { theme, keys, mouse: doc.boolean(section, "mouse").unwrap_or(true), reveal }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! draw(buffer)                      from the state alone
 //! ```
 
+mod mouse;
+
 use super::env::Env;
 use super::keys::{Action, Scope, TABLE};
 use super::layer::{Layer, Outcome};
@@ -29,6 +31,13 @@ pub struct App {
     awaited: HashMap<Ticket, Use>,
     running: Vec<(String, crate::eval::Control)>,
     quit: bool,
+    /// Keys of the bottom line and tabs, where they were drawn last.
+    hints: Vec<(Rect, Action)>,
+    tabs: Vec<(Rect, Tab)>,
+    /// The rule between panes that the mouse holds.
+    dragged: Option<usize>,
+    /// Letters pressed one after the other that no key has.
+    unknown: u8,
     /// Something changed since the last frame.
     pub dirty: bool,
 }
@@ -53,6 +62,9 @@ impl Said {
         if self.toast.error { self.passed && age > READABLE_S } else { age > WORDS_S }
     }
 }
+
+/// After so many letters without a key, one after the other, it is said what the keys are.
+const PUZZLED: u8 = 3;
 
 const TABS: [(Tab, &str); 4] =
     [(Tab::Prompts, "Prompts"), (Tab::Runs, "Runs"), (Tab::Review, "Review"), (Tab::Trends, "Trends")];
@@ -79,6 +91,10 @@ impl App {
             awaited: HashMap::new(),
             running: Vec::new(),
             quit: false,
+            hints: Vec::new(),
+            tabs: Vec::new(),
+            dragged: None,
+            unknown: 0,
             dirty: true,
         }
     }
@@ -334,13 +350,21 @@ impl App {
         }
         match self.env.keymap.action(self.screen().scope(), event) {
             Some(action) => {
+                self.unknown = 0;
                 // What was said about the key before makes room for the keys again; moving about leaves it.
                 if !Scope::moves(action) {
                     self.said.take_if(|said| !said.toast.error);
                 }
                 self.act(action)
             }
-            None => Vec::new(),
+            None => {
+                let foreign = matches!(event.code, crossterm::event::KeyCode::Char(c) if !c.is_ascii());
+                self.unknown = if foreign { self.unknown.saturating_add(1) } else { 0 };
+                if self.unknown >= PUZZLED {
+                    self.say("keys are Latin letters here: switch the keyboard's layout; ? shows them all");
+                }
+                Vec::new()
+            }
         }
     }
 
@@ -362,6 +386,7 @@ impl App {
         match msg {
             Msg::Input(Event::Key(event)) if event.kind != KeyEventKind::Release => self.key(&event),
             Msg::Input(Event::Paste(text)) => self.with_layer(|layer, _| layer.paste(&text)),
+            Msg::Input(Event::Mouse(event)) => self.mouse(&event),
             Msg::Input(_) => Vec::new(),
             Msg::Reply { ticket, result } => {
                 let mut layer_took = false;
@@ -406,6 +431,13 @@ impl App {
                 self.announce(words);
                 Vec::new()
             }
+            Msg::Copied(done) => {
+                match done {
+                    Ok(words) => self.say(words),
+                    Err(why) => self.announce(why),
+                }
+                Vec::new()
+            }
             Msg::Changed => self.with_all(|screen, cx| screen.changed(cx)),
             Msg::Tick => {
                 self.env.tick += 1;
@@ -428,20 +460,22 @@ impl App {
         }
         let bottom = area.bottom() - 1;
         let mut inner = Rect { height: area.height - 1, ..area };
+        self.tabs.clear();
         if self.screen().has_tabs() && area.height > 4 {
-            self.draw_tabs(Rect { height: 1, ..area }, buf);
+            self.tabs = self.draw_tabs(Rect { height: 1, ..area }, buf);
             inner = Rect { y: area.y + 1, height: inner.height - 1, ..inner };
         }
         let env = self.env.clone();
         self.screen_mut().draw(inner, buf, &env);
-        self.draw_bottom(Rect { y: bottom, height: 1, ..area }, buf);
+        self.hints = self.draw_bottom(Rect { y: bottom, height: 1, ..area }, buf);
         if let Some(layer) = &mut self.layer {
             layer.draw(area, buf, &env);
         }
     }
 
-    fn draw_tabs(&self, row: Rect, buf: &mut Buffer) {
+    fn draw_tabs(&self, row: Rect, buf: &mut Buffer) -> Vec<(Rect, Tab)> {
         let env = &self.env;
+        let mut places = Vec::new();
         let mut x = put(buf, row.x, row.y, row.width, &[seg(" assize ", env.style(Meaning::Strong))]);
         for (i, (tab, name)) in TABS.iter().enumerate() {
             let style = if *tab == self.tab {
@@ -455,7 +489,9 @@ impl App {
             } else {
                 format!(" {marker}{} {name} ", i + 1)
             };
-            x = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
+            let end = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
+            places.push((Rect { x, width: end.saturating_sub(x), ..row }, *tab));
+            x = end;
         }
         let room = row.right().saturating_sub(x + 2);
         put_right(
@@ -465,9 +501,10 @@ impl App {
             room,
             &seg(shed(&self.screen().summary(env), usize::from(room)).to_owned(), env.style(Meaning::Dim)),
         );
+        places
     }
 
-    fn draw_bottom(&self, row: Rect, buf: &mut Buffer) {
+    fn draw_bottom(&self, row: Rect, buf: &mut Buffer) -> Vec<(Rect, Action)> {
         let env = &self.env;
         let status = if self.running.is_empty() || !self.screen().status(env).is_empty() {
             self.screen().status(env)
@@ -498,14 +535,15 @@ impl App {
                     ),
                 ],
             );
-            return;
+            return Vec::new();
         }
-        self.draw_hints(row, room, buf);
+        self.draw_hints(row, room, buf)
     }
 
     /// The keys that matter here, and last, always, the one that shows all.
-    fn draw_hints(&self, row: Rect, room: u16, buf: &mut Buffer) {
+    fn draw_hints(&self, row: Rect, room: u16, buf: &mut Buffer) -> Vec<(Rect, Action)> {
         let env = &self.env;
+        let mut places = Vec::new();
         let scope = self.screen().scope();
         let help = crate::core::text::width("? keys  ");
         let mut x = row.x + 1;
@@ -528,7 +566,7 @@ impl App {
             if usize::from(x) + wide + kept > usize::from(row.x + room) + 2 {
                 continue;
             }
-            x = put(
+            let end = put(
                 buf,
                 x,
                 row.y,
@@ -539,7 +577,13 @@ impl App {
                     seg("  ", env.style(Meaning::Dim)),
                 ],
             );
+            // A hint for several keys is not one key to be clicked.
+            if shown == key {
+                places.push((Rect { x, width: end.saturating_sub(x + 2), ..row }, action));
+            }
+            x = end;
         }
+        places
     }
 }
 

@@ -43,6 +43,11 @@ impl Effects {
         Self { handle, config, send }
     }
 
+    /// Where answers go.
+    pub(super) fn sender(&self) -> UnboundedSender<Msg> {
+        self.send.clone()
+    }
+
     /// Begins an effect; what the loop has to do itself is handed back.
     pub fn run(&mut self, effect: Effect, env: &Env) -> Option<Yielded> {
         match effect {
@@ -81,15 +86,22 @@ impl Effects {
 /// Stands in the message of an edit that failed, before the path of the file that holds the text.
 pub const KEPT_IN: &str = "; your text is kept in ";
 
-/// Runs `$VISUAL` or `$EDITOR` on a text in a private file, with the terminal as its standard input.
+/// Runs the editor on a text in a private file, with the terminal as its standard input: `$VISUAL`, else `$EDITOR`,
+/// else `vi` or `nano`. What is named goes through the shell, as git does it: quotes and arguments are honoured.
 ///
 /// # Errors
-/// When no editor is named, it cannot be started, it fails, or what it left is not UTF-8.
+/// When there is no editor, it cannot be started, it fails, or what it left is not UTF-8.
 pub fn edit(text: &str, extension: &str) -> Result<String, String> {
     let editor = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()))
-        .ok_or("no editor is named: set EDITOR, for example EDITOR=vi, and press e again")?;
+        .or_else(|| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            ["vi", "nano"].into_iter().find(|name| is_there(name, &path)).map(str::to_owned)
+        })
+        .ok_or(
+            "no editor is named, and there is no vi or nano: set EDITOR to yours, for example EDITOR=emacs",
+        )?;
     let dir = private_folder()?;
     let path = dir.join(format!("prompt.{extension}"));
     std::fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
@@ -126,18 +138,82 @@ fn private_folder() -> Result<std::path::PathBuf, String> {
     Ok(dir)
 }
 
+/// Whether a program of this name is in one of the folders of `path`.
+fn is_there(name: &str, path: &std::ffi::OsStr) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::env::split_paths(path).any(|folder| {
+        folder.join(name).metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// What the shell ends with when there is no such program, or it is none.
+const NOT_FOUND: [i32; 2] = [126, 127];
+
 fn run_editor(editor: &str, path: &std::path::Path) -> Result<(), String> {
-    let mut words = editor.split_whitespace();
-    let program = words.next().unwrap_or("vi");
-    let mut command = std::process::Command::new(program);
-    command.args(words).arg(path);
+    // A path that holds blanks and no quotes, when it is the whole of what is named.
+    let mut command = if std::path::Path::new(editor).is_file() {
+        std::process::Command::new(editor)
+    } else {
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(format!("{editor} \"$@\"")).arg(editor);
+        shell
+    };
+    command.arg(path);
     children::restrict(&mut command, children::EDITOR);
     if let Ok(tty) = std::fs::File::open("/dev/tty") {
         command.stdin(tty);
     }
+    let other = "set EDITOR to an editor that can";
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program} ended with {status}: nothing was saved")),
-        Err(e) => Err(format!("{program} cannot be started ({e}): set EDITOR to an editor that can")),
+        Ok(status) if status.code().is_some_and(|code| NOT_FOUND.contains(&code)) => {
+            Err(format!("{editor} cannot be started: {other}"))
+        }
+        Ok(status) => Err(format!("{editor} ended with {status}: nothing was saved")),
+        Err(e) => Err(format!("{editor} cannot be started ({e}): {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// An editor that writes the words it was started with.
+    fn editor(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, "#!/bin/sh\nfor last; do :; done\necho \"$# $1\" > \"$last\"\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn an_editor_is_started_as_it_is_written_with_quotes_arguments_and_blanks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = editor(dir.path(), "ed two.sh").display().to_string();
+        let text = dir.path().join("a 'prompt'.txt");
+        for (named, wanted) in [
+            (format!("'{path}' --wait"), "2 --wait\n".to_owned()),
+            (format!("\"{path}\""), format!("1 {}\n", text.display())),
+            (path.replace(' ', "\\ ") + " -n", "2 -n\n".to_owned()),
+            (path.clone(), format!("1 {}\n", text.display())),
+        ] {
+            run_editor(&named, &text).unwrap();
+            assert_eq!(std::fs::read_to_string(&text).unwrap(), wanted, "{named}");
+        }
+        for (named, why) in [("/no/such/editor", "cannot be started"), ("false", "nothing was saved")] {
+            assert!(run_editor(named, &text).unwrap_err().contains(why), "{named}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_there_only_when_it_can_be_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::env::join_paths(["/no/such/folder".as_ref(), dir.path()]).unwrap();
+        assert!(!is_there("vi", &path));
+        std::fs::write(dir.path().join("vi"), "").unwrap();
+        assert!(!is_there("vi", &path));
+        editor(dir.path(), "vi");
+        assert!(is_there("vi", &path) && !is_there("vi", std::ffi::OsStr::new("")));
     }
 }

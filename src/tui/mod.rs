@@ -10,6 +10,7 @@ pub mod answers;
 pub mod app;
 mod canvas;
 pub mod capabilities;
+mod clipboard;
 pub mod effects;
 pub mod env;
 mod frames;

@@ -58,6 +58,8 @@ pub enum Msg {
         /// The new text, or why there is none.
         result: Result<String, String>,
     },
+    /// A text is on its way to the clipboard, or is not: what to say about it.
+    Copied(Result<&'static str, String>),
     /// Another process wrote to the registry.
     Changed,
     /// A background task panicked: what it said.

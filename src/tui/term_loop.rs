@@ -4,7 +4,8 @@ use super::Options;
 use super::answers::{Answer, COLOUR_QUESTION, QUESTIONS, is_asked};
 use super::app::App;
 use super::canvas::Canvas;
-use super::capabilities::Capabilities;
+use super::capabilities::{Capabilities, Multiplexer};
+use super::clipboard;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
 use super::frames::Frames;
@@ -56,6 +57,18 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Whether the mouse is ours: as the config has it, unless `ASSIZE_MOUSE` says otherwise for this session.
+fn takes_the_mouse(configured: bool, var: impl Fn(&str) -> Option<String>) -> bool {
+    if var("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+        return false;
+    }
+    match var("ASSIZE_MOUSE").as_deref() {
+        Some("off" | "0" | "no" | "false") => false,
+        Some("on" | "1" | "yes" | "true") => true,
+        _ => configured,
+    }
+}
+
 fn now() -> i64 {
     crate::clock::now().as_second()
 }
@@ -76,6 +89,9 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let mut effects = Effects::new(handle.clone(), config, send.clone());
     // What the first frame shows is read while the terminal is made ready for it.
     let first: Vec<_> = app.start().into_iter().filter_map(|effect| effects.run(effect, &app.env)).collect();
+    if takes_the_mouse(app.env.config.ui.mouse, variable) {
+        modes::want(Mode::Mouse);
+    }
     let panics = send.clone();
     // Where the loop has ended already, nobody can be told.
     let guard = Guard::take(move |words| drop(panics.send(Msg::Panicked(words))))?;
@@ -292,21 +308,44 @@ impl Loop {
     async fn carry_out(&mut self, yielded: Yielded) -> anyhow::Result<()> {
         match yielded {
             Yielded::Redraw => self.blank()?,
-            Yielded::Copy(text) => {
-                let mut out = stdout();
-                crossterm::execute!(
-                    out,
-                    crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes())
-                )?;
-                out.flush()?;
-                self.app.say("sent to the terminal's clipboard");
-            }
+            Yielded::Copy(text) => self.copy(text)?,
             Yielded::Edit { ticket, text, extension } => {
                 let result = self.outside(move || edit(&text, extension)).await?;
                 let more = self.app.update(Msg::Edited { ticket, result });
                 Box::pin(self.perform(more)).await?;
             }
-            Yielded::Suspend => self.outside(halt).await?,
+            Yielded::Suspend if can_be_continued() => self.outside(halt_the_job).await?,
+            Yielded::Suspend => self.app.announce(
+                "not stopped: there is no shell with job control here to go on with fg; q or Ctrl-C ends"
+                    .into(),
+            ),
+        }
+        Ok(())
+    }
+
+    /// Sends a text to the clipboard; what came of it is said when it is known.
+    fn copy(&mut self, text: String) -> std::io::Result<()> {
+        let between = self.capabilities.multiplexer;
+        let inside = std::env::var_os("TMUX").is_some_and(|v| !v.is_empty());
+        match clipboard::way(&text, between, inside) {
+            clipboard::Way::Tmux => {
+                let send = self.effects.sender();
+                tokio::task::spawn_blocking(move || {
+                    // Where the loop has ended, nobody wants it.
+                    drop(send.send(Msg::Copied(clipboard::through_tmux(&text))));
+                });
+            }
+            clipboard::Way::Written(bytes) => {
+                let mut out = stdout();
+                out.write_all(bytes.as_bytes())?;
+                out.flush()?;
+                self.app.say(match between {
+                    Some(Multiplexer::Tmux) => {
+                        "sent; tmux hands it on only after `set -g set-clipboard on` there"
+                    }
+                    _ => "sent to the terminal's clipboard",
+                });
+            }
         }
         Ok(())
     }
@@ -383,6 +422,22 @@ fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
             }
         }
     })
+}
+
+/// Whether a shell can bring the screens back after a stop: it has put this job into a process group of its own, and
+/// waits for it. Without job control all share the group that leads the session; a stop would be for ever.
+fn can_be_continued() -> bool {
+    use rustix::process::{getpgrp, getppid, getsid};
+    let session = getsid(None).ok();
+    let of_parent = getppid().and_then(|parent| getsid(Some(parent)).ok());
+    session.is_some_and(|session| session != getpgrp() && of_parent == Some(session))
+}
+
+/// Stops the whole job, as a terminal does: a script that has started this waits for it and has to stop, too, or the
+/// shell behind it is not told.
+fn halt_the_job() {
+    use rustix::process::{Signal, getpgrp, kill_process_group};
+    let _ = kill_process_group(getpgrp(), Signal::STOP);
 }
 
 /// Stops this process until the shell's `fg`. Also while an editor has the terminal: the shell waits for both to stop.

@@ -165,6 +165,14 @@ impl Harness {
         self.idle().await;
     }
 
+    /// Moves, presses or turns the mouse at a place.
+    pub async fn mouse(&mut self, kind: crossterm::event::MouseEventKind, column: u16, row: u16) {
+        let modifiers = KeyModifiers::NONE;
+        let event = crossterm::event::MouseEvent { kind, column, row, modifiers };
+        self.handle(Msg::Input(Event::Mouse(event)));
+        self.idle().await;
+    }
+
     /// The screen as cells.
     pub fn draw(&mut self) -> Buffer {
         let mut buf = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));

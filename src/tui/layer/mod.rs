@@ -3,7 +3,7 @@
 //! A layer takes all keys while it is open. Esc always closes it.
 
 use super::env::Env;
-use super::keys::{Action, Keymap, Scope, TABLE};
+use super::keys::{Action, Keymap, Scope, TABLE, by_place};
 use super::msg::Ticket;
 use super::paint::{centred, put, put_cut, put_right, seg};
 use super::query::{Reply, Spot};
@@ -139,6 +139,13 @@ impl Layer {
 
     /// Handles a key.
     pub fn key(&mut self, event: &KeyEvent, cx: &mut Cx) -> Outcome {
+        // Where nothing is typed a letter of another layout is the key it is on.
+        let by_place = match self {
+            Self::Confirm { .. } => by_place(event),
+            Self::Plan(dialog) if !dialog.is_typing() => by_place(event),
+            _ => None,
+        };
+        let event = by_place.as_ref().unwrap_or(event);
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
         if event.code == KeyCode::Esc || control && event.code == KeyCode::Char('c') {
             return match self {
@@ -152,7 +159,7 @@ impl Layer {
             Self::Lines { rows, cursor, .. } => match cx.env.keymap.action(Scope::Everywhere, event) {
                 Some(Action::Help | Action::Quit | Action::Back) => Outcome::Close,
                 Some(action) => {
-                    let mut top = Cursor { at: cursor.top, top: 0, height: cursor.height };
+                    let mut top = Cursor { at: cursor.top, height: cursor.height, ..Cursor::default() };
                     if top.act(action, *rows) {
                         cursor.top = top.at;
                         cursor.at = top.at;

@@ -358,6 +358,11 @@ impl PlanDialog {
     }
 
     /// The text under the cursor, on lines that hold one.
+    /// Whether letters are text in the selected field.
+    pub fn is_typing(&mut self) -> bool {
+        self.typed().is_some()
+    }
+
     fn typed(&mut self) -> Option<&mut String> {
         match self.field {
             Field::Criteria => Some(&mut self.criteria),

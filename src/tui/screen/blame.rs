@@ -12,7 +12,7 @@ use crate::core::text;
 use crate::eval::history::{self, Change, Mark};
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
 /// Each line with the number of the revision that brought it, those revisions, and how scores changed with them.
@@ -104,6 +104,10 @@ impl Screen for Blame {
         true
     }
 
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
+    }
+
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         if area.height < 4 {
             return;
@@ -131,7 +135,7 @@ impl Screen for Blame {
             return;
         };
         let gutter = if area.width >= 100 { 48 } else { 20 };
-        let window = self.cursor.window(lines.len(), usize::from(body.height));
+        let window = self.cursor.rows(lines.len(), body);
         let mut last = None;
         for (i, at) in window.enumerate() {
             let here = row(body, body.y + i as u16);

@@ -15,7 +15,7 @@ use crate::eval::compare::Flip;
 use crate::eval::versus::{Field, PairOf, Versus};
 use crate::store::{FullItem, VerdictInfo};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 mod names;
@@ -301,6 +301,10 @@ impl Screen for Compare {
             (Err(why), _) => cx.fail(why.clone()),
         }
         true
+    }
+
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {

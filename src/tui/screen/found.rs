@@ -13,7 +13,7 @@ use crate::core::find::{Find, Place, matches};
 use crate::core::text;
 use crate::store::Hits;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 /// The state of the screen.
 pub struct Found {
@@ -126,6 +126,10 @@ impl Screen for Found {
         true
     }
 
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
+    }
+
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         if area.height < 4 {
             return;
@@ -140,7 +144,7 @@ impl Screen for Found {
             let words = format!("nothing fits '{}'", self.words);
             put_cut(buf, body.x + 2, body.y + 1, body.width, &[seg(words, env.style(Meaning::Dim))]);
         }
-        for (i, at) in self.cursor.window(len, usize::from(body.height)).enumerate() {
+        for (i, at) in self.cursor.rows(len, body).enumerate() {
             let here = row(body, body.y + i as u16);
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);

@@ -18,7 +18,7 @@ use board::{Board, Face, Human, Sheet, Sort};
 use means::Mean;
 use pace::Pace;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -423,6 +423,10 @@ impl Screen for Grid {
 
     fn ticks(&self) -> bool {
         self.live.is_some() || self.data.is_waiting()
+    }
+
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {

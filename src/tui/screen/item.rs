@@ -12,11 +12,11 @@ use super::super::layer::Layer;
 use super::super::msg::{Effect, Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::diff::{DiffScreen, Source};
-use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
+use super::{Cursor, Cx, Dividers, Nav, Purpose, Screen, Slot, Tab};
 use crate::eval::Progress;
 use crate::store::{FullItem, NewReview, ReviewInfo, RunInfo, RunItem, Sampling, VerdictInfo};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 mod exchange;
@@ -60,6 +60,9 @@ pub struct ItemScreen {
     pub(super) pane: Pane,
     pub(super) text: Cursor,
     pub(super) scores: Cursor,
+    /// Where texts and scores were drawn last.
+    pub(super) places: (Rect, Rect),
+    pub(super) dividers: Dividers,
     pub(super) anchors: bool,
     pub(super) exchange: bool,
     /// Long prompts are shown whole.
@@ -90,6 +93,8 @@ impl ItemScreen {
             pane: Pane::Text,
             text: Cursor::default(),
             scores: Cursor::default(),
+            places: Default::default(),
+            dividers: Dividers::default(),
             anchors: false,
             exchange: false,
             unfolded: false,
@@ -296,7 +301,7 @@ impl ItemScreen {
             Pane::Scores => (&mut self.scores, self.drawn.1),
         };
         // The first line in sight moves, not a selected one: reading has no selection.
-        let mut top = Cursor { at: cursor.top, top: 0, height: cursor.height };
+        let mut top = Cursor { at: cursor.top, height: cursor.height, ..Cursor::default() };
         let moved = top.act(action, len.saturating_sub(cursor.height) + 1);
         if moved {
             cursor.top = top.at;
@@ -491,6 +496,19 @@ impl Screen for ItemScreen {
         if run == self.run {
             self.load(cx);
         }
+    }
+
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        if self.places.0.contains(at) {
+            self.pane = Pane::Text;
+        } else if self.places.1.contains(at) {
+            self.pane = Pane::Scores;
+        }
+        None
+    }
+
+    fn dividers(&mut self) -> Option<&mut Dividers> {
+        Some(&mut self.dividers)
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {

@@ -8,7 +8,7 @@ use super::query::{Query, Reply, Spot};
 use crate::core::prompt::Label;
 use crate::eval::Progress;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -158,6 +158,15 @@ pub trait Screen {
     fn run_ended(&mut self, _run: &str, _cx: &mut Cx) {}
     /// Somebody wrote to the registry: ask again for what is shown.
     fn changed(&mut self, _cx: &mut Cx) {}
+    /// The list at a place, as last drawn, with the focus moved to its pane; none where no row can be selected, though the
+    /// focus moves there, too.
+    fn list_at(&mut self, _at: Position) -> Option<&mut Cursor> {
+        None
+    }
+    /// The rules between its panes, where they can be dragged.
+    fn dividers(&mut self) -> Option<&mut Dividers> {
+        None
+    }
     /// Draws between the top bar (if any) and the bottom line. May note how much fits, so that the cursor stays in sight.
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env);
     /// Whether the bar with the tabs is shown above it.
@@ -272,6 +281,10 @@ pub struct Cursor {
     pub top: usize,
     /// How many rows were in sight when last drawn.
     pub height: usize,
+    /// Where they were drawn; nowhere when they are not clicked.
+    pub place: Rect,
+    /// How many rows there were.
+    pub len: usize,
 }
 
 impl Cursor {
@@ -302,6 +315,94 @@ impl Cursor {
         }
         self.top = self.top.min(len.saturating_sub(height));
         self.top..len.min(self.top.saturating_add(height))
+    }
+
+    /// As [`Cursor::window`] in an area of one line a row, in which the mouse selects.
+    pub fn rows(&mut self, len: usize, area: Rect) -> std::ops::Range<usize> {
+        (self.place, self.len) = (area, len);
+        self.window(len, usize::from(area.height))
+    }
+
+    /// This list, if it was drawn at that place.
+    pub fn under(&mut self, at: Position) -> Option<&mut Self> {
+        self.place.contains(at).then_some(self)
+    }
+
+    /// Puts the cursor beside the row at a place, and names the step that goes on to it as a key would: what depends on
+    /// the selection follows. None where there is no row, and on the selected one.
+    pub fn step_to(&mut self, at: Position) -> Option<Action> {
+        let row = self.top + usize::from(at.y.checked_sub(self.place.y)?);
+        if row >= self.len || row == self.at {
+            return None;
+        }
+        match row.checked_sub(1) {
+            Some(before) => {
+                self.at = before;
+                Some(Action::Down)
+            }
+            None => {
+                self.at = 1;
+                Some(Action::Up)
+            }
+        }
+    }
+}
+
+/// The upright rules between panes, and where somebody has dragged them.
+#[derive(Debug, Clone, Default)]
+pub struct Dividers {
+    area: Rect,
+    /// Columns of the rules when last drawn.
+    drawn: Vec<u16>,
+    /// Of so many panes, the rule after the so-manieth, at this share of the width.
+    dragged: Vec<(usize, usize, f64)>,
+}
+
+/// The least width of a pane beside a dragged rule.
+const LEAST: u16 = 12;
+
+impl Dividers {
+    /// Widths of panes side by side with a column for a rule between each two: as they are usually, save for rules that
+    /// were dragged.
+    pub fn fit(&mut self, area: Rect, widths: &mut [u16]) {
+        self.area = area;
+        let panes = widths.len();
+        let mut ends: Vec<u16> = Vec::new();
+        for width in widths.iter() {
+            ends.push(ends.last().map_or(0, |end| end + 1) + width);
+        }
+        let room = usize::from(area.width) >= panes * usize::from(LEAST + 1);
+        for (_, rule, share) in self.dragged.iter().filter(|(of, ..)| *of == panes && room) {
+            if let Some(end) = ends.get_mut(*rule) {
+                *end = (share * f64::from(area.width)).round() as u16;
+            }
+        }
+        let mut from = 0;
+        for (i, width) in widths.iter_mut().enumerate() {
+            let after = (panes - 1 - i) as u16;
+            if room && !self.dragged.is_empty() {
+                let most = if after == 0 { area.width } else { area.width - after * (LEAST + 1) };
+                ends[i] = if after == 0 { area.width } else { ends[i].max(from + LEAST).min(most) };
+            }
+            *width = ends[i].saturating_sub(from);
+            from = ends[i] + 1;
+        }
+        ends.pop();
+        self.drawn = ends.into_iter().map(|end| area.x + end).collect();
+    }
+
+    /// The rule at a place.
+    pub fn rule_at(&self, at: Position) -> Option<usize> {
+        let rule = self.drawn.iter().position(|x| *x == at.x)?;
+        self.area.contains(at).then_some(rule)
+    }
+
+    /// Puts a rule elsewhere.
+    pub fn drag(&mut self, rule: usize, x: u16) {
+        let panes = self.drawn.len() + 1;
+        let share = f64::from(x.saturating_sub(self.area.x)) / f64::from(self.area.width.max(1));
+        self.dragged.retain(|(of, which, _)| (*of, *which) != (panes, rule));
+        self.dragged.push((panes, rule, share));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::core::text;
 use crate::eval::modes::Mode;
 use crate::store::{RunInfo, RunItem};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 /// What is loaded.
@@ -190,6 +190,10 @@ impl Screen for Modes {
         true
     }
 
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
+    }
+
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         if area.height < 5 || area.width < 30 {
             return;
@@ -237,7 +241,7 @@ impl Screen for Modes {
         for (_, n) in &counts {
             running.push(running.last().copied().unwrap_or(0) + n);
         }
-        for (i, at) in self.cursor.window(counts.len(), usize::from(place.height)).enumerate() {
+        for (i, at) in self.cursor.rows(counts.len(), place).enumerate() {
             let here = row(place, place.y + i as u16);
             let Some(((name, n), sum)) = counts.get(at).zip(running.get(at)) else { continue };
             if at == self.cursor.at {

@@ -11,13 +11,13 @@ use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
 use super::super::msg::{Ticket, Use};
 use super::super::query::{Query, Reply, Spot};
-use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
+use super::{Cursor, Cx, Dividers, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
 use crate::core::template::Variable;
 use crate::core::text::plural;
 use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -71,6 +71,9 @@ pub struct Prompts {
     pub(super) preview: Slot<Preview>,
     pub(super) preview_of: Option<Spot>,
     pub(super) preview_top: usize,
+    /// Where the preview was drawn last.
+    pub(super) preview_place: Rect,
+    pub(super) dividers: Dividers,
     pub(super) tokens: Slot<usize>,
     pub(super) scores: Slot<Vec<RevisionScore>>,
     pub(super) side: side::Side,
@@ -157,6 +160,8 @@ impl Default for Prompts {
             preview: Slot::default(),
             preview_of: None,
             preview_top: 0,
+            preview_place: Rect::ZERO,
+            dividers: Dividers::default(),
             tokens: Slot::default(),
             scores: Slot::default(),
             side: side::Side::default(),
@@ -727,6 +732,14 @@ impl Screen for Prompts {
 
     fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
         self.take_edit(ticket, result, cx)
+    }
+
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        view::list_at(self, at)
+    }
+
+    fn dividers(&mut self) -> Option<&mut Dividers> {
+        Some(&mut self.dividers)
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {

@@ -19,7 +19,7 @@ use crate::eval::history::{self, Mark, Point};
 use crate::store::scores::Effort;
 use crate::store::{RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
 /// What the bars show.
@@ -232,6 +232,10 @@ impl Screen for Revisions {
         true
     }
 
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
+    }
+
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         if area.height < 5 || area.width < 40 {
             return;
@@ -262,7 +266,7 @@ impl Screen for Revisions {
             Row::Criterion(_) => None,
         });
         let top = top.fold(0.0_f64, f64::max);
-        for (i, at) in self.cursor.window(self.rows.len(), usize::from(body.height)).enumerate() {
+        for (i, at) in self.cursor.rows(self.rows.len(), body).enumerate() {
             let here = row(body, body.y + i as u16);
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);

@@ -17,7 +17,7 @@ use crate::core::text;
 use crate::eval::{People, Progress};
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
 mod view;
@@ -198,6 +198,10 @@ impl Screen for Runs {
     fn run_ended(&mut self, run: &str, cx: &mut Cx) {
         self.figures.remove(run);
         self.load(cx);
+    }
+
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {

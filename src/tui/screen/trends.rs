@@ -16,7 +16,7 @@ use crate::core::verdict::State;
 use crate::store::scores::Effort;
 use crate::store::{PoolQuery, PooledVerdict, RunInfo};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::collections::BTreeMap;
 
 /// One row: a run and a criterion.
@@ -174,6 +174,10 @@ impl Screen for Trends {
         runs || pooled || efforts
     }
 
+    fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
+        self.cursor.under(at)
+    }
+
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
         if area.height < 5 || area.width < 30 {
             return;
@@ -217,7 +221,7 @@ impl Screen for Trends {
         let values = self.points.iter().filter_map(|p| self.metric.of(p.effort.as_ref()?));
         let top = values.fold(0.0_f64, f64::max);
         let rows = Rect { y: body.y + 3, height: body.height.saturating_sub(3), ..body };
-        for (i, at) in self.cursor.window(self.points.len(), usize::from(rows.height)).enumerate() {
+        for (i, at) in self.cursor.rows(self.points.len(), rows).enumerate() {
             let here = row(rows, rows.y + i as u16);
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);

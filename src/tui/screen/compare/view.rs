@@ -172,7 +172,7 @@ fn draw_flips(s: &mut Compare, y: u16, body: Rect, buf: &mut Buffer, env: &Env) 
     put_cut(buf, body.x + 2, y, body.width, &[seg(words, env.style(Meaning::Dim))]);
     let rows = Rect { y: y + 1, height: body.bottom() - y - 1, ..body };
     let len = s.flips();
-    for (i, at) in s.cursor.window(len, usize::from(rows.height)).enumerate() {
+    for (i, at) in s.cursor.rows(len, rows).enumerate() {
         if let Some(flip) = s.flip(at) {
             draw_flip(flip, at == s.cursor.at, row(rows, rows.y + i as u16), buf, env);
         }
@@ -205,6 +205,7 @@ fn draw_pairs(s: &mut Compare, body: Rect, buf: &mut Buffer, env: &Env) {
     );
     put_cut(buf, body.x, body.y, body.width, &[seg(head, dim)]);
     let place = Rect { y: body.y + 1, height: body.height.saturating_sub(2), ..body };
+    s.cursor.place = Rect::ZERO;
     for (i, at) in s.pair_cursor.window(rows.len(), usize::from(place.height)).enumerate() {
         let here = row(place, place.y + i as u16);
         let Some((pair, c)) =

@@ -237,7 +237,7 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
     }
     head(data, &columns, selected, y, area, buf, env);
     let body = Rect { y: y + height, height: area.bottom().saturating_sub(y + height), ..area };
-    let range = grid.cursor.window(grid.order.len(), usize::from(body.height));
+    let range = grid.cursor.rows(grid.order.len(), body);
     let at = grid.cursor.at;
     let Some(data) = grid.data.get() else { return };
     if grid.order.is_empty() {

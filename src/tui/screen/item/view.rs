@@ -19,7 +19,12 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     header(screen, paint::row(area, area.y), buf, env);
     let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
     let wide = area.width >= WIDE;
-    let middle = area.x + if wide { area.width * 56 / 100 } else { area.width };
+    let mut widths = [area.width * 56 / 100, area.width - area.width * 56 / 100 - 1];
+    if wide {
+        screen.dividers.fit(body, &mut widths);
+    }
+    let middle = area.x + if wide { widths[0] } else { area.width };
+    screen.places = Default::default();
     let joints: &[u16] = if wide { &[middle] } else { &[] };
     paint::rule(buf, area, area.y + 1, joints, '┬', env.theme);
     paint::rule(buf, area, area.bottom() - 1, joints, '┴', env.theme);
@@ -36,6 +41,7 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     paint::upright(buf, middle, body.top(), body.bottom(), env.theme);
     text_pane(screen, left, buf, env);
     let right = Rect { x: middle + 1, width: area.right().saturating_sub(middle + 1), ..body };
+    screen.places = (left, right);
     score_pane(screen, right, buf, env);
     // The focused pane's rule carries the accent: that is where j and k scroll.
     let (from, to) = if screen.pane == Pane::Text { (area.x, middle) } else { (middle + 1, area.right()) };

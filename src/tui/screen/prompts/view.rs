@@ -6,12 +6,12 @@ use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upri
 use super::super::super::theme::Meaning;
 use super::side::{self, Shown};
 use super::tree::Node;
-use super::{Pane, Prompts};
+use super::{Cursor, Pane, Prompts};
 use crate::core::text;
 use crate::eval::history::{self, Change, Mark, Point};
 use crate::store::{PromptInfo, RevisionInfo};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 /// Draws the screen into its area, rules included.
 pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -21,14 +21,20 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let (head, foot) = (area.y, area.bottom() - 1);
     let body = Rect { y: head + 1, height: area.height - 2, ..area };
     let panes = layout(s.pane, area.width, s.side_asked());
+    let mut widths: Vec<u16> = panes.iter().map(|(_, width)| *width).collect();
+    s.dividers.fit(body, &mut widths);
+    (s.list.place, s.history.place, s.preview_place) = Default::default();
     let mut joints = Vec::new();
     let mut x = body.x;
-    for (i, (pane, width)) in panes.iter().enumerate() {
+    for (i, ((pane, _), width)) in panes.iter().zip(&widths).enumerate() {
         let place = Rect { x, width: *width, ..body };
         match pane {
             Pane::List => draw_list(s, place, buf, env),
             Pane::History => draw_history(s, place, buf, env),
-            Pane::Preview => draw_preview(s, place, buf, env),
+            Pane::Preview => {
+                s.preview_place = place;
+                draw_preview(s, place, buf, env);
+            }
         }
         x += width;
         if i + 1 < panes.len() {
@@ -39,6 +45,18 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     }
     head_rule(buf, area, head, &joints, env);
     foot_rule(buf, area, foot, &joints, env);
+}
+
+/// Gives the focus to the pane at a place; its list, if it is one.
+pub(super) fn list_at(s: &mut Prompts, at: Position) -> Option<&mut Cursor> {
+    let places =
+        [(Pane::List, s.list.place), (Pane::History, s.history.place), (Pane::Preview, s.preview_place)];
+    s.pane = places.into_iter().find(|(_, place)| place.contains(at))?.0;
+    match s.pane {
+        Pane::List => Some(&mut s.list),
+        Pane::History => Some(&mut s.history),
+        Pane::Preview => None,
+    }
 }
 
 /// Which panes are shown, and how wide.
@@ -64,7 +82,7 @@ fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     if len == 0 {
         return empty_list(s, area, buf, env);
     }
-    let window = s.list.window(len, usize::from(area.height));
+    let window = s.list.rows(len, area);
     for (i, at) in window.enumerate() {
         let y = area.y + i as u16;
         let here = row(area, y);
@@ -162,7 +180,7 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let foot = u16::from(!legend.is_empty()) * 2;
     let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2 + foot), ..area };
     let scores = history::points(s.scores.get().map(Vec::as_slice).unwrap_or_default(), None);
-    let window = s.history.window(s.log.len(), usize::from(rows.height));
+    let window = s.history.rows(s.log.len(), rows);
     for (i, at) in window.enumerate() {
         let here = row(rows, rows.y + i as u16);
         let Some(info) = s.log.get(at) else { break };

@@ -58,7 +58,7 @@ fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
     }
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let len = runs.rows.get().map_or(0, Vec::len);
-    let range = runs.cursor.window(len, usize::from(body.height));
+    let range = runs.cursor.rows(len, body);
     for (i, at) in range.enumerate() {
         let Some(run) = runs.rows.get().and_then(|r| r.get(at)) else { continue };
         let line = paint::row(body, body.y + i as u16);
