@@ -199,6 +199,14 @@ fn control_z_stops_where_a_shell_can_go_on_and_says_so_where_none_can() {
         tty.press("q");
         tty.ends_as_it_began("with job control");
     }
+    // Whoever stops it from outside goes on with it from there.
+    let mut tty = demo(home.path(), &[]);
+    tty.press(PRIMARY);
+    tty.signal("-TSTP");
+    tty.stands_still();
+    tty.signal("-CONT");
+    tty.press("q");
+    tty.ends_as_it_began("stopped from outside");
 }
 
 #[test]
@@ -210,10 +218,9 @@ fn an_editor_with_blanks_and_quotes_is_started_and_vi_where_none_is_named() {
     let quoted = format!("\"{}\" --wait", program(&bin, "my ed", writes));
     let path = format!("{}:/usr/bin:/bin", bin.display());
     program(&bin, "vi", writes);
-    for (extra, wanted) in [
-        (vec![("EDITOR", quoted.as_str())], "by my ed --wait"),
-        (vec![("PATH", path.as_str())], "by vi"),
-    ] {
+    for (extra, wanted) in
+        [(vec![("EDITOR", quoted.as_str())], "by my ed --wait"), (vec![("PATH", path.as_str())], "by vi")]
+    {
         let mut tty = demo(home.path(), &extra);
         tty.press(PRIMARY);
         tty.wait(" tok");
@@ -243,7 +250,9 @@ fn a_copy_inside_tmux_is_given_to_tmux() {
     tty.press("\u{3}");
     tty.ends_as_it_began("in tmux");
     // In GNU screen it goes in envelopes; elsewhere as it is.
-    for (extra, wanted) in [(vec![("STY", "1.x"), ("TERM", "screen")], "\x1bP\x1b]52;c;"), (vec![], "\x1b]52;c;")] {
+    for (extra, wanted) in
+        [(vec![("STY", "1.x"), ("TERM", "screen")], "\x1bP\x1b]52;c;"), (vec![], "\x1b]52;c;")]
+    {
         let mut tty = demo(home.path(), &extra);
         tty.press(PRIMARY);
         tty.wait(" tok");

@@ -63,7 +63,9 @@ pub(super) fn through_tmux(text: &str) -> Result<&'static str, String> {
 }
 
 fn load_buffer(arguments: &[&str], text: &str) -> Result<(), String> {
-    let mut child = Command::new("tmux")
+    let mut tmux = Command::new("tmux");
+    crate::children::restrict(&mut tmux, crate::children::EDITOR);
+    let mut child = tmux
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

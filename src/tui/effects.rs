@@ -159,7 +159,10 @@ fn run_editor(editor: &str, path: &std::path::Path) -> Result<(), String> {
         shell
     };
     command.arg(path);
-    children::restrict(&mut command, children::EDITOR);
+    // What the shell fills in, it must know.
+    let named = children::of_command(editor);
+    let more: Vec<&str> = children::EDITOR.iter().copied().chain(named.iter().map(String::as_str)).collect();
+    children::restrict(&mut command, &more);
     if let Ok(tty) = std::fs::File::open("/dev/tty") {
         command.stdin(tty);
     }

@@ -44,7 +44,9 @@ fn ten_ways_out_leave_the_terminal_as_it_was() {
             tty.wait(if extra[0].1 == "false" { "nothing was saved" } else { "cannot be started" });
         }
         if how.starts_with("stopped") {
-            tty.until("the screen handed back", |s| !s.alternate_screen() && s.contents().contains("STOPPED"));
+            tty.until("the screen handed back", |s| {
+                !s.alternate_screen() && s.contents().contains("STOPPED")
+            });
             tty.press("\r");
             tty.until("the screen taken again", |s| {
                 s.alternate_screen() && s.contents().contains("revisions")

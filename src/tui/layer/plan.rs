@@ -359,8 +359,8 @@ impl PlanDialog {
 
     /// The text under the cursor, on lines that hold one.
     /// Whether letters are text in the selected field.
-    pub fn is_typing(&mut self) -> bool {
-        self.typed().is_some()
+    pub fn is_typing(&self) -> bool {
+        matches!(self.field, Field::Criteria | Field::Address)
     }
 
     fn typed(&mut self) -> Option<&mut String> {

@@ -466,7 +466,7 @@ impl Prompts {
             Pane::List => self.list.act(action, self.index.len()),
             Pane::History => self.history.act(action, self.log.len()),
             Pane::Preview => {
-                let mut cursor = Cursor { at: self.preview_top, top: 0, height: 20 };
+                let mut cursor = Cursor { at: self.preview_top, height: 20, ..Cursor::default() };
                 let lines = self.preview.get().map_or(0, |p| p.text.lines().count());
                 let moved = cursor.act(action, lines);
                 self.preview_top = cursor.at;

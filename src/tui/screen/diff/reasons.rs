@@ -37,7 +37,8 @@ impl Reasons {
             Action::Exchange => self.wide = !self.wide,
             Action::NextPane | Action::PreviousPane => self.focused = !self.focused,
             _ if self.focused => {
-                let mut cursor = Cursor { at: self.top.min(self.most), top: 0, height: self.page };
+                let mut cursor =
+                    Cursor { at: self.top.min(self.most), height: self.page, ..Cursor::default() };
                 if !cursor.act(action, self.most + 1) {
                     return false;
                 }
