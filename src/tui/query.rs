@@ -15,7 +15,7 @@ use crate::core::tokens;
 use crate::eval::agreement::{Agreed, Ground, Wanted};
 use crate::eval::modes::Mode;
 use crate::eval::versus::{Field, PairOf, Versus};
-use crate::eval::{Plan, RunRequest};
+use crate::eval::{CriterionSummary, Notes, People, Plan, RunRequest, summarize};
 use crate::store::scores::Effort;
 use crate::store::{
     Cause, Cell, EventInfo, FullItem, Handle, LabelMove, ListQuery, NewReview, NewRevision, PromptInfo,
@@ -32,6 +32,19 @@ pub struct Spot {
     pub name: PromptName,
     /// Its revision.
     pub seq: u32,
+}
+
+/// What a run's scores come to, as `run show` says it.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// The run.
+    pub run: RunInfo,
+    /// Over all arms, by criterion.
+    pub criteria: Vec<CriterionSummary>,
+    /// Scores by people.
+    pub reviewed: usize,
+    /// What is to be known before they are read.
+    pub notes: Notes,
 }
 
 /// A change of names.
@@ -77,7 +90,7 @@ pub enum Query {
     Choices,
     Plan(Box<RunRequest>),
     CreateRun(Box<Plan>),
-    Pooled(crate::store::PoolQuery),
+    Figures(String),
     Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
     Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
     Pairs { field: Arc<Field>, turned: bool },
@@ -171,8 +184,8 @@ pub enum Reply {
     Plan(Box<Plan>),
     /// A run was stored under this id.
     Created(String),
-    /// Verdicts over runs.
-    Pooled(Vec<crate::store::PooledVerdict>),
+    /// A run's means.
+    Figures(Box<Figures>),
     /// How far judge and people agree on one criterion and slice.
     Agreement {
         /// What it was worked out from, to be handed in again with the next question.
@@ -386,7 +399,17 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             crate::eval::plan(s, config, &request)
                 .map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?,
         )),
-        Query::Pooled(query) => Reply::Pooled(s.pooled(&query)?),
+        Query::Figures(run) => {
+            let info = s.run(&run)?;
+            let (items, reviews) = (s.run_items(&info.id)?, s.reviews(Some(&info.id))?);
+            let people = People::of(&info.id, &items, &reviews);
+            Reply::Figures(Box::new(Figures {
+                criteria: summarize(&info, &s.cells(&info.id)?, &items, &people).criteria,
+                reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
+                notes: crate::eval::notes(s, &info)?,
+                run: info,
+            }))
+        }
         _ => Reply::Done,
     })
 }

@@ -56,6 +56,7 @@ mod store_registry;
 #[path = "../tty_support/mod.rs"]
 mod tty_support;
 mod tui_figures;
+mod tui_means;
 mod tui_registry;
 mod tui_review;
 mod tui_screens;

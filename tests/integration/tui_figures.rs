@@ -7,18 +7,18 @@ use assize::tui::theme::{Meaning, Theme};
 use ratatui::style::Color;
 use std::path::{Path, PathBuf};
 
-fn block<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
 
-async fn open(path: &Path, size: (u16, u16)) -> Harness {
+pub(crate) async fn open(path: &Path, size: (u16, u16)) -> Harness {
     let mut config = Config::default();
     config.review.name = Some("ana".into());
     Harness::open(path, config, false, size, Theme::Dark).await
 }
 
 /// One item of an arm, judged twice on each of two criteria.
-fn item(i: usize, arm: &str, scores: [u8; 2]) -> Item {
+pub(crate) fn item(i: usize, arm: &str, scores: [u8; 2]) -> Item {
     let verdict = |criterion: &str, repeat: u32, score: u8| ImportedVerdict {
         criterion: criterion.into(),
         judge: "gpt".into(),
@@ -68,7 +68,7 @@ fn registry(dir: &Path) -> (PathBuf, String) {
     (path, done.runs[0].0.clone())
 }
 
-fn review(store: &mut Store, run: &str, who: &str, item: u32, score: u8, modes: &[&str]) {
+pub(crate) fn review(store: &mut Store, run: &str, who: &str, item: u32, score: u8, modes: &[&str]) {
     let review = NewReview {
         run: run.into(),
         item,
@@ -86,7 +86,7 @@ fn review(store: &mut Store, run: &str, who: &str, item: u32, score: u8, modes: 
 }
 
 /// Nothing that is no number, whatever is on the screen.
-fn sane(text: &str) {
+pub(crate) fn sane(text: &str) {
     for bad in ["NaN", "nan", "inf", "-0.00"] {
         assert!(!text.contains(bad), "'{bad}' on a screen:\n{text}");
     }
@@ -254,7 +254,7 @@ fn several_arms_are_compared_in_one_table_corrected_together() {
 }
 
 /// An item with one verdict on each of the criteria given.
-fn plain(case: usize, arm: &str, scores: &[(&str, u8)]) -> Item {
+pub(crate) fn plain(case: usize, arm: &str, scores: &[(&str, u8)]) -> Item {
     let mut made = item(case, arm, [3, 3]);
     made.subject.tags.clear();
     let one = made.verdicts.remove(0);
@@ -269,13 +269,13 @@ fn plain(case: usize, arm: &str, scores: &[(&str, u8)]) -> Item {
     made
 }
 
-fn import(dir: &Path, items: Vec<Item>) -> PathBuf {
+pub(crate) fn import(dir: &Path, items: Vec<Item>) -> PathBuf {
     let path = dir.join("registry.db");
     Store::open(&path).unwrap().import_items("set", items).unwrap();
     path
 }
 
-fn compared(path: &Path, a: &str, b: &str) -> serde_json::Value {
+pub(crate) fn compared(path: &Path, a: &str, b: &str) -> serde_json::Value {
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
         .args(["--registry", path.to_str().unwrap(), "run", "compare", a, b, "--json"])
         .output()
@@ -284,7 +284,7 @@ fn compared(path: &Path, a: &str, b: &str) -> serde_json::Value {
 }
 
 /// The colours of the row of the table that begins with these words, from column `from` on, blanks left out.
-fn colours(screen: &mut Harness, words: &str, from: u16) -> Vec<Color> {
+pub(crate) fn colours(screen: &mut Harness, words: &str, from: u16) -> Vec<Color> {
     let text = screen.text();
     let y = text.lines().position(|l| l.trim_start().starts_with(words)).unwrap_or_else(|| panic!("{text}"));
     let buf = screen.draw();

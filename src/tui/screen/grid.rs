@@ -12,10 +12,9 @@ use super::super::msg::{Effect, Ticket, Use};
 use super::super::query::{Query, Reply};
 use super::item::{Context, ItemScreen};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
-use crate::eval::{Control, Notes, People, Progress, Scope as Reach};
+use crate::eval::{Control, CriterionSummary, Notes, People, Progress, Scope as Reach, summarize};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
 use board::{Board, Face, Human, Sheet, Sort};
-use means::Mean;
 use pace::Pace;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -23,7 +22,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) mod board;
-pub(super) mod means;
 pub(in super::super) mod pace;
 mod view;
 
@@ -38,8 +36,8 @@ pub(super) struct Data {
     pub human: Human,
     pub reviewed: usize,
     pub people: People,
-    /// By group and criterion; older than the board while `stale`.
-    pub means: Vec<Mean>,
+    /// By group and criterion; older than the board while `stale`, empty where several models' scores have no mean.
+    pub means: Vec<CriterionSummary>,
     /// What is to be known before the figures are read.
     pub notes: Notes,
     pub stale: bool,
@@ -292,11 +290,24 @@ impl Grid {
         let running = self.live.is_some();
         let Some(data) = self.data.get_mut() else { return };
         if data.stale && (!running || data.means.is_empty() || data.computed_at != env.tick) {
-            // No mean over several models' scores is shown: each cell stands for itself.
-            let means = means::means(&data.sheet, &data.board, &data.items, &data.people);
-            data.means = if data.notes.is_split { vec![Mean::default(); means.len()] } else { means };
+            data.means = data.summed();
             data.stale = false;
             data.computed_at = env.tick;
+        }
+    }
+}
+
+impl Data {
+    /// The means as `run show` has them: of each arm where arms stand side by side, else of all items.
+    fn summed(&self) -> Vec<CriterionSummary> {
+        if self.notes.is_split {
+            return Vec::new();
+        }
+        let found = summarize(&self.run, &self.board.cells(), &self.items, &self.people);
+        if self.sheet.groups.len() > 1 {
+            found.arms.into_iter().flat_map(|arm| arm.criteria).collect()
+        } else {
+            found.criteria
         }
     }
 }
@@ -461,15 +472,17 @@ impl Screen for Grid {
             ("B X W G", "over budget, cancelled, prompt over the context window, no response to judge"),
             ("!", "people and judge differ by two or more"),
             (
-                "4.02±.11",
-                "mean over items (an item's score is the mean of its passes), half of its 95 % interval",
+                "mean  95 %",
+                "mean over items (an item's score is the mean of its passes), and its 95 % interval",
             ),
-            ("38/40", "coverage: items with a score, of those planned; only scores enter the mean"),
+            ("scored 38/40", "items with a score, of those planned; only scores enter the mean"),
+            ("coverage", "verdicts with a score, of those that were to be reached: every arm's, every pass"),
             ("+1.0", "this case's change from the first arm to the second; one case is no evidence"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
+            ("people 3.00 (40)", "the mean of what people gave, and how many items they scored"),
             (
-                "people",
-                "the judge's mean corrected by people who scored a random sample blind; `seen`: items they checked",
+                "corrected",
+                "the judge's mean put right by people's scores of a random sample, and its interval",
             ),
             ("unchecked", "no person has scored any item of this run"),
         ]

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod found;
 pub mod grid;
 pub mod item;
+mod means;
 pub mod modes;
 pub mod prompts;
 pub mod review;

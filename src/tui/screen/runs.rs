@@ -1,20 +1,18 @@
 //! Runs: the list, newest first, and the figures of the selected one.
 //!
 //! ```text
-//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Grid -> means with coverage, kept by run and count
+//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Figures -> means with coverage, kept by run and count
 //! ```
 
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::layer::Layer;
 use super::super::msg::{Ticket, Use};
-use super::super::query::{Query, Reply};
+use super::super::query::{Figures, Query, Reply};
 use super::grid::Grid;
-use super::grid::board;
-use super::grid::means::{self, Mean};
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::text;
-use crate::eval::{People, Progress};
+use crate::eval::Progress;
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -27,19 +25,20 @@ mod view;
 pub struct Runs {
     pub(super) rows: Slot<Vec<RunInfo>>,
     pub(super) cursor: Cursor,
-    pub(super) figures: HashMap<String, Figures>,
+    pub(super) figures: HashMap<String, Known>,
+    /// How often the screen was opened: figures of an earlier time may lack what people have scored since.
+    opened: u32,
     /// The run whose figures are being read.
     reading: Slot<String>,
 }
 
-/// A run's means, and at how many verdicts they were taken.
-pub(super) struct Figures {
-    pub done: u32,
-    /// Over all arms, by criterion.
-    pub means: Vec<Mean>,
-    pub reviewed: usize,
-    /// What is to be known before they are read.
-    pub notes: Vec<String>,
+/// A run's means, and when they were taken.
+pub(super) struct Known {
+    /// How many verdicts there were.
+    done: u32,
+    opened: u32,
+    /// Absent where they could not be read.
+    pub found: Option<Box<Figures>>,
 }
 
 impl Runs {
@@ -58,11 +57,13 @@ impl Runs {
         }
         let Some(rows) = self.rows.get() else { return };
         let height = self.cursor.height.max(1);
-        let lacks = |run: &&RunInfo| self.figures.get(&run.id).is_none_or(|f| f.done != done(run));
+        let lacks = |run: &&RunInfo| {
+            self.figures.get(&run.id).is_none_or(|f| f.done != done(run) || f.opened != self.opened)
+        };
         let in_sight = rows.iter().skip(self.cursor.top).take(height);
         let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Use::Rest, Query::Grid(id.clone()));
+            self.reading.ask(cx, Use::Rest, Query::Figures(id.clone()));
             self.reading.set(id);
         }
     }
@@ -97,6 +98,7 @@ impl Screen for Runs {
     }
 
     fn open(&mut self, cx: &mut Cx) {
+        self.opened += 1;
         self.load(cx);
     }
 
@@ -147,32 +149,16 @@ impl Screen for Runs {
         }
         match result {
             Ok(Reply::Runs(rows)) => self.take_rows(rows),
-            Ok(Reply::Grid { run, items, cells, reviews, notes }) => {
-                let (board, mut sheet) = board::assemble(run, items, cells);
-                // All arms together: one group of all items.
-                sheet.groups = vec![String::new()];
-                sheet.rows = items
-                    .iter()
-                    .map(|i| board::Row { label: String::new(), items: vec![Some(i.ord)] })
-                    .collect();
-                let people = People::of(&run.id, items, reviews);
-                let means =
-                    if notes.is_split { Vec::new() } else { means::means(&sheet, &board, items, &people) };
-                let reviewed = reviews.iter().filter(|r| r.review.score.is_some()).count();
-                self.figures.insert(
-                    run.id.clone(),
-                    Figures { done: done(run), means, reviewed, notes: notes.lines.clone() },
-                );
+            Ok(Reply::Figures(found)) => {
+                let known = Known { done: done(&found.run), opened: self.opened, found: Some(found.clone()) };
+                self.figures.insert(found.run.id.clone(), known);
             }
             Ok(_) => {}
             Err(why) => {
                 // Not asked again for this run until its count changes: an error must not repeat itself.
                 if let (true, Some(id)) = (known[1], self.reading.get().cloned()) {
                     let count = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id)).map_or(0, done);
-                    self.figures.insert(
-                        id,
-                        Figures { done: count, means: Vec::new(), reviewed: 0, notes: Vec::new() },
-                    );
+                    self.figures.insert(id, Known { done: count, opened: self.opened, found: None });
                 }
                 cx.fail(why.clone());
             }
@@ -219,11 +205,16 @@ impl Screen for Runs {
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("412/480", "verdicts that have a state, of those planned"),
-            ("4.02±.11", "mean over items, and half of its 95 % interval; items of all arms together"),
-            ("38/40", "coverage: items with a score, of those planned"),
+            ("4.02 [3.91, 4.13]", "mean over items of all arms, and its 95 % interval"),
+            ("scored 38/40", "items with a score, of those planned"),
+            ("coverage", "verdicts with a score, of those that were to be reached: every arm's, every pass"),
             ("2 ?", "failed verdicts by their sign; Enter, then ? explains the signs"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
-            ("people 4.10±.15", "the mean corrected by people who scored a random sample of the items blind"),
+            ("people 3.00 (40)", "the mean of what people gave, and how many items they scored"),
+            (
+                "corrected",
+                "the judge's mean put right by people's scores of a random sample, and its interval",
+            ),
             ("unchecked", "no person has scored any item of this run"),
         ]
     }

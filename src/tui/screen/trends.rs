@@ -1,101 +1,112 @@
 //! Trends: run by run, the mean of each criterion with its interval, or cost, latency, failures. Oldest first.
+//!
+//! ```text
+//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Figures -> means as `run show` has them
+//! ```
 
 use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::msg::{Ticket, Use};
 use super::super::paint::{gauge, put, put_cut, row, seg, select};
-use super::super::query::{Query, Reply};
+use super::super::query::{Figures, Query, Reply};
 use super::super::theme::Meaning;
 use super::revisions::{Metric, forest};
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab, means};
 use crate::core::prompt::PromptName;
-use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::text;
-use crate::core::verdict::State;
+use crate::eval::CriterionSummary;
+use crate::store::RunInfo;
 use crate::store::scores::Effort;
-use crate::store::{PoolQuery, PooledVerdict, RunInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use std::collections::BTreeMap;
-
-/// One row: a run and a criterion.
-struct Point {
-    run: String,
-    at: String,
-    judge: String,
-    recorded: bool,
-    set: String,
-    mean: Option<f64>,
-    interval: Option<(f64, f64)>,
-    n: usize,
-    failed: u32,
-    cost: Option<f64>,
-    effort: Option<Effort>,
-    /// The prompt of the run's first arm that is a revision.
-    prompt: Option<PromptName>,
-}
+use std::collections::HashMap;
 
 /// The state of the screen.
 #[derive(Default)]
 pub struct Trends {
+    /// Oldest first.
     runs: Slot<Vec<RunInfo>>,
-    pooled: Slot<Vec<PooledVerdict>>,
+    /// By run; absent where they could not be read.
+    figures: HashMap<String, Option<Box<Figures>>>,
+    reading: Slot<String>,
     efforts: Slot<Vec<Effort>>,
     metric: Metric,
     criterion: usize,
     criteria: Vec<String>,
-    points: Vec<Point>,
+    /// Places of the runs that were judged on the criterion.
+    points: Vec<usize>,
     cursor: Cursor,
 }
 
 impl Trends {
     fn work(&mut self) {
-        let (Some(runs), Some(pooled)) = (self.runs.get(), self.pooled.get()) else { return };
+        let Some(runs) = self.runs.get() else { return };
+        let judged = |run: &RunInfo| run.verdicts.values().any(|n| *n > 0);
         let mut criteria: Vec<String> = Vec::new();
-        for v in pooled {
-            if !criteria.contains(&v.criterion) {
-                criteria.push(v.criterion.clone());
+        for name in runs.iter().filter(|r| judged(r)).flat_map(|r| &r.criteria) {
+            if !criteria.contains(name) {
+                criteria.push(name.clone());
             }
         }
-        self.criteria = criteria;
-        let Some(wanted) = self.criteria.get(self.criterion).or(self.criteria.first()) else {
-            self.points.clear();
-            return;
-        };
-        let mut sums: BTreeMap<&str, BTreeMap<(&str, &str), (f64, u32)>> = BTreeMap::new();
-        let mut failed: BTreeMap<&str, u32> = BTreeMap::new();
-        for v in pooled.iter().filter(|v| v.criterion == *wanted) {
-            *failed.entry(v.run.as_str()).or_default() += u32::from(v.state != State::Scored);
-            let items = sums.entry(v.run.as_str()).or_default();
-            if let Some(score) = v.score {
-                let cell = items.entry((v.case_id.as_str(), v.arm.as_str())).or_insert((0.0, 0));
-                *cell = (cell.0 + f64::from(score), cell.1 + 1);
-            }
-        }
-        self.points = runs
-            .iter()
-            .rev()
-            .filter_map(|run| {
-                let items = sums.get(run.id.as_str())?;
-                let values: Vec<f64> = items.values().map(|(sum, n)| sum / f64::from(*n)).collect();
-                let ci = bounded_ci(&values, None, SCORES, 0.95);
-                Some(Point {
-                    run: run.id.chars().take(6).collect(),
-                    at: run.created_at.chars().take(16).collect(),
-                    judge: run.spec.judge.clone(),
-                    recorded: run.is_recorded(),
-                    set: run.spec.set.clone(),
-                    mean: ci.mean,
-                    interval: ci.ci,
-                    n: ci.n,
-                    failed: failed.get(run.id.as_str()).copied().unwrap_or_default(),
-                    cost: run.usage.cost_usd,
-                    effort: self.efforts.get().and_then(|all| all.iter().find(|e| e.of == run.id).cloned()),
-                    prompt: run.arms.iter().find_map(|arm| arm.split_once("@r")?.0.parse().ok()),
-                })
-            })
+        let wanted = criteria.get(self.criterion).or(criteria.first());
+        self.points = (0..)
+            .zip(runs)
+            .filter(|(_, run)| judged(run) && wanted.is_some_and(|w| run.criteria.contains(w)))
+            .map(|(at, _)| at)
             .collect();
+        self.criteria = criteria;
+    }
+
+    fn ask(&mut self, cx: &mut Cx) {
+        self.runs.ask(cx, Use::Rest, Query::Runs);
+        self.efforts.ask(cx, Use::Picture, Query::Efforts);
+    }
+
+    /// Takes the runs; what has been judged since loses its figures, which are then asked for again.
+    fn take(&mut self, newest_first: &[RunInfo]) {
+        for run in newest_first {
+            let known = self.figures.get(&run.id);
+            if known.is_some_and(|f| f.as_ref().is_some_and(|f| f.run.verdicts != run.verdicts)) {
+                self.figures.remove(&run.id);
+            }
+        }
+        self.runs.set(newest_first.iter().rev().cloned().collect());
+        self.work();
+    }
+
+    fn run(&self, point: usize) -> Option<&RunInfo> {
+        self.runs.get()?.get(*self.points.get(point)?)
+    }
+
+    /// The criterion in sight, as a run has it.
+    fn mean(&self, run: &str) -> Option<&CriterionSummary> {
+        let wanted = self.criteria.get(self.criterion)?;
+        // No mean over several models' scores is shown.
+        let found = self.figures.get(run)?.as_ref().filter(|f| !f.notes.is_split)?;
+        found.criteria.iter().find(|c| c.name == *wanted)
+    }
+
+    fn effort(&self, run: &str) -> Option<&Effort> {
+        self.efforts.get()?.iter().find(|e| e.of == run)
+    }
+
+    /// Asks for the means of one more row in sight, the selected one first.
+    fn follow(&mut self, cx: &mut Cx) {
+        if self.reading.is_waiting() {
+            return;
+        }
+        let in_sight = self.cursor.top..self.cursor.top + self.cursor.height.max(1);
+        let next = [self.cursor.at]
+            .into_iter()
+            .chain(in_sight)
+            .filter_map(|at| self.run(at))
+            .find(|run| !self.figures.contains_key(&run.id))
+            .map(|run| run.id.clone());
+        if let Some(id) = next {
+            self.reading.ask(cx, Use::Rest, Query::Figures(id.clone()));
+            self.reading.set(id);
+        }
     }
 }
 
@@ -113,28 +124,30 @@ impl Screen for Trends {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.runs.ask(cx, Use::Rest, Query::Runs);
-        self.pooled.ask(cx, Use::Rest, Query::Pooled(PoolQuery::default()));
-        self.efforts.ask(cx, Use::Picture, Query::Efforts);
+        self.figures.clear();
+        self.ask(cx);
     }
 
     fn changed(&mut self, cx: &mut Cx) {
-        if self.runs.get().is_some() {
-            self.open(cx);
+        if self.runs.get().is_some() && !self.runs.is_waiting() {
+            self.ask(cx);
         }
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
         if self.cursor.act(action, self.points.len()) {
+            self.follow(cx);
             return true;
         }
         match action {
             Action::NextCriterion => {
                 self.criterion = (self.criterion + 1) % self.criteria.len().max(1);
                 self.work();
+                self.cursor.at = self.cursor.at.min(self.points.len().saturating_sub(1));
+                self.follow(cx);
             }
             Action::Metric => self.metric = self.metric.next(),
-            Action::Revisions => match self.points.get(self.cursor.at).map(|p| p.prompt.clone()) {
+            Action::Revisions => match self.run(self.cursor.at).map(prompt) {
                 Some(Some(name)) => {
                     let screen = super::revisions::Revisions::new(name);
                     cx.nav = Some(Nav::Push(Box::new(screen)));
@@ -143,12 +156,7 @@ impl Screen for Trends {
                 None => {}
             },
             Action::Enter => {
-                let wanted = self.points.get(self.cursor.at).map(|p| p.run.clone());
-                let run = self
-                    .runs
-                    .get()
-                    .and_then(|runs| runs.iter().find(|r| Some(r.id.chars().take(6).collect()) == wanted));
-                if let Some(run) = run {
+                if let Some(run) = self.run(self.cursor.at) {
                     let grid = super::grid::Grid::new(run.id.clone());
                     cx.nav = Some(Nav::Tab(Tab::Runs, Some(Box::new(grid))));
                 }
@@ -159,19 +167,30 @@ impl Screen for Trends {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let (runs, pooled) = (self.runs.settle(ticket), self.pooled.settle(ticket));
+        let (runs, reading) = (self.runs.settle(ticket), self.reading.settle(ticket));
         let efforts = self.efforts.settle(ticket);
+        if !(runs || reading || efforts) {
+            return false;
+        }
         match result {
-            Ok(Reply::Runs(list)) if runs => self.runs.set(list.clone()),
-            Ok(Reply::Pooled(list)) if pooled => self.pooled.set(list.clone()),
+            Ok(Reply::Runs(list)) if runs => {
+                self.take(list);
+            }
+            Ok(Reply::Figures(found)) => {
+                self.figures.insert(found.run.id.clone(), Some(found.clone()));
+            }
             Ok(Reply::Efforts(list)) if efforts => self.efforts.set(list.clone()),
-            Err(why) if runs || pooled || efforts => cx.fail(why.clone()),
-            _ => {}
+            Err(why) => {
+                // Not asked again: an error must not repeat itself.
+                if let Some(id) = self.reading.get().filter(|_| reading) {
+                    self.figures.insert(id.clone(), None);
+                }
+                cx.fail(why.clone());
+            }
+            Ok(_) => {}
         }
-        if runs || pooled || efforts {
-            self.work();
-        }
-        runs || pooled || efforts
+        self.follow(cx);
+        true
     }
 
     fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
@@ -187,7 +206,7 @@ impl Screen for Trends {
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
         if self.points.is_empty() {
-            if !self.runs.is_waiting() && !self.pooled.is_waiting() {
+            if !self.runs.is_waiting() {
                 let words = "Nothing has a trend yet: press 2, then J to judge some responses; each run is a point here.";
                 put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             }
@@ -218,7 +237,8 @@ impl Screen for Trends {
             "judge", "set", "value", "n", "failed",
         );
         put_cut(buf, body.x, body.y + 2, body.width, &[seg(head, dim)]);
-        let values = self.points.iter().filter_map(|p| self.metric.of(p.effort.as_ref()?));
+        let shown = (0..self.points.len()).filter_map(|at| self.run(at));
+        let values = shown.filter_map(|run| self.metric.of(self.effort(&run.id)?));
         let top = values.fold(0.0_f64, f64::max);
         let rows = Rect { y: body.y + 3, height: body.height.saturating_sub(3), ..body };
         for (i, at) in self.cursor.rows(self.points.len(), rows).enumerate() {
@@ -226,7 +246,10 @@ impl Screen for Trends {
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);
             }
-            draw_point(&self.points[at], (self.metric, top), bar, here, buf, env);
+            if let Some(run) = self.run(at) {
+                let point = Point { run, mean: self.mean(&run.id), effort: self.effort(&run.id) };
+                draw_point(&point, (self.metric, top), bar, here, buf, env);
+            }
         }
     }
 
@@ -240,7 +263,10 @@ impl Screen for Trends {
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("├──●──┤", "the mean on the scale from 1 to 5, and its 95 % interval over items"),
+            (
+                "├──●──┤",
+                "the mean on the scale from 1 to 5, and its 95 % interval; cases of one source count together",
+            ),
             ("value", "the mean, or the measure that m chose; — where nothing is known of it"),
             ("bars", "cost, latency or failures of each run, the largest filling the bar"),
             (
@@ -261,35 +287,56 @@ impl Screen for Trends {
 /// Below so many columns a row has its day alone, and no run and cost: `m` turns to the cost, Enter opens the run.
 const SLIM: u16 = 100;
 
+/// The prompt of a run's first arm that is a revision.
+fn prompt(run: &RunInfo) -> Option<PromptName> {
+    run.arms.iter().find_map(|arm| arm.split_once("@r")?.0.parse().ok())
+}
+
+/// One row: a run on the criterion in sight.
+struct Point<'a> {
+    run: &'a RunInfo,
+    /// Absent until it is read.
+    mean: Option<&'a CriterionSummary>,
+    effort: Option<&'a Effort>,
+}
+
 fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let (chart, meaning) = match (metric, p.effort.as_ref().and_then(|e| metric.of(e))) {
+    let mean = p.mean.and_then(|c| c.mean);
+    let (chart, meaning) = match (metric, p.effort.and_then(|e| metric.of(e))) {
         (Metric::Score, _) => {
-            let meaning = p.mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
-            (forest(p.mean, p.interval, bar), meaning)
+            let meaning = mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
+            (forest(mean, p.mean.and_then(|c| c.ci95), bar), meaning)
         }
         (Metric::Failures, Some(v)) if v > 0.0 => (gauge(v / top, bar), Meaning::Warning),
         (_, Some(v)) if top > 0.0 => (gauge(v / top, bar), Meaning::Text),
         _ => ("·".repeat(bar), Meaning::Dim),
     };
     let value = match metric {
-        Metric::Score => text::fixed(p.mean, 2),
-        other => other.shown(p.effort.as_ref().and_then(|e| other.of(e))),
+        Metric::Score => means::value(mean),
+        other => other.shown(p.effort.and_then(|e| other.of(e))),
     };
     let fit = |t: &str, n: usize| text::fit(&text::escape_line(t), n, text::Align::Left);
-    let cost = p.cost.map_or_else(|| "—".to_owned(), |c| format!("${c:.4}"));
+    let cost = p.run.usage.cost_usd.map_or_else(|| "—".to_owned(), |c| format!("${c:.4}"));
     let slim = here.width < SLIM;
-    let day: String = p.at.chars().take(10).collect();
-    let when = if slim { format!("{day} ") } else { format!("{:<17} {:<7} ", p.at, p.run) };
+    let start = |t: &str, n: usize| t.chars().take(n).collect::<String>();
+    let when = if slim {
+        format!("{} ", start(&p.run.created_at, 10))
+    } else {
+        format!("{:<17} {:<7} ", start(&p.run.created_at, 16), super::runs::short(&p.run.id))
+    };
+    let count = |n: Option<usize>| n.map_or_else(|| "—".to_owned(), |n| text::count(n as u64));
+    let failed = p.mean.map(|c| c.failed);
+    let judge = env.style(if p.run.is_recorded() { Meaning::Warning } else { Meaning::Text });
     let parts = [
         seg(when, dim),
-        seg(fit(&p.judge, 18), env.style(if p.recorded { Meaning::Warning } else { Meaning::Text })),
-        seg(format!(" {} ", fit(&p.set, 12)), dim),
+        seg(fit(&p.run.spec.judge, 18), judge),
+        seg(format!(" {} ", fit(&p.run.spec.set, 12)), dim),
         seg(chart, env.style(meaning)),
-        seg(format!(" {value:>8} {:>5} ", p.n), env.style(Meaning::Text)),
+        seg(format!(" {value:>8} {:>5} ", count(p.mean.map(|c| c.n))), env.style(Meaning::Text)),
         seg(
-            format!("{:>6} ", p.failed),
-            env.style(if p.failed > 0 { Meaning::Warning } else { Meaning::Dim }),
+            format!("{:>6} ", count(failed)),
+            env.style(if failed.is_some_and(|n| n > 0) { Meaning::Warning } else { Meaning::Dim }),
         ),
         seg(if slim { String::new() } else { format!("{cost:>8}") }, dim),
     ];

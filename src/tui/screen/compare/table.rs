@@ -12,10 +12,11 @@ use super::super::super::env::Env;
 use super::super::super::paint::{put_cut, seg};
 use super::super::super::theme::Meaning;
 use super::super::decided::look;
-use super::{names, words};
+use super::names;
 use crate::core::stats::bounded::Ends;
 use crate::core::stats::compare::Comparison;
 use crate::core::text;
+use crate::eval::compare::is_noise;
 use crate::eval::versus::Versus;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -100,7 +101,7 @@ pub(super) fn draw(said: &Versus, arms: (&str, &str), area: Rect, buf: &mut Buff
     let reach = found.iter().filter_map(ends).fold(0.2_f64, |m, (lo, hi)| m.max(lo.abs()).max(hi.abs()));
     let mut y = area.y + 1;
     for (i, c) in found.iter().enumerate() {
-        let noise = words::is_noise(c, said.floors.get(i).copied().flatten());
+        let noise = is_noise(c, said.floors.get(i).copied().flatten());
         for row in rows(c, noise) {
             if y < area.bottom() {
                 put_row(c, &row, w, reach, Rect { y, ..area }, buf, env);

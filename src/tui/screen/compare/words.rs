@@ -3,15 +3,12 @@
 use super::super::super::env::Env;
 use super::super::super::paint::{Seg, seg};
 use super::super::super::theme::Meaning;
+use super::super::means;
 use crate::core::stats::compare::Comparison;
 use crate::core::text;
 use crate::eval::CriterionSummary;
+use crate::eval::compare::is_noise;
 use crate::eval::versus::Versus;
-
-/// Whether a change is no larger than what judging the same responses again would bring about.
-pub(super) fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
-    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
-}
 
 /// Whose scores decide, how kind the judge is to each arm, and for how many statements at once the intervals hold.
 pub(super) fn rests_on(said: &Versus, names: &[String; 2], slice: Option<&str>) -> String {
@@ -67,12 +64,6 @@ pub(super) fn noise(found: &[Comparison], floors: &[Option<f64>]) -> Option<Stri
     (!known.is_empty()).then(|| format!("The judge's own noise: {}.{mark}", known.join(", ")))
 }
 
-/// `2.50 [2.14, 2.86]`: a mean with its interval; the mean alone where there is no interval.
-fn mean_words(mean: Option<f64>, interval: Option<(f64, f64)>) -> String {
-    let shown = text::fixed(mean, 2);
-    interval.map_or_else(|| shown.clone(), |(lo, hi)| format!("{shown} [{lo:.2}, {hi:.2}]"))
-}
-
 /// What both means of a criterion rest on: `accuracy    base 3.90 [3.70, 4.10] 24/24   cand 4.02 [3.90, 4.14] 24/24`; on
 /// two lines where one has no room for both arms.
 pub(super) fn trust<'a>(
@@ -99,12 +90,11 @@ pub(super) fn trust<'a>(
 /// One arm's share of the line.
 fn side<'a>(c: &CriterionSummary, label: &str, unchecked: bool, env: &Env) -> Vec<Seg<'a>> {
     let (dim, warning) = (env.style(Meaning::Dim), env.style(Meaning::Warning));
-    let short = c.n < c.planned || c.coverage < 1.0;
-    let coverage = format!(" {}/{}", text::count(c.n as u64), text::count(c.planned as u64));
+    let coverage = format!(" {}", means::scored(c));
     let mut out = vec![
         seg(format!(" {label} "), env.style(Meaning::Text)),
-        seg(text::fit(&mean_words(c.mean, c.ci95), 17, text::Align::Left), dim),
-        seg(coverage, if short { warning } else { dim }),
+        seg(text::fit(&means::with_interval(c.mean, c.ci95), 17, text::Align::Left), dim),
+        seg(coverage, if means::is_thin(c) { warning } else { dim }),
     ];
     if unchecked {
         return out;
@@ -115,7 +105,7 @@ fn side<'a>(c: &CriterionSummary, label: &str, unchecked: bool, env: &Env) -> Ve
         (n, Some(p)) => {
             out.push(seg(format!(" {n} checked"), dim));
             out.push(seg(
-                format!(" corrected {}", mean_words(Some(p.estimate), Some((p.lo, p.hi)))),
+                format!(" corrected {}", means::with_interval(Some(p.estimate), Some((p.lo, p.hi)))),
                 env.style(Meaning::Strong),
             ));
         }

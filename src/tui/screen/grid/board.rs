@@ -104,6 +104,30 @@ impl Board {
         }
     }
 
+    /// What has a state, as the registry has it.
+    pub fn cells(&self) -> Vec<Cell> {
+        let each = (self.columns * self.repeats).max(1);
+        let at = |(at, face): (usize, &Face)| {
+            let (state, score) = match face {
+                Face::Planned | Face::InFlight => return None,
+                Face::Scored(score) => (State::Scored, Some(*score)),
+                Face::Failed(state) => (*state, None),
+            };
+            let (item, criterion, repeat) =
+                (at / each, at % each / self.repeats.max(1), at % self.repeats.max(1));
+            let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            Some(Cell {
+                item: place(item),
+                criterion: place(criterion),
+                repeat: place(repeat),
+                state,
+                score,
+                flagged: false,
+            })
+        };
+        self.faces.iter().enumerate().filter_map(at).collect()
+    }
+
     /// The passes of one item on one criterion.
     pub fn passes(&self, item: u32, criterion: usize) -> &[Face] {
         let start = (item as usize * self.columns + criterion) * self.repeats;
@@ -139,11 +163,6 @@ impl Board {
     /// How many keys are planned.
     pub fn planned(&self) -> usize {
         if self.imported { self.done + self.in_flight } else { self.faces.len() }
-    }
-
-    /// Whether an item was to be scored on a criterion.
-    pub fn is_planned(&self, item: u32, criterion: usize) -> bool {
-        !self.imported || self.passes(item, criterion).iter().any(|f| *f != Face::Planned)
     }
 
     /// How many have a state.
@@ -399,6 +418,12 @@ pub(super) mod tests {
         assert_eq!(board.failed().count(), 0);
         assert_eq!((board.done(), board.score(0, 0)), (2, Some(3.0)));
         assert_eq!(board.passes(9, 0), []);
+        // What has a state comes out as it went in; what is asked for or planned does not.
+        let mut board = Board::new(2, 3, 2);
+        let put = [scored(0, 0, 1, 4), scored(0, 2, 0, 1), Cell { item: 1, criterion: 1, ..failed }];
+        put.iter().for_each(|cell| board.put(cell));
+        board.set(0, Face::InFlight);
+        assert_eq!(board.cells(), put);
     }
 
     #[test]

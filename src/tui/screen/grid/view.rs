@@ -3,11 +3,12 @@
 use super::super::super::env::Env;
 use super::super::super::paint::{self, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
-use super::super::runs;
+use super::super::{means, runs};
 use super::board::{self, Face, Row};
 use super::pace::{left_words, money, rate_words, span_words};
 use super::{Data, Grid, Sort};
 use crate::core::text;
+use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -103,7 +104,8 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
     };
     let Some(live) = &grid.live else {
         let (words, meaning) = at_rest(run, cost);
-        return match data.notes.lines.first() {
+        let caution = || data.means.iter().find_map(CriterionSummary::caution);
+        return match data.notes.lines.first().cloned().or_else(caution) {
             Some(note) => (format!("{note}   {words}"), Meaning::Warning),
             None => (words, meaning),
         };
@@ -166,13 +168,19 @@ struct Columns {
 
 const GAP: u16 = 2;
 
+/// Columns of an interval: `3.91–4.13`.
+const SPAN: usize = 9;
+
+/// From so many rows of the table on, every figure of a mean is shown.
+const TALL: u16 = 26;
+
 fn columns(grid: &mut Grid, area: Rect) -> Columns {
     let total = grid.columns();
     let column = grid.column.min(total.saturating_sub(1));
     let Some(data) = grid.data.get() else {
         return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
     };
-    let label = (data.sheet.label_width as u16).min(area.width / 3).max(8);
+    let label = (data.sheet.label_width as u16).min(area.width / 3).max(9);
     let change = data.sheet.groups.len() == 2;
     let start = area.x + 1 + label + GAP;
     let room = area.right().saturating_sub(if change { 8 } else { 1 });
@@ -210,9 +218,9 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
 fn column_width(data: &Data, room: u16) -> u16 {
     let wide = |name: &String| text::width(&text::escape_line(name));
     let names = data.run.criteria.iter().map(wide).max().unwrap_or(0).min(14);
-    let coverage = text::width(&format!("{0}/{0}", text::count(data.sheet.rows.len() as u64)));
+    let scored = text::width(&format!("{0}/{0}", text::count(data.sheet.rows.len() as u64)));
     let digits = (data.board.repeats() * 2).saturating_sub(1) + 2;
-    let least = names.max(coverage).max(digits).max(8);
+    let least = names.max(scored).max(digits).max(SPAN);
     if data.board.columns() != 1 {
         return least as u16;
     }
@@ -231,11 +239,12 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
         group_names(data, &columns, y, buf, env);
         y += 1;
     }
-    let height = 3 + u16::from(data.reviewed > 0);
+    let rows = head_rows(data, area.height >= TALL);
+    let height = 1 + rows.len() as u16;
     if y + height > area.bottom() {
         return;
     }
-    head(data, &columns, selected, y, area, buf, env);
+    head(data, &columns, selected, &rows, Rect { y, ..area }, buf, env);
     let body = Rect { y: y + height, height: area.bottom().saturating_sub(y + height), ..area };
     let range = grid.cursor.rows(grid.order.len(), body);
     let at = grid.cursor.at;
@@ -268,13 +277,52 @@ fn group_names(data: &Data, columns: &Columns, y: u16, buf: &mut Buffer, env: &E
     }
 }
 
-/// Criteria, means and coverage; what people say where they scored.
-fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf: &mut Buffer, env: &Env) {
-    let dim = env.style(Meaning::Dim);
-    put(buf, area.x + 1, y + 1, columns.label, &[seg("mean", dim)]);
-    put(buf, area.x + 1, y + 2, columns.label, &[seg("scored", dim)]);
+/// One figure of each column's mean.
+type HeadRow = (&'static str, fn(&CriterionSummary) -> (String, Meaning));
+
+/// Rows under the names of the criteria: what there is room for, and what people say where they scored.
+fn head_rows(data: &Data, tall: bool) -> Vec<HeadRow> {
+    let mut rows: Vec<HeadRow> = vec![
+        ("mean", |c| (means::value(c.mean), Meaning::Text)),
+        ("95 %", |c| (means::span(c.ci95), Meaning::Dim)),
+    ];
+    if tall {
+        rows.push(("scored", |c| (means::scored(c), thin_meaning(c))));
+    }
+    rows.push(("coverage", |c| (means::coverage(c), thin_meaning(c))));
     if data.reviewed > 0 {
-        put(buf, area.x + 1, y + 3, columns.label, &[seg("people", dim)]);
+        rows.push(("people", |c| (people_words(c), Meaning::Text)));
+        rows.push(("corrected", |c| (means::value(c.checked.corrected.map(|p| p.estimate)), Meaning::Text)));
+        rows.push(("95 %", |c| (means::span(c.checked.corrected.map(|p| (p.lo, p.hi))), Meaning::Dim)));
+    }
+    rows
+}
+
+fn thin_meaning(c: &CriterionSummary) -> Meaning {
+    if means::is_thin(c) { Meaning::Warning } else { Meaning::Dim }
+}
+
+/// `3.00 (40)`: what people gave on average, and on how many items.
+fn people_words(c: &CriterionSummary) -> String {
+    match c.checked.items {
+        0 => "—".to_owned(),
+        n => format!("{} ({})", means::value(c.checked.people), text::count(n as u64)),
+    }
+}
+
+/// Criteria and the figures of their means.
+fn head(
+    data: &Data,
+    columns: &Columns,
+    selected: usize,
+    rows: &[HeadRow],
+    area: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
+    let (dim, y) = (env.style(Meaning::Dim), area.y);
+    for (at, (name, _)) in (y + 1..).zip(rows) {
+        put(buf, area.x + 1, at, columns.label, &[seg(*name, dim)]);
     }
     for (column, x) in &columns.seen {
         let name = data.run.criteria.get(column % data.board.columns().max(1)).map_or("", String::as_str);
@@ -284,18 +332,10 @@ fn head(data: &Data, columns: &Columns, selected: usize, y: u16, area: Rect, buf
             env.style(Meaning::Strong)
         };
         put_cut(buf, *x, y, columns.width, &[seg(name, style)]);
-        let Some(mean) = data.means.get(*column) else { continue };
-        put_cut(buf, *x, y + 1, columns.width, &[seg(mean.words(), Style::default())]);
-        let thin = mean.n < mean.planned;
-        put_cut(
-            buf,
-            *x,
-            y + 2,
-            columns.width,
-            &[seg(mean.coverage(), env.style(if thin { Meaning::Warning } else { Meaning::Dim }))],
-        );
-        if data.reviewed > 0 {
-            put_cut(buf, *x, y + 3, columns.width, &[seg(mean.people(), Style::default())]);
+        for (at, (_, of)) in (y + 1..).zip(rows) {
+            // No mean over several models' scores is shown: each cell stands for itself.
+            let (words, meaning) = data.means.get(*column).map_or(("—".to_owned(), Meaning::Dim), of);
+            put_cut(buf, *x, at, columns.width, &[seg(words, env.style(meaning))]);
         }
     }
     if let Some(x) = columns.change {

@@ -4,8 +4,10 @@ use super::super::super::env::Env;
 use super::super::super::paint::{self, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
 use super::super::grid::pace::{money, span_words};
+use super::super::means;
 use super::{Runs, arms_words, done, failed_words, is_recorded, recorded_words, short, state_words};
 use crate::core::text;
+use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -33,7 +35,11 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
         return;
     }
     // The figures of the selected run stand below the list, where there is room for both.
-    let detail = if body.height >= 14 { 8 } else { 0 };
+    let detail = match body.height {
+        30.. => 13,
+        14.. => 8,
+        _ => 0,
+    };
     let list = Rect { height: body.height - detail, ..body };
     draw_list(runs, list, buf, env);
     if detail > 0 {
@@ -163,19 +169,20 @@ fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut 
     if !failed.is_empty() {
         segs.push(seg(format!("{failed}  "), env.style(Meaning::Warning)));
     }
-    if let Some(figures) = runs.figures.get(&run.id) {
-        for (i, (name, mean)) in run.criteria.iter().zip(&figures.means).enumerate() {
+    if let Some(figures) = runs.figures.get(&run.id).and_then(|k| k.found.as_ref()) {
+        // No mean over several models' scores is shown.
+        let shown = if figures.notes.is_split { &[][..] } else { figures.criteria.as_slice() };
+        for (i, c) in shown.iter().enumerate() {
             if i > 0 {
                 segs.push(seg(" · ", dim));
             }
-            segs.push(seg(format!("{name} "), dim));
-            segs.push(seg(mean.words(), Style::default()));
-            segs.push(seg(format!(" {}", mean.coverage()), dim));
-            if mean.checked.items > 0 {
-                segs.push(seg(format!(" people {}", mean.people()), env.style(Meaning::Strong)));
+            segs.push(seg(format!("{} ", c.name), dim));
+            segs.push(seg(means::with_interval(c.mean, c.ci95), Style::default()));
+            if means::is_thin(c) {
+                segs.push(seg(format!(" {}", means::coverage(c)), env.style(Meaning::Warning)));
             }
         }
-        if figures.means.iter().all(|m| m.checked.items == 0) && !figures.means.is_empty() {
+        if shown.iter().all(|c| c.checked.items == 0) && !shown.is_empty() {
             segs.push(seg("  unchecked", dim));
         }
     }
@@ -189,7 +196,7 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
         words => format!(" · {words}"),
     };
     let recorded = if run.retired.is_some() { format!("{recorded} · retired judge") } else { recorded };
-    let figures = runs.figures.get(&run.id);
+    let figures = runs.figures.get(&run.id).and_then(|k| k.found.as_ref());
     let checked = match figures.map(|f| f.reviewed) {
         None => String::new(),
         Some(0) => " · unchecked".into(),
@@ -210,7 +217,7 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
     if !run.reason.is_empty() {
         rows.push(("why", run.reason.clone()));
     }
-    if let Some(note) = figures.and_then(|f| f.notes.first()) {
+    if let Some(note) = figures.and_then(|f| f.notes.lines.first()) {
         rows.push(("note", note.clone()));
     }
     for (i, (name, words)) in rows.iter().enumerate() {
@@ -222,10 +229,38 @@ fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &E
         let style = if *name == "note" { env.style(Meaning::Warning) } else { Style::default() };
         put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &[seg(words.as_str(), style)]);
     }
-    let y = area.y + rows.len() as u16;
-    if y < area.bottom() && figures.is_some() {
-        put(buf, area.x + 1, y, 10, &[seg("means", dim)]);
-        draw_means(runs, run, area.x + 11, area.width.saturating_sub(12), y, buf, env);
+    let place =
+        Rect { y: area.y + rows.len() as u16, height: area.height.saturating_sub(rows.len() as u16), ..area };
+    if let Some(figures) = figures.filter(|f| !f.notes.is_split) {
+        draw_criteria(&figures.criteria, place, buf, env);
+    }
+}
+
+/// The figures of each criterion, a line each; how many more there are where they have no room.
+fn draw_criteria(criteria: &[CriterionSummary], area: Rect, buf: &mut Buffer, env: &Env) {
+    let (dim, plain) = (env.style(Meaning::Dim), Style::default());
+    let room = usize::from(area.height);
+    let fit = if criteria.len() > room { room.saturating_sub(1) } else { room };
+    let wide = criteria.iter().map(|c| text::width(&text::escape_line(&c.name))).max().unwrap_or(0).min(20);
+    for (i, c) in criteria.iter().take(fit).enumerate() {
+        let y = area.y + i as u16;
+        put(buf, area.x + 1, y, 10, &[seg(if i == 0 { "means" } else { "" }, dim)]);
+        let thin = env.style(if means::is_thin(c) { Meaning::Warning } else { Meaning::Dim });
+        let mut parts = vec![
+            seg(format!("{}  ", text::fit(&text::escape_line(&c.name), wide, text::Align::Left)), plain),
+            seg(text::fit(&means::with_interval(c.mean, c.ci95), 17, text::Align::Left), plain),
+            seg(format!("  scored {}  coverage {}", means::scored(c), means::coverage(c)), thin),
+        ];
+        match means::people(c) {
+            said if said.is_empty() => parts.push(seg("  unchecked", dim)),
+            said => parts.extend(said.into_iter().map(|w| seg(format!("  {w}"), env.style(Meaning::Strong)))),
+        }
+        parts.extend(c.caution().map(|why| seg(format!("  {why}"), env.style(Meaning::Warning))));
+        put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &parts);
+    }
+    if fit < criteria.len() && room > 0 {
+        let more = format!("{} more: Enter", text::count((criteria.len() - fit) as u64));
+        put(buf, area.x + 11, area.y + fit as u16, area.width.saturating_sub(12), &[seg(more, dim)]);
     }
 }
 
