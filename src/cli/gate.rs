@@ -9,9 +9,9 @@ use super::context::Ctx;
 use super::fail::{Fail, Result};
 use super::output::{clean, talk};
 use super::run::{Narrow, pick_arms};
-use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate};
+use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate, safe_lo};
 use crate::store::Store;
-use report::{Names, annotations, junit, markdown};
+use report::{Flagged, Names, annotations, junit, markdown};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -72,16 +72,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let narrow = Narrow { without_dictated: !args.accept_flagged, ..args.narrow.clone() };
     let Decided { report, inputs, names, flagged } =
         decide(&ctx.read()?, &args.baseline, &args.candidate, &rule, &narrow)?;
-    if flagged > 0 {
-        let kept = if args.accept_flagged {
-            "counted all the same"
-        } else {
-            "counted as missing; --accept-flagged counts them"
-        };
-        talk(format!(
-            "note: {} flagged as perhaps dictated by a response: {kept}",
-            crate::core::text::plural(flagged, "scored verdict is", "scored verdicts are")
-        ));
+    let flagged = Flagged { count: flagged, counted: args.accept_flagged };
+    if let Some(words) = flagged.words() {
+        talk(format!("note: {words}"));
     }
     tell(ctx, args, &report, &inputs, &names, flagged)?;
     Ok(report.verdict.exit_code())
@@ -124,7 +117,7 @@ fn json(
     inputs: &[GateInput],
     args: &Args,
     names: &(String, String),
-    flagged: usize,
+    flagged: Flagged,
 ) -> Value {
     let criteria: Vec<Value> = report
         .criteria
@@ -134,14 +127,14 @@ fn json(
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
+                "safe_lo": safe_lo(&i.comparison), "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
                 "bias": super::shape::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })
         .collect();
     json!({
         "schema": 1, "verdict": report.verdict.to_string(), "baseline": names.0, "candidate": names.1,
-        "margin": args.margin, "flagged": flagged, "criteria": criteria,
+        "margin": args.margin, "flagged": flagged.count, "flagged_counted": flagged.counted, "criteria": criteria,
     })
 }
 
@@ -152,12 +145,12 @@ fn tell(
     report: &GateReport,
     inputs: &[GateInput],
     names: &(String, String),
-    flagged: usize,
+    flagged: Flagged,
 ) -> Result<()> {
     let both = Names(&names.0, &names.1);
-    let summary = || markdown(report, inputs, &both, args.margin);
+    let summary = || markdown(report, inputs, &both, args.margin, flagged);
     if let Some(file) = &args.junit {
-        write(file, junit(report, &both))?;
+        write(file, junit(report, inputs, &both, flagged))?;
     }
     let to_stdout = args.markdown.as_deref() == Some(Path::new("-"));
     if let Some(file) = args.markdown.as_ref().filter(|_| !to_stdout) {
@@ -177,7 +170,12 @@ fn tell(
     for (c, i) in report.criteria.iter().zip(inputs) {
         let change = i.comparison.decisive().0.map_or_else(|| "n/a".to_owned(), |d| format!("{d:+.2}"));
         let verdict = c.verdict.to_string();
-        ctx.out.line(format!("{verdict:<13} {:<20} {change:>6}  {}", clean(&c.name), clean(&c.reason)))?;
+        let limit = safe_lo(&i.comparison).map_or_else(|| "n/a".to_owned(), |lo| format!("{lo:+.2}"));
+        ctx.out.line(format!(
+            "{verdict:<13} {:<20} {change:>6}  lower limit {limit:>6}  {}",
+            clean(&c.name),
+            clean(&c.reason)
+        ))?;
     }
     if inputs.iter().all(|i| i.humans == 0) {
         talk("note: no human has checked these scores yet; --require-human N makes that a condition");

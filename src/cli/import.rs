@@ -52,7 +52,7 @@ pub enum Args {
     },
     /// Prompts with responses, to be judged as they are; with finished verdicts, if any
     #[command(
-        after_help = "Example:\n  assize import items answers.jsonl\n\nEach line: {\"id\",\"prompt\",\"response\",\"reference\"?,\"arm\"?,\"cluster\"?,\"criterion\"?,\"anchors\"?,\"verdicts\"?}"
+        after_help = "Example:\n  assize import items answers.jsonl\n\nEach line: {\"id\",\"prompt\",\"response\",\"reference\"?,\"arm\"?,\"cluster\"?,\"criterion\"?,\"anchors\"?,\"verdicts\"?}\n\nEach of \"verdicts\": {\"criterion\",\"judge\",\"repeat\"?,\"score\"?,\"explanation\"?,\"state\"?,\"raw\"?,\"model\"?,\"usage\"?,\"evidence\"?}\n  score     1 to 5; null with a \"state\" imports a failure\n  raw       what the judge said. Without a score it is read as a live reply is, prose included (\"... a score of 4.\"); what cannot be\n            read without a doubt is unparseable. With a score both must say the same: where they differ the verdict is unparseable\n  model     the model that answered        usage  {\"prompt_tokens\",\"completion_tokens\"}        evidence  quotations\nThe criterion's name stands for the built-in criterion of that name: people's scores there count in runs of it, and are stale in\nruns of a wording of one's own (`assize review renew`)."
     )]
     Items {
         /// FILE.jsonl or -

@@ -142,3 +142,72 @@ fn an_interval_on_two_sources_and_flags_are_told() {
     assert!(!text.contains("warning") && !text.contains("flagged"), "{text}");
     assert_eq!(home.json(&["run", "show", &many])["flagged"], 0);
 }
+
+#[test]
+fn flagged_verdicts_are_missing_for_a_gate_unless_it_is_told_otherwise() {
+    let home = Home::new();
+    let mut lines = String::new();
+    for i in 0..80_u32 {
+        for arm in ["a", "b"] {
+            // Of a fifth of `b`'s responses the judge says that they try to influence it.
+            let dictated = arm == "b" && i % 5 == 0;
+            let raw = json!({"evidence": [], "explanation": "x", "score": 4, "injection_suspected": dictated});
+            let verdict = json!({"criterion": "tone", "judge": "j", "raw": raw.to_string()});
+            lines += &item(&format!("c{i:02}"), arm, json!({}), vec![verdict]);
+        }
+    }
+    let run = import(&home, "s", &lines);
+    let text = home.text(&["run", "show", &run]);
+    assert!(text.contains("16 flagged: "), "{text}");
+    let gate = |more: &[&str]| {
+        let out = home.run(&[&["gate", "--baseline", "a", "--candidate", "b"][..], more].concat());
+        (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap())
+    };
+    assert_eq!(gate(&[]).0, 3, "what a response dictated is missing, and coverage too low");
+    assert_eq!(gate(&["--accept-flagged"]).0, 0);
+    let document = |more: &[&str]| -> Value { serde_json::from_str(&gate(more).1).unwrap() };
+    let (without, with) = (document(&["--json"]), document(&["--json", "--accept-flagged"]));
+    assert_eq!((&without["flagged"], &without["flagged_counted"]), (&json!(16), &json!(false)));
+    assert_eq!((&with["flagged"], &with["flagged_counted"]), (&json!(16), &json!(true)));
+    assert_eq!((&without["criteria"][0]["coverage_b"], &with["criteria"][0]["coverage_b"]), (&json!(0.8), &json!(1.0)));
+    // The reports say it, and which lower limit was read.
+    let report = gate(&["--markdown", "-"]).1;
+    assert!(report.contains("16 scored verdicts are flagged") && report.contains("counted as missing"), "{report}");
+    let junit = home.path().join("gate.xml");
+    gate(&["--accept-flagged", "--junit", junit.to_str().unwrap()]);
+    let junit = std::fs::read_to_string(junit).unwrap();
+    let limit = format!("lower limit {:+.2}", with["criteria"][0]["safe_lo"].as_f64().unwrap());
+    assert!(junit.contains("name=\"flagged\" value=\"16\"") && junit.contains(&limit), "{limit} {junit}");
+    assert!(gate(&["--accept-flagged"]).1.contains(&limit[12..]));
+}
+
+#[test]
+fn raw_replies_come_in_with_their_verdicts_and_are_read_here() {
+    let home = Home::new();
+    let judged = |raw: &str, score: Option<u8>| {
+        let usage = json!({"prompt_tokens": 90, "completion_tokens": 12});
+        let mut verdict = json!({"criterion": "accuracy", "judge": "j", "raw": raw, "model": "m-1", "usage": usage});
+        if let Some(score) = score {
+            verdict["score"] = json!(score);
+        }
+        vec![verdict]
+    };
+    let lines = [
+        item("c0", "a", json!({}), judged("It is right, so I give it a score of 4.", None)),
+        item("c1", "a", json!({}), judged("{\"evidence\": [\"c1\"], \"explanation\": \"Fine.\", \"score\": 5}", Some(5))),
+        item("c2", "a", json!({}), judged("I give it a score of 4.", Some(2))),
+    ];
+    let run = import(&home, "s", &lines.concat());
+    let shown = home.json(&["run", "show", &run, "--items"]);
+    let results = shown["results"].as_array().unwrap();
+    let of = |at: usize| (results[at]["state"].as_str().unwrap(), results[at]["score"].as_u64());
+    assert_eq!([of(0), of(1), of(2)], [("scored", Some(4)), ("scored", Some(5)), ("unparseable", None)]);
+    assert_eq!(results[0]["raw"], "It is right, so I give it a score of 4.");
+    assert_eq!((&results[0]["model_returned"], &results[0]["usage"]["completion_tokens"]), (&json!("m-1"), &json!(12)));
+    assert_eq!((&results[1]["evidence"], &results[1]["explanation"]), (&json!(["c1"]), &json!("Fine.")));
+    assert!(results[2]["explanation"].as_str().unwrap().contains("reads as 4"), "{}", results[2]);
+    // The same file again is known, and the recorded judge says what was read.
+    assert_eq!(home.json_of(&["import", "items", "-", "--set", "s"], lines.concat())["new"], 0);
+    let again = home.json(&["run", "--cases", "s", "--criteria", "accuracy", "--judge", "recorded:j"]);
+    assert_eq!((&again["criteria"][0]["n"], &again["criteria"][0]["mean"]), (&json!(2), &json!(4.5)));
+}

@@ -6,11 +6,34 @@
 //! Names and reasons come from files: each form escapes what could end its own syntax.
 
 use super::super::output::clean;
-use crate::core::stats::gate::{GateInput, GateReport, GateResult, GateVerdict};
+use crate::core::stats::gate::{GateInput, GateReport, GateResult, GateVerdict, safe_lo};
+use crate::core::text::plural;
 use std::fmt::Write as _;
 
 /// The most annotations that are given: GitHub shows no more of one step.
 const ANNOTATIONS: usize = 10;
+
+/// Scored verdicts that a response may have dictated, and whether they count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flagged {
+    /// How many.
+    pub count: usize,
+    /// They count as any other; else as missing.
+    pub counted: bool,
+}
+
+impl Flagged {
+    /// In words; `None` without any.
+    pub fn words(self) -> Option<String> {
+        let kept = if self.counted {
+            "counted all the same"
+        } else {
+            "counted as missing; --accept-flagged counts them"
+        };
+        let what = plural(self.count, "scored verdict is", "scored verdicts are");
+        (self.count > 0).then(|| format!("{what} flagged as perhaps dictated by a response: {kept}"))
+    }
+}
 
 /// Baseline and candidate.
 pub struct Names<'a>(pub &'a str, pub &'a str);
@@ -20,7 +43,7 @@ fn signed(value: Option<f64>) -> String {
 }
 
 fn interval(input: &GateInput) -> String {
-    input.comparison.ci95.map_or_else(|| "n/a".to_owned(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}"))
+    input.comparison.decisive().1.map_or_else(|| "n/a".to_owned(), |(lo, hi)| format!("{lo:+.2} to {hi:+.2}"))
 }
 
 fn share(value: Option<f64>) -> String {
@@ -47,7 +70,13 @@ fn cell(text: &str) -> String {
 }
 
 /// A summary for a job or a pull request: the answer first, then one row for each criterion.
-pub fn markdown(report: &GateReport, inputs: &[GateInput], names: &Names<'_>, margin: f64) -> String {
+pub fn markdown(
+    report: &GateReport,
+    inputs: &[GateInput],
+    names: &Names<'_>,
+    margin: f64,
+    flagged: Flagged,
+) -> String {
     let answer = match report.verdict {
         GateVerdict::Pass => "passed: not worse than the margin allows",
         GateVerdict::Fail => "failed: worse than the margin allows",
@@ -58,16 +87,20 @@ pub fn markdown(report: &GateReport, inputs: &[GateInput], names: &Names<'_>, ma
         cell(names.1),
         cell(names.0)
     );
-    out += "| criterion | verdict | change | 95 % interval | pairs | coverage | checked by people | why |\n";
-    out += "|---|---|---:|---|---:|---:|---:|---|\n";
+    if let Some(words) = flagged.words() {
+        let _ = writeln!(out, "{}.\n", cell(&words));
+    }
+    out += "| criterion | verdict | change | 95 % interval | lower limit | pairs | coverage | checked by people | why |\n";
+    out += "|---|---|---:|---|---:|---:|---:|---:|---|\n";
     for (c, i) in report.criteria.iter().zip(inputs) {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} / {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} / {} | {} | {} |",
             cell(&c.name),
             c.verdict,
-            signed(i.comparison.difference),
+            signed(i.comparison.decisive().0),
             interval(i),
+            signed(safe_lo(&i.comparison)),
             i.comparison.n,
             share(i.coverage_a),
             share(i.coverage_b),
@@ -96,7 +129,7 @@ fn xml(text: &str) -> String {
 }
 
 /// A criterion that is worse is a failure; one that cannot be decided is an error.
-pub fn junit(report: &GateReport, names: &Names<'_>) -> String {
+pub fn junit(report: &GateReport, inputs: &[GateInput], names: &Names<'_>, flagged: Flagged) -> String {
     let count = |v: GateVerdict| report.criteria.iter().filter(|c| c.verdict == v).count();
     let suite = xml(&format!("gate {} against {}", names.1, names.0));
     let mut out = format!(
@@ -105,18 +138,31 @@ pub fn junit(report: &GateReport, names: &Names<'_>) -> String {
         count(GateVerdict::Fail),
         count(GateVerdict::Inconclusive)
     );
-    for c in &report.criteria {
+    let _ = writeln!(
+        out,
+        "    <properties>\n      <property name=\"flagged\" value=\"{}\"/>\n      <property name=\"flagged_counted\" \
+         value=\"{}\"/>\n    </properties>",
+        flagged.count, flagged.counted
+    );
+    for (c, i) in report.criteria.iter().zip(inputs) {
         let (name, reason) = (xml(&c.name), xml(&c.reason));
-        let head = format!("    <testcase classname=\"{suite}\" name=\"{name}\"");
-        out += &match c.verdict {
-            GateVerdict::Pass => format!("{head}/>\n"),
-            GateVerdict::Fail => {
-                format!("{head}><failure type=\"worse\" message=\"{reason}\"/></testcase>\n")
-            }
-            GateVerdict::Inconclusive => {
-                format!("{head}><error type=\"inconclusive\" message=\"{reason}\"/></testcase>\n")
-            }
+        let head = format!("    <testcase classname=\"{suite}\" name=\"{name}\">");
+        let told = match c.verdict {
+            GateVerdict::Pass => String::new(),
+            GateVerdict::Fail => format!("<failure type=\"worse\" message=\"{reason}\"/>"),
+            GateVerdict::Inconclusive => format!("<error type=\"inconclusive\" message=\"{reason}\"/>"),
         };
+        let figures = format!(
+            "change {}, 95 % {}, lower limit {}: {}",
+            signed(i.comparison.decisive().0),
+            interval(i),
+            signed(safe_lo(&i.comparison)),
+            c.reason
+        );
+        let _ = writeln!(out, "{head}{told}<system-out>{}</system-out></testcase>", xml(&figures));
+    }
+    if let Some(words) = flagged.words() {
+        let _ = writeln!(out, "    <system-out>{}</system-out>", xml(&words));
     }
     out + "  </testsuite>\n</testsuites>\n"
 }
@@ -143,7 +189,7 @@ pub fn annotations(report: &GateReport, inputs: &[GateInput]) -> Vec<String> {
         .criteria
         .iter()
         .zip(inputs)
-        .map(|(c, i)| (c, i.comparison.difference.unwrap_or(0.0)))
+        .map(|(c, i)| (c, i.comparison.decisive().0.unwrap_or(0.0)))
         .collect();
     worst.sort_by(|(a, x), (b, y)| rank(a.verdict).cmp(&rank(b.verdict)).then(x.total_cmp(y)));
     worst
@@ -191,7 +237,10 @@ mod tests {
         let mut open = input("open <b> & \"q\"\u{1}", 0.0);
         open.coverage_a = None;
         let inputs = [input("good", 0.0), input("bad", -1.0), open];
-        let xml = junit(&report(&inputs), &Names("base", "cand"));
+        let xml = junit(&report(&inputs), &inputs, &Names("base", "cand"), Flagged { count: 3, counted: false });
+        assert!(xml.contains("<property name=\"flagged\" value=\"3\"/>"), "{xml}");
+        assert!(xml.contains("3 scored verdicts are flagged"), "{xml}");
+        assert!(xml.contains("lower limit -1.00"), "{xml}");
         assert!(xml.contains("tests=\"3\" failures=\"1\" errors=\"1\""), "{xml}");
         assert!(xml.contains("name=\"bad\"><failure type=\"worse\""), "{xml}");
         assert!(xml.contains("name=\"open &lt;b&gt; &amp; &quot;q&quot;"), "{xml}");
@@ -201,11 +250,12 @@ mod tests {
     #[test]
     fn markdown_says_the_answer_first_and_no_name_breaks_the_table() {
         let inputs = [input("a|b\n<img>", -1.0)];
-        let text = markdown(&report(&inputs), &inputs, &Names("base", "cand"), 0.2);
+        let text = markdown(&report(&inputs), &inputs, &Names("base", "cand"), 0.2, Flagged { count: 1, counted: true });
+        assert!(text.contains("1 scored verdict is flagged as perhaps dictated by a response: counted all the same."), "{text}");
         assert!(text.starts_with("### Gate failed"), "{text}");
         let row = text.lines().last().unwrap();
         assert!(row.starts_with("| a\\|b"), "{row}");
-        assert_eq!(row.replace("\\|", "").matches('|').count(), 9, "{row}");
+        assert_eq!(row.replace("\\|", "").matches('|').count(), 10, "{row}");
         assert!(!row.contains("<img>") && row.contains("not yet"), "{row}");
     }
 }

@@ -194,9 +194,9 @@ fn few_humans(input: &GateInput, rule: &GateRule) -> Option<String> {
     short.then(|| format!("{} cases reviewed by a human, {} needed", input.humans, rule.require_human))
 }
 
-/// The lower limit that also allows for a break no case shows. Where people decide, what their labels could have missed
-/// is taken off their interval's.
-fn safe_lo(row: &Comparison) -> Option<f64> {
+/// The lower limit of the difference (points) that also allows for a break no case shows: what a gate reads. Where people
+/// decide, what their labels could have missed is taken off their interval's. `None` where there is no interval.
+pub fn safe_lo(row: &Comparison) -> Option<f64> {
     match row.people {
         None => row.safe_lo,
         Some(p) => Some(p.ci95.0 - DIFFERENCES.1 * unseen_share(p.n_labelled, 0.025)),
