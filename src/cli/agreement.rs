@@ -6,13 +6,16 @@ use super::output::{clean, table};
 use crate::core::stats::agree::Figure;
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text::{self, plural};
-use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
+use crate::eval::agreement::{Agreed, Ceiling, Ground, Standard, Wanted};
 use serde_json::{Value, json};
+
+mod judges;
+mod standard;
 
 // Arguments of `agreement`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  assize agreement --run 7f3c --json\n  assize agreement --run 7f3c --slice legal\n  assize agreement --by-slice"
+    after_help = "Examples:\n  assize agreement --run 7f3c --json\n  assize agreement --run 7f3c --slice legal\n  assize agreement --by-slice\n  assize agreement --judges"
 )]
 pub struct Args {
     /// Only this run [default: every run with reviews or several passes]
@@ -30,6 +33,9 @@ pub struct Args {
     /// Scores given after the judge's was seen count too
     #[arg(long)]
     pub with_seen: bool,
+    /// Every two judges side by side, on the responses that both judged and people scored, with the interval of their difference
+    #[arg(long, conflicts_with_all = ["run", "by_slice"])]
+    pub judges: bool,
 }
 
 /// One criterion of one run.
@@ -38,6 +44,7 @@ struct Found {
     judge: String,
     name: String,
     agreed: Agreed,
+    standard: Standard,
     itself: Option<Repeatability>,
     slices: Vec<(String, Agreed)>,
 }
@@ -49,6 +56,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Some(id) => vec![store.run(id)?.id],
         None => store.runs(None)?.into_iter().map(|r| r.id).collect(),
     };
+    if args.judges {
+        // Newest first in the list: of a judge's runs the newest counts.
+        let grounds: Vec<Ground> =
+            ids.iter().rev().map(|id| Ground::read(&store, id)).collect::<std::result::Result<_, _>>()?;
+        return judges::run(ctx, args, &store, &grounds);
+    }
     let mut found = Vec::new();
     for id in &ids {
         let ground = Ground::read(&store, id)?;
@@ -102,6 +115,7 @@ fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
             run: ground.run.id.clone(),
             judge: ground.run.spec.judge.clone(),
             name: name.clone(),
+            standard: ground.standard(&wanted),
             agreed,
             itself,
             slices: tags.into_iter().map(slice).collect(),
@@ -175,6 +189,7 @@ fn criterion_json(args: &Args, f: &Found) -> Value {
     });
     if let Some(map) = out.as_object_mut() {
         map.extend(figures_json(&f.agreed));
+        map.extend(standard::standard_json(&f.standard));
         map.insert("itself".into(), json!(f.itself.as_ref().map(itself_json)));
         if args.by_slice {
             let slice = |(tag, agreed): &(String, Agreed)| {
@@ -223,6 +238,7 @@ fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
     ))?;
     if !f.agreed.pairs.is_empty() {
         tell_figures(ctx, &f.agreed)?;
+        standard::tell(ctx, &f.standard)?;
     }
     if let Some(itself) = &f.itself {
         ctx.out.line(format!("  {}", itself_words(itself)))?;

@@ -82,7 +82,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 
 /// One row for each criterion and revision, oldest first: what changed with it, never what caused it.
 fn by_revision(ctx: &Ctx, store: &Store, name: &PromptName, limit: Option<usize>) -> Result<u8> {
-    let scores = store.revision_scores(name)?;
+    let scores = history::scores(store, name)?;
     let efforts = store.effort(Some(name))?;
     let log = store.log(name, None, None)?;
     let judge = history::main_judge(&scores);
@@ -98,7 +98,7 @@ fn by_revision(ctx: &Ctx, store: &Store, name: &PromptName, limit: Option<usize>
             let change = p.change.map(|c| {
                 json!({
                     "since": c.since, "difference": c.difference, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n,
-                    "evidence": c.mark().words(),
+                    "evidence": c.mark().words(), "decision": c.decision.word(), "basis": c.basis.name(),
                 })
             });
             found.push(json!({

@@ -7,12 +7,14 @@
 //!     people against people       the ceiling: no judge can be asked for more
 //!     judge against itself        from its passes
 //!     length                      does the judge favour long responses more than people do?
+//!     standard.rs                 correlation by document and system, confusion, calibration, people one by one
+//! several runs -> judges.rs: two judges on the same labels
 //! ```
 //! An item that several people scored is one piece of evidence, and so are cases of one source: intervals draw or count
 //! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
-use crate::core::stats::agree::{Agreement, Figure, agreement};
+use crate::core::stats::agree::{Agreement, Figure, agreement, as_score as rounded};
 use crate::core::stats::alpha::Coincidences;
 use crate::core::stats::bootstrap::percentile_interval;
 use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
@@ -20,6 +22,12 @@ use crate::core::stats::rank::{kendall_tau_b, pearson, spearman};
 use crate::core::stats::repeat::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+mod judges;
+mod standard;
+
+pub use judges::{JudgeOf, TwoJudges, judges};
+pub use standard::{ByLevel, Correlations, Standard, TwoPeople};
 
 /// The seed of all resampling: the same figures today and tomorrow.
 const SEED: u64 = 20_261_123;
@@ -278,11 +286,6 @@ impl Ground {
             lean: Figure { value: lean(&all), ci95: percentile_interval(&groups, SEED, lean) },
         }
     }
-}
-
-/// A mean of scores as a score, halves up.
-fn rounded(mean: f64) -> u8 {
-    (mean + 0.5).floor().clamp(1.0, 5.0) as u8
 }
 
 /// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.

@@ -1,28 +1,32 @@
 //! Scores along a prompt's history: each revision's mean, and its change from the revision before it.
 //!
 //! ```text
-//! RevisionScore (revision, criterion version, fingerprint) -> main_judge -> points (overall | per criterion) -> Change
+//! scores: RevisionScore (revision, criterion version, fingerprint) with people's labels
+//!     -> main_judge -> points (overall | per criterion) -> Change, decided as `run compare` decides it
 //! ```
 //! A change is "associated" with a revision, never caused by it: models and cases change, too. It is formed over cases that
-//! both revisions have, per criterion version and fingerprint; scores of two judges or of an edited question never meet.
+//! both revisions have, per criterion version and fingerprint; scores of two judges or of an edited question never meet. What
+//! it is taken to mean is what a comparison of the two revisions says of it: by people wherever their sample allows, cases of
+//! one source as one, and corrected for all criteria on which the two are compared.
 
+use super::people::People;
 use crate::core::digest::Digest;
-use crate::core::stats::bounded::{DIFFERENCES, SCORES, bounded_ci};
+use crate::core::prompt::PromptName;
+use crate::core::stats::bounded::{SCORES, bounded_ci};
+use crate::core::stats::compare::{Basis, Comparison, Pair, PairedInput, decide_one};
+use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
-use crate::store::RevisionScore;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Fewer cases than this can show nothing: the same bound as for a comparison of arms.
-const LEAST: usize = 6;
+use crate::store::{Result, RevisionScore, Store};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a change can be taken to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// Its 95 % interval lies above 0.
+    /// Better beyond chance.
     Better,
-    /// Below.
+    /// Worse beyond chance.
     Worse,
-    /// It may well be chance, or there are fewer than six cases.
+    /// It may well be chance, or there are too few cases.
     NoEvidence,
 }
 
@@ -51,28 +55,91 @@ impl Mark {
 pub struct Change {
     /// The revision it is a change from.
     pub since: u32,
-    /// Mean difference in points over common cases.
+    /// Mean difference in points over common cases; corrected by people where they decide.
     pub difference: f64,
-    /// Its paired 95 % interval, Student's t over cases.
+    /// Its paired 95 % interval.
     pub ci95: Option<(f64, f64)>,
     /// Common cases.
     pub n: usize,
+    /// What it is taken to mean, of the later revision against the earlier one.
+    pub decision: Decision,
+    /// Whose scores decide.
+    pub basis: Basis,
 }
 
 impl Change {
-    fn of(since: u32, pairs: &[f64]) -> Option<Self> {
-        let ci = bounded_ci(pairs, None, DIFFERENCES, 0.95);
-        Some(Self { since, difference: ci.mean?, ci95: ci.ci, n: ci.n })
+    fn of(since: u32, found: &Comparison) -> Option<Self> {
+        let (difference, ci95) = found.decisive();
+        Some(Self {
+            since,
+            difference: difference?,
+            ci95,
+            n: found.n,
+            decision: found.decision(None),
+            basis: found.basis(),
+        })
     }
 
-    /// What it can be taken to mean.
+    /// The decision as a sign.
     pub fn mark(&self) -> Mark {
-        match self.ci95.filter(|_| self.n >= LEAST) {
-            Some((lo, _)) if lo > 0.0 => Mark::Better,
-            Some((_, hi)) if hi < 0.0 => Mark::Worse,
-            _ => Mark::NoEvidence,
+        match self.decision {
+            Decision::Better => Mark::Better,
+            Decision::Worse => Mark::Worse,
+            Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => Mark::NoEvidence,
         }
     }
+}
+
+/// The scores of a prompt's revisions with what people say of the same responses.
+///
+/// # Errors
+/// When there is no such prompt, or the registry cannot be read.
+pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
+    let mut scores = store.revision_scores(name)?;
+    if scores.is_empty() || !store.has_reviews()? {
+        return Ok(scores);
+    }
+    // People's scores by revision, criterion, its version, fingerprint and case: one for each response.
+    type Key = (u32, String, Digest, Option<Digest>);
+    let mut said: HashMap<Key, BTreeMap<String, Vec<(f64, bool)>>> = HashMap::new();
+    let revision = |arm: &str| -> Option<u32> {
+        let revision = arm.split('+').next()?.strip_prefix(name.as_str())?.strip_prefix("@r")?;
+        revision.parse().ok()
+    };
+    for run in store.runs(None)?.into_iter().filter(|run| run.arms.iter().any(|arm| revision(arm).is_some()))
+    {
+        let reviews = store.reviews(Some(&run.id))?;
+        if reviews.is_empty() {
+            continue;
+        }
+        let items = store.run_items(&run.id)?;
+        let people = People::of(&run.id, &items, &reviews);
+        for (column, criterion) in (0_u32..).zip(&run.criteria) {
+            let asked = run.spec.criteria.get(column as usize).filter(|_| !run.spec.own_criterion);
+            let version =
+                asked.map_or_else(|| Digest::of(criterion), crate::core::rubric::Criterion::version);
+            for item in &items {
+                let Some(seq) = revision(&item.arm) else { continue };
+                let Some(score) = people.blind(item.ord, column) else { continue };
+                let key = (seq, criterion.clone(), version, run.fingerprint);
+                let cases = said.entry(key).or_default();
+                cases
+                    .entry(item.case_id.clone())
+                    .or_default()
+                    .push((score, people.is_random(item.ord, column)));
+            }
+        }
+    }
+    for row in &mut scores {
+        let key = (row.seq, row.criterion.clone(), row.criterion_version, Some(row.fingerprint));
+        for (case, all) in said.get(&key).into_iter().flatten() {
+            let values: Vec<f64> = all.iter().map(|(score, _)| *score).collect();
+            if let Some(value) = mean(&values) {
+                row.people.insert(case.clone(), (value, all.iter().any(|(_, random)| *random)));
+            }
+        }
+    }
+    Ok(scores)
 }
 
 /// One revision on one criterion, or on all of them.
@@ -103,22 +170,33 @@ pub fn main_judge(scores: &[RevisionScore]) -> Option<Digest> {
     counts.into_iter().max_by_key(|(_, n)| *n).map(|(judge, _)| judge)
 }
 
-/// Scores by (criterion version, case).
-type Cells<'a> = BTreeMap<(Digest, &'a str), f64>;
+/// One case of a revision on one version of a criterion.
+#[derive(Debug, Clone, Copy)]
+struct Said<'a> {
+    judge: f64,
+    people: Option<(f64, bool)>,
+    cluster: Option<&'a str>,
+}
 
-/// The scores of each revision under one judge, on one criterion or all.
-fn revisions<'a>(
-    scores: &'a [RevisionScore],
-    judge: Digest,
-    criterion: Option<&str>,
-) -> BTreeMap<u32, (Cells<'a>, u32)> {
-    let mut found: BTreeMap<u32, (Cells<'a>, u32)> = BTreeMap::new();
-    let fits =
-        |s: &&RevisionScore| s.fingerprint == judge && criterion.is_none_or(|name| s.criterion == name);
-    for score in scores.iter().filter(fits) {
-        let entry = found.entry(score.seq).or_default();
+/// By (criterion version, case).
+type Cells<'a> = BTreeMap<(Digest, &'a str), Said<'a>>;
+
+/// The scores of a revision under one judge: by criterion, and how many verdicts have none.
+type Columns<'a> = BTreeMap<&'a str, (Cells<'a>, u32)>;
+
+fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'_>> {
+    let mut found: BTreeMap<u32, Columns<'_>> = BTreeMap::new();
+    for score in scores.iter().filter(|s| s.fingerprint == judge) {
+        let entry = found.entry(score.seq).or_default().entry(&score.criterion).or_default();
         entry.1 += score.failed;
-        entry.0.extend(score.cases.iter().map(|(case, m)| ((score.criterion_version, case.as_str()), *m)));
+        entry.0.extend(score.cases.iter().map(|(case, mean)| {
+            let said = Said {
+                judge: *mean,
+                people: score.people.get(case).copied(),
+                cluster: score.clusters.get(case).map(String::as_str),
+            };
+            ((score.criterion_version, case.as_str()), said)
+        }));
     }
     found
 }
@@ -132,30 +210,81 @@ fn by_case<'a>(cells: impl Iterator<Item = (&'a str, f64)>) -> Vec<f64> {
     cases.values().filter_map(|v| mean(v)).collect()
 }
 
-fn differences(before: &Cells, after: &Cells) -> Vec<f64> {
-    by_case(after.iter().filter_map(|(key, now)| Some((key.1, now - before.get(key)?))))
+/// What both revisions have on a criterion, or on all: as a comparison takes it.
+fn common(before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) -> PairedInput {
+    type Side = Vec<(f64, Option<(f64, bool)>)>;
+    let mut cases: BTreeMap<&str, (Side, Side, Option<&str>)> = BTreeMap::new();
+    for (name, (now, _)) in after.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name)) {
+        let Some((then, _)) = before.get(name) else { continue };
+        for (key, b) in now {
+            let Some(a) = then.get(key) else { continue };
+            let case = cases.entry(key.1).or_default();
+            case.0.push((a.judge, a.people));
+            case.1.push((b.judge, b.people));
+            case.2 = case.2.or(b.cluster);
+        }
+    }
+    let complete = cases.values().all(|(a, b, _)| a.iter().chain(b).all(|(_, people)| people.is_some()));
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let (mut pairs, mut people) = (Vec::new(), Vec::new());
+    for (a, b, cluster) in cases.values() {
+        let judged = |side: &Side| mean(&side.iter().map(|(judge, _)| *judge).collect::<Vec<_>>());
+        let label = |side: &Side| {
+            let each: Option<Vec<f64>> = side
+                .iter()
+                .map(|(_, people)| people.filter(|(_, random)| *random || complete).map(|(score, _)| score))
+                .collect();
+            mean(&each?)
+        };
+        let next = known.len() as u32;
+        let cluster = cluster.map(|name| *known.entry(name).or_insert(next));
+        pairs.push(Pair { a: judged(a), b: judged(b), cluster });
+        people.push([label(a), label(b)]);
+    }
+    if people.iter().all(|sides| sides.iter().all(Option::is_none)) {
+        people.clear();
+    }
+    PairedInput { name: criterion.unwrap_or_default().to_owned(), pairs, people }
+}
+
+/// The change from one revision to another, on one criterion or on all, corrected as a comparison of the two corrects it: for
+/// all criteria on which they have two independent cases in common.
+fn change(since: u32, before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) -> Option<Change> {
+    let input = common(before, after, criterion);
+    if input.pairs.is_empty() {
+        return None;
+    }
+    let counts = |name: &&&str| {
+        let pairs = common(before, after, Some(name)).pairs;
+        let sources: BTreeSet<u32> = pairs.iter().filter_map(|p| p.cluster).collect();
+        sources.len() + pairs.iter().filter(|p| p.cluster.is_none()).count() > 1
+    };
+    let together = if criterion.is_some() { after.keys().filter(counts).count() } else { 1 };
+    Change::of(since, &decide_one(&input, together))
 }
 
 /// A prompt's revisions under its main judge, oldest first: on one criterion, or all together.
 pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<Point> {
     let Some(judge) = main_judge(scores) else { return Vec::new() };
-    let revisions = revisions(scores, judge, criterion);
+    let revisions = revisions(scores, judge);
     let mut out = Vec::new();
-    for (seq, (cells, failed)) in &revisions {
-        let values = by_case(cells.iter().map(|(key, v)| (key.1, *v)));
+    for (seq, columns) in &revisions {
+        let mine = || columns.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name));
+        let values =
+            by_case(mine().flat_map(|(_, (cells, _))| cells.iter().map(|(key, said)| (key.1, said.judge))));
         let ci = bounded_ci(&values, None, SCORES, 0.95);
         let Some(mean) = ci.mean else { continue };
         let change = revisions
             .range(..*seq)
             .rev()
-            .find_map(|(since, (before, _))| Change::of(*since, &differences(before, cells)));
+            .find_map(|(since, before)| change(*since, before, columns, criterion));
         out.push(Point {
             seq: *seq,
             criterion: criterion.map(ToOwned::to_owned),
             mean,
             ci95: ci.ci,
             n: ci.n,
-            failed: *failed,
+            failed: mine().map(|(_, (_, failed))| failed).sum(),
             change,
         });
     }
@@ -170,9 +299,10 @@ pub fn criteria(scores: &[RevisionScore]) -> Vec<String> {
 /// The change of each criterion from one revision to another, where both were judged alike on common cases.
 pub fn changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, Change)> {
     let Some(judge) = main_judge(scores) else { return Vec::new() };
+    let found = revisions(scores, judge);
+    let (Some(before), Some(after)) = (found.get(&left), found.get(&right)) else { return Vec::new() };
     let of = |name: String| {
-        let found = revisions(scores, judge, Some(&name));
-        let change = Change::of(left, &differences(&found.get(&left)?.0, &found.get(&right)?.0))?;
+        let change = change(left, before, after, Some(&name))?;
         Some((name, change))
     };
     criteria(scores).into_iter().filter_map(of).collect()
@@ -190,6 +320,8 @@ mod tests {
             fingerprint: Digest::of("j"),
             recorded: false,
             cases: values.iter().enumerate().map(|(i, v)| (format!("c{i}"), *v)).collect(),
+            clusters: BTreeMap::new(),
+            people: BTreeMap::new(),
             failed: 0,
         }
     }
@@ -207,7 +339,7 @@ mod tests {
         assert_eq!(changes(&scores, 3, 1)[0].1.mark(), Mark::Worse);
         // Five cases that all rise may be chance.
         let few = [score(1, "tone", "v", &base[..5]), score(2, "tone", "v", &up[..5])];
-        assert_eq!(points(&few, None)[1].change.map(|c| c.mark()), Some(Mark::NoEvidence));
+        assert_eq!(points(&few, None)[1].change.map(|c| c.decision), Some(Decision::TooFew));
     }
 
     #[test]
@@ -219,6 +351,30 @@ mod tests {
         other.fingerprint = Digest::of("another");
         assert_eq!(points(&[scores[0].clone(), other], None).len(), 1);
         assert_eq!(points(&[], None), []);
+    }
+
+    #[test]
+    fn sources_count_once_and_people_decide_where_their_sample_allows() {
+        let base = vec![3.0; 60];
+        let up: Vec<f64> = (0..60).map(|i| if i % 4 == 0 { 3.0 } else { 4.0 }).collect();
+        let mut scores = [score(1, "tone", "v", &base), score(2, "tone", "v", &up)];
+        let mark = |scores: &[RevisionScore]| changes(scores, 1, 2)[0].1;
+        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (Mark::Better, Basis::Judge));
+        // People see no such gain.
+        for row in &mut scores {
+            row.people = (0..60).step_by(2).map(|i| (format!("c{i}"), (3.0, true))).collect();
+        }
+        let by_people = mark(&scores);
+        assert_eq!((by_people.mark(), by_people.basis), (Mark::NoEvidence, Basis::People), "{by_people:?}");
+        // The twin: of labels that were picked nothing follows.
+        for row in &mut scores {
+            row.people.values_mut().for_each(|said| said.1 = false);
+        }
+        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (Mark::Better, Basis::Judge));
+        for row in &mut scores {
+            row.clusters = (0..60).map(|i| (format!("c{i}"), format!("d{}", i % 4))).collect();
+        }
+        assert_eq!(mark(&scores).decision, Decision::TooFew, "four sources");
     }
 
     #[test]

@@ -35,6 +35,8 @@ mod render;
 mod summary;
 mod until;
 pub mod versus;
+#[cfg(test)]
+pub(crate) mod worlds;
 
 pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};

@@ -313,6 +313,14 @@ impl Store {
         Ok(reviews)
     }
 
+    /// Whether anybody has reviewed anything.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn has_reviews(&self) -> Result<bool> {
+        Ok(self.conn.query_row("SELECT EXISTS (SELECT 1 FROM review)", [], |r| r.get(0))?)
+    }
+
     /// Every review row ever stored for a run, in order, those taken back included.
     ///
     /// # Errors

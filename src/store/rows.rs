@@ -674,6 +674,11 @@ pub struct RevisionScore {
     pub recorded: bool,
     /// Mean of each case's mean score, with the case's id: pairs are formed by it.
     pub cases: Vec<(String, f64)>,
+    /// The sources that cases share with others, by the case's id.
+    pub clusters: BTreeMap<String, String>,
+    /// People's blind mean score of a case's responses, and whether these belong to a random sample; filled in by
+    /// `eval::history::scores`.
+    pub people: BTreeMap<String, (f64, bool)>,
     /// Verdict keys without a score.
     pub failed: u32,
 }

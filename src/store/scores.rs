@@ -139,14 +139,16 @@ impl Store {
         Ok(())
     }
 
-    /// Scores of a prompt's revisions, oldest first: per revision, criterion, its version, and fingerprint.
+    /// Scores of a prompt's revisions, oldest first: per revision, criterion, its version, and fingerprint. A key that several
+    /// runs asked counts once: a scored verdict before a failed one, then the newest run's, as in a comparison.
     ///
     /// # Errors
     /// When there is no such prompt.
     pub fn revision_scores(&self, name: &PromptName) -> Result<Vec<RevisionScore>> {
         let prompt = prompt_id(&self.conn, name)?;
         let mut stmt = self.conn.prepare_cached(
-            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded' OR r.judge LIKE 'recorded:%', i.case_id, v.score, c.version \
+            "SELECT a.seq, c.name, v.fingerprint, r.imported OR r.judge = 'recorded' OR r.judge LIKE 'recorded:%', i.case_id, v.score, c.version, \
+             i.cluster, a.id, i.repeat, v.repeat, r.seq \
              FROM arm a JOIN run_item i ON i.arm_id = a.id JOIN run r ON r.id = i.run_id \
              JOIN verdict v ON v.run_id = i.run_id AND v.item = i.ord \
              JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion \
@@ -154,24 +156,44 @@ impl Store {
                  AND w.item = v.item AND w.criterion = v.criterion AND w.repeat = v.repeat)",
         )?;
         type Key = (u32, String, Digest, Digest, bool);
-        let mut groups: BTreeMap<Key, (BTreeMap<String, (f64, u32)>, u32)> = BTreeMap::new();
+        /// Case, arm, generation and pass.
+        type Place = (String, i64, u32, u32);
+        #[derive(Default)]
+        struct Group {
+            /// The score and the run it is of.
+            verdicts: BTreeMap<Place, (Option<u8>, i64)>,
+            clusters: BTreeMap<String, String>,
+        }
+        let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
         let mut rows = stmt.query([prompt])?;
         while let Some(r) = rows.next()? {
             let name: String = r.get(1)?;
             let version = r.get::<_, Option<Vec<u8>>>(6)?.and_then(|v| Digest::from_bytes(&v));
             let version = version.unwrap_or_else(|| Digest::of(&name));
             let group = groups.entry((r.get(0)?, name, version, digest_at(r, 2)?, r.get(3)?)).or_default();
-            match r.get::<_, Option<u8>>(5)? {
-                Some(score) => {
-                    let case = group.0.entry(r.get(4)?).or_insert((0.0, 0));
-                    *case = (case.0 + f64::from(score), case.1 + 1);
-                }
-                None => group.1 += 1,
+            let (case, score, run): (String, Option<u8>, i64) = (r.get(4)?, r.get(5)?, r.get(11)?);
+            if let Some(cluster) = r.get(7)? {
+                group.clusters.insert(case.clone(), cluster);
+            }
+            let kept = group.verdicts.entry((case, r.get(8)?, r.get(9)?, r.get(10)?)).or_insert((score, run));
+            if (score.is_some(), run) > (kept.0.is_some(), kept.1) {
+                *kept = (score, run);
             }
         }
         Ok(groups
             .into_iter()
-            .map(|((seq, criterion, criterion_version, fingerprint, recorded), (cases, failed))| {
+            .map(|((seq, criterion, criterion_version, fingerprint, recorded), group)| {
+                let mut cases: BTreeMap<String, (f64, u32)> = BTreeMap::new();
+                let mut failed = 0;
+                for ((case, ..), (score, _)) in group.verdicts {
+                    match score {
+                        Some(score) => {
+                            let case = cases.entry(case).or_insert((0.0, 0));
+                            *case = (case.0 + f64::from(score), case.1 + 1);
+                        }
+                        None => failed += 1,
+                    }
+                }
                 RevisionScore {
                     seq,
                     criterion,
@@ -179,6 +201,8 @@ impl Store {
                     fingerprint,
                     recorded,
                     cases: cases.into_iter().map(|(id, (sum, n))| (id, sum / f64::from(n))).collect(),
+                    clusters: group.clusters,
+                    people: BTreeMap::new(),
                     failed,
                 }
             })

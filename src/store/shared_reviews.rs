@@ -336,6 +336,14 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
 }
 
 impl Store {
+    /// The digest of each response that a run shows, by the item's place.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn shown_responses(&self, run: &str) -> Result<HashMap<u32, Digest>> {
+        Ok(shown(&self.conn, run)?.into_iter().map(|s| (s.item, s.response)).collect())
+    }
+
     /// What people said, blind, of what a run shows under another wording of its questions, the newest of each reviewer: scores,
     /// and skips of drawn items. It counts nowhere in the run before somebody takes it over ([`Store::renew_reviews`]).
     ///

@@ -192,3 +192,138 @@ fn a_sheet_goes_out_blind_and_comes_back_whole_or_not_at_all() {
     home.file("other.csv", "run,item,criterion,score,reviewer\nffff,0,accuracy,3,x\n");
     home.refuses(&["review", "import", "other.csv"], 2, &["line 2"]);
 }
+
+/// Items judged by several, and labelled: (case, arm, each judge's score, ana's, ben's).
+fn labelled(rows: &[(String, &str, Vec<(&str, u8)>, u8, Option<u8>)]) -> (Home, Vec<String>) {
+    let home = Home::new();
+    let mut lines = String::new();
+    for (case, arm, judges, ..) in rows {
+        let verdicts: Vec<Value> = judges
+            .iter()
+            .map(|(judge, score)| json!({"criterion": "accuracy", "judge": judge, "score": score, "explanation": "x"}))
+            .collect();
+        let item = json!({"id": case, "arm": arm, "prompt": "p", "response": format!("{case} {arm}"), "verdicts": verdicts});
+        lines += &format!("{item}\n");
+    }
+    home.file("i.jsonl", lines);
+    let done = home.json(&["import", "items", "i.jsonl", "--set", "s"]);
+    let runs: Vec<String> =
+        done["runs"].as_array().unwrap().iter().map(|r| r["run"].as_str().unwrap().to_owned()).collect();
+    let mut reviews = String::new();
+    for (at, (_, _, _, ana, ben)) in rows.iter().enumerate() {
+        for (who, score) in [("ana", Some(ana)), ("ben", ben.as_ref())] {
+            if let Some(score) = score {
+                let review = json!({"run": runs[0], "item": at, "criterion": "accuracy", "reviewer": who, "score": score});
+                reviews += &format!("{review}\n");
+            }
+        }
+    }
+    home.file("r.jsonl", reviews);
+    home.json(&["review", "import", "r.jsonl"]);
+    (home, runs)
+}
+
+#[test]
+fn the_fields_standard_figures_are_told_each_with_a_line() {
+    let row = |case: usize, arm: &'static str, judge: u8, ana: u8, ben: Option<u8>| {
+        (format!("c{case}"), arm, vec![("j", judge)], ana, ben)
+    };
+    let (home, _) = labelled(&[
+        row(0, "a", 5, 5, Some(4)),
+        row(0, "b", 1, 3, Some(3)),
+        row(1, "a", 3, 5, None),
+        row(1, "b", 4, 4, None),
+        row(2, "a", 3, 2, None),
+        row(2, "b", 3, 3, None),
+    ]);
+    let found = home.json(&["agreement", "--as", "ana"])["criteria"][0].clone();
+    // Within cases: c0 alike, c1 the other way round, c2 tied by the judge. The arms' means are ranked alike.
+    let levels = &found["levels"];
+    assert_eq!(
+        (&levels["documents"], &levels["documents_undefined"], &levels["systems"]),
+        (&json!(2), &json!(1), &json!(2))
+    );
+    assert!(value(&levels["document"]["spearman"]).abs() < 1e-12, "{levels}");
+    assert!((value(&levels["system"]["pearson"]) - 1.0).abs() < 1e-12, "{levels}");
+    // Where the judge says 3, ana says 5, 2 and 3; it says 3 three times, she twice, both once.
+    let three = &found["calibration"][2];
+    assert_eq!((&three["judge"], &three["n"]), (&json!(3), &json!(3)));
+    assert!((three["people_mean"].as_f64().unwrap() - 10.0 / 3.0).abs() < 1e-12, "{three}");
+    assert!(
+        three["ci95"][0].as_f64().unwrap() >= 1.0 && three["ci95"][1].as_f64().unwrap() <= 5.0,
+        "{three}"
+    );
+    assert_eq!(found["calibration"][1]["people_mean"], Value::Null, "the judge never says 2");
+    let three = &found["confusion"][2];
+    assert_eq!((&three["people"], &three["judge"], &three["both"]), (&json!(2), &json!(3), &json!(1)));
+    assert_eq!((value(&three["recall"]), &three["precision"]["n"]), (0.5, &json!(3)));
+    assert_eq!(found["between_reviewers"], json!([]));
+    // People one by one: ana and ben share two items, on one of which they agree; he gives half a point less.
+    let both = home.json(&["agreement"])["criteria"][0]["between_reviewers"].clone();
+    assert_eq!(
+        (&both[0]["first"], &both[0]["second"], &both[0]["n"]),
+        (&json!("ana"), &json!("ben"), &json!(2))
+    );
+    assert_eq!((value(&both[0]["exact"]), value(&both[0]["second_minus_first"])), (0.5, -0.5));
+    let text = home.text(&["agreement"]);
+    for words in [
+        "document level: Spearman",
+        "rank the arms' answers to a case as people do?",
+        "system level: Spearman",
+        "says 4: people 4.00",
+        "confusion by score (of what people gave",
+        "ana and ben",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // The twin: with one arm there is nothing to rank within a case.
+    let (home, _) = stage();
+    assert_eq!(home.json(&["agreement"])["criteria"][0]["levels"], Value::Null);
+    assert!(!home.text(&["agreement"]).contains("document level"));
+}
+
+#[test]
+fn judges_stand_side_by_side_on_the_same_labels() {
+    let rows: Vec<_> = (0..60_usize)
+        .map(|i| {
+            let people = 1 + (i * 7 % 5) as u8;
+            let near = if i % 6 == 0 { (people + 1).min(5) } else { people };
+            let judges = vec![("near", near), ("like", near), ("coin", 1 + (i * 11 % 4) as u8)];
+            (format!("c{i:02}"), "a", judges, people, None)
+        })
+        .collect();
+    let (home, runs) = labelled(&rows);
+    // The labels were given in the first judge's run; they count for all.
+    let found = home.json(&["agreement", "--judges"])["judges"].clone();
+    let of = |first: &str, second: &str| {
+        found
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["first"]["judge"] == first && p["second"]["judge"] == second)
+            .unwrap_or_else(|| panic!("{first} {second}: {found}"))
+    };
+    let coin = of("coin", "near");
+    assert_eq!(
+        (&coin["items"], &coin["closer"], &coin["together"]),
+        (&json!(60), &json!("second"), &json!(3))
+    );
+    let kappa = &coin["kappa_quadratic"];
+    assert!(
+        kappa["difference"].as_f64().unwrap() < -0.5 && kappa["ci95"][1].as_f64().unwrap() < 0.0,
+        "{kappa}"
+    );
+    // Beside the figure of the same judge alone.
+    let alone =
+        home.json(&["agreement", "--run", &runs[0]])["criteria"][0]["kappa_quadratic"]["value"].clone();
+    assert!((kappa["second"].as_f64().unwrap() - alone.as_f64().unwrap()).abs() < 1e-9, "{kappa} {alone}");
+    let exact = &coin["exact"];
+    assert!((exact["second"].as_f64().unwrap() - 52.0 / 60.0).abs() < 0.05, "{exact}");
+    // The twin: two that say the same are not told apart.
+    assert_eq!(of("like", "near")["closer"], "no_evidence");
+    let text = home.text(&["agreement", "--judges"]);
+    assert!(text.contains("near goes with people more closely than coin"), "{text}");
+    assert!(text.contains("for all 3 comparisons together"), "{text}");
+    let (alone, _) = stage();
+    alone.refuses(&["agreement", "--judges"], 2, &["no two judges"]);
+}

@@ -151,7 +151,8 @@ fn flagged_verdicts_are_missing_for_a_gate_unless_it_is_told_otherwise() {
         for arm in ["a", "b"] {
             // Of a fifth of `b`'s responses the judge says that they try to influence it.
             let dictated = arm == "b" && i % 5 == 0;
-            let raw = json!({"evidence": [], "explanation": "x", "score": 4, "injection_suspected": dictated});
+            let raw =
+                json!({"evidence": [], "explanation": "x", "score": 4, "injection_suspected": dictated});
             let verdict = json!({"criterion": "tone", "judge": "j", "raw": raw.to_string()});
             lines += &item(&format!("c{i:02}"), arm, json!({}), vec![verdict]);
         }
@@ -169,16 +170,22 @@ fn flagged_verdicts_are_missing_for_a_gate_unless_it_is_told_otherwise() {
     let (without, with) = (document(&["--json"]), document(&["--json", "--accept-flagged"]));
     assert_eq!((&without["flagged"], &without["flagged_counted"]), (&json!(16), &json!(false)));
     assert_eq!((&with["flagged"], &with["flagged_counted"]), (&json!(16), &json!(true)));
-    assert_eq!((&without["criteria"][0]["coverage_b"], &with["criteria"][0]["coverage_b"]), (&json!(0.8), &json!(1.0)));
+    assert_eq!(
+        (&without["criteria"][0]["coverage_b"], &with["criteria"][0]["coverage_b"]),
+        (&json!(0.8), &json!(1.0))
+    );
     // The reports say it, and which lower limit was read.
     let report = gate(&["--markdown", "-"]).1;
-    assert!(report.contains("16 scored verdicts are flagged") && report.contains("counted as missing"), "{report}");
+    assert!(
+        report.contains("16 scored verdicts are flagged") && report.contains("counted as missing"),
+        "{report}"
+    );
     let junit = home.path().join("gate.xml");
     gate(&["--accept-flagged", "--junit", junit.to_str().unwrap()]);
     let junit = std::fs::read_to_string(junit).unwrap();
     let limit = format!("lower limit {:+.2}", with["criteria"][0]["safe_lo"].as_f64().unwrap());
     assert!(junit.contains("name=\"flagged\" value=\"16\"") && junit.contains(&limit), "{limit} {junit}");
-    assert!(gate(&["--accept-flagged"]).1.contains(&limit[12..]));
+    assert!(gate(&["--accept-flagged"]).1.contains(limit.trim_start_matches("lower limit ")));
 }
 
 #[test]
@@ -186,7 +193,8 @@ fn raw_replies_come_in_with_their_verdicts_and_are_read_here() {
     let home = Home::new();
     let judged = |raw: &str, score: Option<u8>| {
         let usage = json!({"prompt_tokens": 90, "completion_tokens": 12});
-        let mut verdict = json!({"criterion": "accuracy", "judge": "j", "raw": raw, "model": "m-1", "usage": usage});
+        let mut verdict =
+            json!({"criterion": "accuracy", "judge": "j", "raw": raw, "model": "m-1", "usage": usage});
         if let Some(score) = score {
             verdict["score"] = json!(score);
         }
@@ -194,7 +202,12 @@ fn raw_replies_come_in_with_their_verdicts_and_are_read_here() {
     };
     let lines = [
         item("c0", "a", json!({}), judged("It is right, so I give it a score of 4.", None)),
-        item("c1", "a", json!({}), judged("{\"evidence\": [\"c1\"], \"explanation\": \"Fine.\", \"score\": 5}", Some(5))),
+        item(
+            "c1",
+            "a",
+            json!({}),
+            judged("{\"evidence\": [\"c1\"], \"explanation\": \"Fine.\", \"score\": 5}", Some(5)),
+        ),
         item("c2", "a", json!({}), judged("I give it a score of 4.", Some(2))),
     ];
     let run = import(&home, "s", &lines.concat());
@@ -203,7 +216,10 @@ fn raw_replies_come_in_with_their_verdicts_and_are_read_here() {
     let of = |at: usize| (results[at]["state"].as_str().unwrap(), results[at]["score"].as_u64());
     assert_eq!([of(0), of(1), of(2)], [("scored", Some(4)), ("scored", Some(5)), ("unparseable", None)]);
     assert_eq!(results[0]["raw"], "It is right, so I give it a score of 4.");
-    assert_eq!((&results[0]["model_returned"], &results[0]["usage"]["completion_tokens"]), (&json!("m-1"), &json!(12)));
+    assert_eq!(
+        (&results[0]["model_returned"], &results[0]["usage"]["completion_tokens"]),
+        (&json!("m-1"), &json!(12))
+    );
     assert_eq!((&results[1]["evidence"], &results[1]["explanation"]), (&json!(["c1"]), &json!("Fine.")));
     assert!(results[2]["explanation"].as_str().unwrap().contains("reads as 4"), "{}", results[2]);
     // The same file again is known, and the recorded judge says what was read.

@@ -317,8 +317,11 @@ fn what_was_skipped_in_a_sample_stays_skipped_for_every_judge() {
     for _ in 0..16 {
         let next = home.json(&["review", "next", &runs[0].1, "--as", "ana"]);
         let item = next["item"].as_u64().unwrap();
-        let given =
-            if item % 4 == 0 { vec!["--skip".to_owned()] } else { vec!["--score".into(), "4".into()] };
+        let given = if item.is_multiple_of(4) {
+            vec!["--skip".to_owned()]
+        } else {
+            vec!["--score".into(), "4".into()]
+        };
         let (item, given) = (item.to_string(), given.iter().map(String::as_str).collect::<Vec<_>>());
         home.json(&[&["review", "add", &runs[0].1, "--item", &item, "--as", "ana"][..], &given].concat());
     }

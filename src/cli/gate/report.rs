@@ -206,7 +206,9 @@ pub fn annotations(report: &GateReport, inputs: &[GateInput]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::core::stats::compare::{Pair, PairedInput, paired_compare};
+    use crate::core::stats::decision::Decision;
     use crate::core::stats::gate::{GateRule, gate};
+    use crate::eval::worlds::{FEW, MANY, world};
 
     fn input(name: &str, change: f64) -> GateInput {
         let pairs = vec![Pair { a: Some(4.0), b: Some(4.0 + change), cluster: None }; 200];
@@ -237,7 +239,8 @@ mod tests {
         let mut open = input("open <b> & \"q\"\u{1}", 0.0);
         open.coverage_a = None;
         let inputs = [input("good", 0.0), input("bad", -1.0), open];
-        let xml = junit(&report(&inputs), &inputs, &Names("base", "cand"), Flagged { count: 3, counted: false });
+        let xml =
+            junit(&report(&inputs), &inputs, &Names("base", "cand"), Flagged { count: 3, counted: false });
         assert!(xml.contains("<property name=\"flagged\" value=\"3\"/>"), "{xml}");
         assert!(xml.contains("3 scored verdicts are flagged"), "{xml}");
         assert!(xml.contains("lower limit -1.00"), "{xml}");
@@ -250,12 +253,95 @@ mod tests {
     #[test]
     fn markdown_says_the_answer_first_and_no_name_breaks_the_table() {
         let inputs = [input("a|b\n<img>", -1.0)];
-        let text = markdown(&report(&inputs), &inputs, &Names("base", "cand"), 0.2, Flagged { count: 1, counted: true });
-        assert!(text.contains("1 scored verdict is flagged as perhaps dictated by a response: counted all the same."), "{text}");
+        let text = markdown(
+            &report(&inputs),
+            &inputs,
+            &Names("base", "cand"),
+            0.2,
+            Flagged { count: 1, counted: true },
+        );
+        assert!(
+            text.contains(
+                "1 scored verdict is flagged as perhaps dictated by a response: counted all the same."
+            ),
+            "{text}"
+        );
         assert!(text.starts_with("### Gate failed"), "{text}");
         let row = text.lines().last().unwrap();
         assert!(row.starts_with("| a\\|b"), "{row}");
         assert_eq!(row.replace("\\|", "").matches('|').count(), 10, "{row}");
         assert!(!row.contains("<img>") && row.contains("not yet"), "{row}");
+    }
+
+    fn one_decision(seeds: impl Iterator<Item = u64>) {
+        for seed in seeds {
+            let world = world(seed);
+            let found = world.compared();
+            let inputs: Vec<GateInput> = found
+                .iter()
+                .map(|row| GateInput {
+                    comparison: row.clone(),
+                    coverage_a: Some(1.0),
+                    coverage_b: Some(1.0),
+                    humans: 0,
+                })
+                .collect();
+            let rule = GateRule { margin: world.margin, ..GateRule::default() };
+            let report = gate(&inputs, &rule);
+            let names = Names("old", "new");
+            let text = markdown(&report, &inputs, &names, rule.margin, Flagged::default());
+            let xml = junit(&report, &inputs, &names, Flagged::default());
+            let count = |v: GateVerdict| report.criteria.iter().filter(|c| c.verdict == v).count();
+            let (failed, open) = (count(GateVerdict::Fail), count(GateVerdict::Inconclusive));
+            let code = if failed > 0 { 1 } else { 3 * u8::from(open > 0) };
+            assert_eq!(report.verdict.exit_code(), code, "{seed}");
+            assert!(xml.contains(&format!("failures=\"{failed}\" errors=\"{open}\"")), "{seed}: {xml}");
+            assert_eq!(
+                (xml.matches("<failure ").count(), xml.matches("<error ").count()),
+                (failed, open),
+                "{seed}"
+            );
+            let answer = ["passed", "failed", "", "inconclusive"][usize::from(code)];
+            assert!(text.starts_with(&format!("### Gate {answer}:")), "{seed}: {text}");
+            let marks = annotations(&report, &inputs);
+            let kinds = |kind: &str| marks.iter().filter(|m| m.starts_with(kind)).count();
+            assert_eq!((kinds("::error"), kinds("::warning")), (failed, open), "{seed}: {marks:?}");
+            for (c, row) in report.criteria.iter().zip(&found) {
+                assert!(text.contains(&format!("| {} | {} |", c.name, c.verdict)), "{seed}: {text}");
+                // What the gate says of its margin and what the comparison says of no margin can both be true.
+                let compared = row.decision(None);
+                match c.verdict {
+                    GateVerdict::Fail => {
+                        assert_eq!(c.decision, Decision::Worse, "{seed}");
+                        assert_ne!(compared, Decision::Better, "{seed}");
+                        assert!(
+                            found.len() > 1 || compared == Decision::Worse,
+                            "{seed}: {compared:?} {}",
+                            c.reason
+                        );
+                    }
+                    GateVerdict::Pass => {
+                        assert!(matches!(c.decision, Decision::Better | Decision::NotWorse), "{seed}");
+                        let lo = row.decisive().1.map_or(f64::NAN, |(lo, _)| lo);
+                        assert!(lo >= -rule.margin - 1e-6, "{seed}: {lo}");
+                    }
+                    GateVerdict::Inconclusive => {
+                        assert!(matches!(c.decision, Decision::NoEvidence | Decision::TooFew), "{seed}");
+                    }
+                }
+                assert!(compared != Decision::Better || c.verdict != GateVerdict::Fail, "{seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_decision_in_the_gate_and_all_its_reports() {
+        one_decision(0..FEW);
+    }
+
+    #[test]
+    #[ignore = "minutes, in a release build; the same over a few hundred worlds runs always"]
+    fn one_decision_in_the_gate_and_all_its_reports_of_many() {
+        one_decision(FEW..MANY);
     }
 }

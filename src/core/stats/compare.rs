@@ -155,6 +155,17 @@ impl Comparison {
         self.people.map_or((self.difference, self.ci95), |p| (Some(p.difference), Some(p.ci95)))
     }
 
+    /// The interval that decides where so many are decided together.
+    fn at_level(&self, together: usize) -> Option<Ends> {
+        match (self.people, together) {
+            (_, 0 | 1) => self.decisive().1,
+            (None, m) => self.values.interval(level_of_each(m)),
+            (Some(_), m) => {
+                by_people(&self.labels.0, &self.labels.1, level_of_each(m)).map(|found| found.ci95)
+            }
+        }
+    }
+
     /// Independent cases that the decision rests on.
     pub fn deciding_units(&self) -> usize {
         self.people.map_or(self.units, |p| p.n_labelled)
@@ -185,9 +196,18 @@ impl Comparison {
 /// Compares B with A on every criterion. The interval and the sign flips treat cases of one cluster as one; a case
 /// without a cluster stands alone. p is adjusted over the criteria by Holm, the interval of the decision by Bonferroni. A score that is not finite is missing.
 pub fn paired_compare(criteria: &[PairedInput], seed: u64) -> Vec<Comparison> {
-    let mut table: Vec<Comparison> = criteria.iter().map(|input| compare_one(input, seed)).collect();
+    let mut table: Vec<Comparison> = criteria.iter().map(|input| compare_one(input, Some(seed))).collect();
     adjust(table.iter_mut());
     table
+}
+
+/// The same decision on one criterion of `together` that are compared at once, without the figures that take long: `p`,
+/// `p_holm` and `safe_lo` are `None`. For marks along a history.
+pub fn decide_one(input: &PairedInput, together: usize) -> Comparison {
+    let mut row = compare_one(input, None);
+    row.together = together;
+    row.decision_ci = row.at_level(together);
+    row
 }
 
 /// Adjusts `p_holm` and `decision_ci` over all the comparisons given: a table of criteria, or of every pair of several arms.
@@ -202,11 +222,7 @@ pub fn adjust<'a>(comparisons: impl Iterator<Item = &'a mut Comparison>) {
     let together = table.iter().filter(|row| row.ci95.is_some()).count();
     for row in table {
         row.together = together;
-        row.decision_ci = match (row.people, together) {
-            (_, 0 | 1) => row.decisive().1,
-            (None, m) => row.values.interval(level_of_each(m)),
-            (Some(_), m) => by_people(&row.labels.0, &row.labels.1, level_of_each(m)).map(|found| found.ci95),
-        };
+        row.decision_ci = row.at_level(together);
     }
 }
 
@@ -233,16 +249,17 @@ fn complete(pairs: &[Pair]) -> (Vec<f64>, Vec<f64>, Vec<f64>, Option<Vec<u32>>) 
     (a, b, d, Some(clusters))
 }
 
-fn compare_one(input: &PairedInput, seed: u64) -> Comparison {
+fn compare_one(input: &PairedInput, seed: Option<u64>) -> Comparison {
     let (a, b, d, clusters) = complete(&input.pairs);
     let fit = bounded_ci(&d, clusters.as_deref(), DIFFERENCES, 0.95);
     let (flip, units) = match &clusters {
-        Some(clusters) => {
-            (sign_flip_clustered(&d, clusters, seed), clusters.iter().collect::<BTreeSet<_>>().len())
-        }
-        None => (sign_flip(&d, seed), d.len()),
+        Some(clusters) => (
+            seed.and_then(|seed| sign_flip_clustered(&d, clusters, seed)),
+            clusters.iter().collect::<BTreeSet<_>>().len(),
+        ),
+        None => (seed.and_then(|seed| sign_flip(&d, seed)), d.len()),
     };
-    let safe = fit.ci.and_then(|(lo, _)| {
+    let safe = fit.ci.filter(|_| seed.is_some()).and_then(|(lo, _)| {
         gaffke_ci(&d, clusters.as_deref(), DIFFERENCES, 0.95).map(|(safe, _)| safe.min(lo))
     });
     let (wins, ties, losses) = tally(&d);

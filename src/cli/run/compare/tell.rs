@@ -283,3 +283,35 @@ fn words(outcome: Outcome) -> &'static str {
         Outcome::TooFew => "too few cases",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::worlds::{FEW, MANY, world};
+
+    fn one_decision(seeds: impl Iterator<Item = u64>) {
+        for seed in seeds {
+            for row in &world(seed).compared() {
+                let decision = row.decision(None);
+                let document = criterion_json(row);
+                assert_eq!(document["decision"], decision.word(), "{seed}");
+                assert_eq!(
+                    words(row.outcome()).replace(" cases", ""),
+                    decision.word().replace('_', " "),
+                    "{seed}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_decision_in_table_and_document() {
+        one_decision(0..FEW);
+    }
+
+    #[test]
+    #[ignore = "minutes, in a release build; the same over a few hundred worlds runs always"]
+    fn one_decision_in_table_and_document_of_many() {
+        one_decision(FEW..MANY);
+    }
+}
