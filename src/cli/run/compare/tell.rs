@@ -85,6 +85,7 @@ fn criterion_json(c: &Comparison) -> Value {
         "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
+        "decision_ci": c.decision_ci.map(|(lo, hi)| [lo, hi]), "together": c.together,
         "decision": c.decision(None).word(), "basis": c.basis().name(), "corrected": shape::corrected_difference(c), "bias": shape::bias(c),
     })
 }
@@ -181,6 +182,12 @@ fn tell_two(
     let (a, b) = (clean(&pairs.names.0), clean(&pairs.names.1));
     ctx.out.line(format!("A {a}   B {b}"))?;
     tell_table(ctx, found, floors)?;
+    let together = found.iter().map(|c| c.together).max().unwrap_or_default();
+    let all = match together {
+        0 | 1 => String::new(),
+        m => format!("; each 95 % interval is of its row alone, the sentence holds for all {m} rows together"),
+    };
+    ctx.out.line(format!("means are over the cases that both arms have, change is B minus A{all}"))?;
     if found.iter().zip(floors).any(|(c, floor)| is_noise(c, *floor)) {
         ctx.out.line(
             "~ smaller than the judge's own noise: judging the same responses again moves a mean as far",
