@@ -70,14 +70,33 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 /// # Errors
 /// When it exists, or cannot be made.
 pub fn create(path: &Path, force: bool) -> Result<BufWriter<std::fs::File>> {
+    open_new(path, force).map(BufWriter::new).map_err(|e| cannot_make(path, &e))
+}
+
+/// A file for writing that others may read, as the umask says, and nobody else write. A link is not written through, unless
+/// it leads to a terminal or a pipe (`/dev/stdout`).
+///
+/// # Errors
+/// The system's; when it is there and not to be replaced; when it is a link.
+pub fn open_new(path: &Path, replace: bool) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let leads_away = path.symlink_metadata().is_ok_and(|link| link.is_symlink());
+    let to_stream = leads_away && path.metadata().is_ok_and(|to| !to.is_file() && !to.is_dir());
+    if leads_away && !to_stream {
+        return Err(std::io::Error::other(
+            "it is a link, and links are not written through; name the file itself",
+        ));
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    if force {
+    options.write(true).mode(0o644);
+    // Between the look and the opening it may become one.
+    options.custom_flags(if to_stream { 0 } else { libc::O_NOFOLLOW });
+    if replace || to_stream {
         options.create(true).truncate(true)
     } else {
         options.create_new(true)
     };
-    options.open(path).map(BufWriter::new).map_err(|e| cannot_make(path, &e))
+    options.open(path)
 }
 
 /// The same below a folder, where no link is followed.

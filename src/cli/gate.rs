@@ -184,6 +184,7 @@ fn tell(
 }
 
 fn write(file: &Path, text: String) -> Result<()> {
-    std::fs::write(file, text)
+    super::export::open_new(file, true)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
         .map_err(|e| Fail::input(format!("cannot write {}: {e}", super::context::shown(file))))
 }

@@ -15,7 +15,7 @@ use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ pub fn create(root: &Path, path: &Path, replace: bool) -> std::io::Result<File> 
     if replace && path.symlink_metadata().is_ok() {
         std::fs::remove_file(path)?;
     }
-    File::create_new(path)
+    // Whatever the umask, nobody else may write it.
+    OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)
 }
 
 /// A part of the path below the folder that is a link.

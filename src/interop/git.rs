@@ -26,12 +26,17 @@ pub struct GitHistory {
     pub rows: Vec<NewRevision>,
     /// Files that were passed by, with the reason.
     pub skipped: Vec<(String, String)>,
+    /// Single versions that are left out of a history, each with its path and why.
+    pub left_out: Vec<(String, String)>,
 }
 
 struct Repo {
     dir: PathBuf,
     shown: String,
 }
+
+/// What a commit holds at a path, or why it cannot be had.
+type Blob = Result<Vec<u8>, &'static str>;
 
 struct Commit {
     hash: String,
@@ -76,9 +81,13 @@ impl Repo {
         Err(self.fail(format!("git says: {}", said.lines().next().unwrap_or("nothing").trim())))
     }
 
-    /// Plain files of HEAD at or below `path`.
+    /// Plain files of HEAD at or below `path`; all of them for `.`.
     fn files(&self, path: &str) -> Result<Vec<String>, ImportError> {
-        let listed = self.run(&["ls-tree", "-r", "-z", "--full-tree", "HEAD", "--", path])?;
+        let mut args = vec!["ls-tree", "-r", "-z", "--full-tree", "HEAD"];
+        if path != "." {
+            args.extend(["--", path]);
+        }
+        let listed = self.run(&args)?;
         let text = String::from_utf8(listed).map_err(|_| self.fail("holds a path that is not UTF-8"))?;
         let files = text
             .split('\0')
@@ -131,8 +140,8 @@ impl Repo {
         Ok(out)
     }
 
-    /// The blobs of `commit:path`, in order; `None` for what is missing or too large.
-    fn blobs(&self, commits: &[Commit]) -> Result<Vec<Option<Vec<u8>>>, ImportError> {
+    /// The blobs of `commit:path`, in order; why one is not there.
+    fn blobs(&self, commits: &[Commit]) -> Result<Vec<Blob>, ImportError> {
         let mut child = self
             .command(&["cat-file", "--batch"])
             .stdin(Stdio::piped())
@@ -152,11 +161,7 @@ impl Repo {
         answers
     }
 
-    fn read_blobs(
-        &self,
-        mut output: impl std::io::BufRead,
-        count: usize,
-    ) -> Result<Vec<Option<Vec<u8>>>, ImportError> {
+    fn read_blobs(&self, mut output: impl std::io::BufRead, count: usize) -> Result<Vec<Blob>, ImportError> {
         let broken = |e: std::io::Error| self.fail(format!("git's answer broke off: {e}"));
         let mut out = Vec::with_capacity(count);
         for _ in 0..count {
@@ -165,21 +170,21 @@ impl Repo {
             let size = match head.trim_end().rsplit(' ').next().and_then(|s| s.parse::<u64>().ok()) {
                 Some(size) if head.contains(" blob ") => size,
                 _ if head.ends_with("missing\n") => {
-                    out.push(None);
+                    out.push(Err("is not in this clone (a partial one? `git fetch --refetch` brings it)"));
                     continue;
                 }
                 _ => return Err(self.fail(format!("git answered '{}'", head.trim()))),
             };
             if size > MAX_BLOB {
                 std::io::copy(&mut (&mut output).take(size + 1), &mut std::io::sink()).map_err(broken)?;
-                out.push(None);
+                out.push(Err("is too large for a prompt"));
                 continue;
             }
             let mut bytes = Vec::new();
             (&mut output).take(size).read_to_end(&mut bytes).map_err(broken)?;
             let mut newline = [0];
             output.read_exact(&mut newline).map_err(broken)?;
-            out.push(Some(bytes));
+            out.push(Ok(bytes));
         }
         Ok(out)
     }
@@ -189,14 +194,21 @@ impl Repo {
         &self,
         path: &str,
         name: &PromptName,
+        left_out: &mut Vec<(String, String)>,
     ) -> Result<Result<Vec<NewRevision>, String>, ImportError> {
         let commits = self.commits(path)?;
         let blobs = self.blobs(&commits)?;
         let mut rows: Vec<NewRevision> = Vec::new();
         for (commit, blob) in commits.into_iter().zip(blobs) {
-            let Some(blob) = blob else { continue };
+            let short: String = commit.hash.chars().take(10).collect();
+            let blob = match blob {
+                Ok(blob) => blob,
+                Err(why) => {
+                    left_out.push((commit.path, format!("of commit {short} {why}")));
+                    continue;
+                }
+            };
             let Ok(text) = String::from_utf8(blob) else {
-                let short: String = commit.hash.chars().take(10).collect();
                 return Ok(Err(format!("is not UTF-8 in commit {short}")));
             };
             if rows.last().is_some_and(|row| row.template.body == text) {
@@ -228,7 +240,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
     repo.run(&["rev-parse", "--git-dir"])?;
     let path = path.trim_start_matches("./").trim_end_matches('/');
     let path = if path.is_empty() { "." } else { path };
-    let files = if path == "." { repo.files("")? } else { repo.files(path)? };
+    let files = repo.files(path)?;
     if files.is_empty() {
         return Err(repo.fail(format!("HEAD holds no file at '{path}'")));
     }
@@ -246,7 +258,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         if let Some(other) = taken.insert(called.clone(), file.clone()) {
             return Err(repo.fail(format!("'{other}' and '{file}' would both be named '{called}'")));
         }
-        match repo.history(&file, &called)? {
+        match repo.history(&file, &called, &mut out.left_out)? {
             Ok(rows) => out.rows.extend(rows),
             Err(why) => out.skipped.push((file, why)),
         }

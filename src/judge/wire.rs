@@ -153,6 +153,9 @@ impl ApiError {
     /// Reads whatever came.
     pub fn read(body: &[u8]) -> Self {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            if let Some(how) = compressed(body) {
+                return Self { message: is_compressed(how), ..Self::default() };
+            }
             let text = String::from_utf8_lossy(body);
             let html = is_html(&text);
             let message = if html { "an HTML page".to_owned() } else { text.into_owned() };
@@ -446,7 +449,23 @@ fn usage_of(usage: &Value, answered: bool) -> Option<Usage> {
     Some(Usage { prompt_tokens: prompt, completion_tokens: completion, reasoning_tokens: thought })
 }
 
+/// How a body is compressed, by its first bytes: none is asked for, and none is unpacked.
+pub fn compressed(body: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 3] =
+        [(b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x78\x9c", "deflate")];
+    kinds.into_iter().find_map(|(begin, name)| body.starts_with(begin).then_some(name))
+}
+
+fn is_compressed(how: &str) -> String {
+    format!(
+        "the answer came compressed ({how}), which was not asked for; switch that off at the server or the proxy before it"
+    )
+}
+
 fn not_a_reply(body: &[u8], error: &serde_json::Error) -> String {
+    if let Some(how) = compressed(body) {
+        return is_compressed(how);
+    }
     let text = String::from_utf8_lossy(body);
     let start = text.trim_start();
     if is_html(start) {
@@ -607,6 +626,11 @@ mod tests {
             (r#"{"error":{"message":"upstream\nfailed"}}"#, "200 with an error inside: upstream failed"),
         ] {
             assert_eq!(read_reply(body.as_bytes()).unwrap_err(), line);
+        }
+        for (body, how) in [(&b"\x1f\x8b\x08\x00"[..], "gzip"), (b"\x28\xb5\x2f\xfd\x04", "zstd")] {
+            let told = read_reply(body).unwrap_err();
+            assert!(told.contains(how) && told.contains("not asked for"), "{told}");
+            assert!(ApiError::read(body).line().contains(how));
         }
         assert!(read_reply(b"[1,2]").unwrap_err().starts_with("the reply is not JSON of a chat completion"));
     }

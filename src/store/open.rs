@@ -348,7 +348,13 @@ fn plain_reader(path: &Path) -> rusqlite::Result<Connection> {
 
 /// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
 pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
-    let mut why = "the file or its folder cannot be written".to_owned();
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut why = if peek::can_write(path) && peek::can_write(folder) {
+        "its permissions let it be written, and the system did not: are too many files open (`ulimit -n`), or is the disk full?"
+    } else {
+        "the file or its folder cannot be written"
+    }
+    .to_owned();
     let conn = match plain_reader(path) {
         Ok(conn) => conn,
         // A WAL database in a folder that cannot be written opens only as immutable, without its log.

@@ -45,7 +45,7 @@ fn a_secret_in_an_address_is_refused_by_every_verb_before_anything_is_kept_or_sh
     home.file("i.jsonl", format!("{}\n{}\n", item("a"), item("b")));
     home.file("c.jsonl", "{\"id\": \"1\", \"vars\": {}}\n");
     home.register("p", "Say it.");
-    home.text(&["cases", "import", "c.jsonl", "--name", "c"]);
+    home.text(&["import", "cases", "c.jsonl", "--set", "c"]);
     let verbs: [&[&str]; 9] = [
         &["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "ADDRESS"],
         &["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge=ADDRESS", "--json"],
@@ -134,7 +134,7 @@ fn filled(secret: &str) -> Home {
     home.json_of(&["register", "p", "-"], "Call it with {{ key }}.");
     home.text(&["describe", "p", &format!("needs {secret}")]);
     home.file("c.jsonl", format!("{}\n", json!({"id": "1", "vars": {"key": secret}})));
-    home.text(&["cases", "import", "c.jsonl", "--name", "c"]);
+    home.text(&["import", "cases", "c.jsonl", "--set", "c"]);
     for file in ["i.jsonl", "r.jsonl", "c.jsonl"] {
         std::fs::remove_file(home.path().join(file)).unwrap();
     }
