@@ -5,6 +5,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod aside;
 pub mod children;
 pub mod cli;
 pub mod clock;

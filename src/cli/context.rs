@@ -22,6 +22,14 @@ pub struct Ctx {
     pub out: Out,
 }
 
+/// Whether the registry is named among the arguments.
+fn is_given() -> bool {
+    let named = |argument: std::ffi::OsString| {
+        argument.to_str().is_some_and(|a| a == "--registry" || a.starts_with("--registry="))
+    };
+    std::env::args_os().any(named)
+}
+
 impl Ctx {
     /// From the global flags.
     pub fn new(json: bool, registry: Option<PathBuf>, color: ColorChoice) -> Self {
@@ -34,9 +42,12 @@ impl Ctx {
     /// When there is neither a flag nor a home folder.
     pub fn registry_path(&self) -> Result<PathBuf> {
         match &self.registry {
-            Some(path) if path.as_os_str().is_empty() => Err(Fail::input("--registry needs a path")),
-            Some(path) => Ok(path.clone()),
-            None => Ok(data_dir()?.join("registry.db")),
+            Some(path) if !path.as_os_str().is_empty() => Ok(path.clone()),
+            // Of the variable it says nothing; of the option that something went wrong in a script.
+            Some(_) if std::env::var_os("ASSIZE_REGISTRY").is_none_or(|v| !v.is_empty()) || is_given() => {
+                Err(Fail::input("--registry needs a path"))
+            }
+            _ => Ok(data_dir()?.join("registry.db")),
         }
     }
 

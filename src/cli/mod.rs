@@ -61,7 +61,7 @@ struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
     /// The registry's file
-    #[arg(long, global = true, value_name = "PATH", env = "ASSIZE_REGISTRY", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "PATH", env = "ASSIZE_REGISTRY", hide_env_values = true, value_parser = path())]
     pub registry: Option<PathBuf>,
     /// When to colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -165,6 +165,12 @@ enum Verb {
     BenchData(bench_data::Args),
 }
 
+/// A path that may be empty: an empty variable counts as unset, see [`Ctx::registry_path`].
+fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    use clap::builder::TypedValueParser;
+    clap::builder::OsStringValueParser::new().map(PathBuf::from)
+}
+
 /// What the program does after the arguments are read.
 pub enum Next {
     /// It is done.
@@ -187,6 +193,11 @@ pub struct Screens {
 
 /// Reads the arguments and does what they say.
 pub fn main() -> Next {
+    if crate::aside::is_asked() {
+        crate::aside::serve();
+        return Next::Exit(fail::DONE);
+    }
+    crate::aside::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

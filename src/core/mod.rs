@@ -7,6 +7,7 @@
 //! tokens   offline token counts; bpe is the encoding they are counted with
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
+//! aside    work that may cost more than anybody waits for, and where it is done
 //! secrets  what reads like a key; blank takes one out of a text, however it is spelled
 //! blame    a history -> the revision that brought each line
 //! diff     two texts -> aligned rows, words refined; unified output
@@ -19,6 +20,7 @@
 //! stats    means, intervals, agreement, comparison
 //! queue    the order of a blind review, from a stored seed
 //! ```
+pub mod aside;
 pub mod blame;
 pub mod blank;
 pub mod bpe;

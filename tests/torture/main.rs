@@ -31,6 +31,7 @@ mod soak;
 mod store_crash;
 mod store_damage;
 mod support;
+mod templates;
 mod terminal;
 mod together;
 #[path = "../tty_support/mod.rs"]

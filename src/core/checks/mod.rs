@@ -10,6 +10,7 @@ mod schema;
 
 pub use schema::{Schema, SchemaError};
 
+use super::aside::{self, Done, Job, Lost};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -167,8 +168,48 @@ impl Check {
         }
     }
 
-    /// Checks a response.
+    /// Checks a response. What may take long (a large pattern over a long response) is done where it can be ended; a check
+    /// that had to be ended decides nothing.
     pub fn run(&self, response: &str, reference: Option<&str>) -> Outcome {
+        if !aside::is_there() || self.is_cheap(response) {
+            return self.run_here(response, reference);
+        }
+        let job = || Job::Check {
+            check: self.clone(),
+            response: response.to_owned(),
+            reference: reference.map(str::to_owned),
+        };
+        let why = match aside::carried_out(job) {
+            None => return self.run_here(response, reference),
+            Some(Ok(Done::Checked(outcome))) => return outcome,
+            Some(Ok(Done::Rendered(_))) => "another answer came".to_owned(),
+            Some(Err(Lost::TooCostly)) => {
+                "it takes more time or memory than a check may; make the pattern smaller".to_owned()
+            }
+            Some(Err(Lost::Unavailable(why))) => why,
+        };
+        Outcome::NotApplicable { why }
+    }
+
+    /// Whether the check takes little time over this response: a pattern's time is its size times the response's, all
+    /// others go through the response once.
+    fn is_cheap(&self, response: &str) -> bool {
+        let small = |pattern: &str| {
+            response.len() <= SHORT
+                || (response.len() <= LONG && regex_within(pattern, SMALL_PATTERN).is_ok())
+        };
+        match &self.kind {
+            Kind::Regex { pattern } => small(pattern),
+            Kind::JsonSchema { schema } => {
+                let size = schema.to_string().len();
+                response.len() <= SHORT || (response.len() <= LONG && size <= SHORT)
+            }
+            _ => true,
+        }
+    }
+
+    /// As [`Check::run`], here whatever it costs.
+    pub(super) fn run_here(&self, response: &str, reference: Option<&str>) -> Outcome {
         let found = self.holds(response, reference);
         match (found, self.not) {
             (Err(why), _) => Outcome::NotApplicable { why },
@@ -253,8 +294,19 @@ fn short(text: &str) -> String {
     format!("'{}\u{2026}'", line.chars().take(59).collect::<String>())
 }
 
+/// A response over which any check is cheap, in bytes; also a small schema.
+const SHORT: usize = 2 << 10;
+/// One over which a small pattern is.
+const LONG: usize = 64 << 10;
+/// What a small pattern comes to, in bytes.
+const SMALL_PATTERN: usize = 64 << 10;
+
 fn regex(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|e| {
+    regex_within(pattern, 1 << 20)
+}
+
+fn regex_within(pattern: &str, size: usize) -> Result<regex::Regex, String> {
+    regex::RegexBuilder::new(pattern).size_limit(size).build().map_err(|e| {
         format!("the pattern cannot be used: {}", e.to_string().lines().last().unwrap_or_default().trim())
     })
 }

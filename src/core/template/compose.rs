@@ -10,7 +10,8 @@
 //! A part keeps its own syntax. It sees the same values; rendering stays one pass, so a value that reads like an
 //! include is text.
 
-use super::{Syntax, TemplateError, Variable, fstring, jinja};
+use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, plain, render_elsewhere};
+use crate::core::aside;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Reference};
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,11 @@ impl<F: FnMut(&str, &Reference) -> Result<Part, String>> Composer<F> {
 }
 
 impl Parts {
+    /// Of parts that were gathered before.
+    pub(in crate::core) fn of(parts: Vec<Part>) -> Self {
+        Self(parts)
+    }
+
     /// What was put in, innermost first; to be recorded.
     pub fn included(&self) -> Vec<Included> {
         self.0.iter().map(|part| part.included.clone()).collect()
@@ -159,7 +165,7 @@ impl Parts {
         self.0.iter().find(|part| part.included.reference == reference)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Part> {
+    pub(in crate::core) fn iter(&self) -> impl Iterator<Item = &Part> {
         self.0.iter()
     }
 
@@ -198,10 +204,60 @@ impl Parts {
         syntax: Syntax,
         values: &Map<String, Value>,
     ) -> Result<String, TemplateError> {
+        if syntax == Syntax::Literal || !has_braces(text) {
+            return Ok(text.to_owned());
+        }
+        if !aside::is_there() {
+            return self.render_here(text, syntax, values);
+        }
+        let mut jinja = self.iter().filter(|part| part.included.syntax == Syntax::Jinja);
+        let is_plain = (syntax != Syntax::Jinja || plain::is_plain(text))
+            && jinja.all(|part| plain::is_plain(&part.text));
+        if is_plain {
+            match self.within(text, syntax, values, &Budget::new(), jinja::Engine::Plain) {
+                // There is more of everything elsewhere.
+                Err(TemplateError::TooCostly) => {}
+                rendered => return rendered,
+            }
+        }
+        render_elsewhere(self, text, syntax, values)
+    }
+
+    /// As [`Parts::render`], here whatever the template is.
+    pub(in crate::core) fn render_here(
+        &self,
+        text: &str,
+        syntax: Syntax,
+        values: &Map<String, Value>,
+    ) -> Result<String, TemplateError> {
+        self.within(text, syntax, values, &Budget::new(), jinja::Engine::Full)
+    }
+
+    fn within(
+        &self,
+        text: &str,
+        syntax: Syntax,
+        values: &Map<String, Value>,
+        budget: &Budget,
+        engine: jinja::Engine,
+    ) -> Result<String, TemplateError> {
         match syntax {
-            Syntax::Jinja if !self.is_empty() => jinja::render_parts(text, values, self),
-            Syntax::Fstring if !self.is_empty() => fstring::render(text, values, self),
-            _ => super::render(text, syntax, values),
+            Syntax::Jinja if has_braces(text) => {
+                // An engine is no small thing to start, however little it then does.
+                budget.pay(1_000, 0)?;
+                let rendered = if self.is_empty() {
+                    jinja::render(text, values, engine)
+                } else {
+                    jinja::render_parts(text, values, self, budget, engine)
+                }?;
+                budget.pay(0, rendered.len())?;
+                Ok(rendered)
+            }
+            Syntax::Fstring => fstring::render(text, values, self, budget, engine),
+            Syntax::Jinja | Syntax::Literal => {
+                budget.pay(1, text.len())?;
+                Ok(text.to_owned())
+            }
         }
     }
 
@@ -209,12 +265,15 @@ impl Parts {
         &self,
         reference: &str,
         values: &Map<String, Value>,
+        budget: &Budget,
+        engine: jinja::Engine,
     ) -> Result<String, TemplateError> {
         let part = self.get(reference).ok_or_else(|| TemplateError::Failed {
             line: 0,
             message: format!("'{reference}' is not read here: includes need a registry"),
         })?;
-        self.render(&part.text, part.included.syntax, values).map_err(|e| part.blame(e))
+        let rendered = self.within(&part.text, part.included.syntax, values, budget, engine);
+        rendered.map_err(|e| if e == TemplateError::TooCostly { e } else { part.blame(e) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `{name}` and `{include:PROMPT@SEL}`, nothing else: one pass over the text, `{{` and `}}` for braces.
 
-use super::{Kind, Parts, TemplateError, Variable};
+use super::jinja::Engine;
+use super::{Budget, Kind, Parts, TemplateError, Variable};
 use serde_json::{Map, Value};
 
 /// A stretch of the text.
@@ -41,18 +42,29 @@ pub(super) fn render(
     text: &str,
     values: &Map<String, Value>,
     parts: &Parts,
+    budget: &Budget,
+    engine: Engine,
 ) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len());
     each_part(text, |part| {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            Part::Include(written) => out.push_str(&parts.render_part(written, values)?),
+        let made;
+        let piece = match part {
+            Part::Text(text) => text,
+            Part::Include(written) => {
+                made = parts.render_part(written, values, budget, engine)?;
+                made.as_str()
+            }
             Part::Name { name, line } => match values.get(name) {
-                Some(Value::String(value)) => out.push_str(value),
-                Some(value) => out.push_str(&value.to_string()),
+                Some(Value::String(value)) => value.as_str(),
+                Some(value) => {
+                    made = value.to_string();
+                    made.as_str()
+                }
                 None => return Err(TemplateError::Missing { name: name.to_owned(), line }),
             },
-        }
+        };
+        budget.pay(1, piece.len())?;
+        out.push_str(piece);
         Ok(())
     })?;
     Ok(out)

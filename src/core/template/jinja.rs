@@ -1,6 +1,6 @@
 //! Jinja through minijinja, shut in: strict, no files, no escaping, a bounded number of steps.
 
-use super::{Kind, Parts, Syntax, TemplateError, Variable};
+use super::{Budget, Kind, Parts, Syntax, TemplateError, Variable};
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -8,8 +8,28 @@ use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// Steps one rendering may take; a step is an instruction or 64 bytes of text made. This is a quarter
-/// of a gigabyte of text in all, beyond any prompt, and used up in about a tenth of a second.
+/// of a gigabyte of text in all, beyond any prompt.
 const FUEL: u64 = 4_000_000;
+/// The same where nothing can end it from outside.
+const PLAIN_FUEL: u64 = 1_000_000;
+
+/// How much a rendering may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// A plain template, here.
+    Plain,
+    /// Any template.
+    Full,
+}
+
+impl Engine {
+    fn environment(self) -> &'static Environment<'static> {
+        match self {
+            Self::Plain => &PLAIN_ENGINE,
+            Self::Full => &ENGINE,
+        }
+    }
+}
 
 /// Operators, subscripts, filters and calls in one statement. The engine walks a chain of them (`a.b.c`, `a + b + c`) by
 /// calling itself, once for each, and bounds only what is nested in brackets.
@@ -17,6 +37,11 @@ const LINKS: usize = 500;
 
 /// One engine for all renderings: building its tables takes longer than most prompts.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(environment);
+static PLAIN_ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = environment();
+    env.set_fuel(Some(PLAIN_FUEL));
+    env
+});
 
 fn environment<'a>() -> Environment<'a> {
     let mut env = Environment::new();
@@ -31,7 +56,7 @@ fn environment<'a>() -> Environment<'a> {
     env
 }
 
-fn syntax() -> SyntaxConfig {
+pub(super) fn syntax() -> SyntaxConfig {
     // The delimiters are the engine's own, so building cannot fail; without it, its defaults.
     SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
@@ -154,10 +179,14 @@ fn note(found: &mut Vec<(Variable, bool)>, name: &str, kind: Kind) {
     }
 }
 
-pub(super) fn render(text: &str, values: &Map<String, Value>) -> Result<String, TemplateError> {
+pub(super) fn render(
+    text: &str,
+    values: &Map<String, Value>,
+    engine: Engine,
+) -> Result<String, TemplateError> {
     bounded(text)?;
     let context = object(values);
-    ENGINE.render_str(text, context).map_err(|error| match error.kind() {
+    engine.environment().render_str(text, context).map_err(|error| match error.kind() {
         ErrorKind::UndefinedError => missing(&error, text, values),
         _ => explain(&error),
     })
@@ -168,9 +197,11 @@ pub(super) fn render_parts(
     text: &str,
     values: &Map<String, Value>,
     parts: &Parts,
+    budget: &Budget,
+    engine: Engine,
 ) -> Result<String, TemplateError> {
     bounded(text)?;
-    let mut env = ENGINE.clone();
+    let mut env = engine.environment().clone();
     let mut all = values.clone();
     for (at, part) in parts.iter().enumerate() {
         let included = &part.included;
@@ -181,7 +212,10 @@ pub(super) fn render_parts(
             // Another syntax: rendered by itself, then put in as a value. So its variables are asked for even where
             // a condition leaves it out.
             let name = format!("__assize_part_{at}");
-            all.insert(name.clone(), Value::String(parts.render_part(&included.reference, values)?));
+            all.insert(
+                name.clone(),
+                Value::String(parts.render_part(&included.reference, values, budget, engine)?),
+            );
             format!("{{{{ {name} }}}}")
         };
         env.add_template_owned(included.reference.clone(), source)

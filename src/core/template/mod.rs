@@ -9,17 +9,21 @@
 //! ```
 //!
 //! Rendering is strict (a missing variable is an error), escapes nothing, keeps a trailing newline,
-//! reads no file, and stops when it costs too much. A text that does not parse can still be stored,
+//! reads no file, and stops when it costs too much: a template that is plain (it prints, chooses, goes through lists) is
+//! rendered here, any other in a process that can be ended, where there is one (`core::aside`). A text that does not parse can still be stored,
 //! read and compared: callers warn.
 
 pub mod compose;
 mod fstring;
 mod jinja;
+mod plain;
 
 pub use compose::{ComposeError, Included, Part, Parts, compose, includes};
 
+use super::aside::{self, Done, Job, Lost};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -92,7 +96,7 @@ pub struct Variable {
 }
 
 /// Why a template gives no text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum TemplateError {
     /// A variable has no value.
     #[error("line {line}: the variable `{name}` has no value; give it one")]
@@ -118,9 +122,14 @@ pub enum TemplateError {
         /// What failed.
         message: String,
     },
-    /// Rendering was stopped: a loop or a repetition grows beyond any prompt.
-    #[error("rendering was stopped: it takes too many steps or makes too much text; look for nested loops")]
+    /// Rendering was stopped: a loop, a repetition or a value grows beyond any prompt.
+    #[error(
+        "rendering was stopped: it takes too many steps, too much time or memory, or makes too much text; look for nested loops and for values that grow"
+    )]
     TooCostly,
+    /// It has to be rendered in a process of its own, and there is none.
+    #[error("the template cannot be rendered: {0}")]
+    Unavailable(String),
     /// The fault is in a prompt that this one includes.
     #[error("in '{part}': {error}")]
     In {
@@ -171,12 +180,48 @@ pub fn variables(text: &str, syntax: Syntax) -> Result<Vec<Variable>, TemplateEr
 /// # Errors
 /// Any [`TemplateError`]; values that the template does not ask for are none (see [`unknown`]).
 pub fn render(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Result<String, TemplateError> {
-    if syntax == Syntax::Literal || !has_braces(text) {
-        return Ok(text.to_owned());
+    Parts::default().render(text, syntax, values)
+}
+
+/// The most text that one rendering gives, in bytes.
+const MOST_TEXT: usize = 64 << 20;
+/// The most pieces of `fstring` texts, and renderings of parts, that one rendering is made of.
+const MOST_PIECES: u32 = 4_000_000;
+
+/// What one rendering has left, over all its parts.
+struct Budget {
+    text: Cell<usize>,
+    pieces: Cell<u32>,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { text: Cell::new(MOST_TEXT), pieces: Cell::new(MOST_PIECES) }
     }
-    match syntax {
-        Syntax::Jinja => jinja::render(text, values),
-        Syntax::Fstring | Syntax::Literal => fstring::render(text, values, &Parts::default()),
+
+    /// Pays for so many pieces and so many bytes.
+    fn pay(&self, pieces: u32, bytes: usize) -> Result<(), TemplateError> {
+        let left = self.pieces.get().checked_sub(pieces).zip(self.text.get().checked_sub(bytes));
+        let (pieces, text) = left.ok_or(TemplateError::TooCostly)?;
+        self.pieces.set(pieces);
+        self.text.set(text);
+        Ok(())
+    }
+}
+
+/// Renders where it can be ended; here, where there is no such place.
+fn render_elsewhere(
+    parts: &Parts,
+    text: &str,
+    syntax: Syntax,
+    values: &Map<String, Value>,
+) -> Result<String, TemplateError> {
+    match aside::carried_out(|| Job::render(text, syntax, values, parts)) {
+        None => parts.render_here(text, syntax, values),
+        Some(Ok(Done::Rendered(rendered))) => rendered,
+        Some(Ok(Done::Checked(_))) => Err(TemplateError::Unavailable("another answer came".to_owned())),
+        Some(Err(Lost::TooCostly)) => Err(TemplateError::TooCostly),
+        Some(Err(Lost::Unavailable(why))) => Err(TemplateError::Unavailable(why)),
     }
 }
 

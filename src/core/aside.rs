@@ -1,0 +1,167 @@
+//! Work that may cost more than anybody waits for: templates whose values may grow, patterns over long responses. The
+//! program carries it out in a process of its own that can be ended (`crate::aside`); a library that has none, and that
+//! process itself, here.
+//!
+//! ```text
+//! render, check --cheap?--> here
+//!               \-- no --> Job --the place that was named, if any--> Done | Lost (it took too much; there is no place)
+//! ```
+//! An engine's own count of steps bounds what it was told of; time, memory and depth of the stack are bounds of a process.
+
+use super::checks::{Check, Outcome};
+use super::template::{Included, Part, Parts, Syntax, TemplateError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::{Arc, OnceLock};
+
+/// What is to be done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Job {
+    /// Render a template.
+    Render {
+        /// The template.
+        text: String,
+        /// How it writes variables.
+        syntax: Syntax,
+        /// Their values.
+        values: Map<String, Value>,
+        /// What it includes: each with its text.
+        parts: Vec<(Included, String)>,
+    },
+    /// Check a response.
+    Check {
+        /// The check.
+        check: Check,
+        /// The response.
+        response: String,
+        /// The case's reference.
+        reference: Option<String>,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Done {
+    /// The text that a template gave, or why it gives none.
+    Rendered(Result<String, TemplateError>),
+    /// How a check ended.
+    Checked(Outcome),
+}
+
+/// Why nothing came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// It took more time, memory or depth than there is, and was ended.
+    TooCostly,
+    /// There is no process to do it in, and why.
+    Unavailable(String),
+}
+
+/// Carries out a job elsewhere, within bounds.
+pub type Place = fn(&Job) -> Result<Done, Lost>;
+
+static PLACE: OnceLock<Place> = OnceLock::new();
+
+/// Names the place, once for the process; a later one is not taken.
+pub fn install(place: Place) {
+    let _ = PLACE.set(place);
+}
+
+/// Whether there is a place.
+pub(super) fn is_there() -> bool {
+    PLACE.get().is_some()
+}
+
+/// Carries it out in the place that was named; `None` where none is.
+pub(super) fn carried_out(job: impl FnOnce() -> Job) -> Option<Result<Done, Lost>> {
+    PLACE.get().map(|place| place(&job()))
+}
+
+/// Stands for a number whose digits might be read as its neighbour.
+const BITS: &str = "\u{0}bits";
+
+/// Numbers with a fraction by their bits: a reader of digits may be off by the last one.
+fn packed(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let bits = number.as_f64().unwrap_or_default().to_bits();
+            Value::Object(Map::from_iter([(BITS.to_owned(), bits.into())]))
+        }
+        Value::Array(items) => items.iter().map(packed).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), packed(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn unpacked(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(unpacked).collect(),
+        Value::Object(fields) => match fields.get(BITS).and_then(Value::as_u64) {
+            Some(bits) => {
+                serde_json::Number::from_f64(f64::from_bits(bits)).map_or(Value::Null, Value::Number)
+            }
+            None => fields.into_iter().map(|(name, value)| (name, unpacked(value))).collect(),
+        },
+        other => other,
+    }
+}
+
+impl Job {
+    /// To render a template with what it includes.
+    pub(super) fn render(text: &str, syntax: Syntax, values: &Map<String, Value>, parts: &Parts) -> Self {
+        Self::Render {
+            text: text.to_owned(),
+            syntax,
+            values: values.iter().map(|(name, value)| (name.clone(), packed(value))).collect(),
+            parts: parts.iter().map(|part| (part.included.clone(), part.text.to_string())).collect(),
+        }
+    }
+
+    /// Carries it out here, whatever it costs. For the process that can be ended.
+    pub fn run(self) -> Done {
+        match self {
+            Self::Render { text, syntax, values, parts } => {
+                let values = values.into_iter().map(|(name, value)| (name, unpacked(value))).collect();
+                let parts =
+                    parts.into_iter().map(|(included, text)| Part { included, text: Arc::from(text) });
+                Done::Rendered(Parts::of(parts.collect()).render_here(&text, syntax, &values))
+            }
+            Self::Check { check, response, reference } => {
+                Done::Checked(check.run_here(&response, reference.as_deref()))
+            }
+        }
+    }
+
+    /// What makes it costly, as far as that can be told before: the template, or the check.
+    pub fn key(&self) -> Vec<u8> {
+        match self {
+            Self::Render { text, .. } => text.as_bytes().to_vec(),
+            // A check always serialises.
+            Self::Check { check, .. } => serde_json::to_vec(check).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_job_comes_out_as_it_went_in() {
+        let values = json!({"x": 0.1, "y": [2.225_073_858_507_201e-308, 9_007_199_254_740_993.0_f64, 1, -0.0], "z": {"a": "\u{0}"}});
+        let values = values.as_object().unwrap();
+        for text in ["{{ x }} {{ y }} {{ z }}", "{% for v in y %}{{ v }};{% endfor %}"] {
+            let job = Job::render(text, Syntax::Jinja, values, &Parts::default());
+            let there: Job = serde_json::from_slice(&serde_json::to_vec(&job).unwrap()).unwrap();
+            let rendered = Parts::default().render_here(text, Syntax::Jinja, values);
+            assert!(rendered.is_ok());
+            let done = there.run();
+            let back: Done = serde_json::from_slice(&serde_json::to_vec(&done).unwrap()).unwrap();
+            assert_eq!((&done, back), (&Done::Rendered(rendered), done.clone()));
+        }
+        let missing = Job::render("{{ a }}", Syntax::Jinja, &Map::new(), &Parts::default()).run();
+        let back: Done = serde_json::from_slice(&serde_json::to_vec(&missing).unwrap()).unwrap();
+        assert_eq!(back, Done::Rendered(Err(TemplateError::Missing { name: "a".into(), line: 1 })));
+    }
+}
