@@ -108,7 +108,7 @@ fn compare_two_arms(bencher: Bencher, n: usize) {
 #[divan::bench(args = [200, 2_000], sample_count = 10)]
 fn agreement_with_intervals(bencher: Bencher, n: usize) {
     let pairs: Vec<(u8, u8)> = scores(n, 0).zip(scores(n, 1)).collect();
-    bencher.bench(|| agreement(&pairs, None, 1));
+    bencher.bench(|| agreement(&pairs, None));
 }
 
 #[divan::bench(args = [(80, 24), (160, 45)])]

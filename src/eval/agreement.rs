@@ -10,14 +10,15 @@
 //!     standard.rs                 correlation by document and system, confusion, calibration, people one by one
 //! several runs -> judges.rs: two judges on the same labels
 //! ```
-//! An item that several people scored is one piece of evidence, and so are cases of one source: intervals draw or count
+//! An item that several people scored is one piece of evidence, and so are cases of one source: intervals leave out or count
 //! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
-use crate::core::stats::agree::{Agreement, Figure, agreement, as_score as rounded};
+use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score as rounded};
 use crate::core::stats::alpha::Coincidences;
-use crate::core::stats::bootstrap::percentile_interval;
-use crate::core::stats::mean::{clustered_mean_ci, mean, mean_ci};
+use crate::core::stats::bounded::bounded_ci;
+use crate::core::stats::jackknife::held_of_rows;
+use crate::core::stats::mean::mean;
 use crate::core::stats::rank::{kendall_tau_b, pearson, spearman};
 use crate::core::stats::repeat::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
@@ -200,7 +201,7 @@ impl Ground {
             .filter_map(|(item, people)| {
                 let judge = *judged.get(&item)?;
                 let human = mean(&people.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
-                Some(Both { human: rounded(human), judge: rounded(judge), means: (human, judge), item })
+                Some(Both { human: as_score(human), judge: as_score(judge), means: (human, judge), item })
             })
             .collect()
     }
@@ -228,9 +229,9 @@ impl Ground {
         let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
         let people: BTreeSet<&str> = scored().flat_map(|(_, said)| said.keys().copied()).collect();
         let mut figures = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources);
-        figures = unrounded(figures, &pairs, &sources);
+        figures = unas_score(figures, &pairs, &sources);
         let apart: Vec<((u8, u8), u32)> = scored()
-            .filter_map(|(item, said)| Some((item, said, rounded(*judged.get(item)?))))
+            .filter_map(|(item, said)| Some((item, said, as_score(*judged.get(item)?))))
             .flat_map(|(item, said, judge)| said.values().map(move |human| ((*human, judge), *item)))
             .collect();
         let single: Vec<Both> = scored()
@@ -238,13 +239,13 @@ impl Ground {
             .flat_map(|(item, said, judge)| {
                 said.values().map(move |human| Both {
                     human: *human,
-                    judge: rounded(judge),
+                    judge: as_score(judge),
                     means: (f64::from(*human), judge),
                     item: *item,
                 })
             })
             .collect();
-        let single = unrounded(figures_of(apart.into_iter(), &sources), &single, &sources);
+        let single = unas_score(figures_of(apart.into_iter(), &sources), &single, &sources);
         let ceiling = ceiling(&by_item, &sources);
         let length = self.length(&by_item, &judged, &sources);
         Agreed {
@@ -272,56 +273,49 @@ impl Ground {
                 Some((*item, [length, *judged.get(item)?, human]))
             })
             .collect();
-        let column = |drawn: &[usize], at: usize| -> Vec<f64> {
-            drawn.iter().filter_map(|i| rows.get(*i)).filter_map(|(_, r)| r.get(at).copied()).collect()
+        let with_length = |drawn: &[(u32, [f64; 3])], of: fn(&[f64; 3]) -> f64| {
+            let (lengths, scores): (Vec<f64>, Vec<f64>) = drawn.iter().map(|(_, r)| (r[0], of(r))).unzip();
+            spearman(&lengths, &scores)
         };
-        let with_length = |drawn: &[usize], at: usize| spearman(&column(drawn, 0), &column(drawn, at));
-        let lean = |drawn: &[usize]| Some(with_length(drawn, 1)? - with_length(drawn, 2)?);
-        let all: Vec<usize> = (0..rows.len()).collect();
-        let groups = groups(rows.iter().map(|(item, _)| *item), sources);
+        let lean =
+            |drawn: &[(u32, [f64; 3])]| Some(with_length(drawn, |r| r[1])? - with_length(drawn, |r| r[2])?);
+        let clusters = clusters(rows.iter().map(|(item, _)| *item), sources);
         Length {
             n: rows.len(),
-            judge: with_length(&all, 1),
-            human: with_length(&all, 2),
-            lean: Figure { value: lean(&all), ci95: percentile_interval(&groups, SEED, lean) },
+            judge: with_length(&rows, |r| r[1]),
+            human: with_length(&rows, |r| r[2]),
+            lean: Figure {
+                value: lean(&rows),
+                ci95: held_of_rows(&rows, Some(&clusters), &[], (-2.0, 2.0), 0.95, lean),
+            },
         }
     }
 }
 
 /// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.
-fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
+fn unas_score(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
     let whole = |p: &Both| p.means == (f64::from(p.human), f64::from(p.judge));
     if pairs.iter().all(whole) {
         return figures;
     }
-    let groups = groups(pairs.iter().map(|p| p.item), sources);
-    let drawn = |rows: &[usize]| -> (Vec<f64>, Vec<f64>) {
-        rows.iter().filter_map(|i| pairs.get(*i)).map(|p| p.means).unzip()
-    };
-    let all: Vec<usize> = (0..pairs.len()).collect();
+    let clusters = clusters(pairs.iter().map(|p| p.item), sources);
+    let means: Vec<(f64, f64)> = pairs.iter().map(|p| p.means).collect();
+    let could: Vec<(f64, f64)> = all_pairs().into_iter().map(|(h, j)| (f64::from(h), f64::from(j))).collect();
     let correlation = |of: fn(&[f64], &[f64]) -> Option<f64>| {
-        let of = |rows: &[usize]| {
-            let (human, judge) = drawn(rows);
+        let of = |rows: &[(f64, f64)]| {
+            let (human, judge): (Vec<f64>, Vec<f64>) = rows.iter().copied().unzip();
             of(&human, &judge)
         };
-        Figure { value: of(&all), ci95: percentile_interval(&groups, SEED, of) }
+        let ci95 = held_of_rows(&means, Some(&clusters), &could, (-1.0, 1.0), 0.95, of);
+        Figure { value: of(&means), ci95 }
     };
-    let mut clusters = vec![0_u32; pairs.len()];
-    for (n, group) in (0..).zip(&groups) {
-        group.iter().filter_map(|i| clusters.get_mut(*i).map(|c| *c = n)).for_each(drop);
-    }
-    let average = |of: fn(f64, f64) -> f64| {
-        let each: Vec<f64> = pairs.iter().map(|p| of(p.means.0, p.means.1)).collect();
-        let ci95 = if groups.len() < pairs.len() {
-            clustered_mean_ci(&each, &clusters, 0.95).interval()
-        } else {
-            mean_ci(&each, 0.95).interval()
-        };
-        Figure { value: mean(&each), ci95 }
+    let average = |bounds: (f64, f64), of: fn(f64, f64) -> f64| {
+        let each: Vec<f64> = means.iter().map(|(h, j)| of(*h, *j)).collect();
+        Figure { value: mean(&each), ci95: bounded_ci(&each, Some(&clusters), bounds, 0.95).ci }
     };
     Agreement {
-        mae: average(|h, j| (h - j).abs()),
-        bias: average(|h, j| j - h),
+        mae: average((0.0, 4.0), |h, j| (h - j).abs()),
+        bias: average((-4.0, 4.0), |h, j| j - h),
         spearman: correlation(spearman),
         tau_b: correlation(kendall_tau_b),
         pearson: correlation(pearson),
@@ -329,34 +323,28 @@ fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) ->
     }
 }
 
-/// Row numbers of each source, in the order of the rows.
-fn groups(items: impl Iterator<Item = u32>, sources: &HashMap<u32, u32>) -> Vec<Vec<usize>> {
-    let mut found: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (row, item) in items.enumerate() {
-        found.entry(sources.get(&item).copied().unwrap_or(u32::MAX)).or_default().push(row);
-    }
-    found.into_values().collect()
+/// The source of each row.
+fn clusters(items: impl Iterator<Item = u32>, sources: &HashMap<u32, u32>) -> Vec<u32> {
+    items.map(|item| sources.get(&item).copied().unwrap_or(u32::MAX)).collect()
 }
 
 /// The figures of (one, other) scores, clustered only where a source has more than one row.
 fn figures_of(rows: impl Iterator<Item = ((u8, u8), u32)>, sources: &HashMap<u32, u32>) -> Agreement {
     let (pairs, items): (Vec<(u8, u8)>, Vec<u32>) = rows.unzip();
-    let clusters: Vec<u32> = items.iter().map(|i| sources.get(i).copied().unwrap_or(u32::MAX)).collect();
-    let distinct = clusters.iter().collect::<BTreeSet<_>>().len();
-    agreement(&pairs, (distinct < clusters.len()).then_some(clusters.as_slice()), SEED)
+    agreement(&pairs, Some(&clusters(items.into_iter(), sources)))
 }
 
 /// Ordinal alpha of all raters of each item, with its interval.
 fn alpha(raters: &[(u32, Vec<u8>)], sources: &HashMap<u32, u32>) -> Figure {
     let parts: Vec<Coincidences> = raters.iter().map(|(_, scores)| Coincidences::of(scores)).collect();
-    let of = |drawn: &[usize]| {
+    let could: Vec<Coincidences> = all_pairs().into_iter().map(|(a, b)| Coincidences::of(&[a, b])).collect();
+    let of = |drawn: &[Coincidences]| {
         let mut sum = Coincidences::default();
-        drawn.iter().filter_map(|i| parts.get(*i)).for_each(|part| sum.add(part));
+        drawn.iter().for_each(|part| sum.add(part));
         sum.alpha_ordinal()
     };
-    let groups = groups(raters.iter().map(|(item, _)| *item), sources);
-    let all: Vec<usize> = (0..parts.len()).collect();
-    Figure { value: of(&all), ci95: percentile_interval(&groups, SEED, of) }
+    let clusters = clusters(raters.iter().map(|(item, _)| *item), sources);
+    Figure { value: of(&parts), ci95: held_of_rows(&parts, Some(&clusters), &could, (-1.0, 1.0), 0.95, of) }
 }
 
 fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u32>) -> Option<Ceiling> {

@@ -128,7 +128,7 @@ fn agreement_fns(function: &str, i: &Value) -> Option<Value> {
     Some(match function {
         "agreement" => {
             let pairs: Vec<(u8, u8)> = scores(&i["human"]).into_iter().zip(scores(&i["judge"])).collect();
-            let a = agree::agreement(&pairs, None, 1);
+            let a = agree::agreement(&pairs, None);
             assert_eq!(a.kappa_quadratic.value, a.grid.kappa(Weights::Quadratic));
             json!({"quadratic": a.kappa_quadratic.value, "linear": a.kappa_linear.value,
                    "unweighted": a.kappa_unweighted.value, "exact": a.exact.value, "adjacent": a.within_one.value,

@@ -2,24 +2,19 @@
 //!
 //! ```text
 //! (human, judge) pairs -> Grid -> exact, within one, error, bias, kappas, alpha, rank correlations
-//!                              -> the same for each resample of the cases -> intervals
+//!                              -> the same without each pair, and with each that might come in -> intervals
 //! ```
 //! Every figure depends on the pairs only through the grid, so an interval costs the same for 50 verdicts and for
-//! 100,000 once the grid is drawn.
+//! 100,000 once the grid is counted.
 
-use super::bounded::{Ends, bounded_ci};
+use super::bounded::{Ends, bounded_ci, shared};
 use super::dist::finite;
+use super::jackknife::{Change, held, held_of_rows};
 use super::rank::{average_ranks, pearson, spearman};
-use super::rng::Rng;
 use super::share::share_ci;
-use std::collections::BTreeMap;
 
 /// Scores on the scale.
 const LABELS: usize = 5;
-/// Resamples behind an interval; fewer, but never below 200, where they would draw more than `MOST_DRAWS` units.
-const RESAMPLES: usize = 1000;
-/// Units drawn for all resamples together: a large table must not hold up a screen.
-const MOST_DRAWS: usize = 20_000_000;
 
 /// A mean of scores as a score from 1 to 5, halves up.
 pub fn as_score(mean: f64) -> u8 {
@@ -282,21 +277,22 @@ pub struct Agreement {
     pub pearson: Figure,
 }
 
-/// Agreement over (human, judge) pairs. Shares have Wilson's interval (with clusters for as many
-/// cases as they are worth), bias and distance the bounded one; the coefficients a
-/// percentile bootstrap over 1000 resamples of the cases from `seed` (Efron 1979), 200 for very large tables. With
-/// `clusters` (one for each pair) whole clusters are resampled and the others' intervals are clustered. Pairs that are
-/// not on the scale are counted in the grid's `rejected` and otherwise left out.
-pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>, seed: u64) -> Agreement {
+/// Agreement over (human, judge) pairs at 95 %. Shares have Wilson's interval (with clusters for as many cases as they
+/// are worth), bias and distance the bounded one, the coefficients that of [`super::jackknife`], where anything on the grid
+/// might come in. With `clusters` (one for each pair) the units are clusters. Pairs that are not on the scale are counted
+/// in the grid's `rejected` and otherwise left out.
+pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
     let on_scale = |&(h, j): &(u8, u8)| (1..=5).contains(&h) && (1..=5).contains(&j);
     let clusters = clusters.filter(|c| c.len() == pairs.len());
     let kept: Vec<(u8, u8)> = pairs.iter().copied().filter(on_scale).collect();
     let sources: Option<Vec<u32>> =
         clusters.map(|c| pairs.iter().zip(c).filter(|(p, _)| on_scale(p)).map(|(_, c)| *c).collect());
+    let sources = sources.filter(|c| shared(c));
     let grid = Grid::of(pairs.iter().copied());
-    let resampled = resamples(&kept, sources.as_deref(), seed);
-    let coefficient =
-        |of: &dyn Fn(&Grid) -> Option<f64>| Figure { value: of(&grid), ci95: percentiles(&resampled, of) };
+    let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
+        value: of(&grid),
+        ci95: coefficient_ci(&grid, &kept, sources.as_deref(), of),
+    };
     let average = |bounds: Ends, of: &dyn Fn(f64, f64) -> f64| {
         let each: Vec<f64> = kept.iter().map(|&(h, j)| of(f64::from(h), f64::from(j))).collect();
         let ci95 = bounded_ci(&each, sources.as_deref(), bounds, 0.95).ci;
@@ -324,44 +320,38 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>, seed: u64) -> Agr
     }
 }
 
-/// Grids of as many units (cases, or whole clusters) drawn with replacement. None for fewer than two units. Cases are
-/// put in the order of their cell first, so that the order in which they came cannot change an interval.
-fn resamples(pairs: &[(u8, u8)], clusters: Option<&[u32]>, seed: u64) -> Vec<Grid> {
-    let mut units: Vec<Vec<(u8, u8)>> = match clusters {
-        None => pairs.iter().map(|p| vec![*p]).collect(),
-        Some(clusters) => {
-            let mut groups: BTreeMap<u32, Vec<(u8, u8)>> = BTreeMap::new();
-            for (pair, cluster) in pairs.iter().zip(clusters) {
-                groups.entry(*cluster).or_default().push(*pair);
-            }
-            groups.into_values().collect()
-        }
-    };
-    if units.len() < 2 {
-        return vec![];
-    }
-    units.iter_mut().for_each(|unit| unit.sort_unstable());
-    units.sort_unstable();
-    let mut rng = Rng::seeded(seed);
-    let draw = |rng: &mut Rng| {
-        let picks = (0..units.len()).filter_map(|_| units.get(rng.below(units.len() as u64) as usize));
-        Grid::of(picks.flatten().copied())
-    };
-    let times = (MOST_DRAWS / units.len()).clamp(200, RESAMPLES);
-    (0..times).map(|_| draw(&mut rng)).collect()
+/// Every pair of scores that there can be.
+pub fn all_pairs() -> Vec<(u8, u8)> {
+    (1..=5_u8).flat_map(|h| (1..=5_u8).map(move |j| (h, j))).collect()
 }
 
-/// The middle 95 % of a figure over the resamples. `None` when it is undefined in more than one of twenty (a small
-/// sample that often has a constant side), or never varies: a bootstrap of a perfect score knows nothing about how
-/// far from perfect it may be.
-fn percentiles(resampled: &[Grid], of: &dyn Fn(&Grid) -> Option<f64>) -> Option<(f64, f64)> {
-    let mut values: Vec<f64> = resampled.iter().filter_map(of).collect();
-    if values.is_empty() || values.len() * 20 < resampled.len() * 19 {
-        return None;
+/// The 95 % interval of a coefficient that a grid gives. Without clusters a unit is a pair, and pairs of one cell are alike.
+fn coefficient_ci(
+    grid: &Grid,
+    pairs: &[(u8, u8)],
+    clusters: Option<&[u32]>,
+    of: &dyn Fn(&Grid) -> Option<f64>,
+) -> Option<(f64, f64)> {
+    let cells = all_pairs();
+    if clusters.is_some() {
+        return held_of_rows(pairs, clusters, &cells, (-1.0, 1.0), 0.95, |rows| {
+            of(&Grid::of(rows.iter().copied()))
+        });
     }
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| values.get((share * (values.len() - 1) as f64).round() as usize).copied();
-    at(0.025).zip(at(0.975)).filter(|(lo, hi)| hi - lo > 1e-12)
+    let times: Vec<usize> = grid.cells.iter().flatten().map(|n| *n as usize).collect();
+    let one = |k: usize| cells.get(k).map(|cell| Grid::of([*cell]));
+    held(&times, cells.len(), false, (-1.0, 1.0), 0.95, |change| match change {
+        Change::All => of(grid),
+        Change::Without(k) => of(&grid.without(&one(k)?)),
+        Change::With(k, more) => {
+            let mut larger = *grid;
+            let part = one(k)?;
+            for (mine, theirs) in larger.cells.iter_mut().flatten().zip(part.cells.iter().flatten()) {
+                *mine += theirs * more as u64;
+            }
+            of(&larger)
+        }
+    })
 }
 
 /// How far humans agree among themselves: no judge can be asked for more.
@@ -426,14 +416,18 @@ mod tests {
 
     #[test]
     fn off_the_scale_is_counted_and_never_clamped() {
-        let a = agreement(&[(4, 4), (0, 4), (4, 6), (5, 4)], None, 1);
+        let a = agreement(&[(4, 4), (0, 4), (4, 6), (5, 4)], None);
         assert_eq!((a.n, a.grid.rejected), (2, 2));
         assert_eq!(a.exact.value, Some(0.5));
     }
 
     #[test]
-    fn a_perfect_score_has_no_bootstrap_interval_but_shares_have_wilsons() {
-        let a = agreement(&[(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (3, 3)], None, 1);
+    fn a_perfect_score_may_be_chance_and_few_pairs_have_no_interval() {
+        let perfect = |n: u8| agreement(&(0..n).map(|i| (i % 5 + 1, i % 5 + 1)).collect::<Vec<_>>(), None);
+        let (lo, hi) = perfect(30).kappa_quadratic.ci95.unwrap();
+        assert!(hi == 1.0 && (0.2..0.8).contains(&lo), "{lo} {hi}");
+        assert_eq!(perfect(14).kappa_quadratic.ci95, None);
+        let a = agreement(&[(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (3, 3)], None);
         assert_eq!(a.kappa_quadratic, Figure { value: Some(1.0), ci95: None });
         let (lo, hi) = a.exact.ci95.unwrap();
         assert!(lo < 0.7 && hi == 1.0, "{lo}");
@@ -441,9 +435,9 @@ mod tests {
 
     #[test]
     fn nothing_to_compare_is_all_undefined() {
-        let none = agreement(&[], None, 1);
+        let none = agreement(&[], None);
         assert_eq!(none, Agreement::default());
-        let one = agreement(&[(3, 4)], None, 1);
+        let one = agreement(&[(3, 4)], None);
         assert_eq!((one.bias.value, one.bias.ci95, one.spearman.value), (Some(1.0), None, None));
     }
 
@@ -454,7 +448,7 @@ mod tests {
             .map(|i| (if i % 2 == 0 { 2 } else { 4 }, if (i / 2) % 5 == 0 { 6 } else { 0 }))
             .collect();
         let pairs: Vec<(u8, u8)> = pairs.iter().map(|&(h, f)| (h, if f == 6 { 6 - h } else { h })).collect();
-        let k = agreement(&pairs, None, 11).kappa_quadratic;
+        let k = agreement(&pairs, None).kappa_quadratic;
         assert!((k.value.unwrap() - 0.6).abs() < 1e-12);
         let (lo, hi) = k.ci95.unwrap();
         assert!((hi - lo - 2.0 * 1.96 * 0.04).abs() < 0.02, "{lo} {hi}");
@@ -496,14 +490,14 @@ mod tests {
         fn agreement_is_symmetric_blind_to_order_and_bounded(
             pairs in prop::collection::vec((1..=5_u8, 1..=5_u8), 0..30), seed: u64,
         ) {
-            let first = agreement(&pairs, None, 3);
+            let first = agreement(&pairs, None);
             let mut mixed = pairs.clone();
             super::super::rng::Rng::seeded(seed).shuffle(&mut mixed);
-            let again = agreement(&mixed, None, 3);
+            let again = agreement(&mixed, None);
             prop_assert_eq!(first.kappa_quadratic, again.kappa_quadratic);
             prop_assert_eq!(first.alpha_ordinal, again.alpha_ordinal);
             let turned: Vec<(u8, u8)> = pairs.iter().map(|&(h, j)| (j, h)).collect();
-            let other = agreement(&turned, None, 3);
+            let other = agreement(&turned, None);
             for (x, y) in [
                 (first.kappa_quadratic, other.kappa_quadratic),
                 (first.alpha_ordinal, other.alpha_ordinal),

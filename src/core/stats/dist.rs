@@ -162,7 +162,7 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> Option<f64> {
 /// P(X > x) for chi-square with `df` whole degrees of freedom, by its finite sum (Abramowitz and Stegun 26.4.4, 26.4.5).
 /// `None` for x below 0 or no degree of freedom.
 pub fn chi_square_sf(x: f64, df: usize) -> Option<f64> {
-    if !(x >= 0.0) || df == 0 {
+    if x.is_nan() || x < 0.0 || df == 0 {
         return None;
     }
     let y = 0.5 * x;

@@ -1,13 +1,149 @@
-//! The jackknife: how a figure moves when one unit is left out.
+//! Intervals of figures that are no means (kappa, alpha, correlations), from how they move when one unit is left out or
+//! another comes in.
 //!
 //! ```text
-//! pseudo_i = G theta - (G - 1) theta without i     se = sd(pseudo) / sqrt(G)     theta -/+ t*_{G-1} se
+//! pseudo_i = G theta - (G - 1) theta without i      J: theta -/+ t*_{G-1} sd(pseudo) / sqrt(G)
+//! E  quantiles of their mean with a pseudo-observation of weight 1/2 at the smallest (largest) of them
+//! D  quantiles of their mean with a prior of weight 1/2 over what could come in: (G + 1) theta with k - G theta
+//! r3 when no unit moves the figure: theta with the share that G units can miss turned into the worst that could come in
+//!
+//! held = hull(J, E, D), or r3, within the scale; with clusters a unit is a cluster, E has weight 1, D 2, at Phi(-t*_df)
 //! ```
-//! Tukey (1958); Efron and Stein (1981) on its variance. No random numbers.
+//! Tukey (1958), Efron and Stein (1981) for J; E and D are those of [`super::bounded`] on the pseudo-values. J alone misses
+//! a kappa near its end, or a break that few cases show. No random numbers. Measured coverage is in docs/trust.md.
 
-use super::bounded::Ends;
-use super::dist::{finite, t_star};
+use super::bounded::{Ends, clip, extreme, hull, unseen_share};
+use super::dist::{finite, normal_sf, t_star};
+use super::imhof::{Atom, GammaMean};
 use super::mean::around;
+use super::rng::Rng;
+use std::collections::BTreeMap;
+
+/// Units below which no interval is given: where one case in ten breaks, ten units were measured to fall short.
+pub const LEAST: usize = 15;
+/// More units than this are put together in blocks, which are left out one by one: a large table must not hold up a screen.
+const MOST: usize = 400;
+/// Blocks of those.
+const BLOCKS: usize = 200;
+
+/// What a figure is asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// All units.
+    All,
+    /// All but one of this kind.
+    Without(usize),
+    /// All, and so many more units of what could come in, by its place.
+    With(usize, usize),
+}
+
+/// The interval at `level` of a figure within `scale`; `None` with fewer than [`LEAST`] units, or where the figure is not
+/// defined without one of them. `times[k]` says how many units of kind k there are; `extra` how many things could come in.
+pub fn held(
+    times: &[usize],
+    extra: usize,
+    clustered: bool,
+    scale: Ends,
+    level: f64,
+    of: impl Fn(Change) -> Option<f64>,
+) -> Option<Ends> {
+    let units: usize = times.iter().sum();
+    if units < LEAST {
+        return None;
+    }
+    let found = jackknife(times, level, |k| of(k.map_or(Change::All, Change::Without)))?;
+    let (value, g) = (found.value, units as f64);
+    let tail = 0.5 * (1.0 - level);
+    if found.se <= 1e-12 {
+        // So many more units that their share is what may have been missed.
+        let share = unseen_share(units, tail);
+        let more = (g * share / (1.0 - share)).ceil() as usize;
+        let worst = (0..extra).filter_map(|k| of(Change::With(k, more)).and_then(finite)).map(|v| (v, v));
+        return hull(worst.chain([(value, value)]))
+            .map(|ends| clip(ends, scale))
+            .filter(|(lo, hi)| hi - lo > 1e-12);
+    }
+    let q = if clustered { normal_sf(t_star(level, found.df)?) } else { tail };
+    let (weight, prior) = if clustered { (1.0, 2.0) } else { (0.5, 0.5) };
+    let mut seen = vec![];
+    for (k, times) in times.iter().enumerate().filter(|(_, times)| **times > 0) {
+        let sum = g * value - (g - 1.0) * of(Change::Without(k))?;
+        seen.push(Atom { sum, size: 1.0, times: u32::try_from(*times).ok()? });
+    }
+    let centre = seen.iter().map(|a| a.sum * f64::from(a.times)).sum::<f64>() / g;
+    seen.iter_mut().for_each(|a| a.sum += value - centre);
+    let could: Vec<Atom> = (0..extra)
+        .filter_map(|k| of(Change::With(k, 1)).and_then(finite))
+        .map(|with| Atom { sum: (g + 1.0) * with - g * value, size: 1.0, times: 0 })
+        .collect();
+    let e = extreme(&seen, weight, q);
+    let d = if could.is_empty() {
+        None
+    } else {
+        let share = prior / could.len() as f64;
+        let mean = GammaMean::new(seen, could, share);
+        mean.quantile(tail).zip(mean.quantile(1.0 - tail))
+    };
+    hull([Some(found.ci), e, d].into_iter().flatten()).map(|ends| clip(ends, scale))
+}
+
+/// Rows as units: each its own, or all of a cluster one.
+fn units_of<R: Copy>(rows: &[R], clusters: Option<&[u32]>) -> Vec<Vec<R>> {
+    let mut units: BTreeMap<usize, Vec<R>> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        let unit = clusters.and_then(|c| c.get(at)).map_or(at, |c| *c as usize);
+        units.entry(unit).or_default().push(*row);
+    }
+    units.into_values().collect()
+}
+
+/// All rows but those of one unit.
+fn all_but<R: Copy>(units: &[Vec<R>], left_out: Option<usize>) -> Vec<R> {
+    units.iter().enumerate().filter(|(k, _)| Some(*k) != left_out).flat_map(|(_, u)| u).copied().collect()
+}
+
+/// The plain jackknife of a figure of rows, each its own unit or all of a cluster one.
+pub fn jackknife_of_rows<R: Copy>(
+    rows: &[R],
+    clusters: Option<&[u32]>,
+    level: f64,
+    of: impl Fn(&[R]) -> Option<f64>,
+) -> Option<Jackknife> {
+    let units = units_of(rows, clusters);
+    jackknife(&vec![1; units.len()], level, |left_out| of(&all_but(&units, left_out)))
+}
+
+/// The same as [`held`] for a figure of rows, each its own unit or all of a cluster one; `could` are rows that might come in. Beyond
+/// 400 units they are drawn into 200 blocks, the same ones every time, that are left out one by one.
+pub fn held_of_rows<R: Copy>(
+    rows: &[R],
+    clusters: Option<&[u32]>,
+    could: &[R],
+    scale: Ends,
+    level: f64,
+    of: impl Fn(&[R]) -> Option<f64>,
+) -> Option<Ends> {
+    let mut units = units_of(rows, clusters);
+    let clustered = units.len() < rows.len();
+    if units.len() > MOST {
+        Rng::seeded(units.len() as u64).shuffle(&mut units);
+        let mut blocks: Vec<Vec<R>> = vec![vec![]; BLOCKS];
+        for (at, unit) in units.into_iter().enumerate() {
+            blocks.get_mut(at % BLOCKS)?.extend(unit);
+        }
+        units = blocks;
+    }
+    // One row that comes into a cluster's place is as many as a cluster has.
+    let size = rows.len().div_ceil(units.len().max(1));
+    held(&vec![1; units.len()], could.len(), clustered, scale, level, |change| {
+        let left_out = if let Change::Without(k) = change { Some(k) } else { None };
+        let mut drawn = all_but(&units, left_out);
+        if let Change::With(k, times) = change {
+            drawn.extend(std::iter::repeat_n(*could.get(k)?, times * size));
+        }
+        of(&drawn)
+    })
+}
 
 /// A figure with its jackknife error.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,5 +210,34 @@ mod tests {
         assert!((a - low).abs() < 1e-12 && (b - high).abs() < 1e-12);
         assert_eq!(jackknife(&[1], 0.95, |_| Some(1.0)), None);
         assert_eq!(jackknife(&[1, 1], 0.95, |k| (k != Some(0)).then_some(1.0)), None);
+    }
+
+    #[test]
+    fn an_interval_has_a_width_a_scale_and_enough_units() {
+        let share = |hits: usize, n: usize| {
+            let rows: Vec<f64> = (0..n).map(|i| if i < hits { 1.0 } else { 0.0 }).collect();
+            held_of_rows(&rows, None, &[0.0, 1.0], (0.0, 1.0), 0.95, mean)
+        };
+        // None of 30: as many as can be missed.
+        let (lo, hi) = share(0, 30).unwrap();
+        assert!(lo == 0.0 && (0.11..0.15).contains(&hi), "{lo} {hi}");
+        let (lo, hi) = share(29, 30).unwrap();
+        assert!(lo < 0.87 && hi == 1.0, "{lo} {hi}");
+        assert_eq!(share(7, 14), None);
+        // Many units in blocks: close to a plain interval of a share.
+        let (lo, hi) = share(1000, 2000).unwrap();
+        assert!((hi - lo - 2.0 * 1.96 * 0.011_18).abs() < 0.012, "{lo} {hi}");
+        assert_eq!(share(1000, 2000), share(1000, 2000));
+    }
+
+    #[test]
+    fn rows_of_one_cluster_are_one_unit() {
+        let rows: Vec<f64> = (0..200).map(|i| f64::from(i / 10 % 4)).collect();
+        let sources: Vec<u32> = (0..200).map(|i| i / 10).collect();
+        let width = |clusters: Option<&[u32]>| {
+            held_of_rows(&rows, clusters, &[], (0.0, 3.0), 0.95, mean).map(|(lo, hi)| hi - lo).unwrap()
+        };
+        assert!(width(Some(&sources)) > 2.5 * width(None));
+        assert_eq!(held_of_rows(&rows, Some(&[0; 200]), &[], (0.0, 3.0), 0.95, mean), None);
     }
 }

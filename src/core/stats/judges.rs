@@ -7,12 +7,11 @@
 //! ```
 //! Each figure of both judges is of the same items, so that what is easy or hard for both cancels.
 
-use super::agree::{Grid, Weights, as_score};
+use super::agree::{Grid, Weights, all_pairs, as_score};
 use super::bounded::{Ends, bounded_ci, clip, shared};
-use super::jackknife::jackknife;
+use super::jackknife::{held_of_rows, jackknife_of_rows};
 use super::mean::mean;
 use super::paired_share::PairedShare;
-use std::collections::BTreeMap;
 
 /// One item that people and both judges scored, each with the mean of its scores (1 to 5).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,43 +113,26 @@ pub fn judges_difference(items: &[ByBoth], clusters: Option<&[u32]>, level: f64)
     }
 }
 
-/// The difference of two quadratic kappas by the delete-one (cluster) jackknife, clipped to -2..2. An interval without any
-/// width, where both judges stand alike to people on every item, is none.
+/// The difference of two quadratic kappas: the jackknife's parts, and the interval of [`super::jackknife`], where any
+/// three scores might come in.
 fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> Compared {
-    let grids = |rows: &[[u8; 3]]| {
-        [Grid::of(rows.iter().map(|[p, a, _]| (*p, *a))), Grid::of(rows.iter().map(|[p, _, b]| (*p, *b)))]
+    let kappa = |rows: &[[u8; 3]], judge: usize| {
+        let pairs = rows.iter().filter_map(|row| Some((row[0], *row.get(judge)?)));
+        Grid::of(pairs).kappa(Weights::Quadratic)
     };
-    // Units that are alike are left out alike.
-    let mut units: BTreeMap<Vec<[u8; 3]>, usize> = BTreeMap::new();
-    match clusters {
-        None => scores.iter().for_each(|row| *units.entry(vec![*row]).or_default() += 1),
-        Some(clusters) => {
-            let mut groups: BTreeMap<u32, Vec<[u8; 3]>> = BTreeMap::new();
-            scores.iter().zip(clusters).for_each(|(row, c)| groups.entry(*c).or_default().push(*row));
-            for mut rows in groups.into_values() {
-                rows.sort_unstable();
-                *units.entry(rows).or_default() += 1;
-            }
-        }
-    }
-    let all = grids(scores);
-    let parts: Vec<[Grid; 2]> = units.keys().map(|rows| grids(rows)).collect();
-    let kappa = |judge: usize, left_out: Option<usize>| {
-        let without = left_out.and_then(|k| parts.get(k)).and_then(|p| p.get(judge));
-        let grid = all.get(judge)?;
-        without.map_or(*grid, |part| grid.without(part)).kappa(Weights::Quadratic)
-    };
-    let times: Vec<usize> = units.values().copied().collect();
-    let found = jackknife(&times, level, |k| Some(kappa(0, k)? - kappa(1, k)?));
-    let (first, second) = (kappa(0, None), kappa(1, None));
+    let gap = |rows: &[[u8; 3]]| Some(kappa(rows, 1)? - kappa(rows, 2)?);
+    let could: Vec<[u8; 3]> =
+        all_pairs().into_iter().flat_map(|(p, a)| (1..=5_u8).map(move |b| [p, a, b])).collect();
+    let (first, second) = (kappa(scores, 1), kappa(scores, 2));
+    let parts = jackknife_of_rows(scores, clusters, level, gap);
     Compared {
         first,
         second,
         difference: first.zip(second).map(|(a, b)| a - b),
-        ci: found.filter(|j| j.se > 1e-12).map(|j| clip(j.ci, (-2.0, 2.0))),
-        se: found.map(|j| j.se),
-        df: found.map(|j| j.df),
-        jackknife: found.map(|j| clip(j.ci, (-2.0, 2.0))),
+        ci: held_of_rows(scores, clusters, &could, (-2.0, 2.0), level, gap),
+        se: parts.map(|j| j.se),
+        df: parts.map(|j| j.df),
+        jackknife: parts.map(|j| clip(j.ci, (-2.0, 2.0))),
     }
 }
 
@@ -210,6 +192,8 @@ mod tests {
         }
         let none = judges_difference(&[], None, 0.95);
         assert_eq!((none.n, none.kappa, none.exact), (0, Compared::default(), Compared::default()));
-        assert_eq!(judges_difference(&items(20, 0, 0, 1), None, 0.95).kappa.ci, None);
+        // Judges that are both right on all 20: what 20 cannot show.
+        let (lo, hi) = judges_difference(&items(20, 0, 0, 1), None, 0.95).kappa.ci.unwrap();
+        assert!(lo < -0.1 && hi > 0.1, "{lo} {hi}");
     }
 }

@@ -6,7 +6,7 @@
 //! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
-//! bootstrap intervals by resampling         bounded   the interval of a mean on a bounded scale
+//! bounded   the interval of a mean on a bounded scale
 //! share     a share with its interval, also with clusters
 //! decision  what an interval is taken to mean
 //! imhof     quantiles without chance          corrected a mean or difference corrected by people
@@ -27,7 +27,6 @@
 pub mod agree;
 pub mod alpha;
 pub mod betting;
-pub mod bootstrap;
 pub mod bounded;
 pub mod by_people;
 pub mod calibration;
