@@ -14,7 +14,7 @@
 //! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
-use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score as rounded};
+use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score};
 use crate::core::stats::alpha::Coincidences;
 use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::jackknife::held_of_rows;
@@ -29,9 +29,6 @@ mod standard;
 
 pub use judges::{JudgeOf, TwoJudges, judges};
 pub use standard::{ByLevel, Correlations, Standard, TwoPeople};
-
-/// The seed of all resampling: the same figures today and tomorrow.
-const SEED: u64 = 20_261_123;
 
 /// All that agreement is worked out from.
 #[derive(Debug, Clone)]
@@ -229,7 +226,7 @@ impl Ground {
         let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
         let people: BTreeSet<&str> = scored().flat_map(|(_, said)| said.keys().copied()).collect();
         let mut figures = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources);
-        figures = unas_score(figures, &pairs, &sources);
+        figures = unrounded(figures, &pairs, &sources);
         let apart: Vec<((u8, u8), u32)> = scored()
             .filter_map(|(item, said)| Some((item, said, as_score(*judged.get(item)?))))
             .flat_map(|(item, said, judge)| said.values().map(move |human| ((*human, judge), *item)))
@@ -245,7 +242,7 @@ impl Ground {
                 })
             })
             .collect();
-        let single = unas_score(figures_of(apart.into_iter(), &sources), &single, &sources);
+        let single = unrounded(figures_of(apart.into_iter(), &sources), &single, &sources);
         let ceiling = ceiling(&by_item, &sources);
         let length = self.length(&by_item, &judged, &sources);
         Agreed {
@@ -293,7 +290,7 @@ impl Ground {
 }
 
 /// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.
-fn unas_score(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
+fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
     let whole = |p: &Both| p.means == (f64::from(p.human), f64::from(p.judge));
     if pairs.iter().all(whole) {
         return figures;

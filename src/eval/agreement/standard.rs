@@ -8,11 +8,12 @@
 //! every two people on what both scored         -> reviewers
 //! ```
 
-use super::{Ground, SEED, Wanted, figures_of, groups, rounded};
-use crate::core::stats::agree::{Agreement, Figure};
-use crate::core::stats::bootstrap::percentile_interval;
+use super::{Ground, Wanted, clusters, figures_of};
+use crate::core::stats::agree::{Agreement, Figure, as_score};
+use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::calibration::{Calibrated, calibration_table};
 use crate::core::stats::confusion::{ByScore, by_score};
+use crate::core::stats::jackknife::held_of_rows;
 use crate::core::stats::levels::{AtLevels, Levels, correlation_levels};
 use crate::core::stats::mean::mean;
 use crate::core::stats::rank::{kendall_tau_b, pearson, spearman};
@@ -20,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The level of the intervals.
 const LEVEL: f64 = 0.95;
+/// Where a correlation can be.
+const SCALE: (f64, f64) = (-1.0, 1.0);
 
 /// A coefficient within cases and over arms.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -84,9 +87,8 @@ impl Ground {
         let sources = self.sources();
         let pairs = self.pairs(wanted);
         let grid = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources).grid;
-        let said: Vec<(f64, u8)> = pairs.iter().map(|p| (p.means.0, rounded(p.means.1))).collect();
-        let clusters: Vec<u32> =
-            pairs.iter().map(|p| sources.get(&p.item).copied().unwrap_or(u32::MAX)).collect();
+        let said: Vec<(f64, u8)> = pairs.iter().map(|p| (p.means.0, as_score(p.means.1))).collect();
+        let clusters = clusters(pairs.iter().map(|p| p.item), &sources);
         Standard {
             levels: self.levels(wanted, &sources),
             confusion: by_score(&grid, LEVEL),
@@ -121,22 +123,26 @@ impl Ground {
         if all.systems < 2 {
             return None;
         }
-        let units = groups(first.into_iter(), sources);
+        let sources = clusters(first.into_iter(), sources);
+        let rows: Vec<usize> = (0..sources.len()).collect();
         let of = |at: fn(&Levels) -> AtLevels, coefficient: Coefficient| {
-            let each: Vec<Option<f64>> = human
+            // The cases where it is defined, each with its source.
+            let (each, of_case): (Vec<f64>, Vec<u32>) = human
                 .iter()
                 .zip(&judge)
-                .map(|(h, j)| {
-                    at(&correlation_levels(std::slice::from_ref(h), std::slice::from_ref(j))).document
+                .zip(&sources)
+                .filter_map(|((h, j), source)| {
+                    let one = correlation_levels(std::slice::from_ref(h), std::slice::from_ref(j));
+                    Some((at(&one).document?, *source))
                 })
-                .collect();
-            let document =
-                |drawn: &[usize]| mean(&drawn.iter().filter_map(|i| *each.get(*i)?).collect::<Vec<_>>());
+                .unzip();
+            let document = bounded_ci(&each, Some(&of_case), SCALE, LEVEL).ci;
             let system = |drawn: &[usize]| of_means(&human, &judge, drawn, coefficient);
+            let system = held_of_rows(&rows, Some(&sources), &[], SCALE, LEVEL, system);
             let found = at(&all);
             ByLevel {
-                document: Figure { value: found.document, ci95: percentile_interval(&units, SEED, document) },
-                system: Figure { value: found.system, ci95: percentile_interval(&units, SEED, system) },
+                document: Figure { value: found.document, ci95: document },
+                system: Figure { value: found.system, ci95: system },
                 pooled: found.pooled,
             }
         };

@@ -185,7 +185,9 @@ fn tell_two(
     let together = found.iter().map(|c| c.together).max().unwrap_or_default();
     let all = match together {
         0 | 1 => String::new(),
-        m => format!("; each 95 % interval is of its row alone, the sentence holds for all {m} rows together"),
+        m => {
+            format!("; each 95 % interval is of its row alone, the sentence holds for all {m} rows together")
+        }
     };
     ctx.out.line(format!("means are over the cases that both arms have, change is B minus A{all}"))?;
     if found.iter().zip(floors).any(|(c, floor)| is_noise(c, *floor)) {
