@@ -2,7 +2,7 @@
 # ppi-python 0.2.3: a 95 % interval from few labels holds the truth in four of five worlds.
 #
 # Seen: 300 scores of a judge, ten random ones checked by people, most answers good (70 % fives), 500 worlds: the interval of
-#   ppi_mean_ci(alpha=0.05) holds the true mean in about 79 % of them. The same with 200 checked: about 95 %.
+#   ppi_mean_ci(alpha=0.05) holds the true mean in about 80 % of them. The same with 200 checked: about 95 %.
 # Why it surprises: the correction exists to make few labels count, accepts any number of them and says nothing; the
 #   half-width is the normal one (1.96 standard errors) also for ten labels.
 # What is lost: false alarms and false releases four times as often as stated, in the very setting that the method is for.
