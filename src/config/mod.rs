@@ -7,7 +7,7 @@
 
 mod read;
 
-use crate::core::secrets::shown_name;
+use crate::core::secrets::{holds_key, shown_name};
 use crate::core::toml_doc::{Problem, nearest};
 use crate::judge::prices::priced;
 use crate::judge::{JudgeConfig, Key};
@@ -238,7 +238,7 @@ impl Config {
                     .clone()
                     .or_else(Self::default_path)
                     .map_or_else(|| "config.toml".into(), |p| p.display().to_string()),
-                if crate::core::rubric::is_name(name) { name } else { "main" },
+                if crate::core::rubric::is_name(name) && !holds_key(name) { name } else { "main" },
             ),
             (None, names) => format!("configured are: {}", names.join(", ")),
         };

@@ -19,8 +19,8 @@ use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
 use rows::Done;
 use rusqlite::config::DbConfig;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -315,10 +315,10 @@ fn forget_in(
     let (mut done, mut drafts) = (Done::default(), 0);
     if let Some(secret) = secret {
         done = rows::blank_all(conn, secret)?;
-        drafts = drop_rows(conn, "draft", &["prompt", "text"], secret)?;
-        drop_rows(conn, "capability", &["base_url", "model", "json"], secret)?;
-        for (table, column) in [("prompt", "description"), ("run_state", "reason")] {
-            done.texts += blank_column(conn, table, column, secret)?;
+        drafts = drop_rows(conn, "draft", &["id"], &["prompt", "text"], secret)?;
+        drop_rows(conn, "capability", &["base_url", "model"], &["base_url", "model", "json"], secret)?;
+        for (table, key, column) in [("prompt", "id", "description"), ("run_state", "run_id", "reason")] {
+            done.texts += blank_column(conn, table, key, column, secret)?;
         }
     }
     for ((digest, _), revisions) in bodies.iter().zip(&revisions) {
@@ -341,27 +341,29 @@ fn forget_in(
 }
 
 /// Removes the rows of a table that nothing rests on; how many.
-fn drop_rows(conn: &Connection, table: &str, columns: &[&str], secret: &Secret) -> Result<usize> {
-    let mut ids: Vec<i64> = Vec::new();
-    let mut statement = conn.prepare(&format!("SELECT rowid, {} FROM {table}", columns.join(", ")))?;
+fn drop_rows(conn: &Connection, table: &str, key: &[&str], texts: &[&str], secret: &Secret) -> Result<usize> {
+    let mut keys: Vec<Vec<Value>> = Vec::new();
+    let mut statement =
+        conn.prepare(&format!("SELECT {}, {} FROM {table}", key.join(", "), texts.join(", ")))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let held = (1..=columns.len())
-            .any(|at| row.get_ref(at).is_ok_and(|v| v.as_bytes().is_ok_and(|b| secret.is_in(b))));
-        if held {
-            ids.push(row.get(0)?);
+        let holds = |at| row.get_ref(at).is_ok_and(|v| v.as_bytes().is_ok_and(|b| secret.is_in(b)));
+        if (key.len()..key.len() + texts.len()).any(holds) {
+            keys.push((0..key.len()).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?);
         }
     }
-    for id in &ids {
-        conn.execute(&format!("DELETE FROM {table} WHERE rowid = ?1"), [id])?;
+    let fits: Vec<String> =
+        key.iter().enumerate().map(|(n, column)| format!("{column} = ?{}", n + 1)).collect();
+    for values in &keys {
+        conn.execute(&format!("DELETE FROM {table} WHERE {}", fits.join(" AND ")), params_from_iter(values))?;
     }
-    Ok(ids.len())
+    Ok(keys.len())
 }
 
 /// Blanks a column that no digest covers; of how many rows.
-fn blank_column(conn: &Connection, table: &str, column: &str, secret: &Secret) -> Result<usize> {
-    let mut found: Vec<(i64, String)> = Vec::new();
-    let mut statement = conn.prepare(&format!("SELECT rowid, {column} FROM {table}"))?;
+fn blank_column(conn: &Connection, table: &str, key: &str, column: &str, secret: &Secret) -> Result<usize> {
+    let mut found: Vec<(Value, String)> = Vec::new();
+    let mut statement = conn.prepare(&format!("SELECT {key}, {column} FROM {table}"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if let Some(clean) = row.get::<_, Option<String>>(1)?.and_then(|text| secret.out_of(&text)) {
@@ -369,7 +371,7 @@ fn blank_column(conn: &Connection, table: &str, column: &str, secret: &Secret) -
         }
     }
     for (id, clean) in &found {
-        conn.execute(&format!("UPDATE {table} SET {column} = ?2 WHERE rowid = ?1"), params![id, clean])?;
+        conn.execute(&format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1"), params![id, clean])?;
     }
     Ok(found.len())
 }

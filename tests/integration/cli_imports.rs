@@ -501,3 +501,30 @@ fn more_than_a_machine_can_hold_is_refused_at_once() {
     }
     home.refuses(&["import", "prompts", "many"], 2, &["512 MiB", "split it"]);
 }
+
+#[test]
+fn a_whole_repository_is_imported_and_what_a_partial_clone_lacks_is_told() {
+    let home = Home::new();
+    let repo = home.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    git(&repo, &["init", "-q"], "2026-01-01T00:00:00Z");
+    for n in 1..=3 {
+        home.file("repo/a.md", format!("text {n}\n"));
+        home.file("repo/below/b.md", format!("below {n}\n"));
+        git(&repo, &["add", "-A"], "2026-01-01T00:00:00Z");
+        git(&repo, &["commit", "-q", "-m", "a commit"], "2026-01-01T00:00:00Z");
+    }
+    for whole in [".", "./"] {
+        let done = home.json(&["import", "git", "repo", whole]);
+        assert_eq!(done["prompts"], 2, "{done}");
+    }
+    git(&repo, &["config", "uploadpack.allowFilter", "true"], "");
+    let from = format!("file://{}", repo.display());
+    git(home.path(), &["clone", "-q", "--no-local", "--filter=blob:none", &from, "part"], "");
+    let out = home.run(&["import", "git", "part", "a.md", "--name", "part"]);
+    let words = err(&out);
+    assert!(out.status.success(), "{words}");
+    assert_eq!(words.matches("left out: a.md of commit").count(), 2, "the newest is there: {words}");
+    assert!(words.contains("not in this clone"), "{words}");
+    assert_eq!(home.text(&["get", "part"]), "text 3\n");
+}

@@ -350,3 +350,73 @@ fn a_backup_is_a_registry_and_damage_is_found() {
     let out = home.run(&["fsck", "--registry", "copy.db"]);
     assert_eq!(out.status.code(), Some(4), "{}", String::from_utf8_lossy(&out.stdout));
 }
+
+#[test]
+fn an_export_writes_through_no_link_and_nobody_else_may_write_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = four_revisions();
+    home.file("kept.txt", "kept");
+    std::os::unix::fs::symlink("kept.txt", home.path().join("link.jsonl")).unwrap();
+    std::os::unix::fs::symlink("nothing", home.path().join("dangling.jsonl")).unwrap();
+    for link in ["link.jsonl", "dangling.jsonl"] {
+        home.refuses(&["export", "--out", link, "--force"], 2, &["it is a link"]);
+        home.refuses(&["export", "--out", link], 2, &["it is a link"]);
+    }
+    assert_eq!(std::fs::read_to_string(home.path().join("kept.txt")).unwrap(), "kept");
+    assert!(!home.path().join("nothing").exists());
+    // A pipe is written to, whatever its name is; and a file by its own name.
+    let out = home.run(&["export", "--out", "/dev/stdout", "--force"]);
+    assert!(out.status.success() && !out.stdout.is_empty(), "{}", err(&out));
+    home.text(&["export", "--out", "own.jsonl"]);
+    home.text(&["export", "--out", "own.jsonl", "--force"]);
+    let script = "umask 000; \"$0\" export --out free.jsonl && \"$0\" export --out free/";
+    let free = home
+        .command(&[])
+        .get_envs()
+        .map(|(k, v)| (k.to_owned(), v.map(std::ffi::OsStr::to_owned)))
+        .collect::<Vec<_>>();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_assize")]).current_dir(home.path()).env_clear();
+    command.envs(free.into_iter().filter_map(|(k, v)| Some((k, v?))));
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{}", err(&out));
+    for file in ["free.jsonl", "free/prompts.jsonl", "free/p.prompt/r1.txt"] {
+        let mode = home.path().join(file).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{file}: {mode:o}");
+    }
+}
+
+#[test]
+fn an_empty_variable_is_no_registry_and_an_empty_option_is_a_mistake() {
+    let home = four_revisions();
+    for args in [&["list"][..], &["config", "show"], &["get", "p"]] {
+        let out = home.command(args).env("ASSIZE_REGISTRY", "").output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", err(&out));
+    }
+    for option in [&["list", "--registry", ""][..], &["list", "--registry="]] {
+        for variable in ["", "elsewhere.db"] {
+            let out = home.command(option).env("ASSIZE_REGISTRY", variable).output().unwrap();
+            assert!(out.status.code() == Some(2) && err(&out).contains("needs a path"), "{}", err(&out));
+        }
+    }
+}
+
+#[test]
+fn too_few_open_files_are_not_called_a_lack_of_permission() {
+    let home = four_revisions();
+    let mut told = 0;
+    for most in 8..30 {
+        let script = format!("ulimit -n {most}; exec \"$0\" register q -");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_assize")])
+            .current_dir(home.path())
+            .stdin(Stdio::null());
+        command.env_clear().env("HOME", home.path()).env("PATH", std::env::var("PATH").unwrap());
+        let words = err(&command.output().unwrap());
+        assert!(!words.contains("the file or its folder cannot be written"), "{most}: {words}");
+        told += usize::from(words.contains("ulimit -n"));
+    }
+    eprintln!("told {told} times");
+    assert_eq!(home.json(&["fsck"])["ok"], true);
+}
