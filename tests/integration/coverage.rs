@@ -1,8 +1,13 @@
 //! A few cells of docs/trust.md, with the twin that must fail where ours holds.
 
-use crate::worlds::{SHAPES, Shape, corrected_differences, differences, gate_passes};
+use crate::agreement_worlds::{Coefficient, coefficients, joints, two_judges};
+use crate::worlds::{
+    SCORE_SHAPES, SHAPES, Shape, Sources, corrected_differences, corrected_means, differences, gate_passes,
+    means, shares,
+};
 
 const WORLDS: usize = 200;
+const ALONE: Sources = Sources::Equal(1);
 
 fn shape(name: &str) -> &'static Shape {
     SHAPES.iter().find(|s| s.name == name).unwrap()
@@ -11,31 +16,53 @@ fn shape(name: &str) -> &'static Shape {
 #[test]
 fn a_rare_break_is_held_where_student_misses_it() {
     for (name, n) in [("5 % break", 10), ("5 % break", 30), ("10 % break", 10)] {
-        let cell = differences(shape(name), n, 1, WORLDS, 11);
-        assert!(cell.held >= 0.91, "{name} {n}: {}", cell.held);
-        assert!(cell.held_t < 0.9, "{name} {n}: the twin holds {}", cell.held_t);
-        let (ours, t) = (cell.passed.unwrap(), cell.passed_t.unwrap());
+        let cell = differences(shape(name), n, ALONE, 1, WORLDS, 11);
+        assert!(cell.held().unwrap() >= 0.91 && cell.wrong == 0, "{name} {n}: {cell:?}");
+        assert!(cell.held_twin() < 0.9, "{name} {n}: the twin holds {}", cell.held_twin());
+        let (ours, t) = (cell.passed().unwrap(), cell.passed_twin().unwrap());
         assert!(ours <= 0.06 && t > 0.1, "{name} {n}: false passes {ours}, by t {t}");
     }
+    let ceiling = &SCORE_SHAPES[1];
+    let cell = means(ceiling, 8, ALONE, 1, WORLDS, 16);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.88, "{cell:?}");
 }
 
 #[test]
 fn where_student_holds_the_price_is_small() {
-    let cell = differences(shape("symmetric"), 60, 1, WORLDS, 12);
-    assert!(cell.held >= 0.91 && cell.held_t >= 0.91, "{} {}", cell.held, cell.held_t);
-    assert!(cell.width / cell.width_t < 1.15, "{}", cell.width / cell.width_t);
+    let cell = differences(shape("symmetric"), 60, ALONE, 1, WORLDS, 12);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() >= 0.91, "{cell:?}");
+    assert!(cell.ratio().unwrap() < 1.15, "{cell:?}");
 }
 
 #[test]
 fn clusters_are_held_where_cases_counted_apart_are_not() {
-    let cell = differences(shape("symmetric"), 60, 5, WORLDS, 13);
-    assert!(cell.held >= 0.91 && cell.held_t < 0.91, "{} {}", cell.held, cell.held_t);
+    let cell = differences(shape("5 % break"), 60, Sources::Equal(5), 1, WORLDS, 13);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.9, "{cell:?}");
+    let cell = shares(0.8, 150, Sources::Equal(10), WORLDS, 17);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.85, "{cell:?}");
 }
 
 #[test]
 fn a_kind_judge_is_corrected() {
-    let cell = corrected_differences(shape("drop of 0.3"), 30, WORLDS, 14);
-    assert!(cell.held >= 0.91 && cell.held_t < 0.2, "{} {}", cell.held, cell.held_t);
+    let cell = corrected_differences(shape("10 % break"), 10, ALONE, 1, WORLDS, 14);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.8, "{cell:?}");
+    // Arms of the same cases are no independent labels.
+    let cell = corrected_means(&SCORE_SHAPES[1], 15, 4, 3, WORLDS, 18);
+    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.9, "{cell:?}");
+}
+
+#[test]
+fn agreement_is_held_where_the_plain_jackknife_misses_it() {
+    let all = joints();
+    let broken = all.iter().find(|j| j.name == "5 % break").unwrap();
+    for what in [Coefficient::Kappa, Coefficient::Alpha, Coefficient::Spearman] {
+        let cell = coefficients(what, broken, 15, ALONE, WORLDS, 19);
+        assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.85 && cell.wrong == 0, "{cell:?}");
+        // Ten items are too few for an interval.
+        assert_eq!(coefficients(what, broken, 10, ALONE, 50, 19).held(), None);
+    }
+    let cell = two_judges(&all[0], 30, ALONE, 100, 20);
+    assert!(cell.held().unwrap() >= 0.9 && cell.wrong == 0, "{cell:?}");
 }
 
 #[test]

@@ -9,8 +9,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its stage should fail")]
 
+#[path = "../../benches/coverage/agreement_worlds.rs"]
+mod agreement_worlds;
 mod allocations;
 mod architecture;
+#[path = "../../benches/coverage/cells.rs"]
+mod cells;
 mod cli_agreement;
 mod cli_batch;
 mod cli_contract;

@@ -70,6 +70,14 @@ pub fn held(
         let sum = g * value - (g - 1.0) * of(Change::Without(k))?;
         seen.push(Atom { sum, size: 1.0, times: u32::try_from(*times).ok()? });
     }
+    // Equal ones together, up to rounding: fewer atoms, the same quantiles.
+    seen.sort_by(|a, b| a.sum.total_cmp(&b.sum));
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);
+    seen.dedup_by(|next, kept| {
+        let same = near(next.sum, kept.sum);
+        kept.times += if same { next.times } else { 0 };
+        same
+    });
     let centre = seen.iter().map(|a| a.sum * f64::from(a.times)).sum::<f64>() / g;
     seen.iter_mut().for_each(|a| a.sum += value - centre);
     let could: Vec<Atom> = (0..extra)
