@@ -7,6 +7,7 @@
 //! ```
 
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
+use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
 use crate::core::stats::power::{Rates, more_cases, smallest_change_df};
 use crate::core::text;
@@ -184,9 +185,11 @@ pub fn flips(rows: &[Matched]) -> Vec<Flip> {
     found
 }
 
-/// Whether a change is no larger than what judging the same responses again would bring about.
+/// Whether a change is no larger than what judging the same responses again would bring about. One that is decided is more than
+/// that: its interval has the judge's own noise in it.
 pub fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
-    c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
+    let decided = matches!(c.decision(None), Decision::Better | Decision::Worse);
+    !decided && c.difference.zip(floor).is_some_and(|(d, floor)| d.abs() < floor)
 }
 
 /// The smallest change that this many cases would show four times in five, at 5 %; `None` below two cases.
@@ -267,6 +270,21 @@ mod tests {
         assert_eq!((all[0].n, all[0].missing), (3, 1));
         let sliced = paired_compare(&[rows[0].only("easy").input()], 1);
         assert_eq!((sliced[0].n, sliced[0].missing, sliced[0].wins), (2, 1, 1));
+    }
+
+    #[test]
+    fn what_is_decided_is_more_than_noise() {
+        let cases: Vec<String> = (0..40).map(|i| format!("c{i}")).collect();
+        let up = |share: usize| {
+            let rows = matched(cases.iter().enumerate().flat_map(|(i, case)| {
+                [score(case, 0, Some(3), &[]), score(case, 1, Some(3 + u8::from(i % share == 0)), &[])]
+            }));
+            paired_compare(&[rows[0].input()], 1).remove(0)
+        };
+        // A quarter of a point on forty cases is beyond chance, whatever floor another spread suggests.
+        assert!(!is_noise(&up(4), Some(0.5)), "{:?}", up(4).decision(None));
+        // The twin: one case that moved is not.
+        assert!(is_noise(&up(40), Some(0.5)) && !is_noise(&up(40), Some(0.01)) && !is_noise(&up(40), None));
     }
 
     #[test]

@@ -130,13 +130,17 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
     let passes: String = (0..4)
         .map(|i| {
             let verdict = |n| serde_json::json!({"criterion": "accuracy", "judge": "thrice", "repeat": n, "score": 2 + (i + n) % 3});
-            let verdicts: Vec<Value> = (0..3).map(verdict).collect();
+            let other = serde_json::json!({"criterion": "accuracy", "judge": "another", "score": 4});
+            let verdicts: Vec<Value> = (0..3).map(verdict).chain([other]).collect();
             serde_json::json!({"id": i, "prompt": "p", "response": format!("r{i}"), "verdicts": verdicts}).to_string() + "\n"
         })
         .collect();
     let run =
         home.json(&["import", "items", "-", "--set", "passes"], passes.as_bytes())["runs"][0]["run"].clone();
-    record("run noise", home.json(&["run", "noise", run.as_str().unwrap()], b""));
+    let run = run.as_str().unwrap();
+    record("run noise", home.json(&["run", "noise", run], b""));
+    home.json(&["review", "add", run, "--item", "0", "--score", "4"], b"");
+    record("agreement --judges", home.json(&["agreement", "--judges"], b""));
 }
 
 /// Verbs that ask a judge: one that says the same to every question.
@@ -166,6 +170,14 @@ fn record_what_asks(home: &Home, record: &mut dyn FnMut(&str, Value)) {
     record("run pairwise", home.json(&pairs, b""));
     record("run pairwise --items", home.json(&with(&["--items"]), b""));
     record("judge check", home.json(&["judge", "check", &url], b""));
+    // The label on `passes` answered the bare name: under a wording of one's own it is stale.
+    let anchors: String = (1..=5).map(|n| format!("{n} = \"level {n}\"\n")).collect();
+    let rubric = format!(
+        "name = \"r\"\n[[criteria]]\nname = \"accuracy\"\nquestion = \"Is it right?\"\n[criteria.anchors]\n{anchors}"
+    );
+    std::fs::write(home.path().join("r.toml"), rubric).unwrap();
+    let judged = home.json(&["run", "--cases", "passes", "--rubric", "./r.toml", "--judge", &url], b"");
+    record("review renew", home.json(&["review", "renew", judged["run"].as_str().unwrap()], b""));
     // A judge that likes all the same is unfit, and said so by the exit code.
     let out = home.run(&["judge", "check", &url, "--stress", "--json"], b"");
     assert_eq!(out.status.code(), Some(1));

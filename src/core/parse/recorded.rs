@@ -26,14 +26,17 @@ pub fn read_recorded(reply: &str, shown: &Shown) -> Result<Reading, Unread> {
     if text.is_empty() || scan.unclosed || !scan.objects.is_empty() {
         return read_about(reply, "", shown);
     }
-    let plain = read_plain(text);
-    let (score, repair) = match plain {
+    let stated = stated::scores(text, shown.name());
+    if stated.windows(2).any(|two| matches!(two, [a, b] if (a - b).abs() > f64::EPSILON)) {
+        return Err(two_scores());
+    }
+    let (score, repair) = match read_plain(text) {
         Ok(reading) => (f64::from(reading.score), "plain text"),
         Err(unread) if unread.conflict => return Err(unread),
         Err(_) if is_letter(text) => return Err(Unread::new("a letter is no score")),
         Err(_) => (read_prose(text).ok_or_else(|| Unread::new("the prose states no single score"))?, "prose"),
     };
-    if stated::scores(text, shown.name()).iter().any(|other| (other - score).abs() > f64::EPSILON) {
+    if stated.iter().any(|other| (other - score).abs() > f64::EPSILON) {
         return Err(two_scores());
     }
     if stated::disowns(text) {
