@@ -81,7 +81,7 @@ pub struct Args {
     /// Stop before using more tokens than this, read and written together
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<u64>,
-    /// Exit 3 when fewer than this share of the verdicts is scored [default: 0]
+    /// Exit 3 when fewer than this share of the verdicts is scored [default: 0.5]
     #[arg(long, value_name = "SHARE")]
     pub min_coverage: Option<f64>,
     /// Through the endpoint's Batch API: about half the price, within a day; `run resume ID` takes the answers in
