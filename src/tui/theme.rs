@@ -67,6 +67,8 @@ pub enum Theme {
     Dark256,
     /// As light, where only 256 colours are known.
     Light256,
+    /// Some of 256 colours, each with the one behind it: on any background.
+    Any256,
     /// The terminal's own 16 colours, on any background.
     Terminal,
     /// No colour at all: bold, dim, underline and reverse only.
@@ -167,7 +169,7 @@ impl Theme {
 
     /// The theme to use: none without colours (the command line, NO_COLOR, a dumb terminal), else the one named in the
     /// config, else what suits the colour behind the text. That is told by the terminal, or by COLORFGBG until it is;
-    /// where nobody knows it, the terminal's own colours go on any background.
+    /// where nobody knows it, letters keep the terminal's colour, or bring along what is behind them.
     pub fn chosen(
         plain: bool,
         named: Option<&str>,
@@ -191,7 +193,11 @@ impl Theme {
                 .and_then(|v| v.rsplit(';').next()?.parse::<u8>().ok())
                 .map(|bg| bg == 7 || bg == 15),
         };
-        light.map_or(Self::Terminal, |light| if light { Self::Light } else { Self::Dark }.with(depth))
+        match light {
+            Some(light) => if light { Self::Light } else { Self::Dark }.with(depth),
+            None if depth == Depth::Sixteen => Self::Terminal,
+            None => Self::Any256,
+        }
     }
 
     /// The same with no more colours than the terminal knows.
@@ -212,6 +218,7 @@ impl Theme {
             Self::Light => looks::light(meaning),
             Self::Dark256 => looks::dark_256(meaning),
             Self::Light256 => looks::light_256(meaning),
+            Self::Any256 => looks::any_256(meaning),
             Self::Terminal => looks::sixteen(meaning),
             Self::Plain => looks::plain(meaning),
             Self::Own(own) => own.looks.get(&meaning).copied().unwrap_or_else(|| own.base.style(meaning)),
@@ -277,12 +284,12 @@ mod tests {
         assert_eq!(chosen(Some(255), &[truecolor]), Theme::Light);
         assert_eq!(chosen(Some(20), &[truecolor]), Theme::Dark);
         // Nobody knows: colours that go on both.
-        assert_eq!(chosen(None, &[truecolor]), Theme::Terminal);
+        assert_eq!(chosen(None, &[truecolor]), Theme::Any256);
         assert_eq!(chosen(None, &[]), Theme::Terminal);
         assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "0;15")]), Theme::Light);
         assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "0;default;15")]), Theme::Light);
         assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "15;0")]), Theme::Dark);
-        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "default;default")]), Theme::Terminal);
+        assert_eq!(chosen(None, &[truecolor, ("COLORFGBG", "default;default")]), Theme::Any256);
         // What the terminal says goes before what a variable says.
         assert_eq!(chosen(Some(0), &[truecolor, ("COLORFGBG", "0;15")]), Theme::Dark);
         assert_eq!(chosen(Some(0), &[truecolor, ("NO_COLOR", "1")]), Theme::Plain);

@@ -205,6 +205,7 @@ fn every_pair_of_every_theme_has_the_contrast_that_text_needs() {
         for terminal in DARK.into_iter().chain(LIGHT) {
             check(Theme::Terminal, terminal, palette, whose);
             check(Theme::Plain, terminal, palette, whose);
+            check(Theme::Any256, terminal, palette, whose);
         }
         for terminal in DARK {
             check(Theme::Dark, terminal, palette, whose);
@@ -235,7 +236,7 @@ fn a_theme_is_taken_only_where_its_contrast_holds() {
             assert!(contrast >= ENOUGH, "{theme:?} on grey {v}: {name} has {contrast:.2}");
         }
     }
-    for theme in ["Dark", "Light", "Terminal"] {
+    for theme in ["Dark", "Light", "Any256"] {
         assert!(kinds[theme] > 20, "{kinds:?}");
     }
 }
@@ -283,6 +284,7 @@ async fn every_cell_of_real_screens_can_be_read() {
         (Theme::Light, &LIGHT[..]),
         (Theme::Light256, &LIGHT[..]),
         (Theme::Terminal, &DARK[..]),
+        (Theme::Any256, &LIGHT[..]),
     ] {
         let mut cells = 0;
         for walk in walks {

@@ -138,9 +138,27 @@ pub(super) fn light_256(meaning: Meaning) -> Style {
     }
 }
 
-/// The terminal's own 16 colours, on a background that nobody knows. No letter of any of them can be read on black and
-/// on white, so a colour always comes with the one behind it; the rest is bold, underlined or reversed. Red is not among
-/// them: neither black nor white can be read on the red of every terminal.
+/// Some of the 240 fixed colours, on a background that nobody knows: no letter of any colour can be read on black and on
+/// white, so a colour always comes with the one behind it; the rest is bold, underlined or reversed.
+pub(super) fn any_256(meaning: Meaning) -> Style {
+    match meaning {
+        Meaning::Added => of_on(194, 22),
+        Meaning::AddedWord => of_on(231, 28),
+        Meaning::Removed => of_on(224, 52),
+        Meaning::RemovedWord => of_on(231, 124),
+        Meaning::Moved => of_on(189, 17),
+        Meaning::Match => of_on(230, 58),
+        Meaning::Score(1) => of_on(224, 88),
+        Meaning::Score(2) | Meaning::Warning => of_on(230, 94),
+        Meaning::Score(4) => of_on(194, 22),
+        Meaning::Score(5..) => of_on(195, 23),
+        Meaning::Error => of_on(224, 88).add_modifier(Modifier::BOLD),
+        _ => sixteen(meaning),
+    }
+}
+
+/// The terminal's own 16 colours, on a background that nobody knows; as [`any_256`]. Red is not among them: neither black
+/// nor white can be read on the red of every terminal.
 pub(super) fn sixteen(meaning: Meaning) -> Style {
     let s = Style::new();
     let black_on = |colour| s.fg(Color::Black).bg(colour);
