@@ -54,7 +54,7 @@ use std::path::PathBuf;
     name = "assize",
     version,
     disable_help_subcommand = false,
-    after_help = "Without a verb the screens open.\n\nExamples:\n  assize demo\n  assize register summarize prompt.txt -m \"first try\"\n  assize diff summarize@~1 summarize\n\nExit codes: 0 done, 1 a gate failed or a difference found, 2 usage or input, 3 inconclusive,\n4 registry, 5 judge endpoint, 130 interrupted, 143 terminated."
+    after_help = "Without a verb the screens open: ? shows their keys. They take the mouse (Shift selects text; ASSIZE_MOUSE=off\nleaves it to the terminal) and use no colours with NO_COLOR or --color never.\n\nExamples:\n  assize demo\n  assize register summarize prompt.txt -m \"first try\"\n  assize diff summarize@~1 summarize\n\nExit codes: 0 done, 1 a gate failed or a difference found, 2 usage or input, 3 inconclusive,\n4 registry, 5 judge endpoint, 130 interrupted, 143 terminated."
 )]
 struct Cli {
     /// Print one JSON document on stdout

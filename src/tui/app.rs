@@ -317,7 +317,7 @@ impl App {
             }
             Action::Palette => self.layer = Some(Layer::palette(self.screen().scope(), &self.env.keymap)),
             Action::Redraw => return vec![Effect::Redraw],
-            Action::Suspend => return vec![Effect::Suspend],
+            Action::Suspend => return vec![Effect::Suspend { by_key: true }],
             action => {
                 if let Some(tab) = Tab::of(action) {
                     return self.navigate(Nav::Tab(tab, None));
@@ -448,7 +448,7 @@ impl App {
                 self.leave();
                 Vec::new()
             }
-            Msg::Suspend => vec![Effect::Suspend],
+            Msg::Suspend => vec![Effect::Suspend { by_key: false }],
         }
     }
 

@@ -32,7 +32,10 @@ pub enum Yielded {
     /// Send text to the terminal's clipboard.
     Copy(String),
     /// Stop until the shell continues.
-    Suspend,
+    Suspend {
+        /// By a key, and not from outside.
+        by_key: bool,
+    },
     /// Draw everything again.
     Redraw,
 }
@@ -62,7 +65,7 @@ impl Effects {
                 return Some(Yielded::Edit { ticket, text, extension });
             }
             Effect::Copy(text) => return Some(Yielded::Copy(text)),
-            Effect::Suspend => return Some(Yielded::Suspend),
+            Effect::Suspend { by_key } => return Some(Yielded::Suspend { by_key }),
             Effect::Redraw => return Some(Yielded::Redraw),
         }
         None

@@ -39,8 +39,8 @@ pub(super) enum Typed {
 }
 
 enum Order {
-    /// Answers are due from now on.
-    Expect,
+    /// Answers are due from now on; the colour may come last.
+    Expect(bool),
     /// Reads nothing more; before that, what is still due for at most so long.
     Park(Duration),
     Resume,
@@ -87,9 +87,10 @@ impl Input {
         Ok(Self { orders, wake, parked })
     }
 
-    /// Questions are about to be written: for a second, or until the last answer, what comes may be one.
-    pub(super) fn expect(&mut self) {
-        if self.orders.send(Order::Expect).is_ok() {
+    /// Questions are about to be written: for a second, or until the last answer, what comes may be one. `colour_last`
+    /// where the colour may come after that.
+    pub(super) fn expect(&mut self, colour_last: bool) {
+        if self.orders.send(Order::Expect(colour_last)).is_ok() {
             let _ = self.wake.write_all(b"?");
         }
     }
@@ -171,8 +172,8 @@ impl Reader {
         let Ok(mut order) = self.ordered.recv() else { return Ok(false) };
         loop {
             match order {
-                Order::Expect => {
-                    self.pieces.expect(Instant::now() + DUE);
+                Order::Expect(colour_last) => {
+                    self.pieces.expect(Instant::now() + DUE, colour_last);
                     return Ok(true);
                 }
                 Order::Resume => return Ok(true),
@@ -243,7 +244,7 @@ impl Reader {
                 ))),
                 Piece::Paste(text) => Typed::Event(ours::Event::Paste(text)),
                 Piece::Answer(answer) => {
-                    if answer == Answer::Primary {
+                    if !self.pieces.is_due(Instant::now()) {
                         modes::answered();
                     }
                     Typed::Answer(answer)

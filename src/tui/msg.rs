@@ -106,7 +106,10 @@ pub enum Effect {
     /// Send text to the terminal's clipboard (OSC 52).
     Copy(String),
     /// Stop until the shell's `fg`.
-    Suspend,
+    Suspend {
+        /// By a key, and not from outside: only where somebody can go on.
+        by_key: bool,
+    },
     /// Draw everything again.
     Redraw,
 }

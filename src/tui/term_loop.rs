@@ -249,7 +249,7 @@ impl Loop {
 
     /// Asks the terminal; nothing waits for its answers.
     fn ask(&mut self, questions: &str) -> std::io::Result<()> {
-        self.input.expect();
+        self.input.expect(self.capabilities.multiplexer == Some(Multiplexer::Screen));
         modes::expect_answers(DUE);
         let mut out = stdout();
         out.write_all(questions.as_bytes())?;
@@ -314,8 +314,9 @@ impl Loop {
                 let more = self.app.update(Msg::Edited { ticket, result });
                 Box::pin(self.perform(more)).await?;
             }
-            Yielded::Suspend if can_be_continued() => self.outside(halt_the_job).await?,
-            Yielded::Suspend => self.app.announce(
+            Yielded::Suspend { by_key: false } => self.outside(halt).await?,
+            Yielded::Suspend { by_key: true } if can_be_continued() => self.outside(halt_the_job).await?,
+            Yielded::Suspend { by_key: true } => self.app.announce(
                 "not stopped: there is no shell with job control here to go on with fg; q or Ctrl-C ends"
                     .into(),
             ),

@@ -92,7 +92,7 @@ impl Harness {
                     let more = self.app.update(Msg::Edited { ticket, result });
                     self.perform(more);
                 }
-                Some(Yielded::Suspend | Yielded::Redraw) | None => {}
+                Some(Yielded::Suspend { .. } | Yielded::Redraw) | None => {}
             }
         }
     }

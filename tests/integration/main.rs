@@ -57,6 +57,7 @@ mod search;
 mod stats2_golden;
 mod stats_golden;
 mod store_registry;
+mod terminals;
 #[path = "../tty_support/mod.rs"]
 mod tty_support;
 mod tui_figures;

@@ -85,14 +85,24 @@ enum State {
     },
 }
 
+/// Answers that are awaited.
+#[derive(Debug)]
+struct Due {
+    until: Instant,
+    /// The last of the answers is still to come.
+    primary: bool,
+    /// So is the colour, where it may come after the last.
+    colour: bool,
+}
+
 /// The state between reads.
 #[derive(Debug)]
 pub struct Pieces {
     state: State,
     /// When the state ends by itself.
     until: Option<Instant>,
-    /// Until when answers are awaited.
-    due: Option<Instant>,
+    /// The answers that are awaited.
+    due: Option<Due>,
     /// A sequence that was given up: its rest may still come.
     cut: Vec<u8>,
     /// Bytes that may be such a rest.
@@ -106,14 +116,15 @@ impl Default for Pieces {
 }
 
 impl Pieces {
-    /// Answers are due until then, or until the one that ends them.
-    pub fn expect(&mut self, until: Instant) {
-        self.due = Some(until);
+    /// Answers are due until then, or until the last has come; where a multiplexer asks its own terminal for the colour
+    /// (`colour_last`), until that has come, too.
+    pub fn expect(&mut self, until: Instant, colour_last: bool) {
+        self.due = Some(Due { until, primary: true, colour: colour_last });
     }
 
     /// Whether answers are due.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.due.is_some_and(|until| now < until)
+        self.due.as_ref().is_some_and(|due| now < due.until)
     }
 
     /// When [`Pieces::time`] is to be called, unless bytes come first.
@@ -453,7 +464,7 @@ fn begun(kind: Kind) -> State {
     State::String { kind, body: Vec::new(), escaped: false, want: 0 }
 }
 
-fn finish(kind: Kind, body: &[u8], out: &mut Vec<Piece>, due: &mut Option<Instant>) {
+fn finish(kind: Kind, body: &[u8], out: &mut Vec<Piece>, due: &mut Option<Due>) {
     let answer = match kind {
         Kind::Osc => Answer::of_osc(body),
         Kind::Dcs => Answer::of_dcs(body),
@@ -462,10 +473,12 @@ fn finish(kind: Kind, body: &[u8], out: &mut Vec<Piece>, due: &mut Option<Instan
     tell(answer, out, due);
 }
 
-fn tell(answer: Answer, out: &mut Vec<Piece>, due: &mut Option<Instant>) {
-    if answer == Answer::Primary {
-        *due = None;
+fn tell(answer: Answer, out: &mut Vec<Piece>, due: &mut Option<Due>) {
+    if let Some(awaited) = due {
+        awaited.primary &= answer != Answer::Primary;
+        awaited.colour &= !matches!(answer, Answer::Background(_));
     }
+    due.take_if(|awaited| !awaited.primary && !awaited.colour);
     if answer != Answer::Other {
         out.push(Piece::Answer(answer));
     }

@@ -43,7 +43,7 @@ impl Line {
     /// Just after the questions were written.
     fn asked() -> Self {
         let mut line = Self::new();
-        line.pieces.expect(line.now + Duration::from_secs(1));
+        line.pieces.expect(line.now + Duration::from_secs(1), false);
         line
     }
 
@@ -185,6 +185,15 @@ fn an_escape_alone_waits_longer_only_while_answers_are_due() {
     line.comes(b"\x1b");
     line.passes(25 * MS);
     assert_eq!(line.out, [Piece::Escape]);
+    // In GNU screen the colour comes after the last answer.
+    let mut line = Line::new();
+    line.pieces.expect(line.now + Duration::from_secs(1), true);
+    line.comes(b"\x1b[?1;2c\x1b");
+    line.passes(200 * MS);
+    assert_eq!(line.keys().len(), 0);
+    line.comes(b"]11;rgb:0000/0000/0000\x1b\\\x1b");
+    line.passes(25 * MS);
+    assert_eq!(line.keys(), [&Piece::Escape]);
     // A hand that goes on after Escape is not kept waiting, and its key is not another one.
     let mut line = Line::asked();
     line.comes(b"\x1b");
