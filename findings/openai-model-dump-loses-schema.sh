@@ -6,7 +6,7 @@
 # Why it surprises: model_dump() is the way to save a pydantic object, round trips with every other key, and the two
 #   methods of one object disagree on the name of a field.
 # What is lost: a saved evaluation looks complete, but any reader of the documented format finds no item schema in it, and a
-#   request made again from a saved text.format asks for no schema. Evals can no longer be fetched a second time.
+#   request made again from a saved text.format asks for no schema.
 set -euo pipefail
 source "$(dirname "$0")/lib/common.sh"
 python_packages openai==3.57.0

@@ -5,7 +5,7 @@
 #   sentence holds "8/10" or "9 out of 10" it is right, but only because the scale's end is the larger number.
 # Why it surprises: the figure that follows "Score:" is plainly the score; the call returns a number as for any other
 #   reply, and a line in the log is the only sign.
-# What is lost: scores fall whenever the judge names a count, a year's digit or a criterion's number; the more a judge
+# What is lost: scores fall whenever the judge names a count or a criterion's number; the more a judge
 #   explains itself the lower the mean, so that wordier judges look stricter.
 set -euo pipefail
 source "$(dirname "$0")/lib/common.sh"
