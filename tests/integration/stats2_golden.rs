@@ -386,9 +386,10 @@ fn label_fns(function: &str, i: &Value) -> Option<Value> {
             let (labelled, rest) = differences(i);
             let p = corrected::corrected_parts(&labelled, &rest, bounded::DIFFERENCES, level)?;
             let c = corrected::corrected(&labelled, &rest, bounded::DIFFERENCES, level)?;
-            assert_eq!((c.interval(), c.estimate), (p.ci, p.estimate));
-            json!({"estimate": p.estimate, "lam_mean": p.lam, "var_labeled": p.var_labelled,
-                   "var_unlabeled": p.var_unlabelled, "cross": p.cross, "df": p.df, "t": ends(Some(p.t)),
+            let s = p.spread;
+            assert_eq!((c.interval(), c.estimate), (p.ci, s.estimate));
+            json!({"estimate": s.estimate, "lam_mean": s.lam, "var_labeled": s.var_labelled,
+                   "var_unlabeled": s.var_unlabelled, "cross": s.cross, "df": s.df, "t": ends(Some(s.ci)),
                    "residual_extreme": ends(p.residual_extreme), "residual_dirichlet": ends(p.residual_dirichlet),
                    "lo": p.ci.0, "hi": p.ci.1})
         }

@@ -72,22 +72,8 @@ impl Corrected {
 /// The parts of a corrected interval, for tests and for those who want to see them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CorrectedParts {
-    /// The corrected figure, not clipped.
-    pub estimate: f64,
-    /// The mean lam.
-    pub lam: f64,
-    /// Variance from the labelled items.
-    pub var_labelled: f64,
-    /// Variance from the others.
-    pub var_unlabelled: f64,
-    /// Twice the covariance of the two, by clusters that have both.
-    pub cross: f64,
-    /// Standard error.
-    pub se: f64,
-    /// Degrees of freedom.
-    pub df: f64,
-    /// The t interval.
-    pub t: Ends,
+    /// Estimate (not clipped), mean lam, variances, df and the t interval.
+    pub spread: Sandwich,
     /// E part of the mean of e.
     pub residual_extreme: Option<Ends>,
     /// D part of the mean of e.
@@ -103,36 +89,29 @@ pub struct CorrectedParts {
 /// that are not finite.
 pub fn corrected(labelled: &[Labelled], rest: &[Unlabelled], bounds: Ends, level: f64) -> Option<Corrected> {
     let data = Data::of(labelled, rest)?;
-    let alone = data.alone();
-    if alone {
+    let (n_labelled, n_unlabelled, units) = (labelled.len(), rest.len(), data.units());
+    if data.alone() {
         let ci = bounded_ci(&data.people, Some(&data.clusters), bounds, level);
         let (lo, hi) = ci.ci?;
+        let safe_lo = gaffke_ci(&data.people, Some(&data.clusters), bounds, level)?.0.min(lo);
+        let (estimate, se, df) = (ci.mean?, ci.se?, ci.df?);
         return Some(Corrected {
-            estimate: ci.mean?,
-            se: ci.se?,
+            estimate,
+            se,
             lo,
             hi,
-            safe_lo: gaffke_ci(&data.people, Some(&data.clusters), bounds, level)?.0.min(lo),
+            safe_lo,
             lam: 0.0,
-            n_labelled: ci.n,
-            n_unlabelled: rest.len(),
-            units: ci.units,
-            df: ci.df?,
+            n_labelled,
+            n_unlabelled,
+            units,
+            df,
         });
     }
-    let parts = data.parts(bounds, level)?;
-    Some(Corrected {
-        estimate: parts.estimate.clamp(bounds.0, bounds.1),
-        se: parts.se,
-        lo: parts.ci.0,
-        hi: parts.ci.1,
-        safe_lo: parts.safe_lo,
-        lam: parts.lam,
-        n_labelled: labelled.len(),
-        n_unlabelled: rest.len(),
-        units: data.units(),
-        df: parts.df,
-    })
+    let CorrectedParts { spread, safe_lo, ci: (lo, hi), .. } = data.parts(bounds, level)?;
+    let Sandwich { se, lam, df, .. } = spread;
+    let estimate = spread.estimate.clamp(bounds.0, bounds.1);
+    Some(Corrected { estimate, se, lo, hi, safe_lo, lam, n_labelled, n_unlabelled, units, df })
 }
 
 /// The parts of [`corrected`]; `None` also where the people stand alone.
@@ -312,14 +291,7 @@ impl Data {
         let ci = clip(hull(sides.chain([s.ci]))?, bounds);
         let safe = mover(gaffke(&seen, around, gaffke_weight(self.clustered), tail)?).0;
         Some(CorrectedParts {
-            estimate: s.estimate,
-            lam,
-            var_labelled: s.var_labelled,
-            var_unlabelled: s.var_unlabelled,
-            cross: s.cross,
-            se: s.se,
-            df: s.df,
-            t: s.ci,
+            spread: s,
             residual_extreme,
             residual_dirichlet,
             ci: (finite(ci.0)?, finite(ci.1)?),
