@@ -75,6 +75,7 @@ fn registry(ctx: &Ctx) -> Value {
         }
         Ok(store) => {
             map.insert("schema".into(), json!(store.schema().ok()));
+            map.insert("missing".into(), json!(store.missing_rows().unwrap_or_default()));
             match store.count(&crate::store::ListQuery::default()) {
                 Ok((prompts, revisions)) => {
                     map.insert("prompts".into(), json!(prompts));

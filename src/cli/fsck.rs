@@ -46,7 +46,8 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
     if ctx.json {
         ctx.out.json(&json!({
             "schema": 1, "registry": path.to_string_lossy(), "ok": sound,
-            "checked": report.checked, "forgotten": report.forgotten, "faults": report.faults, "beside": beside,
+            "checked": report.checked, "forgotten": report.forgotten, "missing": report.missing, "faults": report.faults,
+            "beside": beside,
         }))?;
     } else {
         let checked: Vec<String> = report.checked.iter().map(|(table, n)| format!("{n} {table}")).collect();

@@ -13,7 +13,7 @@ mod rows;
 use super::body::forget_body;
 use super::prompts::{log_event, now};
 use super::rows::Cause;
-use super::{Result, Store, StoreError, peek, search};
+use super::{Result, Store, StoreError, peek, search, tally};
 use crate::core::blank;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
@@ -314,7 +314,9 @@ fn forget_in(
     }
     let (mut done, mut drafts) = (Done::default(), 0);
     if let Some(secret) = secret {
+        let unsound = tally::unsound(conn)?;
         done = rows::blank_all(conn, secret)?;
+        tally::rechain(conn, &unsound)?;
         drafts = drop_rows(conn, "draft", &["id"], &["prompt", "text"], secret)?;
         drop_rows(conn, "capability", &["base_url", "model"], &["base_url", "model", "json"], secret)?;
         for (table, key, column) in [("prompt", "id", "description"), ("run_state", "run_id", "reason")] {

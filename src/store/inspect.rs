@@ -14,7 +14,6 @@ use super::open::{BUSY, check_sqlite, is_denied, reader, tune};
 use super::rows::FsckReport;
 use super::{Result, Store, StoreError, peek};
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Checks a file as [`Store::fsck`] does, changing nothing. A beginning that cannot be read is a fault in the report: all
@@ -26,7 +25,7 @@ pub fn fsck_file(path: &Path) -> Result<FsckReport> {
     match reader_of(path).and_then(|conn| checkable(conn, path)) {
         Ok(store) => store.hold_view()?.fsck(),
         Err(StoreError::Damaged(why)) => {
-            let mut report = FsckReport { checked: BTreeMap::new(), forgotten: 0, faults: Vec::new() };
+            let mut report = FsckReport::default();
             let what = format!(
                 "its beginning is damaged ({why}), without which nothing in it can be read, or it is no registry at all"
             );

@@ -17,7 +17,11 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0003_batch.sql"),
     include_str!("../../assets/migrations/0004_said.sql"),
     include_str!("../../assets/migrations/0005_packed.sql"),
+    include_str!("../../assets/migrations/0006_tally.sql"),
 ];
+
+/// The schema since which rows are counted as they are written; those of older ones are counted once, as they are found.
+const TALLIED: u32 = 6;
 
 /// The newest schema known here.
 pub const KNOWN: u32 = STEPS.len() as u32;
@@ -61,8 +65,11 @@ const JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 pub(super) fn has_journal(path: &Path) -> bool {
     use std::io::Read;
     let mut magic = [0_u8; 8];
-    let journal = std::fs::File::open(beside(path, "-journal"));
-    journal.and_then(|mut f| f.read_exact(&mut magic)).is_ok() && magic == JOURNAL
+    let journal = beside(path, "-journal");
+    // A pipe would wait for somebody to write into it.
+    journal.is_file()
+        && std::fs::File::open(journal).and_then(|mut f| f.read_exact(&mut magic)).is_ok()
+        && magic == JOURNAL
 }
 
 /// Whether the file begins as SQLite's do.
@@ -176,6 +183,9 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
         }
         for step in steps.iter().skip(present as usize) {
             conn.execute_batch(step)?;
+        }
+        if present < TALLIED && known >= TALLIED {
+            super::tally::count_all(conn)?;
         }
         conn.pragma_update(None, "application_id", APPLICATION)?;
         Ok(conn.pragma_update(None, "user_version", known)?)

@@ -39,6 +39,7 @@ mod said;
 pub mod scores;
 pub mod search;
 mod shared_reviews;
+mod tally;
 pub mod verdicts;
 pub mod worker;
 
@@ -54,4 +55,5 @@ pub use pairs::{NewPairAnswer, PairAnswer, pair_key};
 pub use recorded::RecordedVerdict;
 pub use rows::*;
 pub use shared_reviews::StaleReview;
+pub use tally::Vanished;
 pub use worker::Handle;

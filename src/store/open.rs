@@ -8,7 +8,7 @@
 
 use super::error::has_no_room;
 use super::peek::{self, Look};
-use super::{Result, StoreError, migrate, said};
+use super::{Result, StoreError, migrate, said, tally};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ pub struct Store {
     pub(super) read_only: Option<String>,
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
-    /// What the indexes of messages, explanations and comments held when the group began.
-    said: said::Heads,
+    /// What was in the indexes and counted when the group began.
+    heads: Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
     /// Which file it is.
@@ -40,6 +40,25 @@ pub struct Store {
     log: Cell<Option<(u64, u64)>>,
     /// Dropped after the connection.
     _seen: Option<Look>,
+}
+
+/// What follows from rows that were written, brought up to date before their transaction ends: the indexes of messages,
+/// explanations and comments, and the count of the rows themselves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heads {
+    said: said::Heads,
+    tally: tally::Heads,
+}
+
+impl Heads {
+    fn now(conn: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self { said: said::Heads::now(conn)?, tally: tally::Heads::now(conn)? })
+    }
+
+    fn catch_up(self, conn: &Connection) -> rusqlite::Result<()> {
+        self.said.catch_up(conn)?;
+        self.tally.catch_up(conn)
+    }
 }
 
 impl Store {
@@ -96,9 +115,19 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        let (path, said, _seen) = (path.to_owned(), said::Heads::default(), peek::look(path).ok());
+        let (path, heads, _seen) = (path.to_owned(), Heads::default(), peek::look(path).ok());
         let file = _seen.as_ref().and_then(Look::identity);
-        Self { conn, path, read_only, in_group: false, said, leases, file, log: Cell::new(None), _seen }
+        Self {
+            conn,
+            path,
+            read_only,
+            in_group: false,
+            heads,
+            leases,
+            file,
+            log: Cell::new(None),
+            _seen,
+        }
     }
 
     /// Whether the path still leads to the file that is open, and its log is still the one that is written to: what is
@@ -220,11 +249,11 @@ impl Store {
         // In a group it is looked for once, before and after its commit.
         let there = |store: &Self| if store.in_group { Ok(()) } else { store.still_there() };
         let done = there(self)
-            .and_then(|()| self.said_before())
-            .and_then(|said| Ok((work(&self.conn)?, said)))
-            .and_then(|(value, said)| {
-                if let Some(said) = said {
-                    said.catch_up(&self.conn)?;
+            .and_then(|()| self.heads_before())
+            .and_then(|heads| Ok((work(&self.conn)?, heads)))
+            .and_then(|(value, heads)| {
+                if let Some(heads) = heads {
+                    heads.catch_up(&self.conn)?;
                 }
                 there(self)?;
                 self.step(commit)?;
@@ -238,9 +267,9 @@ impl Store {
         done
     }
 
-    /// Where the indexes stand, when it is this transaction that brings them up to date, and not its group.
-    fn said_before(&self) -> Result<Option<said::Heads>> {
-        if self.in_group { Ok(None) } else { Ok(Some(said::Heads::now(&self.conn)?)) }
+    /// Where indexes and counts stand, when it is this transaction that brings them up to date, and not its group.
+    fn heads_before(&self) -> Result<Option<Heads>> {
+        if self.in_group { Ok(None) } else { Ok(Some(Heads::now(&self.conn)?)) }
     }
 
     /// One statement without values, prepared once.
@@ -296,8 +325,8 @@ impl Store {
             let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
             self.conn.busy_timeout(BUSY)?;
             begun?;
-            match self.still_there().and_then(|()| Ok(said::Heads::now(&self.conn)?)) {
-                Ok(said) => (self.said, self.in_group) = (said, true),
+            match self.still_there().and_then(|()| Ok(Heads::now(&self.conn)?)) {
+                Ok(heads) => (self.heads, self.in_group) = (heads, true),
                 Err(e) => {
                     let _ = self.conn.execute_batch("ROLLBACK");
                     return Err(e);
@@ -323,7 +352,7 @@ impl Store {
             return Err(StoreError::NotSaved("another change of the same group failed for good".into()));
         }
         let done = self
-            .said
+            .heads
             .catch_up(&self.conn)
             .map_err(StoreError::from)
             .and_then(|()| self.still_there())

@@ -148,11 +148,11 @@ impl Store {
     /// The search index against the texts it was made of.
     pub(super) fn check_index(&self, report: &mut FsckReport) -> Result<()> {
         let mut faults = Vec::new();
-        let lines = search::check(&self.conn, |id, what| faults.push((id, what.to_owned())))?;
+        let lines = search::check(&self.conn, |place, what| faults.push((place, what.to_owned())))?;
         report.checked.insert("line".into(), lines);
-        for (id, what) in faults {
+        for (place, what) in faults {
             let advice = "only searching is affected; `assize restore BACKUP`, or export all and import it into a new registry";
-            report.fault(format!("line {id} of the search index"), what, advice);
+            report.fault(place, what, advice);
         }
         for index in said::ALL {
             let bad = index.check(&self.conn)?;

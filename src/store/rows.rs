@@ -2,6 +2,7 @@
 //!
 //! Listing types (`*Info`, [`Cell`]) never carry bodies; a body is asked for by its digest.
 
+pub use super::fsck::{Fault, FsckReport};
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
@@ -763,28 +764,6 @@ pub struct ReviewInfo {
     pub arm: String,
     /// RFC 3339.
     pub at: String,
-}
-
-/// One fault that `fsck` found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Table and row: `revision 12 (summarize r3)`.
-    pub place: String,
-    /// What is wrong.
-    pub what: String,
-    /// What it affects and what to do.
-    pub advice: String,
-}
-
-/// What `fsck` read and found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FsckReport {
-    /// Rows re-hashed, by table.
-    pub checked: BTreeMap<String, u64>,
-    /// Bodies that were forgotten on purpose.
-    pub forgotten: u64,
-    /// Empty when all is well.
-    pub faults: Vec<Fault>,
 }
 
 /// A rubric as stored.

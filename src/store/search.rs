@@ -4,7 +4,7 @@ use super::body::text_at;
 use super::rows::Hit;
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::collections::{HashMap, HashSet};
 
 /// Longer lines are indexed up to here.
@@ -95,31 +95,53 @@ fn first_seqs(conn: &Connection, prompt: i64, but: &Digest) -> Result<HashMap<i6
     Ok(first)
 }
 
-/// For `fsck`: calls `fault` for each line of the index that its prompt does not hold since just that revision.
-pub(super) fn check(conn: &Connection, mut fault: impl FnMut(i64, &str)) -> Result<u64> {
-    let mut stmt = conn.prepare(
-        "SELECT l.id, l.prompt_id, l.hash, l.first_seq, f.text FROM line l LEFT JOIN line_fts f ON f.rowid = l.id \
-         ORDER BY l.prompt_id, l.first_seq",
+/// For `fsck`: calls `fault` for each line of the index that its prompt does not hold since just that revision, and for each
+/// revision with lines that the index lacks; how many lines there are.
+pub(super) fn check(conn: &Connection, mut fault: impl FnMut(String, &str)) -> Result<u64> {
+    let mut lines = conn.prepare(
+        "SELECT l.id, l.hash, l.first_seq, f.text FROM line l LEFT JOIN line_fts f ON f.rowid = l.id WHERE l.prompt_id = ?1",
     )?;
-    let mut text = conn.prepare(
-        "SELECT b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest WHERE r.prompt_id = ?1 AND r.seq = ?2",
+    let mut texts = conn.prepare(
+        "SELECT r.seq, b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest \
+         WHERE r.prompt_id = ?1 AND b.forgotten = 0 ORDER BY r.seq",
     )?;
-    let (mut at, mut held, mut count) = (None, HashSet::new(), 0);
-    let mut rows = stmt.query([])?;
-    while let Some(row) = rows.next()? {
-        let (id, prompt, hash, seq): (i64, i64, i64, i64) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        count += 1;
-        if at != Some((prompt, seq)) {
-            at = Some((prompt, seq));
-            let body: Option<Vec<u8>> = text.query_row([prompt, seq], |r| text_at(r, 0)).optional()?;
-            held = indexed(&String::from_utf8_lossy(&body.unwrap_or_default())).map(line_hash).collect();
+    let mut prompts = conn.prepare("SELECT id, name FROM prompt ORDER BY id")?;
+    let (mut prompts, mut count) = (prompts.query([])?, 0);
+    while let Some(prompt) = prompts.next()? {
+        let (prompt, name): (i64, String) = (prompt.get(0)?, prompt.get(1)?);
+        // Line to its row and first revision.
+        let mut known: HashMap<i64, (i64, i64)> = HashMap::new();
+        let mut rows = lines.query([prompt])?;
+        while let Some(row) = rows.next()? {
+            let (id, hash, first, text): (i64, i64, i64, Option<String>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            count += 1;
+            if text.is_none_or(|text| line_hash(&text) != hash) {
+                fault(format!("line {id} of the search index"), "its text does not fit its hash");
+            }
+            known.insert(hash, (id, first));
         }
-        let indexed_text: Option<String> = row.get(4)?;
-        if indexed_text.is_none_or(|t| line_hash(&t) != hash) {
-            fault(id, "its text does not fit its hash");
-        } else if !held.contains(&hash) {
-            fault(id, "the revision it points at does not hold it");
+        let mut held: HashSet<i64> = HashSet::new();
+        let mut rows = texts.query([prompt])?;
+        while let Some(row) = rows.next()? {
+            let (seq, text): (i64, Vec<u8>) = (row.get(0)?, text_at(row, 1)?);
+            let mut missing = HashSet::new();
+            for hash in indexed(&String::from_utf8_lossy(&text)).map(line_hash) {
+                match known.get(&hash) {
+                    None => _ = missing.insert(hash),
+                    Some((_, first)) if *first == seq => _ = held.insert(hash),
+                    Some(_) => {}
+                }
+            }
+            if !missing.is_empty() {
+                fault(
+                    format!("{name} r{seq} in the search index"),
+                    &format!("{} of its lines are gone", missing.len()),
+                );
+            }
+        }
+        for (id, _) in known.iter().filter(|(hash, _)| !held.contains(hash)).map(|(_, line)| line) {
+            fault(format!("line {id} of the search index"), "the revision it points at does not hold it");
         }
     }
     Ok(count)

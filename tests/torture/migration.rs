@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0003_batch.sql"),
     include_str!("../../assets/migrations/0004_said.sql"),
     include_str!("../../assets/migrations/0005_packed.sql"),
+    include_str!("../../assets/migrations/0006_tally.sql"),
 ];
 
 fn fixture(schema: u32) -> PathBuf {

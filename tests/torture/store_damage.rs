@@ -169,6 +169,8 @@ const MOVING: &[&str] = &[
     "run_batch.batch_id",
     "run_batch.status",
     "draft.",
+    "claim.",
+    "claimant.",
     "run_state.state",
     "run_state.reason",
     "run_state.holder",
@@ -355,6 +357,146 @@ fn fsck_names_a_missing_trigger_and_a_reply_emptied_by_hand() {
         Store::open(&path).unwrap().fsck().unwrap().faults.into_iter().map(|f| f.place).collect();
     assert!(places.iter().any(|p| p == "schema verdict_kept"), "{places:?}");
     assert!(places.iter().any(|p| p.starts_with("verdict 1 of run")), "{places:?}");
+}
+
+/// Does something to a registry's rows as somebody would who knows SQLite: triggers are taken out, and put back.
+fn behind_its_back(path: &Path, sql: &str) {
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    let triggers: Vec<(String, String)> = conn
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        .unwrap()
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    triggers.iter().for_each(|(name, _)| conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap());
+    conn.execute_batch(sql).unwrap();
+    assert!(conn.changes() > 0, "{sql}");
+    triggers.iter().for_each(|(_, made)| conn.execute_batch(made).unwrap());
+    conn.close().unwrap();
+}
+
+/// A registry with several rows in each table that is counted.
+pub fn counted(dir: &Path) -> PathBuf {
+    let path = whole(dir);
+    let mut store = Store::open(&path).unwrap();
+    let case = |id: &str| Case {
+        id: id.into(),
+        vars: serde_json::Map::new(),
+        reference: None,
+        tags: vec![],
+        cluster: None,
+    };
+    store.import_cases("more", ["d", "e", "f"].map(case).into()).unwrap();
+    let rows = ["d", "e", "f"].map(|id| (id.to_owned(), "x".to_owned(), format!("It is {id}.")));
+    store.import_responses("more", rows.into()).unwrap();
+    for key in ["second", "third"] {
+        let answer = NewPairAnswer { key: Digest::of(key), ..pair_answer(&store) };
+        store.save_pair_answer(&answer).unwrap();
+    }
+    assert_eq!((store.fsck().unwrap().faults, store.missing_rows().unwrap()), (vec![], vec![]));
+    path
+}
+
+#[test]
+fn rows_that_are_gone_are_named_with_their_table_their_number_and_what_they_were_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (counted(dir.path()), dir.path().join("copy.db"));
+    let places = |path: &Path| -> Vec<String> {
+        let report = Store::open(path).unwrap().fsck().unwrap();
+        report.faults.iter().map(|f| format!("{}: {}", f.place, f.what)).collect()
+    };
+    // Which rows, and in which order they were written.
+    let tables = [
+        ("review", "id", "reviews of run "),
+        ("response", "id", "responses of case set "),
+        ("case_row", "set_id, ord", "cases of case set "),
+        ("pair_answer", "id", "pair answers of case set items "),
+        ("event", "id", "events of "),
+    ];
+    for (table, order, named) in tables {
+        let key = if table == "case_row" { "(set_id, ord)" } else { "id" };
+        let columns = key.trim_matches(['(', ')']);
+        let one = |direction: &str| {
+            let order = order.replace(", ", &format!(" {direction}, "));
+            format!(
+                "DELETE FROM {table} WHERE {key} = (SELECT {columns} FROM {table} ORDER BY {order} {direction} LIMIT 1)"
+            )
+        };
+        for (which, sql) in
+            [("all", format!("DELETE FROM {table}")), ("last", one("DESC")), ("first", one("ASC"))]
+        {
+            std::fs::copy(&path, &copy).unwrap();
+            behind_its_back(&copy, &sql);
+            let found = places(&copy);
+            let tells = |f: &String| f.starts_with(named) && f.contains("gone");
+            assert!(found.iter().any(tells), "{which} of {table}: {found:?}");
+            let store = Store::open(&copy).unwrap();
+            let quick = store.missing_rows().unwrap();
+            assert!(quick.iter().any(|m| m.table == table && m.written > m.there), "{which} of {table}");
+        }
+    }
+    // One in the place of another: their number is right.
+    std::fs::copy(&path, &copy).unwrap();
+    behind_its_back(
+        &copy,
+        "UPDATE review SET comment = 'no', row_digest = (SELECT row_digest FROM review WHERE id = 1) WHERE id = 2",
+    );
+    assert!(places(&copy).iter().any(|f| f.contains("not the 2 that were written")), "{:?}", places(&copy));
+    // A whole run, to its last trace but the count.
+    std::fs::copy(&path, &copy).unwrap();
+    let whole_run = ["review", "verdict", "run_batch", "run_item", "run_criterion", "run_state", "run"];
+    let gone: String = whole_run.iter().map(|t| format!("DELETE FROM {t};")).collect();
+    behind_its_back(&copy, &format!("DELETE FROM verdict_text; {gone}"));
+    let found = places(&copy);
+    assert!(
+        found.iter().any(|f| f.starts_with("table run: 1 rows were written and 0 are there")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_row_put_in_by_hand_and_the_index_without_its_lines_are_named_and_what_is_written_later_hides_neither() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (counted(dir.path()), dir.path().join("copy.db"));
+    let register = |path: &Path| {
+        let mut store = Store::open(path).unwrap();
+        store.register(text("q", &format!("something new {}", rand::random::<u64>()))).unwrap();
+    };
+    let faults = |path: &Path| Store::open(path).unwrap().fsck().unwrap().faults;
+    // The twin: the program's own writes are right.
+    std::fs::copy(&path, &copy).unwrap();
+    register(&copy);
+    assert_eq!(faults(&copy), []);
+    let columns = "key, set_id, case_id, first_arm, second_arm, first, second, criterion, criterion_version, judge, \
+        fingerprint, state, choice, explanation, flags, repairs, rung, model_returned, finish_reason, prompt_tokens, \
+        completion_tokens, cost_usd, latency_ms, attempts, nonce, raw_digest, at, raw, row_digest";
+    for (sql, tells) in [
+        // Right in itself: it is a row that was there before.
+        (
+            format!("INSERT INTO pair_answer ({columns}) SELECT {columns} FROM pair_answer WHERE id = 1"),
+            "came by another program",
+        ),
+        ("DELETE FROM pair_answer WHERE id = 3".to_owned(), "1 are gone"),
+        ("DELETE FROM line_fts; DELETE FROM line".to_owned(), "lines are gone"),
+        ("DELETE FROM line WHERE id = (SELECT max(id) FROM line)".to_owned(), "1 of its lines are gone"),
+        ("DELETE FROM tally".to_owned(), "came by another program"),
+        ("UPDATE tally SET rows = rows - 1 WHERE what = 'event'".to_owned(), "came by another program"),
+    ] {
+        std::fs::copy(&path, &copy).unwrap();
+        behind_its_back(&copy, &sql);
+        for _ in 0..2 {
+            let found = faults(&copy);
+            assert!(found.iter().any(|f| f.what.contains(tells)), "{sql}: {found:?}");
+            register(&copy);
+        }
+    }
+    // And nobody does it in passing.
+    let conn = Connection::open(&path).unwrap();
+    for sql in ["DELETE FROM tally", "UPDATE tally SET rows = rows - 1", "UPDATE tally SET scope = 'x'"] {
+        assert!(conn.execute_batch(sql).is_err(), "{sql}");
+    }
 }
 
 #[test]
