@@ -146,11 +146,7 @@ pub fn versions(history: &[RevisionInfo]) -> Vec<String> {
 /// # Errors
 /// When the registry cannot be read.
 pub fn has_prompt(store: &Store, name: &PromptName) -> Result<bool> {
-    match store.prompt(name) {
-        Ok(_) => Ok(true),
-        Err(StoreError::NoPrompt { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(store.has_prompt(name)?)
 }
 
 /// A path as shown in messages.

@@ -6,7 +6,7 @@ use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
 use crate::interop::prompts::{Options, PromptFile};
 use crate::interop::{ImportError, align, cases, folder, git, items, jsonl, prompts, responses};
-use crate::store::{EventInfo, Imported, NewRevision, Store, StoreError};
+use crate::store::{EventInfo, Imported, NewRevision, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -219,10 +219,10 @@ fn without_known(store: &Store, rows: Vec<NewRevision>) -> Result<(Vec<NewRevisi
     }
     let mut known = BTreeSet::new();
     for (name, places) in by_name {
-        let mut history = match store.log(name, None, None) {
-            Err(StoreError::NoPrompt { .. }) => continue,
-            other => other?,
-        };
+        if !store.has_prompt(name)? {
+            continue;
+        }
+        let mut history = store.log(name, None, None)?;
         history.reverse();
         let of_prompt: Vec<&NewRevision> = places.iter().filter_map(|i| rows.get(*i)).collect();
         let flags = align::known(&history, &of_prompt).map_err(|e| Fail::input(e.to_string()))?;

@@ -4,7 +4,7 @@ use super::context::{self, Ctx};
 use super::fail::{DONE, Result};
 use super::output::{Tint, brief, table, talk};
 use super::shape;
-use crate::store::ListQuery;
+use crate::store::{ListQuery, PromptInfo, Store};
 use serde_json::{Map, Value, json};
 
 // Arguments of `list`.
@@ -30,29 +30,13 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         offset: 0,
         limit: args.limit,
     };
-    let prompts = store.list(&query)?;
     if ctx.json {
-        let mut list = Vec::with_capacity(prompts.len());
-        for prompt in &prompts {
-            let version = if prompt.archived {
-                prompt.latest.digest.short()
-            } else {
-                context::version(&store, &prompt.latest)?
-            };
-            let labels: Map<String, Value> =
-                prompt.labels.iter().map(|(label, seq)| (label.clone(), json!(format!("r{seq}")))).collect();
-            list.push(json!({
-                "name": prompt.name,
-                "revisions": prompt.revisions,
-                "latest": shape::revision(&prompt.latest, &version),
-                "labels": labels,
-                "description": prompt.description,
-                "archived": prompt.archived,
-            }));
-        }
-        ctx.out.json(&json!({ "schema": 1, "prompts": list }))?;
+        ctx.out.json_list("prompts", |print| {
+            store.list_each(&query, |prompt| print(&document(&store, &prompt)?))
+        })?;
         return Ok(DONE);
     }
+    let prompts = store.list(&query)?;
     let rows: Vec<Vec<String>> = prompts
         .iter()
         .map(|prompt| {
@@ -81,4 +65,20 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         });
     }
     Ok(DONE)
+}
+
+/// One prompt of the document.
+fn document(store: &Store, prompt: &PromptInfo) -> Result<Value> {
+    let version =
+        if prompt.archived { prompt.latest.digest.short() } else { context::version(store, &prompt.latest)? };
+    let labels: Map<String, Value> =
+        prompt.labels.iter().map(|(label, seq)| (label.clone(), json!(format!("r{seq}")))).collect();
+    Ok(json!({
+        "name": prompt.name,
+        "revisions": prompt.revisions,
+        "latest": shape::revision(&prompt.latest, &version),
+        "labels": labels,
+        "description": prompt.description,
+        "archived": prompt.archived,
+    }))
 }

@@ -11,7 +11,7 @@
 
 use super::fail::{Fail, Result};
 use crate::core::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -69,6 +69,9 @@ pub fn wants_color(choice: ColorChoice, env: impl Fn(&str) -> Option<String>, te
         ColorChoice::Auto => terminal && env("TERM").as_deref() != Some("dumb"),
     }
 }
+
+/// How much of a list is made before the first of it is printed.
+const HELD: usize = 16 << 20;
 
 /// The streams of one command.
 pub struct Out {
@@ -140,6 +143,34 @@ impl Out {
             serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
         // It begins with a brace; what is inside is exact.
         self.command(text)
+    }
+
+    /// One JSON document `{"schema":1,KEY:[...]}` and a newline, of a list that need not fit into memory: `fill` hands over
+    /// one value after the other. Up to 16 MiB nothing is printed before all of it is there, so that an error leaves stdout
+    /// empty; of a longer list an error leaves a document that breaks off.
+    ///
+    /// # Errors
+    /// What `fill` says, or when stdout cannot be written.
+    pub fn json_list(
+        &self,
+        key: &str,
+        fill: impl FnOnce(&mut dyn FnMut(&Value) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        let (mut text, mut first) = (format!("{{\"schema\":1,{}:[", json!(key)).into_bytes(), true);
+        fill(&mut |value| {
+            if !std::mem::take(&mut first) {
+                text.push(b',');
+            }
+            serde_json::to_writer(&mut text, value)
+                .map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
+            if text.len() > HELD {
+                self.bytes(&text)?;
+                text.clear();
+            }
+            Ok(())
+        })?;
+        text.extend_from_slice(b"]}\n");
+        self.bytes(&text)
     }
 
     /// Writes out what is buffered.

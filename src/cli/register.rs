@@ -59,11 +59,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let template = read_template(&args.file, args.chat)?;
     let mut store = ctx.write()?;
     refuse_protected(&store, &name, &labels, &args.confirm)?;
-    let newest = match store.prompt(&name) {
-        Ok(prompt) => Some(prompt.latest),
-        Err(crate::store::StoreError::NoPrompt { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let newest = if store.has_prompt(&name)? { Some(store.prompt(&name)?.latest) } else { None };
     let settings = Settings {
         syntax: match &args.syntax {
             Some(text) => syntax(text)?,

@@ -99,11 +99,7 @@ impl Store {
         if new.metadata.get(INCLUDES).is_some_and(|v| Vec::<Included>::deserialize(v).is_ok()) {
             new.metadata.remove(INCLUDES);
         }
-        let latest = match self.prompt(&new.name) {
-            Ok(prompt) => prompt.revisions,
-            Err(StoreError::NoPrompt { .. }) => 0,
-            Err(error) => return Err(error),
-        };
+        let latest = if self.has_prompt(&new.name)? { self.prompt(&new.name)?.revisions } else { 0 };
         match self.parts_of_new(new, latest + 1) {
             Ok(parts) if parts.is_empty() => {}
             Ok(parts) => {

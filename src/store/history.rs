@@ -5,7 +5,7 @@
 //! ```
 
 use super::labels::{is_protected, move_label};
-use super::prompts::{add_revision, add_tags, insert_event, prompt_id, revision_id, tag_new};
+use super::prompts::{add_revision, add_tags, has_prompt, insert_event, revision_id, tag_new};
 use super::rows::{Cause, EventInfo, Imported, NewRevision};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName};
@@ -35,9 +35,7 @@ impl Store {
         self.write(|conn| {
             let mut fresh: BTreeMap<&PromptName, Option<i64>> = BTreeMap::new();
             for (name, _) in events {
-                if !fresh.contains_key(name)
-                    && matches!(prompt_id(conn, name), Err(StoreError::NoPrompt { .. }))
-                {
+                if !fresh.contains_key(name) && !has_prompt(conn, name)? {
                     fresh.insert(name, None);
                 }
             }

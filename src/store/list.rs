@@ -20,15 +20,55 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn list(&self, query: &ListQuery) -> Result<Vec<PromptInfo>> {
+        Ok(self.page(query, None)?.into_iter().map(|(_, prompt)| prompt).collect())
+    }
+
+    /// Calls `each` for the prompts of a query, by name, holding no more than a part of them at a time. The reader keeps one
+    /// view of the registry ([`Store::hold_view`]), else a prompt that is renamed meanwhile may be missed.
+    ///
+    /// # Errors
+    /// What `each` says, or when the registry cannot be read.
+    pub fn list_each<E: From<StoreError>>(
+        &self,
+        query: &ListQuery,
+        mut each: impl FnMut(PromptInfo) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        // Names of the archive are in no index: each part of it sorts what is left of it.
+        let most = if query.archived { 20_000 } else { 1_000 };
+        let (mut left, mut last, mut offset) = (query.limit.unwrap_or(usize::MAX), None, query.offset);
+        while left > 0 {
+            let part = ListQuery { limit: Some(left.min(most)), offset, ..query.clone() };
+            let rows = self.page(&part, last.as_ref())?;
+            let count = rows.len();
+            for (id, prompt) in rows {
+                last = Some((prompt.name.to_string(), id));
+                each(prompt)?;
+            }
+            if count < left.min(most) {
+                break;
+            }
+            (left, offset) = (left - count, 0);
+        }
+        Ok(())
+    }
+
+    /// One page, each prompt with its row; `after` is the name and row that the page before ended with.
+    fn page(&self, query: &ListQuery, after: Option<&(String, i64)>) -> Result<Vec<(i64, PromptInfo)>> {
         let limit = query.limit.map_or(-1, |n| n as i64);
+        let (after, row) = after.map_or((None, None), |(name, id)| (Some(name), Some(id)));
         // Names are picked first and their rows joined then, so that rows that are skipped are not read. The index of
         // live names is in this order; without being told so the planner may sort all prompts for the sake of a page.
         let page = format!(
-            "WITH page AS MATERIALIZED (SELECT id, name FROM prompt {} AND {} ORDER BY name LIMIT ?2 OFFSET ?3) ",
+            "WITH page AS MATERIALIZED (SELECT id, name FROM prompt {} AND {} AND {} ORDER BY name, id LIMIT ?2 OFFSET ?3) ",
             if query.archived { "WHERE archived = 1" } else { "INDEXED BY prompt_name WHERE archived = 0" },
             if query.containing.is_some() { "instr(name, lower(?1)) > 0" } else { "?1 IS NULL" },
+            if after.is_some() {
+                "name >= ?4 AND (name, id) > (?4, ?5)"
+            } else {
+                "?4 IS NULL AND ?5 IS NULL"
+            },
         );
-        let of_page = params![query.containing, limit, query.offset as i64];
+        let of_page = params![query.containing, limit, query.offset as i64, after, row];
         let ask = |rest: &str| self.conn.prepare_cached(&format!("{page}{rest}"));
         // CROSS: the page comes first; how few rows it has is not known to the planner, who would read all labels instead.
         // Labels and tags of the whole page at once: a question for each prompt is what a long list would wait for.
@@ -50,15 +90,15 @@ impl Store {
         }
         let mut stmt = ask(&format!(
             "{PROMPT} FROM page CROSS JOIN prompt p ON p.id = page.id CROSS JOIN revision r ON r.prompt_id = p.id AND \
-             r.seq = p.latest ORDER BY page.name"
+             r.seq = p.latest ORDER BY page.name, page.id"
         ))?;
         let rows = stmt.query_map(of_page, read_prompt)?;
         rows.map(|row| {
             let row = row?;
             let (_, _, (_, id, prompt)) = &row;
-            let (labels, tags) =
-                (labels.remove(prompt).unwrap_or_default(), tags.remove(id).unwrap_or_default());
-            Ok(with_marks(row, labels, tags))
+            let (prompt, labels, tags) =
+                (*prompt, labels.remove(prompt).unwrap_or_default(), tags.remove(id).unwrap_or_default());
+            Ok((prompt, with_marks(row, labels, tags)))
         })
         .collect()
     }

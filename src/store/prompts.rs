@@ -130,6 +130,10 @@ fn find_prompt(conn: &Connection, name: &PromptName) -> Result<Option<(i64, u32)
         .optional()?)
 }
 
+pub(super) fn has_prompt(conn: &Connection, name: &PromptName) -> Result<bool> {
+    Ok(find_prompt(conn, name)?.is_some())
+}
+
 fn no_prompt(conn: &Connection, name: &PromptName) -> StoreError {
     let near = nearest(conn, name.as_str()).unwrap_or_default();
     let archived: bool = conn
@@ -480,6 +484,15 @@ impl Store {
     /// When prompt or revision do not exist, or a digest's prefix fits several (its candidates are named).
     pub fn resolve(&self, name: &PromptName, selector: &Selector) -> Result<RevisionInfo> {
         resolve(&self.conn, name, selector).map(|(_, info)| info)
+    }
+
+    /// Whether a live prompt has this name. Asking for one that is not there costs a look at many names, for the sake of its
+    /// message: who only wants to know asks here.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn has_prompt(&self, name: &PromptName) -> Result<bool> {
+        has_prompt(&self.conn, name)
     }
 
     /// A prompt of the list.

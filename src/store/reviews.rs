@@ -120,20 +120,20 @@ fn check_ruling(review: &NewReview) -> Result<()> {
 fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<()> {
     let Some(earlier) = review.undo else { return Ok(()) };
     let column: Option<String> = conn
-        .query_row(
-            "SELECT name FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
-            params![review.run, review.criterion],
-            |r| r.get(0),
-        )
+        .prepare_cached("SELECT name FROM run_criterion WHERE run_id = ?1 AND ord = ?2")?
+        .query_row(params![review.run, review.criterion], |r| r.get(0))
         .optional()?;
     // A bare name and the criterion that it stands for are one question.
     let alike = super::shared_reviews::alike(&about.version, column.as_deref().unwrap_or_default());
-    let there: bool = conn.query_row(
-        "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND reviewer = ?3 AND \
-         (run_id = ?2 OR response = ?4 AND criterion_version IN (?5, ?6)))",
-        params![earlier, review.run, review.reviewer, about.response, about.version, alike],
-        |r| r.get(0),
-    )?;
+    let there: bool = conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND reviewer = ?3 AND \
+             (run_id = ?2 OR response = ?4 AND criterion_version IN (?5, ?6)))",
+        )?
+        .query_row(
+            params![earlier, review.run, review.reviewer, about.response, about.version, alike],
+            |r| r.get(0),
+        )?;
     if there {
         return Ok(());
     }
@@ -153,19 +153,13 @@ struct Judged {
 
 fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
     let (case_id, arm): (String, i64) = conn
-        .query_row(
-            "SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2",
-            params![review.run, review.item],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )
+        .prepare_cached("SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2")?
+        .query_row(params![review.run, review.item], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?
         .ok_or_else(|| StoreError::NotFound(format!("run {} has no item {}", review.run, review.item)))?;
     let known: Option<Option<Vec<u8>>> = conn
-        .query_row(
-            "SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2",
-            params![review.run, review.criterion],
-            |r| r.get(0),
-        )
+        .prepare_cached("SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2")?
+        .query_row(params![review.run, review.criterion], |r| r.get(0))
         .optional()?;
     let Some(version) = known else {
         return Err(StoreError::NotFound(format!(
@@ -176,11 +170,10 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
     // Items with a question of their own: the version is the one the judge was asked. The sign keeps SQLite from walking
     // the whole run backwards along its order.
     let judged: Option<(Digest, Option<Vec<u8>>)> = conn
-        .query_row(
+        .prepare_cached(
             "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY +seq DESC LIMIT 1",
-            params![review.run, review.item, review.criterion],
-            |r| Ok((digest_at(r, 0)?, r.get(1)?)),
-        )
+        )?
+        .query_row(params![review.run, review.item, review.criterion], |r| Ok((digest_at(r, 0)?, r.get(1)?)))
         .optional()?;
     let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
     let version = version.or(asked).unwrap_or_default();
@@ -188,13 +181,12 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
     let response = match response {
         Some(response) => Some(response),
         None => conn
-            .query_row(
+            .prepare_cached(
                 "SELECT r.text FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM response n WHERE \
                  n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND n.repeat = i.repeat) \
                  WHERE i.run_id = ?1 AND i.ord = ?2",
-                params![review.run, review.item],
-                |r| r.get(0),
-            )
+            )?
+            .query_row(params![review.run, review.item], |r| r.get(0))
             .optional()?
             .flatten(),
     };
@@ -221,11 +213,12 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     let Judged { case_id, arm, version, response } = about;
     let at = now();
     let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
-    conn.execute(
+    conn.prepare_cached(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
                  modes, saw_judge, sampling, undone, seconds, at, row_digest) \
                  VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
-                params![
+            )?
+            .execute(params![
                     review.run,
                     review.item,
                     review.criterion,

@@ -15,6 +15,7 @@ mod cli_support;
 mod faults;
 mod forgetting;
 mod formats;
+mod growth;
 mod hostile;
 mod input;
 mod judged;
