@@ -15,6 +15,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// A shorter text stays as it is: it gains little, and can be found in the file with other tools.
 const SHORT: usize = 512;
+/// A longer text stays as it is too, and nothing longer is unpacked: a small block of somebody else's may say that it unpacks
+/// to more than there is memory. No import takes in a larger file.
+const LONG: usize = 512 << 20;
 /// What proves that a block is as it was written.
 const PROOF: usize = 8;
 
@@ -27,7 +30,7 @@ struct Stored {
 
 /// The text packed; `None` where that saves less than an eighth.
 fn packed(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() < SHORT {
+    if !(SHORT..=LONG).contains(&text.len()) {
         return None;
     }
     let mut block = lz4_flex::block::compress(text);
@@ -49,6 +52,9 @@ impl Stored {
         let block = self.bytes.len().checked_sub(PROOF).and_then(|end| self.bytes.get(..end)).ok_or(WRONG)?;
         // LZ4 makes at most 255 bytes of one: a damaged length must not ask for memory without end.
         let length = usize::try_from(length).ok().filter(|n| *n / 255 <= block.len()).ok_or(WRONG)?;
+        if length > LONG {
+            return Err("it says that it is larger than any text that this program packs");
+        }
         let text = lz4_flex::block::decompress(block, length).map_err(|_| WRONG)?;
         if text.len() == length { Ok(text) } else { Err(WRONG) }
     }

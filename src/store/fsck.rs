@@ -10,7 +10,7 @@ use super::reviews::{all_reviews, review_digest};
 use super::rows::RunItem;
 use super::runs::{Plan, with_criterion, with_item};
 use super::verdicts::{Reply, each_verdict};
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, strangers};
 use crate::core::digest::Digest;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Row, params};
@@ -63,9 +63,13 @@ impl Store {
     /// Only when the registry cannot be read at all; damage is in the report.
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport::default();
+        match self.check_schema(&mut report) {
+            Ok(true) => {}
+            Ok(false) => return Ok(report),
+            Err(e) => report.fault("schema".to_owned(), format!("cannot be read: {e}"), RESTORE),
+        }
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 14] = [
-            ("schema", Self::check_schema),
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 13] = [
             ("tally", Self::check_tally),
             ("body", Self::check_bodies),
             ("revision", Self::check_revisions),
@@ -116,30 +120,18 @@ impl Store {
     }
 
     /// Tables, indexes and triggers are those of a new registry, word for word: without its triggers content could be
-    /// changed.
-    fn check_schema(&self, report: &mut FsckReport) -> Result<()> {
-        let there = self.schema_texts()?;
-        let right = Self::in_memory()?.schema_texts()?;
-        for (name, _) in there.symmetric_difference(&right) {
-            let place = format!("schema {}", String::from_utf8_lossy(name));
+    /// changed. Whether nothing foreign is among them, and the rest can be looked at without running it.
+    fn check_schema(&self, report: &mut FsckReport) -> Result<bool> {
+        let found = strangers::differences(&self.conn)?;
+        for name in found.foreign.iter().chain(&found.missing) {
             let what = "a table, an index or a trigger is not as this program makes it";
-            if report.faults.last().is_none_or(|f| f.place != place) {
-                report.fault(place, what, RESTORE);
-            }
+            report.fault(format!("schema {name}"), what, RESTORE);
         }
-        Ok(())
-    }
-
-    fn schema_texts(&self) -> Result<BTreeSet<(Vec<u8>, Vec<u8>)>> {
-        // As bytes, for damaged text need not be text; with the storage classes, for equal bytes may be no text.
-        let sql = "SELECT CAST(name AS BLOB), CAST(typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' \
-            || type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS BLOB) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'";
-        let mut texts = BTreeSet::new();
-        self.each(sql, |r| {
-            texts.insert((r.get(0)?, r.get(1)?));
-            Ok(())
-        })?;
-        Ok(texts)
+        if !found.foreign.is_empty() {
+            let what = "nothing else of it was looked at: what somebody else put into it would have been run";
+            report.fault("registry".to_owned(), what, RESTORE);
+        }
+        Ok(found.foreign.is_empty())
     }
 
     fn check_bodies(&self, report: &mut FsckReport) -> Result<()> {

@@ -40,9 +40,9 @@ pub fn fsck_file(path: &Path) -> Result<FsckReport> {
 pub(super) fn reader_of(path: &Path) -> Result<Connection> {
     check_sqlite()?;
     let cannot = |why: &str| StoreError::Open { path: path.to_owned(), why: why.to_owned() };
+    super::strangers::refuse_no_file(path)?;
     match path.metadata() {
         Err(e) => return Err(cannot(&e.to_string())),
-        Ok(about) if !about.is_file() => return Err(cannot("it is no file")),
         Ok(about) if about.len() == 0 => return Err(cannot("it is empty")),
         Ok(_) => {}
     }
@@ -76,8 +76,11 @@ pub(super) fn reader_of(path: &Path) -> Result<Connection> {
 
 /// As a store; of an older schema a copy in memory, brought up to date there.
 fn checkable(conn: Connection, path: &Path) -> Result<Store> {
+    tune(&conn)?;
     let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
-    let conn = if schema == migrate::KNOWN { conn } else { in_memory(&conn)? };
+    // One made by somebody else is not brought up to date: that would run what it brings along.
+    let known = schema == migrate::KNOWN || !super::strangers::differences(&conn)?.foreign.is_empty();
+    let conn = if known { conn } else { in_memory(&conn)? };
     tune(&conn)?;
     Ok(Store::around(conn, path, Some("it is only looked at".to_owned())))
 }

@@ -90,6 +90,7 @@ fn roll_back(path: &Path) {
 
 /// Refuses a file whose schema is newer than this program, or that is no registry at all. Nothing is written.
 pub fn refuse_foreign(path: &Path) -> Result<()> {
+    super::strangers::refuse_no_file(path)?;
     let empty = || path.metadata().is_ok_and(|m| m.len() == 0);
     if !empty() && header(path).is_none() {
         roll_back(path);
@@ -165,6 +166,15 @@ pub(super) fn refuse_older(conn: &Connection, path: &Path) -> Result<()> {
 /// may open a new file at once.
 pub fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
     climb(conn, path, STEPS)
+}
+
+/// A new registry in memory with one of the schemas, for comparison; of schema 0 nothing.
+pub(super) fn empty(schema: u32) -> Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    if schema > 0 {
+        climb(&conn, Path::new(IN_MEMORY), STEPS.get(..schema as usize).unwrap_or(STEPS))?;
+    }
+    Ok(conn)
 }
 
 fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {

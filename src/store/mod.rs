@@ -39,6 +39,7 @@ mod said;
 pub mod scores;
 pub mod search;
 mod shared_reviews;
+mod strangers;
 mod tally;
 pub mod verdicts;
 pub mod worker;

@@ -8,7 +8,7 @@
 
 use super::error::has_no_room;
 use super::peek::{self, Look};
-use super::{Result, StoreError, migrate, said, tally};
+use super::{Result, StoreError, migrate, said, strangers, tally};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ impl Store {
     /// When the file cannot be made or opened, is no registry, or has a newer schema (it is then left untouched).
     pub fn open(path: &Path) -> Result<Self> {
         check_sqlite()?;
+        strangers::refuse_no_file(path)?;
         let (fresh, _seen) = prepare(path)?;
         Self::open_made(path, fresh)
     }
@@ -108,6 +109,8 @@ impl Store {
             drop(conn);
             return Self::open_read_only(path);
         }
+        tune(&conn)?;
+        strangers::refuse(&conn, path)?;
         configure(&conn, network)?;
         migrate::migrate(&mut conn, path)?;
         Ok(Self::around(conn, path, None))
@@ -167,8 +170,9 @@ impl Store {
             open @ StoreError::Open { .. } => open,
             other => cannot_open(path, &other),
         })?;
-        migrate::refuse_older(&conn, path)?;
         tune(&conn)?;
+        strangers::refuse(&conn, path)?;
+        migrate::refuse_older(&conn, path)?;
         Ok(Self::around(conn, path, Some(why)))
     }
 
@@ -187,6 +191,7 @@ impl Store {
             return None;
         }
         tune(&conn).ok()?;
+        strangers::refuse(&conn, path).ok()?;
         Some(Self::around(conn, path, Some("this connection only reads".to_owned())))
     }
 
@@ -518,7 +523,7 @@ fn configure(conn: &Connection, network: bool) -> Result<()> {
         }
     })?;
     conn.pragma_update(None, "synchronous", "FULL")?;
-    tune(conn)
+    Ok(())
 }
 
 /// What every connection has, whether it writes or not.

@@ -31,6 +31,7 @@ mod server;
 mod soak;
 mod store_crash;
 mod store_damage;
+mod strangers;
 mod support;
 mod templates;
 mod terminal;

@@ -1,0 +1,152 @@
+//! A registry may have been made by somebody else: what is in it is looked at before any of it is used.
+//!
+//! ```text
+//! path --no file, or a companion that is none? refused--> connection -> its tables, indexes, triggers, word for word
+//!      those of its schema? used : a trigger, view or index more, a table made otherwise? refused, and fsck names it
+//! ```
+//! SQLite runs what a file brings along: a trigger on each write, an expression of an index, a view that stands where a table
+//! was and never ends. Reading the schema runs none of it. What is only missing is no danger to who reads; fsck names it.
+
+use super::migrate::{self, KNOWN, beside};
+use super::open::patiently;
+use super::{Result, StoreError};
+use crate::core::digest::{Digest, RowDigest};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The digest of all that the newest schema is made of, so that a start does not make it anew; a test holds it.
+const NEWEST: &str = "ce34976e843d74c46d2a0474c6622651a3eb3b6cd37834ce49bb270414e53cbe";
+
+/// Names of tables, indexes and triggers with their texts.
+type Texts = BTreeSet<(Vec<u8>, Vec<u8>)>;
+
+/// How a file's schema differs from what this program makes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Differences {
+    /// Names of what is there and is not made so by this program.
+    pub foreign: BTreeSet<String>,
+    /// Names of what is not there.
+    pub missing: BTreeSet<String>,
+}
+
+fn texts(conn: &Connection) -> rusqlite::Result<Texts> {
+    // As bytes, for damaged text need not be text; with the storage classes, for equal bytes may be no text. What ANALYZE
+    // keeps is read by nobody but the planner.
+    let sql = "SELECT CAST(name AS BLOB), CAST(typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' \
+        || type || ' ' || tbl_name || ' ' || coalesce(sql, '') AS BLOB) FROM sqlite_schema \
+        WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))";
+    let mut stmt = conn.prepare(sql)?;
+    stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+}
+
+fn digest(texts: &Texts) -> Digest {
+    let start = RowDigest::new("assize.schema.1");
+    texts.iter().fold(start, |all, (name, text)| all.bytes(name).bytes(text)).finish()
+}
+
+/// What a file of this schema is made of, as this program makes it.
+fn made(schema: u32) -> Result<Texts> {
+    Ok(texts(&migrate::empty(schema)?)?)
+}
+
+/// How the file behind a connection differs from a new registry of its own schema. Nothing in it is run.
+///
+/// # Errors
+/// When its schema cannot be read.
+pub(super) fn differences(conn: &Connection) -> Result<Differences> {
+    // Version and texts of one moment: another process may be bringing it up to date.
+    patiently(|| conn.execute_batch("SAVEPOINT look"))?;
+    let read = patiently(|| {
+        let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        Ok((schema, texts(conn)?))
+    });
+    conn.execute_batch("RELEASE look")?;
+    let (schema, there) = read?;
+    if schema > KNOWN || schema == KNOWN && digest(&there).hex() == NEWEST {
+        return Ok(Differences::default());
+    }
+    let right = made(schema)?;
+    let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let foreign: BTreeSet<String> = there.difference(&right).map(|(n, _)| name(n)).collect();
+    let missing =
+        right.difference(&there).map(|(n, _)| name(n)).filter(|name| !foreign.contains(name)).collect();
+    Ok(Differences { foreign, missing })
+}
+
+/// Refuses a file with anything in it that would be run and that this program did not make.
+///
+/// # Errors
+/// Names some of it.
+pub(super) fn refuse(conn: &Connection, path: &Path) -> Result<()> {
+    let foreign = differences(conn)?.foreign;
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> =
+        foreign.iter().take(3).map(|name| format!("'{}'", name.escape_debug())).collect();
+    let more = foreign.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let why = format!(
+        "{}{more} in it is not as this program makes it (a table, an index, a view or a trigger), and would run with \
+         whatever is done here; `assize fsck` names all; use a registry that assize made, or a backup of it",
+        shown.join(", ")
+    );
+    Err(StoreError::Open { path: path.to_owned(), why })
+}
+
+/// Refuses what is there and is no file, or has something beside it in the place of its log that is none: a pipe waits for
+/// somebody to write into it, and a device never ends.
+///
+/// # Errors
+/// Says which.
+pub(super) fn refuse_no_file(path: &Path) -> Result<()> {
+    let open = |why: String| Err(StoreError::Open { path: path.to_owned(), why });
+    if path.metadata().is_ok_and(|about| !about.is_file()) {
+        return open("it is no file; choose another with --registry".to_owned());
+    }
+    for ending in ["-wal", "-shm", "-journal"] {
+        if beside(path, ending).metadata().is_ok_and(|about| !about.is_file()) {
+            return open(format!(
+                "what lies beside it as {ending} is no file: SQLite keeps its log there; move it away"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_schema_is_known_by_its_digest() {
+        assert_eq!(digest(&made(KNOWN).unwrap()).hex(), NEWEST);
+    }
+
+    #[test]
+    fn what_is_more_or_other_is_told_from_what_is_missing() {
+        for schema in 1..=KNOWN {
+            let conn = migrate::empty(schema).unwrap();
+            assert_eq!(differences(&conn).unwrap(), Differences::default(), "schema {schema}");
+            conn.execute_batch("DROP TRIGGER verdict_kept; ANALYZE").unwrap();
+            let found = differences(&conn).unwrap();
+            assert_eq!(
+                (found.foreign.len(), found.missing.first().map(String::as_str)),
+                (0, Some("verdict_kept"))
+            );
+            assert!(refuse(&conn, Path::new("r.db")).is_ok());
+            conn.execute_batch(
+                "CREATE TRIGGER verdict_kept AFTER INSERT ON verdict BEGIN DELETE FROM draft; END",
+            )
+            .unwrap();
+            let found = differences(&conn).unwrap();
+            assert_eq!(
+                (found.foreign.first().map(String::as_str), found.missing.len()),
+                (Some("verdict_kept"), 0)
+            );
+            let said = refuse(&conn, Path::new("r.db")).unwrap_err().to_string();
+            assert!(said.contains("'verdict_kept' in it is not as"), "{said}");
+        }
+    }
+}
