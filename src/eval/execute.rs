@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the lease is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(3);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How often it is looked whether saving waits for another process.
 const LOCKED: Duration = Duration::from_secs(1);
 /// What is said then.
@@ -185,8 +185,14 @@ struct Lease {
 impl Lease {
     async fn take(handle: &Handle, run: &str) -> Result<Self, EvalError> {
         let (id, mine) = (run.to_owned(), holder());
-        let me = mine.clone();
-        handle.write(move |s| s.lease(&id, &me)).await?;
+        loop {
+            let (id, me) = (id.clone(), mine.clone());
+            match handle.write(move |s| s.lease(&id, &me)).await {
+                // Its writer may be there: its heartbeat is looked at until that shows.
+                Err(StoreError::Unsure { .. }) => tokio::time::sleep(LOCKED).await,
+                done => break done?,
+            }
+        }
         Ok(Self { handle: handle.clone(), run: run.to_owned(), mine, given_back: false })
     }
 }

@@ -4,7 +4,8 @@
 //! arms + cases --plan--> pairs x criteria x two orders --key--> stored? known : asked -> saved -> told
 //!                                                                 `--> outcome: both agree, else a tie; open without both
 //! ```
-//! A second call finds what the first one stored, whichever arm is named first, and asks only for what is missing.
+//! A second call finds what the first one stored, whichever arm is named first, and asks only for what is missing; two at
+//! once put each question once.
 
 mod figures;
 mod plan;
@@ -16,7 +17,7 @@ use super::budget::{Budget, Caps, Unit};
 use super::control::Control;
 use super::error::EvalError;
 use super::estimate::Rates;
-use super::execute::{aside, refuse_retired, tell_lock};
+use super::execute::{HEARTBEAT, aside, refuse_retired, tell_lock};
 use super::open::{open_endpoint_judge, remembered};
 use super::recorded::is_recorded;
 use crate::config::{Config, Role};
@@ -26,11 +27,18 @@ use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
 use crate::judge::capabilities::Known;
 use crate::judge::{CallEvent, Judge, JudgeConfig, Key, OpenAiJudge, PairOutcome, PairRequest, Stop};
-use crate::store::{Arm, Handle, NewPairAnswer, PairAnswer, Result as StoreResult, Store, pair_key};
-use futures_util::StreamExt;
+use crate::store::lease::holder;
+use crate::store::{
+    Arm, Claim, Handle, NewPairAnswer, PairAnswer, Question as Asked, Result as StoreResult, Store,
+    StoreError, pair_key,
+};
+use futures_util::{FutureExt, StreamExt};
 use plan::Pair;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// One pair under one criterion, in both orders.
 #[derive(Debug, Clone, PartialEq)]
@@ -270,12 +278,14 @@ pub async fn compare_pairs(
                 done.fingerprint = done.judge.pairs_fingerprint();
                 asking = done;
                 (done, open) = look(&handle, asking, retry).await?;
-                let puts = put_all(&handle, &done, open, (request, config), control, &mut run, &told);
-                tokio::select! {
+                let asker = Asker { handle: handle.clone(), holder: holder() };
+                let puts = put_in_turn(&asker, done, open, (request, config), control, &mut run, &told);
+                done = tokio::select! {
                     put = puts => put?,
+                    failed = asker.beat() => return Err(failed.into()),
                     never = tell_lock(&handle, |why| why.into_iter().for_each(|w| told(PairProgress::Waiting(w)))) =>
                         match never {},
-                }
+                };
             }
             Err(_) if token.is_cancelled() => {}
             Err(stop) => run.stopped = Some(stop.message),
@@ -321,8 +331,91 @@ async fn look(handle: &Handle, asking: Asking, retry: bool) -> Result<(Asking, V
         .await?)
 }
 
+/// How long what another process asks is left to it before it is looked for again.
+const LATER: Duration = Duration::from_millis(500);
+
+/// Who puts the questions: while one process asks, others that want the same answers wait for them.
+struct Asker {
+    handle: Handle,
+    holder: String,
+}
+
+impl Asker {
+    /// Which of these may be put, and which another process is putting.
+    async fn claim(
+        &self,
+        open: Vec<Question>,
+        retry: bool,
+        token: &CancellationToken,
+    ) -> StoreResult<(Vec<Question>, HashSet<Digest>)> {
+        let asked: Vec<Asked> = open.iter().map(|q| Asked::Pair(q.key, retry)).collect();
+        let holder = self.holder.clone();
+        let claims = self.handle.write_paid(token.clone(), move |s| s.claim(&holder, &asked)).await?;
+        let (mut mine, mut others) = (Vec::new(), HashSet::new());
+        for (question, claim) in open.into_iter().zip(claims) {
+            match claim {
+                Claim::Mine => mine.push(question),
+                Claim::Held => _ = others.insert(question.key),
+                Claim::Answered => {}
+            }
+        }
+        Ok((mine, others))
+    }
+
+    /// Says that it is still there, for ever; comes back only with what made that impossible.
+    async fn beat(&self) -> StoreError {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let holder = self.holder.clone();
+            match self.handle.write(move |s| s.beat_claims(&holder)).await {
+                Ok(()) | Err(StoreError::Busy) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        let holder = std::mem::take(&mut self.holder);
+        let handle = self.handle.clone();
+        // The first poll queues the work, which is done whether or not anybody waits for its answer.
+        let _ = async move { handle.write(move |s| s.leave_claims(&holder)).await }.now_or_never();
+    }
+}
+
+/// Puts what nobody else is putting; then waits for the answers to the rest, and puts those that did not come.
+async fn put_in_turn(
+    asker: &Asker,
+    mut asking: Asking,
+    mut open: Vec<Question>,
+    (request, config): (&PairwiseRequest, &Config),
+    control: &Control,
+    run: &mut PairwiseRun,
+    told: &impl Fn(PairProgress),
+) -> Result<Asking, EvalError> {
+    let token = control.token();
+    loop {
+        let (mine, others) = asker.claim(open, request.retry, &token).await?;
+        put_all(asker, &asking, mine, (request, config), control, run, told).await?;
+        if others.is_empty() || token.is_cancelled() || run.stopped.is_some() || run.capped.is_some() {
+            return Ok(asking);
+        }
+        told(PairProgress::Waiting("another process asks the same; its answers are taken"));
+        tokio::select! {
+            () = tokio::time::sleep(LATER) => {}
+            () = token.cancelled() => return Ok(asking),
+        }
+        (asking, open) = look(&asker.handle, asking, request.retry).await?;
+        open.retain(|question| others.contains(&question.key));
+        if open.is_empty() {
+            return Ok(asking);
+        }
+    }
+}
+
 async fn put_all(
-    handle: &Handle,
+    asker: &Asker,
     asking: &Asking,
     open: Vec<Question>,
     (request, config): (&PairwiseRequest, &Config),
@@ -337,7 +430,7 @@ async fn put_all(
     let mut puts = futures_util::stream::iter(open)
         .map(|question| {
             let token = token.clone();
-            async move { put(handle, asking, &question, &token).await }
+            async move { put(asker, asking, &question, &token).await }
         })
         .buffer_unordered(concurrency);
     while let Some(done) = puts.next().await {
@@ -360,10 +453,10 @@ async fn put_all(
 
 /// Puts one question and stores what came of it.
 async fn put(
-    handle: &Handle,
+    asker: &Asker,
     asking: &Asking,
     question: &Question,
-    token: &tokio_util::sync::CancellationToken,
+    token: &CancellationToken,
 ) -> Result<Put, EvalError> {
     let Some((pair, request)) = asking.request(question) else { return Ok(Put::Left(State::Cancelled)) };
     let sent = AtomicU64::new(0);
@@ -386,7 +479,12 @@ async fn put(
         completion_tokens: answer.completion_tokens,
         cost_usd: answer.cost_usd,
     };
-    let saved = handle.write_paid(token.clone(), move |s| s.save_pair_answer(&answer)).await;
+    let (holder, asked) = (asker.holder.clone(), Asked::Pair(question.key, false));
+    let save = move |s: &mut Store| {
+        s.save_pair_answer(&answer)?;
+        s.release(&holder, &asked)
+    };
+    let saved = asker.handle.write_paid(token.clone(), save).await;
     saved.map_err(|source| EvalError::Write { run: "pairwise".to_owned(), source })?;
     Ok(Put::Saved(spend))
 }

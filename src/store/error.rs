@@ -65,6 +65,16 @@ pub enum StoreError {
     /// A compare-and-set found another value.
     #[error("{0}")]
     Conflict(String),
+    /// A run's writer cannot be seen from here: whether it is there shows when its heartbeat is looked at for a while.
+    #[error(
+        "run {run} may still be written by {holder}, whose process cannot be seen from here; try again in a few seconds"
+    )]
+    Unsure {
+        /// The run.
+        run: String,
+        /// Its writer.
+        holder: String,
+    },
     /// A body that was forgotten on purpose.
     #[error("the text of {0} was forgotten on purpose; its digest and history remain")]
     Forgotten(String),

@@ -9,6 +9,7 @@ mod accounts;
 pub mod batches;
 mod body;
 pub mod cases;
+mod claims;
 pub mod compose;
 pub mod error;
 pub mod find;
@@ -46,6 +47,7 @@ pub mod worker;
 
 pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use cases::NewSet;
+pub use claims::{Claim, Question};
 pub use error::{Result, StoreError};
 pub use find::Hits;
 pub use forget::{Forgotten, QUOTABLE};

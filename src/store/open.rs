@@ -8,7 +8,7 @@
 
 use super::error::has_no_room;
 use super::peek::{self, Look};
-use super::{Result, StoreError, migrate, said, strangers, tally};
+use super::{Result, StoreError, lease, migrate, said, strangers, tally};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct Store {
     heads: Heads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
+    /// Holders of leases and claims that cannot be seen from here.
+    pub(super) watch: lease::Watch,
     /// Which file it is.
     file: Option<(u64, u64)>,
     /// Which log, once there is one.
@@ -120,7 +122,9 @@ impl Store {
         let leases = std::collections::HashMap::new();
         let (path, heads, _seen) = (path.to_owned(), Heads::default(), peek::look(path).ok());
         let file = _seen.as_ref().and_then(Look::identity);
+        let watch = lease::Watch::default();
         Self {
+            watch,
             conn,
             path,
             read_only,

@@ -9,10 +9,10 @@
 use super::body::text_at;
 use super::cases::{StoredResponse, arm_id, response_of};
 use super::judges::RETIRED_AT;
-use super::lease::{is_alive, seconds};
+use super::lease::{Sight, is_alive, seconds};
 use super::prompts::now;
 use super::rows::*;
-use super::{Result, Store, StoreError};
+use super::{Result, Store, StoreError, claims};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
@@ -269,26 +269,36 @@ impl Store {
     /// Takes the lease: refused while another writer's heartbeat is fresh. The state becomes `running`.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] names the holder.
+    /// [`StoreError::Conflict`] names the holder; [`StoreError::Unsure`] asks to try again, for up to a quarter of a minute,
+    /// until it shows whether a holder that cannot be seen from here is there.
     pub fn lease(&mut self, run: &str, holder: &str) -> Result<()> {
-        self.write(|conn| {
+        let mut watch = std::mem::take(&mut self.watch);
+        let done = self.write(|conn| {
             let (present, beat): (Option<String>, Option<i64>) = conn
                 .query_row("SELECT holder, heartbeat FROM run_state WHERE run_id = ?1", [run], |r| {
                     Ok((r.get(0)?, r.get(1)?))
                 })
                 .optional()?
                 .ok_or_else(|| no_run(run))?;
-            if let Some(other) = present.filter(|p| p != holder && is_alive(p, beat)) {
-                return Err(StoreError::Conflict(format!(
-                    "run {run} is being written by {other}: wait for it, or end that process"
-                )));
+            if let Some(other) = present.filter(|p| p != holder) {
+                match watch.sees(&other, beat) {
+                    Sight::Gone => claims::leave(conn, &other)?,
+                    Sight::Unsure => return Err(StoreError::Unsure { run: run.to_owned(), holder: other }),
+                    Sight::Alive => {
+                        return Err(StoreError::Conflict(format!(
+                            "run {run} is being written by {other}: wait for it, or end that process"
+                        )));
+                    }
+                }
             }
             conn.execute(
                 "UPDATE run_state SET state = 'running', reason = '', holder = ?2, heartbeat = ?3, finished_at = NULL WHERE run_id = ?1",
                 params![run, holder, seconds()],
             )?;
             Ok(())
-        })?;
+        });
+        self.watch = watch;
+        done?;
         self.leases.insert(run.to_owned(), holder.to_owned());
         Ok(())
     }
@@ -306,7 +316,7 @@ impl Store {
             if n == 0 {
                 Err(StoreError::Conflict(format!("run {run} was taken over by another process")))
             } else {
-                Ok(())
+                claims::beat(conn, holder)
             }
         })
     }
@@ -346,7 +356,10 @@ impl Store {
                 "UPDATE run_state SET state = ?2, reason = ?3, holder = NULL, heartbeat = NULL, finished_at = ?4 WHERE run_id = ?1",
                 params![run, state_name(state), reason, now()],
             )?;
-            if n == 0 { Err(no_run(run)) } else { Ok(()) }
+            if n == 0 {
+                return Err(no_run(run));
+            }
+            mine.as_deref().map_or(Ok(()), |mine| claims::leave(conn, mine))
         })?;
         self.leases.remove(run);
         Ok(())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Ends well, and nobody was told of a lock; the document.
 fn ended(child: Child) -> Value {
@@ -55,6 +55,81 @@ fn four_writers_on_one_prompt_and_eight_on_one_label() {
     let late = moves.iter().position(|[from, to]| from != to && !from.is_null()).unwrap();
     moves.insert(late + 1, moves[late].clone());
     assert_eq!(first_break(&moves), Some(late + 1));
+}
+
+/// A home with twenty cases of two arms and a judge that takes its time.
+fn slow_judge() -> (Home, Server) {
+    let server = Server::start(|_| {
+        std::thread::sleep(Duration::from_millis(40));
+        Answer::Good
+    });
+    let home = Home::new();
+    home.file(".config/assize/config.toml", server.config("concurrency = 2\n"));
+    let item = |i: usize, arm: &str| {
+        json!({"id": i.to_string(), "arm": arm, "prompt": "x", "response": format!("y{i} {arm}")}).to_string()
+            + "\n"
+    };
+    home.file("i.jsonl", (0..20).map(|i| item(i, "a") + &item(i, "b")).collect::<String>());
+    home.text(&["import", "items", "i.jsonl", "--set", "s"]);
+    // What the endpoint takes is learned once, and not by each of those that follow.
+    home.text(&["judge", "check", "j"]);
+    (home, server)
+}
+
+/// So many processes do the same at once; how many requests that takes, and what each of them says.
+fn at_once(homes: &[&Home], server: &Server, args: &[&str]) -> (usize, Vec<Value>) {
+    let before = server.asked.load(Ordering::SeqCst);
+    let all: Vec<Child> =
+        homes.iter().map(|home| home.command(&[args, &["--json"]].concat()).spawn().unwrap()).collect();
+    let said = all.into_iter().map(ended).collect();
+    (server.asked.load(Ordering::SeqCst) - before, said)
+}
+
+#[test]
+fn what_several_ask_at_once_is_paid_for_once() {
+    // Discovery is each one's own.
+    let own = 3;
+    let run = ["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"];
+    let (home, server) = slow_judge();
+    let (asked, said) = at_once(&[&home, &home], &server, &run);
+    assert!((40..=40 + 2 * own).contains(&asked), "{asked} requests for 40 questions");
+    for run in &said {
+        assert_eq!((&run["state"], &run["verdicts"]["scored"]), (&json!("complete"), &json!(40)), "{run}");
+    }
+    let pairs = ["run", "pairwise", "a", "b", "--cases", "s", "--criteria", "accuracy", "--judge", "j"];
+    let (asked, said) = at_once(&[&home, &home, &home], &server, &pairs);
+    assert!((40..=40 + 3 * own).contains(&asked), "{asked} requests for 40 questions about pairs");
+    assert!(said.iter().all(|one| one["criteria"] == said[0]["criteria"]), "{said:?}");
+    assert_eq!(home.json(&["fsck"])["faults"], json!([]));
+    // The twin: two that do not know of each other pay twice.
+    let (other, _) = slow_judge();
+    let (fresh, server) = slow_judge();
+    other.file(".config/assize/config.toml", server.config("concurrency = 2\n"));
+    let (asked, _) = at_once(&[&fresh, &other], &server, &run);
+    assert!(asked >= 80, "{asked} requests");
+}
+
+/// One that is killed while it asks leaves what it claimed to the other.
+#[test]
+fn what_a_killed_one_claimed_is_asked_by_who_waits_for_it() {
+    let (home, server) = slow_judge();
+    let before = server.asked.load(Ordering::SeqCst);
+    let args = ["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"];
+    let mut first = home.command(&args).spawn().unwrap();
+    while server.asked.load(Ordering::SeqCst) < before + 8 {
+        std::thread::yield_now();
+    }
+    let second = home.command(&[&args[..], &["--json"]].concat()).spawn().unwrap();
+    while server.asked.load(Ordering::SeqCst) < before + 16 {
+        std::thread::yield_now();
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let said = ended(second);
+    assert_eq!((&said["state"], &said["verdicts"]["scored"]), (&json!("complete"), &json!(40)), "{said}");
+    // Those that were under way when it was killed are asked a second time, and no others.
+    let asked = server.asked.load(Ordering::SeqCst) - before;
+    assert!(asked <= 40 + 2 + 2 * 3, "{asked} requests");
 }
 
 fn are_in_line(seqs: &[u64]) -> bool {

@@ -21,7 +21,9 @@ use crate::core::digest::Digest;
 use crate::core::verdict::State;
 use crate::judge::recorded::RUNG;
 use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Lookup, Outcome, Stop, nonce_of};
-use crate::store::{Cell, Handle, NewVerdict, ResponseText, RunInfo, RunUsage, Store, StoreError};
+use crate::store::{
+    Cell, Claim, Handle, NewVerdict, Question, ResponseText, RunInfo, RunUsage, Store, StoreError,
+};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -38,6 +40,9 @@ const SAVES: usize = 512;
 /// The same for results that were paid for, where twice the window of calls is less than this: they are what a full
 /// disk or a killed process loses, so few may wait. A group's commit takes all of them at once.
 const PAID_SAVES: usize = 32;
+
+/// How long what another process asks is left to it before it is looked for again.
+const LATER: Duration = Duration::from_millis(500);
 
 /// How often at most a response is told while it is being written.
 const WRITING: Duration = Duration::from_millis(80);
@@ -59,7 +64,16 @@ enum Done {
 }
 
 type Saving = BoxFuture<'static, Result<Progress, StoreError>>;
-type Loading = BoxFuture<'static, Result<Vec<Step>, StoreError>>;
+type Loading = BoxFuture<'static, Result<Loaded, StoreError>>;
+
+/// What a chunk of keys came to.
+struct Loaded {
+    steps: Vec<Step>,
+    /// What another process is asking right now, or has just been told.
+    later: Vec<Key>,
+    /// Whether any of it is still being asked.
+    held: bool,
+}
 
 /// One invocation of a run.
 pub(super) struct Engine {
@@ -79,6 +93,8 @@ pub(super) struct Engine {
     sent: HashMap<Id, Arc<AtomicU32>>,
     saves: FuturesUnordered<Saving>,
     load: Option<Loading>,
+    /// Keys that another process asks about, and when they are looked for again.
+    later: (Vec<Key>, tokio::time::Instant),
     first_model: Option<String>,
     /// Keys without a state at the end.
     left: usize,
@@ -141,6 +157,7 @@ impl Engine {
             sent: HashMap::new(),
             saves: FuturesUnordered::new(),
             load: None,
+            later: (Vec::new(), tokio::time::Instant::now()),
             first_model,
             refused: 0,
             unaccounted: 0,
@@ -238,7 +255,12 @@ impl Engine {
                 Some(saved) = self.saves.next(), if !self.saves.is_empty() => self.saved(saved)?,
                 loaded = loading(&mut self.load), if self.load.is_some() => {
                     self.load = None;
-                    self.ready.extend(loaded?);
+                    let loaded = loaded.map_err(|e| self.write_error(e))?;
+                    self.loaded(loaded);
+                }
+                () = tokio::time::sleep_until(self.later.1), if self.waits_for_others() => {
+                    let keys = std::mem::take(&mut self.later.0);
+                    self.load = Some(self.load(keys));
                 }
                 () = token.cancelled(), if self.ending.is_none() => {}
                 Ok(()) = pauses.changed() => {}
@@ -252,7 +274,8 @@ impl Engine {
 
     fn is_idle(&self) -> bool {
         let quiet = self.calls.is_empty() && self.saves.is_empty();
-        let nothing_left = self.load.is_none() && self.todo.is_empty() && self.ready.is_empty();
+        let nothing_left =
+            self.load.is_none() && self.todo.is_empty() && self.ready.is_empty() && self.later.0.is_empty();
         quiet && (self.ending.is_some() || nothing_left)
     }
 
@@ -317,8 +340,54 @@ impl Engine {
             }
             keys.extend(self.todo.pop_front());
         }
-        let (handle, loader) = (self.handle.clone(), Arc::clone(&self.loader));
-        Box::pin(async move { handle.read(move |s| loader.load(s, &keys)).await })
+        self.load(keys)
+    }
+
+    /// Loads keys, and claims what has to be asked for them: what another process asks right now is left to it.
+    fn load(&self, keys: Vec<Key>) -> Loading {
+        let (handle, loader, run) = (self.handle.clone(), Arc::clone(&self.loader), Arc::clone(&self.run));
+        let give_up = self.work.control.token();
+        Box::pin(async move {
+            let of = Arc::clone(&loader);
+            let all = handle.read(move |s| of.load(s, &keys)).await?;
+            let questions: Vec<Option<Question>> = all.iter().map(|step| loader.asks(step)).collect();
+            let asked: Vec<Question> = questions.iter().flatten().cloned().collect();
+            let mut loaded = Loaded { steps: Vec::with_capacity(all.len()), later: Vec::new(), held: false };
+            if asked.is_empty() {
+                loaded.steps = all;
+                return Ok(loaded);
+            }
+            let claims = handle.write_paid(give_up, move |s| s.claim_for_run(&run, &asked)).await?;
+            let mut claims = claims.into_iter();
+            for (step, question) in all.into_iter().zip(questions) {
+                let claim = question.and_then(|_| claims.next()).unwrap_or(Claim::Mine);
+                if claim == Claim::Mine {
+                    loaded.steps.push(step);
+                } else {
+                    loaded.held |= claim == Claim::Held;
+                    loaded.later.extend(step.keys());
+                }
+            }
+            Ok(loaded)
+        })
+    }
+
+    fn loaded(&mut self, loaded: Loaded) {
+        self.ready.extend(loaded.steps);
+        if loaded.later.is_empty() {
+            return;
+        }
+        let pause = if loaded.held { LATER } else { Duration::ZERO };
+        self.later.0.extend(loaded.later);
+        self.later.1 = tokio::time::Instant::now() + pause;
+        if loaded.held && self.calls.is_empty() && self.ready.is_empty() {
+            let why = "another process asks the same; its answers are taken".to_owned();
+            (self.work.tell)(Progress::Waiting { until_s: None, why });
+        }
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.ending.is_none() && self.load.is_none() && !self.later.0.is_empty()
     }
 
     fn begin(&mut self, step: Step) {
@@ -454,8 +523,9 @@ impl Engine {
             }
         }
         let Some(question) = self.loader.question(key.criterion, ready) else { return };
+        let asked = self.loader.asks_of(key, ready);
         let verdict = save::verdict(&self.judging, key, ready, question, nonce, outcome);
-        self.save(verdict, calls);
+        self.save_answer(verdict, calls, asked);
     }
 
     fn written(&mut self, unwritten: Box<Unwritten>, out: &Generated, sent: u32) {
@@ -483,18 +553,26 @@ impl Engine {
         }
         let response = save::response(&unwritten, out);
         let usage = save::usage_of_response(out, &rates, calls);
-        self.judge_written(&unwritten, &response.text);
-        let (run, item) = (Arc::clone(&self.run), unwritten.item.ord);
+        let judged = self.judge_written(&unwritten, &response.text);
+        let (run, item, written) = (Arc::clone(&self.run), unwritten.item.ord, unwritten.question());
         let save = self.keep(move |s| {
             s.add_usage(&run, &usage)?;
-            s.save_response(response)
+            let saved = s.save_response(response)?;
+            // Nobody else could ask about it before: its verdicts are claimed as it becomes known.
+            s.claim_for_run(&run, &judged)?;
+            s.release_for_run(&run, &written)?;
+            Ok(saved)
         });
         self.saves
             .push(Box::pin(async move { save.await.map(|_: ResponseText| Progress::Generated { item }) }));
     }
 
-    /// A response is handed to the registry before its verdicts: the queue keeps their order.
-    fn judge_written(&mut self, unwritten: &Unwritten, text: &Result<String, (State, String)>) {
+    /// A response is handed to the registry before its verdicts: the queue keeps their order. What is asked about it.
+    fn judge_written(
+        &mut self,
+        unwritten: &Unwritten,
+        text: &Result<String, (State, String)>,
+    ) -> Vec<Question> {
         match text {
             Ok(text) => {
                 let spec = &self.work.run.spec;
@@ -508,19 +586,29 @@ impl Engine {
                 for key in unwritten.keys.iter().rev() {
                     self.ready.push_front(Step::Ask(*key, Arc::clone(&ready)));
                 }
+                unwritten.keys.iter().filter_map(|key| self.loader.asks_of(*key, &ready)).collect()
             }
             Err((state, why)) => {
                 for key in unwritten.keys.iter().rev() {
                     self.ready.push_front(Step::Settle(*key, *state, why.clone()));
                 }
+                Vec::new()
             }
         }
     }
 
     fn save(&mut self, verdict: NewVerdict, calls: u64) {
+        self.save_answer(verdict, calls, None);
+    }
+
+    /// Saves a verdict, and gives back the claim on what was asked for it.
+    fn save_answer(&mut self, verdict: NewVerdict, calls: u64, asked: Option<Question>) {
         let run = Arc::clone(&self.run);
         let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
-        let save = self.keep(move |s| s.save_paid_verdict(&run, &verdict, &usage));
+        let save = self.keep(move |s| {
+            s.save_paid_verdict(&run, &verdict, &usage)?;
+            asked.map_or(Ok(()), |asked| s.release_for_run(&run, &asked))
+        });
         self.saves.push(Box::pin(async move { save.await.map(|()| told) }));
     }
 
@@ -542,15 +630,11 @@ impl Engine {
     /// Gives every key that was never asked the state `over_budget`; how many have it now.
     pub async fn over_budget(&mut self) -> Result<usize, EvalError> {
         if let Some(load) = self.load.take() {
-            self.ready.extend(load.await?);
+            let loaded = load.await?;
+            self.loaded(loaded);
         }
-        let mut keys: Vec<Key> = Vec::new();
-        for step in self.ready.drain(..) {
-            match step {
-                Step::Ask(key, _) | Step::Cached(key, _) | Step::Settle(key, ..) => keys.push(key),
-                Step::Write(unwritten) => keys.extend(&unwritten.keys),
-            }
-        }
+        let mut keys: Vec<Key> = self.ready.drain(..).flat_map(|step| step.keys()).collect();
+        keys.append(&mut self.later.0);
         keys.extend(self.todo.drain(..));
         let reason = self.budget.words();
         for chunk in keys.chunks(SAVES) {
@@ -591,7 +675,7 @@ fn in_order(mut keys: Vec<Key>, watch: Option<&Watch>, scope: Scope) -> Vec<Key>
     keys
 }
 
-async fn loading(load: &mut Option<Loading>) -> Result<Vec<Step>, StoreError> {
+async fn loading(load: &mut Option<Loading>) -> Result<Loaded, StoreError> {
     match load {
         Some(load) => load.await,
         None => std::future::pending().await,

@@ -11,7 +11,7 @@ use crate::core::rubric::Criterion;
 use crate::core::template::Parts;
 use crate::core::verdict::State;
 use crate::judge::{ChatMessage, Lookup};
-use crate::store::{Arm, FullItem, NewVerdict, Result, RunInfo, Store, StoreError};
+use crate::store::{Arm, FullItem, NewVerdict, Question as Asked, Result, RunInfo, Store, StoreError};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,6 +81,28 @@ pub(super) enum Step {
     Cached(Key, Box<NewVerdict>),
     /// There is nothing to ask: no response.
     Settle(Key, State, String),
+}
+
+impl Unwritten {
+    /// As it is claimed.
+    pub fn question(&self) -> Asked {
+        Asked::Response {
+            set: self.item.set_id,
+            arm: self.arm.name.clone(),
+            case: self.item.case_id.clone(),
+            repeat: self.item.repeat,
+        }
+    }
+}
+
+impl Step {
+    /// The keys that it is for.
+    pub fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::Ask(key, _) | Self::Cached(key, _) | Self::Settle(key, ..) => vec![*key],
+            Self::Write(unwritten) => unwritten.keys.clone(),
+        }
+    }
 }
 
 /// How prompts of a run's arms are rendered.
@@ -247,6 +269,21 @@ impl Loader {
             // The plan refuses this; a set cannot change under a run.
             Err(error) => Err(StoreError::Invalid(error.to_string())),
         }
+    }
+
+    /// What a step asks for that somebody else may be asking too; nothing where its answer serves nobody else.
+    pub fn asks(&self, step: &Step) -> Option<Asked> {
+        match step {
+            Step::Ask(key, ready) => self.asks_of(*key, ready),
+            Step::Write(unwritten) => Some(unwritten.question()),
+            Step::Cached(..) | Step::Settle(..) => None,
+        }
+    }
+
+    /// As [`Loader::asks`], of a verdict.
+    pub fn asks_of(&self, key: Key, ready: &Ready) -> Option<Asked> {
+        let (fingerprint, question) = (self.fingerprint?, self.question(key.criterion, ready)?);
+        ready.cache_key(&fingerprint, &question.version, key.repeat).map(Asked::Verdict)
     }
 
     /// The bytes of the largest request among these keys: what a money cap reserves for each call.
