@@ -9,6 +9,7 @@ mod accounts;
 pub mod batches;
 mod body;
 pub mod cases;
+mod checkpoint;
 mod claims;
 pub mod compose;
 pub mod error;

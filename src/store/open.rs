@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// The SQLite that first has the repair of a bug that could reset a WAL.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a write waits for another process before it says so.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long SQLite itself waits for a lock before each of our attempts ends.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// The path that stands for no file.
@@ -40,6 +40,8 @@ pub struct Store {
     file: Option<(u64, u64)>,
     /// Which log, once there is one.
     log: Cell<Option<(u64, u64)>>,
+    /// How long the log was when it could not be shortened.
+    pub(super) log_tried: Cell<u64>,
     /// Dropped after the connection.
     _seen: Option<Look>,
 }
@@ -133,6 +135,7 @@ impl Store {
             leases,
             file,
             log: Cell::new(None),
+            log_tried: Cell::new(0),
             _seen,
         }
     }
@@ -272,6 +275,8 @@ impl Store {
         if done.is_err() {
             // SQLite may have rolled back by itself (disk full), or the commit is what was done last: then there is nothing left to undo.
             let _ = self.conn.execute_batch(back);
+        } else if !self.in_group {
+            self.shorten_log();
         }
         done
     }
@@ -369,6 +374,8 @@ impl Store {
             .and_then(|()| self.still_there());
         if done.is_err() {
             let _ = self.conn.execute_batch("ROLLBACK");
+        } else {
+            self.shorten_log();
         }
         done
     }
