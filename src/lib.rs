@@ -14,5 +14,6 @@ pub mod core;
 pub mod eval;
 pub mod interop;
 pub mod judge;
+pub mod signals;
 pub mod store;
 pub mod tui;

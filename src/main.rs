@@ -4,6 +4,7 @@ use assize::cli::{self, Next};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    assize::signals::refuse_large_files_in_words();
     match cli::main() {
         Next::Exit(code) => ExitCode::from(code),
         Next::Screens(screens) => {

@@ -99,6 +99,11 @@ pub enum StoreError {
         "the disk is full: nothing of this change was saved, all before it is; free some space and try again"
     )]
     Full,
+    /// The process may not write files as large as this.
+    #[error(
+        "this process may not write larger files (`ulimit -f`): nothing of this change was saved, all before it is; raise the limit and try again"
+    )]
+    Limited,
     /// The commit of a group of changes failed.
     #[error("the change was not saved: {0}; all before it is")]
     NotSaved(String),
@@ -142,6 +147,7 @@ impl StoreError {
     pub(super) fn for_each_of_group(&self) -> Self {
         match self {
             Self::Full => Self::Full,
+            Self::Limited => Self::Limited,
             Self::Busy => Self::Busy,
             Self::Moved { path } => Self::Moved { path: path.clone() },
             Self::Damaged(what) => Self::Damaged(what.clone()),
@@ -156,12 +162,25 @@ pub(super) fn has_no_room(e: &rusqlite::Error) -> bool {
     e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
+/// Whether the system refused to write.
+fn is_refused_write(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE)
+}
+
+/// Whether this process has a limit on the size of files, which SQLite cannot tell from a broken disk.
+fn has_size_limit() -> bool {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits.lines().find_map(|line| line.strip_prefix("Max file size")?.split_whitespace().next());
+    soft.is_some_and(|soft| soft != "unlimited")
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
         match source.sqlite_error_code() {
             Some(DiskFull) => Self::Full,
             _ if has_no_room(&source) => Self::Full,
+            _ if is_refused_write(&source) && has_size_limit() => Self::Limited,
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(source.to_string()),
             _ => Self::Sqlite { doing: "working", source },

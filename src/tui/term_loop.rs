@@ -388,29 +388,33 @@ fn fault(msg: &Msg) -> Option<String> {
     Some(place)
 }
 
-/// SIGTERM, SIGHUP, SIGINT and SIGQUIT end the program as `q` does, SIGTSTP stops it as Ctrl-Z does; SIGWINCH is the
+/// Every signal that would end the program ends it as `q` does, SIGTSTP stops it as Ctrl-Z does; SIGWINCH is the
 /// terminal's new size. In raw mode no key sends them, but `kill` does.
 fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
         let stop = SignalKind::from_raw(signal_hook::consts::SIGTSTP);
-        let (Ok(mut term), Ok(mut hup), Ok(mut int), Ok(mut quit), Ok(mut stop), Ok(mut size)) = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::hangup()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::quit()),
-            signal(stop),
-            signal(SignalKind::window_change()),
-        ) else {
+        let (Ok(mut stop), Ok(mut size)) = (signal(stop), signal(SignalKind::window_change())) else {
             return;
         };
+        let (ends, mut ended) = unbounded_channel();
+        let typed = [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT];
+        for number in crate::signals::ending() {
+            let (Ok(mut signal), ends) = (signal(SignalKind::from_raw(number)), ends.clone()) else {
+                continue;
+            };
+            tokio::spawn(async move {
+                // While an editor has the terminal, a Ctrl-C typed there reaches us too, and is meant for it.
+                while signal.recv().await.is_some() {
+                    if (!typed.contains(&number) || is_ours()) && ends.send(()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
         loop {
             let msg = tokio::select! {
-                _ = term.recv() => Msg::Terminate,
-                _ = hup.recv() => Msg::Terminate,
-                // While an editor has the terminal, a Ctrl-C typed there reaches us too, and is meant for it.
-                _ = int.recv() => if is_ours() { Msg::Terminate } else { continue },
-                _ = quit.recv() => if is_ours() { Msg::Terminate } else { continue },
+                Some(()) = ended.recv() => Msg::Terminate,
                 _ = stop.recv() => if is_ours() { Msg::Suspend } else { halt(); continue },
                 _ = size.recv() => match crossterm::terminal::size() {
                     Ok((width, height)) => Msg::Input(Event::Resize(width, height)),

@@ -60,6 +60,20 @@ fn ten_ways_out_leave_the_terminal_as_it_was() {
     }
 }
 
+/// Signals that nobody sends to a screen on purpose: each would end it without a word, the terminal raw.
+#[test]
+fn every_signal_that_would_end_the_screens_ends_them_as_q_does() {
+    for signal in ["-QUIT", "-ABRT", "-ALRM", "-USR1", "-USR2", "-PROF", "-VTALRM", "-XCPU", "-PWR"] {
+        let home = tempfile::tempdir().unwrap();
+        let tty = Tty::start(home.path(), &[]);
+        tty.wait(" tok");
+        assert!(tty.line_differs(), "raw mode was expected");
+        tty.signal(signal);
+        let took = tty.ends_as_it_began(signal);
+        eprintln!("SIG{signal}: ended after {took:?}");
+    }
+}
+
 /// The eleventh way: an error before the first screen is a word on the terminal, which is not touched.
 #[test]
 fn what_cannot_be_opened_is_said_on_a_terminal_left_alone() {

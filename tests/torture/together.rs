@@ -109,6 +109,28 @@ fn what_several_ask_at_once_is_paid_for_once() {
     assert!(asked >= 80, "{asked} requests");
 }
 
+/// A limit on the size of files ended the process without a word, with what it had paid for.
+#[test]
+fn a_limit_on_file_sizes_ends_a_run_in_words_and_it_goes_on_without_the_limit() {
+    let (home, server) = slow_judge();
+    let before = server.asked.load(Ordering::SeqCst);
+    let mut limited = Command::new("bash");
+    let run = home.command(&["run", "--items", "i.jsonl", "--criteria", "accuracy", "--judge", "j"]);
+    limited.args(["-c", "ulimit -f 1500; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    limited.env_clear().env("HOME", home.path()).env("PATH", std::env::var("PATH").unwrap());
+    let out = limited.current_dir(home.path()).output().unwrap();
+    let words = err(&out);
+    assert_eq!(out.status.code(), Some(4), "{words}");
+    assert!(words.contains("ulimit -f") && words.contains("run resume"), "{words}");
+    let run = home.json(&["runs"])["runs"][0].clone();
+    let saved = run["verdicts"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>();
+    let asked = (server.asked.load(Ordering::SeqCst) - before) as u64;
+    // Those in flight when the first write was refused, and what discovery asked.
+    assert!(saved > 0 && saved < 40 && asked <= saved + 2 * 2 + 3, "{saved} of {asked}");
+    home.text(&["run", "resume", run["run"].as_str().unwrap()]);
+    assert_eq!(home.json(&["fsck"])["faults"], json!([]));
+}
+
 /// One that is killed while it asks leaves what it claimed to the other.
 #[test]
 fn what_a_killed_one_claimed_is_asked_by_who_waits_for_it() {

@@ -1,7 +1,7 @@
 //! Carrying a run out: one line of progress on stderr, a clean stop on Ctrl-C, the summary on stdout.
 
 use super::super::context::Ctx;
-use super::super::fail::{Fail, INTERRUPTED, Result, TERMINATED};
+use super::super::fail::{Fail, Result, TERMINATED};
 use super::super::output::{clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, fail};
@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::core::stats::useful::Doubt;
 use crate::eval::{self, Control, People, Plan, Progress, Scope};
 use crate::store::{Handle, RunInfo, RunState, Store};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -257,16 +259,18 @@ pub(super) fn carry_out(
 
 pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    let code = tokio::select! {
-        _ = int.recv() => INTERRUPTED,
-        _ = term.recv() => TERMINATED,
-    };
-    by.store(code, Ordering::Relaxed);
-    control.cancel();
+    let mut heard: FuturesUnordered<_> = crate::signals::ending()
+        .into_iter()
+        .filter_map(|number| Some((number, signal(SignalKind::from_raw(number)).ok()?)))
+        .map(async |(number, mut signal)| signal.recv().await.map(|()| number))
+        .collect();
+    while let Some(number) = heard.next().await {
+        if let Some(number) = number {
+            // As a shell tells it: 130 for Ctrl-C, 143 for SIGTERM.
+            by.store(u8::try_from(128 + number).unwrap_or(TERMINATED), Ordering::Relaxed);
+            return control.cancel();
+        }
+    }
 }
 
 /// Criteria that say nothing, and why.
