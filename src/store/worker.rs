@@ -171,7 +171,11 @@ impl Handle {
             let (ask, asked) = channel::<Order>();
             let answer_all = move || {
                 while let Ok(Order::Do(job)) = asked.recv() {
-                    let answer = reader.in_one_view(|reader| (job.work)(Ok(reader)));
+                    let answer = match reader.still_there() {
+                        Ok(()) => reader.in_one_view(|reader| (job.work)(Ok(reader))),
+                        // What is read of a file that is gone, or is another one's now, is told as such.
+                        Err(moved) => (job.work)(Err(moved)),
+                    };
                     answer(None);
                 }
                 refuse_late(&asked);

@@ -5,7 +5,7 @@
 //! ```
 
 use super::msg::Msg;
-use crate::store::Handle;
+use crate::store::{Handle, StoreError};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
@@ -87,6 +87,9 @@ fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watc
 /// written, once they are synced; no event tells of that moment. What was rolled back is asked for in vain, and no more.
 const AGAIN_MS: [u64; 7] = [0, 10, 20, 40, 80, 250, 2_000];
 
+/// Stands for the version of a file that is no longer where it was.
+const MOVED: i64 = i64::MIN;
+
 /// Sends [`Msg::Changed`] when the registry holds something else than before, as the reading connection sees it.
 async fn confirm(
     handle: Handle,
@@ -94,7 +97,14 @@ async fn confirm(
     touched: Arc<Notify>,
     mut waits: &'static [u64],
 ) {
-    let version = || async { handle.read(|s| s.data_version()).await.ok() };
+    let version = || async {
+        match handle.read(|s| s.data_version()).await {
+            Ok(version) => Some(version),
+            // The screens ask again, and say so.
+            Err(StoreError::Moved { .. }) => Some(MOVED),
+            Err(_) => None,
+        }
+    };
     let mut seen = handle.version_at_first();
     loop {
         for wait in std::mem::replace(&mut waits, &AGAIN_MS) {
@@ -145,5 +155,35 @@ mod tests {
         watch.end().await;
         handle.close();
         assert!(told.recv().await.is_none(), "nothing is told for what did not change");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_moved_or_replaced_is_told_to_who_only_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, aside) = (dir.path().join("r.db"), dir.path().join("elsewhere.db"));
+        let made = |path: &Path| {
+            let new = NewRevision::new("p".parse().unwrap(), Template::text("x"));
+            Store::open(path).unwrap().register(new).unwrap();
+        };
+        made(&path);
+        let handle = Handle::open(&path).unwrap();
+        // The twin: while it stays where it is, it is read.
+        assert_eq!(handle.read(|s| s.names()).await.unwrap().len(), 1);
+        let (send, mut told) = unbounded_channel();
+        let mut watch = Watch::later(path.clone(), handle.clone(), send);
+        watch.begin();
+        std::fs::rename(&path, &aside).unwrap();
+        let msg = tokio::time::timeout(Duration::from_secs(60), told.recv()).await;
+        assert!(matches!(msg, Ok(Some(Msg::Changed))));
+        let is_moved = async || matches!(handle.read(|s| s.names()).await, Err(StoreError::Moved { .. }));
+        assert!(is_moved().await);
+        // Another one in its place is not the one that is on the screen.
+        made(&path);
+        assert!(is_moved().await);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(&aside, &path).unwrap();
+        assert_eq!(handle.read(|s| s.names()).await.unwrap().len(), 1);
+        watch.end().await;
+        handle.close();
     }
 }
