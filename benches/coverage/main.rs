@@ -102,7 +102,6 @@ impl Report {
         } else {
             rate(cell.held())
         };
-        // Two standard errors of simulation.
         if refused <= 0.5 && cell.held().is_some_and(|h| h < 0.94) {
             self.below.push(format!("{table}: {place} ({held})").replace(" | ", ", "));
         }

@@ -106,7 +106,7 @@ pub fn alpha_of_units(mut units: Vec<Vec<f64>>, metric: Metric) -> Option<f64> {
 const LABELS: usize = 5;
 
 /// What units of scores 1 to 5 add to ordinal alpha. Alpha depends on the ratings only through these sums, so that a
-/// resample of a thousand units costs a thousand additions.
+/// figure of a thousand units costs a thousand additions.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Coincidences {
     /// `o_ck` of each pair of values c < k that met within a unit.

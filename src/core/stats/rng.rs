@@ -1,4 +1,4 @@
-//! Reproducible chance: the one generator behind shuffles, sign flips and resampling.
+//! Reproducible chance: the one generator behind shuffles, sign flips and drawn blocks.
 //!
 //! ```text
 //! seed --splitmix64 x4--> state --xoshiro256++--> 64-bit words --> bounded integers, signs, shuffles
