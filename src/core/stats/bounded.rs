@@ -14,8 +14,9 @@
 //!
 //! no clusters      hull(t,   D(1),            E(1/2)        ) + r3
 //! G < 10 clusters  hull(CR2, D(4) at q,       E(1/2) at q   ) + r3     q = Phi(-t*_df): few clusters are few
-//! G >= 10          hull(CR2, D(2),            E(1) at q     ) + r3
+//! G >= 10          hull(CR2, D(2),            E(1) at q, W  ) + r3     W: D(1) with a prior of whole clusters
 //! ```
+//! Without W a break that few of 20 to 30 clusters show is missed: 5 % of cases in 30 clusters of 10 held 0.87, with it 0.99.
 //! Measured coverage is in docs/trust.md.
 
 use super::dist::{finite, normal_sf, t_star};
@@ -54,6 +55,8 @@ pub struct BoundedCi {
     pub dirichlet: Option<Ends>,
     /// The part with a pseudo-observation.
     pub extreme: Option<Ends>,
+    /// With ten clusters and more: Dirichlet's part with a prior of whole clusters.
+    pub whole: Option<Ends>,
     /// What could be missing when all values are equal.
     pub rule3: Option<Ends>,
     /// The interval: the hull of the parts within the scale. `None` with fewer than two units.
@@ -301,17 +304,23 @@ fn parts(values: &[f64], seen: &[Atom], bounds: Ends, level: f64, out: BoundedCi
         (true, true) => (4.0, q, 0.5),
         (true, false) => (2.0, tail, 1.0),
     };
-    let dirichlet = dirichlet(seen, &points(bounds), prior, 1.0, prior_tail);
+    let posterior = dirichlet(seen, &points(bounds), prior, 1.0, prior_tail);
     let extreme = extreme(seen, weight, q);
+    let size = out.n as f64 / out.units as f64;
+    let whole = (out.clustered && out.units >= 10)
+        .then(|| dirichlet(seen, &points(bounds), 1.0, size, tail))
+        .flatten();
     let rule3 = equal.then(|| rule_of_three(centre, out.units, bounds, tail));
-    let ci = hull([Some(t), dirichlet, extreme, rule3].into_iter().flatten()).map(|ends| clip(ends, bounds));
+    let ci = hull([Some(t), posterior, extreme, whole, rule3].into_iter().flatten())
+        .map(|ends| clip(ends, bounds));
     Some(BoundedCi {
         se: Some(se),
         df: Some(df),
         q: Some(q),
         t: Some(t),
-        dirichlet,
+        dirichlet: posterior,
         extreme,
+        whole,
         rule3,
         ci,
         ..out
