@@ -8,7 +8,7 @@
 //! Where the terminal is known to hold back what it shows until a frame is whole, the frame says where it begins and ends.
 
 use super::capabilities::Capabilities;
-use super::pen::{Pen, is_disputed};
+use super::pen::{Pen, changes, is_disputed};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::io::Write;
@@ -100,6 +100,7 @@ impl<W: Write> Canvas<W> {
             Pen::new(&mut frame).erase_all();
         }
         if width > 0 {
+            let mut pieces = Vec::new();
             let mut pen = Pen::new(&mut frame);
             let rows = self.shown.content.chunks(width).zip(self.next.content.chunks(width));
             for (y, ((old, new), disputed)) in rows.zip(&mut self.disputed).enumerate() {
@@ -107,8 +108,9 @@ impl<W: Write> Canvas<W> {
                     continue;
                 }
                 let was = std::mem::replace(disputed, is_disputed(new));
-                if was || *disputed { pen.whole(y, new) } else { pen.changes(y, old, new) }
+                if was || *disputed { pen.whole(y, new) } else { changes(y, old, new, &mut pieces) }
             }
+            pen.lay(&pieces);
             pen.end();
         }
         if !frame.is_empty() && self.known.synchronized {
@@ -155,7 +157,26 @@ mod tests {
         // Two letters apart: the two between them cost less than a move.
         assert_eq!(frame(&mut canvas, "first-cards", Style::new()), "\x1b[2;8Hca");
         assert_eq!(frame(&mut canvas, "fairy-carts", Style::new()), "\x1b[2;3Hairy\x1b[11Gt");
-        assert_eq!(frame(&mut canvas, "fa", Style::new()), "\x1b[2;4H\x1b[K");
+        // The second half of a wide character is none of the blanks behind it.
+        assert_eq!(frame(&mut canvas, "fa中", Style::new()), "\x1b[2;4H中\x1b[K");
+        assert_eq!(frame(&mut canvas, "fa", Style::new()), "\x1b[2;4H  ");
+    }
+
+    #[test]
+    fn rows_are_written_look_by_look_where_that_is_shorter() {
+        let mut canvas = canvas();
+        frame(&mut canvas, "", Style::new());
+        let dim = Style::new().fg(Color::Rgb(100, 100, 100));
+        let two = |buf: &mut Buffer| {
+            for y in 0..3 {
+                buf.set_string(0, y, "name", dim);
+                buf.set_string(8, y, "text", Style::new());
+            }
+        };
+        canvas.draw(two).unwrap();
+        let written = String::from_utf8(canvas.taken()).unwrap();
+        assert_eq!(written.matches("38;2;100").count(), 1, "{written:?}");
+        assert!(written.ends_with("\x1b[m\x1b[1;9Htext\n\x1b[9Gtext\n\x1b[9Gtext"), "{written:?}");
     }
 
     #[test]

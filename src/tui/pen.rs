@@ -86,6 +86,103 @@ fn heads(row: &[Cell]) -> impl Iterator<Item = (usize, &Cell)> {
     })
 }
 
+/// The column from which on a row shows nothing.
+fn bare_from(row: &[Cell]) -> usize {
+    heads(row)
+        .filter(|(_, cell)| !is_bare(cell))
+        .last()
+        .map_or(0, |(x, cell)| x + columns(cell))
+        .min(row.len())
+}
+
+/// Neighbours of one look in one row.
+#[derive(Debug)]
+pub(super) struct Piece {
+    x: usize,
+    y: usize,
+    /// The column behind it.
+    end: usize,
+    look: Look,
+    /// Nothing but blanks so far: only what of the look shows on them counts.
+    blank: bool,
+    /// What is written; none when the rest of the row is erased.
+    text: String,
+    ends_the_row: bool,
+}
+
+impl Piece {
+    /// Whether it can be written while `look` is worn.
+    fn suits(&self, look: Look) -> bool {
+        look == self.look || (self.blank && look.on_blank() == self.look.on_blank())
+    }
+
+    /// Whether a cell behind it can be part of it.
+    fn takes(&self, cell: &Cell) -> bool {
+        let look = Look::of(cell);
+        if is_blank(cell) || self.blank {
+            return look.on_blank() == self.look.on_blank();
+        }
+        look == self.look
+    }
+
+    fn push(&mut self, cell: &Cell) {
+        if self.blank && !is_blank(cell) {
+            (self.look, self.blank) = (Look::of(cell), false);
+        }
+        self.text.push_str(cell.symbol());
+        self.end += columns(cell);
+    }
+}
+
+/// What changed in a row in which nothing is disputed, before or after.
+pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Piece>) {
+    let bare_from = bare_from(new);
+    let mut covered = vec![false; old.len()];
+    for (x, cell) in heads(old) {
+        covered.iter_mut().skip(x + 1).take(columns(cell) - 1).for_each(|c| *c = true);
+    }
+    let was_covered = |at: usize| covered.get(at).copied().unwrap_or(false);
+    let changed = |x: usize, cell: &Cell| {
+        was_covered(x)
+            || old.get(x).is_none_or(|before| !alike(before, cell) || columns(before) != columns(cell))
+            || (1..columns(cell)).any(|more| x + more < old.len() && !was_covered(x + more))
+    };
+    let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
+    // Blanks at the end are erased when that is shorter than to write them.
+    let erase = dirty.iter().filter(|(x, _)| *x >= bare_from).count() > 3;
+    let ends_the_row = false;
+    let begun = pieces.len();
+    for (x, cell) in dirty {
+        if erase && x >= bare_from {
+            let (look, text) = (PLAIN, String::new());
+            pieces.push(Piece { x: bare_from, y, end: bare_from, look, blank: true, text, ends_the_row });
+            break;
+        }
+        // What stands between is written once more, where that is shorter than a move.
+        let last = pieces.get_mut(begun..).and_then(<[Piece]>::last_mut);
+        let joined = last.filter(|piece| {
+            let between = new.get(piece.end..x).unwrap_or_default();
+            let cheap = |cell: &Cell| cell.symbol().len() == 1 && piece.takes(cell) && !piece.blank;
+            (between.is_empty() || (between.len() <= GAP && between.iter().all(cheap))) && piece.takes(cell)
+        });
+        let piece = match joined {
+            Some(piece) => {
+                new.get(piece.end..x).unwrap_or_default().iter().for_each(|cell| piece.push(cell));
+                piece
+            }
+            None => {
+                let (look, blank) = (Look::of(cell), is_blank(cell));
+                let look = if blank { look.on_blank() } else { look };
+                pieces.push(Piece { x, y, end: x, look, blank, text: String::new(), ends_the_row });
+                let Some(piece) = pieces.last_mut() else { continue };
+                piece
+            }
+        };
+        piece.push(cell);
+        piece.ends_the_row = piece.end >= new.len();
+    }
+}
+
 /// Writes one frame.
 pub(super) struct Pen<'a> {
     out: &'a mut Vec<u8>,
@@ -110,54 +207,47 @@ impl<'a> Pen<'a> {
         self.wear(PLAIN);
     }
 
-    /// Writes what changed in a row in which nothing is disputed, before and after.
-    pub fn changes(&mut self, y: usize, old: &[Cell], new: &[Cell]) {
-        let bare_from = new.iter().rposition(|cell| !is_bare(cell)).map_or(0, |last| last + 1);
-        let mut covered = vec![false; old.len()];
-        for (x, cell) in heads(old) {
-            covered.iter_mut().skip(x + 1).take(columns(cell) - 1).for_each(|c| *c = true);
-        }
-        let changed = |x: usize, cell: &Cell| {
-            let stood = |at: usize| covered.get(at).copied().unwrap_or(false);
-            stood(x)
-                || old.get(x).is_none_or(|before| !alike(before, cell) || columns(before) != columns(cell))
-                || (1..columns(cell)).any(|more| x + more < old.len() && !stood(x + more))
-        };
-        let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
-        // Blanks at the end are erased when that is shorter than to write them.
-        let erased = dirty.iter().filter(|(x, _)| *x >= bare_from).count();
-        let erase = erased > if self.look == PLAIN { 3 } else { 6 };
-        let mut written_to: Option<usize> = None;
-        for (x, cell) in dirty {
-            if erase && x >= bare_from {
-                self.bridge(y, written_to, bare_from, new);
-                self.wear(PLAIN);
-                self.put("\x1b[K");
-                return;
+    /// Writes pieces of rows in which nothing is disputed: row by row, or look by look where that is shorter (a colour
+    /// costs as much as three moves).
+    pub fn lay(&mut self, pieces: &[Piece]) {
+        let mut looks: Vec<Look> = Vec::new();
+        let mut places = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let known = looks.iter().position(|look| piece.suits(*look));
+            places.push(known.unwrap_or(looks.len()));
+            if known.is_none() {
+                looks.push(piece.look);
             }
-            self.bridge(y, written_to, x, new);
-            self.cell(x, y, cell, new.len());
-            written_to = Some(x + columns(cell));
         }
+        let mut by_look: Vec<usize> = (0..pieces.len()).collect();
+        by_look.sort_by_key(|n| places[*n]);
+        let ways = [Vec::from_iter(0..pieces.len()), by_look].map(|order| {
+            let mut bytes = Vec::new();
+            let mut pen = Pen { out: &mut bytes, look: self.look, at: self.at };
+            for n in order {
+                pen.piece(&pieces[n]);
+            }
+            let (look, at) = (pen.look, pen.at);
+            (bytes, look, at)
+        });
+        let [rows, looks] = ways;
+        let (bytes, look, at) = if looks.0.len() < rows.0.len() { looks } else { rows };
+        self.out.extend(bytes);
+        (self.look, self.at) = (look, at);
     }
 
-    /// Comes to column `x`: by writing what stands before it anyway, where that is short, else by naming it.
-    fn bridge(&mut self, y: usize, from: Option<usize>, x: usize, row: &[Cell]) {
-        let between = from.filter(|from| *from < x && x - from <= GAP).map(|from| row.get(from..x));
-        let cheap = |cell: &Cell| {
-            let look = Look::of(cell);
-            let worn =
-                if is_blank(cell) { self.look.on_blank() == look.on_blank() } else { look == self.look };
-            worn && cell.symbol().len() == 1
-        };
-        match between.flatten() {
-            Some(cells) if self.at.is_some() && cells.iter().all(cheap) => {
-                for cell in cells {
-                    self.put(cell.symbol());
-                }
-                self.at = Some((x, y));
-            }
-            _ => self.go(x, y),
+    fn piece(&mut self, piece: &Piece) {
+        self.go(piece.x, piece.y);
+        if !piece.suits(self.look) {
+            // What does not show on a blank stays as it is.
+            self.wear(piece.look);
+        }
+        if piece.text.is_empty() {
+            self.put("\x1b[K");
+        } else {
+            self.put(&piece.text);
+            // Behind the last column terminals put the cursor in different places.
+            self.at = (!piece.ends_the_row).then_some((piece.end, piece.y));
         }
     }
 
@@ -166,7 +256,7 @@ impl<'a> Pen<'a> {
         self.go(0, y);
         self.wear(PLAIN);
         self.put("\x1b[2K");
-        let bare_from = row.iter().rposition(|cell| !is_bare(cell)).map_or(0, |last| last + 1);
+        let bare_from = bare_from(row);
         // From the first disputed cell on something may stand where the row was erased.
         let mut spilled = false;
         for (x, cell) in heads(row).take_while(|(x, _)| *x < bare_from) {
