@@ -7,6 +7,7 @@ use crate::eval::Control;
 use ratatui::style::Style;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Facts of this session.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Env {
     pub tick: u64,
     /// The person at the keyboard.
     pub reviewer: String,
+    /// A selection that stays for so long is looked at: what is only glanced at meanwhile is drawn in part.
+    pub rest: Duration,
     /// Runs in progress here, with what pauses and cancels each.
     pub running: Vec<(String, Control)>,
 }

@@ -24,6 +24,7 @@ use crate::store::{
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Which revision: a prompt and a number in its sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +102,7 @@ pub enum Query {
     SaveRubric(String),
     ToCase { run: String, item: u32, set: String },
     Endpoints,
+    Pause(Duration),
 }
 
 /// An answer.
@@ -248,6 +250,7 @@ pub fn ask(
         | Query::Compare { .. }
         | Query::Pairs { .. }
         | Query::Agreement { .. }
+        | Query::Pause(_)
         | Query::Endpoints => {
             let handle = handle.clone();
             tokio::spawn(async move {
@@ -296,6 +299,10 @@ async fn compute_reply(query: Query, handle: &Handle) -> Result<Reply, String> {
             return compute(move || Reply::Pairs(field.every_pair(turned))).await;
         }
         Query::Agreement { run, wanted, ground } => return agreement(run, wanted, ground, handle).await,
+        Query::Pause(time) => {
+            tokio::time::sleep(time).await;
+            return Ok(Reply::Done);
+        }
         Query::Endpoints => {
             let found = crate::judge::endpoints_here().await;
             let named = |e: &crate::judge::FoundEndpoint| -> Vec<String> {

@@ -27,6 +27,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Clocks and spinners move this often, while there are any.
 const TICK: Duration = Duration::from_millis(125);
+/// Longer than a held key takes to come again, and too short to have read anything.
+const REST: Duration = Duration::from_millis(90);
 /// Messages taken in before a frame.
 const BATCH: usize = 256;
 
@@ -48,6 +50,7 @@ pub(super) fn environment(
         keymap: Arc::new(keymap),
         now: now(),
         tick: 0,
+        rest: REST,
         running: Vec::new(),
     };
     (env, problems)

@@ -55,6 +55,7 @@ impl Harness {
         let (mut env, _) =
             environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
         env.theme = theme;
+        env.rest = Duration::ZERO;
         let (send, receive) = unbounded_channel();
         let effects = Effects::new(handle, config, send);
         let app = App::new(env);
@@ -117,6 +118,13 @@ impl Harness {
         }
         while let Ok(msg) = self.receive.try_recv() {
             self.handle(msg);
+        }
+    }
+
+    /// Waits until what is looked at is there, though other answers may be under way.
+    pub async fn pictured(&mut self) {
+        while self.app.awaits_its_picture() {
+            self.step().await;
         }
     }
 

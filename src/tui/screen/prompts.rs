@@ -219,6 +219,9 @@ impl Prompts {
             return;
         }
         if self.log_of.as_ref() != Some(&name) {
+            if self.log_of.is_some() {
+                self.side.rest.ask(cx, Use::Rest, Query::Pause(cx.env.rest));
+            }
             self.log_of = Some(name.clone());
             self.log.clear();
             self.replace = false;
@@ -612,6 +615,7 @@ impl Screen for Prompts {
             self.names_of_all.settle(ticket),
             self.managed.settle(ticket),
             self.last_move.settle(ticket),
+            self.side.rest.settle(ticket),
         ];
         if !known.contains(&true) {
             return false;

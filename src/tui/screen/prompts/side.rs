@@ -36,6 +36,8 @@ pub(in super::super) struct Side {
     pub pick: Option<Pick>,
     /// Which of the configured models the meter is for.
     pub model: usize,
+    /// Waited for while the selection in the list has not come to rest.
+    pub rest: Slot<()>,
     pub events: Slot<Vec<EventInfo>>,
 }
 

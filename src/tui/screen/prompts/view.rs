@@ -13,6 +13,9 @@ use crate::store::{PromptInfo, RevisionInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+/// Rows of a text that are drawn while the selection moves on.
+const GLANCE: u16 = 16;
+
 /// Draws the screen into its area, rules included.
 pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     if area.height < 3 || area.width < 10 {
@@ -339,7 +342,10 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     if s.side.shown == Shown::Rendered {
         return side::draw_rendered(s, place, buf, env);
     }
-    draw_text(&preview.shown, s.preview_top, place, buf, env);
+    // While the list is run through, the beginning is enough to know a prompt by, and half as long to send.
+    let glanced = s.pane == Pane::List && s.side.rest.is_waiting();
+    let height = if glanced { place.height.min(GLANCE) } else { place.height };
+    draw_text(&preview.shown, s.preview_top, Rect { height, ..place }, buf, env);
 }
 
 /// Draws a text from line `top` on, wrapped at words; headings stand out.
