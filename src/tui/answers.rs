@@ -36,7 +36,9 @@ pub enum Answer {
         /// Whether they are dark now.
         dark: bool,
     },
-    /// Anything else: a cursor's place, focus, a size.
+    /// Its window has the keys, or no longer.
+    Focus(bool),
+    /// Anything else: a cursor's place, a size.
     Other,
 }
 
@@ -56,6 +58,8 @@ impl Answer {
                 [mode, setting] => Self::Mode(mode, setting),
                 _ => Self::Other,
             },
+            (None, b'I') => Self::Focus(true),
+            (None, b'O') => Self::Focus(false),
             (Some('?'), b'u') => Self::KittyKeys,
             (Some('?'), b'n') => match numbers(text.trim_start_matches('?'))[..] {
                 [997, 1] => Self::Scheme { dark: true },
@@ -142,6 +146,8 @@ impl Capabilities {
             Answer::Mode(2026, setting) => self.synchronized = (1..=3).contains(setting),
             Answer::Mode(2031, setting) => self.color_reports = (1..=3).contains(setting),
             Answer::KittyKeys => self.kitty_keys = true,
+            Answer::Version(name) => self.take_name(name),
+            Answer::Primary => self.titles = true,
             // The innermost answers, whatever the environment has from outside.
             Answer::Secondary(84) => self.multiplexer = Some(Multiplexer::Tmux),
             Answer::Secondary(83) => self.multiplexer = Some(Multiplexer::Screen),

@@ -119,6 +119,11 @@ impl App {
         self.awaited.values().any(|purpose| *purpose == Use::Picture)
     }
 
+    /// The title of the screen that is shown.
+    pub fn place(&self) -> String {
+        self.screen().title()
+    }
+
     /// Whether a clock or spinner is on the screen.
     pub fn ticks(&self) -> bool {
         !self.running.is_empty() || self.said.is_some() || self.screen().ticks() || !self.awaited.is_empty()

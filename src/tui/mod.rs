@@ -14,6 +14,7 @@ mod clipboard;
 pub mod effects;
 pub mod env;
 mod frames;
+mod herald;
 mod input;
 pub mod keys;
 pub mod layer;

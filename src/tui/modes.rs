@@ -20,16 +20,26 @@ pub(super) enum Mode {
     ColourReports = 2,
     /// Kitty's keys: each key has one meaning (1), and letters come with their place on the keyboard (4).
     KittyKeys = 4,
+    /// The window's title, kept and given back (22, 23).
+    Title = 8,
+    /// Whether the window has the keys (1004).
+    Focus = 16,
+    /// A run's progress beside the window's name (OSC 9;4), without a share: how long a judge takes is not known.
+    Progress = 32,
 }
 
 impl Mode {
-    const ALL: [Self; 3] = [Self::Mouse, Self::ColourReports, Self::KittyKeys];
+    const ALL: [Self; 6] =
+        [Self::Mouse, Self::ColourReports, Self::KittyKeys, Self::Title, Self::Focus, Self::Progress];
 
     fn on(self) -> &'static str {
         match self {
             Self::Mouse => "\x1b[?1000h\x1b[?1006h",
             Self::ColourReports => "\x1b[?2031h",
             Self::KittyKeys => "\x1b[>5u",
+            Self::Title => "\x1b[22;2t\x1b]2;assize\x1b\\",
+            Self::Focus => "\x1b[?1004h",
+            Self::Progress => "\x1b]9;4;3\x1b\\",
         }
     }
 
@@ -38,6 +48,9 @@ impl Mode {
             Self::Mouse => "\x1b[?1006l\x1b[?1000l",
             Self::ColourReports => "\x1b[?2031l",
             Self::KittyKeys => "\x1b[<u",
+            Self::Title => "\x1b[23;2t",
+            Self::Focus => "\x1b[?1004l",
+            Self::Progress => "\x1b]9;4;0\x1b\\",
         }
     }
 }
@@ -52,6 +65,18 @@ static DUE: Mutex<Option<Instant>> = Mutex::new(None);
 /// Wants a mode from the next [`restore`] on.
 pub(super) fn want(mode: Mode) {
     WANTED.fetch_or(mode as u8, Ordering::SeqCst);
+}
+
+/// Wants a mode no more: it goes off now.
+///
+/// # Errors
+/// When the terminal is gone.
+pub(super) fn drop_mode(mode: Mode, out: &mut impl Write) -> std::io::Result<()> {
+    WANTED.fetch_and(!(mode as u8), Ordering::SeqCst);
+    if ACTIVE.fetch_and(!(mode as u8), Ordering::SeqCst) & mode as u8 != 0 {
+        out.write_all(mode.off().as_bytes())?;
+    }
+    out.flush()
 }
 
 /// Switches on what is wanted and is not on.

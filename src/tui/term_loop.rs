@@ -9,6 +9,7 @@ use super::clipboard;
 use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
 use super::frames::Frames;
+use super::herald::{Ended, Herald};
 use super::input::{DUE, Input, Typed};
 use super::keys::Keymap;
 use super::modes::{self, Mode};
@@ -115,6 +116,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
         capabilities,
         plain,
         asked: false,
+        herald: Herald::default(),
         frames: Frames::new(Instant::now()),
         watch: Watch::later(options.registry, handle.clone(), send),
         #[cfg(debug_assertions)]
@@ -147,6 +149,7 @@ struct Loop {
     plain: bool,
     /// Whether the terminal was asked what it takes.
     asked: bool,
+    herald: Herald,
     frames: Frames,
     watch: Watch,
     #[cfg(debug_assertions)]
@@ -210,8 +213,12 @@ impl Loop {
             assert!(self.fault.as_deref() != Some("loop"), "on purpose, in the loop");
             self.app.dirty |= self.fault.is_some();
         }
+        let ended = Ended::of(&msg);
         let effects = self.app.update(msg);
-        self.perform(effects).await
+        self.perform(effects).await?;
+        let (running, seen) = (self.app.env.running.len(), self.app.place());
+        self.herald.follow(ended.as_ref(), running, &seen, &self.capabilities, &mut stdout())?;
+        Ok(())
     }
 
     /// Gives cancelled runs a moment to write what they have.
@@ -265,13 +272,22 @@ impl Loop {
         if matches!(answer, Answer::Scheme { .. }) {
             return self.ask(COLOUR_QUESTION);
         }
+        if let Answer::Focus(focused) = answer {
+            self.herald.focused = Some(*focused);
+            return Ok(());
+        }
         let before = self.capabilities.background;
         if !self.capabilities.learn(answer) {
             return Ok(());
         }
         let known = self.capabilities;
-        for (mode, takes) in [(Mode::ColourReports, known.color_reports), (Mode::KittyKeys, known.kitty_keys)]
-        {
+        self.terminal.known = known;
+        for (mode, takes) in [
+            (Mode::ColourReports, known.color_reports),
+            (Mode::KittyKeys, known.kitty_keys),
+            (Mode::Title, known.takes_titles()),
+            (Mode::Focus, known.notifications),
+        ] {
             if takes {
                 modes::want(mode);
             }
