@@ -145,6 +145,11 @@ impl Tty {
         assert!(!self.line_differs(), "{how}: the line's modes differ");
         self.read_to_the_end(how);
         assert!(self.screen(is_given_back), "{how}: a mode of the screen was left set");
+        let written = String::from_utf8_lossy(&self.bytes()).into_owned();
+        assert!(
+            written.rfind("\u{1b}[?7l") <= written.rfind("\u{1b}[?7h"),
+            "{how}: lines do not wrap any more"
+        );
         took
     }
 

@@ -1,0 +1,313 @@
+//! Nothing of one picture remains in the next, on terminals that count columns as those measured do.
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its registry should fail")]
+
+#[path = "terminals/emulator.rs"]
+mod emulator;
+#[path = "terminals/real.rs"]
+mod real;
+#[path = "terminals/scripts.rs"]
+mod scripts;
+
+use assize::config::Config;
+use assize::core::text;
+use assize::interop::generated::Shape;
+use assize::store::Store;
+use assize::tui::capabilities::Capabilities;
+use assize::tui::testing::Harness;
+use assize::tui::theme::Theme;
+use emulator::{Counting, Emulator};
+use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use std::path::Path;
+use std::sync::OnceLock;
+
+const SIZE: (u16, u16) = (120, 30);
+
+fn block<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+}
+
+async fn open(path: &Path, theme: Theme) -> Harness {
+    let mut config = Config::default();
+    config.review.name = Some("ana".into());
+    let mut screen = Harness::open(path, config, false, SIZE, theme).await;
+    screen.at(1_767_312_000);
+    screen
+}
+
+/// Each step's key, the bytes that lead to it from the one before, and the bytes that draw it on a cleared terminal.
+struct Step {
+    key: &'static str,
+    drawn: Drawn,
+    cells: Buffer,
+}
+
+#[derive(Clone)]
+struct Drawn {
+    from_before: Vec<u8>,
+    anew: Vec<u8>,
+}
+
+/// Made once: it does not depend on how a terminal counts.
+fn steps() -> &'static [Step] {
+    static STEPS: OnceLock<Vec<Step>> = OnceLock::new();
+    STEPS.get_or_init(walk)
+}
+
+fn walk() -> Vec<Step> {
+    let theme = Theme::Dark;
+    let dir = tempfile::tempdir().unwrap();
+    let path = scripts::registry(dir.path());
+    block(async {
+        let mut screen = open(&path, theme).await;
+        let mut other = open(&path, theme).await;
+        let known = Capabilities::default();
+        let mut steps = Vec::new();
+        for key in std::iter::once("").chain(scripts::walk()) {
+            screen.keys(key).await;
+            other.keys(key).await;
+            let drawn = Drawn { from_before: screen.written(known), anew: other.rewritten(known) };
+            assert_eq!(screen.text(), other.text(), "after {key}");
+            steps.push(Step { key, drawn, cells: screen.draw() });
+        }
+        steps
+    })
+}
+
+fn size() -> (usize, usize) {
+    (usize::from(SIZE.0), usize::from(SIZE.1))
+}
+
+/// Steps whose screen differs from the one drawn anew, with the first row that does.
+fn differing(counting: &Counting, steps: &[Step], drawn: impl Fn(usize, &Step) -> Drawn) -> Vec<String> {
+    let mut walked = Emulator::new(counting, size());
+    let mut wrong = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let mut fresh = Emulator::new(counting, size());
+        let drawn = drawn(n, step);
+        fresh.take(&drawn.anew);
+        walked.take(&drawn.from_before);
+        if let Some(y) = (0..size().1).find(|y| walked.rows[*y] != fresh.rows[*y]) {
+            let (key, name) = (step.key, &counting.name);
+            wrong.push(format!("{name}, step {n} ({key}), row {y}:\n{}\n{}", walked.line(y), fresh.line(y)));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn a_walk_through_twelve_scripts_leaves_nothing_behind_on_any_terminal_measured() {
+    let steps = steps();
+    let places = ["hunk", "Is it short?", "revisions", "base"];
+    let all: Vec<String> =
+        steps.iter().map(|s| s.cells.content.iter().map(|c| c.symbol()).collect()).collect();
+    assert!(places.iter().all(|place| all.iter().any(|text| text.contains(place))), "the walk goes astray");
+    let terminals = emulator::measured();
+    assert!(terminals.len() >= 16, "{}", terminals.len());
+    for counting in &terminals {
+        let wrong = differing(counting, steps, |_, step| step.drawn.clone());
+        assert!(wrong.is_empty(), "{} of {}: {}", wrong.len(), steps.len(), wrong[0]);
+        // Two pictures that lack the same would be alike: where all agree, what is meant is there.
+        for step in steps {
+            let mut screen = Emulator::new(counting, size());
+            screen.take(&step.drawn.anew);
+            for (y, row) in step.cells.content.chunks(size().0).enumerate() {
+                if let Some(meant) = agreed_text(row) {
+                    assert_eq!(screen.line(y), meant, "{}", counting.name);
+                }
+            }
+        }
+    }
+}
+
+/// The text of a row in which nothing is disputed.
+fn agreed_text(row: &[ratatui::buffer::Cell]) -> Option<String> {
+    let (mut text, mut covered) = (String::new(), 0);
+    for cell in row {
+        if covered > 0 {
+            covered -= 1;
+            continue;
+        }
+        if !text::is_agreed(cell.symbol()) {
+            return None;
+        }
+        text.push_str(cell.symbol());
+        covered = text::width(cell.symbol()) - 1;
+    }
+    Some(text)
+}
+
+/// What ratatui's own comparison of cells writes.
+fn compared(from: &Buffer, to: &Buffer) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    CrosstermBackend::new(&mut bytes).draw(from.diff(to).into_iter()).unwrap();
+    // The colour of underlines, which nothing here has.
+    String::from_utf8(bytes).unwrap().replace("\u{1b}[59m", "").into_bytes()
+}
+
+/// The twin: cells compared as ratatui does it, beside its own whole picture. Were the emulators blind, it would pass.
+#[test]
+fn plain_comparison_of_cells_fails_the_same_walk() {
+    let steps = steps();
+    let empty = Buffer::empty(steps[0].cells.area);
+    let before = |n: usize| n.checked_sub(1).map_or(&empty, |n| &steps[n].cells);
+    for counting in &emulator::measured() {
+        let wrong = differing(counting, steps, |n, step| Drawn {
+            from_before: compared(before(n), &step.cells),
+            anew: compared(&empty, &step.cells),
+        });
+        println!("{}: {} of {} steps differ", counting.name, wrong.len(), steps.len());
+        assert!(wrong.len() * 10 > steps.len(), "{}: {}", counting.name, wrong.len());
+    }
+}
+
+/// What no terminal disagrees on is drawn by difference, what one does disagree on never is.
+#[test]
+fn every_cluster_that_a_terminal_measured_counts_otherwise_is_known_as_such() {
+    let mut disputed = 0;
+    for counting in &emulator::measured() {
+        for (cluster, columns) in emulator::clusters(counting) {
+            // What is shown as an escape, and what has no room in cells, never reaches a terminal.
+            if text::escape_line(cluster) != cluster || text::width(cluster) == 0 {
+                continue;
+            }
+            if columns != text::width(cluster) {
+                disputed += 1;
+                assert!(!text::is_agreed(cluster), "{}: {cluster:?} is {columns}", counting.name);
+            }
+        }
+    }
+    assert!(disputed > 100, "{disputed}");
+}
+
+/// The emulator's rules for clusters that were not measured give most of those that were, so that they hold for others.
+#[test]
+fn the_emulator_counts_most_measured_clusters_by_its_rules_alone() {
+    for counting in &emulator::measured() {
+        let (mut right, mut all) = (0, 0);
+        for (cluster, columns) in emulator::clusters(counting) {
+            all += 1;
+            right += usize::from(counting.by_rule(cluster) == columns);
+        }
+        println!("{}: {right} of {all}", counting.name);
+        assert!(right * 4 >= all * 3, "{}: {right} of {all}", counting.name);
+    }
+}
+
+/// A tinted row has no hole where a terminal gives a cluster less room.
+#[test]
+fn the_room_of_a_cluster_has_its_look_whatever_the_terminal_fills_of_it() {
+    let steps = steps();
+    for counting in
+        emulator::measured().iter().filter(|c| c.name.contains("kitty") || c.name.contains("next"))
+    {
+        let mut tinted = 0;
+        for step in steps {
+            let mut screen = Emulator::new(counting, size());
+            screen.take(&step.drawn.anew);
+            for y in 0..SIZE.1 {
+                for x in 0..SIZE.0 {
+                    let cell = &step.cells[(x, y)];
+                    let wide = text::width(cell.symbol());
+                    if text::is_agreed(cell.symbol()) || counting.width(cell.symbol()) >= wide {
+                        continue;
+                    }
+                    let ground = match cell.bg {
+                        ratatui::style::Color::Rgb(r, g, b) => format!("{r}.{g}.{b}"),
+                        _ => String::new(),
+                    };
+                    tinted += usize::from(!ground.is_empty());
+                    for covered in usize::from(x)..usize::from(x) + wide {
+                        assert_eq!(screen.ground(covered, y.into()), ground, "{}: {x},{y}", cell.symbol());
+                    }
+                }
+            }
+        }
+        assert!(tinted > 10, "{}: {tinted}", counting.name);
+    }
+}
+
+/// In every terminal that is installed: tmux, GNU screen, xterm. The walk's bytes, and what is on the screen after.
+#[test]
+#[ignore = "needs tmux, GNU screen, xterm and Xvfb; .ci/run starts it where they are"]
+fn the_walk_leaves_nothing_behind_in_real_terminals() {
+    for terminal in real::Terminal::all() {
+        let mut place = real::Place::open(terminal, size());
+        let mut wrong = Vec::new();
+        for (n, step) in steps().iter().enumerate() {
+            let walked = place.after(&step.drawn.from_before);
+            let fresh = place.after(&step.drawn.anew);
+            if walked != fresh {
+                wrong.push(format!("step {n} ({})\n{}", step.key, real::difference(&walked, &fresh)));
+            }
+        }
+        println!("{terminal:?}: {} of {} steps differ", wrong.len(), steps().len());
+        assert!(wrong.is_empty(), "{terminal:?}: {} of {}: {}", wrong.len(), steps().len(), wrong[0]);
+        // The twin: the same terminal sees what plain comparison of cells leaves behind.
+        let empty = Buffer::empty(steps()[0].cells.area);
+        let erased = |bytes: Vec<u8>| [b"\x1b[m\x1b[2J".to_vec(), bytes].concat();
+        let mut seen = 0;
+        for pair in steps()[..13].windows(2) {
+            place.after(&erased(compared(&empty, &pair[0].cells)));
+            let walked = place.after(&compared(&pair[0].cells, &pair[1].cells));
+            seen += usize::from(walked != place.after(&erased(compared(&empty, &pair[1].cells))));
+        }
+        println!("{terminal:?}: {seen} of 12 steps of plain comparison differ");
+        assert!(seen > 0, "{terminal:?} sees nothing");
+    }
+}
+
+/// What is written is never more than what comparing cells costs, but for the two marks of a frame; and a key on Prompts
+/// costs a third of it while it is held.
+#[test]
+fn a_key_costs_few_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.db");
+    let shape = Shape { prompts: 40, revisions: 400, verdicts: 400, seed: 1 };
+    let mut store = Store::open(&path).unwrap();
+    shape.revisions().for_each(|rows| drop(store.import_revisions(rows).unwrap()));
+    store.import_items("made-up", shape.items()).unwrap();
+    drop(store);
+    let known = Capabilities { synchronized: true, ..Capabilities::default() };
+    block(async {
+        let mut screen = Harness::open(&path, Config::default(), false, (120, 40), Theme::Dark).await;
+        screen.at(1_767_312_000);
+        screen.written(known);
+        let mut shown = screen.draw();
+        let mut all = Vec::new();
+        let mut worst = 0;
+        let keys = "j j j j k k Enter j j k d n w N w q q 2 Enter j j j k Enter n n N q q 3 s s";
+        for key in keys.split_whitespace() {
+            screen.keys(key).await;
+            let (ours, theirs) = (screen.written(known).len(), compared(&shown, &screen.draw()).len());
+            shown = screen.draw();
+            println!("{key}: {ours} bytes, {theirs} by cells");
+            worst = worst.max(ours.saturating_sub(theirs + 16));
+            all.push((ours, theirs));
+        }
+        let (ours, theirs) = all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        assert!(worst == 0 && ours * 10 < theirs * 7, "{worst} more; {ours} of {theirs}: {all:?}");
+    });
+    block(async {
+        let mut screen = Harness::open(&path, Config::default(), false, (120, 40), Theme::Dark).await;
+        screen.at(1_767_312_000);
+        screen.written(known);
+        // A held key: the selection comes to rest after all of them.
+        screen.app.env.rest = std::time::Duration::from_secs(3_600);
+        let mut counts = Vec::new();
+        for key in "jjjjjjjjjjjjjjjkkkkk".chars() {
+            screen.press(&key.to_string());
+            screen.pictured().await;
+            counts.push(screen.written(known).len());
+        }
+        let whole =
+            |text: &str| text.lines().filter(|l| l.split('│').nth(2).is_some_and(|t| t.trim() != "")).count();
+        let glanced = whole(&screen.text());
+        counts.sort_unstable();
+        println!("a held key on Prompts: {counts:?}");
+        assert!(counts[counts.len() / 2] <= 900, "{counts:?}");
+        screen.app.env.rest = std::time::Duration::ZERO;
+        screen.keys("k").await;
+        assert!(whole(&screen.text()) > glanced + 10, "{}", screen.text());
+    });
+}
