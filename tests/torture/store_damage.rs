@@ -480,7 +480,13 @@ fn a_row_put_in_by_hand_and_the_index_without_its_lines_are_named_and_what_is_wr
         ),
         ("DELETE FROM pair_answer WHERE id = 3".to_owned(), "1 are gone"),
         ("DELETE FROM line_fts; DELETE FROM line".to_owned(), "lines are gone"),
-        ("DELETE FROM line WHERE id = (SELECT max(id) FROM line)".to_owned(), "1 of its lines are gone"),
+        (
+            // With its words, whose number the next line is given again.
+            "DELETE FROM line_fts WHERE rowid = (SELECT max(id) FROM line); \
+             DELETE FROM line WHERE id = (SELECT max(id) FROM line)"
+                .to_owned(),
+            "1 of its lines are gone",
+        ),
         ("DELETE FROM tally".to_owned(), "came by another program"),
         ("UPDATE tally SET rows = rows - 1 WHERE what = 'event'".to_owned(), "came by another program"),
     ] {
