@@ -43,8 +43,12 @@ fn each_figure_has_its_n_and_interval_and_people_among_themselves_stand_beside()
     assert_eq!(found["reviewers"], json!(["ana", "ben"]));
     for key in ["exact", "within_one", "bias", "kappa_quadratic", "alpha_ordinal", "spearman", "tau_b"] {
         let figure = &found[key];
-        let (lo, hi) = (figure["ci95"][0].as_f64().unwrap(), figure["ci95"][1].as_f64().unwrap());
-        assert!(lo <= value(figure) && value(figure) <= hi, "{key}: {figure}");
+        // Twelve items are too few for an interval of a coefficient.
+        let is_share = ["exact", "within_one", "bias"].contains(&key);
+        match (figure["ci95"][0].as_f64(), figure["ci95"][1].as_f64()) {
+            (Some(lo), Some(hi)) => assert!(lo <= value(figure) && value(figure) <= hi, "{key}: {figure}"),
+            _ => assert!(!is_share, "{key}: {figure}"),
+        }
         // Each item once against people's mean, each person's score once beside it.
         assert_eq!((&figure["n"], &found["single"][key]["n"]), (&json!(12), &json!(18)), "{key}");
     }
