@@ -1,4 +1,5 @@
 //! The screens on a terminal that answers: its colours, its keys, its mouse, and what is left to the shell.
+
 use crate::tty_support::Tty;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
