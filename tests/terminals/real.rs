@@ -65,7 +65,7 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap().to_owned();
         std::fs::create_dir(dir.path().join("screens")).unwrap();
-        std::fs::set_permissions(dir.path().join("screens"), PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(dir.path().join("screens"), std::fs::Permissions::from_mode(0o700)).unwrap();
         let player = format!("{path}/player");
         std::fs::write(&player, PLAYER).unwrap();
         run(&["mkfifo", &format!("{path}/in"), &format!("{path}/out")], dir.path());
@@ -98,7 +98,7 @@ impl Place {
             }
             Terminal::Screen => {
                 // It is as large as the terminal that it is attached to.
-                let pixels =
+                let cells =
                     PtySize { rows: height as u16, cols: width as u16, pixel_width: 0, pixel_height: 0 };
                 let pair = native_pty_system().openpty(cells).unwrap();
                 let mut command = CommandBuilder::new("screen");

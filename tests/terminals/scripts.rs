@@ -101,6 +101,7 @@ pub fn registry(dir: &Path) -> PathBuf {
             score: Some(4),
             explanation: format!("{} {}", last[1], lines[1]),
             state: None,
+            reply: None,
         }],
     };
     store.import_items("scripts", TEXTS.iter().map(item).collect()).unwrap();
