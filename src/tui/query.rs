@@ -12,7 +12,8 @@ use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::template::Variable;
 use crate::core::tokens;
-use crate::eval::agreement::{Agreed, Ground, Wanted};
+use crate::eval::agreement::{Agreed, Ground, Standard, TwoJudges, Wanted};
+use crate::eval::history;
 use crate::eval::modes::Mode;
 use crate::eval::versus::{Field, PairOf, Versus};
 use crate::eval::{CriterionSummary, Notes, People, Plan, RunRequest, summarize};
@@ -93,6 +94,8 @@ pub enum Query {
     CreateRun(Box<Plan>),
     Figures(String),
     Agreement { run: String, wanted: Wanted, ground: Option<Arc<Ground>> },
+    Standard { ground: Arc<Ground>, wanted: Wanted },
+    Judges { run: String, wanted: Wanted },
     Compare { run: String, arms: (usize, usize), slice: Option<String>, field: Option<Arc<Field>> },
     Pairs { field: Arc<Field>, turned: bool },
     Revisions(PromptName),
@@ -199,6 +202,10 @@ pub enum Reply {
         /// Tags that can be asked for, with their items.
         slices: Vec<(String, usize)>,
     },
+    /// The standard figures of one criterion.
+    Standard(Box<Standard>),
+    /// Every two judges of these responses on one criterion.
+    Judges(Vec<TwoJudges>),
     /// Two arms of a run compared, and what it was worked out from.
     Compare {
         /// To be handed in again with the next question.
@@ -251,6 +258,7 @@ pub fn ask(
         | Query::Pairs { .. }
         | Query::Agreement { .. }
         | Query::Pause(_)
+        | Query::Standard { .. }
         | Query::Endpoints => {
             let handle = handle.clone();
             tokio::spawn(async move {
@@ -297,6 +305,9 @@ async fn compute_reply(query: Query, handle: &Handle) -> Result<Reply, String> {
         }
         Query::Pairs { field, turned } => {
             return compute(move || Reply::Pairs(field.every_pair(turned))).await;
+        }
+        Query::Standard { ground, wanted } => {
+            return compute(move || Reply::Standard(Box::new(ground.standard(&wanted)))).await;
         }
         Query::Agreement { run, wanted, ground } => return agreement(run, wanted, ground, handle).await,
         Query::Pause(time) => {
@@ -351,10 +362,10 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
         Query::Render { spot, from, step } => {
             Reply::Rendered(Box::new(super::render::rendered(s, &spot, from.as_ref(), step)?))
         }
-        Query::Scores(name) => Reply::Scores(s.revision_scores(&name)?),
+        Query::Scores(name) => Reply::Scores(history::scores(s, &name)?),
         Query::Revisions(name) => Reply::Revisions {
             log: s.log(&name, None, None)?,
-            scores: s.revision_scores(&name)?,
+            scores: history::scores(s, &name)?,
             efforts: s.effort(Some(&name))?,
         },
         Query::Modes(run) => {
@@ -406,6 +417,7 @@ fn read(s: &crate::store::Store, config: &Config, query: Query) -> crate::store:
             crate::eval::plan(s, config, &request)
                 .map_err(|e| crate::store::StoreError::Invalid(e.to_string()))?,
         )),
+        Query::Judges { run, wanted } => Reply::Judges(judges(s, &run, &wanted)?),
         Query::Figures(run) => {
             let info = s.run(&run)?;
             let (items, reviews) = (s.run_items(&info.id)?, s.reviews(Some(&info.id))?);
@@ -527,7 +539,7 @@ async fn diff(left: Source, right: Source, handle: &Handle) -> Result<Reply, Str
             };
             let scores = match (&left, &right) {
                 (Source::Revision(l), Source::Revision(r)) if l.name == r.name => {
-                    s.revision_scores(&l.name)?
+                    history::scores(s, &l.name)?
                 }
                 _ => Vec::new(),
             };
@@ -541,6 +553,24 @@ async fn diff(left: Source, right: Source, handle: &Handle) -> Result<Reply, Str
         Reply::Diff(Arc::new(DiffDoc::new(end(sides.0), end(sides.1), &sides.2)))
     })
     .await
+}
+
+/// At most so many runs of a case set are searched for other judges, the newest first.
+const RUNS_OF_A_SET: usize = 20;
+
+/// Every two judges of a run's responses on one of its criteria: of the newest runs over the same case set.
+fn judges(s: &crate::store::Store, run: &str, wanted: &Wanted) -> crate::store::Result<Vec<TwoJudges>> {
+    let run = s.run(run)?;
+    let name = run.criteria.get(wanted.criterion as usize);
+    let all = s.runs(None)?;
+    let alike = all.iter().filter(|other| other.spec.set == run.spec.set && other.id != run.id);
+    // Of several runs of one judge the last in the list counts: the run in sight.
+    let mut ids: Vec<&str> = alike.map(|r| r.id.as_str()).take(RUNS_OF_A_SET).collect();
+    ids.reverse();
+    ids.push(&run.id);
+    let grounds = ids.into_iter().map(|id| Ground::read(s, id)).collect::<crate::store::Result<Vec<_>>>()?;
+    let found = crate::eval::agreement::judges(s, &grounds, wanted)?;
+    Ok(found.into_iter().filter(|two| Some(&two.criterion) == name).collect())
 }
 
 async fn agreement(
@@ -573,7 +603,7 @@ async fn blame(spot: Spot, handle: &Handle) -> Result<Reply, String> {
                 .rev()
                 .map(|r| Ok((r.seq, Template { kind: r.kind, body: s.text(&r.digest)? }.written_out())))
                 .collect::<crate::store::Result<Vec<_>>>()?;
-            Ok((log, texts, s.revision_scores(&spot.name)?))
+            Ok((log, texts, history::scores(s, &spot.name)?))
         })
         .await
         .map_err(|e| e.to_string())?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Query::Agreement (run, criterion, slice) -> grid | figures beside the human ceiling | length, the judge with itself
+//! Tab: Query::Standard -> score by score | Query::Standard, Query::Judges -> levels, people, judges side by side
 //! Enter on a cell -> its items, one after the other
 //! ```
 
@@ -9,7 +10,7 @@ use super::super::app::{foot_rule, head_rule};
 use super::super::env::Env;
 use super::super::keys::{Action, Scope};
 use super::super::msg::{Ticket, Use};
-use super::super::paint::{Seg, put, put_cut, seg};
+use super::super::paint::{Seg, put, put_cut, put_right, seg};
 use super::super::query::{Query, Reply};
 use super::super::theme::Meaning;
 use super::item::{Context, ItemScreen};
@@ -17,10 +18,42 @@ use super::{Cx, Nav, Screen, Slot, Tab};
 use crate::core::stats::agree::{Agreement as Figures, Figure};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
+use crate::eval::agreement::{Agreed, Ceiling, Ground, Standard, TwoJudges, Wanted};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
+
+mod more;
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Pane {
+    /// The grid and the figures beside the human ceiling.
+    #[default]
+    Figures,
+    /// Confusion and calibration.
+    ByScore,
+    /// Correlation by level, people one by one, judges.
+    SideBySide,
+}
+
+impl Pane {
+    fn next(self) -> Self {
+        match self {
+            Self::Figures => Self::ByScore,
+            Self::ByScore => Self::SideBySide,
+            Self::SideBySide => Self::Figures,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Figures => "figures",
+            Self::ByScore => "score by score",
+            Self::SideBySide => "side by side",
+        }
+    }
+}
 
 /// What is said of one criterion and slice.
 struct Said {
@@ -37,12 +70,24 @@ pub struct Agreement {
     wanted: Wanted,
     /// (human, judge), 1 to 5 each.
     at: (u8, u8),
+    pane: Pane,
+    standard: Slot<Standard>,
+    judges: Slot<Vec<TwoJudges>>,
 }
 
 impl Agreement {
     /// Over a run's reviews.
     pub fn new(run: impl Into<String>) -> Self {
-        Self { run: run.into(), said: Slot::default(), ground: None, wanted: Wanted::default(), at: (3, 3) }
+        Self {
+            run: run.into(),
+            said: Slot::default(),
+            ground: None,
+            wanted: Wanted::default(),
+            at: (3, 3),
+            pane: Pane::default(),
+            standard: Slot::default(),
+            judges: Slot::default(),
+        }
     }
 
     fn ask(&mut self, cx: &mut Cx) {
@@ -52,6 +97,25 @@ impl Agreement {
             ground: self.ground.clone(),
         };
         self.said.ask(cx, Use::Rest, query);
+        self.standard.clear();
+        self.judges.clear();
+    }
+
+    /// Asks for what the pane in sight lacks.
+    fn follow(&mut self, cx: &mut Cx) {
+        let Some(ground) = &self.ground else { return };
+        if self.pane == Pane::Figures || self.said.is_waiting() {
+            return;
+        }
+        if self.standard.get().is_none() && !self.standard.is_waiting() {
+            let query = Query::Standard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
+            self.standard.ask(cx, Use::Picture, query);
+        }
+        let lacks = self.judges.get().is_none() && !self.judges.is_waiting();
+        if self.pane == Pane::SideBySide && lacks {
+            let query = Query::Judges { run: self.run.clone(), wanted: self.wanted.clone() };
+            self.judges.ask(cx, Use::Picture, query);
+        }
     }
 
     fn criteria(&self) -> &[String] {
@@ -134,6 +198,13 @@ impl Screen for Agreement {
     fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
         let (human, judge) = &mut self.at;
         match action {
+            Action::NextPane => {
+                self.pane = self.pane.next();
+                self.follow(cx);
+            }
+            // The cells of the grid are in one pane alone.
+            Action::Up | Action::Down | Action::Left | Action::Right | Action::Enter
+                if self.pane != Pane::Figures => {}
             Action::Up => *human = (*human - 1).max(1),
             Action::Down => *human = (*human + 1).min(5),
             Action::Left => *judge = (*judge - 1).max(1),
@@ -148,14 +219,18 @@ impl Screen for Agreement {
     }
 
     fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.said.settle(ticket) {
+        let (said, standard) = (self.said.settle(ticket), self.standard.settle(ticket));
+        if !(said || standard || self.judges.settle(ticket)) {
             return false;
         }
         match result {
+            Ok(Reply::Standard(found)) => self.standard.set((**found).clone()),
+            Ok(Reply::Judges(found)) => self.judges.set(found.clone()),
             Ok(Reply::Agreement { ground, found, itself, slices }) => {
                 self.ground = Some(Arc::clone(ground));
                 let (itself, slices) = (*itself, slices.clone());
                 self.said.set(Said { found: (**found).clone(), itself, slices });
+                self.follow(cx);
             }
             Ok(_) => {}
             Err(why) => cx.fail(why.clone()),
@@ -183,7 +258,10 @@ impl Screen for Agreement {
             seg(format!(" {name}{slice}"), strong),
             seg(format!("   judge {} against people, blind scores only", ground.run.spec.judge), dim),
         ];
-        put_cut(buf, area.x, area.y, area.width, &head);
+        let next = format!("Tab: {}", self.pane.next().words());
+        let end =
+            put_right(buf, area.right().saturating_sub(1), area.y, 24, &seg(next, env.style(Meaning::Key)));
+        put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &head);
         head_rule(buf, area, area.y + 1, &[], env);
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { x: area.x + 2, y: area.y + 2, width: area.width - 4, height: area.height - 3 };
@@ -195,7 +273,18 @@ impl Screen for Agreement {
                 y += 1;
             }
             y += 1;
-        } else if body.width >= 120 {
+        } else if self.pane != Pane::Figures {
+            return match self.standard.get() {
+                None => {
+                    let words = format!("{} working it out", env.spinner());
+                    put_cut(buf, body.x, body.y, body.width, &[seg(words, dim)]);
+                }
+                Some(found) if self.pane == Pane::ByScore => more::by_score(found, body, buf, env),
+                Some(found) => {
+                    more::side_by_side(found, self.judges.get().map(Vec::as_slice), body, buf, env);
+                }
+            };
+        } else if body.width >= 48 + wide(&said.found) {
             draw_grid(&said.found.figures, self.at, body, buf, env);
             let side = Rect { x: body.x + 48, width: body.width - 48, ..body };
             y = draw_figures(&said.found, side, buf, env) + 1;
@@ -218,6 +307,9 @@ impl Screen for Agreement {
     }
 
     fn status(&self, _env: &Env) -> String {
+        if self.pane != Pane::Figures {
+            return String::new();
+        }
         let here = self.here().len();
         format!(
             "human {} judge {}: {} · Enter opens",
@@ -228,7 +320,7 @@ impl Screen for Agreement {
     }
 
     fn ticks(&self) -> bool {
-        self.said.is_waiting()
+        self.said.is_waiting() || self.standard.is_waiting() || self.judges.is_waiting()
     }
 
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
@@ -256,6 +348,19 @@ impl Screen for Agreement {
             ("[a, b]", "where the figure lies with 95 % confidence"),
             ("n", "items that the figure rests on; beside one person and among people, pairs of scores"),
             ("n/a", "cannot be said: one side always gave the same score, or there are too few"),
+            (
+                "judge too",
+                "of what people gave this score, the share that the judge gave it; people too: the reverse",
+            ),
+            ("calibration", "what people give on average where the judge gives a score"),
+            (
+                "within cases",
+                "does the judge rank the arms' answers to a case as people do? of the arms: their means",
+            ),
+            (
+                "judges",
+                "two judges on the same labels; who is closer is told by kappa, for all pairs together",
+            ),
             ("length", "do long responses score higher? the judge's correlation less people's own"),
             ("ICC(1)", "how far one pass of the judge can be relied on: 1 it always repeats itself"),
             ("identical", "share of items that got the same score in every pass"),
@@ -267,8 +372,11 @@ fn number(v: Option<f64>) -> String {
     text::fixed(v, 2)
 }
 
-fn interval(figure: &Figure) -> String {
-    figure.ci95.map_or_else(String::new, |(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))))
+/// `[0.40, 0.85]`; with its figure `0.67 [0.40, 0.85]`, and the figure alone where there is no interval.
+fn interval(figure: &Figure, with_value: bool) -> String {
+    let ends = figure.ci95.map(|(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))));
+    let value = with_value.then(|| number(figure.value));
+    value.into_iter().chain(ends).collect::<Vec<_>>().join(" ")
 }
 
 /// The judge with itself, in one line.
@@ -315,8 +423,19 @@ fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &
     }
 }
 
-/// Columns from which the figures beside one person have room.
-const WIDE: u16 = 108;
+/// Columns of the first figures, and of each that stands beside them.
+const FIRST: u16 = 46;
+const MORE: u16 = 31;
+
+/// Columns that a table with all its figures takes.
+fn wide(found: &Agreed) -> u16 {
+    FIRST + MORE * (u16::from(has_single(found)) + u16::from(found.ceiling.is_some()))
+}
+
+/// Where one person scored throughout, the mean of people is that person.
+fn has_single(found: &Agreed) -> bool {
+    found.single.n > found.items
+}
 
 /// The table of figures; the row after it.
 fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 {
@@ -328,8 +447,7 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
         format!("{}{} {} {}", fit(first, 18, left), fit(value, 6, right), fit(ci, 14, left), fit(n, 5, right))
     };
     let mut head = columns("", "judge", "95 %", "n");
-    // Where one person scored throughout, the mean of people is that person.
-    let single = (found.single.n > found.items && area.width >= WIDE).then(|| found.table_single());
+    let single = (has_single(found) && area.width >= wide(found)).then(|| found.table_single());
     let more = |title: &str| {
         let value = fit(title, 10, right);
         format!("{value} {} {}", fit("95 %", 14, left), fit("n", 5, right))
@@ -349,12 +467,15 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
         let mut parts = vec![
             seg(fit(name, 18, left), dim),
             seg(fit(&number(figure.value), 6, right), strong),
-            seg(format!(" {} {}", fit(&interval(&figure), 14, left), fit(&n.to_string(), 5, right)), dim),
+            seg(
+                format!(" {} {}", fit(&interval(&figure, false), 14, left), fit(&n.to_string(), 5, right)),
+                dim,
+            ),
         ];
         if let Some((_, _, own, n)) = single.as_ref().and_then(|s| s.get(i)) {
             parts.push(seg(fit(&number(own.value), 10, right), strong));
             parts.push(seg(
-                format!(" {} {}", fit(&interval(own), 14, left), fit(&n.to_string(), 5, right)),
+                format!(" {} {}", fit(&interval(own, false), 14, left), fit(&n.to_string(), 5, right)),
                 dim,
             ));
         }
@@ -362,7 +483,7 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
         if let Some((_, _, own, n)) = ceiling.as_ref().and_then(|c| c.get(i)).filter(|_| key != "bias") {
             parts.push(seg(fit(&number(own.value), 10, right), strong));
             parts.push(seg(
-                format!(" {} {}", fit(&interval(own), 14, left), fit(&n.to_string(), 5, right)),
+                format!(" {} {}", fit(&interval(own, false), 14, left), fit(&n.to_string(), 5, right)),
                 dim,
             ));
         }
@@ -374,7 +495,10 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
         let parts = [
             seg(fit("length", 18, left), dim),
             seg(fit(&number(l.lean.value), 6, right), strong),
-            seg(format!(" {} {}", fit(&interval(&l.lean), 14, left), fit(&l.n.to_string(), 5, right)), dim),
+            seg(
+                format!(" {} {}", fit(&interval(&l.lean, false), 14, left), fit(&l.n.to_string(), 5, right)),
+                dim,
+            ),
             seg(format!("   judge {} − people {}", number(l.judge), number(l.human)), dim),
         ];
         put_cut(buf, area.x, y, area.width, &parts);
