@@ -7,9 +7,11 @@ use super::super::msg::{Effect, Ticket, Use};
 use super::super::paint::{put, put_cut, put_right, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
+use super::decided::look;
 use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{self, Change, Mark};
+use crate::eval::history::{self, Change};
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -170,12 +172,13 @@ impl Screen for Blame {
         let Some((_, seq)) = lines.get(self.cursor.at) else { return String::new() };
         let message = log.get(seq).and_then(|r| r.message.clone()).unwrap_or_default();
         let change = changes.get(seq).map_or_else(String::new, |c| {
-            let by = if c.mark() == Mark::NoEvidence {
-                String::new()
-            } else {
-                format!(" by {}", text::signed(Some(c.difference), 2))
+            let by = match c.decision {
+                Decision::Better | Decision::Worse => {
+                    format!(" by {}", text::signed(Some(c.difference), 2))
+                }
+                Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => String::new(),
             };
-            format!(" · {}{by}, associated", c.mark().words())
+            format!(" · {}{by}, associated", look(c.decision).words)
         });
         format!(
             "line {} of {}{change} · r{seq} {}",

@@ -777,7 +777,7 @@ impl Screen for Prompts {
             ("58  ps", "revisions of a prompt, and the first letters of its labels: p for production"),
             ("r58", "revision: its place in the prompt's history; * marks the one to diff against"),
             ("3f2a91bc", "version: the first 8 hex digits of the sha256 of the text"),
-            ("4.31±.12", "mean of the judge's scores over cases, and half of its 95 % interval"),
+            ("4.31±.12", "mean of the judge's scores over cases, and the longer side of its 95 % interval"),
             (
                 "▲.12 ▼.12",
                 "better or worse than the revision scored before it: points on the same cases, told only where chance \

@@ -12,10 +12,11 @@ use super::super::msg::{Ticket, Use};
 use super::super::paint::{gauge, put, put_cut, row, seg, select};
 use super::super::query::{Query, Reply, Spot};
 use super::super::theme::Meaning;
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
+use super::decided::look;
+use super::{Cursor, Cx, Nav, Screen, Slot, Tab, means};
 use crate::core::prompt::PromptName;
 use crate::core::text;
-use crate::eval::history::{self, Mark, Point};
+use crate::eval::history::{self, Point};
 use crate::store::scores::Effort;
 use crate::store::{RevisionInfo, RevisionScore};
 use ratatui::buffer::Buffer;
@@ -260,7 +261,7 @@ impl Screen for Revisions {
             put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             return;
         }
-        let bar = usize::from(body.width).saturating_sub(62).clamp(8, 60);
+        let bar = usize::from(body.width).saturating_sub(70).clamp(8, 60);
         let top = (1..).zip(&self.rows).filter_map(|(_, r)| match r {
             Row::Point(p) => self.metric.of(self.effort(p.seq)?),
             Row::Criterion(_) => None,
@@ -301,14 +302,14 @@ impl Screen for Revisions {
     fn figures(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("├──●──┤", "a revision's mean on the scale from 1 to 5, and its 95 % interval over cases"),
-            ("4.02±.11", "the same in digits: the mean, and half of the interval"),
+            ("4.02 [3.91, 4.13]", "the same in digits"),
             ("n", "cases with a score"),
             (
                 "▲ +0.12 better",
-                "change from the revision scored before, over common cases: its interval lies above 0",
+                "change from the revision scored before, over common cases; as `run compare` decides it",
             ),
-            ("▼ worse", "its interval lies below 0"),
-            ("? no evidence", "the change may well be chance, or there are fewer than six common cases"),
+            ("▼ worse", "the same the other way; by people wherever their sample allows"),
+            ("? no evidence", "the change may well be chance; · too few cases: fewer than six in common"),
             ("associated", "the score changed with this revision; what caused it, figures cannot say"),
             ("cost", "what all verdicts on the revision cost, where a price is known"),
             (
@@ -338,33 +339,21 @@ impl Revisions {
             seg(format!("{}  ", text::pad(&age, 5, text::Align::Right)), dim),
         ];
         if self.metric == Metric::Score {
-            let look = env.style(Meaning::Score(p.mean.round().clamp(1.0, 5.0) as u8));
-            let half = p.ci95.map_or_else(String::new, |(lo, hi)| {
-                let shown = text::fixed(Some((hi - lo) / 2.0), 2);
-                format!("±{}", shown.strip_prefix('0').unwrap_or(&shown))
-            });
-            parts.push(seg(forest(Some(p.mean), p.ci95, bar), look));
+            let colour = env.style(Meaning::Score(p.mean.round().clamp(1.0, 5.0) as u8));
+            parts.push(seg(forest(Some(p.mean), p.ci95, bar), colour));
             parts.push(seg(
                 format!(
                     "  {}",
-                    text::pad(&format!("{}{half}", text::fixed(Some(p.mean), 2)), 9, text::Align::Left)
+                    text::pad(&means::with_interval(Some(p.mean), p.ci95), 17, text::Align::Left)
                 ),
                 env.style(Meaning::Text),
             ));
             parts.push(seg(format!("{:>4} ", p.n), dim));
             if let Some(change) = &p.change {
-                let meaning = match change.mark() {
-                    Mark::Better => Meaning::Good,
-                    Mark::Worse => Meaning::Error,
-                    Mark::NoEvidence => Meaning::Dim,
-                };
-                let words = format!(
-                    "{} {} {}",
-                    change.mark().sign(),
-                    text::signed(Some(change.difference), 2),
-                    change.mark().words()
-                );
-                parts.push(seg(words, env.style(meaning)));
+                let look = look(change.decision);
+                let words =
+                    format!("{} {} {}", look.sign, text::signed(Some(change.difference), 2), look.words);
+                parts.push(seg(words, env.style(look.meaning)));
             }
         } else {
             let effort = self.effort(p.seq);

@@ -250,3 +250,6 @@ fn draw_flip(flip: &Flip, selected: bool, here: Rect, buf: &mut Buffer, env: &En
     ];
     put_cut(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@ use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
 use super::super::super::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
 use super::super::super::theme::Meaning;
+use super::super::decided::look;
 use super::layout::{GUTTER, Half, Line};
 use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
+use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{Change, Mark};
+use crate::eval::history::Change;
 use crate::store::RevisionInfo;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -128,12 +130,15 @@ fn end_words<'a>(
 fn score_words<'a>(criterion: &str, change: &Change, env: &Env) -> Vec<Seg<'a>> {
     let (words, meaning) = super::super::prompts::change_words(change);
     let short = |v: f64| text::fixed(Some(v), 2).replacen("0.", ".", 1);
-    match (change.mark(), change.ci95) {
-        (Mark::Better | Mark::Worse, Some((lo, hi))) => vec![
+    match (change.decision, change.ci95) {
+        (Decision::Better | Decision::Worse, Some((lo, hi))) => vec![
             seg(format!(" {criterion} {words} "), env.style(meaning)),
             seg(format!("[{},{}] ", short(lo), short(hi)), env.style(Meaning::Dim)),
         ],
-        _ => vec![seg(format!(" {criterion} no evidence "), env.style(Meaning::Dim))],
+        (decision, _) => {
+            let look = look(decision);
+            vec![seg(format!(" {criterion} {} ", look.words), env.style(look.meaning))]
+        }
     }
 }
 

@@ -4,11 +4,13 @@ use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
 use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upright};
 use super::super::super::theme::Meaning;
+use super::super::decided::look;
 use super::side::{self, Shown};
 use super::tree::Node;
 use super::{Cursor, Pane, Prompts};
+use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{self, Change, Mark, Point};
+use crate::eval::history::{self, Change, Point};
 use crate::store::{PromptInfo, RevisionInfo};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -257,14 +259,15 @@ fn age(at: &str, now: i64) -> String {
     at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
 }
 
-/// A revision's mean with half its interval, and its change from the scored revision before.
+/// A revision's mean with the longer side of its interval, and its change from the scored revision before.
 fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
     let Some(point) = points.iter().find(|p| p.seq == seq) else {
         return ("—".into(), String::new(), Meaning::Dim);
     };
     let mean = text::fixed(Some(point.mean), 2);
     let shown = match point.ci95 {
-        Some((lo, hi)) => format!("{mean}±{}", short((hi - lo) / 2.0)),
+        // The interval is not even on a scale with ends: never less than its longer side is shown.
+        Some((lo, hi)) => format!("{mean}±{}", short((hi - point.mean).max(point.mean - lo))),
         None => mean,
     };
     let Some(change) = point.change else { return (shown, String::new(), Meaning::Dim) };
@@ -272,14 +275,14 @@ fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
     (shown, words, meaning)
 }
 
-/// `▲.12`, `▼.31`, or `?` where there is no evidence; and its colour.
+/// `▲.12`, `▼.31`, or `?` where there is no evidence and `·` where cases are too few; and its colour.
 pub(in super::super) fn change_words(change: &Change) -> (String, Meaning) {
-    let meaning = match change.mark() {
-        Mark::Better => Meaning::Good,
-        Mark::Worse => Meaning::Error,
-        Mark::NoEvidence => return (change.mark().sign().to_owned(), Meaning::Dim),
+    let look = look(change.decision);
+    let size = match change.decision {
+        Decision::Better | Decision::Worse => short(change.difference.abs()),
+        Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => String::new(),
     };
-    (format!("{}{}", change.mark().sign(), short(change.difference.abs())), meaning)
+    (format!("{}{size}", look.sign), look.meaning)
 }
 
 /// `.12` for 0.12.
