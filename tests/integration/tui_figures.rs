@@ -139,6 +139,85 @@ fn agreement_shows_the_ceiling_slices_and_opens_the_items_of_a_cell() {
     });
 }
 
+/// The first value under this key, however deep.
+fn find<'a>(value: &'a serde_json::Value, key: &str) -> Option<&'a serde_json::Value> {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.get(key).or_else(|| map.values().find_map(|inner| find(inner, key)))
+        }
+        serde_json::Value::Array(all) => all.iter().find_map(|inner| find(inner, key)),
+        _ => None,
+    }
+}
+
+#[test]
+fn agreement_goes_on_score_by_score_and_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, run) = registry(dir.path());
+    let mut store = Store::open(&path).unwrap();
+    for item in 0..30 {
+        review(&mut store, &run, "ana", item, 1 + (item % 4) as u8, &[]);
+    }
+    for item in 0..12 {
+        review(&mut store, &run, "ben", item, 1 + (item % 5) as u8, &[]);
+    }
+    drop(store);
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
+        .args(["--registry", path.to_str().unwrap(), "agreement", "--run", &run, "--json"])
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    block(async {
+        for (width, height) in [(80, 24), (120, 36), (160, 45)] {
+            let mut screen = open(&path, (width, height)).await;
+            screen.keys("2 Enter A").await;
+            assert!(screen.text().contains("Tab: score by score"), "{}", screen.text());
+            screen.keys("Tab").await;
+            let text = screen.text();
+            sane(&text);
+            for row in find(&said, "calibration").unwrap().as_array().unwrap() {
+                if let Some(mean) = row["people_mean"].as_f64() {
+                    let line = format!("{:>10}  {mean:.2} [", row["judge"]);
+                    assert!(text.contains(&line), "{line}\n{text}");
+                }
+            }
+            for row in find(&said, "confusion").unwrap().as_array().unwrap() {
+                let count = |key: &str| row[key].as_u64().unwrap();
+                let line = format!("{:>6}  {:>5}  {:>4}", count("people"), count("judge"), count("both"));
+                assert!(text.contains(&line), "{line}\n{text}");
+            }
+            insta::assert_snapshot!(format!("agreement_scores_{width}x{height}"), text);
+            screen.keys("Tab").await;
+            let text = screen.text();
+            sane(&text);
+            let document = &find(&said, "document").unwrap()["spearman"]["value"];
+            assert!(text.contains(&format!("{:.2}", document.as_f64().unwrap())), "{document}\n{text}");
+            assert!(text.contains("ana and ben") && text.contains("no other judge"), "{text}");
+            insta::assert_snapshot!(format!("agreement_side_by_side_{width}x{height}"), text);
+            screen.keys("Tab").await;
+            assert!(screen.text().contains("kappa, quadratic"), "{}", screen.text());
+        }
+    });
+    // Another judge of the same responses: the labels count there at once.
+    let mut store = Store::open(&path).unwrap();
+    let mut items: Vec<Item> = (0..12)
+        .flat_map(|i| [item(i, "base", [1, 3]), item(i, "cand", [5, 3]), item(i, "other", [3, 3])])
+        .collect();
+    items.iter_mut().flat_map(|i| &mut i.verdicts).for_each(|v| v.judge = "llama".into());
+    store.import_items("set", items).unwrap();
+    drop(store);
+    block(async {
+        let mut screen = open(&path, (120, 36)).await;
+        screen.keys("2 j Enter A Tab Tab").await;
+        let text = screen.text();
+        assert!(
+            text.contains("gpt") && text.contains("llama") && text.contains("kappa of each with people"),
+            "{text}"
+        );
+        sane(&text);
+    });
+}
+
 #[test]
 fn a_comparison_tells_power_trust_and_slices_and_a_flip_opens_with_both_reasons() {
     let dir = tempfile::tempdir().unwrap();
