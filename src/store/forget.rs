@@ -228,7 +228,7 @@ impl Store {
         for table in tables {
             let mut statement =
                 self.conn.prepare(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut counts = vec![0_usize; columns.len()];
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

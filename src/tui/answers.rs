@@ -101,7 +101,7 @@ fn colour(text: &str) -> Option<Rgb> {
     if let Some(digits) = text.strip_prefix('#') {
         let digits: Vec<char> = digits.chars().collect();
         let each = digits.len() / 3;
-        if each == 0 || digits.len() % 3 != 0 {
+        if each == 0 || !digits.len().is_multiple_of(3) {
             return None;
         }
         return of(digits.chunks(each).map(|c| c.iter().collect()).collect::<Vec<String>>().into_iter());

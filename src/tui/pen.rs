@@ -313,7 +313,7 @@ impl<'a> Pen<'a> {
             Some(here) if here == (x, y) => Ok(()),
             Some((_, row)) if row == y && x == 0 => write!(self.out, "\r"),
             Some((_, row)) if row == y => write!(self.out, "\x1b[{}G", x + 1),
-            Some((column, row)) if below(row) && column == x => write!(self.out, "\n"),
+            Some((column, row)) if below(row) && column == x => writeln!(self.out),
             Some((_, row)) if below(row) && x == 0 => write!(self.out, "\r\n"),
             Some((_, row)) if below(row) => write!(self.out, "\n\x1b[{}G", x + 1),
             _ => write!(self.out, "\x1b[{};{}H", y + 1, x + 1),

@@ -146,7 +146,7 @@ mod tests {
         }
         // Most of what was assigned then: a table that agrees on nothing would pass the rest.
         assert!(agreed > 150_000, "{agreed}");
-        assert!(AGREED.is_sorted() && AGREED.len() % 2 == 0);
+        assert!(AGREED.is_sorted() && AGREED.len().is_multiple_of(2));
         // The hexagrams became wide in Unicode 16.
         assert!(
             !is_agreed("䷀")
