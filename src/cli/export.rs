@@ -54,7 +54,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         let mut file = create(&args.out, args.force)?;
         let count = write_rows(&store, &names, args.events, None, &mut file)?;
         file.flush()?;
-        file.get_ref().sync_all()?;
+        // A pipe has nothing to make durable, and says so by an error.
+        if file.get_ref().metadata()?.is_file() {
+            file.get_ref().sync_all()?;
+        }
         count
     };
     if ctx.json {
