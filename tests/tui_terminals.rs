@@ -265,7 +265,9 @@ fn a_key_costs_few_bytes() {
     let path = dir.path().join("registry.db");
     let shape = Shape { prompts: 40, revisions: 400, verdicts: 400, seed: 1 };
     let mut store = Store::open(&path).unwrap();
-    shape.revisions().for_each(|rows| drop(store.import_revisions(rows).unwrap()));
+    for rows in shape.revisions() {
+        store.import_revisions(rows).unwrap();
+    }
     store.import_items("made-up", shape.items()).unwrap();
     drop(store);
     let known = Capabilities { synchronized: true, ..Capabilities::default() };

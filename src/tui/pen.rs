@@ -15,13 +15,6 @@ use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::style::{Color, Modifier};
 use std::io::Write as _;
 
-/// What shows on a blank.
-const ON_BLANK: Modifier = Modifier::REVERSED
-    .union(Modifier::UNDERLINED)
-    .union(Modifier::SLOW_BLINK)
-    .union(Modifier::RAPID_BLINK)
-    .union(Modifier::CROSSED_OUT);
-
 /// Cells that stayed the same are written once more, rather than passed over, while they cost no more than that.
 const GAP: usize = 4;
 
@@ -39,13 +32,6 @@ impl Look {
     fn of(cell: &Cell) -> Self {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
     }
-
-    /// What of a look is seen where nothing but a blank stands.
-    fn on_blank(self) -> Self {
-        let modifier = self.modifier & ON_BLANK;
-        let fg = if modifier.is_empty() { Color::Reset } else { self.fg };
-        Self { fg, bg: self.bg, modifier }
-    }
 }
 
 /// The columns of a cell; none has fewer than one.
@@ -53,22 +39,9 @@ fn columns(cell: &Cell) -> usize {
     usize::from(cell.cell_width().max(1))
 }
 
-fn is_blank(cell: &Cell) -> bool {
-    cell.symbol() == " "
-}
-
-/// Whether a cell shows nothing at all: what erasing leaves.
+/// Whether a cell is what erasing leaves.
 fn is_bare(cell: &Cell) -> bool {
-    is_blank(cell) && Look::of(cell).on_blank() == PLAIN
-}
-
-/// Whether two cells look the same.
-fn alike(one: &Cell, other: &Cell) -> bool {
-    if one.symbol() != other.symbol() {
-        return false;
-    }
-    let (one_look, other_look) = (Look::of(one), Look::of(other));
-    one_look == other_look || (is_blank(one) && one_look.on_blank() == other_look.on_blank())
+    cell.symbol() == " " && Look::of(cell) == PLAIN
 }
 
 /// Whether terminals disagree on the room of anything in a row.
@@ -103,32 +76,18 @@ pub(super) struct Piece {
     /// The column behind it.
     end: usize,
     look: Look,
-    /// Nothing but blanks so far: only what of the look shows on them counts.
-    blank: bool,
     /// What is written; none when the rest of the row is erased.
     text: String,
     ends_the_row: bool,
 }
 
 impl Piece {
-    /// Whether it can be written while `look` is worn.
-    fn suits(&self, look: Look) -> bool {
-        look == self.look || (self.blank && look.on_blank() == self.look.on_blank())
-    }
-
     /// Whether a cell behind it can be part of it.
     fn takes(&self, cell: &Cell) -> bool {
-        let look = Look::of(cell);
-        if is_blank(cell) || self.blank {
-            return look.on_blank() == self.look.on_blank();
-        }
-        look == self.look
+        Look::of(cell) == self.look
     }
 
     fn push(&mut self, cell: &Cell) {
-        if self.blank && !is_blank(cell) {
-            (self.look, self.blank) = (Look::of(cell), false);
-        }
         self.text.push_str(cell.symbol());
         self.end += columns(cell);
     }
@@ -144,7 +103,7 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
     let was_covered = |at: usize| covered.get(at).copied().unwrap_or(false);
     let changed = |x: usize, cell: &Cell| {
         was_covered(x)
-            || old.get(x).is_none_or(|before| !alike(before, cell) || columns(before) != columns(cell))
+            || old.get(x).is_none_or(|before| before != cell)
             || (1..columns(cell)).any(|more| x + more < old.len() && !was_covered(x + more))
     };
     let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
@@ -155,14 +114,14 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
     for (x, cell) in dirty {
         if erase && x >= bare_from {
             let (look, text) = (PLAIN, String::new());
-            pieces.push(Piece { x: bare_from, y, end: bare_from, look, blank: true, text, ends_the_row });
+            pieces.push(Piece { x: bare_from, y, end: bare_from, look, text, ends_the_row });
             break;
         }
         // What stands between is written once more, where that is shorter than a move.
         let last = pieces.get_mut(begun..).and_then(<[Piece]>::last_mut);
         let joined = last.filter(|piece| {
             let between = new.get(piece.end..x).unwrap_or_default();
-            let cheap = |cell: &Cell| cell.symbol().len() == 1 && piece.takes(cell) && !piece.blank;
+            let cheap = |cell: &Cell| cell.symbol().len() == 1 && piece.takes(cell);
             (between.is_empty() || (between.len() <= GAP && between.iter().all(cheap))) && piece.takes(cell)
         });
         let piece = match joined {
@@ -171,9 +130,8 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
                 piece
             }
             None => {
-                let (look, blank) = (Look::of(cell), is_blank(cell));
-                let look = if blank { look.on_blank() } else { look };
-                pieces.push(Piece { x, y, end: x, look, blank, text: String::new(), ends_the_row });
+                let look = Look::of(cell);
+                pieces.push(Piece { x, y, end: x, look, text: String::new(), ends_the_row });
                 let Some(piece) = pieces.last_mut() else { continue };
                 piece
             }
@@ -213,7 +171,7 @@ impl<'a> Pen<'a> {
         let mut looks: Vec<Look> = Vec::new();
         let mut places = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let known = looks.iter().position(|look| piece.suits(*look));
+            let known = looks.iter().position(|look| *look == piece.look);
             places.push(known.unwrap_or(looks.len()));
             if known.is_none() {
                 looks.push(piece.look);
@@ -238,10 +196,7 @@ impl<'a> Pen<'a> {
 
     fn piece(&mut self, piece: &Piece) {
         self.go(piece.x, piece.y);
-        if !piece.suits(self.look) {
-            // What does not show on a blank stays as it is.
-            self.wear(piece.look);
-        }
+        self.wear(piece.look);
         if piece.text.is_empty() {
             self.put("\x1b[K");
         } else {
@@ -286,15 +241,7 @@ impl<'a> Pen<'a> {
     }
 
     fn cell(&mut self, x: usize, y: usize, cell: &Cell, width: usize) {
-        let look = Look::of(cell);
-        if is_blank(cell) {
-            // What does not show on a blank stays as it is.
-            let seen = look.on_blank();
-            let fg = if seen.modifier.is_empty() { self.look.fg } else { seen.fg };
-            self.wear(Look { fg, bg: seen.bg, modifier: (self.look.modifier - ON_BLANK) | seen.modifier });
-        } else {
-            self.wear(look);
-        }
+        self.wear(Look::of(cell));
         self.put(cell.symbol());
         let next = x + columns(cell);
         // Behind the last column terminals put the cursor in different places.

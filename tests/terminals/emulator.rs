@@ -161,7 +161,7 @@ impl Counting {
     }
 }
 
-/// A cell: its text (of the first cell of something wider) and its look. What cannot be seen of a look is left out.
+/// A cell: its text (of the first cell of something wider) and its look.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
     pub text: Rc<str>,
@@ -290,14 +290,9 @@ impl<'a> Emulator<'a> {
         }
     }
 
-    fn seen(&self, text: &str) -> String {
+    fn worn(&self) -> String {
         let (fg, bg, modifiers) = &self.look;
-        if text != " " {
-            return format!("{fg}/{bg}/{}", modifiers.concat());
-        }
-        let modifiers: String =
-            modifiers.iter().map(String::as_str).filter(|m| "45679".contains(m)).collect();
-        format!("{}/{bg}/{modifiers}", if modifiers.is_empty() { "" } else { fg })
+        format!("{fg}/{bg}/{}", modifiers.concat())
     }
 
     /// What lies in these cells goes, in the plain look.
@@ -324,10 +319,9 @@ impl<'a> Emulator<'a> {
 
     fn print(&mut self) {
         let text = std::mem::take(&mut self.text);
-        let (written, blank): (Rc<str>, Rc<str>) = (self.seen("x").into(), self.seen(" ").into());
+        let look: Rc<str> = self.worn().into();
         for cluster in text.graphemes(true) {
             for piece in self.counting.pieces(cluster).iter() {
-                let look = if &*piece.text == " " { Rc::clone(&blank) } else { Rc::clone(&written) };
                 if piece.columns == 0 {
                     // It joins what stands before it.
                     let x = self.at.0.saturating_sub(1);

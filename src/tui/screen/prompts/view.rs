@@ -16,7 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Rows of a text that are drawn while the selection moves on.
-const GLANCE: u16 = 16;
+const GLANCE: u16 = 12;
 
 /// Draws the screen into its area, rules included.
 pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
