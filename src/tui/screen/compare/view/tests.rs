@@ -23,6 +23,7 @@ fn env(theme: Theme) -> Env {
         now: 0,
         tick: 0,
         reviewer: String::new(),
+        rest: std::time::Duration::ZERO,
         running: Vec::new(),
     }
 }
