@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use std::time::SystemTime;
 
 /// Seconds since the epoch of 9998-01-01: beyond it there is no room to count on from.
-const LATEST: i64 = 253_338_595_200;
+const LATEST: i64 = 253_339_228_800;
 
 /// Now; the first or the last moment that can be counted on from, where the clock stands outside of them.
 pub fn now() -> Timestamp {

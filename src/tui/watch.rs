@@ -177,12 +177,12 @@ mod tests {
         assert!(matches!(msg, Ok(Some(Msg::Changed))));
         let is_moved = async || matches!(handle.read(|s| s.names()).await, Err(StoreError::Moved { .. }));
         assert!(is_moved().await);
-        // Another one in its place is not the one that is on the screen.
-        made(&path);
-        assert!(is_moved().await);
-        std::fs::remove_file(&path).unwrap();
         std::fs::rename(&aside, &path).unwrap();
         assert_eq!(handle.read(|s| s.names()).await.unwrap().len(), 1);
+        // Another one in its place is not the one that is on the screen.
+        std::fs::rename(&path, &aside).unwrap();
+        made(&path);
+        assert!(is_moved().await);
         watch.end().await;
         handle.close();
     }
