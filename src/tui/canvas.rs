@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(frame(&mut canvas, "fairy-carts", Style::new()), "\x1b[2;3Hairy\x1b[11Gt");
         // The second half of a wide character is none of the blanks behind it.
         assert_eq!(frame(&mut canvas, "fa中", Style::new()), "\x1b[2;4H中\x1b[K");
-        assert_eq!(frame(&mut canvas, "fa", Style::new()), "\x1b[2;4H  ");
+        assert_eq!(frame(&mut canvas, "fa", Style::new()), "\x1b[2;4H\x1b[K");
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(frame(&mut canvas, "plain", Style::new()), "\x1b[2;1H\x1b[2K\x1b[2;2Hplain");
         // All terminals give this the same room.
         assert_eq!(frame(&mut canvas, "pl中文", Style::new()), "\x1b[2;4H中文");
-        assert_eq!(frame(&mut canvas, "pla", Style::new()), "\x1b[2;4Ha   ");
+        assert_eq!(frame(&mut canvas, "pla", Style::new()), "\x1b[2;4Ha\x1b[K");
     }
 
     #[test]

@@ -107,12 +107,11 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
             || (1..columns(cell)).any(|more| x + more < old.len() && !was_covered(x + more))
     };
     let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
-    // Blanks at the end are erased when that is shorter than to write them.
-    let erase = dirty.iter().filter(|(x, _)| *x >= bare_from).count() > 3;
     let ends_the_row = false;
     let begun = pieces.len();
     for (x, cell) in dirty {
-        if erase && x >= bare_from {
+        // Blanks at the end are erased, as in a picture drawn anew: a multiplexer tells one from the other.
+        if x >= bare_from {
             let (look, text) = (PLAIN, String::new());
             pieces.push(Piece { x: bare_from, y, end: bare_from, look, text, ends_the_row });
             break;

@@ -178,10 +178,8 @@ impl Place {
         assert_eq!(line, "taken\n");
         match self.terminal {
             Terminal::Tmux => {
-                let shown =
-                    run(&["tmux", "-L", &self.name, "capture-pane", "-p", "-e", "-N"], self.dir.path());
-                // Whether plain blanks at the end were written or erased cannot be seen.
-                shown.split(|b| *b == b'\n').map(|row| row.trim_ascii_end().to_vec()).collect()
+                let shown = run(&["tmux", "-L", &self.name, "capture-pane", "-p", "-e"], self.dir.path());
+                shown.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
             }
             Terminal::Screen => {
                 let copy = self.dir.path().join("hardcopy");
