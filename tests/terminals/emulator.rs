@@ -170,14 +170,56 @@ pub struct Cell {
     look: Rc<str>,
 }
 
+/// Colours and attributes (SGR).
+#[derive(Default)]
+pub struct Look {
+    fg: String,
+    bg: String,
+    modifiers: Vec<String>,
+}
+
+impl Look {
+    pub fn wear(&mut self, asked: &str) {
+        let mut codes = asked.split(';').peekable();
+        while let Some(code) = codes.next() {
+            match code {
+                "" | "0" => *self = Self::default(),
+                "39" => self.fg.clear(),
+                "49" => self.bg.clear(),
+                "38" | "48" => {
+                    let more = if codes.next() == Some("5") { 1 } else { 3 };
+                    let colour: Vec<&str> = codes.by_ref().take(more).collect();
+                    let place = if code == "38" { &mut self.fg } else { &mut self.bg };
+                    *place = colour.join(".");
+                }
+                "22" => self.modifiers.retain(|m| m != "1" && m != "2"),
+                "23" | "24" | "25" | "27" | "28" | "29" => {
+                    let on = code.strip_prefix('2').unwrap();
+                    self.modifiers.retain(|m| m != on && !(on == "5" && m == "6"));
+                }
+                "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" => {
+                    self.modifiers.push(code.to_owned());
+                    self.modifiers.sort();
+                    self.modifiers.dedup();
+                }
+                other => panic!("look {other} in {asked}"),
+            }
+        }
+    }
+
+    /// Fore, back and modifiers in a word.
+    pub fn word(&self) -> String {
+        format!("{}/{}/{}", self.fg, self.bg, self.modifiers.concat())
+    }
+}
+
 /// A terminal.
 pub struct Emulator<'a> {
     counting: &'a Counting,
     width: usize,
     pub rows: Vec<Vec<Cell>>,
     at: (usize, usize),
-    /// Fore, back, modifiers.
-    look: (String, String, Vec<String>),
+    look: Look,
     wraps: bool,
     /// Printable text since the last sequence: clusters are whole only then.
     text: String,
@@ -192,7 +234,7 @@ impl<'a> Emulator<'a> {
             width,
             rows: vec![vec![blank.clone(); width]; height],
             at: (0, 0),
-            look: Default::default(),
+            look: Look::default(),
             wraps: false,
             text: String::new(),
             blank,
@@ -254,45 +296,12 @@ impl<'a> Emulator<'a> {
             ("" | "0", 'K') => self.erase(row + self.at.0..row + self.width),
             ("2", 'K') => self.erase(row..row + self.width),
             ("2", 'J') => self.erase(0..self.width * self.rows.len()),
-            (_, 'm') => self.wear(asked),
+            (_, 'm') => self.look.wear(asked),
             ("?7", 'h' | 'l') => self.wraps = last == 'h',
             ("?2026", 'h' | 'l') => {}
             _ => panic!("CSI {asked} {last}"),
         }
         assert!(self.at.0 < self.width && self.at.1 < self.rows.len(), "moved outside");
-    }
-
-    fn wear(&mut self, asked: &str) {
-        let mut codes = asked.split(';').peekable();
-        while let Some(code) = codes.next() {
-            match code {
-                "" | "0" => self.look = Default::default(),
-                "39" => self.look.0.clear(),
-                "49" => self.look.1.clear(),
-                "38" | "48" => {
-                    let more = if codes.next() == Some("5") { 1 } else { 3 };
-                    let colour: Vec<&str> = codes.by_ref().take(more).collect();
-                    let place = if code == "38" { &mut self.look.0 } else { &mut self.look.1 };
-                    *place = colour.join(".");
-                }
-                "22" => self.look.2.retain(|m| m != "1" && m != "2"),
-                "23" | "24" | "25" | "27" | "28" | "29" => {
-                    let on = code.strip_prefix('2').unwrap();
-                    self.look.2.retain(|m| m != on && !(on == "5" && m == "6"));
-                }
-                "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" => {
-                    self.look.2.push(code.to_owned());
-                    self.look.2.sort();
-                    self.look.2.dedup();
-                }
-                other => panic!("look {other} in {asked}"),
-            }
-        }
-    }
-
-    fn worn(&self) -> String {
-        let (fg, bg, modifiers) = &self.look;
-        format!("{fg}/{bg}/{}", modifiers.concat())
     }
 
     /// What lies in these cells goes, in the plain look.
@@ -319,7 +328,7 @@ impl<'a> Emulator<'a> {
 
     fn print(&mut self) {
         let text = std::mem::take(&mut self.text);
-        let look: Rc<str> = self.worn().into();
+        let look: Rc<str> = self.look.word().into();
         for cluster in text.graphemes(true) {
             for piece in self.counting.pieces(cluster).iter() {
                 if piece.columns == 0 {

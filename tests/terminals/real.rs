@@ -4,6 +4,7 @@
 //! bytes -> a file -> a shell in the terminal writes it, asks where the cursor is, and tells when it is answered -> picture
 //! ```
 
+use super::emulator::Look;
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -178,8 +179,9 @@ impl Place {
         assert_eq!(line, "taken\n");
         match self.terminal {
             Terminal::Tmux => {
-                let shown = run(&["tmux", "-L", &self.name, "capture-pane", "-p", "-e"], self.dir.path());
-                shown.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
+                let shown =
+                    run(&["tmux", "-L", &self.name, "capture-pane", "-p", "-e", "-N"], self.dir.path());
+                cells(&shown)
             }
             Terminal::Screen => {
                 let copy = self.dir.path().join("hardcopy");
@@ -227,6 +229,30 @@ impl Drop for Place {
             let _ = child.wait();
         }
     }
+}
+
+/// Rows as tmux tells them, each character with its look; without plain blanks at the end, of which it still knows that
+/// something stood there once.
+fn cells(shown: &[u8]) -> Vec<Vec<u8>> {
+    let mut look = Look::default();
+    let mut rows = Vec::new();
+    for line in std::str::from_utf8(shown).unwrap().lines() {
+        let mut cells: Vec<String> = Vec::new();
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            if c == '\u{1b}' {
+                assert_eq!(chars.next(), Some('['));
+                look.wear(&chars.by_ref().take_while(|c| *c != 'm').collect::<String>());
+            } else {
+                cells.push(format!("{c}{} ", look.word()));
+            }
+        }
+        while cells.last().is_some_and(|last| last == " // ") {
+            cells.pop();
+        }
+        rows.push(cells.concat().into_bytes());
+    }
+    rows
 }
 
 /// The first row of two pictures that differs.
