@@ -61,6 +61,7 @@ mod terminals;
 #[path = "../tty_support/mod.rs"]
 mod tty_support;
 mod tui_figures;
+mod tui_history;
 mod tui_means;
 mod tui_registry;
 mod tui_review;
