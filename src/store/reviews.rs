@@ -322,3 +322,47 @@ impl Store {
         Ok(all_reviews(&self.conn, Some(run))?.into_iter().map(|r| r.info).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::item::Item;
+    use serde_json::json;
+
+    #[test]
+    fn what_fails_in_the_middle_leaves_no_review() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("r.db")).unwrap();
+        let verdict = json!({"criterion": "accuracy", "judge": "j", "score": 3, "explanation": "x"});
+        let item =
+            |i: u32| json!({"id": format!("c{i}"), "prompt": "p", "response": "r", "verdicts": [verdict]});
+        let items: Vec<Item> = (0..4).map(|i| serde_json::from_value(item(i)).unwrap()).collect();
+        store.import_items("set", items).unwrap();
+        let run = store.runs(None).unwrap()[0].id.clone();
+        let review = |item: u32| NewReview {
+            run: run.clone(),
+            item,
+            criterion: 0,
+            reviewer: "ana".into(),
+            score: Some(4),
+            comment: String::new(),
+            modes: vec!["long".into()],
+            saw_judge: false,
+            sampling: Sampling::Picked,
+            seconds: None,
+            undo: None,
+        };
+        let all: Vec<NewReview> = (0..4).map(review).collect();
+        // From the third on the registry refuses: as a full disk would, at a place of our choosing.
+        let third = "CREATE TEMP TRIGGER third BEFORE INSERT ON main.review WHEN NEW.item = 2 BEGIN \
+                     SELECT RAISE(ABORT, 'no more'); END";
+        store.conn.execute_batch(third).unwrap();
+        let why = store.add_reviews(&all, &HashMap::new()).unwrap_err();
+        assert!(why.to_string().contains("no more"), "{why}");
+        assert!(store.review_log(&run).unwrap().is_empty());
+        // The twin: one by one, what came before it stays.
+        let each: Vec<bool> = all.iter().map(|r| store.add_review(r).is_ok()).collect();
+        assert_eq!(each, [true, true, false, true]);
+        assert_eq!(store.review_log(&run).unwrap().len(), 3);
+    }
+}

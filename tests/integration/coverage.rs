@@ -64,8 +64,11 @@ fn agreement_is_held_where_the_plain_jackknife_misses_it() {
         let few = coefficients(what, broken, 10, ALONE, 50, 19);
         assert_eq!((few.held(), few.refused()), (None, 1.0));
     }
-    let cell = two_judges(&all[0], 30, ALONE, 100, 20);
-    assert!(cell.held().unwrap() >= 0.9 && cell.wrong == 0, "{cell:?}");
+    let cell = two_judges(&all[0], 240, ALONE, 100, 20);
+    assert!(cell.held().unwrap() >= 0.91 && cell.wrong == 0, "{cell:?}");
+    // Few items do not show how far off a judge that guesses can be: no interval is given, and the twin's does not hold.
+    let few = two_judges(&all[0], 30, ALONE, 100, 20);
+    assert!(few.held().is_none() && few.held_twin() < 0.9, "{few:?}");
 }
 
 #[test]
