@@ -28,6 +28,8 @@ const GROUP: usize = 1_024;
 
 /// How long what was paid for waits for another process that holds the write lock: longer than any import or check takes.
 const PAID_PATIENCE: Duration = Duration::from_secs(600);
+/// How long a write waits for another process before it is told that it does.
+const SILENCE: Duration = Duration::from_secs(10);
 /// When nobody else has been seen holding the lock for so long, it is this process's own, and does not come back.
 const ALONE: Duration = Duration::from_secs(5);
 /// How long each attempt at the write lock takes; in between it is looked who has waited for long enough.
@@ -454,7 +456,8 @@ impl Writing {
         for job in over {
             (job.work)(Err(StoreError::Busy))(None);
         }
-        let held = self.waiting.iter().any(|job| job.since.elapsed() >= patience);
+        let told = patience.min(SILENCE);
+        let held = self.waiting.iter().any(|job| job.since.elapsed() >= told);
         self.lock.held.store(held, Ordering::Relaxed);
     }
 

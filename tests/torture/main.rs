@@ -36,6 +36,7 @@ mod support;
 mod templates;
 mod terminal;
 mod together;
+#[expect(dead_code, reason = "the other tests of screens use the rest")]
 #[path = "../tty_support/mod.rs"]
 mod tty_support;
 mod verbs;
