@@ -326,17 +326,36 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::item::Item;
-    use serde_json::json;
+    use crate::core::item::{ImportedVerdict, Item, Subject};
 
     #[test]
     fn what_fails_in_the_middle_leaves_no_review() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("r.db")).unwrap();
-        let verdict = json!({"criterion": "accuracy", "judge": "j", "score": 3, "explanation": "x"});
-        let item =
-            |i: u32| json!({"id": format!("c{i}"), "prompt": "p", "response": "r", "verdicts": [verdict]});
-        let items: Vec<Item> = (0..4).map(|i| serde_json::from_value(item(i)).unwrap()).collect();
+        let item = |i: u32| Item {
+            id: format!("c{i}"),
+            arm: "a".into(),
+            response: "r".into(),
+            subject: Subject {
+                prompt: "p".into(),
+                vars: serde_json::Map::new(),
+                reference: None,
+                tags: Vec::new(),
+                cluster: None,
+                criterion: None,
+                anchors: None,
+            },
+            verdicts: vec![ImportedVerdict {
+                criterion: "accuracy".into(),
+                judge: "j".into(),
+                repeat: 0,
+                score: Some(3),
+                explanation: "x".into(),
+                state: None,
+                reply: None,
+            }],
+        };
+        let items: Vec<Item> = (0..4).map(item).collect();
         store.import_items("set", items).unwrap();
         let run = store.runs(None).unwrap()[0].id.clone();
         let review = |item: u32| NewReview {
