@@ -8,8 +8,8 @@
 //! independent: then the interval is the clustered one.
 //!
 //! Coverage is the share of verdicts with a score among those that were to be reached. What was to be reached on a criterion is
-//! what any arm was asked of it, for each arm: a case that one arm never answered counts against that arm. A gate counts the
-//! same way over its two arms.
+//! what any arm was asked of it, for each arm that shares a case with it: a case that one arm never answered counts against
+//! that arm. A gate counts the same way over its two arms.
 
 use super::people::{Checked, People};
 use crate::core::stats::bounded::{SCORES, bounded_ci};
@@ -211,31 +211,53 @@ pub fn coverage(scored: usize, asked: usize) -> f64 {
     if asked == 0 { 0.0 } else { scored as f64 / asked as f64 }
 }
 
-/// What each arm was to be judged on: what any arm of the run was asked on the criterion.
-fn asked(run: &RunInfo, column: u32, items: &[RunItem], cells: &[Cell]) -> Asked {
+/// What each arm was to be judged on, in the order of the run's arms: what any arm that shares a case with it was asked on
+/// the criterion. Imported arms that have no case in common were asked of different cases.
+fn asked(run: &RunInfo, column: u32, items: &[RunItem], cells: &[Cell]) -> Vec<Asked> {
     let mut keys: HashMap<(&str, u32), u32> = HashMap::new();
-    let mut key_of: HashMap<u32, u32> = HashMap::with_capacity(items.len());
+    let mut key_of: HashMap<u32, (u32, usize)> = HashMap::with_capacity(items.len());
     for item in items {
         let next = keys.len() as u32;
-        key_of.insert(item.ord, *keys.entry((&item.case_id, item.repeat)).or_insert(next));
+        let key = *keys.entry((&item.case_id, item.repeat)).or_insert(next);
+        let arm = run.arms.iter().position(|arm| *arm == item.arm).unwrap_or(run.arms.len());
+        key_of.insert(item.ord, (key, arm));
+    }
+    let arms = run.arms.len();
+    if !run.imported {
+        let all = Asked { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize };
+        return vec![all; arms];
     }
     // Imported verdicts plan what they hold, and may have more passes of one item than of another.
-    if run.imported {
-        let mine = cells.iter().filter(|c| c.criterion == column);
-        let verdicts: HashSet<(u32, u32)> =
-            mine.filter_map(|c| Some((*key_of.get(&c.item)?, c.repeat))).collect();
-        let items: HashSet<u32> = verdicts.iter().map(|v| v.0).collect();
-        return Asked { items: items.len(), verdicts: verdicts.len() };
+    let mut together: Vec<usize> = (0..arms).collect();
+    let mut first_of: HashMap<u32, usize> = HashMap::new();
+    let held: Vec<(u32, u32, usize)> = cells
+        .iter()
+        .filter(|c| c.criterion == column)
+        .filter_map(|c| key_of.get(&c.item).map(|(key, arm)| (*key, c.repeat, *arm)))
+        .filter(|(_, _, arm)| *arm < arms)
+        .collect();
+    for (key, _, arm) in &held {
+        let of = |arm: usize| together.get(arm).copied().unwrap_or(arm);
+        let (one, other) = (of(*first_of.entry(*key).or_insert(*arm)), of(*arm));
+        together.iter_mut().filter(|at| **at == other).for_each(|at| *at = one);
     }
-    Asked { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize }
+    let among = |group: usize| {
+        let mine = held.iter().filter(|(_, _, arm)| together.get(*arm) == Some(&group));
+        let verdicts: HashSet<(u32, u32)> = mine.map(|(key, repeat, _)| (*key, *repeat)).collect();
+        let items: HashSet<u32> = verdicts.iter().map(|v| v.0).collect();
+        Asked { items: items.len(), verdicts: verdicts.len() }
+    };
+    let groups: HashMap<usize, Asked> =
+        together.iter().copied().collect::<HashSet<_>>().into_iter().map(|g| (g, among(g))).collect();
+    together.iter().map(|group| groups.get(group).copied().unwrap_or_default()).collect()
 }
 
 /// Sums up a run from its newest cells. Only scored verdicts enter a mean.
 pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &People) -> RunSummary {
     let columns = Columns::of(run.criteria.len(), cells);
-    let each: Vec<Asked> =
+    let each: Vec<Vec<Asked>> =
         (0..).zip(&run.criteria).map(|(column, _)| asked(run, column, items, cells)).collect();
-    let of = |items: &[&RunItem], arms: usize| -> Vec<CriterionSummary> {
+    let of = |items: &[&RunItem], arms: std::ops::Range<usize>| -> Vec<CriterionSummary> {
         (0..)
             .zip(run.criteria.iter().zip(&each))
             .map(|(column, (name, asked))| {
@@ -245,7 +267,11 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
                     .filter(|(_, s)| s.seen() > 0 || !run.imported)
                     .map(|(item, s)| Row { item, score: s.mean(), scored: s.scored, failed: s.failed })
                     .collect();
-                let asked = Asked { items: asked.items * arms, verdicts: asked.verdicts * arms };
+                let asked = asked.get(arms.clone()).unwrap_or_default();
+                let asked = Asked {
+                    items: asked.iter().map(|a| a.items).sum(),
+                    verdicts: asked.iter().map(|a| a.verdicts).sum(),
+                };
                 mean_over(name, column, &rows, asked, people)
             })
             .collect()
@@ -254,10 +280,11 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
     let arms = run
         .arms
         .iter()
-        .map(|arm| {
+        .enumerate()
+        .map(|(at, arm)| {
             let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
-            ArmSummary { arm: arm.clone(), criteria: of(&mine, 1) }
+            ArmSummary { arm: arm.clone(), criteria: of(&mine, at..at + 1) }
         })
         .collect();
-    RunSummary { criteria: of(&all, run.arms.len().max(1)), arms }
+    RunSummary { criteria: of(&all, 0..run.arms.len()), arms }
 }

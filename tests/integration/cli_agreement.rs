@@ -313,10 +313,9 @@ fn judges_stand_side_by_side_on_the_same_labels() {
         (&json!(60), &json!("second"), &json!(3))
     );
     let kappa = &coin["kappa_quadratic"];
-    assert!(
-        kappa["difference"].as_f64().unwrap() < -0.5 && kappa["ci95"][1].as_f64().unwrap() < 0.0,
-        "{kappa}"
-    );
+    // Sixty responses are too few for an interval of two kappas; the distance has one.
+    assert!(kappa["difference"].as_f64().unwrap() < -0.5 && kappa["ci95"].is_null(), "{kappa}");
+    assert!(coin["distance"]["ci95"][0].as_f64().unwrap() > 0.0, "{coin}");
     // Beside the figure of the same judge alone.
     let alone =
         home.json(&["agreement", "--run", &runs[0]])["criteria"][0]["kappa_quadratic"]["value"].clone();

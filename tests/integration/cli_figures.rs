@@ -27,6 +27,30 @@ fn of<'a>(criteria: &'a Value, name: &str) -> &'a Value {
     criteria.as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()
 }
 
+/// What one arm did not answer of the cases it shares with another counts against it; arms that share none do not.
+#[test]
+fn arms_of_different_cases_are_not_short_of_each_others() {
+    let home = Home::new();
+    let mut lines = String::new();
+    for i in 0..4_u32 {
+        for (case, arm) in [("c", "a"), ("c", "b"), ("d", "x"), ("d", "y")] {
+            if (arm, i) != ("a", 3) {
+                lines += &item(&format!("{case}{i}"), arm, json!({}), vec![verdict("tone", 0, Some(3))]);
+            }
+        }
+    }
+    let shown = home.json(&["run", "show", &import(&home, "s", &lines)]);
+    let coverage = |criteria: &Value| of(criteria, "tone")["coverage"].as_f64().unwrap();
+    let arms: Vec<(&str, f64)> = shown["arms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| (a["arm"].as_str().unwrap(), coverage(&a["criteria"])))
+        .collect();
+    assert_eq!(arms, [("a", 0.75), ("b", 1.0), ("x", 1.0), ("y", 1.0)]);
+    assert_eq!(coverage(&shown["criteria"]), 15.0 / 16.0);
+}
+
 #[test]
 fn coverage_and_failures_are_one_figure_each() {
     let home = Home::new();

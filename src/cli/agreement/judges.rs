@@ -58,7 +58,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, store: &Store, grounds: &[Ground]) -> 
         ctx.out.line(format!("    {}", two.sentence(&first, &second)))?;
     }
     ctx.out.line(format!(
-        "Intervals are of the first less the second, at 95 % each; who is closer is told by kappa, for all {} together.",
+        "Intervals are of the first less the second, at 95 % each; who is closer is told by the distance, for all {} together; kappas have one from 200 responses on.",
         plural(found.len(), "comparison", "comparisons")
     ))?;
     Ok(DONE)

@@ -12,8 +12,9 @@ use super::bounded::{Ends, bounded_ci, clip, shared};
 use super::jackknife::{held_of_rows, jackknife_of_rows};
 use super::mean::mean;
 use super::paired_share::PairedShare;
+use std::collections::BTreeSet;
 
-/// Items from which on the difference of two kappas has an interval: where one judge guesses now and then, few items show
+/// Items (of sources of their own; else sources) from which on the difference of two kappas has an interval: where one judge guesses now and then, few items show
 /// how far off a guess can be, and below this number intervals were measured to hold in 80 to 93 %.
 pub const LEAST_FOR_KAPPAS: usize = 200;
 
@@ -117,6 +118,11 @@ pub fn judges_difference(items: &[ByBoth], clusters: Option<&[u32]>, level: f64)
     }
 }
 
+/// How many sources so many items are of.
+fn sources(items: usize, clusters: Option<&[u32]>) -> usize {
+    clusters.map_or(items, |c| c.iter().collect::<BTreeSet<_>>().len())
+}
+
 /// The difference of two quadratic kappas: the jackknife's parts, and the interval of [`super::jackknife`], where any
 /// three scores might come in.
 fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> Compared {
@@ -133,7 +139,7 @@ fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> Compared 
         first,
         second,
         difference: first.zip(second).map(|(a, b)| a - b),
-        ci: (scores.len() >= LEAST_FOR_KAPPAS)
+        ci: (sources(scores.len(), clusters) >= LEAST_FOR_KAPPAS)
             .then(|| held_of_rows(scores, clusters, &could, (-2.0, 2.0), level, gap))
             .flatten(),
         se: parts.map(|j| j.se),
@@ -190,16 +196,19 @@ mod tests {
         let sources: Vec<u32> = (0..200).map(|i| i / 5).collect();
         let (plain, clustered) =
             (judges_difference(&five, None, 0.95), judges_difference(&five, Some(&sources), 0.95));
-        for (p, c) in
-            [(plain.kappa, clustered.kappa), (plain.exact, clustered.exact), (plain.mae, clustered.mae)]
-        {
-            let width = |f: Compared| f.ci.map(|(lo, hi)| hi - lo).unwrap();
+        let wider = |c: Option<Ends>, p: Option<Ends>| {
+            let width = |ends: Option<Ends>| ends.map(|(lo, hi)| hi - lo).unwrap();
             assert!(width(c) > 1.8 * width(p), "{c:?} {p:?}");
-        }
+        };
+        wider(clustered.exact.ci, plain.exact.ci);
+        wider(clustered.mae.ci, plain.mae.ci);
+        wider(clustered.kappa.jackknife, plain.kappa.jackknife);
+        // 200 items are enough for kappas, but not when they are of 40 sources.
+        assert!(plain.kappa.ci.is_some() && clustered.kappa.ci.is_none());
         let none = judges_difference(&[], None, 0.95);
         assert_eq!((none.n, none.kappa, none.exact), (0, Compared::default(), Compared::default()));
-        // Judges that are both right on all 20: what 20 cannot show.
-        let (lo, hi) = judges_difference(&items(20, 0, 0, 1), None, 0.95).kappa.ci.unwrap();
-        assert!(lo < -0.1 && hi > 0.1, "{lo} {hi}");
+        // Judges that are both right on all 200: what 200 cannot show.
+        let (lo, hi) = judges_difference(&items(200, 0, 0, 1), None, 0.95).kappa.ci.unwrap();
+        assert!(lo < -0.01 && hi > 0.01, "{lo} {hi}");
     }
 }

@@ -41,8 +41,8 @@ pub struct TwoJudges {
     pub sources: usize,
     /// The figures, their intervals at 95 %.
     pub figures: JudgesDifference,
-    /// Whose kappa with people is higher, at the level at which the statements on all pairs hold together: `Greater` for the
-    /// first. `None` where it may be chance.
+    /// Whose mean distance from people is smaller, at the level at which the statements on all pairs hold together: `Greater`
+    /// for the first. `None` where it may be chance. The distance decides: its interval holds from few items on.
     pub closer: Option<Ordering>,
     /// How many pairs and questions were compared together.
     pub together: usize,
@@ -133,7 +133,7 @@ pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<
             items: items.len(),
             sources: sources.iter().collect::<std::collections::BTreeSet<_>>().len(),
             figures: judges_difference(&items, Some(&sources), 0.95),
-            closer: strict.kappa.sign(),
+            closer: strict.mae.sign().map(Ordering::reverse),
             together,
         }
     };

@@ -359,7 +359,7 @@ impl Screen for Agreement {
             ),
             (
                 "judges",
-                "two judges on the same labels; who is closer is told by kappa, for all pairs together",
+                "two judges on the same labels; who is closer is told by their distance, for all pairs together",
             ),
             ("length", "do long responses score higher? the judge's correlation less people's own"),
             ("ICC(1)", "how far one pass of the judge can be relied on: 1 it always repeats itself"),
