@@ -4,6 +4,7 @@ use assize::core::digest::Digest;
 use assize::core::item::{ImportedVerdict, Item, Subject};
 use assize::core::prompt::{Label, PromptName, Selector, Template};
 use assize::store::{Cause, Expect, Handle, ListQuery, NewReview, NewRevision, Sampling, Store, StoreError};
+use std::io::Read as _;
 use std::path::Path;
 
 fn name(text: &str) -> PromptName {
@@ -520,9 +521,9 @@ fn a_registry_in_memory_has_a_handle_too() {
 
 #[test]
 fn a_real_history_of_46_prompts_comes_in_once() {
-    let Ok(rows) = std::fs::read_to_string("../shared/data/prompt_history/fabric.jsonl") else {
-        return eprintln!("SKIPPED: ../shared/data/prompt_history/fabric.jsonl is not there");
-    };
+    let packed: &[u8] = include_bytes!("../../assets/demo/fabric.jsonl.zst");
+    let mut rows = String::new();
+    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_string(&mut rows).unwrap();
     let rows = || -> Vec<NewRevision> {
         let mut counts = std::collections::HashMap::new();
         let row = |line: &str| {

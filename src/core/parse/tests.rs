@@ -201,13 +201,12 @@ fn prose_is_read_as_a_careful_person_would() {
     }
 }
 
+/// Published replies without a licence, which stay outside of the project.
 #[test]
+#[ignore = "needs data that is no part of the project: ASSIZE_DATA names the folder of parse_golden.jsonl"]
 fn all_golden_replies_read_as_a_person_reads_them() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/parse_golden.jsonl");
-    let Ok(rows) = std::fs::read_to_string(path) else {
-        eprintln!("SKIPPED: no golden replies at {path}");
-        return;
-    };
+    let folder = std::env::var("ASSIZE_DATA").expect("ASSIZE_DATA names the folder of the data");
+    let rows = std::fs::read_to_string(std::path::Path::new(&folder).join("parse_golden.jsonl")).unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
     for line in rows.lines() {
