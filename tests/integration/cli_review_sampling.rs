@@ -125,7 +125,8 @@ fn what_review_next_gives_is_random_and_anything_else_picked() {
         home.json(&args)["sampling"].as_str().unwrap().to_owned()
     };
     let first = next();
-    for n in 0..11 {
+    // So many that no arm is left with too few of them by chance.
+    for n in 0..22 {
         let item = next();
         assert_eq!(add(&item, &["--score", if n % 2 == 0 { "3" } else { "4" }]), "random");
     }
