@@ -190,7 +190,7 @@ fn every_template_is_answered_in_time_and_within_memory() {
 #[ignore = "started by the test above, in a process of its own"]
 fn alone() {
     install();
-    let (many, values) = (count(3_000, 1_000_000), values());
+    let (many, values) = (count(2_000, 1_000_000), values());
     let next = AtomicUsize::new(0);
     let (texts, costly, longest) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let highest = AtomicU64::new(0);
@@ -275,7 +275,9 @@ fn costly_templates_end_in_words_in_every_verb_and_nothing_else_does() {
             [&["run", "--dry-run", "--cases", "c"][..], &arm].concat(),
             [&["run", "--cases", "c"][..], &arm].concat(),
         ];
-        for verb in verbs {
+        // With small counts the larger ones meet one verb only: each verb meets what is stopped below them.
+        let met = if at < 6 { count(1, verbs.len()) } else { verbs.len() };
+        for verb in verbs.into_iter().take(met) {
             let begun = Instant::now();
             let out = home.run(&verb);
             let words =
