@@ -209,6 +209,24 @@ fn put_right(all: &Both, n: usize, scale: Ends, truth: f64, rng: &mut Rng) -> Wo
     World { truth, scale, ours, twin, passed: None }
 }
 
+/// A judge that says `missed` for a quarter of what people see, and is kinder by a point on the share `kind`.
+fn kinder(
+    people: &[f64],
+    (missed, kind): (f64, f64),
+    bounds: (f64, f64),
+    passes: usize,
+    rng: &mut Rng,
+) -> Vec<f64> {
+    people
+        .iter()
+        .map(|v| {
+            let seen = if unit(rng) < 0.25 { missed } else { *v };
+            let more = if unit(rng) < kind { 1.0 } else { 0.0 };
+            passed((seen + more).clamp(bounds.0, bounds.1), passes, bounds, rng)
+        })
+        .collect()
+}
+
 /// A corrected mean over `arms` responses to each of 150 / `arms` cases, of which `n` are labelled. The judge misses a
 /// quarter of what is not a 5, and is kinder by a point on three in ten.
 pub fn corrected_means(
@@ -223,14 +241,7 @@ pub fn corrected_means(
     let truth = shape.truth(1, SCORES);
     run(worlds, seed, |rng| {
         let people = shape.sample(&sources, rng);
-        let judge = people
-            .iter()
-            .map(|v| {
-                let seen = if unit(rng) < 0.25 { 5.0 } else { *v };
-                let kind = if unit(rng) < 0.3 { 1.0 } else { 0.0 };
-                passed((seen + kind).clamp(1.0, 5.0), passes, SCORES, rng)
-            })
-            .collect();
+        let judge = kinder(&people, (5.0, 0.3), SCORES, passes, rng);
         put_right(&Both { people, judge, sources: sources.clone() }, n, SCORES, truth, rng)
     })
 }
@@ -249,14 +260,7 @@ pub fn corrected_differences(
     let truth = shape.truth(1, DIFFERENCES);
     run(worlds, seed, |rng| {
         let people = shape.sample(&sources, rng);
-        let judge = people
-            .iter()
-            .map(|v| {
-                let seen = if unit(rng) < 0.25 { 0.0 } else { *v };
-                let kind = if unit(rng) < 0.7 { 1.0 } else { 0.0 };
-                passed((seen + kind).clamp(-4.0, 4.0), passes, DIFFERENCES, rng)
-            })
-            .collect();
+        let judge = kinder(&people, (0.0, 0.7), DIFFERENCES, passes, rng);
         put_right(&Both { people, judge, sources: sources.clone() }, n, DIFFERENCES, truth, rng)
     })
 }
