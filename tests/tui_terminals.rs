@@ -257,6 +257,75 @@ fn the_walk_leaves_nothing_behind_in_real_terminals() {
     }
 }
 
+/// The colours of cells that are seen, of a diff drawn in a theme, as GNU screen's own terminal shows them; and as meant.
+fn colours_through_screen(theme: Theme) -> Vec<(String, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = scripts::registry(dir.path());
+    let (bytes, cells) = block(async {
+        let mut screen = open(&path, theme).await;
+        for key in ["Enter", "d"] {
+            screen.keys(key).await;
+        }
+        (screen.rewritten(Capabilities::default()), screen.draw())
+    });
+    let mut place = real::Place::open(real::Terminal::Screen, size());
+    place.after(&bytes);
+    let title: String = (0..20).map(|x| cells[(x, 0)].symbol().to_owned()).collect();
+    let name = |colour: ratatui::style::Color| match colour {
+        ratatui::style::Color::Indexed(n) => format!("{:?}", vt100::Color::Idx(n)),
+        ratatui::style::Color::Reset => format!("{:?}", vt100::Color::Default),
+        ratatui::style::Color::Rgb(r, g, b) => format!("{:?}", vt100::Color::Rgb(r, g, b)),
+        other => format!("{other:?}"),
+    };
+    place.outside(|shown| {
+        let last = (0..SIZE.0).rev().map(|x| (x, SIZE.1 - 1)).find(|at| cells[*at].symbol() != " ")?;
+        let is_there = |(x, y): (u16, u16)| {
+            shown.cell(y, x).is_some_and(|cell| cell.contents() == cells[(x, y)].symbol())
+        };
+        if !shown.contents().contains(title.trim()) || !is_there(last) {
+            return None;
+        }
+        let mut pairs = Vec::new();
+        for at in cells.area.positions().map(|at| (at.x, at.y)).filter(|at| cells[*at].symbol().is_ascii()) {
+            let (cell, there) = (&cells[at], shown.cell(at.1, at.0)?);
+            let is_reversed = cell.modifier.contains(ratatui::style::Modifier::REVERSED);
+            let meant = format!("{} on {} {is_reversed}", name(cell.fg), name(cell.bg));
+            let seen = format!("{:?} on {:?} {}", there.fgcolor(), there.bgcolor(), there.inverse());
+            if cell.symbol() != " " && there.contents() == cell.symbol() {
+                pairs.push((meant, seen));
+            }
+        }
+        Some(pairs)
+    })
+}
+
+/// GNU screen takes true colours for something else, whatever the terminal outside says of itself in `COLORTERM`.
+#[test]
+#[ignore = "needs GNU screen; .ci/run starts it where it is"]
+fn in_gnu_screen_a_diff_has_the_colours_that_are_meant() {
+    let inside = |name: &str| match name {
+        "COLORTERM" => Some("truecolor".to_owned()),
+        "TERM" => Some("screen-256color".to_owned()),
+        "STY" => Some("1.pts".to_owned()),
+        _ => None,
+    };
+    let theme = Theme::chosen(false, None, None, inside);
+    let pairs = colours_through_screen(theme);
+    let coloured = pairs.iter().filter(|(meant, _)| meant.contains("on Idx")).count();
+    let wrong: Vec<_> = pairs.iter().filter(|(meant, seen)| meant != seen).collect();
+    println!(
+        "{theme:?}: {} cells, {coloured} on a colour, {} otherwise than meant",
+        pairs.len(),
+        wrong.len()
+    );
+    assert!(coloured > 100, "{coloured} of {}", pairs.len());
+    assert!(wrong.is_empty(), "{}: {:?}", wrong.len(), wrong[0]);
+    // The twin: what was chosen by COLORTERM alone.
+    let wrong = colours_through_screen(Theme::Dark).iter().filter(|(meant, seen)| meant != seen).count();
+    println!("Dark: {wrong} otherwise than meant");
+    assert!(wrong > 100, "{wrong}");
+}
+
 /// What is written is never more than what comparing cells costs, but for the two marks of a frame; and a key on Prompts
 /// costs a third of it while it is held.
 #[test]

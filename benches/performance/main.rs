@@ -7,7 +7,7 @@
 //! cargo bench --bench performance -- screens diff    these sections, printed
 //! ```
 //! The page is of the `dist` profile, which it builds first; single sections are of the release profile, or of the build that
-//! `--program FILE` names.
+//! `--program FILE` names; `--beside FILE` measures the first frame and the keys of Prompts of another build in turn with it.
 //! Options: `--samples N` takes so many keys a screen (200). A peer that is not there
 //! is SKIPPED, loudly. Times are those of a shared machine: quote ratios.
 
@@ -35,6 +35,8 @@ use std::path::{Path, PathBuf};
 pub struct Bench {
     /// The program that is measured.
     pub program: PathBuf,
+    /// An earlier build, to measure beside.
+    pub beside: Option<PathBuf>,
     /// A folder that goes with the bench.
     pub dir: PathBuf,
     /// Keys for each screen.
@@ -67,6 +69,19 @@ impl Bench {
             }
             path
         })
+    }
+
+    /// The earlier build's words, with a registry as [`Bench::large`] that it made itself: ours may be too new for it.
+    pub fn earlier(&self) -> Option<Vec<String>> {
+        let program = self.beside.as_ref()?;
+        let path = self.dir.join("earlier.db");
+        if !path.exists() {
+            let mut make = std::process::Command::new(program);
+            make.arg("bench-data").arg(&path).env("HOME", &self.dir).env_remove("ASSIZE_REGISTRY");
+            assert!(make.stdin(std::process::Stdio::null()).status().unwrap().success());
+        }
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        Some(vec![text(program), "--registry".to_owned(), text(&path)])
     }
 
     /// Where a build of the dist profile lies, once it has been made.
@@ -117,6 +132,7 @@ fn main() {
     let mut bench = Bench {
         program: argument("--program")
             .map_or_else(|| env!("CARGO_BIN_EXE_assize").into(), |p| std::fs::canonicalize(p).unwrap()),
+        beside: argument("--beside").map(|p| std::fs::canonicalize(p).unwrap()),
         dir: argument("--dir").map_or_else(|| folder.path().to_owned(), PathBuf::from),
         samples: argument("--samples").and_then(|n| n.parse().ok()).unwrap_or(200),
         large: OnceCell::new(),
@@ -156,6 +172,7 @@ fn apart(bench: &Bench, name: &str) -> String {
         .arg(&bench.program)
         .arg("--dir")
         .arg(&bench.dir)
+        .args(bench.beside.iter().flat_map(|earlier| ["--beside".as_ref(), earlier.as_os_str()]))
         .stderr(std::process::Stdio::inherit())
         .output()
         .unwrap();

@@ -40,8 +40,9 @@ const PLACES: &[Place] = &[
     Place { name: "Review", way: &[(b"3", "accuracy")], keys: &[b"s"] },
 ];
 
-/// Starts of each program.
+/// Starts of each program, and of two builds of ours, of which small differences are to be seen.
 const STARTS: usize = 15;
+const STARTS_OF_TWO: usize = 61;
 
 /// List, history and preview of the first prompt are all there.
 const WHOLE: [&str; 3] = ["prompts ·", "change 0", "# Prompt 0"];
@@ -99,11 +100,18 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     let registry = bench.large().to_str().unwrap();
     let ours = [bench.program.to_str().unwrap(), "--registry", registry];
     let (mut first, mut cpu, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let earlier = bench.earlier();
+    let mut before = Vec::new();
     let mut theirs = vec![Vec::new(); peers.len()];
-    for _ in 0..STARTS {
+    let starts = if earlier.is_some() { STARTS_OF_TWO } else { STARTS };
+    for _ in 0..starts {
         let mut tty = Tty::start(&ours, &bench.dir);
         first.push(tty.until(&WHOLE));
         cpu.push(tty.cpu_ns() as f64 / 1e6);
+        if let Some(words) = &earlier {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            before.push(Tty::start(&words, &bench.dir).until(&WHOLE));
+        }
         bare.push(Tty::start(&["/bin/sh", "-c", "printf ready; sleep 1"], &bench.dir).until(&["ready"]));
         for (peer, times) in peers.iter().zip(&mut theirs) {
             let words: Vec<&str> = peer.words.iter().map(String::as_str).collect();
@@ -112,7 +120,7 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     }
     line!(
         out,
-        "First whole frame (list, history and preview are there), median of {STARTS} starts in turn:\n"
+        "First whole frame (list, history and preview are there), median of {starts} starts in turn:\n"
     );
     line!(out, "| program | ms | slowest | |");
     line!(out, "|---|---|---|---|");
@@ -124,11 +132,26 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
         median(&cpu)
     );
     row(out, "assize", &first, &more);
+    if earlier.is_some() {
+        row(out, "assize, an earlier build", &before, "the same, started in turn");
+    }
     for (peer, times) in peers.iter().zip(&theirs) {
         row(out, peer.name, times, "5,000 commits, one changed file");
     }
     row(out, "`sh -c printf`", &bare, "a process and a terminal alone");
     line!(out);
+    if earlier.is_some() {
+        targets(out);
+        target(
+            out,
+            "first whole frame, of the earlier build's",
+            median(&first) / median(&before),
+            "",
+            1.05,
+            "<= 1.05",
+        );
+        line!(out);
+    }
     if let Some(at) = peers.iter().position(|p| p.name == "gitui") {
         targets(out);
         target(out, "first whole frame, of gitui's", median(&first) / median(&theirs[at]), "", 0.5, "<= 0.5");
@@ -193,6 +216,11 @@ pub fn section(bench: &Bench, out: &mut String) {
         let answers = keys(&ours, (&bench.dir, &bench.dir), &WHOLE, place.way, place.keys, bench.samples);
         row(out, place.name, &answers);
         worst = (worst.0.max(of(&answers, |a| a.last, 0.5)), worst.1.max(of(&answers, |a| a.last, 0.99)));
+    }
+    if let Some(words) = bench.earlier() {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let answers = keys(&words, (&bench.dir, &bench.dir), &WHOLE, &[], SCROLL, bench.samples);
+        row(out, "Prompts, the earlier build", &answers);
     }
     for peer in &peers {
         let words: Vec<&str> = peer.words.iter().map(String::as_str).collect();

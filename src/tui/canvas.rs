@@ -8,6 +8,7 @@
 //! Where the terminal is known to hold back what it shows until a frame is whole, the frame says where it begins and ends.
 
 use super::capabilities::Capabilities;
+use super::links::{self, Link};
 use super::pen::{Pen, changes, is_disputed};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,6 +21,8 @@ pub(super) struct Canvas<W: Write> {
     next: Buffer,
     /// Which of the shown rows hold something that terminals give different room.
     disputed: Vec<bool>,
+    /// The links in each of the shown rows; empty while there are none.
+    links: Vec<Vec<Link>>,
     /// Nothing is known of what the terminal shows.
     unknown: bool,
     /// What the terminal takes.
@@ -34,6 +37,7 @@ impl<W: Write> Canvas<W> {
             shown: Buffer::empty(Rect::ZERO),
             next: Buffer::empty(Rect::ZERO),
             disputed: Vec::new(),
+            links: Vec::new(),
             unknown: true,
             known: Capabilities::default(),
         }
@@ -97,19 +101,30 @@ impl<W: Write> Canvas<W> {
         if std::mem::take(&mut self.unknown) {
             self.shown.reset();
             self.disputed = vec![false; usize::from(self.next.area.height)];
+            self.links.clear();
             Pen::new(&mut frame).erase_all();
         }
         if width > 0 {
             let mut pieces = Vec::new();
             let mut pen = Pen::new(&mut frame);
+            let links = if self.known.hyperlinks { links::of(&self.next) } else { Vec::new() };
             let rows = self.shown.content.chunks(width).zip(self.next.content.chunks(width));
             for (y, ((old, new), disputed)) in rows.zip(&mut self.disputed).enumerate() {
-                if old == new {
+                let [had, has] =
+                    [&self.links, &links].map(|all| all.get(y).map_or(&[] as &[Link], Vec::as_slice));
+                if old == new && had == has {
                     continue;
                 }
                 let was = std::mem::replace(disputed, is_disputed(new));
-                if was || *disputed { pen.whole(y, new) } else { changes(y, old, new, &mut pieces) }
+                // What is behind an address may have changed though its letters did not.
+                let linked = !had.is_empty() || !has.is_empty();
+                if was || *disputed || linked {
+                    pen.whole(y, new, has);
+                } else {
+                    changes(y, old, new, &mut pieces);
+                }
             }
+            self.links = links;
             pen.lay(&pieces);
             pen.end();
         }
@@ -130,7 +145,9 @@ impl Canvas<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::paint::{put, seg};
     use super::*;
+    use crate::core::text;
     use ratatui::style::{Color, Style};
 
     /// A canvas of 20 by 3, and what a frame with this text in its middle row writes.
@@ -162,6 +179,46 @@ mod tests {
         // The second half of a wide character is none of the blanks behind it.
         assert_eq!(frame(&mut canvas, "ha中", Style::new()), "\x1b[2;4H中\x1b[K");
         assert_eq!(frame(&mut canvas, "ha", Style::new()), "\x1b[2;4H\x1b[K");
+    }
+
+    #[test]
+    fn addresses_are_links_to_exactly_what_is_shown_where_the_terminal_takes_them() {
+        let address = "https://example.org/abcdefgh";
+        let paint = |buf: &mut Buffer, text: &str| {
+            let found = text::addresses(text);
+            for (y, range) in text::wrap(text, 20).into_iter().enumerate() {
+                let line = seg(text[range.clone()].to_owned(), Style::new());
+                put(buf, 0, y as u16, 20, &links::marked(vec![line], range.start, &found));
+            }
+        };
+        let mut canvas = canvas();
+        canvas.draw(|buf| paint(buf, &format!("see {address}"))).unwrap();
+        assert!(
+            !String::from_utf8(canvas.taken()).unwrap().contains("]8;"),
+            "a byte for a terminal that is not known"
+        );
+        canvas.known.hyperlinks = true;
+        canvas.forget();
+        canvas.draw(|buf| paint(buf, &format!("see {address} x"))).unwrap();
+        let written = String::from_utf8(canvas.taken()).unwrap();
+        // Both parts lead to the whole address, by one name, and the text behind it does not.
+        let opening =
+            written.split("\x1b]8;").nth(1).and_then(|rest| rest.split('\x1b').next()).unwrap().to_owned();
+        assert!(opening.starts_with("id=") && opening.ends_with(&format!(";{address}")), "{opening}");
+        assert_eq!(written.matches(&format!("\x1b]8;{opening}\x1b\\")).count(), 2, "{written:?}");
+        assert_eq!(written.matches("\x1b]8;;\x1b\\").count(), 2, "{written:?}");
+        assert!(written.ends_with("\x1b]8;;\x1b\\ x"), "{written:?}");
+        // Nothing changed, nothing written; another end, and the first row's link is another.
+        canvas.draw(|buf| paint(buf, &format!("see {address} x"))).unwrap();
+        assert_eq!(canvas.taken(), b"");
+        canvas.draw(|buf| paint(buf, &format!("see {address}i x"))).unwrap();
+        let written = String::from_utf8(canvas.taken()).unwrap();
+        assert_eq!(written.matches(&format!(";{address}i\x1b\\")).count(), 2, "{written:?}");
+        // An address of which the rest is not in sight leads nowhere.
+        canvas
+            .draw(|buf| paint(buf, &format!("{}https://example.org/{}", "a ".repeat(18), "b".repeat(90))))
+            .unwrap();
+        assert!(!String::from_utf8(canvas.taken()).unwrap().contains(";https"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod input;
 pub mod keys;
 pub mod layer;
 mod layouts;
+mod links;
 mod modes;
 pub mod msg;
 pub mod paint;

@@ -10,6 +10,7 @@
 //! VTE, kitty, alacritty, mlterm, tmux, GNU screen). Lines must not wrap meanwhile (`terminal.rs` sees to it): a cluster
 //! wider than its room would spill into the next row.
 
+use super::links::Link;
 use crate::core::text;
 use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::style::{Color, Modifier};
@@ -30,7 +31,7 @@ const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifie
 
 impl Look {
     fn of(cell: &Cell) -> Self {
-        Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier }
+        Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier & Modifier::all() }
     }
 }
 
@@ -206,14 +207,25 @@ impl<'a> Pen<'a> {
     }
 
     /// Writes a row whole, after erasing it: what stood there before, and how a terminal counted it, leaves no trace.
-    pub fn whole(&mut self, y: usize, row: &[Cell]) {
+    /// `links` are those of the row, from left to right.
+    pub fn whole(&mut self, y: usize, row: &[Cell], links: &[Link]) {
         self.go(0, y);
         self.wear(PLAIN);
         self.put("\x1b[2K");
         let bare_from = bare_from(row);
         // From the first disputed cell on something may stand where the row was erased.
         let mut spilled = false;
+        let mut linked = false;
         for (x, cell) in heads(row).take_while(|(x, _)| *x < bare_from) {
+            let link = links.iter().find(|link| link.columns.contains(&x));
+            if linked && link.is_none_or(|link| link.columns.start == x) {
+                self.put("\x1b]8;;\x1b\\");
+            }
+            if let Some(link) = link.filter(|link| link.columns.start == x) {
+                self.go(x, y);
+                self.put(&link.opening());
+            }
+            linked = link.is_some();
             if text::is_agreed(cell.symbol()) {
                 if spilled || !is_bare(cell) {
                     self.go(x, y);
@@ -230,6 +242,9 @@ impl<'a> Pen<'a> {
             self.go(x, y);
             self.put(cell.symbol());
             self.at = None;
+        }
+        if linked {
+            self.put("\x1b]8;;\x1b\\");
         }
         if spilled && bare_from < row.len() {
             self.go(bare_from, y);

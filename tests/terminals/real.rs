@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +48,9 @@ pub struct Place {
     taken: BufReader<File>,
     /// What ends with it.
     children: Vec<Child>,
-    /// What screen is attached to.
+    /// What screen is attached to, and what is seen there.
     _line: Option<Box<dyn MasterPty + Send>>,
+    outside: Arc<Mutex<vt100::Parser>>,
     display: PathBuf,
 }
 
@@ -75,6 +77,11 @@ impl Place {
         let mut children = Vec::new();
         let mut display = PathBuf::new();
         let mut line = None;
+        let outside = Arc::new(Mutex::new(vt100::Parser::new(
+            (height as u16).try_into().unwrap(),
+            (width as u16).try_into().unwrap(),
+            0,
+        )));
         let screens = format!("{path}/screens");
         match terminal {
             Terminal::Tmux => {
@@ -105,14 +112,20 @@ impl Place {
                 let mut command = CommandBuilder::new("screen");
                 command.args(["-U", "-c", "/dev/null", "-S", &name, "bash", &player, &path]);
                 for (variable, value) in
-                    [("SCREENDIR", screens.as_str()), ("LC_ALL", "C.UTF-8"), ("TERM", "xterm")]
+                    [("SCREENDIR", screens.as_str()), ("LC_ALL", "C.UTF-8"), ("TERM", "xterm-256color")]
                 {
                     command.env(variable, value);
                 }
                 command.env_remove("STY");
                 drop(pair.slave.spawn_command(command).unwrap());
                 let mut shown = pair.master.try_clone_reader().unwrap();
-                std::thread::spawn(move || std::io::copy(&mut shown, &mut std::io::sink()));
+                let outside = Arc::clone(&outside);
+                std::thread::spawn(move || {
+                    let mut piece = [0_u8; 4096];
+                    while let Ok(n @ 1..) = std::io::Read::read(&mut shown, &mut piece) {
+                        outside.lock().unwrap().process(&piece[..n]);
+                    }
+                });
                 line = Some(pair.master);
             }
             Terminal::Xterm => {
@@ -166,7 +179,19 @@ impl Place {
         // Opening waits for the player.
         let play = File::options().write(true).open(format!("{path}/in")).unwrap();
         let taken = BufReader::new(File::open(format!("{path}/out")).unwrap());
-        Self { terminal, dir, name, play, taken, children, _line: line, display }
+        Self { terminal, dir, name, play, taken, children, _line: line, outside, display }
+    }
+
+    /// What the terminal that GNU screen is attached to shows: what a question on it answers, once it is `Some`.
+    pub fn outside<T>(&self, mut ask: impl FnMut(&vt100::Screen) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(answer) = ask(self.outside.lock().unwrap().screen()) {
+                return answer;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "it never shows that");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What is shown after these bytes: a line for each row, with its looks where the terminal tells them; pixels of xterm.

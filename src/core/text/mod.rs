@@ -9,12 +9,14 @@
 //! Columns are terminal columns, counted by grapheme cluster, so that what is measured here is what
 //! a terminal fills. Every function accepts any Unicode text and any number of columns.
 
+mod address;
 mod agreed;
 mod columns;
 mod escape;
 mod human;
 mod wrap;
 
+pub use address::addresses;
 pub use agreed::is_agreed;
 pub use columns::{Align, clusters, expand_tabs, fit, pad, slice_cols, truncate, width};
 pub use escape::{escape, escape_line, is_invisible};

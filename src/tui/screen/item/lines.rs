@@ -1,5 +1,6 @@
 //! Wrapped lines of pieces, for panes of text that scroll.
 
+use super::super::super::links;
 use super::super::super::paint::{Seg, put, seg};
 use crate::core::text;
 use ratatui::buffer::Buffer;
@@ -46,11 +47,9 @@ pub fn wrap(
 ) -> Vec<Line> {
     let room = width.saturating_sub(indent).max(1);
     let mut lines = Vec::new();
+    let addresses = text::addresses(clean);
     for range in text::wrap(clean, room) {
         let mut segs = Vec::new();
-        if indent > 0 {
-            segs.push(seg(" ".repeat(indent), style));
-        }
         let mut at = range.start;
         for mark in marks.iter().filter(|m| m.start < range.end && m.end > range.start) {
             let (from, to) = (mark.start.max(range.start), mark.end.min(range.end));
@@ -59,6 +58,10 @@ pub fn wrap(
             at = to;
         }
         push(&mut segs, clean, at..range.end, style);
+        let mut segs = links::marked(segs, range.start, &addresses);
+        if indent > 0 {
+            segs.insert(0, seg(" ".repeat(indent), style));
+        }
         lines.push(Line { segs });
     }
     lines

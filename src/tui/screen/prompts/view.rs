@@ -2,6 +2,7 @@
 
 use super::super::super::app::{foot_rule, head_rule};
 use super::super::super::env::Env;
+use super::super::super::links;
 use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upright};
 use super::super::super::theme::Meaning;
 use super::super::decided::look;
@@ -362,12 +363,14 @@ pub(super) fn draw_text(body: &str, top: usize, area: Rect, buf: &mut Buffer, en
         // Only as much of a line as can be seen: a line may be 10 MB long.
         let visible: String = line.chars().take(usize::from(area.width) * usize::from(area.height)).collect();
         let clean = text::escape_line(&visible).into_owned();
-        let pieces = text::wrapped(&clean, usize::from(area.width.max(1)));
-        for piece in if pieces.is_empty() { vec![""] } else { pieces } {
+        let addresses = text::addresses(&clean);
+        for range in text::wrap(&clean, usize::from(area.width.max(1))) {
             if y >= area.bottom() {
                 return;
             }
-            put(buf, area.x, y, area.width, &[seg(piece.to_owned(), env.style(meaning))]);
+            let piece = clean.get(range.clone()).unwrap_or_default().to_owned();
+            let line = links::marked(vec![seg(piece, env.style(meaning))], range.start, &addresses);
+            put(buf, area.x, y, area.width, &line);
             y += 1;
         }
     }
