@@ -291,7 +291,8 @@ fn colours_through_screen(theme: Theme) -> Vec<(String, String)> {
             let is_reversed = cell.modifier.contains(ratatui::style::Modifier::REVERSED);
             let meant = format!("{} on {} {is_reversed}", name(cell.fg), name(cell.bg));
             let seen = format!("{:?} on {:?} {}", there.fgcolor(), there.bgcolor(), there.inverse());
-            if cell.symbol() != " " && there.contents() == cell.symbol() {
+            // A blank is as coloured as what stands on it.
+            if cell.symbol() == there.contents() || (cell.symbol() == " " && there.contents().is_empty()) {
                 pairs.push((meant, seen));
             }
         }
@@ -318,12 +319,13 @@ fn in_gnu_screen_a_diff_has_the_colours_that_are_meant() {
         pairs.len(),
         wrong.len()
     );
-    assert!(coloured > 100, "{coloured} of {}", pairs.len());
+    assert!(coloured > 60, "{coloured} of {}", pairs.len());
     assert!(wrong.is_empty(), "{}: {:?}", wrong.len(), wrong[0]);
     // The twin: what was chosen by COLORTERM alone.
-    let wrong = colours_through_screen(Theme::Dark).iter().filter(|(meant, seen)| meant != seen).count();
+    let pairs = colours_through_screen(Theme::Dark);
+    let wrong = pairs.iter().filter(|(meant, seen)| meant != seen).count();
     println!("Dark: {wrong} otherwise than meant");
-    assert!(wrong > 100, "{wrong}");
+    assert!(wrong > 60, "{wrong}");
 }
 
 /// What is written is never more than what comparing cells costs, but for the two marks of a frame; and a key on Prompts
