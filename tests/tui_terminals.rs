@@ -3,15 +3,18 @@
 
 #[path = "terminals/emulator.rs"]
 mod emulator;
+#[path = "terminals/live.rs"]
+mod live;
 #[path = "terminals/real.rs"]
 mod real;
 #[path = "terminals/scripts.rs"]
 mod scripts;
 
 use assize::config::Config;
+use assize::core::prompt::Template;
 use assize::core::text;
 use assize::interop::generated::Shape;
-use assize::store::Store;
+use assize::store::{NewRevision, Store};
 use assize::tui::capabilities::Capabilities;
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
@@ -326,6 +329,77 @@ fn in_gnu_screen_a_diff_has_the_colours_that_are_meant() {
     let wrong = pairs.iter().filter(|(meant, seen)| meant != seen).count();
     println!("Dark: {wrong} otherwise than meant");
     assert!(wrong > 60, "{wrong}");
+}
+
+/// A row of the screen that has the mark of what is selected in the list (GNU screen tells one byte of each character).
+fn selected(text: &str) -> Option<usize> {
+    text.lines().position(|line| line.starts_with(['▌', '\u{fffd}']))
+}
+
+/// The program itself, started by a shell in tmux and in GNU screen.
+#[test]
+#[ignore = "needs tmux and GNU screen; .ci/run starts it where they are"]
+fn in_real_multiplexers_keys_clicks_copies_and_stops_work_and_nothing_is_left() {
+    for tmux in [true, false] {
+        let shell = live::Shell::open(tmux);
+        let program = env!("CARGO_BIN_EXE_assize");
+        let registry = shell.home().join("r.db");
+        let mut store = Store::open(&registry).unwrap();
+        let names = ["a", "b", "c", "d"];
+        let rows = names.map(|name| {
+            NewRevision::new(name.parse().unwrap(), Template::text(format!("the text of {name}")))
+        });
+        store.import_revisions(rows.into()).unwrap();
+        drop(store);
+        shell.keys("echo before\r");
+        shell.until("the echo", |text| text.lines().any(|line| line == "before"));
+        shell.keys(&format!("{program} --registry {}\r", registry.display()));
+        let shown =
+            shell.until("the list", |text| text.contains("the text of a") && selected(text).is_some());
+        let first = selected(&shown).unwrap();
+        shell.keys("j");
+        shell.until("the next prompt", |text| text.contains("the text of b"));
+        // A click on the fourth, as a terminal tells it: tmux and screen hand it on to who asked for it.
+        shell.keys(&format!("\x1b[<0;4;{0}M\x1b[<0;4;{0}m", first + 4));
+        shell.until("the fourth prompt", |text| {
+            text.contains("the text of d") && selected(text) == Some(first + 3)
+        });
+        shell.keys("y");
+        shell.until("the copy", |text| text.contains("sent to"));
+        if tmux {
+            assert_eq!(shell.copied(), "the text of d");
+        }
+        // Stopped, the shell has its screen again; then it goes on where it was.
+        shell.keys("\x1a");
+        shell.until("the shell", |text| text.contains("before") && text.contains("Stopped"));
+        shell.keys("fg\r");
+        shell.until("the screens again", |text| {
+            text.contains("the text of d") && selected(text) == Some(first + 3)
+        });
+        shell.keys("q");
+        shell.until("the shell at the end", |text| {
+            text.contains("before") && text.trim_end().ends_with("ready>")
+        });
+        shell.keys("echo after\r");
+        let end = shell.until("the last echo", |text| text.lines().any(|line| line == "after"));
+        // Each line is one that was typed here, or the shell's own: no answer of the terminal was left to it.
+        let start = format!("{program} --registry {}", registry.display());
+        let joined = end.lines().map(|line| format!("{line:<120}")).collect::<String>();
+        let rest = [
+            start.as_str(),
+            "ready>",
+            "echo before",
+            "before",
+            "echo after",
+            "after",
+            "fg",
+            "Stopped",
+            "[1]+",
+        ]
+        .iter()
+        .fold(joined, |text, known| text.replace(known, ""));
+        assert_eq!(rest.trim(), "", "tmux {tmux}:\n{end}");
+    }
 }
 
 /// What is written is never more than what comparing cells costs, but for the two marks of a frame; and a key on Prompts
