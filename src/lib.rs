@@ -1,7 +1,7 @@
 //! assize: a local registry of LLM prompts with diffs, judge scores and human review.
 //!
 //! ```text
-//!   core  <-  store, judge, interop  <-  eval  <-  tui, cli
+//!   core  <-  store, judge, interop  <-  eval  <-  questions  <-  tui, cli
 //! ```
 #![warn(missing_docs)]
 
@@ -14,6 +14,7 @@ pub mod core;
 pub mod eval;
 pub mod interop;
 pub mod judge;
+pub mod questions;
 pub mod signals;
 pub mod store;
 pub mod tui;

@@ -14,6 +14,8 @@ use crate::core::diff::{self, Diff};
 use crate::core::prompt::{Kind, Selector, Settings, Template};
 use crate::core::template::VariableChanges;
 use crate::core::text;
+use crate::questions::difference::{self, Difference};
+use crate::questions::tokens;
 use crate::store::Store;
 use serde_json::{Value, json};
 use std::cell::OnceCell;
@@ -96,10 +98,10 @@ fn as_unified(ctx: &Ctx, args: &Args) -> bool {
 /// What is printed with the tokens of both sides: they are counted while the texts are compared.
 fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool> {
     std::thread::scope(|scope| {
-        let count = || Tokens { left: texts::tokens(&left.template), right: texts::tokens(&right.template) };
+        let count = || Tokens { left: tokens::of(&left.template), right: tokens::of(&right.template) };
         // Where there is no thread to be had, they are counted when they are asked for.
         let counted = std::thread::Builder::new().spawn_scoped(scope, count).ok();
-        let difference = Diff::new(&left.template.body, &right.template.body);
+        let difference = Difference::of(&left.template, &right.template);
         let painted = (!ctx.json && !args.stat).then(|| painted(ctx, args, left, right, &difference));
         let tokens = counted.and_then(|thread| thread.join().ok()).unwrap_or_else(count);
         if ctx.json {
@@ -109,10 +111,10 @@ fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool
         }
         match painted {
             Some(text) => ctx.out.lines(&text)?,
-            None if args.stat && !ctx.json => notes(ctx, &difference)?,
+            None if args.stat && !ctx.json => notes(ctx, &difference.rows)?,
             None => {}
         }
-        Ok(!difference.is_equal())
+        Ok(left.template.body != right.template.body)
     })
 }
 
@@ -199,14 +201,22 @@ fn variable_changes(left: &Side, right: &Side) -> VariableChanges {
     VariableChanges::between(&of(left), &of(right))
 }
 
-fn document(left: &Side, right: &Side, difference: &Diff, tokens: &Tokens) -> Value {
+fn document(left: &Side, right: &Side, difference: &Difference, tokens: &Tokens) -> Value {
     let (before, after) = (variables(left), variables(right));
-    let notes: Vec<String> = difference.notes.iter().map(ToString::to_string).collect();
+    // Hunks are of exact lines, so that they can be applied: a chat is one line of JSON.
+    let of_bytes;
+    let exact = if left.template.kind == Kind::Text && right.template.kind == Kind::Text {
+        &difference.rows
+    } else {
+        of_bytes = Diff::new(&left.template.body, &right.template.body);
+        &of_bytes
+    };
+    let notes: Vec<String> = exact.notes.iter().map(ToString::to_string).collect();
     let mut document = json!({
         "schema": 1,
         "left": left.name,
         "right": right.name,
-        "hunks": diff::json_hunks(difference),
+        "hunks": diff::json_hunks(exact),
         "stats": difference.stats,
         "variables": { "added": missing(&before, &after), "removed": missing(&after, &before) },
         "tokens": { "left": tokens.left, "right": tokens.right },
@@ -214,35 +224,27 @@ fn document(left: &Side, right: &Side, difference: &Diff, tokens: &Tokens) -> Va
         "settings_changed": left.settings != right.settings,
     });
     if left.template.kind == Kind::Chat && right.template.kind == Kind::Chat {
-        document["messages"] = messages(left, right);
+        document["messages"] = messages(difference);
     }
     document
 }
 
-/// Chats are compared message by message as well.
-fn message_diffs(left: &Side, right: &Side) -> Vec<diff::MessageDiff> {
-    let (left, right) = (left.template.messages(), right.template.messages());
-    let left: Vec<(&str, &str)> = left.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
-    let right: Vec<(&str, &str)> = right.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
-    diff::diff_messages(&left, &right)
-}
-
-fn messages(left: &Side, right: &Side) -> Value {
+fn messages(difference: &Difference) -> Value {
     let of = |m: &diff::MessageDiff| {
         json!({
             "role_left": m.role_left, "role_right": m.role_right,
             "hunks": diff::json_hunks(&m.diff), "stats": m.diff.stats,
         })
     };
-    message_diffs(left, right).iter().map(of).collect()
+    difference.messages.iter().map(of).collect()
 }
 
 /// What a reader should know before the lines: counts, variables, settings, tokens.
-fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff, tokens: &Tokens) -> Result<()> {
+fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Difference, tokens: &Tokens) -> Result<()> {
     let out = &ctx.out;
     out.line(out.tint(Tint::Bold, format!("{} -> {}", clean(&left.name), clean(&right.name))))?;
     let mut parts = vec![
-        text::plural(difference.hunks.len(), "hunk", "hunks"),
+        text::plural(difference.rows.hunks.len(), "hunk", "hunks"),
         format!("+{} -{}", difference.stats.added, difference.stats.removed),
         format!("{} tokens ({:+})", tokens.right, tokens.right as i64 - tokens.left as i64),
     ];
@@ -254,30 +256,18 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Diff, tokens: &Toke
     parts.extend(changes.added.iter().filter(|v| !renamed(v)).map(|v| format!("variable +{}", clean(v))));
     parts.extend(changes.removed.iter().filter(|v| !renamed(v)).map(|v| format!("variable -{}", clean(v))));
     if left.settings != right.settings {
-        parts.push(if difference.is_equal() { OTHER_SETTINGS.into() } else { "settings changed".into() });
+        parts.push(if left.template.body == right.template.body {
+            OTHER_SETTINGS.into()
+        } else {
+            "settings changed".into()
+        });
     }
     out.line(parts.join("  "))?;
-    for change in settings_changes(&left.settings, &right.settings) {
-        out.line(clean(&change))?;
+    for change in difference::settings(&left.settings, &right.settings) {
+        let (before, after) = change.words();
+        out.line(clean(&format!("{} {before} -> {after}", change.name)))?;
     }
     Ok(())
-}
-
-/// `temperature 0.7 -> 0.2`, one for each setting that differs.
-fn settings_changes(left: &Settings, right: &Settings) -> Vec<String> {
-    let mut out = Vec::new();
-    if left.syntax != right.syntax {
-        out.push(format!("syntax {} -> {}", left.syntax.name(), right.syntax.name()));
-    }
-    let keys: BTreeSet<&String> = left.config.keys().chain(right.config.keys()).collect();
-    for key in keys {
-        let (before, after) = (left.config.get(key), right.config.get(key));
-        if before != after {
-            let shown = |v: Option<&Value>| v.map_or_else(|| "none".to_owned(), Value::to_string);
-            out.push(format!("{key} {} -> {}", shown(before), shown(after)));
-        }
-    }
-    out
 }
 
 const OTHER_SETTINGS: &str = "same text, other settings";
@@ -305,13 +295,13 @@ fn plain(ctx: &Ctx, context: usize) -> Plain {
 }
 
 /// Two columns; chats message by message.
-fn painted(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> String {
+fn painted(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Difference) -> String {
     let plain = plain(ctx, args.context);
     if left.template.kind == Kind::Text || right.template.kind == Kind::Text {
-        return diff::plain::render_side_by_side(&left.name, &right.name, difference, &plain);
+        return diff::plain::render_side_by_side(&left.name, &right.name, &difference.rows, &plain);
     }
     let mut out = String::new();
-    for message in message_diffs(left, right) {
+    for message in &difference.messages {
         let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "(none)".into());
         let (before, after) = (role(&message.role_left), role(&message.role_right));
         if message.is_equal() {

@@ -5,6 +5,7 @@ use super::fail::{DONE, Result};
 use super::output::{Tint, clean};
 use super::{shape, texts};
 use crate::core::prompt::{Kind, Template};
+use crate::questions::tokens;
 use serde_json::json;
 
 // Arguments of `show`.
@@ -25,7 +26,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let body = store.text(&info.digest)?;
     let template = Template { kind: info.kind, body };
     let variables = texts::variables(&template, info.syntax).unwrap_or_default();
-    let count = texts::tokens(&template);
+    let count = tokens::of(&template);
     let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
     if ctx.json {
         let mut document = shape::revision(&info, &version);

@@ -1,8 +1,8 @@
-//! What the commands ask about a template: its variables, its faults, its rendering, its tokens.
+//! What the commands ask about a template: its variables, its faults, its rendering.
 
-use crate::core::prompt::{Kind, Message, Syntax, Template};
+use crate::core::prompt::{Message, Syntax, Template};
+use crate::core::template as engine;
 use crate::core::template::Parts;
-use crate::core::{template as engine, tokens as tokenizer};
 use serde_json::{Map, Value};
 
 pub use crate::core::tokens::TOKENIZER;
@@ -66,12 +66,4 @@ pub fn render(
             Ok(Message { content, ..message })
         })
         .collect()
-}
-
-/// Tokens by the offline tokenizer; of a chat, those of its messages' contents.
-pub fn tokens(template: &Template) -> usize {
-    match template.kind {
-        Kind::Text => tokenizer::count(&template.body),
-        Kind::Chat => texts(template).iter().map(|m| tokenizer::count(&m.content)).sum(),
-    }
 }

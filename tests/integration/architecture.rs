@@ -48,7 +48,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/store/", &["crate::judge", "crate::eval", "crate::tui", "crate::cli", "reqwest"]),
     ("src/judge/", &["crate::store", "crate::eval", "crate::tui", "crate::cli", "rusqlite"]),
     ("src/interop/", &["crate::tui", "crate::cli", "crate::eval"]),
-    ("src/eval/", &["crate::tui", "crate::cli", "rusqlite"]),
+    ("src/eval/", &["crate::questions", "crate::tui", "crate::cli", "rusqlite"]),
+    ("src/questions/", &["crate::tui", "crate::cli", "rusqlite", "reqwest", "tokio"]),
     ("src/tui/", &["crate::cli", "rusqlite", "reqwest"]),
     ("src/cli/", &["rusqlite::"]),
 ];
