@@ -4,6 +4,7 @@ use super::context::{self, Ctx, reference};
 use super::fail::{DONE, Fail, Result};
 use super::output::{Tint, brief, clean, table};
 use crate::core::blame::blame;
+use crate::core::prompt::Template;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -30,7 +31,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         .map(|info| match store.text(&info.digest) {
             // A forgotten text lends its lines to the revision after it.
             Err(crate::store::StoreError::Forgotten(_)) if info.seq != chosen.seq => Ok(String::new()),
-            other => other.map_err(Fail::from),
+            // Messages are blamed by their own lines.
+            other => other.map_err(Fail::from).map(|body| Template { kind: info.kind, body }.written_out()),
         })
         .collect::<Result<Vec<_>>>()?;
     let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -42,7 +42,7 @@ impl Ctx {
     /// When there is neither a flag nor a home folder.
     pub fn registry_path(&self) -> Result<PathBuf> {
         match &self.registry {
-            Some(path) if !path.as_os_str().is_empty() => Ok(path.clone()),
+            Some(path) if !path.as_os_str().is_empty() => at_home(path),
             // Of the variable it says nothing; of the option that something went wrong in a script.
             Some(_) if std::env::var_os("ASSIZE_REGISTRY").is_none_or(|v| !v.is_empty()) || is_given() => {
                 Err(Fail::input("--registry needs a path"))
@@ -82,6 +82,17 @@ impl Ctx {
     /// When the file has faults, all named.
     pub fn config(&self) -> Result<Config> {
         Config::load(None).map_err(|e| Fail::input(e.to_string()))
+    }
+}
+
+/// A path that begins with `~/` lies in the home folder, also where no shell has said so: in a quoted setting.
+fn at_home(path: &Path) -> Result<PathBuf> {
+    match path.strip_prefix("~") {
+        Err(_) => Ok(path.to_path_buf()),
+        Ok(rest) => match etcetera::home_dir() {
+            Ok(home) => Ok(home.join(rest)),
+            Err(_) => Err(Fail::input(format!("no home folder is known for {}: set HOME", shown(path)))),
+        },
     }
 }
 

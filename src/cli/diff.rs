@@ -83,9 +83,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let differs = if ctx.json || !as_unified(ctx, args) {
         with_tokens(ctx, args, &left, &right)?
     } else {
-        let difference = Diff::new(&left.template.body, &right.template.body);
+        // A chat is one line of JSON: its messages are compared by their own lines.
+        let difference = Diff::new(&left.template.written_out(), &right.template.written_out());
         unified(ctx, args, &left, &right, &difference)?;
-        !difference.is_equal()
+        left.template.body != right.template.body
     };
     Ok(if args.exit_code && differs { FAILED } else { DONE })
 }

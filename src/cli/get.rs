@@ -2,8 +2,10 @@
 
 use super::context::{self, Ctx, place, read_text, reference};
 use super::fail::{DONE, Fail, Result};
-use super::output::clean;
+use super::output::{clean, talk};
 use super::{shape, texts};
+use crate::core::canonical::{self, Numbers};
+use crate::core::chat;
 use crate::core::prompt::{Kind, Template};
 use crate::core::template::Parts;
 use crate::interop::json::strict;
@@ -35,6 +37,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let wanted = reference(&args.prompt)?;
     let values = values(&args.var, args.vars.as_deref())?;
+    let given: Vec<&str> = args.var.iter().filter_map(|pair| pair.split_once('=')).map(|(key, _)| key).collect();
     let store = ctx.read()?;
     let info = store.resolve(&wanted.name, &wanted.selector)?;
     let text = store.text(&info.digest)?;
@@ -43,7 +46,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let rendered = match &values {
         Some(values) => {
             let parts = parts.as_ref().map_err(|e| cannot(&info, &e.to_string()))?;
-            Some(render(&info, &template, values, parts)?)
+            Some(render(&info, &template, values, &given, parts)?)
         }
         None => None,
     };
@@ -127,11 +130,19 @@ fn render(
     info: &RevisionInfo,
     template: &Template,
     values: &Map<String, Value>,
+    given: &[&str],
     parts: &Parts,
 ) -> Result<String> {
     let fail = |e: String| cannot(info, &e);
     let variables = texts::all_variables(template, info.syntax, parts).map_err(fail)?;
-    if let Some(unknown) = values.keys().find(|key| !variables.contains(key)) {
+    let (slips, unused): (Vec<&String>, Vec<&String>) =
+        values.keys().filter(|key| !variables.contains(key)).partition(|key| given.contains(&key.as_str()));
+    // One file of values may serve several prompts; what is typed for this one is meant for it.
+    if !unused.is_empty() {
+        let keys: Vec<_> = unused.iter().map(|key| clean(key)).collect();
+        talk(format!("note: {} r{} does not use: {}", info.name, info.seq, keys.join(", ")));
+    }
+    if let Some(unknown) = slips.first() {
         return Err(Fail::input(format!(
             "{} r{} has no variable '{unknown}'; it has: {}",
             info.name,
@@ -139,9 +150,14 @@ fn render(
             if variables.is_empty() { "none".into() } else { variables.join(", ") }
         )));
     }
-    let messages = texts::render(template, info.syntax, values, parts).map_err(fail)?;
+    let made = |text: &str| parts.render(text, info.syntax, values).map_err(|e| fail(e.to_string()));
     match template.kind {
-        Kind::Text => Ok(messages.into_iter().map(|m| m.content).collect()),
-        Kind::Chat => serde_jcs::to_string(&messages).map_err(|e| Fail::input(e.to_string())),
+        Kind::Text => made(&template.body),
+        Kind::Chat => {
+            let messages: Value =
+                serde_json::from_str(&template.body).map_err(|e| Fail::input(e.to_string()))?;
+            let rendered = chat::with_texts(&messages, made)?;
+            canonical::to_string(&rendered, Numbers::Shortest).map_err(|e| Fail::input(e.to_string()))
+        }
     }
 }

@@ -4,8 +4,9 @@ use super::context::{self, Ctx, place, read_text};
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
 use super::texts;
+use crate::core::chat::ChatBody;
 use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
-use crate::core::template::ComposeError;
+use crate::core::template::{self, ComposeError};
 use crate::store::{NewRevision, Store};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
     after_help = "Examples:\n  assize register summarize prompt.txt -m \"ask for two sentences\" --label staging\n  printf 'Summarise: {{ text }}' | assize register summarize -\n  assize register support chat.json --chat --config model.toml"
 )]
 pub struct Args {
-    /// The prompt's name: lower-case letters, digits and . _ / -
+    /// The prompt's name: lower-case letters of any script, digits and . _ / -
     pub name: String,
     /// The template's file; `-` or nothing is stdin
     #[arg(default_value = "-")]
@@ -40,9 +41,9 @@ pub struct Args {
     #[arg(long, value_name = "K=V")]
     pub meta: Vec<String>,
     /// How variables are written [default: jinja, or as in the newest revision]
-    #[arg(long, value_parser = ["jinja", "fstring", "literal"])]
+    #[arg(long, value_parser = ["jinja", "fstring", "braces", "mustache", "literal"])]
     pub syntax: Option<String>,
-    /// The file holds chat messages: a JSON list of {"role", "content"}
+    /// The file holds chat messages: a JSON list of {"role", "content"}, or a request's body with one
     #[arg(long)]
     pub chat: bool,
     /// Model parameters, `role` and `input`, as TOML [default: those of the newest revision]
@@ -56,7 +57,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let labels: Vec<Label> = args.label.iter().map(|l| l.parse()).collect::<Result<_, _>>()?;
     let metadata = metadata(&args.meta)?;
     let config = args.config.as_deref().map(read_config).transpose()?;
-    let template = read_template(&args.file, args.chat)?;
+    let (template, beside) = read_template(&args.file, args.chat)?;
     let mut store = ctx.write()?;
     refuse_protected(&store, &name, &labels, &args.confirm)?;
     let newest = if store.has_prompt(&name)? { Some(store.prompt(&name)?.latest) } else { None };
@@ -65,7 +66,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             Some(text) => syntax(text)?,
             None => newest.as_ref().map_or(Syntax::Jinja, |r| r.syntax),
         },
-        config: config.or_else(|| newest.as_ref().map(|r| r.config.clone())).unwrap_or_default(),
+        config: config
+            .or_else(|| (!beside.is_empty()).then_some(beside))
+            .or_else(|| newest.as_ref().map(|r| r.config.clone()))
+            .unwrap_or_default(),
     };
     warn_of_syntax(&template, settings.syntax);
     let new = NewRevision {
@@ -115,20 +119,26 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 /// # Errors
 /// For any other text.
 pub fn syntax(text: &str) -> Result<Syntax> {
-    [Syntax::Jinja, Syntax::Fstring, Syntax::Literal]
-        .into_iter()
-        .find(|s| s.name() == text)
-        .ok_or_else(|| Fail::input(format!("'{text}' is no syntax: use jinja, fstring or literal")))
+    text.parse().map_err(|_| {
+        Fail::input(format!("'{text}' is no syntax: use jinja, fstring, braces, mustache or literal"))
+    })
 }
 
-fn read_template(file: &Path, chat: bool) -> Result<Template> {
+/// The template, and the settings that a request's body holds beside its messages.
+fn read_template(file: &Path, chat: bool) -> Result<(Template, Map<String, Value>)> {
     let text = read_text(file)?;
     if !chat {
-        return Ok(Template::text(text));
+        return Ok((Template::text(text), Map::new()));
     }
-    let value = crate::interop::json::strict(&text)
+    // A mark of the byte order is no part of JSON, and editors leave one.
+    let value = crate::interop::json::strict(text.trim_start_matches('\u{feff}'))
         .map_err(|e| Fail::input(format!("{} holds no chat messages: {e}", place(file))))?;
-    Template::chat(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))
+    let body = ChatBody::read(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))?;
+    if !body.dropped.is_empty() {
+        let keys: Vec<_> = body.dropped.iter().map(|key| clean(key)).collect();
+        talk(format!("note: {}: not kept: {}", place(file), keys.join(", ")));
+    }
+    Ok((body.template, body.config))
 }
 
 /// `K=V` pairs as an object; a value that is JSON is kept as such, all else is text.
@@ -171,13 +181,65 @@ fn refuse_protected(store: &Store, name: &PromptName, labels: &[Label], confirme
     Ok(())
 }
 
-/// A template that does not parse is kept as it is; the author hears of it.
+/// A template that does not parse is kept as it is; the author hears of it, and of a syntax that would fit better.
 fn warn_of_syntax(template: &Template, syntax: Syntax) {
+    let better = better_syntax(&template.written_out(), syntax);
     if let Some(problem) = texts::problem(template, syntax) {
+        let literal = "--syntax literal if braces are text";
         talk(format!(
-            "warning: as {} this template has a fault: {}; it is kept as given (--syntax literal if braces are text)",
+            "warning: as {} this template has a fault: {}; it is kept as given ({})",
             syntax.name(),
-            clean(&problem)
+            clean(&problem),
+            better.map_or_else(|| literal.to_owned(), |better| format!("{better}; {literal}"))
         ));
+    } else if let Some(better) = better {
+        talk(format!("note: {better}"));
+    }
+}
+
+/// What another syntax would make of the text, where this one most likely is the wrong one.
+fn better_syntax(text: &str, syntax: Syntax) -> Option<String> {
+    let names = |syntax| {
+        let found = template::variables(text, syntax).unwrap_or_default();
+        found.iter().map(|v| clean(&v.name).into_owned()).take(8).collect::<Vec<_>>().join(", ")
+    };
+    let handlebars = ["{{#", "{{/", "{{^", "{{>", "{{{"].iter().any(|tag| text.contains(tag));
+    if syntax == Syntax::Jinja && handlebars && !text.contains("{%") && !text.contains("{{#}") {
+        let found = names(Syntax::Mustache);
+        let found = if found.is_empty() { found } else { format!(", with the variables {found}") };
+        return Some(format!("it looks like Handlebars or mustache: --syntax mustache reads it{found}"));
+    }
+    let has_tags = text.contains("{{") || text.contains("{%");
+    let wrong = match syntax {
+        Syntax::Jinja => !has_tags,
+        Syntax::Fstring => template::variables(text, syntax).is_err(),
+        _ => false,
+    };
+    let found = if wrong { names(Syntax::Braces) } else { String::new() };
+    (!found.is_empty()).then(|| {
+        format!("--syntax braces reads {{name}} as a variable and every other brace as text; the variables are then {found}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syntax_that_fits_better_is_named() {
+        let better = |text, syntax| better_syntax(text, syntax).unwrap_or_default();
+        assert!(better("{{#if a}}{{b}}{{/if}}", Syntax::Jinja).contains("--syntax mustache reads it, with the variables a, b"));
+        assert!(better("{q}\n{\"a\": 1}", Syntax::Jinja).contains("--syntax braces"));
+        assert!(better("{q}\n{\"a\": 1}", Syntax::Fstring).contains("are then q"));
+        for (text, syntax) in [
+            ("{{ q }} {x}", Syntax::Jinja),
+            ("{\"a\": 1}", Syntax::Jinja),
+            ("no braces", Syntax::Jinja),
+            ("{q}", Syntax::Fstring),
+            ("{q}", Syntax::Literal),
+            ("{q} {\"a\"}", Syntax::Braces),
+        ] {
+            assert_eq!(better(text, syntax), "", "{text}");
+        }
     }
 }

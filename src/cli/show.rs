@@ -99,7 +99,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Kind::Chat => {
             for message in template.messages() {
                 out.line(out.tint(Tint::Bold, format!("[{}]", clean(&message.role))))?;
-                print_lines(ctx, &message.content)?;
+                print_lines(ctx, &message.shown())?;
             }
         }
     }

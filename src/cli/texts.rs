@@ -3,7 +3,6 @@
 use crate::core::prompt::{Message, Syntax, Template};
 use crate::core::template as engine;
 use crate::core::template::Parts;
-use serde_json::{Map, Value};
 
 pub use crate::core::tokens::TOKENIZER;
 
@@ -49,21 +48,4 @@ pub fn problem(template: &Template, syntax: Syntax) -> Option<String> {
     variables(template, syntax).err()
 }
 
-/// The messages with their variables filled in.
-///
-/// # Errors
-/// A fault of the template or a missing variable, in words.
-pub fn render(
-    template: &Template,
-    syntax: Syntax,
-    values: &Map<String, Value>,
-    parts: &Parts,
-) -> Result<Vec<Message>, String> {
-    texts(template)
-        .into_iter()
-        .map(|message| {
-            let content = parts.render(&message.content, syntax, values).map_err(|e| e.to_string())?;
-            Ok(Message { content, ..message })
-        })
-        .collect()
 }

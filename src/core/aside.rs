@@ -77,42 +77,13 @@ pub(super) fn carried_out(job: impl FnOnce() -> Job) -> Option<Result<Done, Lost
     PLACE.get().map(|place| place(&job()))
 }
 
-/// Stands for a number whose digits might be read as its neighbour.
-const BITS: &str = "\u{0}bits";
-
-/// Numbers with a fraction by their bits: a reader of digits may be off by the last one.
-fn packed(value: &Value) -> Value {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            let bits = number.as_f64().unwrap_or_default().to_bits();
-            Value::Object(Map::from_iter([(BITS.to_owned(), bits.into())]))
-        }
-        Value::Array(items) => items.iter().map(packed).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), packed(value))).collect(),
-        other => other.clone(),
-    }
-}
-
-fn unpacked(value: Value) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(unpacked).collect(),
-        Value::Object(fields) => match fields.get(BITS).and_then(Value::as_u64) {
-            Some(bits) => {
-                serde_json::Number::from_f64(f64::from_bits(bits)).map_or(Value::Null, Value::Number)
-            }
-            None => fields.into_iter().map(|(name, value)| (name, unpacked(value))).collect(),
-        },
-        other => other,
-    }
-}
-
 impl Job {
     /// To render a template with what it includes.
     pub(super) fn render(text: &str, syntax: Syntax, values: &Map<String, Value>, parts: &Parts) -> Self {
         Self::Render {
             text: text.to_owned(),
             syntax,
-            values: values.iter().map(|(name, value)| (name.clone(), packed(value))).collect(),
+            values: values.clone(),
             parts: parts.iter().map(|part| (part.included.clone(), part.text.to_string())).collect(),
         }
     }
@@ -121,7 +92,6 @@ impl Job {
     pub fn run(self) -> Done {
         match self {
             Self::Render { text, syntax, values, parts } => {
-                let values = values.into_iter().map(|(name, value)| (name, unpacked(value))).collect();
                 let parts =
                     parts.into_iter().map(|(included, text)| Part { included, text: Arc::from(text) });
                 Done::Rendered(Parts::of(parts.collect()).render_here(&text, syntax, &values))

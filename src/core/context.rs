@@ -76,7 +76,7 @@ impl Usage {
         if let Some(input) = word("input") {
             asked.push(input.to_owned());
             let content = values.get(input).map(value_text).unwrap_or_default();
-            messages.push(Message { role: "user".into(), content });
+            messages.push(Message::new("user", content));
         }
         let variables = asked
             .into_iter()

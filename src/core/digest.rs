@@ -1,5 +1,6 @@
 //! Names made of content: the sha256 of exact bytes, and row digests that let `fsck` find a changed row.
 
+use super::canonical::{self, Numbers};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -131,12 +132,20 @@ impl RowDigest {
     }
 }
 
-/// sha256 of the RFC 8785 (canonical) JSON of `value`: for rubrics, judges, settings and chat messages.
+/// sha256 of the canonical JSON of `value` ([`canonical`]): for rubrics, judges, settings and chat messages.
 ///
 /// # Errors
 /// When the value does not serialise (a map with keys that are no strings, a NaN).
 pub fn canonical_digest<T: Serialize>(value: &T) -> Result<Digest, serde_json::Error> {
-    Ok(Digest::of(serde_jcs::to_vec(value)?))
+    Ok(Digest::of(canonical::to_string(value, Numbers::Shortest)?))
+}
+
+/// sha256 of the canonical JSON of `value` with its numbers as they were written: for cases and items.
+///
+/// # Errors
+/// When the value does not serialise.
+pub fn written_digest<T: Serialize>(value: &T) -> Result<Digest, serde_json::Error> {
+    Ok(Digest::of(canonical::to_string(value, Numbers::Written)?))
 }
 
 /// Lists show thousands of digests: digit by digit, without the formatter.

@@ -1,6 +1,6 @@
 //! Cases, responses and items: what a judge is shown.
 
-use super::digest::{Digest, canonical_digest};
+use super::digest::{Digest, written_digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -54,7 +54,7 @@ impl Subject {
     /// # Errors
     /// When a variable holds a number that JSON cannot carry.
     pub fn digest(&self) -> Result<Digest, serde_json::Error> {
-        canonical_digest(self)
+        written_digest(self)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Pure parts: no clock, disk, network, screen or async. What goes in decides what comes out.
 //!
 //! ```text
+//! canonical JSON in one form, no digit changed
 //! digest   exact bytes -> the name of a version; row digests for fsck
 //! prompt   names, labels, selectors, templates and their settings
-//! template variables and rendering in three syntaxes
+//! chat     messages and the bodies of requests around them
+//! template variables and rendering in five syntaxes
 //! tokens   offline token counts; bpe is the encoding they are counted with
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
@@ -24,6 +26,8 @@ pub mod aside;
 pub mod blame;
 pub mod blank;
 pub mod bpe;
+pub mod canonical;
+pub mod chat;
 pub mod checks;
 pub mod context;
 pub mod diff;

@@ -4,20 +4,24 @@
 //! "NAME@SEL" -> Reference -> Selector -> (store) -> a revision -> its digest -> the exact bytes
 //! ```
 
+use super::canonical::{self, Numbers};
 use super::digest::{Digest, canonical_digest};
+pub use super::chat::Message;
 pub use super::template::Syntax;
 use super::template::{self, TemplateError, Variable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::str::FromStr;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// What is wrong with a name, a label or a selector, and what would be right.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
 pub enum NameError {
     /// A prompt's name.
     #[error(
-        "'{0}' is not a prompt name: use lower-case letters, digits and . _ - /, starting with a letter or digit, up to 200 bytes, no empty, '.' or '..' part"
+        "'{0}' is not a prompt name: use lower-case letters of any script, digits and . _ - /, starting with a letter or digit, up to 200 bytes, no empty, '.' or '..' part"
     )]
     Prompt(String),
     /// A label.
@@ -30,10 +34,21 @@ pub enum NameError {
     Selector(String),
 }
 
-/// The name of a prompt: `[a-z0-9][a-z0-9._/-]*`, up to 200 bytes.
+/// The name of a prompt: lower-case letters of any script, digits and `. _ / -`, up to 200 bytes, in Unicode's form NFC (so that
+/// an accent typed as two characters gives the same name).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PromptName(String);
+
+/// The most bytes of a name.
+const MOST_NAME: usize = 200;
+
+/// A letter (of a script with two cases: a lower-case one), a digit, or a mark that stands on a letter.
+fn is_name_letter(c: char) -> bool {
+    c.is_ascii_lowercase()
+        || c.is_ascii_digit()
+        || (!c.is_ascii() && (c.is_alphanumeric() || is_combining_mark(c)) && c.to_lowercase().eq([c]))
+}
 
 impl PromptName {
     /// The name as text.
@@ -41,30 +56,65 @@ impl PromptName {
         &self.0
     }
 
-    /// The nearest valid name for text from elsewhere: lower-cased, each other byte `-`. `None` when nothing is left.
+    /// The nearest valid name for text from elsewhere: lower-cased, letters and digits of any script kept, each other byte
+    /// `-`. `None` when nothing is left.
     pub fn from_foreign(text: &str) -> Option<Self> {
         let mut name = String::with_capacity(text.len());
-        for c in text.chars().flat_map(char::to_lowercase) {
-            let keep = c.is_ascii_lowercase() || c.is_ascii_digit() || "._/-".contains(c);
-            if keep { name.push(c) } else { name.extend(std::iter::repeat_n('-', c.len_utf8())) }
+        for c in text.nfc().flat_map(char::to_lowercase).nfc() {
+            if is_name_letter(c) || "._/-".contains(c) {
+                name.push(c);
+            } else {
+                name.extend(std::iter::repeat_n('-', c.len_utf8()));
+            }
         }
         let parts: Vec<&str> = name
             .split('/')
             .map(|p| p.trim_matches('-'))
             .filter(|p| !p.is_empty() && *p != "." && *p != "..")
             .collect();
-        parts.join("/").trim_start_matches(['.', '_', '-']).parse().ok()
+        parts.join("/").trim_start_matches(|c: char| "._-".contains(c) || is_combining_mark(c)).parse().ok()
+    }
+
+    /// The same name with `-2`, `-3`, ... behind it, cut where it would be too long: for the second file that would be called so.
+    pub fn numbered(&self, number: usize) -> Self {
+        let end = format!("-{number}");
+        let mut start = String::new();
+        for c in self.0.chars() {
+            if start.len() + c.len_utf8() + end.len() > MOST_NAME {
+                break;
+            }
+            start.push(c);
+        }
+        Self(start + &end)
+    }
+
+    /// As [`PromptName::from_foreign`], where too long a name is cut and gets a digest of the whole; `None` when nothing is left.
+    pub fn from_foreign_long(text: &str) -> Option<Self> {
+        Self::from_foreign(text).or_else(|| {
+            let mut start = String::new();
+            for c in text.nfc() {
+                // Letters grow by at most half when lower-cased; there is room for that and for the digest.
+                if start.len() + c.len_utf8() > MOST_NAME / 2 {
+                    break;
+                }
+                start.push(c);
+            }
+            let cut = Self::from_foreign(&start)?;
+            Some(Self(format!("{}-{}", cut.0.trim_end_matches(['/', '.']), Digest::of(text).short())))
+        })
     }
 }
 
 impl FromStr for PromptName {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let fits = text.len() <= 200
-            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._/-".contains(c))
-            && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if fits { Ok(Self(text.to_owned())) } else { Err(NameError::Prompt(text.to_owned())) }
+        let name: String = text.nfc().collect();
+        let starts = |c: char| is_name_letter(c) && !is_combining_mark(c);
+        let fits = name.len() <= MOST_NAME
+            && name.starts_with(starts)
+            && name.chars().all(|c| is_name_letter(c) || "._/-".contains(c))
+            && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if fits { Ok(Self(name)) } else { Err(NameError::Prompt(text.to_owned())) }
     }
 }
 
@@ -224,15 +274,6 @@ impl Kind {
     }
 }
 
-/// One message of a chat template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// `system`, `user`, `assistant`, ...
-    pub role: String,
-    /// Its text.
-    pub content: String,
-}
-
 /// What one version holds: the exact bytes, and whether they are text or chat messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -242,9 +283,9 @@ pub struct Template {
     pub body: String,
 }
 
-/// Chat messages that are not a list of `{"role", "content"}` with text contents.
+/// Chat messages that are not a list of `{"role", "content"}`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("chat messages are a JSON list of objects with the texts 'role' and 'content': {0}")]
+#[error("chat messages are a JSON list of objects with 'role' and 'content': {0}")]
 pub struct ChatError(pub String);
 
 impl Template {
@@ -253,17 +294,20 @@ impl Template {
         Self { kind: Kind::Text, body: body.into() }
     }
 
-    /// A chat template from JSON: a list of messages, each with `role` and `content`; other keys are kept.
+    /// A chat template from JSON: a list of messages, each with `role` and `content` (a text, parts, or null beside calls);
+    /// other keys are kept.
     ///
     /// # Errors
     /// When the value is no such list.
     pub fn chat(messages: &Value) -> Result<Self, ChatError> {
-        let list: Vec<Message> =
-            serde_json::from_value(messages.clone()).map_err(|e| ChatError(e.to_string()))?;
+        let Value::Array(list) = messages else { return Err(ChatError("it is no list".into())) };
         if list.is_empty() {
             return Err(ChatError("the list is empty".into()));
         }
-        let body = serde_jcs::to_string(messages).map_err(|e| ChatError(e.to_string()))?;
+        for (number, message) in list.iter().enumerate() {
+            Message::read(message).map_err(|why| ChatError(format!("message {} {why}", number + 1)))?;
+        }
+        let body = canonical::to_string(messages, Numbers::Shortest).map_err(|e| ChatError(e.to_string()))?;
         Ok(Self { kind: Kind::Chat, body })
     }
 
@@ -275,8 +319,11 @@ impl Template {
     /// The messages of a chat template; a text template is one `user` message.
     pub fn messages(&self) -> Vec<Message> {
         match self.kind {
-            Kind::Chat => serde_json::from_str(&self.body).unwrap_or_default(),
-            Kind::Text => vec![Message { role: "user".into(), content: self.body.clone() }],
+            Kind::Chat => {
+                let list: Vec<Value> = serde_json::from_str(&self.body).unwrap_or_default();
+                list.iter().filter_map(|message| Message::read(message).ok()).collect()
+            }
+            Kind::Text => vec![Message::new("user", self.body.clone())],
         }
     }
 }
@@ -289,7 +336,7 @@ impl Template {
             Kind::Chat => self
                 .messages()
                 .iter()
-                .map(|m| format!("── {} ──\n{}\n", m.role, m.content.trim_end_matches('\n')))
+                .map(|m| format!("── {} ──\n{}\n", m.role, m.shown()))
                 .collect(),
         }
     }
@@ -342,9 +389,28 @@ mod tests {
         for good in ["a", "extract_wisdom/system", "0.x-y_z", &"a".repeat(200)] {
             assert_eq!(good.parse::<PromptName>().map(|n| n.to_string()), Ok(good.to_owned()));
         }
-        for bad in ["", "A", "-a", "a b", "a//b", "a/", "a/../b", "a/./b", "é", &"a".repeat(201), "a@b"] {
+        for bad in ["", "A", "-a", "a b", "a//b", "a/", "a/../b", "a/./b", "É", "Ж", "\u{301}a", "a\u{202e}b", "a：b", "😀", &"a".repeat(201), &"要".repeat(67), "a@b"] {
             assert!(bad.parse::<PromptName>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_are_written_in_any_script_and_in_one_form() {
+        for good in ["要約", "翻訳/短い", "отчёт", "ملخص", "สรุป", "हिन्दी", "2番", "straße", "요약"] {
+            assert_eq!(good.parse::<PromptName>().map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        assert_eq!("cafe\u{301}".parse::<PromptName>(), "café".parse());
+        let foreign = |text: &str| PromptName::from_foreign(text).map(|n| n.to_string());
+        assert_eq!(foreign("prompts/要約.md"), Some("prompts/要約.md".into()));
+        assert_eq!(foreign("ОТЧЁТ (2).md"), Some("отчёт--2-.md".into()));
+        assert_eq!(foreign("İstanbul"), Some("i\u{307}stanbul".into()));
+        assert_eq!(foreign("😀"), None);
+        let long = "長".repeat(100);
+        let cut = PromptName::from_foreign_long(&long).unwrap();
+        assert!(cut.as_str().len() <= 200 && cut.as_str().parse::<PromptName>().is_ok());
+        assert_ne!(PromptName::from_foreign_long(&format!("{long}x")), Some(cut.clone()));
+        assert_eq!(cut.numbered(12).as_str().parse::<PromptName>(), Ok(cut.numbered(12)));
+        assert!("要".repeat(66).parse::<PromptName>().unwrap().numbered(3).as_str().len() <= 200);
     }
 
     #[test]

@@ -63,7 +63,12 @@ pub fn render_with(
     let input = word("input");
     let mut used: HashSet<String> = input.map(str::to_owned).into_iter().collect();
     let mut messages = Vec::new();
-    for message in template.messages() {
+    for (number, message) in template.messages().into_iter().enumerate() {
+        // A model that is sent the text alone would answer another question.
+        if let Some(sign) = message.more.first() {
+            let why = format!("message {} holds {sign}, and runs send text only", number + 1);
+            return Err(failed(why));
+        }
         let asked = parts.variables(&message.content, settings.syntax).map_err(|e| failed(e.to_string()))?;
         used.extend(asked.into_iter().map(|v| v.name));
         let content = parts.render(&message.content, settings.syntax, &case.vars).map_err(
@@ -163,6 +168,14 @@ mod tests {
             render_case(&chat, &settings(json!({})), &case(json!({"who": "a poet", "q": "Why?"}))).unwrap();
         assert_eq!(roles(&done), [("system", "You are a poet."), ("user", "Why?")]);
         assert!(done.unused.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_text_is_never_left_out_in_silence() {
+        let image = json!({"type": "image_url", "image_url": {"url": "x"}});
+        let chat = Template::chat(&json!([{"role": "user", "content": [{"type": "text", "text": "What?"}, image]}])).unwrap();
+        let error = render_case(&chat, &settings(json!({})), &case(json!({}))).unwrap_err();
+        assert!(error.to_string().contains("message 1 holds [image_url]"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::body::put_body;
 use super::prompts::{digest_at, now};
 use super::rows::*;
 use super::{Result, Store, StoreError};
+use crate::core::canonical::{self, Numbers};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::item::{Case, Item, Subject};
 use crate::core::rubric::Rubric;
@@ -97,8 +98,8 @@ fn add_set(conn: &Connection, name: &str, digest: &Digest, kind: &str, rows: usi
 }
 
 fn add_case(conn: &Connection, set: i64, ord: usize, case: &Case) -> Result<()> {
-    let payload = serde_jcs::to_vec(case).map_err(|e| json_error(&e))?;
-    let digest = put_body(conn, &payload)?;
+    let payload = canonical::to_string(case, Numbers::Written).map_err(|e| json_error(&e))?;
+    let digest = put_body(conn, payload.as_bytes())?;
     let row_digest = case_digest(set, ord as i64, &case.id, digest.as_bytes());
     conn.prepare_cached(
         "INSERT INTO case_row (set_id, ord, case_id, payload, row_digest) VALUES (?1,?2,?3,?4,?5)",
@@ -182,7 +183,8 @@ impl ResponseRow<'_> {
 }
 
 fn add_response(conn: &Connection, ord: i64, new: &NewResponse) -> Result<ResponseText> {
-    let subject = put_body(conn, &serde_jcs::to_vec(&new.subject).map_err(|e| json_error(&e))?)?;
+    let subject = canonical::to_string(&new.subject, Numbers::Written).map_err(|e| json_error(&e))?;
+    let subject = put_body(conn, subject.as_bytes())?;
     let (state, text, detail) = match &new.text {
         Ok(text) if text.trim().is_empty() => {
             ("not_generated", None, json!({"reason": "the response is empty"}))
@@ -242,7 +244,7 @@ pub(super) fn response_of(
 }
 
 fn set_digest<T: serde::Serialize>(rows: &[T]) -> Result<Digest> {
-    crate::core::digest::canonical_digest(&rows).map_err(|e| json_error(&e))
+    crate::core::digest::written_digest(&rows).map_err(|e| json_error(&e))
 }
 
 fn items_digest(items: &[Item]) -> Result<Digest> {

@@ -65,7 +65,7 @@ impl Store {
         fetch: impl FnMut(&str, &Reference) -> std::result::Result<Part, String>,
     ) -> std::result::Result<Parts, ComposeError> {
         // The common prompt includes nothing, and a literal one never does.
-        if syntax == Syntax::Literal || !template.body.contains('{') {
+        if !matches!(syntax, Syntax::Jinja | Syntax::Fstring) || !template.body.contains('{') {
             return Ok(Parts::default());
         }
         let messages = template.messages();

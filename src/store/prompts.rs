@@ -202,11 +202,7 @@ pub(super) fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i
         digest: digest_at(row, 1)?,
         settings_digest: digest_at(row, 2)?,
         kind: if text(3)? == "chat" { Kind::Chat } else { Kind::Text },
-        syntax: match text(4)?.as_str() {
-            "fstring" => Syntax::Fstring,
-            "literal" => Syntax::Literal,
-            _ => Syntax::Jinja,
-        },
+        syntax: text(4)?.parse().unwrap_or(Syntax::Jinja),
         config: map(5)?,
         parent: row.get(6)?,
         author: row.get(7)?,

@@ -10,7 +10,9 @@
 //! A part keeps its own syntax. It sees the same values; rendering stays one pass, so a value that reads like an
 //! include is text.
 
-use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, plain, render_elsewhere};
+use super::fstring::Braces;
+use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, mustache, plain};
+use super::render_elsewhere;
 use crate::core::aside;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Reference};
@@ -253,7 +255,9 @@ impl Parts {
                 budget.pay(0, rendered.len())?;
                 Ok(rendered)
             }
-            Syntax::Fstring => fstring::render(text, values, self, budget, engine),
+            Syntax::Fstring => fstring::render(text, Braces::Doubled, values, self, budget, engine),
+            Syntax::Braces => fstring::render(text, Braces::Text, values, self, budget, engine),
+            Syntax::Mustache => mustache::render(text, values, budget),
             Syntax::Jinja | Syntax::Literal => {
                 budget.pay(1, text.len())?;
                 Ok(text.to_owned())

@@ -1,8 +1,18 @@
-//! `{name}` and `{include:PROMPT@SEL}`, nothing else: one pass over the text, `{{` and `}}` for braces.
+//! `{name}` and `{include:PROMPT@SEL}`, nothing else: one pass over the text, `{{` and `}}` for braces. Or, in the syntax
+//! `braces`, `{name}` alone, and every other brace is text.
 
 use super::jinja::Engine;
 use super::{Budget, Kind, Parts, TemplateError, Variable};
 use serde_json::{Map, Value};
+
+/// What a brace is that stands around no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Braces {
+    /// A fault, unless it is doubled.
+    Doubled,
+    /// Text.
+    Text,
+}
 
 /// A stretch of the text.
 enum Part<'a> {
@@ -11,9 +21,9 @@ enum Part<'a> {
     Include(&'a str),
 }
 
-pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
+pub(super) fn variables(text: &str, braces: Braces) -> Result<Vec<Variable>, TemplateError> {
     let mut found: Vec<Variable> = Vec::new();
-    each_part(text, |part| {
+    each_part(text, braces, |part| {
         if let Part::Name { name, .. } = part
             && !found.iter().any(|variable| variable.name == name)
         {
@@ -27,7 +37,7 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
 /// The prompts that the text includes, as written.
 pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
     let mut found: Vec<String> = Vec::new();
-    each_part(text, |part| {
+    each_part(text, Braces::Doubled, |part| {
         if let Part::Include(written) = part
             && !found.iter().any(|known| known == written)
         {
@@ -40,13 +50,14 @@ pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
 
 pub(super) fn render(
     text: &str,
+    braces: Braces,
     values: &Map<String, Value>,
     parts: &Parts,
     budget: &Budget,
     engine: Engine,
 ) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len());
-    each_part(text, |part| {
+    each_part(text, braces, |part| {
         let made;
         let piece = match part {
             Part::Text(text) => text,
@@ -56,6 +67,10 @@ pub(super) fn render(
             }
             Part::Name { name, line } => match values.get(name) {
                 Some(Value::String(value)) => value.as_str(),
+                // As Python writes them, and the engine of jinja too.
+                Some(Value::Bool(true)) => "True",
+                Some(Value::Bool(false)) => "False",
+                Some(Value::Null) => "None",
                 Some(value) => {
                     made = value.to_string();
                     made.as_str()
@@ -73,6 +88,7 @@ pub(super) fn render(
 /// Calls `visit` with the parts in order, and stops at its first error or at one of the text.
 fn each_part<'a>(
     text: &'a str,
+    braces: Braces,
     mut visit: impl FnMut(Part<'a>) -> Result<(), TemplateError>,
 ) -> Result<(), TemplateError> {
     let mut rest = text;
@@ -80,7 +96,19 @@ fn each_part<'a>(
     while let Some((before, from_brace)) = rest.find(['{', '}']).and_then(|at| rest.split_at_checked(at)) {
         visit(Part::Text(before))?;
         line += before.matches('\n').count();
-        if let Some(after) = from_brace.strip_prefix("{{") {
+        if braces == Braces::Text {
+            match name(from_brace, line) {
+                Ok((name, after)) => {
+                    visit(Part::Name { name, line })?;
+                    rest = after;
+                }
+                Err(_) => {
+                    let (brace, after) = from_brace.split_at_checked(1).unwrap_or((from_brace, ""));
+                    visit(Part::Text(brace))?;
+                    rest = after;
+                }
+            }
+        } else if let Some(after) = from_brace.strip_prefix("{{") {
             visit(Part::Text("{"))?;
             rest = after;
         } else if let Some(after) = from_brace.strip_prefix("}}") {
@@ -111,6 +139,10 @@ fn name(text: &str, line: usize) -> Result<(&str, &str), TemplateError> {
     let starts_right = name.chars().next().is_some_and(|c| c == '_' || c.is_alphabetic());
     match after.strip_prefix('}') {
         Some(after) if starts_right => Ok((name, after)),
+        _ if starts_right && after.starts_with([':', '!', '.', '[']) => Err(fail(&format!(
+            "`{{{name}` is followed by a format, a conversion or a field, which are not known here: give the value as it is to \
+             be printed and write `{{{name}}}`, or use the syntax jinja (`{{{{ {name}.field }}}}`)"
+        ))),
         _ => Err(fail("after `{` comes a name and `}`, as in `{topic}`; write `{{` for a brace")),
     }
 }

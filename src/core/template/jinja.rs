@@ -1,9 +1,12 @@
 //! Jinja through minijinja, shut in: strict, no files, no escaping, a bounded number of steps.
 
 use super::{Budget, Kind, Parts, Syntax, TemplateError, Variable};
+use crate::core::canonical::same_number;
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja_contrib::pycompat::unknown_method_callback;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -45,7 +48,12 @@ static PLAIN_ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 fn environment<'a>() -> Environment<'a> {
     let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    // A condition may be about what is not there; what is printed must be there.
+    env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    // Methods of texts, lists and objects as in Python: `.items()`, `.split()`, `.strip()`.
+    env.set_unknown_method_callback(unknown_method_callback);
+    // Prompts are no web pages: `<`, `>`, `&` and `'` in JSON stay what they are.
+    env.add_filter("tojson", tojson);
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_syntax(syntax());
     env.set_fuel(Some(FUEL));
@@ -54,6 +62,30 @@ fn environment<'a>() -> Environment<'a> {
     // It would print every value there is.
     env.remove_global("debug");
     env
+}
+
+/// JSON without the escapes that the engine puts in for web pages.
+fn tojson(
+    value: &minijinja::Value,
+    indent: Option<minijinja::Value>,
+    args: Kwargs,
+) -> Result<String, Error> {
+    let escaped = minijinja::filters::tojson(value, indent, args)?.to_string();
+    let mut out = String::with_capacity(escaped.len());
+    let mut rest = escaped.as_str();
+    while let Some((before, from)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        out.push_str(before);
+        let plain = [("\\u003c", "<"), ("\\u003e", ">"), ("\\u0026", "&"), ("\\u0027", "'")];
+        let (kept, length) = match plain.iter().find(|(escape, _)| from.starts_with(escape)) {
+            Some((escape, character)) => (*character, escape.len()),
+            // Of any other escape both characters: the second may be a backslash.
+            None => (from.get(..2).unwrap_or(from), 2),
+        };
+        out.push_str(kept);
+        rest = from.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 pub(super) fn syntax() -> SyntaxConfig {
@@ -99,6 +131,7 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     for (name, _) in env.globals() {
         asked.remove(name);
     }
+    asked.extend(set_from_itself(text));
     let tokens: Vec<(Token<'_>, Span)> = tokenize(text, false, syntax()).map_while(Result::ok).collect();
     let mut found: Vec<(Variable, bool)> = Vec::new();
     let mut statement = "";
@@ -122,6 +155,35 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
     rest.sort();
     let rest = rest.into_iter().map(|name| Variable { name, kind: Kind::Text });
     Ok(found.into_iter().map(|(variable, _)| variable).chain(rest).collect())
+}
+
+/// Names that a `set` reads before the text has given them a value: `{% set x = x|trim %}` asks for `x`.
+fn set_from_itself(text: &str) -> Vec<String> {
+    let tokens: Vec<Token<'_>> =
+        tokenize(text, false, syntax()).map_while(Result::ok).map(|(token, _)| token).collect();
+    let mut given: Vec<&str> = Vec::new();
+    let mut found: Vec<String> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let starts = matches!(token, Token::BlockStart) && matches!(tokens.get(at + 1), Some(Token::Ident("set" | "for")));
+        let Some(statement) = tokens.get(at + 2..).filter(|_| starts) else { continue };
+        let ends = statement.iter().position(|t| matches!(t, Token::BlockEnd)).unwrap_or(statement.len());
+        let statement = statement.get(..ends).unwrap_or_default();
+        let is_split = |t: &Token<'_>| matches!(t, Token::Assign | Token::Ident("in"));
+        let Some(split) = statement.iter().position(is_split) else { continue };
+        let (targets, value) = statement.split_at(split);
+        let names: Vec<&str> =
+            targets.iter().filter_map(|t| if let Token::Ident(name) = t { Some(*name) } else { None }).collect();
+        let is_for = matches!(tokens.get(at + 1), Some(Token::Ident("for")));
+        for pair in value.windows(2) {
+            let [before, Token::Ident(name)] = pair else { continue };
+            let is_name = !matches!(before, Token::Dot | Token::Pipe);
+            if is_name && !is_for && names.contains(name) && !given.contains(name) {
+                found.push((*name).to_owned());
+            }
+        }
+        given.extend(names);
+    }
+    found
 }
 
 /// The prompts that the text includes, extends or imports, as written.
@@ -254,7 +316,11 @@ fn engine_value(value: &Value) -> minijinja::Value {
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(whole), _) => Engine::from(whole),
             (None, Some(whole)) => Engine::from(whole),
-            (None, None) => number.as_f64().map_or_else(|| Engine::from(number.to_string()), Engine::from),
+            // Where a double is another number, its digits go out as they stand.
+            (None, None) => number
+                .as_f64()
+                .filter(|double| same_number(&double.to_string(), number.as_str()))
+                .map_or_else(|| Engine::from(number.as_str()), Engine::from),
         },
         Value::String(text) => Engine::from(text.as_str()),
         Value::Array(items) => Engine::from(items.iter().map(engine_value).collect::<Vec<_>>()),

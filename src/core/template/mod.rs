@@ -1,4 +1,4 @@
-//! Templates in three syntaxes: which variables they ask for, and the text that values make of them.
+//! Templates in five syntaxes: which variables they ask for, and the text that values make of them.
 //!
 //! ```text
 //! text + Syntax  ->  variables()            names and kinds, in order of first use; or why it does not parse
@@ -16,9 +16,12 @@
 pub mod compose;
 mod fstring;
 mod jinja;
+mod mustache;
 mod plain;
 
 pub use compose::{ComposeError, Included, Part, Parts, compose, includes};
+
+use fstring::Braces;
 
 use super::aside::{self, Done, Job, Lost};
 use serde::{Deserialize, Serialize};
@@ -38,11 +41,15 @@ pub enum Syntax {
     Fstring,
     /// No variables: every byte stands for itself.
     Literal,
+    /// `{name}` where just a name stands between braces; every other brace is text. For prompts that hold JSON.
+    Braces,
+    /// `{{name}}`, `{{{name}}}`, `{{#if}}`, `{{#each}}`: mustache and the plain part of Handlebars.
+    Mustache,
 }
 
 impl Syntax {
     /// All syntaxes, in the order a chooser shows them.
-    pub const ALL: [Self; 3] = [Self::Jinja, Self::Fstring, Self::Literal];
+    pub const ALL: [Self; 5] = [Self::Jinja, Self::Fstring, Self::Literal, Self::Braces, Self::Mustache];
 
     /// The name in options, JSON and the registry.
     pub fn name(self) -> &'static str {
@@ -50,6 +57,8 @@ impl Syntax {
             Self::Jinja => "jinja",
             Self::Fstring => "fstring",
             Self::Literal => "literal",
+            Self::Braces => "braces",
+            Self::Mustache => "mustache",
         }
     }
 }
@@ -62,7 +71,7 @@ impl fmt::Display for Syntax {
 
 /// Not the name of a syntax.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no template syntax has this name; choose jinja, fstring or literal")]
+#[error("no template syntax has this name; choose jinja, fstring, braces, mustache or literal")]
 pub struct UnknownSyntax;
 
 impl FromStr for Syntax {
@@ -170,12 +179,15 @@ pub fn variables(text: &str, syntax: Syntax) -> Result<Vec<Variable>, TemplateEr
     }
     match syntax {
         Syntax::Jinja => jinja::variables(text),
-        Syntax::Fstring | Syntax::Literal => fstring::variables(text),
+        Syntax::Mustache => mustache::variables(text),
+        Syntax::Braces => fstring::variables(text, Braces::Text),
+        Syntax::Fstring | Syntax::Literal => fstring::variables(text, Braces::Doubled),
     }
 }
 
-/// The text that `values` make of a template. Strings stand as they are; in `fstring` other values are
-/// written as JSON, in `jinja` as the engine writes them.
+/// The text that `values` make of a template. Strings stand as they are; true, false and null are written as Python writes
+/// them (`True`, `None`) in `jinja`, `fstring` and `braces`; numbers as they were given; lists and objects as JSON, in
+/// `jinja` as the engine writes them.
 ///
 /// # Errors
 /// Any [`TemplateError`]; values that the template does not ask for are none (see [`unknown`]).

@@ -40,6 +40,9 @@ const WIDER: [&str; 2] = ["tojson", "join"];
 /// Filters in one statement.
 const MOST_FILTERS: usize = 4;
 
+/// Values written as JSON in one template, outside of loops.
+const MOST_JSON: usize = 16;
+
 /// Colons in one statement: slices of slices cost more with each.
 const MOST_COLONS: usize = 8;
 
@@ -52,6 +55,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     let tokens: Vec<Token<'_>> =
         tokenize(text, false, syntax()).map_while(Result::ok).map(|(token, _)| token).collect();
     let (mut filters, mut wider, mut colons) = (0, 0, 0);
+    let (mut written, mut loops) = (0, false);
     for (at, token) in tokens.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| tokens.get(at));
         let after = |more: usize| tokens.get(at + more);
@@ -62,9 +66,13 @@ pub(super) fn is_plain(text: &str) -> bool {
                 true
             }
             Token::Ident(word) => match before {
-                Some(Token::BlockStart) => BLOCKS.contains(word),
+                Some(Token::BlockStart) => {
+                    loops |= *word == "for";
+                    BLOCKS.contains(word)
+                }
                 Some(Token::Pipe) => {
                     filters += 1;
+                    written += usize::from(*word == "tojson");
                     wider += usize::from(WIDER.contains(word));
                     let argument = match *word {
                         "join" => matches!(after(2), Some(Token::Str(between)) if between.len() <= BETWEEN),
@@ -98,7 +106,8 @@ pub(super) fn is_plain(text: &str) -> bool {
             return false;
         }
     }
-    true
+    // What is written as JSON is not counted as steps: a whole value each time.
+    written == 0 || (written <= MOST_JSON && !loops)
 }
 
 #[cfg(test)]
@@ -140,6 +149,7 @@ mod tests {
             "{{ a|join(b) }}",
             "{{ a|join('x')|join('y') }}",
             "{{ o|tojson(indent=9) }}",
+            "{% for x in l %}{{ o|tojson }}{% endfor %}",
             "{{ a|upper|lower|upper|lower|upper }}",
             "{{ namespace(x=1) }}",
             "{{ a.b() }}",

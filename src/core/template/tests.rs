@@ -18,7 +18,7 @@ fn syntaxes_have_names() {
         assert_eq!(syntax.name().parse(), Ok(syntax));
         assert_eq!(serde_json::to_value(syntax).unwrap(), json!(syntax.name()));
     }
-    assert_eq!("mustache".parse::<Syntax>(), Err(UnknownSyntax));
+    assert_eq!("smarty".parse::<Syntax>(), Err(UnknownSyntax));
     assert_eq!(Syntax::default(), Syntax::Jinja);
 }
 
@@ -218,4 +218,59 @@ fn long_chains_and_deep_nests_are_refused_in_words_or_rendered_never_a_fault_of_
     // A long list is no chain.
     let list = format!("{{% set y = [{}] %}}{{{{ y|length }}}}", "a, ".repeat(5_000));
     assert_eq!(render(&list, Syntax::Jinja, &values).unwrap(), "5000");
+}
+
+#[test]
+fn jinja_is_read_as_pythons_users_write_it() {
+    let given = values(json!({
+        "名前": "世界", "größe": "XL", "cfg": {"b": 2, "a": 1}, "s": "  Hello World ", "ctx": "",
+        "html": {"a": "<b> & 'c' \\u003c \" \u{e9}"}, "messages": [{"role": "system"}, {"role": "user"}],
+    }));
+    for (text, result) in [
+        ("{{ 名前 }} {{ größe }}", "世界 XL"),
+        ("{% for k, v in cfg.items() %}{{ k }}={{ v }};{% endfor %}", "b=2;a=1;"),
+        ("{{ s.strip().upper().split(' ')[0] }}{{ s.startswith('  H') }}", "HELLOTrue"),
+        ("{{ cfg.get('z', 'none') }} {{ cfg.keys()|list }}", "none ['b', 'a']"),
+        ("a{% if context %} with {{ context }}{% endif %}{% if not context %}!{% endif %}", "a!"),
+        ("{{ html|tojson }}", r#"{"a": "<b> & 'c' \\u003c \" é"}"#),
+        ("{% set messages = messages[1:] %}{{ messages[0].role }}", "user"),
+    ] {
+        assert_eq!(render(text, Syntax::Jinja, &given).as_deref(), Ok(result), "{text}");
+    }
+    assert_eq!(names("{% set messages = messages[1:] %}{{ messages }}", Syntax::Jinja), ["messages"]);
+    assert_eq!(names("{% set x = 1 %}{% set x = x + 1 %}{{ x }}", Syntax::Jinja), [""; 0]);
+    assert_eq!(names("{% set x = y.x %}{{ x }}", Syntax::Jinja), ["y"]);
+    // What is printed must be there.
+    assert_eq!(render("{% if x %}{% endif %}{{ x }}", Syntax::Jinja, &given).unwrap_err().missing(), Some("x"));
+}
+
+#[test]
+fn digits_are_printed_as_they_are_written() {
+    let text = r#"{"id": 12345678901234567890123, "at": 1234567890123456789, "price": 0.1000000000000000055511151231257827, "n": 3, "big": 1e400}"#;
+    let given = values(serde_json::from_str(text).unwrap());
+    let all = "12345678901234567890123 1234567890123456789 0.1000000000000000055511151231257827 3 1e+400";
+    assert_eq!(render("{{ id }} {{ at }} {{ price }} {{ n }} {{ big }}", Syntax::Jinja, &given).unwrap(), all);
+    assert_eq!(render("{id} {at} {price} {n} {big}", Syntax::Fstring, &given).unwrap(), all);
+    assert_eq!(render("{{ at + n }}", Syntax::Jinja, &given).unwrap(), "1234567890123456792");
+}
+
+#[test]
+fn names_beside_json_braces_are_variables() {
+    let text = "{instruction}\nAnswer as {\"a\": {\"b\": [1]}, \"c\": \"{ }\"} or {} {a b} {0} }{{x}}";
+    assert_eq!(names(text, Syntax::Braces), ["instruction", "x"]);
+    let given = values(json!({"instruction": "Do {x}", "x": 1}));
+    let result = "Do {x}\nAnswer as {\"a\": {\"b\": [1]}, \"c\": \"{ }\"} or {} {a b} {0} }{1}";
+    assert_eq!(render(text, Syntax::Braces, &given).unwrap(), result);
+    assert_eq!(render("\n{gone}", Syntax::Braces, &given).unwrap_err().missing(), Some("gone"));
+    for text in ["{x:.2f}", "{x!r}", "{u.name}", "{u[0]}"] {
+        let error = render(text, Syntax::Fstring, &given).unwrap_err().to_string();
+        assert!(error.contains("a format, a conversion or a field"), "{error}");
+    }
+}
+
+#[test]
+fn true_and_null_are_alike_in_the_syntaxes_of_python() {
+    let given = values(json!({"b": true, "f": false, "n": null}));
+    assert_eq!(render("{{ b }} {{ f }} {{ n }}", Syntax::Jinja, &given).unwrap(), "True False None");
+    assert_eq!(render("{b} {f} {n}", Syntax::Fstring, &given).unwrap(), "True False None");
 }
