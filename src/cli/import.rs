@@ -1,10 +1,15 @@
-//! `assize import`: prompts, cases, responses, items, a git history. Idempotent; a bad file changes nothing.
+//! `assize import`: a file or folder of any known format; or, by a word, prompts, cases, responses, items, a git history.
+//! Idempotent.
+
+mod any;
 
 use super::context::{Ctx, place};
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
+use crate::interop::batch::Refused;
 use crate::interop::prompts::{Options, PromptFile};
+use crate::interop::source::Source;
 use crate::interop::{ImportError, align, cases, folder, git, items, jsonl, prompts, responses};
 use crate::store::{EventInfo, Imported, NewRevision, Store};
 use serde_json::{Value, json};
@@ -12,11 +17,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-// Words after `import`.
+// Arguments of `import`: a file, or a word and what belongs to it.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_value_name = "WORD",
+    after_help = "Examples:\n  assize import questions.csv --dry-run\n  assize import questions.csv --map question=vars.q,gold=reference --set support\n  assize import prompts history.jsonl\n  assize import git ~/src/app prompts/\n\nWithout a word the format is found by looking at the file; a folder is gone through file by file. --dry-run shows what each\nfield would become and stores nothing. A row that cannot come in is left out and named; --strict refuses all then.\nA file that is called like a word is written ./cases."
+)]
+pub struct Args {
+    /// Which of them
+    #[command(subcommand)]
+    pub word: Option<Word>,
+    /// A file, a folder, or -
+    #[command(flatten)]
+    pub any: any::Any,
+}
+
+/// Words after `import`.
 #[derive(Debug, clap::Subcommand)]
 #[command(defer = true)]
-#[command(after_help = "Example:\n  assize import prompts history.jsonl")]
-pub enum Args {
+pub enum Word {
     /// Revisions from JSON Lines, an exported folder or a folder of files
     #[command(
         after_help = "Examples:\n  assize import prompts history.jsonl\n  assize import prompts old-names.jsonl --slug\n  assize import prompts exported/\n\nEach line: {\"name\",\"template\"|\"messages\",\"created_at\"?,\"author\"?,\"message\"?,\"labels\"?,\"metadata\"?}; other keys go to metadata."
@@ -28,16 +48,19 @@ pub enum Args {
         #[arg(long)]
         slug: bool,
     },
-    /// A case set from JSON Lines
+    /// A case set from JSON Lines, CSV, a JSON or YAML list
     #[command(
-        after_help = "Example:\n  assize import cases support.jsonl --set support\n\nEach line: {\"id\"?,\"vars\":{},\"reference\"?,\"tags\"?,\"cluster\"?}"
+        after_help = "Example:\n  assize import cases support.jsonl --set support\n\nEach line: {\"id\"?,\"vars\":{},\"reference\"?,\"tags\"?,\"cluster\"?}\n\nRows of another shape: fields named like a reference or an id become that, every other one a variable, and it is said so;\n`assize import FILE --map` chooses. A row that is no case is left out and named; with --strict all is refused."
     )]
     Cases {
-        /// FILE.jsonl or -
+        /// A file or -
         file: PathBuf,
         /// The set's name [default: the file's stem]
         #[arg(long, value_name = "NAME")]
         set: Option<String>,
+        /// Refuse all where one row is no case
+        #[arg(long)]
+        strict: bool,
     },
     /// Responses to the cases of a set
     #[command(
@@ -78,16 +101,17 @@ pub enum Args {
 
 /// Takes the file in.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
-    match args {
-        Args::Prompts { file, slug } => import_prompts(ctx, file, *slug),
-        Args::Cases { file, set } => import_cases(ctx, file, set.as_deref()),
-        Args::Responses { file, set } => {
+    let Some(word) = &args.word else { return any::run(ctx, &args.any) };
+    match word {
+        Word::Prompts { file, slug } => import_prompts(ctx, file, *slug),
+        Word::Cases { file, set, strict } => import_cases(ctx, file, set.as_deref(), *strict),
+        Word::Responses { file, set } => {
             let rows = responses::read(open(file)?, &place(file))?;
             let count = ctx.write()?.import_responses(set, rows)?;
             told(ctx, "responses", count, json!({ "set": set }))
         }
-        Args::Items { file, set } => import_items(ctx, file, set.as_deref()),
-        Args::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
+        Word::Items { file, set } => import_items(ctx, file, set.as_deref()),
+        Word::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
     }
 }
 
@@ -136,15 +160,22 @@ fn tell_unused(file: &Path, unused: &BTreeSet<String>) {
 }
 
 fn told(ctx: &Ctx, what: &str, count: Imported, more: Value) -> Result<u8> {
+    told_refused(ctx, what, count, &[], more)
+}
+
+fn told_refused(ctx: &Ctx, what: &str, count: Imported, refused: &[Refused], more: Value) -> Result<u8> {
+    for Refused { place, why } in refused {
+        talk(format!("refused: {}: {}", clean(place), clean(why)));
+    }
     if ctx.json {
         let mut document =
-            json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": 0 });
+            json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": refused.len() });
         if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);
         }
         ctx.out.json(&document)?;
     } else {
-        ctx.out.line(format!("{what}: {} new, {} known, 0 refused", count.new, count.known))?;
+        ctx.out.line(format!("{what}: {} new, {} known, {} refused", count.new, count.known, refused.len()))?;
     }
     Ok(DONE)
 }
@@ -159,7 +190,7 @@ fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
         talk(format!("note: '{}' is taken in as {name}", clean(given)));
     }
     let mut store = ctx.write()?;
-    let PromptFile { rows, repeated, events, .. } = parsed;
+    let PromptFile { rows, repeated, events, refused, .. } = parsed;
     let names = names(&rows);
     let (mut count, taken) = take_in(&mut store, rows, &events)?;
     count.known += repeated;
@@ -170,7 +201,7 @@ fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
             events.len()
         ));
     }
-    told(ctx, "prompts", count, json!({ "prompts": names, "events": taken }))
+    told_refused(ctx, "prompts", count, &refused, json!({ "prompts": names, "events": taken }))
 }
 
 fn dedup(converted: &[(String, PromptName)]) -> Vec<(&String, &PromptName)> {
@@ -233,12 +264,20 @@ fn without_known(store: &Store, rows: Vec<NewRevision>) -> Result<(Vec<NewRevisi
     Ok((rest, count))
 }
 
-fn import_cases(ctx: &Ctx, file: &Path, set: Option<&str>) -> Result<u8> {
+fn import_cases(ctx: &Ctx, file: &Path, set: Option<&str>, strict: bool) -> Result<u8> {
     let name = set_name(file, set)?;
-    let parsed = cases::read(open(file)?, &place(file))?;
+    let path = (file != Path::new("-")).then_some(file);
+    let parsed = cases::read(&Source::read(&place(file), path, open(file)?)?)?;
+    if let Some(Refused { place, why }) = parsed.refused.first().filter(|_| strict) {
+        return Err(ImportError::new(place, why.as_str()).into());
+    }
     tell_unused(file, &parsed.unused);
+    for note in &parsed.notes {
+        talk(format!("note: {}", clean(note)));
+    }
     let (info, count) = ctx.write()?.import_cases(&name, parsed.cases)?;
-    told(ctx, "cases", count, json!({ "set": info.name, "digest": info.digest, "rows": info.rows }))
+    let more = json!({ "set": info.name, "digest": info.digest, "rows": info.rows });
+    told_refused(ctx, "cases", count, &parsed.refused, more)
 }
 
 fn import_items(ctx: &Ctx, file: &Path, set: Option<&str>) -> Result<u8> {

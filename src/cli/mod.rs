@@ -101,8 +101,7 @@ enum Verb {
     /// Move, protect and list labels
     #[command(subcommand)]
     Label(label::Args),
-    /// Take in prompts, cases, responses, items or a git history
-    #[command(subcommand)]
+    /// Take in prompts, cases, responses, items or a git history, in this program's formats or another's
     Import(import::Args),
     /// Write prompts with their histories to a file or a folder
     Export(export::Args),

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::core::digest::{Digest, RowDigest};
+use crate::core::prompt::PromptName;
 use crate::store::{NewRevision, RevisionInfo};
 use std::collections::{HashMap, HashSet};
 
@@ -31,6 +32,40 @@ pub fn row_key(
 /// The key of the `count`-th (from 0) row with the same contents.
 pub fn origin(key: &Digest, count: i64) -> Digest {
     RowDigest::new("assize.origin.1").bytes(key.as_bytes()).int(count).finish()
+}
+
+/// Gives each row the key that makes it known when its source is imported again; a row that repeats the one before it of the
+/// same prompt is left out, its labels go to that one. With how many were left out.
+///
+/// # Errors
+/// When a row's settings cannot be written as JSON.
+pub fn keyed(rows: Vec<NewRevision>) -> Result<(Vec<NewRevision>, usize), serde_json::Error> {
+    let mut out: Vec<NewRevision> = Vec::with_capacity(rows.len());
+    let mut newest: HashMap<PromptName, usize> = HashMap::new();
+    let mut seen: HashMap<Digest, i64> = HashMap::new();
+    let mut repeated = 0;
+    for mut row in rows {
+        let before = newest.get(&row.name).and_then(|at| out.get_mut(*at));
+        if let Some(before) = before
+            && before.template == row.template
+            && before.settings == row.settings
+        {
+            before.labels.append(&mut row.labels);
+            repeated += 1;
+            continue;
+        }
+        if row.origin.is_none() {
+            let times = (row.created_at.as_deref(), row.author.as_deref(), row.message.as_deref());
+            let settings = row.settings.digest(&row.template)?;
+            let key = row_key(row.name.as_str(), &row.template.digest(), &settings, times);
+            let count = seen.entry(key).or_insert(0);
+            row.origin = Some(origin(&key, *count));
+            *count += 1;
+        }
+        newest.insert(row.name.clone(), out.len());
+        out.push(row);
+    }
+    Ok((out, repeated))
 }
 
 /// Which of `rows` (all of one prompt, in order) are in `history` (oldest first) already.

@@ -1,63 +1,77 @@
-//! cases.jsonl: inputs with their variables.
+//! Cases: inputs with their variables, from rows of any shape ([`super::table`]).
 
 use super::ImportError;
-use super::jsonl::{Row, Rows};
+use super::batch::{Batch, Refused, Rows};
+use super::importer::Options;
+use super::mapping::Target;
+use super::source::Source;
+use super::table;
 use crate::core::item::Case;
-use std::collections::{BTreeSet, HashMap};
-use std::io::BufRead;
+use std::collections::BTreeSet;
 
-/// The cases of a file, and keys that are not used.
+/// The cases of a file, and what did not come in.
 #[derive(Debug, Default)]
 pub struct CaseFile {
     /// In the file's order.
     pub cases: Vec<Case>,
-    /// Keys that no case has; a slip of the pen, perhaps.
+    /// Keys that are not used; a slip of the pen, perhaps.
     pub unused: BTreeSet<String>,
+    /// Rows that are left out.
+    pub refused: Vec<Refused>,
+    /// What a user should know.
+    pub notes: Vec<String>,
 }
 
-/// Reads a file whole; any fault refuses it. A case without an id is called after its place: `case-007`.
+/// Reads a file. A case without an id is called after its place: `case-007`. A row that is none refuses itself.
 ///
 /// # Errors
-/// The first fault, with its line.
-pub fn read(reader: impl BufRead, file: &str) -> Result<CaseFile, ImportError> {
-    let mut out = CaseFile::default();
-    let mut lines: HashMap<String, usize> = HashMap::new();
-    for row in Rows::new(reader, file) {
-        let (line, map) = row?;
-        let mut row = Row::new(file, line, map);
-        let id = row.id("id")?.unwrap_or_else(|| format!("case-{:03}", out.cases.len() + 1));
-        if let Some(first) = lines.insert(id.clone(), line) {
-            return Err(row.fault(format!("the id '{id}' stands on line {first} already")));
+/// When no row is a case; when one id stands for two cases that differ.
+pub fn read(source: &Source) -> Result<CaseFile, ImportError> {
+    let rows = table::records(source)?;
+    let mut batch = Batch::default();
+    let cases = match table::convert(source, &rows, &Options::default(), &mut batch)? {
+        Rows::Cases(cases) => cases,
+        Rows::Items(_) => {
+            let why = "holds prompts with responses: `assize import FILE` takes them in as items";
+            return Err(source.fault(why));
         }
-        let case = Case {
-            id,
-            vars: row.object("vars")?,
-            reference: row.text("reference")?,
-            tags: row.texts("tags")?,
-            cluster: row.id("cluster")?,
-        };
-        out.cases.push(case);
-        out.unused.extend(row.rest().into_iter().map(|(key, _)| key));
+    };
+    // Which of the two is meant nobody but the author knows.
+    if let Some(twice) = batch.refused.iter().find(|r| r.why.contains("already, with other content")) {
+        return Err(ImportError::new(&twice.place, twice.why.clone()));
     }
-    if out.cases.is_empty() {
-        return Err(ImportError::new(file, "holds no cases"));
+    if cases.is_empty() {
+        let first = batch.refused.first().map_or_else(String::new, |r| format!(": {} {}", r.place, r.why));
+        return Err(source.fault(format!("holds no cases{first}")));
     }
-    Ok(out)
+    let fields = batch.ledger.fields();
+    for field in fields.iter().filter(|f| f.to.starts_with("vars.") && f.why.contains("every other field")) {
+        batch.note(format!("'{}' is taken as a variable", field.field));
+    }
+    for field in fields.iter().filter(|f| f.why.contains("guessed") && f.to == Target::Reference.to_string()) {
+        batch.note(format!("'{}' is taken as the reference (`assize import FILE --map` says otherwise)", field.field));
+    }
+    let unused = fields.into_iter().filter(|f| f.to == super::batch::DROPPED).map(|f| f.field).collect();
+    Ok(CaseFile { cases, unused, refused: batch.refused, notes: batch.notes })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<CaseFile, ImportError> {
+        read(&Source::new("f", None, text.as_bytes().to_vec()))
+    }
+
     #[test]
     fn ids_are_given_or_made_and_unique() {
-        let file =
-            read(&b"{\"vars\":{\"q\":1}}\n{\"id\":\"x\",\"vars\":{},\"referense\":\"r\"}"[..], "f").unwrap();
+        let file = parse("{\"vars\":{\"q\":1}}\n{\"id\":\"x\",\"vars\":{},\"referense\":\"r\"}").unwrap();
         assert_eq!(file.cases.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["case-001", "x"]);
         assert!(file.unused.contains("referense"));
-        let error = read(&b"{\"id\":\"x\"}\n{\"id\":\"x\"}"[..], "f").unwrap_err();
-        assert_eq!((error.line, error.what.contains("line 1")), (Some(2), true));
-        assert!(read(&b"{\"vars\":[]}"[..], "f").is_err());
-        assert!(read(&b""[..], "f").unwrap_err().what.contains("no cases"));
+        let error = parse("{\"id\":\"x\",\"vars\":{}}\n{\"id\":\"x\",\"vars\":{\"y\":1}}").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("line 1"), "{error}");
+        assert!(parse("{\"vars\":[]}").is_err());
+        assert!(parse("").unwrap_err().what.contains("no rows"));
+        assert!(parse("{\"id\":\"x\"}").unwrap_err().what.contains("empty case"));
     }
 }

@@ -8,13 +8,14 @@
 //! file's text would become a prompt) nor to write (another file would be lost).
 
 use super::ImportError;
+use super::batch::Refused;
 use super::jsonl::{MAX_FILE, MAX_LINE, too_much};
 use super::prompts::{Options, PromptFile, read};
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -113,41 +114,99 @@ fn read_bounded(root: &Path, path: &Path, room: &Room) -> std::io::Result<Vec<u8
     Ok(bytes)
 }
 
-fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, ImportError> {
+/// Whether a file with this ending holds a prompt's text, when nothing else is known about it.
+pub fn is_prompt_text(ending: &str) -> bool {
+    matches!(ending, "" | "md" | "txt" | "text" | "prompt" | "j2" | "jinja" | "jinja2" | "tmpl" | "tpl" | "mustache" | "hbs" | "xml" | "st")
+}
+
+/// A file of a folder that was read: its path below the folder, and its bytes.
+pub type FileRead = (String, Vec<u8>);
+
+/// The plain files of a folder that can be read, by their paths, and those that cannot, with the reason.
+///
+/// # Errors
+/// When the folder itself cannot be read, or holds more than is read at once.
+pub fn files(root: &Path, shown: &str) -> Result<(Vec<FileRead>, Vec<Refused>), ImportError> {
+    each_file(root, shown, &Room(Cell::new(MAX_FILE)))
+}
+
+fn each_file(root: &Path, shown: &str, room: &Room) -> Result<(Vec<FileRead>, Vec<Refused>), ImportError> {
     let mut paths = Vec::new();
     walk(root, &mut paths, 0).map_err(|e| ImportError::new(shown, format!("cannot be read: {e}")))?;
     paths.sort();
-    let mut out = PromptFile::default();
-    let mut names: HashMap<PromptName, PathBuf> = HashMap::new();
+    let (mut read, mut refused) = (Vec::new(), Vec::new());
     for path in paths {
-        let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
-        let label = relative.to_string_lossy().into_owned();
-        let name = PromptName::from_foreign(&label)
-            .ok_or_else(|| ImportError::new(shown, format!("'{label}' gives no prompt's name")))?;
-        if let Some(other) = names.insert(name.clone(), relative) {
-            let other = other.to_string_lossy().into_owned();
-            return Err(ImportError::new(
-                shown,
-                format!("'{other}' and '{label}' would both be named '{name}'"),
-            ));
+        let label = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        match read_bounded(root, &path, room) {
+            Ok(bytes) => read.push((label, bytes)),
+            // What is left of the folder would not be read either.
+            Err(e) if e.to_string().contains("the folder holds") => {
+                return Err(ImportError::new(shown, format!("cannot read '{label}': {e}")));
+            }
+            Err(e) => refused.push(Refused { place: label, why: format!("cannot be read: {e}") }),
         }
-        let bytes = read_bounded(root, &path, room)
-            .map_err(|e| ImportError::new(shown, format!("cannot read '{label}': {e}")))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let at = e.utf8_error().valid_up_to();
-            ImportError::new(shown, format!("'{label}' is not UTF-8 at byte {at}"))
-        })?;
-        let mut row = NewRevision::new(name, Template::text(text));
-        row.metadata.insert("path".into(), label.clone().into());
-        row.origin = Some(
-            RowDigest::new("assize.file.1").text(&label).bytes(row.template.digest().as_bytes()).finish(),
-        );
-        out.rows.push(row);
+    }
+    Ok((read, refused))
+}
+
+/// Gives each file a name of its own: the nearest valid one for its path, and a number behind it where it is taken.
+#[derive(Default)]
+pub struct Names {
+    taken: HashSet<PromptName>,
+}
+
+impl Names {
+    /// The name of a file, and whether it had to be told apart from another's; `None` when nothing is left of the path.
+    pub fn of(&mut self, label: &str) -> Option<(PromptName, bool)> {
+        let name = PromptName::from_foreign_long(label)?;
+        if self.taken.insert(name.clone()) {
+            return Some((name, false));
+        }
+        let free = (2..).map(|n| name.numbered(n)).find(|name| !self.taken.contains(name))?;
+        self.taken.insert(free.clone());
+        Some((free, true))
+    }
+}
+
+fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, ImportError> {
+    let (files, refused) = each_file(root, shown, room)?;
+    let mut out = PromptFile { refused, ..PromptFile::default() };
+    let mut names = Names::default();
+    for (label, bytes) in files {
+        match text_prompt(&label, bytes, &mut names) {
+            Ok((row, told_apart)) => {
+                if told_apart {
+                    out.converted.push((label, row.name.clone()));
+                }
+                out.rows.push(row);
+            }
+            Err(why) => out.refused.push(Refused { place: label, why }),
+        }
     }
     if out.rows.is_empty() {
-        return Err(ImportError::new(shown, "holds no files"));
+        let why = out.refused.first().map_or_else(String::new, |r| format!(" of text: '{}' {}", r.place, r.why));
+        return Err(ImportError::new(shown, format!("holds no files{why}")));
     }
     Ok(out)
+}
+
+/// A text file as the newest text of a prompt named after its path, and whether the name had to be told apart.
+///
+/// # Errors
+/// Why it is none.
+pub fn text_prompt(label: &str, bytes: Vec<u8>, names: &mut Names) -> Result<(NewRevision, bool), String> {
+    let text = String::from_utf8(bytes)
+        .map_err(|e| format!("is not UTF-8 at byte {}, and so no text", e.utf8_error().valid_up_to()))?;
+    // Pictures and archives may be UTF-8 by chance, but hold what no prompt does.
+    if text.contains('\0') {
+        return Err("holds zero bytes, and so is no text".into());
+    }
+    let (name, told_apart) = names.of(label).ok_or("gives no prompt's name")?;
+    let mut row = NewRevision::new(name, Template::text(text));
+    row.metadata.insert("path".into(), label.into());
+    row.origin =
+        Some(RowDigest::new("assize.file.1").text(label).bytes(row.template.digest().as_bytes()).finish());
+    Ok((row, told_apart))
 }
 
 /// Plain files below `dir`; hidden ones and links are passed by.

@@ -138,6 +138,11 @@ impl<'a> Row<'a> {
         self.map.shift_remove(key).filter(|v| !v.is_null())
     }
 
+    /// Whether a value is there that is not null.
+    pub fn has(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes an optional text.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What comes in from files and goes out to them: one file for each format, no registry and no terminal.
 //!
 //! ```text
+//! any file -> source (bytes, text, JSON, YAML) -> importer (which format) -> batch (what comes in, what each field became)
 //! FILE.jsonl -> jsonl (lines, sizes, UTF-8) -> json (no doubled keys) -> prompts | cases | responses | items -> rows
 //!                                                                        any fault: the whole file, with its line
 //! reviews -> sheet (CSV for a spreadsheet) -> scores
@@ -8,16 +9,33 @@
 //! ```
 
 pub mod align;
+pub mod batch;
 pub mod cases;
+pub mod chat_file;
+pub mod dotprompt;
 pub mod folder;
+pub mod foreign;
 pub mod generated;
 pub mod git;
+pub mod importer;
 pub mod items;
 pub mod json;
 pub mod jsonl;
+pub mod langchain;
+pub mod langfuse;
+pub mod llm_template;
+pub mod mapping;
+pub mod openai_evals;
+pub mod prompt_yml;
+pub mod promptfoo;
 pub mod prompts;
+pub mod prompty;
 pub mod responses;
+pub mod semantic_kernel;
 pub mod sheet;
+pub mod source;
+pub mod table;
+pub mod yaml;
 
 /// Why a file was refused; nothing of it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

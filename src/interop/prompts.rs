@@ -7,6 +7,7 @@
 //! ```
 
 use super::jsonl::{Row, Rows};
+use super::batch::Refused;
 use super::{ImportError, align};
 use crate::core::digest::Digest;
 use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
@@ -26,6 +27,8 @@ pub struct PromptFile {
     pub events: Vec<(PromptName, EventInfo)>,
     /// Names that were converted, as given and as taken.
     pub converted: Vec<(String, PromptName)>,
+    /// Files of a folder that are left out.
+    pub refused: Vec<Refused>,
 }
 
 /// How names are taken and where bodies are.
@@ -99,11 +102,15 @@ fn read_revision(
 ) -> Result<NewRevision, ImportError> {
     let given = row.need("name")?;
     let name = read_name(&row, &given, options.slug)?;
+    let foreign = row.has("prompt") && !row.has("template") && !row.has("messages");
     let template = read_template(&mut row, &name, options)?;
     let mut revision = NewRevision::new(name.clone(), template);
     revision.settings = read_settings(&mut row, &revision.template)?;
     revision.author = row.text("author")?;
     revision.message = row.text("message")?;
+    if foreign && revision.message.is_none() {
+        revision.message = row.text("commitMessage")?;
+    }
     revision.created_at = row.text("created_at")?;
     if let Some(at) = &revision.created_at
         && at.parse::<jiff::Timestamp>().is_err()
@@ -112,7 +119,8 @@ fn read_revision(
             row.fault(format!("'created_at' is '{at}', and must be a time such as 2026-01-31T12:00:00Z"))
         );
     }
-    for label in row.texts("labels")? {
+    let labels = row.texts("labels")?;
+    for label in labels.into_iter().filter(|label| !(foreign && label == "latest")) {
         revision.labels.push(label.parse::<Label>().map_err(|e| row.fault(e.to_string()))?);
     }
     revision.tags = row.texts("tags")?;
@@ -167,7 +175,11 @@ fn read_template(
         (Some(text), None, _) => Ok(Template::text(text)),
         (None, Some(messages), _) => Template::chat(&messages).map_err(|e| row.fault(e.to_string())),
         (Some(_), Some(_), _) => Err(row.fault("has both 'template' and 'messages'")),
-        (None, None, None) => Err(row.fault("has neither 'template' nor 'messages'")),
+        // Langfuse's word for either.
+        (None, None, None) => match row.take("prompt") {
+            Some(prompt) => super::langfuse::template(Some(&prompt)).map_err(|e| row.fault(e)),
+            None => Err(row.fault("has neither 'template' nor 'messages'")),
+        },
         (None, None, Some(body)) => {
             let number = row
                 .take("revision")
@@ -190,12 +202,9 @@ fn read_template(
 fn read_settings(row: &mut Row<'_>, template: &Template) -> Result<Settings, ImportError> {
     let syntax = match row.text("syntax")?.as_deref() {
         None => Syntax::default(),
-        Some(text) => [Syntax::Jinja, Syntax::Fstring, Syntax::Literal]
-            .into_iter()
-            .find(|s| s.name() == text)
-            .ok_or_else(|| {
-                row.fault(format!("'syntax' is '{text}', and must be jinja, fstring or literal"))
-            })?,
+        Some(text) => text.parse().map_err(|_| {
+            row.fault(format!("'syntax' is '{text}', and must be jinja, fstring, braces, mustache or literal"))
+        })?,
     };
     let settings = Settings { syntax, config: row.object("config")? };
     settings.digest(template).map_err(|e| row.fault(format!("'config': {e}")))?;
@@ -297,7 +306,7 @@ mod tests {
             ("{\"name\":\"a\",\"template\":1}", "a number"),
             ("{\"name\":\"a\",\"template\":\"\",\"created_at\":\"yesterday\"}", "yesterday"),
             ("{\"name\":\"a\",\"template\":\"\",\"labels\":[\"latest\"]}", "not a label"),
-            ("{\"name\":\"a\",\"template\":\"\",\"syntax\":\"mustache\"}", "mustache"),
+            ("{\"name\":\"a\",\"template\":\"\",\"syntax\":\"smarty\"}", "smarty"),
             ("{\"name\":\"a\",\"messages\":[]}", "empty"),
             ("{\"name\":\"a\",\"template\":\"\",\"settings_digest\":\"00\"}", "changed"),
             ("{\"assize\":2}", "newer"),
@@ -307,6 +316,20 @@ mod tests {
             assert!(error.what.contains(words), "{text}: {error}");
         }
         assert!(parse("\n").unwrap_err().what.contains("no prompts"));
+    }
+
+    #[test]
+    fn rows_of_langfuse_are_read_by_their_own_words() {
+        let file = parse(concat!(
+            "{\"name\":\"a\",\"type\":\"text\",\"prompt\":\"Hi {{x}}\",\"version\":3,\"labels\":[\"production\",\"latest\"],",
+            "\"tags\":[\"t\"],\"config\":{\"model\":\"m\"},\"commitMessage\":\"c\"}\n",
+            "{\"name\":\"b\",\"prompt\":[{\"role\":\"user\",\"content\":\"x\"}]}\n",
+        ))
+        .unwrap();
+        let row = &file.rows[0];
+        assert_eq!((row.template.body.as_str(), row.message.as_deref(), row.labels.len()), ("Hi {{x}}", Some("c"), 1));
+        assert_eq!((&row.settings.config["model"], &row.metadata["version"]), (&json!("m"), &json!(3)));
+        assert_eq!(file.rows[1].template.kind, Kind::Chat);
     }
 
     #[test]

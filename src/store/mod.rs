@@ -43,6 +43,7 @@ pub mod search;
 mod shared_reviews;
 mod strangers;
 mod tally;
+mod together;
 pub mod verdicts;
 pub mod worker;
 

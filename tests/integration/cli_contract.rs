@@ -213,6 +213,8 @@ fn documents_have_the_shapes_that_the_page_records() {
     record("label set", home.json(&["label", "set", "p", "staging", "r2"], b""));
     record("label log", home.json(&["label", "log", "p"], b""));
     record("import items", home.json(&["import", "items", "items.jsonl"], b""));
+    record("import", home.json(&["import", "-", "--set", "q"], b"{\"q\":1,\"answer\":NaN}\n[1]\n"));
+    record("import --as list", home.json(&["import", "--as", "list"], b""));
     record("cases list", home.json(&["cases", "list"], b""));
     record("runs", home.json(&["runs"], b""));
     let run = home.json(&["runs"], b"")["runs"][0]["run"].as_str().unwrap().to_owned();

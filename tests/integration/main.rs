@@ -17,6 +17,7 @@ mod architecture;
 mod cells;
 mod cli_agreement;
 mod cli_batch;
+mod cli_bring;
 mod cli_contract;
 mod cli_endpoints;
 mod cli_figures;

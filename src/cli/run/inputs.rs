@@ -13,7 +13,8 @@ use super::super::output::talk;
 use super::Args;
 use crate::core::rubric::read as read_rubric;
 use crate::eval::{RubricChoice, SetChoice};
-use crate::interop::{cases, items};
+use crate::interop::source::Source;
+use crate::interop::{ImportError, cases, items};
 use crate::store::{Store, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,11 @@ pub(super) fn set(store: &mut Store, args: &Args) -> Result<SetChoice> {
                 return Ok(SetChoice::Named(text.clone()));
             }
             let file = Path::new(text);
-            let parsed = cases::read(import::open(file)?, &place(file))?;
+            let path = (file != Path::new("-")).then_some(file);
+            let parsed = cases::read(&Source::read(&place(file), path, import::open(file)?)?)?;
+            if let Some(row) = parsed.refused.first() {
+                return Err(ImportError::new(&row.place, row.why.as_str()).into());
+            }
             let (set, _) = store.import_cases(&import::set_name(file, None)?, parsed.cases)?;
             Ok(SetChoice::Version(set.name, set.digest))
         }
