@@ -308,6 +308,9 @@ fn import_git(ctx: &Ctx, repo: &Path, path: &str, name: Option<&str>) -> Result<
     for (file, why) in &history.left_out {
         talk(format!("left out: {} {}", clean(file), clean(why)));
     }
+    for note in &history.notes {
+        talk(format!("note: {}", clean(note)));
+    }
     let names = names(&history.rows);
     let refused = history.skipped.len();
     if history.rows.is_empty() {

@@ -529,3 +529,131 @@ fn a_whole_repository_is_imported_and_what_a_partial_clone_lacks_is_told() {
     assert!(words.contains("not in this clone"), "{words}");
     assert_eq!(home.text(&["get", "part"]), "text 3\n");
 }
+
+/// A repository with a way to commit all that lies in it.
+fn repository(home: &Home) -> (PathBuf, impl Fn(&str) + '_) {
+    let repo = home.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    git(&repo, &["init", "-q"], "2026-01-01T00:00:00Z");
+    let at = repo.clone();
+    let commit = move |message: &str| {
+        git(&at, &["add", "-A"], "2026-01-01T00:00:00Z");
+        git(&at, &["commit", "-q", "--allow-empty", "-m", message], "2026-01-01T00:00:00Z");
+    };
+    (repo, commit)
+}
+
+fn messages(home: &Home, name: &str) -> Vec<String> {
+    let log = home.json(&["log", name]);
+    log["revisions"].as_array().unwrap().iter().map(|r| r["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_copy_is_where_a_history_begins_and_a_rename_is_not() {
+    let home = Home::new();
+    let (_, commit) = repository(&home);
+    let text = "one\ntwo\nthree\nfour\nfive\n";
+    home.file("repo/a.md", text);
+    home.file("repo/empty.md", "");
+    commit("a first");
+    home.file("repo/a.md", format!("{text}six\n"));
+    commit("a second");
+    home.file("repo/b.md", format!("{text}six\n"));
+    home.file("repo/nothing.md", "");
+    commit("b born as a copy");
+    home.file("repo/b.md", format!("{text}six\nseven\n"));
+    commit("b edited");
+    std::fs::rename(home.path().join("repo/a.md"), home.path().join("repo/c.md")).unwrap();
+    commit("a becomes c");
+    home.file("repo/a.md", "another\n");
+    commit("another a");
+    let done = home.json(&["import", "git", "repo", "."]);
+    assert_eq!((done["prompts"].as_u64(), done["refused"].as_u64()), (Some(5), Some(0)), "{done}");
+    assert_eq!(messages(&home, "b.md"), ["b edited", "b born as a copy"]);
+    assert_eq!(messages(&home, "c.md"), ["a second", "a first"], "followed through its rename");
+    assert_eq!(messages(&home, "a.md"), ["another a"], "what was a is now c");
+    assert_eq!(messages(&home, "nothing.md"), ["b born as a copy"]);
+}
+
+#[test]
+fn a_folder_inside_of_the_work_tree_and_what_git_is_told_by_its_variables() {
+    let home = Home::new();
+    let (repo, commit) = repository(&home);
+    home.file("repo/prompts/a.md", "x");
+    home.file("repo/other.md", "y");
+    commit("one");
+    let inside = repo.join("prompts");
+    let elsewhere = home.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    git(&elsewhere, &["init", "-q"], "2026-01-01T00:00:00Z");
+    for (at, path, names) in [(&inside, "a.md", vec!["prompts/a.md"]), (&inside, ".", vec!["prompts/a.md"]), (&inside, "../other.md", vec!["other.md", "prompts/a.md"])] {
+        let out = home
+            .command(&["import", "git", ".", path, "--registry", home.path().join("r.db").to_str().unwrap()])
+            .current_dir(at)
+            .env("GIT_DIR", elsewhere.join(".git"))
+            .env("GIT_WORK_TREE", &elsewhere)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{path}: {}", err(&out));
+        let all = home.json(&["list", "--registry", "r.db"]);
+        let found: Vec<&str> = all["prompts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(found, names, "{path}");
+    }
+    home.refuses(&["import", "git", "repo", "../../up"], 2, &["outside of the repository"]);
+}
+
+#[test]
+fn one_odd_entry_costs_that_entry_and_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let home = Home::new();
+    let (repo, commit) = repository(&home);
+    home.file("repo/good.md", "one");
+    home.file("repo/mended.md", b"caf\xe9");
+    home.file("repo/README.md", "upper");
+    home.file("repo/readme.md", "lower");
+    home.file(&format!("repo/{}.md", "長い".repeat(40)), "long");
+    home.file("repo/pic.png", b"\x89PNG\xff");
+    std::fs::write(repo.join(std::ffi::OsString::from_vec(b"bad\xff.md".to_vec())), "x").unwrap();
+    std::os::unix::fs::symlink("good.md", repo.join("link.md")).unwrap();
+    commit("one");
+    home.file("repo/mended.md", "caf\u{e9}");
+    git(&repo, &["add", "-A"], "");
+    git(&repo, &["-c", "i18n.commitEncoding=UTF-8", "commit", "-q", "-m", "two\u{1}\u{2}\u{3} odd"], "2026-01-02T00:00:00Z");
+    let out = home.run(&["import", "git", "repo", "."]);
+    let said = err(&out);
+    assert!(out.status.success(), "{said}");
+    for words in ["pic.png is not UTF-8", "not UTF-8", "link.md is a link", "mended.md of commit", "readme.md-2"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(home.text(&["get", "mended.md"]), "caf\u{e9}");
+    assert_eq!(messages(&home, "mended.md"), ["two\u{1}\u{2}\u{3} odd"]);
+    assert_eq!(home.text(&["get", "good.md"]), "one");
+    let all = home.json(&["list"]);
+    assert_eq!(all["prompts"].as_array().unwrap().len(), 5, "{all}");
+    assert_eq!(home.json(&["import", "git", "repo", "."])["new"], 0);
+    // Settings of the user do not take revisions away.
+    git(&repo, &["config", "log.showroot", "false"], "");
+    git(&repo, &["config", "log.diffMerges", "off"], "");
+    git(&repo, &["config", "diff.renames", "copies"], "");
+    let other = Home::new();
+    other.json(&["import", "git", repo.to_str().unwrap(), "good.md"]);
+    assert_eq!(other.text(&["get", "good.md"]), "one");
+}
+
+#[test]
+fn a_merge_names_who_wrote_the_text() {
+    let home = Home::new();
+    let (repo, commit) = repository(&home);
+    home.file("repo/a.md", "base\n");
+    commit("base");
+    git(&repo, &["checkout", "-q", "-b", "side"], "");
+    home.file("repo/a.md", "base\nby Bob\n");
+    git(&repo, &["add", "-A"], "");
+    git(&repo, &["-c", "user.name=Bob", "commit", "-q", "-m", "Bob's"], "2026-01-03T00:00:00Z");
+    git(&repo, &["checkout", "-q", "main"], "");
+    git(&repo, &["merge", "-q", "--no-ff", "-m", "merge it", "side"], "2026-01-04T00:00:00Z");
+    home.json(&["import", "git", "repo", "a.md"]);
+    let newest = &home.json(&["log", "a.md"])["revisions"][0];
+    assert_eq!((&newest["author"], &newest["message"]), (&json!("Bob"), &json!("merge it")));
+    assert_eq!(newest["metadata"]["merged_by"], "Ana");
+}
