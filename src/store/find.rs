@@ -9,7 +9,7 @@
 //! Each is an index: nothing is read through, and nothing is left out for its age.
 
 use super::rows::{Hit, ItemHit};
-use super::search::match_expression;
+use super::search::wanted;
 use super::{Result, Store, StoreError};
 use crate::core::find::{Find, Place};
 use crate::core::prompt::{Kind, PromptName, Syntax, Template};
@@ -102,17 +102,18 @@ impl Store {
         let mut values: Vec<Sql> = Vec::new();
         // A cross join is one that SQLite does not turn round: rows come newest first, and it stops at the last that is
         // wanted. Left to itself it goes through all prompts, and sorts.
+        let saying;
         let (from, newest) = match only {
             Only::All => ("FROM revision r CROSS JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
             Only::Of(_) => ("FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
             Only::Saying(words) => {
-                let Some(words) = match_expression(*words) else { return Ok(Vec::new()) };
-                values.push(words.into());
-                (
-                    "FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid JOIN prompt p ON p.id = r.prompt_id \
-                     WHERE message_fts MATCH ? AND",
-                    "f.rowid",
-                )
+                let Some(wanted) = wanted(words, "message_fts", "coalesce(r.message, '')", 1) else { return Ok(Vec::new()) };
+                saying = format!(
+                    "FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid JOIN prompt p ON p.id = r.prompt_id WHERE {} AND",
+                    wanted.sql
+                );
+                values.extend(wanted.values.into_iter().map(Sql::from));
+                (saying.as_str(), "f.rowid")
             }
         };
         let mut sql = format!("{columns} {from} p.archived = 0");
@@ -223,13 +224,15 @@ impl Store {
     }
 
     fn messages(&self, find: &Find, limit: usize) -> Result<Vec<Hit>> {
-        let Some(words) = match_expression(&find.words) else { return Ok(Vec::new()) };
-        let mut stmt = self.conn.prepare_cached(
+        let Some(wanted) = wanted(&find.words, "message_fts", "coalesce(r.message, '')", 1) else { return Ok(Vec::new()) };
+        let sql = format!(
             "SELECT p.name, r.seq, r.message FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid \
-             JOIN prompt p ON p.id = r.prompt_id WHERE message_fts MATCH ?1 AND p.archived = 0 ORDER BY f.rowid DESC LIMIT ?2",
-        )?;
+             JOIN prompt p ON p.id = r.prompt_id WHERE {} AND p.archived = 0 ORDER BY f.rowid DESC LIMIT {limit}",
+            wanted.sql
+        );
+        let mut stmt = self.conn.prepare_cached(&sql)?;
         let found: Vec<(String, u32, String)> = stmt
-            .query_map(rusqlite::params![words, limit as i64], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .query_map(params_from_iter(wanted.values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let hit = |(name, seq, line): (String, u32, String)| {
             Some(Hit { name: name.parse().ok()?, seq, line, place: Place::Message })
@@ -240,7 +243,6 @@ impl Store {
     /// Explanations or comments that hold the words, newest first; filters of author and label do not reach them, those of
     /// score and criterion do.
     fn item_hits(&self, find: &Find, place: Place, limit: usize) -> Result<Vec<ItemHit>> {
-        let Some(words) = match_expression(&find.words).filter(|_| limit > 0) else { return Ok(Vec::new()) };
         let (from, index, text) = match place {
             Place::Comment => {
                 ("comment_fts f CROSS JOIN review v ON v.id = f.rowid", "comment_fts", "v.comment")
@@ -251,12 +253,14 @@ impl Store {
                 "t.explanation",
             ),
         };
+        let Some(wanted) = wanted(&find.words, index, text, 1).filter(|_| limit > 0) else { return Ok(Vec::new()) };
         let mut sql = format!(
             "SELECT v.run_id, v.item, a.name, i.case_id, c.name, {text} FROM {from} \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \
-             JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion WHERE {index} MATCH ?1"
+             JOIN run_criterion c ON c.run_id = v.run_id AND c.ord = v.criterion WHERE {}",
+            wanted.sql
         );
-        let mut values: Vec<Sql> = vec![words.into()];
+        let mut values: Vec<Sql> = wanted.values.into_iter().map(Sql::from).collect();
         let mut also = |condition: &str, value: Sql| {
             values.push(value);
             sql += &format!(" AND {}", condition.replace('?', &format!("?{}", values.len())));

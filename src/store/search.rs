@@ -160,6 +160,48 @@ pub(super) fn match_expression<W: AsRef<str>>(words: impl IntoIterator<Item = W>
     Some(rest.iter().cloned().chain([format!("{last}{star}")]).collect::<Vec<_>>().join(" "))
 }
 
+/// Scripts that are written without blanks between words, or join endings to them: to the index a sentence is one word, so
+/// that what stands inside of it is looked for in the text itself.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{eff}' // Thai, Lao
+        | '\u{1000}'..='\u{109f}' // Burmese
+        | '\u{1780}'..='\u{17ff}' // Khmer
+        | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' // kana
+        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Han
+        | '\u{ac00}'..='\u{d7af}' | '\u{1100}'..='\u{11ff}' // Hangul
+        | '\u{ff66}'..='\u{ff9f}')
+}
+
+/// How words are found: by an index, or, of scripts without blanks, in the column itself.
+pub(super) struct Wanted {
+    /// The condition, its values as `?N` from `first` on.
+    pub sql: String,
+    /// The values.
+    pub values: Vec<String>,
+    /// Whether the index is asked.
+    pub indexed: bool,
+}
+
+/// The condition for all of the words, over the index `index` and the text that stands in `column`. None of no words.
+pub(super) fn wanted<W: AsRef<str>>(words: &[W], index: &str, column: &str, first: usize) -> Option<Wanted> {
+    let (held, plain): (Vec<&str>, Vec<&str>) =
+        words.iter().map(AsRef::as_ref).filter(|w| !w.is_empty()).partition(|w| w.chars().any(is_unspaced));
+    let expression = match_expression(&plain);
+    let mut conditions: Vec<String> = Vec::new();
+    let mut values: Vec<String> = Vec::new();
+    let indexed = expression.is_some();
+    if let Some(expression) = expression {
+        conditions.push(format!("{index} MATCH ?{first}"));
+        values.push(expression);
+    }
+    for word in held {
+        conditions.push(format!("instr({column}, ?{}) > 0", first + values.len()));
+        values.push(word.to_owned());
+    }
+    (!conditions.is_empty()).then(|| Wanted { sql: conditions.join(" AND "), values, indexed })
+}
+
 impl Store {
     /// Whether more lines hold these words than are put in order.
     pub(super) fn stands_in_many_lines(&self, words: &str) -> Result<bool> {
@@ -172,25 +214,95 @@ impl Store {
     /// # Errors
     /// When the query has no words.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>> {
-        let Some(words) = match_expression(query.split_whitespace()) else {
+        let given: Vec<&str> = query.split_whitespace().collect();
+        let Some(Wanted { sql: condition, values, indexed }) = wanted(&given, "line_fts", "f.text", 2) else {
             return Err(StoreError::Invalid("nothing to search for: give one word or more".into()));
         };
-        let many = self.stands_in_many_lines(&words)?;
+        // Only the index knows ranks.
+        let many = !indexed || values.len() > 1 || self.stands_in_many_lines(values.first().map_or("", String::as_str))?;
         let sql = format!(
             "SELECT p.name, l.first_seq, f.text FROM line_fts f JOIN line l ON l.id = f.rowid \
-             JOIN prompt p ON p.id = l.prompt_id WHERE line_fts MATCH ?1 AND p.archived = 0 ORDER BY {} LIMIT ?2",
+             JOIN prompt p ON p.id = l.prompt_id WHERE {condition} AND p.archived = 0 ORDER BY {} LIMIT ?1",
             if many { "f.rowid DESC" } else { "f.rank" }
         );
-        let found: Vec<(String, u32, String)> = self
+        let mut found: Vec<(String, u32, String)> = self
             .conn
             .prepare_cached(&sql)?
-            .query_map(params![words, limit as i64], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .query_map(
+                rusqlite::params_from_iter(
+                    [rusqlite::types::Value::from(i64::try_from(limit).unwrap_or(i64::MAX))]
+                        .into_iter()
+                        .chain(values.into_iter().map(Into::into)),
+                ),
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )?
             .collect::<Result<_, _>>()?;
+        // The index knows letters only: of `C++` it finds each word that begins with C. Lines that hold it as it is come first.
+        let marked: Vec<String> =
+            given.iter().filter(|w| w.chars().any(|c| !c.is_alphanumeric())).map(|w| w.to_lowercase()).collect();
+        if !marked.is_empty() {
+            let as_it_is = |line: &str| {
+                let line = line.to_lowercase();
+                marked.iter().all(|word| line.contains(word.as_str()))
+            };
+            found.sort_by_key(|(_, _, line)| !as_it_is(line));
+        }
         Ok(found
             .into_iter()
             .filter_map(|(name, seq, line)| {
                 Some(Hit { name: name.parse().ok()?, seq, line, place: crate::core::find::Place::Template })
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::prompt::Template;
+    use crate::store::NewRevision;
+
+    fn store(texts: &[(&str, &str)]) -> Store {
+        let mut store = Store::in_memory().unwrap();
+        for (name, text) in texts {
+            store.register(NewRevision::new(name.parse().unwrap(), Template::text(*text))).unwrap();
+        }
+        store
+    }
+
+    fn names(store: &Store, query: &str) -> Vec<String> {
+        store.search(query, 10).unwrap().iter().map(|hit| hit.name.to_string()).collect()
+    }
+
+    #[test]
+    fn words_inside_of_sentences_without_blanks_are_found() {
+        let store = store(&[
+            ("ja", "あなたは専門の編集者です。要約を三行で書いてください。"),
+            ("zh", "请用三句话总结下面的文章"),
+            ("th", "ช่วยสรุปบทความนี้ให้หน่อย"),
+            ("ko", "다음 글을 요약해 주세요"),
+            ("en", "Summarise 要約 in English"),
+        ]);
+        for (query, found) in [
+            ("専門", vec!["ja"]),
+            ("三行", vec!["ja"]),
+            ("总结", vec!["zh"]),
+            ("สรุป", vec!["th"]),
+            ("요약", vec!["ko"]),
+            ("要約", vec!["en", "ja"]),
+            ("English 要約", vec!["en"]),
+            ("無い", vec![]),
+        ] {
+            let mut names = names(&store, query);
+            names.sort();
+            assert_eq!(names, found, "{query}");
+        }
+    }
+
+    #[test]
+    fn lines_that_hold_the_marks_too_come_first() {
+        let store = store(&[("a", "Le café est C prêt"), ("b", "Write C++ only"), ("c", "C is old")]);
+        assert_eq!(names(&store, "C++")[0], "b");
+        assert_eq!(names(&store, "c++").len(), 3);
     }
 }
