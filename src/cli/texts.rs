@@ -47,5 +47,3 @@ pub fn all_variables(template: &Template, syntax: Syntax, parts: &Parts) -> Resu
 pub fn problem(template: &Template, syntax: Syntax) -> Option<String> {
     variables(template, syntax).err()
 }
-
-}

@@ -4,10 +4,12 @@ use super::batch::Batch;
 use super::folder::Names;
 use crate::core::canonical::{self, Numbers};
 use crate::core::chat::ChatBody;
+use crate::core::item::{Item, Subject};
 use crate::core::prompt::{Label, PromptName, Syntax, Template};
 use crate::core::rubric::{self, Criterion, Rubric};
 use crate::store::NewRevision;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// A prompt's name out of a label: the label where it reads like one, else the source's name and a number.
 pub fn prompt_name(names: &mut Names, stem: &str, label: &str, number: usize) -> Option<PromptName> {
@@ -111,3 +113,52 @@ pub fn revision(name: PromptName, template: Template, syntax: Syntax, config: Ma
     row.settings.config = config;
     row
 }
+
+/// Items being gathered: one case and arm a second time is a repeat, and becomes a case of its own in one cluster with the first.
+#[derive(Default)]
+pub struct Answers {
+    items: Vec<Item>,
+    counts: HashMap<(String, String), u32>,
+}
+
+impl Answers {
+    /// Adds an answer; `None` is one that was not generated.
+    pub fn add(&mut self, id: &str, arm: &str, response: Option<String>, subject: Subject) {
+        let count = self.counts.entry((id.to_owned(), arm.to_owned())).or_insert(0);
+        *count += 1;
+        let repeated = *count > 1;
+        let own = if repeated { format!("{id}#{count}") } else { id.to_owned() };
+        let mut subject = subject;
+        if repeated {
+            subject.cluster = Some(id.to_owned());
+            for first in self.items.iter_mut().filter(|item| item.id == id) {
+                first.subject.cluster = Some(id.to_owned());
+            }
+        }
+        let response = response.unwrap_or_default();
+        self.items.push(Item { id: own, arm: arm.to_owned(), response, subject, verdicts: Vec::new() });
+    }
+
+    /// All of them.
+    pub fn done(self) -> Vec<Item> {
+        self.items
+    }
+}
+
+/// An input as a prompt and as variables: an object gives variables, and its text; a list of messages the messages' text.
+pub fn input_of(input: Option<&Value>) -> (String, Map<String, Value>) {
+    match input {
+        Some(Value::Object(map)) => (String::new(), map.clone()),
+        Some(list @ Value::Array(_)) => (messages_text(list).unwrap_or_else(|| list.to_string()), Map::new()),
+        other => (said(other).unwrap_or_default(), Map::new()),
+    }
+}
+
+/// An expected answer as a reference: one text, several on lines of their own, anything else as JSON; empty is none.
+pub fn reference_of(expected: Option<&Value>) -> Option<String> {
+    let text = super::table::text_of(expected?, "expected", &mut Vec::new())?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// Why scores on other scales do not come in.
+pub const OTHER_SCALE: &str = "a score, label or grade on another scale; scores here are 1 to 5";

@@ -9,7 +9,8 @@ use super::batch::Batch;
 use super::mapping::Target;
 use super::source::Source;
 use super::{
-    chat_file, dotprompt, langchain, langfuse, llm_template, openai_evals, prompt_yml, promptfoo, prompty, semantic_kernel, table,
+    braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template, openai_evals, phoenix,
+    prompt_yml, promptfoo, prompty, semantic_kernel, table,
 };
 
 /// A format that comes in.
@@ -31,6 +32,11 @@ pub const ALL: &[&Importer] = &[
     &openai_evals::OPENAI,
     &prompt_yml::PROMPT_YML,
     &langfuse::LANGFUSE,
+    &inspect::INSPECT,
+    &phoenix::PHOENIX,
+    &deepeval::DEEPEVAL,
+    &braintrust::BRAINTRUST,
+    &evals_log::EVALS_LOG,
     &prompty::PROMPTY,
     &dotprompt::DOTPROMPT,
     &semantic_kernel::SEMANTIC_KERNEL,

@@ -10,14 +10,18 @@
 
 pub mod align;
 pub mod batch;
+pub mod braintrust;
 pub mod cases;
 pub mod chat_file;
+pub mod deepeval;
 pub mod dotprompt;
+pub mod evals_log;
 pub mod folder;
 pub mod foreign;
 pub mod generated;
 pub mod git;
 pub mod importer;
+pub mod inspect;
 pub mod items;
 pub mod json;
 pub mod jsonl;
@@ -26,6 +30,7 @@ pub mod langfuse;
 pub mod llm_template;
 pub mod mapping;
 pub mod openai_evals;
+pub mod phoenix;
 pub mod prompt_yml;
 pub mod promptfoo;
 pub mod prompts;

@@ -140,10 +140,14 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         }
     }
     let Reader { set, cases, items, .. } = reader;
-    // Where there are responses, their cases come with them.
+    // Responses bring their cases along; where some cases have none, all cases are a set of their own.
+    let answered = |case: &Case| items.iter().any(|i| i.id == case.id || i.subject.cluster.as_ref() == Some(&case.id));
+    let alone = !cases.iter().all(answered);
     if !items.is_empty() {
-        batch.sets.push((set, Rows::Items(items)));
-    } else if !cases.is_empty() {
+        let name = if alone { format!("{set}-answers") } else { set.clone() };
+        batch.sets.push((name, Rows::Items(items)));
+    }
+    if alone {
         batch.sets.push((set, Rows::Cases(cases)));
     }
     Ok(batch)

@@ -63,8 +63,8 @@ fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportErr
             let found = LISTS.iter().find_map(|key| Some((format!("/{key}"), map.get(*key)?.as_array()?)));
             match found {
                 Some(found) => found,
-                // A file of JSON Lines with one line.
-                None if source.first_row().as_ref() == Some(map) => {
+                // A file of JSON Lines with one line. Of a file that is called otherwise, one object may be anything.
+                None if matches!(source.ending().as_str(), "jsonl" | "ndjson" | "") || map.contains_key("vars") => {
                     return Ok(vec![Ok(Record { place: "line 1".into(), fields: map.clone(), notes: notes.to_vec() })]);
                 }
                 None => return Err(source.fault("is one object, and a list of rows is needed")),
@@ -111,6 +111,11 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
             return Err(source.fault(format!("has two columns named '{name}': rename one")));
         }
         columns.push(name);
+    }
+    let is_plain = source.ending() == "txt" || (source.ending().is_empty() && !source.file_name.is_empty());
+    // A text with a comma or a semicolon in its first line is most likely no table.
+    if is_plain && separator != b'\t' && named.is_none() {
+        return Err(source.fault("may be a table, and is not called so: give the file the ending .csv or .tsv"));
     }
     if columns.len() < 2 && !matches!(source.ending().as_str(), "csv" | "tsv" | "tab") {
         return Err(source.fault("is no table"));
@@ -445,6 +450,7 @@ mod tests {
             ("a.json", b"{\"a\": 1,\n \"b\": 2}", "a list of rows"),
             ("a.json", b"[1,\n 2", "not JSON"),
             ("a.md", b"# Title\n", "no table"),
+            ("a.txt", b"Dear all, hello\nworld, and\n", "not called so"),
             ("a.csv", b"", "no rows"),
             ("a.yaml", b"a: [1\nb: }", "not YAML"),
         ] {

@@ -13,7 +13,7 @@ fn fixtures() -> PathBuf {
 
 fn all_fixtures() -> Vec<PathBuf> {
     let mut out = Vec::new();
-    for folder in ["promptfoo", "openai", "langfuse", "files", "tables"] {
+    for folder in ["promptfoo", "openai", "langfuse", "files", "tables", "results"] {
         let list = std::fs::read_dir(fixtures().join(folder)).unwrap();
         out.extend(list.map(|entry| entry.unwrap().path()));
     }
@@ -102,7 +102,9 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
             let to = batch.ledger.became(&path_of).or_else(|| batch.ledger.became(&inner)).unwrap_or("dropped").to_owned();
             let kept = matches!(to.as_str(), "template" | "response" | "reference" | "prompt" | "config") || to.starts_with("vars.");
             let Value::String(leaf) = &leaf else { continue };
-            if !kept || refused_something || leaf.len() < 4 || leaf.contains("item.") || leaf.contains('$') {
+            // A judge's calls stand in the same fields as the answers, and are not taken.
+            let is_judges = path.ends_with("capsmg.jsonl");
+            if !kept || is_judges || refused_something || leaf.len() < 4 || leaf.contains("item.") || leaf.contains('$') {
                 refused_something = !batch.refused.is_empty();
                 continue;
             }
@@ -165,7 +167,7 @@ fn a_configuration_of_promptfoo_becomes_prompts_cases_and_criteria() {
 #[test]
 fn saves_of_openai_come_in_from_every_layout() {
     for (file, kind, rows, prompts) in [
-        ("files-purpose-evals.HAND-MADE.jsonl", "items", 1, 0),
+        ("files-purpose-evals.HAND-MADE.jsonl", "both", 3, 0),
         ("dashboard-results.HAND-MADE.jsonl", "items", 3, 0),
         ("output_items-page.to_json.json", "items", 2, 0),
         ("output_items.loop.jsonl", "items", 2, 0),
@@ -178,7 +180,7 @@ fn saves_of_openai_come_in_from_every_layout() {
         let sets = batch.sets.iter().map(|(_, rows)| rows.len()).sum::<usize>();
         assert_eq!((format, sets, batch.prompts.len()), ("openai-evals", rows, prompts), "{file}");
         let is_kind = batch.sets.iter().all(|(_, rows)| matches!(rows, Rows::Items(_)) == (kind == "items"));
-        assert!(is_kind, "{file}");
+        assert!(is_kind || kind == "both", "{file}");
     }
     let (_, prompts) = batch("openai/openai-prompts-export.HAND-MADE.json");
     assert_eq!(prompts.prompts[1].labels[0].as_str(), "production");
@@ -220,6 +222,35 @@ fn prompt_files_of_other_tools_give_their_messages_and_settings() {
     assert_eq!(row.labels.iter().map(|l| l.as_str()).collect::<Vec<_>>(), ["production"]);
     assert_eq!((row.message.as_deref(), row.name.as_str()), (Some("shorter"), "team/summarize"));
     assert!(langfuse.notes.iter().any(|n| n.contains("'latest' is left out")));
+}
+
+#[test]
+fn results_of_other_tools_become_items_and_no_judge_is_taken_for_an_answer() {
+    let items = |file: &str| {
+        let (format, batch) = batch(file);
+        match &batch.sets[0].1 {
+            Rows::Items(items) => (format, items.clone()),
+            Rows::Cases(_) => panic!("{file}"),
+        }
+    };
+    let (format, inspect) = items("results/tiny-epochs2-NaN.min.json");
+    assert_eq!((format, inspect.len()), ("inspect", 4));
+    assert_eq!(inspect.iter().filter(|i| i.id.ends_with("#2") && i.subject.cluster.is_some()).count(), 2, "epochs are repeats");
+    let (_, cancelled) = items("results/cancelled.min.json");
+    assert_eq!(cancelled.iter().map(|i| i.response.as_str()).collect::<Vec<_>>(), ["The capital is Paris.", ""]);
+    let (format, phoenix) = items("results/experiment.json");
+    assert_eq!((format, phoenix.len()), ("phoenix", 6));
+    assert!(phoenix.iter().any(|i| i.response.is_empty()) && phoenix.iter().any(|i| i.subject.reference.as_deref() == Some("Paris")));
+    let (format, deepeval) = items("results/test_run.json");
+    assert_eq!((format, deepeval[0].response.as_str(), deepeval[0].subject.tags.len()), ("deepeval", "The capital is Paris.", 1));
+    let (format, trials) = items("results/eval-results.no_send_logs.json");
+    assert_eq!((format, trials.len()), ("braintrust", 4));
+    let (format, graded) = items("results/capsmg.jsonl");
+    assert_eq!((format, graded.len()), ("openai-evals-log", 2));
+    assert!(graded.iter().all(|i| i.arm == "subject-a"), "{:?}", graded.iter().map(|i| &i.arm).collect::<Vec<_>>());
+    let (_, versions) = batch("results/prompt-versions.json");
+    let texts: Vec<String> = versions.prompts.iter().map(|p| p.template.written_out()).collect();
+    assert!(texts[0].contains("Capital of") && texts[1].contains("second"), "the oldest first: {texts:?}");
 }
 
 #[test]
@@ -381,4 +412,70 @@ fn cases_of_any_shape_come_in_by_the_old_word_too() {
     assert!(out.status.success() && said.contains("U+FFFD") && said.contains("NaN") && said.contains("refused: bad.jsonl line 3"), "{said}");
     assert_eq!(home.json(&["cases", "show", "bad"])["cases"][2]["reference"], "42");
     home.refuses(&["import", "cases", "bad.jsonl", "--set", "x", "--strict"], 2, &["bad.jsonl line 3"]);
+}
+
+/// Format, the version seen, and the files that it was tried with.
+const SEEN: [(&str, &str, &[&str]); 17] = [
+    ("promptfoo-results", "0.118.0, 0.123.1", &["promptfoo/results-2x2x4-human-rated.min.json", "promptfoo/results-2x2x4-repeat2.min.json", "promptfoo/results-repeat3-matrix.jsonl"]),
+    ("promptfoo-config", "0.123.1", &["promptfoo/promptfooconfig-2x2x4.yaml", "promptfoo/promptfooconfig-repeat3.yaml", "promptfoo/promptfooconfig-vars-escaping.yaml"]),
+    ("openai-evals", "openai 3.57.0 (types); the service ended on 2026-11-30", &["openai/dashboard-results.HAND-MADE.jsonl", "openai/files-purpose-evals.HAND-MADE.jsonl", "openai/guide-export.eval_67abd54d.json", "openai/openai-prompts-export.HAND-MADE.json", "openai/output_items-page.to_json.json", "openai/output_items.loop.jsonl", "openai/runs-page.model_dump_json.json", "openai/eval.to_json.json"]),
+    ("github-models", "made by hand after gh-models' types", &["files/capital.HAND-MADE.prompt.yml"]),
+    ("langfuse", "5.0.4 (SDK's models)", &["langfuse/prompt.get.chat.json", "langfuse/prompt.get.text.json", "langfuse/dataset-item.json"]),
+    ("inspect", "0.3.285", &["results/tiny-epochs2-NaN.min.json", "results/cancelled.min.json", "results/inspect-log.json"]),
+    ("phoenix", "20.26.1", &["results/prompt-versions.json", "results/prompt-latest-fstring.json", "results/dataset-examples.json", "results/experiment.json"]),
+    ("deepeval", "4.3.1", &["results/result.json", "results/test_run.json"]),
+    ("braintrust", "0.48.1", &["results/eval-results.no_send_logs.json"]),
+    ("openai-evals-log", "3.0.1.post1", &["results/caps-mock.jsonl", "results/capsmg.jsonl"]),
+    ("prompty", "0.1 and 2.1.0", &["files/a.prompty", "files/b.prompty", "files/d.prompty"]),
+    ("dotprompt", "1.1.2", &["files/dotprompt.prompt"]),
+    ("semantic-kernel", "1.45.0", &["files/f.yaml"]),
+    ("langchain", "langchain-core 1.8.3", &["files/chat.dumps.json", "files/jinja.save.json", "files/text.save.yaml", "files/mustache.dumps.json"]),
+    ("llm", "0.36", &["files/capitals.yaml", "files/full.yaml"]),
+    ("chat", "OpenAI, Anthropic and Gemini request bodies", &[]),
+    ("table", "deepeval 4.3.1, ragas 0.4.3, inspect-ai 0.3.285 datasets, evals 3.0.1 samples, promptfoo tests; any CSV, TSV, JSON, YAML", &["tables/goldens.csv", "tables/goldens.json", "tables/goldens.jsonl", "tables/ds.jsonl", "tables/inspect-dataset.jsonl", "tables/samples.jsonl", "promptfoo/tests.csv"]),
+];
+
+#[test]
+fn docs_bring_md_is_as_the_importers_say() {
+    let mut page = String::from(
+        "# What comes in\n\n`assize import FILE` looks at the file and shows what each field becomes; `--dry-run` stores nothing. This table is made by a test \
+         from the files that each format was tried with\n(`tests/fixtures/neighbours/`; `UPDATE_DOCS=1 cargo test --test integration cli_bring::docs`).\n\n\
+         Scores come in only where they are from 1 to 5. Nothing that a value names is read, nothing is run, and no provider's configuration is stored.\n\n\
+         | format (`--as`) | version seen | kept as | lost | tried with |\n|---|---|---|---|---|\n",
+    );
+    let names: Vec<&str> = importer::ALL.iter().map(|i| i.name).collect();
+    assert_eq!(names, SEEN.map(|(name, ..)| name), "each importer has its row, in its order");
+    for (name, version, files) in SEEN {
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        let mut rows = 0;
+        for file in files {
+            let (format, batch) = batch(file);
+            assert_eq!(format, name, "{file}");
+            rows += batch.prompts.len() + batch.rubrics.len() + batch.sets.iter().map(|(_, rows)| rows.len()).sum::<usize>();
+            for field in batch.ledger.fields() {
+                let first = field.field.split(['.', '[']).find(|part| !part.is_empty()).unwrap_or_default().to_owned();
+                let to = if field.to.starts_with("vars.") { "vars".to_owned() } else { field.to };
+                let (list, word) = if to == "dropped" { (&mut lost, first) } else { (&mut kept, to) };
+                if !list.contains(&word) {
+                    list.push(word);
+                }
+            }
+        }
+        kept.sort();
+        lost.sort();
+        let list = |list: &[String]| {
+            let shown: Vec<String> = list.iter().take(12).map(|word| format!("`{word}`")).collect();
+            let more = if list.len() > 12 { format!(" and {} more", list.len() - 12) } else { String::new() };
+            if shown.is_empty() { "-".to_owned() } else { shown.join(" ") + &more }
+        };
+        let tried = if files.is_empty() { "tests of its own".to_owned() } else { format!("{} files, {rows} entries", files.len()) };
+        page += &format!("| `{name}` | {version} | {} | {} | {tried} |\n", list(&kept), list(&lost));
+    }
+    page += "\nLost are fields of that name somewhere in the file, for the reason that the import shows. `assize import git REPO PATH` takes histories,\n\
+             `assize import prompts|cases|responses|items` this program's own files.\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bring.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), page, "run UPDATE_DOCS=1 cargo test --test integration cli_bring::docs");
 }
