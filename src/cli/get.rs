@@ -37,7 +37,8 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let wanted = reference(&args.prompt)?;
     let values = values(&args.var, args.vars.as_deref())?;
-    let given: Vec<&str> = args.var.iter().filter_map(|pair| pair.split_once('=')).map(|(key, _)| key).collect();
+    let given: Vec<&str> =
+        args.var.iter().filter_map(|pair| pair.split_once('=')).map(|(key, _)| key).collect();
     let store = ctx.read()?;
     let info = store.resolve(&wanted.name, &wanted.selector)?;
     let text = store.text(&info.digest)?;

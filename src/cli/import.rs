@@ -168,14 +168,18 @@ fn told_refused(ctx: &Ctx, what: &str, count: Imported, refused: &[Refused], mor
         talk(format!("refused: {}: {}", clean(place), clean(why)));
     }
     if ctx.json {
-        let mut document =
-            json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": refused.len() });
+        let mut document = json!({ "schema": 1, "kind": what, "new": count.new, "known": count.known, "refused": refused.len() });
         if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);
         }
         ctx.out.json(&document)?;
     } else {
-        ctx.out.line(format!("{what}: {} new, {} known, {} refused", count.new, count.known, refused.len()))?;
+        ctx.out.line(format!(
+            "{what}: {} new, {} known, {} refused",
+            count.new,
+            count.known,
+            refused.len()
+        ))?;
     }
     Ok(DONE)
 }

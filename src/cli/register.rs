@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn a_syntax_that_fits_better_is_named() {
         let better = |text, syntax| better_syntax(text, syntax).unwrap_or_default();
-        assert!(better("{{#if a}}{{b}}{{/if}}", Syntax::Jinja).contains("--syntax mustache reads it, with the variables a, b"));
+        assert!(
+            better("{{#if a}}{{b}}{{/if}}", Syntax::Jinja)
+                .contains("--syntax mustache reads it, with the variables a, b")
+        );
         assert!(better("{q}\n{\"a\": 1}", Syntax::Jinja).contains("--syntax braces"));
         assert!(better("{q}\n{\"a\": 1}", Syntax::Fstring).contains("are then q"));
         for (text, syntax) in [

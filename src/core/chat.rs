@@ -78,12 +78,12 @@ impl Message {
             Some(_) => return Err("has a 'content' that is neither a text, a list of parts nor null".into()),
         }
         message.more.extend(calls.iter().map(call_sign));
-        message.more.extend(
-            OTHER.iter().filter(|key| is_set(map, key)).map(|key| match map.get(*key).and_then(Value::as_str) {
+        message.more.extend(OTHER.iter().filter(|key| is_set(map, key)).map(|key| {
+            match map.get(*key).and_then(Value::as_str) {
                 Some(text) => format!("[{key}: {text}]"),
                 None => format!("[{key}]"),
-            }),
-        );
+            }
+        }));
         Ok(message)
     }
 }
@@ -200,14 +200,17 @@ impl ChatBody {
         if let Some(system) = system.filter(|system| !system.is_null()) {
             messages.push(json!({ "role": "system", "content": system }));
         }
-        let gemini = ["systemInstruction", "system_instruction"].into_iter().find_map(|k| map.shift_remove(k));
+        let gemini =
+            ["systemInstruction", "system_instruction"].into_iter().find_map(|k| map.shift_remove(k));
         if let Some(system) = gemini {
             messages.push(json!({ "role": "system", "content": gemini_parts(system) }));
         }
         match (map.shift_remove("messages"), map.shift_remove("input"), map.shift_remove("contents")) {
             (Some(Value::Array(list)), None, None) => messages.extend(list),
             (None, Some(Value::Array(list)), None) => messages.extend(list),
-            (None, Some(Value::String(text)), None) => messages.push(json!({ "role": "user", "content": text })),
+            (None, Some(Value::String(text)), None) => {
+                messages.push(json!({ "role": "user", "content": text }))
+            }
             (None, None, Some(Value::Array(list))) => messages.extend(list.into_iter().map(gemini_message)),
             _ => return Err(ChatError("the object has no list 'messages', 'input' or 'contents'".into())),
         }
@@ -256,13 +259,20 @@ mod tests {
         let parts = read(json!({"role": "user", "content": [
             {"type": "text", "text": "Look:", "cache_control": {"type": "ephemeral"}},
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}, "and say"]}));
-        assert_eq!((parts.content.as_str(), &parts.more[..]), ("Look:\nand say", &["[image_url]".to_owned()][..]));
-        let call = json!({"id": "c1", "type": "function", "function": {"name": "w", "arguments": "{\"x\":1}"}});
+        assert_eq!(
+            (parts.content.as_str(), &parts.more[..]),
+            ("Look:\nand say", &["[image_url]".to_owned()][..])
+        );
+        let call =
+            json!({"id": "c1", "type": "function", "function": {"name": "w", "arguments": "{\"x\":1}"}});
         let calls = read(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
         assert_eq!(calls.shown(), "[call w({\"x\":1})]");
         assert_eq!(read(json!({"role": "assistant", "tool_calls": [call]})).more, calls.more);
         assert_eq!(read(json!({"type": "placeholder", "name": "history"})).shown(), "[placeholder history]");
-        assert_eq!(read(json!({"role": "assistant", "content": null, "refusal": "No."})).more, ["[refusal: No.]"]);
+        assert_eq!(
+            read(json!({"role": "assistant", "content": null, "refusal": "No."})).more,
+            ["[refusal: No.]"]
+        );
         for bad in [
             json!("x"),
             json!({"content": "x"}),
@@ -301,7 +311,9 @@ mod tests {
         assert_eq!(roles(&body), ["user:hi"]);
         assert_eq!(json!(body.config), json!({"model": "m", "temperature": 0.2, "tools": []}));
         assert_eq!(body.dropped, ["stream"]);
-        let anthropic = ChatBody::read(&json!({"system": [{"type": "text", "text": "be kind"}], "messages": hi})).unwrap();
+        let anthropic =
+            ChatBody::read(&json!({"system": [{"type": "text", "text": "be kind"}], "messages": hi}))
+                .unwrap();
         assert_eq!(roles(&anthropic), ["system:be kind", "user:hi"]);
         let responses = ChatBody::read(&json!({"instructions": "s", "input": "hi", "model": "m"})).unwrap();
         assert_eq!(roles(&responses), ["system:s", "user:hi"]);

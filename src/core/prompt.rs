@@ -5,8 +5,8 @@
 //! ```
 
 use super::canonical::{self, Numbers};
-use super::digest::{Digest, canonical_digest};
 pub use super::chat::Message;
+use super::digest::{Digest, canonical_digest};
 pub use super::template::Syntax;
 use super::template::{self, TemplateError, Variable};
 use serde::{Deserialize, Serialize};
@@ -333,11 +333,9 @@ impl Template {
     pub fn written_out(&self) -> String {
         match self.kind {
             Kind::Text => self.body.clone(),
-            Kind::Chat => self
-                .messages()
-                .iter()
-                .map(|m| format!("── {} ──\n{}\n", m.role, m.shown()))
-                .collect(),
+            Kind::Chat => {
+                self.messages().iter().map(|m| format!("── {} ──\n{}\n", m.role, m.shown())).collect()
+            }
         }
     }
 
@@ -389,14 +387,33 @@ mod tests {
         for good in ["a", "extract_wisdom/system", "0.x-y_z", &"a".repeat(200)] {
             assert_eq!(good.parse::<PromptName>().map(|n| n.to_string()), Ok(good.to_owned()));
         }
-        for bad in ["", "A", "-a", "a b", "a//b", "a/", "a/../b", "a/./b", "É", "Ж", "\u{301}a", "a\u{202e}b", "a：b", "😀", &"a".repeat(201), &"要".repeat(67), "a@b"] {
+        for bad in [
+            "",
+            "A",
+            "-a",
+            "a b",
+            "a//b",
+            "a/",
+            "a/../b",
+            "a/./b",
+            "É",
+            "Ж",
+            "\u{301}a",
+            "a\u{202e}b",
+            "a：b",
+            "😀",
+            &"a".repeat(201),
+            &"要".repeat(67),
+            "a@b",
+        ] {
             assert!(bad.parse::<PromptName>().is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn names_are_written_in_any_script_and_in_one_form() {
-        for good in ["要約", "翻訳/短い", "отчёт", "ملخص", "สรุป", "हिन्दी", "2番", "straße", "요약"] {
+        for good in ["要約", "翻訳/短い", "отчёт", "ملخص", "สรุป", "हिन्दी", "2番", "straße", "요약"]
+        {
             assert_eq!(good.parse::<PromptName>().map(|n| n.to_string()), Ok(good.to_owned()));
         }
         assert_eq!("cafe\u{301}".parse::<PromptName>(), "café".parse());

@@ -173,7 +173,9 @@ mod tests {
     #[test]
     fn what_is_no_text_is_never_left_out_in_silence() {
         let image = json!({"type": "image_url", "image_url": {"url": "x"}});
-        let chat = Template::chat(&json!([{"role": "user", "content": [{"type": "text", "text": "What?"}, image]}])).unwrap();
+        let chat =
+            Template::chat(&json!([{"role": "user", "content": [{"type": "text", "text": "What?"}, image]}]))
+                .unwrap();
         let error = render_case(&chat, &settings(json!({})), &case(json!({}))).unwrap_err();
         assert!(error.to_string().contains("message 1 holds [image_url]"), "{error}");
     }

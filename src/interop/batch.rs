@@ -82,7 +82,9 @@ pub struct Batch {
 impl Batch {
     /// Whether nothing would come in.
     pub fn is_empty(&self) -> bool {
-        self.prompts.is_empty() && self.rubrics.is_empty() && self.sets.iter().all(|(_, rows)| rows.is_empty())
+        self.prompts.is_empty()
+            && self.rubrics.is_empty()
+            && self.sets.iter().all(|(_, rows)| rows.is_empty())
     }
 
     /// Leaves an entry out.
@@ -275,12 +277,24 @@ mod tests {
 
     #[test]
     fn joined_batches_keep_their_rows_apart_by_set() {
-        let case = |id: &str| Case { id: id.into(), vars: Default::default(), reference: None, tags: vec![], cluster: None };
-        let batch = |set: &str, id: &str| Batch { sets: vec![(set.into(), Rows::Cases(vec![case(id)]))], ..Batch::default() };
+        let case = |id: &str| Case {
+            id: id.into(),
+            vars: Default::default(),
+            reference: None,
+            tags: vec![],
+            cluster: None,
+        };
+        let batch = |set: &str, id: &str| Batch {
+            sets: vec![(set.into(), Rows::Cases(vec![case(id)]))],
+            ..Batch::default()
+        };
         let mut all = batch("s", "1");
         all.join(batch("s", "2"));
         all.join(batch("t", "3"));
-        assert_eq!(all.sets.iter().map(|(n, r)| (n.as_str(), r.len())).collect::<Vec<_>>(), [("s", 2), ("t", 1)]);
+        assert_eq!(
+            all.sets.iter().map(|(n, r)| (n.as_str(), r.len())).collect::<Vec<_>>(),
+            [("s", 2), ("t", 1)]
+        );
         assert!(!all.is_empty() && Batch::default().is_empty());
     }
 }

@@ -15,7 +15,8 @@ pub const BRAINTRUST: Importer = Importer {
     sniff: |source| {
         let list = source.json().ok().and_then(Value::as_array);
         list.and_then(|list| list.first()).is_some_and(|row| {
-            ["input", "output", "scores"].iter().all(|key| row.get(*key).is_some()) && row["scores"].is_object()
+            ["input", "output", "scores"].iter().all(|key| row.get(*key).is_some())
+                && row["scores"].is_object()
         })
     },
     read,
@@ -45,17 +46,33 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     for (at, row) in value.as_array().into_iter().flatten().enumerate() {
         let metadata = row.get("metadata");
         let input = row.get("input").map(foreign::key_of).unwrap_or_default();
-        let id = foreign::said(metadata.and_then(|m| m.get("id"))).unwrap_or_else(|| {
-            format!("case-{}", crate::core::digest::Digest::of(&input).short())
-        });
+        let id = foreign::said(metadata.and_then(|m| m.get("id")))
+            .unwrap_or_else(|| format!("case-{}", crate::core::digest::Digest::of(&input).short()));
         if let Some(error) = foreign::said(row.get("error")) {
-            batch.note(format!("{}: not generated: {}", source.at(&format!("/{at}")), error.lines().next().unwrap_or_default()));
+            batch.note(format!(
+                "{}: not generated: {}",
+                source.at(&format!("/{at}")),
+                error.lines().next().unwrap_or_default()
+            ));
         }
         let (prompt, vars) = foreign::input_of(row.get("input"));
         let mut tags: Vec<String> = foreign::tags_of(metadata);
         tags.retain(|tag| !tag.starts_with("id="));
-        tags.extend(row.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-        let subject = Subject { prompt, vars, reference: foreign::reference_of(row.get("expected")), tags, ..Subject::default() };
+        tags.extend(
+            row.get("tags")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned),
+        );
+        let subject = Subject {
+            prompt,
+            vars,
+            reference: foreign::reference_of(row.get("expected")),
+            tags,
+            ..Subject::default()
+        };
         answers.add(&id, "default", foreign::said(row.get("output")), subject);
     }
     batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));

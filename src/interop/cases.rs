@@ -48,8 +48,12 @@ pub fn read(source: &Source) -> Result<CaseFile, ImportError> {
     for field in fields.iter().filter(|f| f.to.starts_with("vars.") && f.why.contains("every other field")) {
         batch.note(format!("'{}' is taken as a variable", field.field));
     }
-    for field in fields.iter().filter(|f| f.why.contains("guessed") && f.to == Target::Reference.to_string()) {
-        batch.note(format!("'{}' is taken as the reference (`assize import FILE --map` says otherwise)", field.field));
+    for field in fields.iter().filter(|f| f.why.contains("guessed") && f.to == Target::Reference.to_string())
+    {
+        batch.note(format!(
+            "'{}' is taken as the reference (`assize import FILE --map` says otherwise)",
+            field.field
+        ));
     }
     let unused = fields.into_iter().filter(|f| f.to == super::batch::DROPPED).map(|f| f.field).collect();
     Ok(CaseFile { cases, unused, refused: batch.refused, notes: batch.notes })
@@ -68,7 +72,8 @@ mod tests {
         let file = parse("{\"vars\":{\"q\":1}}\n{\"id\":\"x\",\"vars\":{},\"referense\":\"r\"}").unwrap();
         assert_eq!(file.cases.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["case-001", "x"]);
         assert!(file.unused.contains("referense"));
-        let error = parse("{\"id\":\"x\",\"vars\":{}}\n{\"id\":\"x\",\"vars\":{\"y\":1}}").unwrap_err().to_string();
+        let error =
+            parse("{\"id\":\"x\",\"vars\":{}}\n{\"id\":\"x\",\"vars\":{\"y\":1}}").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("line 1"), "{error}");
         assert!(parse("{\"vars\":[]}").is_err());
         assert!(parse("").unwrap_err().what.contains("no rows"));

@@ -15,10 +15,14 @@ pub const CHAT: Importer = Importer {
     name: "chat",
     about: "one chat as JSON: a list of messages, or a request's body with one",
     sniff: |source| match source.json() {
-        Ok(Value::Array(list)) => list.first().is_some_and(|m| m.get("role").is_some() && m.get("content").is_some()),
+        Ok(Value::Array(list)) => {
+            list.first().is_some_and(|m| m.get("role").is_some() && m.get("content").is_some())
+        }
         Ok(Value::Object(map)) => {
-            let messages = ["messages", "contents"].iter().filter_map(|key| map.get(*key)?.as_array()?.first());
-            messages.into_iter().any(|m| m.get("role").is_some() || m.get("parts").is_some()) && !map.contains_key("name")
+            let messages =
+                ["messages", "contents"].iter().filter_map(|key| map.get(*key)?.as_array()?.first());
+            messages.into_iter().any(|m| m.get("role").is_some() || m.get("parts").is_some())
+                && !map.contains_key("name")
         }
         _ => false,
     },

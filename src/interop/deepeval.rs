@@ -23,7 +23,10 @@ const LISTS: [(&str, [&str; 4]); 2] = [
 ];
 
 fn first<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
-    value.get(key)?.get(0).filter(|case| case.get("metrics_data").is_some() || case.get("metricsData").is_some())
+    value
+        .get(key)?
+        .get(0)
+        .filter(|case| case.get("metrics_data").is_some() || case.get("metricsData").is_some())
 }
 
 fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {

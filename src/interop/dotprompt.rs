@@ -34,7 +34,8 @@ fn messages(body: &str) -> Option<Value> {
     }
     push(&mut out, rest);
     out.retain(|(_, text)| !text.trim().is_empty());
-    let list: Vec<Value> = out.iter().map(|(role, text)| json!({ "role": role, "content": text.trim() })).collect();
+    let list: Vec<Value> =
+        out.iter().map(|(role, text)| json!({ "role": role, "content": text.trim() })).collect();
     (!list.is_empty()).then_some(Value::Array(list))
 }
 

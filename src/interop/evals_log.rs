@@ -13,7 +13,11 @@ use std::collections::HashMap;
 pub const EVALS_LOG: Importer = Importer {
     name: "openai-evals-log",
     about: "logs of openai/evals (oaieval --record_path): samples as items",
-    sniff: |source| source.first_row().is_some_and(|row| row.get("spec").is_some_and(|spec| spec.get("eval_name").is_some())),
+    sniff: |source| {
+        source
+            .first_row()
+            .is_some_and(|row| row.get("spec").is_some_and(|spec| spec.get("eval_name").is_some()))
+    },
     read,
 };
 

@@ -116,7 +116,22 @@ fn read_bounded(root: &Path, path: &Path, room: &Room) -> std::io::Result<Vec<u8
 
 /// Whether a file with this ending holds a prompt's text, when nothing else is known about it.
 pub fn is_prompt_text(ending: &str) -> bool {
-    matches!(ending, "" | "md" | "txt" | "text" | "prompt" | "j2" | "jinja" | "jinja2" | "tmpl" | "tpl" | "mustache" | "hbs" | "xml" | "st")
+    matches!(
+        ending,
+        "" | "md"
+            | "txt"
+            | "text"
+            | "prompt"
+            | "j2"
+            | "jinja"
+            | "jinja2"
+            | "tmpl"
+            | "tpl"
+            | "mustache"
+            | "hbs"
+            | "xml"
+            | "st"
+    )
 }
 
 /// A file of a folder that was read: its path below the folder, and its bytes.
@@ -184,7 +199,8 @@ fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, Impor
         }
     }
     if out.rows.is_empty() {
-        let why = out.refused.first().map_or_else(String::new, |r| format!(" of text: '{}' {}", r.place, r.why));
+        let why =
+            out.refused.first().map_or_else(String::new, |r| format!(" of text: '{}' {}", r.place, r.why));
         return Err(ImportError::new(shown, format!("holds no files{why}")));
     }
     Ok(out)

@@ -14,7 +14,8 @@ use std::collections::HashMap;
 /// A prompt's name out of a label: the label where it reads like one, else the source's name and a number.
 pub fn prompt_name(names: &mut Names, stem: &str, label: &str, number: usize) -> Option<PromptName> {
     let short = label.chars().count() <= 60 && !label.contains(['\n', '{']);
-    let wanted = if short && !label.trim().is_empty() { label.to_owned() } else { format!("{stem}/prompt-{number}") };
+    let wanted =
+        if short && !label.trim().is_empty() { label.to_owned() } else { format!("{stem}/prompt-{number}") };
     names.of(&wanted).or_else(|| names.of(&format!("{stem}/prompt-{number}"))).map(|(name, _)| name)
 }
 
@@ -33,7 +34,9 @@ pub fn messages_text(messages: &Value) -> Option<String> {
     let all = template.messages();
     Some(match all.as_slice() {
         [only] => only.shown(),
-        several => several.iter().map(|m| format!("[{}]\n{}", m.role, m.shown())).collect::<Vec<_>>().join("\n\n"),
+        several => {
+            several.iter().map(|m| format!("[{}]\n{}", m.role, m.shown())).collect::<Vec<_>>().join("\n\n")
+        }
     })
 }
 
@@ -52,7 +55,9 @@ pub fn labels(given: impl IntoIterator<Item = String>, batch: &mut Batch, place:
     for label in given {
         match label.parse::<Label>() {
             Ok(label) => out.push(label),
-            Err(_) if label == "latest" => batch.note("the label 'latest' is left out: here it is always the newest revision"),
+            Err(_) if label == "latest" => {
+                batch.note("the label 'latest' is left out: here it is always the newest revision")
+            }
             Err(error) => batch.note(format!("{place}: {error}; it is left out")),
         }
     }
@@ -85,7 +90,12 @@ pub fn criterion(name: &str, question: &str, taken: &[Criterion]) -> Criterion {
 /// A rubric of these criteria, named after the source.
 pub fn rubric(name: &str, description: &str, criteria: Vec<Criterion>) -> Option<Rubric> {
     let named = criterion(name, "x", &[]).name;
-    (!criteria.is_empty()).then(|| Rubric { name: named, description: description.to_owned(), criteria, checks: Vec::new() })
+    (!criteria.is_empty()).then(|| Rubric {
+        name: named,
+        description: description.to_owned(),
+        criteria,
+        checks: Vec::new(),
+    })
 }
 
 /// A value written in one way, to group equal ones by.
@@ -107,7 +117,12 @@ pub fn tags_of(value: Option<&Value>) -> Vec<String> {
 }
 
 /// A revision with what most registries say of one.
-pub fn revision(name: PromptName, template: Template, syntax: Syntax, config: Map<String, Value>) -> NewRevision {
+pub fn revision(
+    name: PromptName,
+    template: Template,
+    syntax: Syntax,
+    config: Map<String, Value>,
+) -> NewRevision {
     let mut row = NewRevision::new(name, template);
     row.settings.syntax = syntax;
     row.settings.config = config;

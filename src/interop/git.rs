@@ -93,7 +93,14 @@ impl Repo {
             .arg("-C")
             .arg(&self.dir)
             .args(["--no-pager", "-c", "core.quotePath=false", "-c", "log.showSignature=false"])
-            .args(["-c", "i18n.logOutputEncoding=UTF-8", "-c", "log.showRoot=true", "-c", "diff.renames=true"])
+            .args([
+                "-c",
+                "i18n.logOutputEncoding=UTF-8",
+                "-c",
+                "log.showRoot=true",
+                "-c",
+                "diff.renames=true",
+            ])
             .args(["-c", "log.mailmap=false", "--literal-pathspecs"])
             .args(args)
             .env("LC_ALL", "C")
@@ -160,7 +167,11 @@ impl Repo {
             let (mode, blob) = (fields.next().unwrap_or_default(), fields.nth(1).unwrap_or_default());
             let why = match (mode, std::str::from_utf8(name)) {
                 (mode, Ok(path)) if mode.starts_with("100") => {
-                    files.push(Followed { path: path.to_owned(), blob: blob.to_owned(), versions: Vec::new() });
+                    files.push(Followed {
+                        path: path.to_owned(),
+                        blob: blob.to_owned(),
+                        versions: Vec::new(),
+                    });
                     continue;
                 }
                 ("120000", _) => "is a link, and links are not followed",
@@ -178,7 +189,15 @@ impl Repo {
         let format = "--format=%H%x00%P%x00%an%x00%aI%x00%cn%x00%cI%x00%B%x00";
         let renames = if by_contents { "-M" } else { "-M100%" };
         let mut child = self
-            .command(&["log", "--first-parent", "--diff-merges=first-parent", "--raw", "-z", "--no-abbrev", renames])
+            .command(&[
+                "log",
+                "--first-parent",
+                "--diff-merges=first-parent",
+                "--raw",
+                "-z",
+                "--no-abbrev",
+                renames,
+            ])
             .args(["--no-rename-empty", "--no-color", "--no-notes", format, "HEAD"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -216,7 +235,16 @@ impl Repo {
     /// Who wrote each of these blobs first, of all commits that are no merges.
     fn writers(&self, wanted: &HashSet<&str>) -> Result<HashMap<String, (String, String)>, ImportError> {
         let mut child = self
-            .command(&["log", "--no-merges", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-color", "--no-notes"])
+            .command(&[
+                "log",
+                "--no-merges",
+                "--raw",
+                "-z",
+                "--no-abbrev",
+                "--no-renames",
+                "--no-color",
+                "--no-notes",
+            ])
             .args(["--format=%H%x00%an%x00", "HEAD"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -409,14 +437,20 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         return Err(repo.fail(format!("--name names one prompt, and '{path}' holds {} files", files.len())));
     }
     if repo.line(&["rev-parse", "--is-shallow-repository"])? == "true" {
-        out.notes.push("this clone is shallow: histories begin at its edge (`git fetch --unshallow` brings the rest)".into());
+        out.notes.push(
+            "this clone is shallow: histories begin at its edge (`git fetch --unshallow` brings the rest)"
+                .into(),
+        );
     }
     let commits = match follow(&repo, &mut files, true) {
         Ok(commits) => commits,
         // To compare contents they must be there; equal ones are known by their names.
         Err(_) => {
             files.iter_mut().for_each(|file| file.versions.clear());
-            out.notes.push("objects are missing in this clone: renames are followed where nothing else was changed".into());
+            out.notes.push(
+                "objects are missing in this clone: renames are followed where nothing else was changed"
+                    .into(),
+            );
             follow(&repo, &mut files, false)?
         }
     };
@@ -436,14 +470,17 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         };
         match &own {
             None => out.skipped.push((file.path.clone(), "gives no prompt's name; use --name".into())),
-            Some((name, true)) => out.notes.push(format!("'{}' is taken in as {name}: another file bears that name", file.path)),
+            Some((name, true)) => {
+                out.notes.push(format!("'{}' is taken in as {name}: another file bears that name", file.path))
+            }
             Some(_) => {}
         }
         called.push(own.map(|(name, _)| name));
     }
     // Oldest first, and what is as it was before is not asked for.
     let mut asked: Vec<(usize, &Version)> = Vec::new();
-    for (at, file) in files.iter().enumerate().filter(|(at, _)| called.get(*at).is_some_and(Option::is_some)) {
+    for (at, file) in files.iter().enumerate().filter(|(at, _)| called.get(*at).is_some_and(Option::is_some))
+    {
         let mut before = "";
         for version in file.versions.iter().rev() {
             if version.blob != before {
@@ -456,8 +493,17 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
     let mut taken: BTreeMap<usize, Taken> = BTreeMap::new();
     repo.blobs(&blobs, |at, blob| {
         let Some((file, version)) = asked.get(at) else { return };
-        let (Some(Some(name)), Some(commit)) = (called.get(*file), commits.get(version.commit)) else { return };
-        taken.entry(*file).or_default().add(name, commit, version, blob, writers.get(&version.blob), &mut out);
+        let (Some(Some(name)), Some(commit)) = (called.get(*file), commits.get(version.commit)) else {
+            return;
+        };
+        taken.entry(*file).or_default().add(
+            name,
+            commit,
+            version,
+            blob,
+            writers.get(&version.blob),
+            &mut out,
+        );
     })?;
     for (at, file) in files.iter().enumerate() {
         let Some(taken) = taken.remove(&at) else {
@@ -473,7 +519,8 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
             }
             (false, fault) => {
                 if let Some(why) = fault.filter(|_| taken.newest != file.blob) {
-                    out.notes.push(format!("'{}' at HEAD {why}: the latest revision is an older text", file.path));
+                    out.notes
+                        .push(format!("'{}' at HEAD {why}: the latest revision is an older text", file.path));
                 }
                 out.rows.extend(taken.rows);
             }
@@ -519,7 +566,8 @@ impl Taken {
         }
         let mut row = NewRevision::new(name.clone(), Template::text(text));
         let is_time = |at: &&String| at.parse::<jiff::Timestamp>().is_ok();
-        row.created_at = Some(&commit.date).filter(is_time).or(Some(&commit.committed).filter(is_time)).cloned();
+        row.created_at =
+            Some(&commit.date).filter(is_time).or(Some(&commit.committed).filter(is_time)).cloned();
         if !is_time(&&commit.date) {
             out.notes.push(format!("{path} of commit {short} has the author's date '{}', which is none: the committer's is taken", commit.date));
         }

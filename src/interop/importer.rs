@@ -9,8 +9,8 @@ use super::batch::Batch;
 use super::mapping::Target;
 use super::source::Source;
 use super::{
-    braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template, openai_evals, phoenix,
-    prompt_yml, promptfoo, prompty, semantic_kernel, table,
+    braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template,
+    openai_evals, phoenix, prompt_yml, promptfoo, prompty, semantic_kernel, table,
 };
 
 /// A format that comes in.

@@ -18,7 +18,9 @@ pub const INSPECT: Importer = Importer {
     sniff: |source| {
         source.ending() == "eval" || {
             let value = source.json().ok();
-            value.is_some_and(|v| v.get("eval").is_some_and(|e| e.get("task").is_some()) && v.get("version").is_some())
+            value.is_some_and(|v| {
+                v.get("eval").is_some_and(|e| e.get("task").is_some()) && v.get("version").is_some()
+            })
         }
     },
     read,
@@ -26,7 +28,9 @@ pub const INSPECT: Importer = Importer {
 
 fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     if source.bytes().starts_with(b"PK") {
-        return Err(source.fault("is a packed log: `inspect log convert --to json --output-dir DIR FILE` unpacks it"));
+        return Err(
+            source.fault("is a packed log: `inspect log convert --to json --output-dir DIR FILE` unpacks it")
+        );
     }
     let value = source.json().map_err(|why| source.fault(format!("is not JSON: {why}")))?;
     let mut batch = Batch::default();
@@ -40,7 +44,11 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         ("samples[].target", "reference", "the good answer"),
         ("samples[].target[]", "reference", "good answers, a line each"),
         ("samples[].output.completion", "response", "the answer"),
-        ("samples[].output.choices[].message.content", "response", "the first answer, where there is no completion"),
+        (
+            "samples[].output.choices[].message.content",
+            "response",
+            "the first answer, where there is no completion",
+        ),
         ("samples[].metadata.*", "tags", "name=value"),
         ("samples[].error.**", DROPPED, "a failed answer is not_generated, and the words are told"),
         ("samples[].scores.**", DROPPED, OTHER_SCALE),

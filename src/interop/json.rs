@@ -111,7 +111,8 @@ fn mended(text: &str) -> (String, Vec<&'static str>) {
     let mut within = false;
     while let Some(c) = rest.chars().next() {
         let mut taken = c.len_utf8();
-        let word = ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !within && rest.starts_with(word));
+        let word =
+            ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !within && rest.starts_with(word));
         if let Some(word) = word {
             nan = true;
             out.push_str("null");
@@ -163,15 +164,19 @@ mod tests {
 
     #[test]
     fn digits_stay_as_they_are_written() {
-        for text in ["12345678901234567890123", "1.10", "0.1000000000000000055511151231257827", "1e+999", "-4.0"] {
+        for text in
+            ["12345678901234567890123", "1.10", "0.1000000000000000055511151231257827", "1e+999", "-4.0"]
+        {
             assert_eq!(strict(&format!("{{\"a\":[{text}]}}")).unwrap()["a"][0].to_string(), text);
         }
     }
 
     #[test]
     fn what_json_lacks_is_mended_where_it_is_asked_for() {
-        let (value, notes) = lenient(r#"{"a":NaN,"b":[-Infinity,"NaN \" Infinity"],"c":"x\ud83d\\u","d":"\ud83d\ude00\ud800\ud800"}"#)
-            .unwrap();
+        let (value, notes) = lenient(
+            r#"{"a":NaN,"b":[-Infinity,"NaN \" Infinity"],"c":"x\ud83d\\u","d":"\ud83d\ude00\ud800\ud800"}"#,
+        )
+        .unwrap();
         let expected = serde_json::json!({"a": null, "b": [null, "NaN \" Infinity"], "c": "x\u{fffd}\\u", "d": "😀\u{fffd}\u{fffd}"});
         assert_eq!((value, notes), (expected, vec![NOT_A_NUMBER, HALF_PAIR]));
         assert_eq!(lenient("[1]").unwrap().1, Vec::<&str>::new());

@@ -48,7 +48,10 @@ fn message(value: &Value) -> Result<(Value, Option<Value>), String> {
         "SystemMessagePromptTemplate" | "SystemMessage" => "system",
         "HumanMessagePromptTemplate" | "HumanMessage" => "user",
         "AIMessagePromptTemplate" | "AIMessage" => "assistant",
-        other => kwargs.get("role").and_then(Value::as_str).ok_or_else(|| format!("'{other}' is no message known here"))?,
+        other => kwargs
+            .get("role")
+            .and_then(Value::as_str)
+            .ok_or_else(|| format!("'{other}' is no message known here"))?,
     };
     let inner = kwargs.pointer("/prompt/kwargs");
     let text = inner.and_then(|p| p.get("template")).or_else(|| kwargs.get("content"));
@@ -62,7 +65,10 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     let prefix = if value.get("kwargs").is_some() { "kwargs." } else { "" };
     let (map, named) = match value.get("kwargs").and_then(Value::as_object) {
         Some(kwargs) => (kwargs, None),
-        None => (value.as_object().ok_or_else(|| source.fault("is no object"))?, value.get("name").and_then(Value::as_str)),
+        None => (
+            value.as_object().ok_or_else(|| source.fault("is no object"))?,
+            value.get("name").and_then(Value::as_str),
+        ),
     };
     for (path, to, why) in [
         ("template", "template", "the prompt"),
@@ -79,22 +85,25 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     }
     batch.ledger.account(value);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
-    let (name, _) = Names::default().of(named.unwrap_or(&stem)).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) =
+        Names::default().of(named.unwrap_or(&stem)).ok_or_else(|| source.fault("gives no prompt's name"))?;
     let mut formats = vec![map.get("template_format").cloned()];
-    let template = match (map.get("template").and_then(Value::as_str), map.get("messages").and_then(Value::as_array)) {
-        (Some(text), _) => Template::text(text),
-        (None, Some(list)) => {
-            formats.clear();
-            let mut messages = Vec::new();
-            for (at, entry) in list.iter().enumerate() {
-                let (made, format) = message(entry).map_err(|why| source.fault(format!("message {}: {why}", at + 1)))?;
-                formats.extend(made.get("role").is_some().then_some(format));
-                messages.push(made);
+    let template =
+        match (map.get("template").and_then(Value::as_str), map.get("messages").and_then(Value::as_array)) {
+            (Some(text), _) => Template::text(text),
+            (None, Some(list)) => {
+                formats.clear();
+                let mut messages = Vec::new();
+                for (at, entry) in list.iter().enumerate() {
+                    let (made, format) =
+                        message(entry).map_err(|why| source.fault(format!("message {}: {why}", at + 1)))?;
+                    formats.extend(made.get("role").is_some().then_some(format));
+                    messages.push(made);
+                }
+                Template::chat(&Value::Array(messages)).map_err(|e| source.fault(e.to_string()))?
             }
-            Template::chat(&Value::Array(messages)).map_err(|e| source.fault(e.to_string()))?
-        }
-        (None, None) => return Err(source.fault("has neither a 'template' nor 'messages'")),
-    };
+            (None, None) => return Err(source.fault("has neither a 'template' nor 'messages'")),
+        };
     let syntaxes: Vec<Syntax> = formats.iter().map(|f| syntax(f.as_ref())).collect();
     let first = syntaxes.first().copied().unwrap_or(Syntax::Fstring);
     if syntaxes.iter().any(|s| *s != first) {

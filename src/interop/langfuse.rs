@@ -8,8 +8,8 @@
 
 use super::ImportError;
 use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::foreign;
 use super::folder::Names;
+use super::foreign;
 use super::importer::{Importer, Options};
 use super::source::Source;
 use crate::core::chat::ChatBody;
@@ -33,13 +33,15 @@ fn is_prompt(map: &Map<String, Value>) -> bool {
 }
 
 fn is_dataset_item(map: &Map<String, Value>) -> bool {
-    map.contains_key("expectedOutput") && (map.contains_key("datasetName") || map.contains_key("sourceTraceId"))
+    map.contains_key("expectedOutput")
+        && (map.contains_key("datasetName") || map.contains_key("sourceTraceId"))
 }
 
 /// The objects of a file with their places: a page, a list, one alone, or one a line.
 fn entries(source: &Source) -> Vec<(String, Map<String, Value>)> {
     let list = |prefix: &str, list: &[Value]| -> Vec<(String, Map<String, Value>)> {
-        let entry = |(at, value): (usize, &Value)| Some((format!("{prefix}/{at}"), value.as_object()?.clone()));
+        let entry =
+            |(at, value): (usize, &Value)| Some((format!("{prefix}/{at}"), value.as_object()?.clone()));
         list.iter().enumerate().filter_map(entry).collect()
     };
     match source.json() {
@@ -53,7 +55,12 @@ fn entries(source: &Source) -> Vec<(String, Map<String, Value>)> {
             .iter()
             .filter_map(|row| row.as_ref().ok())
             // What the SDK sends stands in the body of a request.
-            .map(|r| (r.place.clone(), r.fields.get("body").and_then(Value::as_object).unwrap_or(&r.fields).clone()))
+            .map(|r| {
+                (
+                    r.place.clone(),
+                    r.fields.get("body").and_then(Value::as_object).unwrap_or(&r.fields).clone(),
+                )
+            })
             .collect(),
     }
 }
@@ -71,7 +78,9 @@ fn texts(map: &Map<String, Value>, key: &str) -> Vec<String> {
 pub fn template(prompt: Option<&Value>) -> Result<Template, String> {
     match prompt {
         Some(Value::String(text)) => Ok(Template::text(text.as_str())),
-        Some(list @ Value::Array(_)) => ChatBody::read(list).map(|body| body.template).map_err(|e| e.to_string()),
+        Some(list @ Value::Array(_)) => {
+            ChatBody::read(list).map(|body| body.template).map_err(|e| e.to_string())
+        }
         _ => Err("has no 'prompt'".into()),
     }
 }
@@ -144,11 +153,15 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
             Ok(template) => {
                 let config = map.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
                 if template.body.contains("@@@langfusePrompt:") {
-                    batch.note(format!("{place}: a reference to another prompt stands in the text, unresolved"));
+                    batch.note(format!(
+                        "{place}: a reference to another prompt stands in the text, unresolved"
+                    ));
                 }
                 let mut row = foreign::revision(name, template, Syntax::Mustache, config);
                 row.message = text(&map, "commitMessage").map(str::to_owned);
-                row.created_at = text(&map, "createdAt").filter(|at| at.parse::<jiff::Timestamp>().is_ok()).map(str::to_owned);
+                row.created_at = text(&map, "createdAt")
+                    .filter(|at| at.parse::<jiff::Timestamp>().is_ok())
+                    .map(str::to_owned);
                 row.tags = texts(&map, "tags");
                 row.labels = foreign::labels(texts(&map, "labels"), &mut batch, &place);
                 for (key, at) in [("version", "langfuse_version"), ("createdBy", "langfuse_created_by")] {

@@ -101,14 +101,17 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     batch.ledger.account(value);
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
-    let (name, _) = Names::default().of(text("name").unwrap_or(&stem)).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) = Names::default()
+        .of(text("name").unwrap_or(&stem))
+        .ok_or_else(|| source.fault("gives no prompt's name"))?;
     let made = |text: &str| as_fstring(text).map_err(|why| source.fault(why));
     let template = match (text("system"), text("prompt")) {
         (None, Some(prompt)) => Template::text(made(prompt)?),
         (Some(system), prompt) => {
             // Without a prompt, what is piped in is the prompt.
             let user = prompt.map_or_else(|| Ok("{input}".to_owned()), made)?;
-            let messages = json!([{"role": "system", "content": made(system)?}, {"role": "user", "content": user}]);
+            let messages =
+                json!([{"role": "system", "content": made(system)?}, {"role": "user", "content": user}]);
             Template::chat(&messages).map_err(|e| source.fault(e.to_string()))?
         }
         (None, None) => return Err(source.fault("has neither 'prompt' nor 'system'")),

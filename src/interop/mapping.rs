@@ -103,8 +103,17 @@ pub struct Mapped {
 /// The keys that rows of this program's own form have.
 const OWN: [&str; 5] = ["id", "vars", "reference", "tags", "cluster"];
 
-const IDS: [&str; 9] =
-    ["id", "case_id", "case", "test_id", "sample_id", "example_id", "question_id", "key", "datasource_item_id"];
+const IDS: [&str; 9] = [
+    "id",
+    "case_id",
+    "case",
+    "test_id",
+    "sample_id",
+    "example_id",
+    "question_id",
+    "key",
+    "datasource_item_id",
+];
 const REFERENCES: [&str; 18] = [
     "reference",
     "reference_answer",
@@ -133,7 +142,11 @@ const RESPONSES: [&str; 7] =
 ///
 /// # Errors
 /// When `given` names a field that no row has.
-pub fn plan(fields: &[String], rows: &[&Map<String, Value>], given: &[(String, Target)]) -> Result<Vec<Mapped>, String> {
+pub fn plan(
+    fields: &[String],
+    rows: &[&Map<String, Value>],
+    given: &[(String, Target)],
+) -> Result<Vec<Mapped>, String> {
     let mut out: Vec<Mapped> = Vec::new();
     for (field, target) in given {
         if !rows.iter().any(|row| find(row, field).is_some()) {
@@ -147,16 +160,20 @@ pub fn plan(fields: &[String], rows: &[&Map<String, Value>], given: &[(String, T
         .iter()
         .filter(|f| !given_fields.contains(f.as_str()))
         // A field whose parts are mapped is spoken of.
-        .filter(|f| !given.iter().any(|(g, _)| g.strip_prefix(f.as_str()).is_some_and(|rest| rest.starts_with('.'))))
+        .filter(|f| {
+            !given.iter().any(|(g, _)| g.strip_prefix(f.as_str()).is_some_and(|rest| rest.starts_with('.')))
+        })
         .collect();
     let own = rows.iter().any(|row| row.contains_key("vars"));
     let filled = |names: &[&str]| {
-        free.iter().find(|f| names.contains(&plain(f).as_str()) && rows.iter().any(|r| is_filled(r.get(f.as_str()))))
+        free.iter()
+            .find(|f| names.contains(&plain(f).as_str()) && rows.iter().any(|r| is_filled(r.get(f.as_str()))))
     };
     // Prompts with responses are items; a question without one is a case's variable.
     let response = if own { None } else { filled(&RESPONSES) };
     let prompt = if own || named(&Target::Prompt, &out) { None } else { filled(&PROMPTS) };
-    let are_items = named(&Target::Response, &out) || (response.is_some() && (prompt.is_some() || named(&Target::Prompt, &out)));
+    let are_items = named(&Target::Response, &out)
+        || (response.is_some() && (prompt.is_some() || named(&Target::Prompt, &out)));
     let guessed = "guessed from its name; --map says otherwise";
     for field in &free {
         let name = plain(field);
@@ -183,7 +200,9 @@ pub fn plan(fields: &[String], rows: &[&Map<String, Value>], given: &[(String, T
             None
         };
         let (target, why) = match target {
-            Some(Target::Dropped) => (Target::Dropped, "an assertion or a setting of promptfoo, which a case has none of"),
+            Some(Target::Dropped) => {
+                (Target::Dropped, "an assertion or a setting of promptfoo, which a case has none of")
+            }
             Some(target) if own => (target, "of that name"),
             Some(target) => (target, guessed),
             None if own => (Target::Dropped, "cases have no such field"),
@@ -248,18 +267,40 @@ mod tests {
 
     #[test]
     fn fields_are_guessed_from_their_names_and_map_goes_first() {
-        assert_eq!(targets(json!({"id": 1, "question": "q", "Expected Output": "e"}), ""), ["id=id", "question=vars.question", "Expected Output=reference"]);
-        assert_eq!(targets(json!({"input": "q", "expectedOutput": "e", "output": "o"}), ""), ["input=vars.input", "expectedOutput=reference", "output=vars.output"]);
-        assert_eq!(targets(json!({"input": "q", "actual_output": "a", "model": "m"}), ""), ["input=prompt", "actual_output=response", "model=arm"]);
-        assert_eq!(targets(json!({"input": "q", "actual_output": null}), ""), ["input=vars.input", "actual_output=vars.actual_output"]);
-        assert_eq!(targets(json!({"q": "x", "__expected": "contains:x"}), ""), ["q=vars.q", "__expected=dropped"]);
-        assert_eq!(targets(json!({"id": 1, "vars": {"q": 1}, "referense": "r"}), ""), ["id=id", "vars=vars", "referense=dropped"]);
         assert_eq!(
-            targets(json!({"in": {"q": 1, "r": 2}, "gold": "g", "answer": "a"}), "in.q=vars.q, gold=expected"),
+            targets(json!({"id": 1, "question": "q", "Expected Output": "e"}), ""),
+            ["id=id", "question=vars.question", "Expected Output=reference"]
+        );
+        assert_eq!(
+            targets(json!({"input": "q", "expectedOutput": "e", "output": "o"}), ""),
+            ["input=vars.input", "expectedOutput=reference", "output=vars.output"]
+        );
+        assert_eq!(
+            targets(json!({"input": "q", "actual_output": "a", "model": "m"}), ""),
+            ["input=prompt", "actual_output=response", "model=arm"]
+        );
+        assert_eq!(
+            targets(json!({"input": "q", "actual_output": null}), ""),
+            ["input=vars.input", "actual_output=vars.actual_output"]
+        );
+        assert_eq!(
+            targets(json!({"q": "x", "__expected": "contains:x"}), ""),
+            ["q=vars.q", "__expected=dropped"]
+        );
+        assert_eq!(
+            targets(json!({"id": 1, "vars": {"q": 1}, "referense": "r"}), ""),
+            ["id=id", "vars=vars", "referense=dropped"]
+        );
+        assert_eq!(
+            targets(
+                json!({"in": {"q": 1, "r": 2}, "gold": "g", "answer": "a"}),
+                "in.q=vars.q, gold=expected"
+            ),
             ["in.q=vars.q", "gold=reference", "answer=vars.answer"]
         );
         let row = json!({"a": 1});
-        let error = plan(&["a".into()], &[row.as_object().unwrap()], &parse("b=vars.b").unwrap()).unwrap_err();
+        let error =
+            plan(&["a".into()], &[row.as_object().unwrap()], &parse("b=vars.b").unwrap()).unwrap_err();
         assert!(error.contains("'b'") && error.contains("there are: a"), "{error}");
         for bad in ["a", "=vars.x", "a=vars.", "a=nowhere"] {
             assert!(parse(bad).is_err(), "{bad}");

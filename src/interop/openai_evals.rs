@@ -13,8 +13,8 @@
 
 use super::ImportError;
 use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::foreign::{self, key_of};
 use super::folder::Names;
+use super::foreign::{self, key_of};
 use super::importer::{Importer, Options};
 use super::source::Source;
 use crate::core::chat::{ChatBody, with_texts};
@@ -48,7 +48,9 @@ fn layout(source: &Source) -> Option<Layout<'_>> {
     if let Ok(value) = source.json() {
         let list = value.get("data").and_then(Value::as_array);
         if let Some(list) = list
-            && list.first().is_some_and(|v| is_object(v, "eval.run.output_item") || is_object(v, "eval.run") || is_object(v, "eval"))
+            && list.first().is_some_and(|v| {
+                is_object(v, "eval.run.output_item") || is_object(v, "eval.run") || is_object(v, "eval")
+            })
         {
             return Some(Layout::Page(list));
         }
@@ -64,7 +66,8 @@ fn layout(source: &Source) -> Option<Layout<'_>> {
     }
     let first = source.first_row()?;
     let has = |key: &str| first.contains_key(key);
-    let lines = first.get("item").is_some_and(Value::is_object) && first.keys().all(|k| LINE.contains(&k.as_str()))
+    let lines = first.get("item").is_some_and(Value::is_object)
+        && first.keys().all(|k| LINE.contains(&k.as_str()))
         || has("datasource_item") && has("results");
     lines.then_some(Layout::Lines)
 }
@@ -78,7 +81,8 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     let layout = layout(source).ok_or_else(|| source.fault("is no save of OpenAI's Evals or prompts"))?;
     let mut batch = Batch::default();
     let set = options.set_name(source)?;
-    let mut reader = Reader { set, names: Names::default(), cases: Vec::new(), items: Vec::new(), seen: HashMap::new() };
+    let mut reader =
+        Reader { set, names: Names::default(), cases: Vec::new(), items: Vec::new(), seen: HashMap::new() };
     match layout {
         Layout::Prompt(value) => {
             reader.prompt_object(source, value, &mut batch);
@@ -119,7 +123,9 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
                 if let Some(run) = run.get("run") {
                     reader.run(&place, run, &mut batch);
                 }
-                for (n, item) in run.get("output_items").and_then(Value::as_array).into_iter().flatten().enumerate() {
+                for (n, item) in
+                    run.get("output_items").and_then(Value::as_array).into_iter().flatten().enumerate()
+                {
                     reader.item(&format!("{place}/output_items/{n}"), item, &mut batch);
                 }
             }
@@ -141,7 +147,8 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     }
     let Reader { set, cases, items, .. } = reader;
     // Responses bring their cases along; where some cases have none, all cases are a set of their own.
-    let answered = |case: &Case| items.iter().any(|i| i.id == case.id || i.subject.cluster.as_ref() == Some(&case.id));
+    let answered =
+        |case: &Case| items.iter().any(|i| i.id == case.id || i.subject.cluster.as_ref() == Some(&case.id));
     let alone = !cases.iter().all(answered);
     if !items.is_empty() {
         let name = if alone { format!("{set}-answers") } else { set.clone() };
@@ -249,7 +256,10 @@ impl Reader {
         }
         let taken = |id: &String, seen: &HashMap<String, String>| seen.values().any(|known| known == id);
         let id = id.filter(|id| !taken(id, &self.seen)).unwrap_or_else(|| {
-            (self.seen.len() + 1..).map(|n| format!("case-{n:03}")).find(|id| !taken(id, &self.seen)).unwrap_or_default()
+            (self.seen.len() + 1..)
+                .map(|n| format!("case-{n:03}"))
+                .find(|id| !taken(id, &self.seen))
+                .unwrap_or_default()
         });
         self.seen.insert(key, id.clone());
         self.cases.push(Case { id: id.clone(), vars, reference: None, tags: vec![], cluster: None });
@@ -267,7 +277,8 @@ impl Reader {
     fn item(&mut self, place: &str, value: &Value, batch: &mut Batch) {
         let row = value.get("datasource_item").or_else(|| value.get("item")).cloned().unwrap_or(Value::Null);
         let number = value.get("datasource_item_id").or_else(|| value.get("data_source_idx"));
-        let Some(id) = self.case(&row, number.map(|n| format!("item-{}", n.to_string().trim_matches('"')))) else {
+        let Some(id) = self.case(&row, number.map(|n| format!("item-{}", n.to_string().trim_matches('"'))))
+        else {
             return batch.refuse(place, "gives an empty case: its item holds nothing");
         };
         let sample = value.get("sample").filter(|s| s.is_object());
@@ -278,7 +289,8 @@ impl Reader {
             }
             return;
         };
-        let first = |key: &str| sample.get(key).and_then(|list| list.get(0)).and_then(|m| m.get("content")).cloned();
+        let first =
+            |key: &str| sample.get(key).and_then(|list| list.get(0)).and_then(|m| m.get("content")).cloned();
         let output = foreign::said(first("output").or_else(|| first("outputs")).as_ref())
             .or_else(|| foreign::said(sample.get("output_text")));
         if let Some(error) = sample.get("error").filter(|e| !e.is_null()) {
@@ -291,9 +303,17 @@ impl Reader {
             (run, model) => format!("{run} [{model}]"),
         };
         // The arm of a run that failed names no model where the others do.
-        let arm = self.items.iter().find(|i| !run.is_empty() && i.arm.starts_with(run)).map_or(arm, |i| i.arm.clone());
+        let arm = self
+            .items
+            .iter()
+            .find(|i| !run.is_empty() && i.arm.starts_with(run))
+            .map_or(arm, |i| i.arm.clone());
         let prompt = sample.get("input").and_then(foreign::messages_text).unwrap_or_default();
-        let count = self.items.iter().filter(|i| i.arm == arm && (i.id == id || i.subject.cluster.as_ref() == Some(&id))).count();
+        let count = self
+            .items
+            .iter()
+            .filter(|i| i.arm == arm && (i.id == id || i.subject.cluster.as_ref() == Some(&id)))
+            .count();
         let subject = Subject {
             prompt,
             vars: row.as_object().cloned().unwrap_or_default(),
@@ -324,12 +344,14 @@ impl Reader {
         if let Some(model) = source.get("model").filter(|m| !m.is_null()) {
             config.insert("model".into(), model.clone());
         }
-        let same = |row: &crate::store::NewRevision| row.template == body.template && row.settings.config == config;
+        let same =
+            |row: &crate::store::NewRevision| row.template == body.template && row.settings.config == config;
         if batch.prompts.iter().any(same) {
             return;
         }
         let label = format!("{}/{}", self.set, text(run, "name"));
-        let Some(name) = foreign::prompt_name(&mut self.names, &self.set, &label, batch.prompts.len() + 1) else {
+        let Some(name) = foreign::prompt_name(&mut self.names, &self.set, &label, batch.prompts.len() + 1)
+        else {
             return batch.refuse(place, "gives no prompt's name");
         };
         batch.prompts.push(foreign::revision(name, body.template, Syntax::Mustache, config));
@@ -360,12 +382,17 @@ impl Reader {
         ] {
             batch.ledger.say(path, to, why);
         }
-        let Some((name, _)) = self.names.of(text(value, "name")).or_else(|| self.names.of(text(value, "openai_prompt_id"))) else {
+        let Some((name, _)) =
+            self.names.of(text(value, "name")).or_else(|| self.names.of(text(value, "openai_prompt_id")))
+        else {
             return batch.refuse(source.at("/name"), "gives no prompt's name");
         };
-        let plain = |value: Option<&Value>| value.map(|v| v.to_string().trim_matches('"').to_owned()).unwrap_or_default();
+        let plain = |value: Option<&Value>| {
+            value.map(|v| v.to_string().trim_matches('"').to_owned()).unwrap_or_default()
+        };
         let production = plain(value.get("production_version"));
-        for (at, version) in value.get("versions").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        for (at, version) in value.get("versions").and_then(Value::as_array).into_iter().flatten().enumerate()
+        {
             let place = source.at(&format!("/versions/{at}"));
             let messages = plain_messages(version.get("messages").unwrap_or(&Value::Null));
             let body = match ChatBody::read(&messages) {
@@ -375,7 +402,12 @@ impl Reader {
                     continue;
                 }
             };
-            let mut row = foreign::revision(name.clone(), body.template, Syntax::Mustache, set_values(version.get("config")));
+            let mut row = foreign::revision(
+                name.clone(),
+                body.template,
+                Syntax::Mustache,
+                set_values(version.get("config")),
+            );
             let number = plain(version.get("version"));
             row.metadata.insert("openai_version".into(), number.clone().into());
             row.metadata.insert("openai_prompt_id".into(), text(value, "openai_prompt_id").into());

@@ -17,13 +17,18 @@ use serde_json::{Map, Value};
 pub const PHOENIX: Importer = Importer {
     name: "phoenix",
     about: "Phoenix prompt versions, dataset examples and experiments, as its API gives them",
-    sniff: |source| source.json().is_ok_and(|v| !versions(v).is_empty() || examples(v).is_some() || experiment(v).is_some()),
+    sniff: |source| {
+        source
+            .json()
+            .is_ok_and(|v| !versions(v).is_empty() || examples(v).is_some() || experiment(v).is_some())
+    },
     read,
 };
 
 /// Prompt versions, the newest first: a page, one, or what is posted.
 fn versions(value: &Value) -> Vec<&Value> {
-    let is_version = |v: &&Value| v.get("template_format").is_some() && v.pointer("/template/messages").is_some();
+    let is_version =
+        |v: &&Value| v.get("template_format").is_some() && v.pointer("/template/messages").is_some();
     let one = value.get("version").or_else(|| value.get("data")).unwrap_or(value);
     match one {
         Value::Array(list) => list.iter().filter(is_version).collect(),
@@ -76,7 +81,10 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     batch.ledger.account(value);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let given = value.pointer("/prompt/name").and_then(Value::as_str).unwrap_or(&stem);
-    let name = Names::default().of(given).map(|(name, _)| name).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let name = Names::default()
+        .of(given)
+        .map(|(name, _)| name)
+        .ok_or_else(|| source.fault("gives no prompt's name"))?;
     for version in versions(value).into_iter().rev() {
         let messages = version.pointer("/template/messages").cloned().unwrap_or(Value::Null);
         let body = match ChatBody::read(&messages) {
@@ -94,7 +102,8 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         let mut config = Map::new();
         config.extend(version.get("model_name").map(|model| ("model".to_owned(), model.clone())));
         let mut row = foreign::revision(name.clone(), body.template, syntax, config);
-        row.message = version.get("description").and_then(Value::as_str).filter(|d| !d.is_empty()).map(str::to_owned);
+        row.message =
+            version.get("description").and_then(Value::as_str).filter(|d| !d.is_empty()).map(str::to_owned);
         batch.prompts.push(row);
     }
     if let Some(list) = examples(value) {
@@ -126,7 +135,12 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
                 batch.note(format!("{place}: not generated: {}", error.lines().next().unwrap_or_default()));
             }
             let (prompt, vars) = foreign::input_of(row.get("input"));
-            let subject = Subject { prompt, vars, reference: reference(row.get("reference_output")), ..Subject::default() };
+            let subject = Subject {
+                prompt,
+                vars,
+                reference: reference(row.get("reference_output")),
+                ..Subject::default()
+            };
             answers.add(&id, &stem, foreign::said(row.get("output")), subject);
         }
         batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));

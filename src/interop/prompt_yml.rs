@@ -18,7 +18,11 @@ pub const PROMPT_YML: Importer = Importer {
     about: "GitHub Models' NAME.prompt.yml: a prompt, and its test data as cases",
     sniff: |source| {
         let named = source.file_name.ends_with(".prompt.yml") || source.file_name.ends_with(".prompt.yaml");
-        let map = if named || matches!(source.ending().as_str(), "yml" | "yaml") { source.yaml().ok() } else { None };
+        let map = if named || matches!(source.ending().as_str(), "yml" | "yaml") {
+            source.yaml().ok()
+        } else {
+            None
+        };
         let has = |key: &str| map.is_some_and(|m| m.get(key).is_some());
         has("messages") && (named || has("modelParameters") || has("testData"))
     },
@@ -49,7 +53,8 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let name = Names::default().of(text("name").unwrap_or(&stem)).map(|(name, _)| name);
     let name = name.ok_or_else(|| source.fault("gives no prompt's name"))?;
-    let body = ChatBody::read(map.get("messages").unwrap_or(&Value::Null)).map_err(|e| source.fault(e.to_string()))?;
+    let body = ChatBody::read(map.get("messages").unwrap_or(&Value::Null))
+        .map_err(|e| source.fault(e.to_string()))?;
     if body.template.messages().iter().any(|m| m.content.contains("{{ ")) {
         batch.note("'{{ x }}' with blanks is text to GitHub Models, and a variable here");
     }
@@ -64,7 +69,8 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         row.metadata.insert("description".into(), words.clone());
     }
     batch.prompts.push(row);
-    let tests: Vec<_> = map.get("testData").and_then(Value::as_array).into_iter().flatten().enumerate().collect();
+    let tests: Vec<_> =
+        map.get("testData").and_then(Value::as_array).into_iter().flatten().enumerate().collect();
     let records: Vec<_> = tests
         .into_iter()
         .map(|(at, test)| {

@@ -10,8 +10,8 @@
 
 use super::ImportError;
 use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::foreign::{self, key_of, said, tags_of, template_of};
 use super::folder::Names;
+use super::foreign::{self, key_of, said, tags_of, template_of};
 use super::importer::{Importer, Options};
 use super::source::Source;
 use crate::core::item::{Case, Item, Subject};
@@ -34,7 +34,9 @@ pub const CONFIG: Importer = Importer {
     about: "a promptfoo configuration, YAML or JSON: prompts, tests as cases, model-graded assertions as criteria",
     sniff: |source| {
         let config = config_of(source);
-        config.is_some_and(|map| map.contains_key("prompts") && CONFIG_KEYS.iter().any(|key| map.contains_key(*key)))
+        config.is_some_and(|map| {
+            map.contains_key("prompts") && CONFIG_KEYS.iter().any(|key| map.contains_key(*key))
+        })
     },
     read: read_config,
 };
@@ -73,9 +75,7 @@ fn rows_of(source: &Source) -> Option<(Vec<Row<'_>>, Vec<&Value>)> {
     if let Ok(value) = source.json() {
         let results = value.get("results")?;
         let list = results.get("results")?.as_array()?;
-        let row = |(number, value): (usize, &'_ Value)| {
-            value.as_object().map(|_| number)
-        };
+        let row = |(number, value): (usize, &'_ Value)| value.as_object().map(|_| number);
         let rows = list
             .iter()
             .enumerate()
@@ -84,7 +84,8 @@ fn rows_of(source: &Source) -> Option<(Vec<Row<'_>>, Vec<&Value>)> {
                 Some(Row { place: format!("/results/results/{number}"), map: value.as_object()?, number })
             })
             .collect();
-        let prompts = results.get("prompts").and_then(Value::as_array).map(|p| p.iter().collect()).unwrap_or_default();
+        let prompts =
+            results.get("prompts").and_then(Value::as_array).map(|p| p.iter().collect()).unwrap_or_default();
         return Some((rows, prompts));
     }
     if !source.first_row().is_some_and(|map| is_row(&map)) {
@@ -161,7 +162,11 @@ fn tell_results(batch: &mut Batch, whole: bool) {
         ("score", DROPPED, OTHER_SCALE),
         ("success", DROPPED, OTHER_SCALE),
         ("namedScores.**", DROPPED, OTHER_SCALE),
-        ("testCase.assert[].**", DROPPED, "assertions come in from the configuration, where they are criteria"),
+        (
+            "testCase.assert[].**",
+            DROPPED,
+            "assertions come in from the configuration, where they are criteria",
+        ),
         ("testCase.options.**", DROPPED, "may hold addresses and keys"),
         ("prompt.config.**", DROPPED, "may hold addresses and keys"),
         ("response.metadata.**", DROPPED, "holds headers"),
@@ -194,7 +199,10 @@ fn items(source: &Source, rows: &[Row<'_>], batch: &mut Batch) -> Vec<Item> {
     let mut described: HashMap<String, HashSet<String>> = HashMap::new();
     for row in rows {
         let key = key(row);
-        described.entry(row.text(&["testCase", "description"]).trim().to_owned()).or_default().insert(key.clone());
+        described
+            .entry(row.text(&["testCase", "description"]).trim().to_owned())
+            .or_default()
+            .insert(key.clone());
         if !order.contains(&key) {
             order.push(key);
         }
@@ -217,7 +225,11 @@ fn items(source: &Source, rows: &[Row<'_>], batch: &mut Batch) -> Vec<Item> {
         if failed {
             let why = row.text(&["error"]);
             let why = if why.is_empty() { "the provider gave no output" } else { why };
-            batch.note(format!("{}: not generated: {}", source.at(&row.place), why.lines().next().unwrap_or_default()));
+            batch.note(format!(
+                "{}: not generated: {}",
+                source.at(&row.place),
+                why.lines().next().unwrap_or_default()
+            ));
         }
         let vars = row.at(&["vars"]).and_then(Value::as_object).cloned().unwrap_or_default();
         let subject = Subject {
@@ -232,7 +244,8 @@ fn items(source: &Source, rows: &[Row<'_>], batch: &mut Batch) -> Vec<Item> {
         out.push(Item { id, arm, response, subject, verdicts: Vec::new() });
     }
     // A cluster of one says nothing.
-    let repeated: HashSet<&String> = repeats.iter().filter(|(_, n)| **n > 1).map(|((key, _), _)| key).collect();
+    let repeated: HashSet<&String> =
+        repeats.iter().filter(|(_, n)| **n > 1).map(|((key, _), _)| key).collect();
     if repeated.is_empty() {
         out.iter_mut().for_each(|item| item.subject.cluster = None);
     }
@@ -248,7 +261,9 @@ fn arms(rows: &[Row<'_>]) -> BTreeMap<u64, String> {
         if arms.contains_key(&index) {
             continue;
         }
-        let provider = [row.text(&["provider", "label"]), row.text(&["provider", "id"])].into_iter().find(|p| !p.is_empty());
+        let provider = [row.text(&["provider", "label"]), row.text(&["provider", "id"])]
+            .into_iter()
+            .find(|p| !p.is_empty());
         let label = row.text(&["prompt", "label"]).trim().to_owned();
         if !labels.contains(&label) {
             labels.push(label.clone());
@@ -280,12 +295,21 @@ fn config_of(source: &Source) -> Option<&Map<String, Value>> {
 }
 
 /// Assertions that a judge answers.
-const GRADED: [&str; 6] = ["llm-rubric", "g-eval", "factuality", "model-graded-closedqa", "model-graded-factuality", "agent-rubric"];
+const GRADED: [&str; 6] = [
+    "llm-rubric",
+    "g-eval",
+    "factuality",
+    "model-graded-closedqa",
+    "model-graded-factuality",
+    "agent-rubric",
+];
 
 fn read_config(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     let config = config_of(source).ok_or_else(|| source.fault("holds no promptfoo configuration"))?;
     let set = match (&options.set, config.get("description").and_then(Value::as_str)) {
-        (None, Some(words)) if words.chars().count() <= 40 && !words.trim().is_empty() => words.trim().to_owned(),
+        (None, Some(words)) if words.chars().count() <= 40 && !words.trim().is_empty() => {
+            words.trim().to_owned()
+        }
         _ => options.set_name(source)?,
     };
     let mut batch = Batch::default();
@@ -305,13 +329,17 @@ fn read_config(source: &Source, options: &Options) -> Result<Batch, ImportError>
                         criteria(test, &mut graded);
                         add_cases(&place, number, (default, test), &mut cases, &mut batch);
                     }
-                    Value::String(path) => batch.refuse(place, format!("names '{path}', and no file is read: import it by itself")),
+                    Value::String(path) => batch
+                        .refuse(place, format!("names '{path}', and no file is read: import it by itself")),
                     _ => batch.refuse(place, "is no test"),
                 }
             }
         }
         Some(Value::String(path)) => {
-            batch.refuse(source.at("/tests"), format!("names '{path}', and no file is read: import it by itself"));
+            batch.refuse(
+                source.at("/tests"),
+                format!("names '{path}', and no file is read: import it by itself"),
+            );
         }
         _ => {}
     }
@@ -348,19 +376,34 @@ fn tell_config(batch: &mut Batch) {
     for test in ["defaultTest", "tests[]"] {
         for inner in ["", ".assert[]"] {
             let at = format!("{test}.assert[]{inner}");
-            ledger.say(&format!("{at}.type"), "criteria", "model-graded ones become criteria; all others are dropped, never run");
-            ledger.say(&format!("{at}.value"), "criteria", "the question of a model-graded one; all others are dropped, never run");
+            ledger.say(
+                &format!("{at}.type"),
+                "criteria",
+                "model-graded ones become criteria; all others are dropped, never run",
+            );
+            ledger.say(
+                &format!("{at}.value"),
+                "criteria",
+                "the question of a model-graded one; all others are dropped, never run",
+            );
             ledger.say(&format!("{at}.metric"), "criteria", "the criterion's name");
             ledger.say(&format!("{at}.provider.**"), DROPPED, "may hold addresses and keys");
         }
-        ledger.say(&format!("{test}.assert[].**"), DROPPED, "weights, thresholds and settings of assertions have no counterpart");
+        ledger.say(
+            &format!("{test}.assert[].**"),
+            DROPPED,
+            "weights, thresholds and settings of assertions have no counterpart",
+        );
     }
 }
 
 fn names_a_file(text: &str) -> bool {
     let path = text.starts_with("file://") || text.starts_with("exec:") || text.starts_with("huggingface://");
-    let ends = [".txt", ".json", ".jsonl", ".md", ".yaml", ".yml", ".py", ".js", ".ts", ".mjs", ".csv", ".j2"];
-    path || (!text.contains(char::is_whitespace) && !text.contains('{') && ends.iter().any(|end| text.ends_with(end)))
+    let ends =
+        [".txt", ".json", ".jsonl", ".md", ".yaml", ".yml", ".py", ".js", ".ts", ".mjs", ".csv", ".j2"];
+    path || (!text.contains(char::is_whitespace)
+        && !text.contains('{')
+        && ends.iter().any(|end| text.ends_with(end)))
 }
 
 fn prompts(source: &Source, config: &Map<String, Value>, set: &str, batch: &mut Batch) {
@@ -373,7 +416,10 @@ fn prompts(source: &Source, config: &Map<String, Value>, set: &str, batch: &mut 
         }
         Some(Value::Object(map)) => {
             for path in map.keys() {
-                batch.refuse(source.at("/prompts"), format!("names '{path}', and no file is read: import it by itself"));
+                batch.refuse(
+                    source.at("/prompts"),
+                    format!("names '{path}', and no file is read: import it by itself"),
+                );
             }
             return;
         }
@@ -463,7 +509,10 @@ fn add_cases(
         Some(_) => return batch.refuse(place, "its 'vars' are no object"),
     }
     if let Some((name, _)) = vars.iter().find(|(_, v)| v.as_str().is_some_and(|v| v.starts_with("file://"))) {
-        return batch.refuse(place, format!("the variable '{name}' names a file, and no file is read: put its text here"));
+        return batch.refuse(
+            place,
+            format!("the variable '{name}' names a file, and no file is read: put its text here"),
+        );
     }
     if vars.is_empty() {
         return batch.refuse(place, "gives an empty case: it has no variables");
@@ -482,7 +531,10 @@ fn add_cases(
             map.insert(name.clone(), value.clone());
             map
         };
-        all = all.iter().flat_map(|map| values.iter().map(|value| with(map, value)).collect::<Vec<_>>()).collect();
+        all = all
+            .iter()
+            .flat_map(|map| values.iter().map(|value| with(map, value)).collect::<Vec<_>>())
+            .collect();
     }
     let description = test.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     let free = !description.is_empty() && !out.iter().any(|case| case.id == description);

@@ -6,8 +6,8 @@
 //! {"event":{"name","kind","at","payload",...}}              with --events; kept apart when read
 //! ```
 
-use super::jsonl::{Row, Rows};
 use super::batch::Refused;
+use super::jsonl::{Row, Rows};
 use super::{ImportError, align};
 use crate::core::digest::Digest;
 use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
@@ -203,7 +203,9 @@ fn read_settings(row: &mut Row<'_>, template: &Template) -> Result<Settings, Imp
     let syntax = match row.text("syntax")?.as_deref() {
         None => Syntax::default(),
         Some(text) => text.parse().map_err(|_| {
-            row.fault(format!("'syntax' is '{text}', and must be jinja, fstring, braces, mustache or literal"))
+            row.fault(format!(
+                "'syntax' is '{text}', and must be jinja, fstring, braces, mustache or literal"
+            ))
         })?,
     };
     let settings = Settings { syntax, config: row.object("config")? };
@@ -327,7 +329,10 @@ mod tests {
         ))
         .unwrap();
         let row = &file.rows[0];
-        assert_eq!((row.template.body.as_str(), row.message.as_deref(), row.labels.len()), ("Hi {{x}}", Some("c"), 1));
+        assert_eq!(
+            (row.template.body.as_str(), row.message.as_deref(), row.labels.len()),
+            ("Hi {{x}}", Some("c"), 1)
+        );
         assert_eq!((&row.settings.config["model"], &row.metadata["version"]), (&json!("m"), &json!(3)));
         assert_eq!(file.rows[1].template.kind, Kind::Chat);
     }

@@ -42,7 +42,9 @@ fn messages(body: &str) -> Value {
             },
         }
     }
-    out.iter().map(|(role, text)| json!({ "role": role, "content": text.trim_matches(['\r', '\n']) })).collect()
+    out.iter()
+        .map(|(role, text)| json!({ "role": role, "content": text.trim_matches(['\r', '\n']) }))
+        .collect()
 }
 
 fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {

@@ -35,7 +35,8 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
         batch.ledger.say(path, to, why);
     }
     batch.ledger.account(value);
-    let text = map.get("template").and_then(Value::as_str).ok_or_else(|| source.fault("has no text 'template'"))?;
+    let text =
+        map.get("template").and_then(Value::as_str).ok_or_else(|| source.fault("has no text 'template'"))?;
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let given = map.get("name").and_then(Value::as_str).unwrap_or(&stem);
     let (name, _) = Names::default().of(given).ok_or_else(|| source.fault("gives no prompt's name"))?;
@@ -58,8 +59,11 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     let kept = map.iter().filter(|(key, value)| !own.contains(&key.as_str()) && !value.is_null());
     row.metadata.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
     if let Some(Value::Object(all)) = settings {
-        let more: Map<String, Value> =
-            all.iter().filter(|(key, _)| *key != "default").map(|(key, value)| (key.clone(), value.clone())).collect();
+        let more: Map<String, Value> = all
+            .iter()
+            .filter(|(key, _)| *key != "default")
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         if !more.is_empty() {
             row.metadata.insert("execution_settings".into(), Value::Object(more));
         }

@@ -188,7 +188,9 @@ fn row(number: usize, line: &str) -> MaybeRecord {
 fn decoded(bytes: &[u8]) -> Result<String, String> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(unit);
-        char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| "is not UTF-16, though its mark says so".to_owned())
+        char::decode_utf16(units)
+            .collect::<Result<String, _>>()
+            .map_err(|_| "is not UTF-16, though its mark says so".to_owned())
     };
     if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe]) {
         return wide(rest, u16::from_le_bytes);
@@ -234,7 +236,10 @@ mod tests {
         let source = source(b"{\"a\":NaN}\n\n[1]\n{\"a\":}\n{\"a\":2}");
         let rows = source.rows();
         assert_eq!(rows[0].as_ref().unwrap().notes.len(), 1);
-        let places: Vec<&str> = rows.iter().map(|r| r.as_ref().map_or_else(|(place, _)| place.as_str(), |r| r.place.as_str())).collect();
+        let places: Vec<&str> = rows
+            .iter()
+            .map(|r| r.as_ref().map_or_else(|(place, _)| place.as_str(), |r| r.place.as_str()))
+            .collect();
         assert_eq!(places, ["line 1", "line 3", "line 4", "line 5"]);
         assert!(rows[1].as_ref().unwrap_err().1.contains("a list"));
     }

@@ -25,7 +25,8 @@ pub const TABLE: Importer = Importer {
 
 /// Keys under which other programs put their list of rows.
 const LISTS: [&str; 12] = [
-    "data", "rows", "items", "cases", "tests", "examples", "samples", "goldens", "records", "dataset", "entries", "results",
+    "data", "rows", "items", "cases", "tests", "examples", "samples", "goldens", "records", "dataset",
+    "entries", "results",
 ];
 
 /// The records of a source, whatever they are written in.
@@ -35,7 +36,9 @@ const LISTS: [&str; 12] = [
 pub fn records(source: &Source) -> Result<Vec<MaybeRecord>, ImportError> {
     let bytes = source.bytes();
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
-        return Err(source.fault("is a workbook or an archive: save the sheet as CSV (UTF-8) and import that"));
+        return Err(
+            source.fault("is a workbook or an archive: save the sheet as CSV (UTF-8) and import that")
+        );
     }
     let text = source.text()?;
     let first = text.trim_start().chars().next();
@@ -45,10 +48,14 @@ pub fn records(source: &Source) -> Result<Vec<MaybeRecord>, ImportError> {
         (_, Some('[' | '{')) => match source.json() {
             Ok(value) => of_list(value, source)?,
             // One object a line; a document that is broken reads as one broken line or more.
-            Err(why) if source.first_row().is_none() => return Err(source.fault(format!("is not JSON: {why}"))),
+            Err(why) if source.first_row().is_none() => {
+                return Err(source.fault(format!("is not JSON: {why}")));
+            }
             Err(_) => source.rows().to_vec(),
         },
-        ("yaml" | "yml", _) => of_list(source.yaml().map_err(|why| source.fault(format!("is not YAML: {why}")))?, source)?,
+        ("yaml" | "yml", _) => {
+            of_list(source.yaml().map_err(|why| source.fault(format!("is not YAML: {why}")))?, source)?
+        }
         ("csv" | "tsv" | "tab" | "txt" | "", _) => delimited(source, text)?,
         (ending, _) => return Err(source.fault(format!("'.{ending}' is no table"))),
     };
@@ -64,8 +71,14 @@ fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportErr
             match found {
                 Some(found) => found,
                 // A file of JSON Lines with one line. Of a file that is called otherwise, one object may be anything.
-                None if matches!(source.ending().as_str(), "jsonl" | "ndjson" | "") || map.contains_key("vars") => {
-                    return Ok(vec![Ok(Record { place: "line 1".into(), fields: map.clone(), notes: notes.to_vec() })]);
+                None if matches!(source.ending().as_str(), "jsonl" | "ndjson" | "")
+                    || map.contains_key("vars") =>
+                {
+                    return Ok(vec![Ok(Record {
+                        place: "line 1".into(),
+                        fields: map.clone(),
+                        notes: notes.to_vec(),
+                    })]);
                 }
                 None => return Err(source.fault("is one object, and a list of rows is needed")),
             }
@@ -93,9 +106,14 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
         None => (None, text, 0),
     };
     let reader = |separator: u8| {
-        csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(text.as_bytes())
+        csv::ReaderBuilder::new()
+            .delimiter(separator)
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(text.as_bytes())
     };
-    let parts = |separator: u8| reader(separator).records().next().and_then(Result::ok).map_or(0, |r| r.len());
+    let parts =
+        |separator: u8| reader(separator).records().next().and_then(Result::ok).map_or(0, |r| r.len());
     let separator = named.unwrap_or_else(|| match source.ending().as_str() {
         "tsv" | "tab" => b'\t',
         _ => b",;\t".iter().copied().rev().max_by_key(|s| parts(*s)).unwrap_or(b','),
@@ -115,7 +133,9 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
     let is_plain = source.ending() == "txt" || (source.ending().is_empty() && !source.file_name.is_empty());
     // A text with a comma or a semicolon in its first line is most likely no table.
     if is_plain && separator != b'\t' && named.is_none() {
-        return Err(source.fault("may be a table, and is not called so: give the file the ending .csv or .tsv"));
+        return Err(
+            source.fault("may be a table, and is not called so: give the file the ending .csv or .tsv")
+        );
     }
     if columns.len() < 2 && !matches!(source.ending().as_str(), "csv" | "tsv" | "tab") {
         return Err(source.fault("is no table"));
@@ -142,7 +162,9 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
         let fields = columns
             .iter()
             .enumerate()
-            .filter(|(at, name)| record.get(*at).is_some_and(|v| !v.is_empty()) || !name.starts_with("column_"))
+            .filter(|(at, name)| {
+                record.get(*at).is_some_and(|v| !v.is_empty()) || !name.starts_with("column_")
+            })
             .map(|(at, name)| (name.clone(), Value::from(record.get(at).unwrap_or_default())));
         out.push(Ok(Record { place, fields: fields.collect(), notes: Vec::new() }));
     }
@@ -185,7 +207,10 @@ pub fn convert(
             Err((place, why)) => batch.refuse(source.at(place), why.clone()),
             Ok(record) => {
                 batch.ledger.account(&Value::Object(record.fields.clone()));
-                record.notes.iter().for_each(|note| batch.note(format!("{}: {note}", source.at(&record.place))));
+                record
+                    .notes
+                    .iter()
+                    .for_each(|note| batch.note(format!("{}: {note}", source.at(&record.place))));
                 if let Err(why) = taken.row(record, &plan, are_items, &mut batch.notes, source) {
                     batch.refuse(source.at(&record.place), why);
                 }
@@ -260,7 +285,10 @@ impl Taken {
             return Ok(());
         }
         if parts.vars.is_empty() && parts.reference.is_none() && !parts.own {
-            return Err("gives an empty case: no field of it became a variable; --map FIELD=vars.NAME says which".into());
+            return Err(
+                "gives an empty case: no field of it became a variable; --map FIELD=vars.NAME says which"
+                    .into(),
+            );
         }
         let case = Case {
             id: id.clone(),
@@ -279,7 +307,13 @@ impl Taken {
     }
 
     /// Whether the same row stood before; one id with other content is a fault of the later row.
-    fn is_known(&self, id: &str, arm: &str, _place: &str, same: impl Fn(usize) -> bool) -> Result<bool, String> {
+    fn is_known(
+        &self,
+        id: &str,
+        arm: &str,
+        _place: &str,
+        same: impl Fn(usize) -> bool,
+    ) -> Result<bool, String> {
         match self.seen.get(&(id.to_owned(), arm.to_owned())) {
             None => Ok(false),
             Some((_, at)) if same(*at) => Ok(true),
@@ -311,19 +345,27 @@ fn take(record: &Record, plan: &[Mapped], told: &mut Vec<String>) -> Result<Part
                     Value::Null => None,
                     Value::String(text) if text.trim().is_empty() => None,
                     Value::String(_) | Value::Number(_) => text_of(value, field, told),
-                    other => return Err(format!("'{field}' is {}, and must be a text or a number", kind(other))),
+                    other => {
+                        return Err(format!("'{field}' is {}, and must be a text or a number", kind(other)));
+                    }
                 }
             }
-            Target::Reference => parts.reference = text_of(value, field, told).filter(|text| !text.is_empty()),
+            Target::Reference => {
+                parts.reference = text_of(value, field, told).filter(|text| !text.is_empty())
+            }
             Target::Cluster => parts.cluster = text_of(value, field, told).filter(|text| !text.is_empty()),
             Target::Prompt => parts.prompt = text_of(value, field, told),
             Target::Response => parts.response = text_of(value, field, told),
             Target::Arm => parts.arm = text_of(value, field, told).filter(|text| !text.trim().is_empty()),
             Target::Tags => match value {
                 Value::Null => {}
-                Value::Array(list) => parts.tags.extend(list.iter().filter_map(|tag| text_of(tag, field, told))),
+                Value::Array(list) => {
+                    parts.tags.extend(list.iter().filter_map(|tag| text_of(tag, field, told)))
+                }
                 Value::String(text) => {
-                    parts.tags.extend(text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned));
+                    parts
+                        .tags
+                        .extend(text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned));
                 }
                 other => return Err(format!("'{field}' is {}, and must be a list of texts", kind(other))),
             },
@@ -344,7 +386,10 @@ pub fn text_of(value: &Value, field: &str, told: &mut Vec<String>) -> Option<Str
             match texts {
                 Some(texts) if texts.len() == 1 => Some(texts.concat()),
                 Some(texts) if !texts.is_empty() => {
-                    told.push(format!("'{field}' is a list of {} texts, and is kept as one text, a line each", texts.len()));
+                    told.push(format!(
+                        "'{field}' is a list of {} texts, and is kept as one text, a line each",
+                        texts.len()
+                    ));
                     Some(texts.join("\n"))
                 }
                 _ => {
@@ -391,11 +436,26 @@ mod tests {
             ("a.csv", "sep=;\nid;question;expected\n1;What, now?;yes\n02;\"Two\nlines\";no"),
             ("a.tsv", "id\tquestion\texpected\n1\tWhat, now?\tyes\n02\t\"Two\nlines\"\tno\n"),
             ("a.txt", "id\tquestion\texpected\n1\tWhat, now?\tyes\n02\t\"Two\nlines\"\tno\n"),
-            ("a.json", r#"[{"id":"1","question":"What, now?","expected":"yes"},{"id":"02","question":"Two\nlines","expected":"no"}]"#),
-            ("a.json", r#"{"n":2,"rows":[{"id":"1","question":"What, now?","expected":"yes"},{"id":"02","question":"Two\nlines","expected":"no"}]}"#),
-            ("a.yaml", "- id: '1'\n  question: What, now?\n  expected: 'yes'\n- {id: '02', question: \"Two\\nlines\", expected: 'no'}\n"),
-            ("a.jsonl", "{\"id\":\"1\",\"question\":\"What, now?\",\"expected\":\"yes\"}\n{\"id\":\"02\",\"question\":\"Two\\nlines\",\"expected\":\"no\"}\n"),
-            ("", "{\"id\":\"1\",\"vars\":{\"question\":\"What, now?\"},\"reference\":\"yes\"}\n{\"id\":\"02\",\"vars\":{\"question\":\"Two\\nlines\"},\"reference\":\"no\"}\n"),
+            (
+                "a.json",
+                r#"[{"id":"1","question":"What, now?","expected":"yes"},{"id":"02","question":"Two\nlines","expected":"no"}]"#,
+            ),
+            (
+                "a.json",
+                r#"{"n":2,"rows":[{"id":"1","question":"What, now?","expected":"yes"},{"id":"02","question":"Two\nlines","expected":"no"}]}"#,
+            ),
+            (
+                "a.yaml",
+                "- id: '1'\n  question: What, now?\n  expected: 'yes'\n- {id: '02', question: \"Two\\nlines\", expected: 'no'}\n",
+            ),
+            (
+                "a.jsonl",
+                "{\"id\":\"1\",\"question\":\"What, now?\",\"expected\":\"yes\"}\n{\"id\":\"02\",\"question\":\"Two\\nlines\",\"expected\":\"no\"}\n",
+            ),
+            (
+                "",
+                "{\"id\":\"1\",\"vars\":{\"question\":\"What, now?\"},\"reference\":\"yes\"}\n{\"id\":\"02\",\"vars\":{\"question\":\"Two\\nlines\"},\"reference\":\"no\"}\n",
+            ),
         ] {
             let source = Source::new("f", Some(Path::new(name)), text.as_bytes().to_vec());
             let options = Options { set: Some("s".into()), ..Options::default() };
@@ -403,7 +463,8 @@ mod tests {
             assert_eq!(cases(&batch), expected, "{name}: {text}");
             assert_eq!(batch.refused, [], "{name}");
         }
-        let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain("q\ta\nx\ty".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let wide: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain("q\ta\nx\ty".encode_utf16().flat_map(u16::to_le_bytes)).collect();
         assert_eq!(cases(&import("unicode.txt", &wide, ""))[0]["vars"], json!({"q": "x", "a": "y"}));
     }
 
@@ -412,11 +473,19 @@ mod tests {
         let text = "{\"id\":1,\"q\":\"a\"}\n[1]\n{\"id\":1,\"q\":\"b\"}\n{\"q\":NaN,\"n\":12345678901234567890}\n{\"id\":1,\"q\":\"a\"}\n{\"id\":{}}\n{\"answer\":\"x\"}\n{\"id\":9}\n";
         let batch = import("d.jsonl", text.as_bytes(), "");
         let rows = cases(&batch);
-        assert_eq!(rows[1], serde_json::from_str::<Value>(r#"{"id":"case-003","vars":{"q":null,"n":12345678901234567890}}"#).unwrap());
+        assert_eq!(
+            rows[1],
+            serde_json::from_str::<Value>(r#"{"id":"case-003","vars":{"q":null,"n":12345678901234567890}}"#)
+                .unwrap()
+        );
         assert_eq!(rows[2], json!({"id": "case-006", "vars": {}, "reference": "x"}));
         let places: Vec<&str> = batch.refused.iter().map(|r| r.place.as_str()).collect();
         assert_eq!(places, ["d.jsonl line 2", "d.jsonl line 3", "d.jsonl line 6", "d.jsonl line 8"]);
-        assert!(batch.refused[1].why.contains("line 1") && batch.refused[3].why.contains("empty case"), "{:?}", batch.refused);
+        assert!(
+            batch.refused[1].why.contains("line 1") && batch.refused[3].why.contains("empty case"),
+            "{:?}",
+            batch.refused
+        );
         assert!(batch.notes.iter().any(|n| n.contains("line 4") && n.contains("NaN")), "{:?}", batch.notes);
         let ragged = import("d.csv", b"a,b\n1,2\n3,4,5\n6\n", "");
         assert_eq!(ragged.refused[0].place, "d.csv line 3");
@@ -438,8 +507,12 @@ mod tests {
         let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
         let first = (&items[0].subject.prompt[..], &items[0].response[..], &items[0].arm[..]);
         assert_eq!((first, items.len()), (("q", "a", "m1"), 2));
-        let fields: Vec<String> = batch.ledger.fields().iter().map(|f| format!("{}={}", f.field, f.to)).collect();
-        assert_eq!(fields, ["actual_output=response", "expected_output=reference", "input=prompt", "model=arm"]);
+        let fields: Vec<String> =
+            batch.ledger.fields().iter().map(|f| format!("{}={}", f.field, f.to)).collect();
+        assert_eq!(
+            fields,
+            ["actual_output=response", "expected_output=reference", "input=prompt", "model=arm"]
+        );
     }
 
     #[test]

@@ -90,8 +90,11 @@ impl<'a> Reader<'a> {
                 scalar(&text, style == ScalarStyle::Plain, tag.as_deref())
             }
             Event::Alias(id) => {
-                let (value, size) =
-                    self.anchors.get(&id).cloned().ok_or_else(|| at(&span, "an alias inside of what it names"))?;
+                let (value, size) = self
+                    .anchors
+                    .get(&id)
+                    .cloned()
+                    .ok_or_else(|| at(&span, "an alias inside of what it names"))?;
                 self.count(&span, size)?;
                 value
             }
@@ -136,7 +139,10 @@ impl<'a> Reader<'a> {
             match value {
                 Value::Object(more) if merges => merged.push(more),
                 Value::Array(list) if merges => {
-                    merged.extend(list.into_iter().filter_map(|v| if let Value::Object(m) = v { Some(m) } else { None }));
+                    merged.extend(
+                        list.into_iter()
+                            .filter_map(|v| if let Value::Object(m) = v { Some(m) } else { None }),
+                    );
                 }
                 value => {
                     if map.contains_key(&key) {
@@ -208,7 +214,10 @@ mod tests {
     #[test]
     fn aliases_and_merges_are_followed_within_bounds() {
         let value = read("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nsame: *b\n").unwrap();
-        assert_eq!(value, json!({"base": {"x": 1, "y": 2}, "use": {"y": 3, "x": 1}, "same": {"x": 1, "y": 2}}));
+        assert_eq!(
+            value,
+            json!({"base": {"x": 1, "y": 2}, "use": {"y": 3, "x": 1}, "same": {"x": 1, "y": 2}})
+        );
         let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for n in 1..9 {
             let alias = format!("*a{}", n - 1);

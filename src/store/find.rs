@@ -107,7 +107,9 @@ impl Store {
             Only::All => ("FROM revision r CROSS JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
             Only::Of(_) => ("FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
             Only::Saying(words) => {
-                let Some(wanted) = wanted(words, "message_fts", "coalesce(r.message, '')", 1) else { return Ok(Vec::new()) };
+                let Some(wanted) = wanted(words, "message_fts", "coalesce(r.message, '')", 1) else {
+                    return Ok(Vec::new());
+                };
                 saying = format!(
                     "FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid JOIN prompt p ON p.id = r.prompt_id WHERE {} AND",
                     wanted.sql
@@ -224,7 +226,9 @@ impl Store {
     }
 
     fn messages(&self, find: &Find, limit: usize) -> Result<Vec<Hit>> {
-        let Some(wanted) = wanted(&find.words, "message_fts", "coalesce(r.message, '')", 1) else { return Ok(Vec::new()) };
+        let Some(wanted) = wanted(&find.words, "message_fts", "coalesce(r.message, '')", 1) else {
+            return Ok(Vec::new());
+        };
         let sql = format!(
             "SELECT p.name, r.seq, r.message FROM message_fts f CROSS JOIN revision r ON r.id = f.rowid \
              JOIN prompt p ON p.id = r.prompt_id WHERE {} AND p.archived = 0 ORDER BY f.rowid DESC LIMIT {limit}",
@@ -253,7 +257,9 @@ impl Store {
                 "t.explanation",
             ),
         };
-        let Some(wanted) = wanted(&find.words, index, text, 1).filter(|_| limit > 0) else { return Ok(Vec::new()) };
+        let Some(wanted) = wanted(&find.words, index, text, 1).filter(|_| limit > 0) else {
+            return Ok(Vec::new());
+        };
         let mut sql = format!(
             "SELECT v.run_id, v.item, a.name, i.case_id, c.name, {text} FROM {from} \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item JOIN arm a ON a.id = i.arm_id \

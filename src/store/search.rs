@@ -219,7 +219,9 @@ impl Store {
             return Err(StoreError::Invalid("nothing to search for: give one word or more".into()));
         };
         // Only the index knows ranks.
-        let many = !indexed || values.len() > 1 || self.stands_in_many_lines(values.first().map_or("", String::as_str))?;
+        let many = !indexed
+            || values.len() > 1
+            || self.stands_in_many_lines(values.first().map_or("", String::as_str))?;
         let sql = format!(
             "SELECT p.name, l.first_seq, f.text FROM line_fts f JOIN line l ON l.id = f.rowid \
              JOIN prompt p ON p.id = l.prompt_id WHERE {condition} AND p.archived = 0 ORDER BY {} LIMIT ?1",
@@ -238,8 +240,11 @@ impl Store {
             )?
             .collect::<Result<_, _>>()?;
         // The index knows letters only: of `C++` it finds each word that begins with C. Lines that hold it as it is come first.
-        let marked: Vec<String> =
-            given.iter().filter(|w| w.chars().any(|c| !c.is_alphanumeric())).map(|w| w.to_lowercase()).collect();
+        let marked: Vec<String> = given
+            .iter()
+            .filter(|w| w.chars().any(|c| !c.is_alphanumeric()))
+            .map(|w| w.to_lowercase())
+            .collect();
         if !marked.is_empty() {
             let as_it_is = |line: &str| {
                 let line = line.to_lowercase();

@@ -56,7 +56,8 @@ fn stored(batch: &Batch) -> String {
     let mut out = String::new();
     for row in &batch.prompts {
         out += &format!("{}\n{}\n{}\n", row.name, row.template.body, row.template.written_out());
-        out += &json!([row.settings, row.metadata, row.message, row.labels, row.tags, row.created_at]).to_string();
+        out += &json!([row.settings, row.metadata, row.message, row.labels, row.tags, row.created_at])
+            .to_string();
     }
     for (name, rows) in &batch.sets {
         out += name;
@@ -77,7 +78,9 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
     let mut checked = 0;
     for path in all_fixtures() {
         let source = source(&path);
-        let Some(importer) = importer::sniffed(&source) else { panic!("{} is of no known format", path.display()) };
+        let Some(importer) = importer::sniffed(&source) else {
+            panic!("{} is of no known format", path.display())
+        };
         let batch = (importer.read)(&source, &Options::default()).unwrap();
         assert!(!batch.is_empty() || !batch.refused.is_empty(), "{}", path.display());
         let value = match source.json() {
@@ -98,13 +101,29 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
         let mut refused_something = !batch.refused.is_empty();
         for (path_of, leaf) in all {
             // Rows of a table, and of JSON Lines, are accounted for one by one.
-            let inner: Vec<String> = path_of.iter().skip(usize::from(path_of.first().is_some_and(|p| p == "[]"))).cloned().collect();
-            let to = batch.ledger.became(&path_of).or_else(|| batch.ledger.became(&inner)).unwrap_or("dropped").to_owned();
-            let kept = matches!(to.as_str(), "template" | "response" | "reference" | "prompt" | "config") || to.starts_with("vars.");
+            let inner: Vec<String> = path_of
+                .iter()
+                .skip(usize::from(path_of.first().is_some_and(|p| p == "[]")))
+                .cloned()
+                .collect();
+            let to = batch
+                .ledger
+                .became(&path_of)
+                .or_else(|| batch.ledger.became(&inner))
+                .unwrap_or("dropped")
+                .to_owned();
+            let kept = matches!(to.as_str(), "template" | "response" | "reference" | "prompt" | "config")
+                || to.starts_with("vars.");
             let Value::String(leaf) = &leaf else { continue };
             // A judge's calls stand in the same fields as the answers, and are not taken.
             let is_judges = path.ends_with("capsmg.jsonl");
-            if !kept || is_judges || refused_something || leaf.len() < 4 || leaf.contains("item.") || leaf.contains('$') {
+            if !kept
+                || is_judges
+                || refused_something
+                || leaf.len() < 4
+                || leaf.contains("item.")
+                || leaf.contains('$')
+            {
                 refused_something = !batch.refused.is_empty();
                 continue;
             }
@@ -142,7 +161,20 @@ fn results_of_promptfoo_become_items_with_states_repeats_and_no_invented_score()
     let Rows::Items(items) = &repeated.sets[0].1 else { panic!() };
     let mut ids: Vec<&str> = items.iter().map(|i| i.id.as_str()).collect();
     ids.sort_unstable();
-    assert_eq!(ids, ["case-001", "case-001#2", "case-001#3", "case-002", "case-002#2", "case-002#3", "case-003", "case-003#2", "case-003#3"]);
+    assert_eq!(
+        ids,
+        [
+            "case-001",
+            "case-001#2",
+            "case-001#3",
+            "case-002",
+            "case-002#2",
+            "case-002#3",
+            "case-003",
+            "case-003#2",
+            "case-003#3"
+        ]
+    );
     assert!(items.iter().all(|i| i.subject.cluster.is_some()));
     let (_, old) = self::batch("promptfoo/results-2x2x4-repeat2.min.json");
     assert!(matches!(&old.sets[0].1, Rows::Items(items) if items.len() == 32));
@@ -153,13 +185,25 @@ fn a_configuration_of_promptfoo_becomes_prompts_cases_and_criteria() {
     let (format, batch) = batch("promptfoo/promptfooconfig-2x2x4.yaml");
     assert_eq!(format, "promptfoo-config");
     assert_eq!(batch.prompts.len(), 1);
-    assert!(batch.refused.iter().any(|r| r.place.ends_with("/prompts/1") && r.why.contains("file://chat.json")));
+    assert!(
+        batch.refused.iter().any(|r| r.place.ends_with("/prompts/1") && r.why.contains("file://chat.json"))
+    );
     let questions: Vec<&str> = batch.rubrics[0].criteria.iter().map(|c| c.question.as_str()).collect();
-    assert!(questions.contains(&"names the city") && questions.contains(&"the answer is brief"), "{questions:?}");
+    assert!(
+        questions.contains(&"names the city") && questions.contains(&"the answer is brief"),
+        "{questions:?}"
+    );
     let (_, matrix) = self::batch("promptfoo/promptfooconfig-repeat3.yaml");
     let Rows::Cases(cases) = &matrix.sets[0].1 else { panic!() };
     let all: Vec<Value> = cases.iter().map(|c| json!([c.id, c.vars["country"], c.vars["tone"]])).collect();
-    assert_eq!(json!(all), json!([["case-001.1", "France", "kind"], ["case-001.2", "France", "curt"], ["case-002", "Italy", "curt"]]));
+    assert_eq!(
+        json!(all),
+        json!([
+            ["case-001.1", "France", "kind"],
+            ["case-001.2", "France", "curt"],
+            ["case-002", "Italy", "curt"]
+        ])
+    );
     let (_, escaping) = self::batch("promptfoo/promptfooconfig-vars-escaping.yaml");
     assert!(escaping.refused.iter().any(|r| r.why.contains("names a file")), "{:?}", escaping.refused);
 }
@@ -235,19 +279,36 @@ fn results_of_other_tools_become_items_and_no_judge_is_taken_for_an_answer() {
     };
     let (format, inspect) = items("results/tiny-epochs2-NaN.min.json");
     assert_eq!((format, inspect.len()), ("inspect", 4));
-    assert_eq!(inspect.iter().filter(|i| i.id.ends_with("#2") && i.subject.cluster.is_some()).count(), 2, "epochs are repeats");
+    assert_eq!(
+        inspect.iter().filter(|i| i.id.ends_with("#2") && i.subject.cluster.is_some()).count(),
+        2,
+        "epochs are repeats"
+    );
     let (_, cancelled) = items("results/cancelled.min.json");
-    assert_eq!(cancelled.iter().map(|i| i.response.as_str()).collect::<Vec<_>>(), ["The capital is Paris.", ""]);
+    assert_eq!(
+        cancelled.iter().map(|i| i.response.as_str()).collect::<Vec<_>>(),
+        ["The capital is Paris.", ""]
+    );
     let (format, phoenix) = items("results/experiment.json");
     assert_eq!((format, phoenix.len()), ("phoenix", 6));
-    assert!(phoenix.iter().any(|i| i.response.is_empty()) && phoenix.iter().any(|i| i.subject.reference.as_deref() == Some("Paris")));
+    assert!(
+        phoenix.iter().any(|i| i.response.is_empty())
+            && phoenix.iter().any(|i| i.subject.reference.as_deref() == Some("Paris"))
+    );
     let (format, deepeval) = items("results/test_run.json");
-    assert_eq!((format, deepeval[0].response.as_str(), deepeval[0].subject.tags.len()), ("deepeval", "The capital is Paris.", 1));
+    assert_eq!(
+        (format, deepeval[0].response.as_str(), deepeval[0].subject.tags.len()),
+        ("deepeval", "The capital is Paris.", 1)
+    );
     let (format, trials) = items("results/eval-results.no_send_logs.json");
     assert_eq!((format, trials.len()), ("braintrust", 4));
     let (format, graded) = items("results/capsmg.jsonl");
     assert_eq!((format, graded.len()), ("openai-evals-log", 2));
-    assert!(graded.iter().all(|i| i.arm == "subject-a"), "{:?}", graded.iter().map(|i| &i.arm).collect::<Vec<_>>());
+    assert!(
+        graded.iter().all(|i| i.arm == "subject-a"),
+        "{:?}",
+        graded.iter().map(|i| &i.arm).collect::<Vec<_>>()
+    );
     let (_, versions) = batch("results/prompt-versions.json");
     let texts: Vec<String> = versions.prompts.iter().map(|p| p.template.written_out()).collect();
     assert!(texts[0].contains("Capital of") && texts[1].contains("second"), "the oldest first: {texts:?}");
@@ -257,12 +318,20 @@ fn results_of_other_tools_become_items_and_no_judge_is_taken_for_an_answer() {
 fn import_shows_the_mapping_stores_once_and_refuses_by_place() {
     let home = Home::new();
     home.file("q.csv", "id;question;gold;notes\n1;\"What; now?\";yes;a\n2;Two;no;\n3;a;b;c;d\n");
-    let dry = home.json(&["import", "q.csv", "--dry-run", "--map", "question=vars.q,gold=reference,notes=dropped"]);
-    assert_eq!((&dry["new"]["cases"], &dry["dry_run"], &dry["format"]), (&json!(2), &json!(true), &json!("table")));
+    let dry =
+        home.json(&["import", "q.csv", "--dry-run", "--map", "question=vars.q,gold=reference,notes=dropped"]);
+    assert_eq!(
+        (&dry["new"]["cases"], &dry["dry_run"], &dry["format"]),
+        (&json!(2), &json!(true), &json!("table"))
+    );
     assert_eq!(home.json(&["cases", "list"])["sets"], json!([]));
     assert_eq!(dry["refused"][0]["place"], "q.csv line 4");
-    let mapping: Vec<String> =
-        dry["mapping"].as_array().unwrap().iter().map(|m| format!("{}={}", m["field"].as_str().unwrap(), m["to"].as_str().unwrap())).collect();
+    let mapping: Vec<String> = dry["mapping"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| format!("{}={}", m["field"].as_str().unwrap(), m["to"].as_str().unwrap()))
+        .collect();
     assert_eq!(mapping, ["gold=reference", "id=id", "notes=dropped", "question=vars.q"]);
     let args = ["import", "q.csv", "--set", "s", "--map", "question=vars.q,gold=reference,notes=dropped"];
     assert_eq!(home.json(&args)["new"]["cases"], 2);
@@ -287,7 +356,11 @@ fn import_shows_the_mapping_stores_once_and_refuses_by_place() {
 #[test]
 fn a_folder_comes_in_file_by_file_in_one_transaction() {
     let home = Home::new();
-    for (name, from) in [("p/a.prompty", "files/a.prompty"), ("p/data/tests.csv", "promptfoo/tests.csv"), ("p/r.json", "promptfoo/results-2x2x4-human-rated.min.json")] {
+    for (name, from) in [
+        ("p/a.prompty", "files/a.prompty"),
+        ("p/data/tests.csv", "promptfoo/tests.csv"),
+        ("p/r.json", "promptfoo/results-2x2x4-human-rated.min.json"),
+    ] {
         home.file(name, std::fs::read(fixtures().join(from)).unwrap());
     }
     home.file("p/plain.md", "Say {{ x }}\n");
@@ -305,11 +378,25 @@ fn a_folder_comes_in_file_by_file_in_one_transaction() {
 fn digits_stay_as_they_are_written_from_file_to_file() {
     let home = Home::new();
     let vars = r#"{"a":1234567890123456789,"b":12345678901234567890123,"c":1.10,"d":0.1000000000000000055511151231257827}"#;
-    home.file("c.jsonl", format!("{{\"id\":\"1\",\"vars\":{vars}}}\n{{\"id\":\"2\",\"vars\":{}}}\n", vars.replace("789,", "788,")));
+    home.file(
+        "c.jsonl",
+        format!(
+            "{{\"id\":\"1\",\"vars\":{vars}}}\n{{\"id\":\"2\",\"vars\":{}}}\n",
+            vars.replace("789,", "788,")
+        ),
+    );
     home.text(&["import", "cases", "c.jsonl", "--set", "s"]);
-    assert!(home.text(&["cases", "show", "s", "--json"]).contains(&vars.replace(":", ": ")) || home.text(&["cases", "show", "s"]).contains("1234567890123456789"));
+    assert!(
+        home.text(&["cases", "show", "s", "--json"]).contains(&vars.replace(":", ": "))
+            || home.text(&["cases", "show", "s"]).contains("1234567890123456789")
+    );
     let shown = home.text(&["cases", "show", "s"]);
-    assert!(shown.contains("12345678901234567890123") && shown.contains("1.10") && shown.contains("1234567890123456788"), "{shown}");
+    assert!(
+        shown.contains("12345678901234567890123")
+            && shown.contains("1.10")
+            && shown.contains("1234567890123456788"),
+        "{shown}"
+    );
     let row = r#"{"name":"p","template":"x","config":{"seed":12345678901234567890,"t":0.30},"metadata":{"id":9007199254740993}}"#;
     home.file("p.jsonl", row);
     home.text(&["import", "prompts", "p.jsonl"]);
@@ -320,7 +407,11 @@ fn digits_stay_as_they_are_written_from_file_to_file() {
     for digits in ["12345678901234567890", "12345678901234567891", "0.30", "9007199254740993"] {
         assert!(out.contains(digits), "{digits}: {out}");
     }
-    assert_eq!(home.json(&["log", "p"])["revisions"].as_array().unwrap().len(), 2, "two seeds are two settings");
+    assert_eq!(
+        home.json(&["log", "p"])["revisions"].as_array().unwrap().len(),
+        2,
+        "two seeds are two settings"
+    );
     let other = Home::new();
     other.file("out.jsonl", &out);
     other.text(&["import", "prompts", "out.jsonl"]);
@@ -347,8 +438,12 @@ fn chats_of_every_kind_are_kept_rendered_compared_and_blamed() {
     let diff = home.text(&["diff", "c@~1", "c"]);
     assert!(diff.contains("-Be brief.\n+Be long.\n") && diff.contains(" You are {{ who }}."), "{diff}");
     let blame = home.json(&["blame", "c"]);
-    let lines: Vec<(&str, u64)> =
-        blame["lines"].as_array().unwrap().iter().map(|l| (l["text"].as_str().unwrap(), l["revision"].as_u64().unwrap())).collect();
+    let lines: Vec<(&str, u64)> = blame["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (l["text"].as_str().unwrap(), l["revision"].as_u64().unwrap()))
+        .collect();
     assert!(lines.contains(&("You are {{ who }}.", 1)) && lines.contains(&("Be long.", 2)), "{lines:?}");
     let shown = home.text(&["show", "c"]);
     assert!(shown.contains("[image_url]") && shown.contains("[call w({})]"), "{shown}");
@@ -356,7 +451,10 @@ fn chats_of_every_kind_are_kept_rendered_compared_and_blamed() {
     let out = home.run(&["register", "b", "body.json", "--chat"]);
     assert!(err(&out).contains("not kept: stream"), "{}", err(&out));
     let log = home.json(&["log", "b"]);
-    assert_eq!(log["revisions"][0]["config"], serde_json::from_str::<Value>(r#"{"model":"m","temperature":0.20}"#).unwrap());
+    assert_eq!(
+        log["revisions"][0]["config"],
+        serde_json::from_str::<Value>(r#"{"model":"m","temperature":0.20}"#).unwrap()
+    );
 }
 
 #[test]
@@ -369,7 +467,12 @@ fn names_of_any_script_are_kept_and_clashes_are_told_apart() {
     home.file("f/pic.png", b"\x89PNG\xff");
     let done = home.json(&["import", "prompts", "f"]);
     assert_eq!((&done["new"], &done["refused"]), (&json!(4), &json!(1)));
-    let names: Vec<String> = home.json(&["list"])["prompts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> = home.json(&["list"])["prompts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(names, ["a-b.md", "a-b.md-2", "翻訳.md", "要約.md"]);
     assert_eq!(home.text(&["get", "要約.md"]), "b");
     home.register("cafe\u{301}", "x");
@@ -380,7 +483,12 @@ fn names_of_any_script_are_kept_and_clashes_are_told_apart() {
 #[test]
 fn settings_of_the_shell_and_files_of_values_do_what_they_say() {
     let home = Home::new();
-    let out = home.command(&["register", "p", "-"]).env("ASSIZE_REGISTRY", "~/here/r.db").stdin(std::process::Stdio::null()).output().unwrap();
+    let out = home
+        .command(&["register", "p", "-"])
+        .env("ASSIZE_REGISTRY", "~/here/r.db")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{}", err(&out));
     assert!(home.path().join("here/r.db").exists() && !home.path().join("~").exists());
     home.register("q", "Hi {{ name }}");
@@ -397,42 +505,126 @@ fn settings_of_the_shell_and_files_of_values_do_what_they_say() {
 #[test]
 fn cases_of_any_shape_come_in_by_the_old_word_too() {
     let home = Home::new();
-    home.file("t.csv", "id,question,expected,__expected\n1,\"What, now?\",yes,contains:yes\n2,\"Two\nlines\",no,\n");
+    home.file(
+        "t.csv",
+        "id,question,expected,__expected\n1,\"What, now?\",yes,contains:yes\n2,\"Two\nlines\",no,\n",
+    );
     let out = home.run(&["import", "cases", "t.csv", "--set", "csv"]);
     assert!(err(&out).contains("not used: __expected"), "{}", err(&out));
-    assert_eq!(home.json(&["cases", "show", "csv"])["cases"][1], json!({"id": "2", "vars": {"question": "Two\nlines"}, "reference": "no"}));
+    assert_eq!(
+        home.json(&["cases", "show", "csv"])["cases"][1],
+        json!({"id": "2", "vars": {"question": "Two\nlines"}, "reference": "no"})
+    );
     home.file("f.jsonl", "{\"id\":\"1\",\"question\":\"Two plus two?\",\"answer\":\"4\"}\n");
     let out = home.run(&["import", "cases", "f.jsonl", "--set", "flat"]);
-    assert!(err(&out).contains("'question' is taken as a variable") && err(&out).contains("'answer' is taken as the reference"), "{}", err(&out));
+    assert!(
+        err(&out).contains("'question' is taken as a variable")
+            && err(&out).contains("'answer' is taken as the reference"),
+        "{}",
+        err(&out)
+    );
     home.file("a.yaml", "- vars:\n    q: hi\n- vars: {q: yo}\n");
     assert_eq!(home.json(&["import", "cases", "a.yaml"])["new"], 2);
     home.file("bad.jsonl", "{\"id\":\"1\",\"vars\":{\"q\":\"cut \\ud83d\"}}\n{\"id\":\"2\",\"vars\":{\"q\":NaN}}\n{\"id\":3,\n{\"id\":\"4\",\"vars\":{\"q\":\"\"},\"reference\":42}\n");
     let out = home.run(&["import", "cases", "bad.jsonl", "--set", "bad"]);
     let said = err(&out);
-    assert!(out.status.success() && said.contains("U+FFFD") && said.contains("NaN") && said.contains("refused: bad.jsonl line 3"), "{said}");
+    assert!(
+        out.status.success()
+            && said.contains("U+FFFD")
+            && said.contains("NaN")
+            && said.contains("refused: bad.jsonl line 3"),
+        "{said}"
+    );
     assert_eq!(home.json(&["cases", "show", "bad"])["cases"][2]["reference"], "42");
     home.refuses(&["import", "cases", "bad.jsonl", "--set", "x", "--strict"], 2, &["bad.jsonl line 3"]);
 }
 
 /// Format, the version seen, and the files that it was tried with.
 const SEEN: [(&str, &str, &[&str]); 17] = [
-    ("promptfoo-results", "0.118.0, 0.123.1", &["promptfoo/results-2x2x4-human-rated.min.json", "promptfoo/results-2x2x4-repeat2.min.json", "promptfoo/results-repeat3-matrix.jsonl"]),
-    ("promptfoo-config", "0.123.1", &["promptfoo/promptfooconfig-2x2x4.yaml", "promptfoo/promptfooconfig-repeat3.yaml", "promptfoo/promptfooconfig-vars-escaping.yaml"]),
-    ("openai-evals", "openai 3.57.0 (types); the service ended on 2026-11-30", &["openai/dashboard-results.HAND-MADE.jsonl", "openai/files-purpose-evals.HAND-MADE.jsonl", "openai/guide-export.eval_67abd54d.json", "openai/openai-prompts-export.HAND-MADE.json", "openai/output_items-page.to_json.json", "openai/output_items.loop.jsonl", "openai/runs-page.model_dump_json.json", "openai/eval.to_json.json"]),
+    (
+        "promptfoo-results",
+        "0.118.0, 0.123.1",
+        &[
+            "promptfoo/results-2x2x4-human-rated.min.json",
+            "promptfoo/results-2x2x4-repeat2.min.json",
+            "promptfoo/results-repeat3-matrix.jsonl",
+        ],
+    ),
+    (
+        "promptfoo-config",
+        "0.123.1",
+        &[
+            "promptfoo/promptfooconfig-2x2x4.yaml",
+            "promptfoo/promptfooconfig-repeat3.yaml",
+            "promptfoo/promptfooconfig-vars-escaping.yaml",
+        ],
+    ),
+    (
+        "openai-evals",
+        "openai 3.57.0 (types); the service ended on 2026-11-30",
+        &[
+            "openai/dashboard-results.HAND-MADE.jsonl",
+            "openai/files-purpose-evals.HAND-MADE.jsonl",
+            "openai/guide-export.eval_67abd54d.json",
+            "openai/openai-prompts-export.HAND-MADE.json",
+            "openai/output_items-page.to_json.json",
+            "openai/output_items.loop.jsonl",
+            "openai/runs-page.model_dump_json.json",
+            "openai/eval.to_json.json",
+        ],
+    ),
     ("github-models", "made by hand after gh-models' types", &["files/capital.HAND-MADE.prompt.yml"]),
-    ("langfuse", "5.0.4 (SDK's models)", &["langfuse/prompt.get.chat.json", "langfuse/prompt.get.text.json", "langfuse/dataset-item.json"]),
-    ("inspect", "0.3.285", &["results/tiny-epochs2-NaN.min.json", "results/cancelled.min.json", "results/inspect-log.json"]),
-    ("phoenix", "20.26.1", &["results/prompt-versions.json", "results/prompt-latest-fstring.json", "results/dataset-examples.json", "results/experiment.json"]),
+    (
+        "langfuse",
+        "5.0.4 (SDK's models)",
+        &["langfuse/prompt.get.chat.json", "langfuse/prompt.get.text.json", "langfuse/dataset-item.json"],
+    ),
+    (
+        "inspect",
+        "0.3.285",
+        &["results/tiny-epochs2-NaN.min.json", "results/cancelled.min.json", "results/inspect-log.json"],
+    ),
+    (
+        "phoenix",
+        "20.26.1",
+        &[
+            "results/prompt-versions.json",
+            "results/prompt-latest-fstring.json",
+            "results/dataset-examples.json",
+            "results/experiment.json",
+        ],
+    ),
     ("deepeval", "4.3.1", &["results/result.json", "results/test_run.json"]),
     ("braintrust", "0.48.1", &["results/eval-results.no_send_logs.json"]),
     ("openai-evals-log", "3.0.1.post1", &["results/caps-mock.jsonl", "results/capsmg.jsonl"]),
     ("prompty", "0.1 and 2.1.0", &["files/a.prompty", "files/b.prompty", "files/d.prompty"]),
     ("dotprompt", "1.1.2", &["files/dotprompt.prompt"]),
     ("semantic-kernel", "1.45.0", &["files/f.yaml"]),
-    ("langchain", "langchain-core 1.8.3", &["files/chat.dumps.json", "files/jinja.save.json", "files/text.save.yaml", "files/mustache.dumps.json"]),
+    (
+        "langchain",
+        "langchain-core 1.8.3",
+        &[
+            "files/chat.dumps.json",
+            "files/jinja.save.json",
+            "files/text.save.yaml",
+            "files/mustache.dumps.json",
+        ],
+    ),
     ("llm", "0.36", &["files/capitals.yaml", "files/full.yaml"]),
     ("chat", "OpenAI, Anthropic and Gemini request bodies", &[]),
-    ("table", "deepeval 4.3.1, ragas 0.4.3, inspect-ai 0.3.285 datasets, evals 3.0.1 samples, promptfoo tests; any CSV, TSV, JSON, YAML", &["tables/goldens.csv", "tables/goldens.json", "tables/goldens.jsonl", "tables/ds.jsonl", "tables/inspect-dataset.jsonl", "tables/samples.jsonl", "promptfoo/tests.csv"]),
+    (
+        "table",
+        "deepeval 4.3.1, ragas 0.4.3, inspect-ai 0.3.285 datasets, evals 3.0.1 samples, promptfoo tests; any CSV, TSV, JSON, YAML",
+        &[
+            "tables/goldens.csv",
+            "tables/goldens.json",
+            "tables/goldens.jsonl",
+            "tables/ds.jsonl",
+            "tables/inspect-dataset.jsonl",
+            "tables/samples.jsonl",
+            "promptfoo/tests.csv",
+        ],
+    ),
 ];
 
 #[test]
@@ -451,9 +643,16 @@ fn docs_bring_md_is_as_the_importers_say() {
         for file in files {
             let (format, batch) = batch(file);
             assert_eq!(format, name, "{file}");
-            rows += batch.prompts.len() + batch.rubrics.len() + batch.sets.iter().map(|(_, rows)| rows.len()).sum::<usize>();
+            rows += batch.prompts.len()
+                + batch.rubrics.len()
+                + batch.sets.iter().map(|(_, rows)| rows.len()).sum::<usize>();
             for field in batch.ledger.fields() {
-                let first = field.field.split(['.', '[']).find(|part| !part.is_empty()).unwrap_or_default().to_owned();
+                let first = field
+                    .field
+                    .split(['.', '['])
+                    .find(|part| !part.is_empty())
+                    .unwrap_or_default()
+                    .to_owned();
                 let to = if field.to.starts_with("vars.") { "vars".to_owned() } else { field.to };
                 let (list, word) = if to == "dropped" { (&mut lost, first) } else { (&mut kept, to) };
                 if !list.contains(&word) {
@@ -468,7 +667,11 @@ fn docs_bring_md_is_as_the_importers_say() {
             let more = if list.len() > 12 { format!(" and {} more", list.len() - 12) } else { String::new() };
             if shown.is_empty() { "-".to_owned() } else { shown.join(" ") + &more }
         };
-        let tried = if files.is_empty() { "tests of its own".to_owned() } else { format!("{} files, {rows} entries", files.len()) };
+        let tried = if files.is_empty() {
+            "tests of its own".to_owned()
+        } else {
+            format!("{} files, {rows} entries", files.len())
+        };
         page += &format!("| `{name}` | {version} | {} | {} | {tried} |\n", list(&kept), list(&lost));
     }
     page += "\nLost are fields of that name somewhere in the file, for the reason that the import shows. `assize import git REPO PATH` takes histories,\n\
@@ -477,5 +680,9 @@ fn docs_bring_md_is_as_the_importers_say() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &page).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), page, "run UPDATE_DOCS=1 cargo test --test integration cli_bring::docs");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        page,
+        "run UPDATE_DOCS=1 cargo test --test integration cli_bring::docs"
+    );
 }

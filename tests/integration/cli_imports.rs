@@ -586,7 +586,11 @@ fn a_folder_inside_of_the_work_tree_and_what_git_is_told_by_its_variables() {
     let elsewhere = home.path().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     git(&elsewhere, &["init", "-q"], "2026-01-01T00:00:00Z");
-    for (at, path, names) in [(&inside, "a.md", vec!["prompts/a.md"]), (&inside, ".", vec!["prompts/a.md"]), (&inside, "../other.md", vec!["other.md", "prompts/a.md"])] {
+    for (at, path, names) in [
+        (&inside, "a.md", vec!["prompts/a.md"]),
+        (&inside, ".", vec!["prompts/a.md"]),
+        (&inside, "../other.md", vec!["other.md", "prompts/a.md"]),
+    ] {
         let out = home
             .command(&["import", "git", ".", path, "--registry", home.path().join("r.db").to_str().unwrap()])
             .current_dir(at)
@@ -596,7 +600,8 @@ fn a_folder_inside_of_the_work_tree_and_what_git_is_told_by_its_variables() {
             .unwrap();
         assert!(out.status.success(), "{path}: {}", err(&out));
         let all = home.json(&["list", "--registry", "r.db"]);
-        let found: Vec<&str> = all["prompts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        let found: Vec<&str> =
+            all["prompts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(found, names, "{path}");
     }
     home.refuses(&["import", "git", "repo", "../../up"], 2, &["outside of the repository"]);
@@ -618,11 +623,17 @@ fn one_odd_entry_costs_that_entry_and_is_named() {
     commit("one");
     home.file("repo/mended.md", "caf\u{e9}");
     git(&repo, &["add", "-A"], "");
-    git(&repo, &["-c", "i18n.commitEncoding=UTF-8", "commit", "-q", "-m", "two\u{1}\u{2}\u{3} odd"], "2026-01-02T00:00:00Z");
+    git(
+        &repo,
+        &["-c", "i18n.commitEncoding=UTF-8", "commit", "-q", "-m", "two\u{1}\u{2}\u{3} odd"],
+        "2026-01-02T00:00:00Z",
+    );
     let out = home.run(&["import", "git", "repo", "."]);
     let said = err(&out);
     assert!(out.status.success(), "{said}");
-    for words in ["pic.png is not UTF-8", "not UTF-8", "link.md is a link", "mended.md of commit", "readme.md-2"] {
+    for words in
+        ["pic.png is not UTF-8", "not UTF-8", "link.md is a link", "mended.md of commit", "readme.md-2"]
+    {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert_eq!(home.text(&["get", "mended.md"]), "caf\u{e9}");

@@ -7,6 +7,7 @@ use assize::core::diff::{Diff, unified};
 use assize::core::prompt::{PromptName, Reference, Selector};
 use assize::core::template::{self, Syntax};
 use assize::core::{parse, rubric};
+use assize::interop::source::Source;
 use assize::interop::{cases, items, prompts, responses};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -286,7 +287,7 @@ fn json_lines() {
         let results = [
             prompts::read(bytes, "f", &prompts::Options::default()).err(),
             items::read(bytes, "f").err(),
-            cases::read(bytes, "f").err(),
+            cases::read(&Source::new("f", None, bytes.to_vec())).err(),
             responses::read(bytes, "f").err(),
         ];
         for refused in results.iter().flatten() {

@@ -5,8 +5,8 @@ use crate::cli::context::{Ctx, place};
 use crate::cli::fail::{DONE, Fail, Result};
 use crate::cli::output::{clean, table, talk};
 use crate::interop::batch::{Batch, Refused, Rows};
-use crate::interop::{align, folder};
 use crate::interop::importer::{self, Importer, Options};
+use crate::interop::{align, folder};
 use crate::interop::{mapping, source::Source};
 use crate::store::{Imported, Store};
 use serde_json::{Map, Value, json};
@@ -151,7 +151,9 @@ fn tell(ctx: &Ctx, batch: &Batch) {
             .ledger
             .fields()
             .into_iter()
-            .map(|f| vec![clean(&f.field).into_owned(), format!("-> {}", clean(&f.to)), clean(&f.why).into_owned()])
+            .map(|f| {
+                vec![clean(&f.field).into_owned(), format!("-> {}", clean(&f.to)), clean(&f.why).into_owned()]
+            })
             .collect();
         table(&rows, &[]).into_iter().for_each(talk);
     }
@@ -217,7 +219,11 @@ fn store_all(store: &mut Store, batch: Batch) -> Result<Done> {
 
 fn answer(ctx: &Ctx, mut document: Value, done: &Done, dry_run: bool) -> Result<u8> {
     let of = |pick: fn(&Imported) -> usize| -> Value {
-        done.counts.iter().map(|(kind, count)| ((*kind).to_owned(), json!(pick(count)))).collect::<Map<_, _>>().into()
+        done.counts
+            .iter()
+            .map(|(kind, count)| ((*kind).to_owned(), json!(pick(count))))
+            .collect::<Map<_, _>>()
+            .into()
     };
     let refused = document["refused"].as_array().map_or(0, Vec::len);
     if ctx.json {
@@ -233,12 +239,14 @@ fn answer(ctx: &Ctx, mut document: Value, done: &Done, dry_run: bool) -> Result<
         talk(format!("set {}: {rows} rows", clean(name)));
     }
     for run in &done.runs {
-        let (id, judge) = (run["run"].as_str().unwrap_or_default(), run["judge"].as_str().unwrap_or_default());
+        let (id, judge) =
+            (run["run"].as_str().unwrap_or_default(), run["judge"].as_str().unwrap_or_default());
         talk(format!("run {id}: {} verdicts of judge {}", run["verdicts"], clean(judge)));
     }
     let would = if dry_run { " (dry run: nothing was stored)" } else { "" };
     for (kind, count) in &done.counts {
-        ctx.out.line(format!("{kind}: {} new, {} known, {refused} refused{would}", count.new, count.known))?;
+        ctx.out
+            .line(format!("{kind}: {} new, {} known, {refused} refused{would}", count.new, count.known))?;
     }
     Ok(DONE)
 }

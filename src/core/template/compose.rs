@@ -11,8 +11,8 @@
 //! include is text.
 
 use super::fstring::Braces;
-use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, mustache, plain};
 use super::render_elsewhere;
+use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, mustache, plain};
 use crate::core::aside;
 use crate::core::digest::Digest;
 use crate::core::prompt::{PromptName, Reference};

@@ -65,11 +65,7 @@ fn environment<'a>() -> Environment<'a> {
 }
 
 /// JSON without the escapes that the engine puts in for web pages.
-fn tojson(
-    value: &minijinja::Value,
-    indent: Option<minijinja::Value>,
-    args: Kwargs,
-) -> Result<String, Error> {
+fn tojson(value: &minijinja::Value, indent: Option<minijinja::Value>, args: Kwargs) -> Result<String, Error> {
     let escaped = minijinja::filters::tojson(value, indent, args)?.to_string();
     let mut out = String::with_capacity(escaped.len());
     let mut rest = escaped.as_str();
@@ -164,15 +160,18 @@ fn set_from_itself(text: &str) -> Vec<String> {
     let mut given: Vec<&str> = Vec::new();
     let mut found: Vec<String> = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        let starts = matches!(token, Token::BlockStart) && matches!(tokens.get(at + 1), Some(Token::Ident("set" | "for")));
+        let starts = matches!(token, Token::BlockStart)
+            && matches!(tokens.get(at + 1), Some(Token::Ident("set" | "for")));
         let Some(statement) = tokens.get(at + 2..).filter(|_| starts) else { continue };
         let ends = statement.iter().position(|t| matches!(t, Token::BlockEnd)).unwrap_or(statement.len());
         let statement = statement.get(..ends).unwrap_or_default();
         let is_split = |t: &Token<'_>| matches!(t, Token::Assign | Token::Ident("in"));
         let Some(split) = statement.iter().position(is_split) else { continue };
         let (targets, value) = statement.split_at(split);
-        let names: Vec<&str> =
-            targets.iter().filter_map(|t| if let Token::Ident(name) = t { Some(*name) } else { None }).collect();
+        let names: Vec<&str> = targets
+            .iter()
+            .filter_map(|t| if let Token::Ident(name) = t { Some(*name) } else { None })
+            .collect();
         let is_for = matches!(tokens.get(at + 1), Some(Token::Ident("for")));
         for pair in value.windows(2) {
             let [before, Token::Ident(name)] = pair else { continue };

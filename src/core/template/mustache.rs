@@ -148,7 +148,8 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
         } else if let Some(head) = tag.inside.strip_prefix('#') {
             let (word, path, name) = opening(head.trim(), line)?;
             open.push(Open { word, path, line, name, body: Vec::new(), other: None });
-        } else if let Some(path) = tag.inside.strip_prefix('^').map(str::trim).filter(|path| !path.is_empty()) {
+        } else if let Some(path) = tag.inside.strip_prefix('^').map(str::trim).filter(|path| !path.is_empty())
+        {
             let path = checked(path, line)?;
             open.push(Open { word: Word::Inverted, path, line, name: path, body: Vec::new(), other: None });
         } else if tag.inside == "else" || tag.inside == "^" {
@@ -164,7 +165,10 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
                     list(&mut open, &mut top).push(Node::Block { word, path, line, body, other });
                 }
                 Some(block) => {
-                    return Err(fault(line, format!("`{{{{/{name}}}}}` where `{{{{/{}}}}}` should be", block.name)));
+                    return Err(fault(
+                        line,
+                        format!("`{{{{/{name}}}}}` where `{{{{/{}}}}}` should be", block.name),
+                    ));
                 }
                 None => return Err(fault(line, format!("`{{{{/{name}}}}}` without its opening"))),
             }
@@ -181,7 +185,8 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
 }
 
 fn opening(head: &str, line: usize) -> Result<(Word, &str, &str), TemplateError> {
-    let (name, path) = head.split_once(char::is_whitespace).map_or((head, ""), |(name, path)| (name, path.trim()));
+    let (name, path) =
+        head.split_once(char::is_whitespace).map_or((head, ""), |(name, path)| (name, path.trim()));
     let word = match name {
         "if" => Word::If,
         "unless" => Word::Unless,
@@ -264,7 +269,9 @@ fn find<'a>(stack: &Stack<'a>, path: &str) -> Option<std::borrow::Cow<'a, Value>
             other => other.get(*name),
         })
     };
-    let Some((first, rest)) = names.split_first() else { return within.last().map(|f| Cow::Borrowed(f.value)) };
+    let Some((first, rest)) = names.split_first() else {
+        return within.last().map(|f| Cow::Borrowed(f.value));
+    };
     if explicit {
         return dig(within.last()?.value, &names).map(Cow::Borrowed);
     }
@@ -283,7 +290,11 @@ fn holds(value: &Value) -> bool {
     }
 }
 
-pub(super) fn render(text: &str, values: &Map<String, Value>, budget: &Budget) -> Result<String, TemplateError> {
+pub(super) fn render(
+    text: &str,
+    values: &Map<String, Value>,
+    budget: &Budget,
+) -> Result<String, TemplateError> {
     let nodes = parse(text)?;
     let root = Value::Object(values.clone());
     let mut out = String::with_capacity(text.len());
@@ -442,10 +453,16 @@ mod tests {
         for (text, result) in [
             ("Hi {{name}}! {{{ name }}} {{&name}}\n", "Hi Ann <3! Ann <3 Ann <3\n"),
             ("{{u.city}} {{u/n}} {{xs.1}} [{{nil}}] {{json xs}}", "Rome 8 b [] [\"a\",\"b\"]"),
-            ("{{#if ok}}yes{{else}}no{{/if}}{{#if absent}}x{{else}}y{{/if}}{{#unless no}}z{{/unless}}", "yesyz"),
+            (
+                "{{#if ok}}yes{{else}}no{{/if}}{{#if absent}}x{{else}}y{{/if}}{{#unless no}}z{{/unless}}",
+                "yesyz",
+            ),
             ("{{#each xs}}{{@index}}{{this}}{{#unless @last}},{{/unless}}{{/each}}", "0a,1b"),
             ("{{#each docs}}{{t}}/{{n}}/{{../n}} {{/each}}", "one/7/7 two/0/7 "),
-            ("{{#each u}}{{@key}}={{.}};{{/each}}{{#each empty}}x{{else}}none{{/each}}", "city=Rome;n=8;none"),
+            (
+                "{{#each u}}{{@key}}={{.}};{{/each}}{{#each empty}}x{{else}}none{{/each}}",
+                "city=Rome;n=8;none",
+            ),
             ("{{#docs}}<{{t}}>{{/docs}}{{^docs}}none{{/docs}}{{^absent}}none{{/absent}}", "<one><two>none"),
             ("{{#with u}}{{city}} {{name}}{{/with}}{{#u}}{{n}}{{/u}}", "Rome Ann <38"),
             ("a\n  {{#if ok}}\nb\n  {{/if}}\n{{! gone }}\nc {{!-- {{x}} --}}d\n", "a\nb\nc d\n"),
@@ -474,7 +491,9 @@ mod tests {
             ("a\n{{}}", "no name"),
         ] {
             match made(text, json!({"x": 1})) {
-                Err(TemplateError::Syntax { line: 2, message }) => assert!(message.contains(words), "{text}: {message}"),
+                Err(TemplateError::Syntax { line: 2, message }) => {
+                    assert!(message.contains(words), "{text}: {message}")
+                }
                 other => panic!("{text}: {other:?}"),
             }
         }

@@ -241,7 +241,10 @@ fn jinja_is_read_as_pythons_users_write_it() {
     assert_eq!(names("{% set x = 1 %}{% set x = x + 1 %}{{ x }}", Syntax::Jinja), [""; 0]);
     assert_eq!(names("{% set x = y.x %}{{ x }}", Syntax::Jinja), ["y"]);
     // What is printed must be there.
-    assert_eq!(render("{% if x %}{% endif %}{{ x }}", Syntax::Jinja, &given).unwrap_err().missing(), Some("x"));
+    assert_eq!(
+        render("{% if x %}{% endif %}{{ x }}", Syntax::Jinja, &given).unwrap_err().missing(),
+        Some("x")
+    );
 }
 
 #[test]
@@ -249,7 +252,10 @@ fn digits_are_printed_as_they_are_written() {
     let text = r#"{"id": 12345678901234567890123, "at": 1234567890123456789, "price": 0.1000000000000000055511151231257827, "n": 3, "big": 1e400}"#;
     let given = values(serde_json::from_str(text).unwrap());
     let all = "12345678901234567890123 1234567890123456789 0.1000000000000000055511151231257827 3 1e+400";
-    assert_eq!(render("{{ id }} {{ at }} {{ price }} {{ n }} {{ big }}", Syntax::Jinja, &given).unwrap(), all);
+    assert_eq!(
+        render("{{ id }} {{ at }} {{ price }} {{ n }} {{ big }}", Syntax::Jinja, &given).unwrap(),
+        all
+    );
     assert_eq!(render("{id} {at} {price} {n} {big}", Syntax::Fstring, &given).unwrap(), all);
     assert_eq!(render("{{ at + n }}", Syntax::Jinja, &given).unwrap(), "1234567890123456792");
 }
