@@ -33,7 +33,7 @@ pub struct Args {
     pub any: any::Any,
 }
 
-/// Words after `import`.
+// Words after `import`.
 #[derive(Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Word {
@@ -84,6 +84,23 @@ pub enum Word {
         #[arg(long, value_name = "NAME")]
         set: Option<String>,
     },
+    /// Calls of models in traces of production, as items
+    #[command(
+        after_help = "Examples:\n  assize import traces spans.jsonl\n  assize import traces exported/ --set production --dry-run\n\nOTLP/JSON of collectors and SDKs, one request a line or one document, and the traces of MLflow and Phoenix. Log records may lie in\nother files of the folder than their spans. What was not captured, was cut or dropped by a limit is named, and is no item."
+    )]
+    Traces {
+        /// A file, a folder, or -
+        file: PathBuf,
+        /// The set's name [default: the file's stem]
+        #[arg(long, value_name = "NAME")]
+        set: Option<String>,
+        /// Only show what would come in
+        #[arg(long)]
+        dry_run: bool,
+        /// Refuse all where one call cannot come in
+        #[arg(long)]
+        strict: bool,
+    },
     /// The git history of a file, or of each file of a folder
     #[command(
         after_help = "Examples:\n  assize import git ~/src/app prompts/\n  assize import git . prompts/summarize.md --name summarize"
@@ -111,6 +128,18 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             told(ctx, "responses", count, json!({ "set": set }))
         }
         Word::Items { file, set } => import_items(ctx, file, set.as_deref()),
+        Word::Traces { file, set, dry_run, strict } => {
+            let (file, set) = (Some(file.clone()), set.clone());
+            let any = any::Any {
+                file,
+                set,
+                format: Some("traces".into()),
+                map: None,
+                dry_run: *dry_run,
+                strict: *strict,
+            };
+            any::run(ctx, &any)
+        }
         Word::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
     }
 }

@@ -10,7 +10,7 @@ use super::mapping::Target;
 use super::source::Source;
 use super::{
     braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template,
-    openai_evals, phoenix, prompt_yml, promptfoo, prompty, semantic_kernel, table,
+    openai_evals, phoenix, prompt_yml, promptfoo, prompty, semantic_kernel, table, traces,
 };
 
 /// A format that comes in.
@@ -32,6 +32,7 @@ pub const ALL: &[&Importer] = &[
     &openai_evals::OPENAI,
     &prompt_yml::PROMPT_YML,
     &langfuse::LANGFUSE,
+    &traces::TRACES,
     &inspect::INSPECT,
     &phoenix::PHOENIX,
     &deepeval::DEEPEVAL,

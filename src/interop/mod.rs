@@ -40,6 +40,7 @@ pub mod semantic_kernel;
 pub mod sheet;
 pub mod source;
 pub mod table;
+pub mod traces;
 pub mod yaml;
 
 /// Why a file was refused; nothing of it was taken in.

@@ -315,6 +315,43 @@ fn results_of_other_tools_become_items_and_no_judge_is_taken_for_an_answer() {
 }
 
 #[test]
+fn calls_in_traces_become_items_and_what_is_not_there_is_named() {
+    let answer = "It is 18 °C and cloudy in Paris.";
+    for file in ["genai", "openinference", "langfuse", "vercel", "mlflow", "events"] {
+        let (format, batch) = batch(&format!("traces/{file}.jsonl"));
+        assert_eq!(format, "traces", "{file}");
+        let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
+        let said: Vec<&str> = items.iter().map(|i| i.response.as_str()).collect();
+        assert_eq!(
+            said.len(),
+            2,
+            "{file}: one item a call, none for what is around it: {said:?} {:?}",
+            batch.refused
+        );
+        assert!(said[0].starts_with("[call get_weather(") && said[0].contains("Paris"), "{file}: {said:?}");
+        assert_eq!(said[1], answer, "{file}");
+        let prompt = &items[1].subject.prompt;
+        assert!(prompt.starts_with("[system]\nYou are a terse geography assistant."), "{file}: {prompt}");
+        assert!(
+            prompt.contains("[user]\nWeather in Paris?") && prompt.contains("[tool]\n"),
+            "{file}: {prompt}"
+        );
+        assert_eq!(prompt.matches("terse geography").count(), 1, "{file}");
+        assert!(items.iter().all(|i| i.arm.contains("gpt-4o-mini")), "{file}: {}", items[0].arm);
+    }
+    for (file, words) in [("nocontent", "not captured"), ("dropped", "dropped by a limit")] {
+        let (_, batch) = batch(&format!("traces/{file}.jsonl"));
+        assert!(batch.sets.iter().all(|(_, rows)| rows.is_empty()), "{file}");
+        assert!(batch.refused.iter().any(|r| r.why.contains(words)), "{file}: {:?}", batch.refused);
+    }
+    let home = Home::new();
+    home.file("t/spans.jsonl", std::fs::read(fixtures().join("traces/genai.jsonl")).unwrap());
+    let done = home.json(&["import", "traces", "t", "--set", "production"]);
+    assert_eq!((&done["new"]["items"], &done["format"]), (&json!(2), &json!("traces")));
+    assert_eq!(home.json(&["import", "traces", "t/spans.jsonl", "--set", "production"])["known"]["items"], 2);
+}
+
+#[test]
 fn import_shows_the_mapping_stores_once_and_refuses_by_place() {
     let home = Home::new();
     home.file("q.csv", "id;question;gold;notes\n1;\"What; now?\";yes;a\n2;Two;no;\n3;a;b;c;d\n");
@@ -540,7 +577,7 @@ fn cases_of_any_shape_come_in_by_the_old_word_too() {
 }
 
 /// Format, the version seen, and the files that it was tried with.
-const SEEN: [(&str, &str, &[&str]); 17] = [
+const SEEN: [(&str, &str, &[&str]); 18] = [
     (
         "promptfoo-results",
         "0.118.0, 0.123.1",
@@ -578,6 +615,17 @@ const SEEN: [(&str, &str, &[&str]); 17] = [
         "langfuse",
         "5.0.4 (SDK's models)",
         &["langfuse/prompt.get.chat.json", "langfuse/prompt.get.text.json", "langfuse/dataset-item.json"],
+    ),
+    (
+        "traces",
+        "29 libraries and modes (OTLP/JSON, MLflow 3.17.2, Phoenix 20.26.1)",
+        &[
+            "traces/genai.jsonl",
+            "traces/openinference.jsonl",
+            "traces/langfuse.jsonl",
+            "traces/vercel.jsonl",
+            "traces/mlflow.jsonl",
+        ],
     ),
     (
         "inspect",

@@ -6,7 +6,7 @@ use crate::cli::fail::{DONE, Fail, Result};
 use crate::cli::output::{clean, table, talk};
 use crate::interop::batch::{Batch, Refused, Rows};
 use crate::interop::importer::{self, Importer, Options};
-use crate::interop::{align, folder};
+use crate::interop::{align, folder, traces};
 use crate::interop::{mapping, source::Source};
 use crate::store::{Imported, Store};
 use serde_json::{Map, Value, json};
@@ -106,6 +106,9 @@ fn of_folder(root: &Path, importer: Option<&Importer>, options: &Options) -> Res
         return Ok(("prompts".into(), batch));
     }
     let (files, refused) = folder::files(root, &shown)?;
+    if importer.is_some_and(|i| i.name == traces::TRACES.name) {
+        return of_traces(root, files, refused, options);
+    }
     let mut all = Batch { refused, ..Batch::default() };
     let mut names = folder::Names::default();
     for (label, bytes) in files {
@@ -124,6 +127,22 @@ fn of_folder(root: &Path, importer: Option<&Importer>, options: &Options) -> Res
         }
     }
     Ok(("folder".into(), all))
+}
+
+/// Spans and their log records may lie in different files of a folder.
+fn of_traces(
+    root: &Path,
+    files: Vec<folder::FileRead>,
+    refused: Vec<Refused>,
+    options: &Options,
+) -> Result<(String, Batch)> {
+    let source = |(label, bytes): folder::FileRead| Source::new(&label, Some(Path::new(&label)), bytes);
+    let sources: Vec<Source> = files.into_iter().map(source).filter(|s| (traces::TRACES.sniff)(s)).collect();
+    let name = root.file_name().map(|n| n.to_string_lossy().into_owned());
+    let options = Options { set: options.set.clone().or(name), ..options.clone() };
+    let mut batch = traces::read(&sources.iter().collect::<Vec<_>>(), &options)?;
+    batch.refused.extend(refused);
+    Ok((traces::TRACES.name.to_owned(), batch))
 }
 
 /// The most refusals that a message names.
