@@ -52,6 +52,7 @@ mod judge_wire;
 #[expect(dead_code, reason = "the tests of crashes use the rest")]
 #[path = "../torture/judged.rs"]
 mod judged;
+mod one_answer;
 mod pty;
 mod readme;
 mod search;
