@@ -22,7 +22,7 @@ use std::collections::HashMap;
 pub const LANGFUSE: Importer = Importer {
     name: "langfuse",
     about: "Langfuse prompts and dataset items, as its API gives them: one, a page, or one a line",
-    sniff: |source| entries(source).first().is_some_and(|(_, map)| is_prompt(map) || is_dataset_item(map)),
+    sniff: |source| first(source).is_some_and(|map| is_prompt(&map) || is_dataset_item(&map)),
     read,
 };
 
@@ -35,6 +35,19 @@ fn is_prompt(map: &Map<String, Value>) -> bool {
 fn is_dataset_item(map: &Map<String, Value>) -> bool {
     map.contains_key("expectedOutput")
         && (map.contains_key("datasetName") || map.contains_key("sourceTraceId"))
+}
+
+/// The first object of a file: to look at before all are taken apart.
+fn first(source: &Source) -> Option<Map<String, Value>> {
+    let row = match source.json() {
+        Ok(Value::Array(all)) => all.first()?.as_object()?.clone(),
+        Ok(value) => match value.get("data") {
+            Some(Value::Array(all)) => all.first()?.as_object()?.clone(),
+            _ => value.as_object()?.clone(),
+        },
+        Err(_) => source.first_row()?,
+    };
+    Some(row.get("body").and_then(Value::as_object).cloned().unwrap_or(row))
 }
 
 /// The objects of a file with their places: a page, a list, one alone, or one a line.

@@ -121,6 +121,10 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
     let mut records = reader(separator).into_records();
     let broken = |e: csv::Error| source.fault(format!("is no table: {e}"));
     let Some(header) = records.next().transpose().map_err(broken)? else { return Ok(Vec::new()) };
+    let results = "is promptfoo's table of results, in which answers, scores and reasons share columns: import its JSON or JSONL";
+    if header.iter().any(|name| name == "Grader Reason") {
+        return Err(source.fault(results));
+    }
     let mut columns: Vec<String> = Vec::new();
     for (at, name) in header.iter().enumerate() {
         let name = name.trim();
@@ -145,6 +149,11 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, |p| usize::try_from(p.line()).unwrap_or(0)) + skipped;
         let place = format!("line {line}");
+        let verdict =
+            |field: &str| ["[PASS]", "[FAIL]", "[ERROR]"].iter().any(|mark| field.starts_with(mark));
+        if columns.iter().zip(record.iter()).any(|(name, field)| name.starts_with('[') && verdict(field)) {
+            return Err(source.fault(results));
+        }
         if record.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
@@ -524,6 +533,8 @@ mod tests {
             ("a.json", b"[1,\n 2", "not JSON"),
             ("a.md", b"# Title\n", "no table"),
             ("a.txt", b"Dear all, hello\nworld, and\n", "not called so"),
+            ("a.csv", b"q,[m] short,Status,Score,Grader Reason\nx,y,PASS,1,ok\n", "promptfoo's table"),
+            ("a.csv", b"q,[m] short\nx,[FAIL] (0.72) y\n", "promptfoo's table"),
             ("a.csv", b"", "no rows"),
             ("a.yaml", b"a: [1\nb: }", "not YAML"),
         ] {

@@ -133,7 +133,8 @@ fn reading_a_judges_reply() {
         drop(std::hint::black_box(parse::read(&reply)));
         drop(std::hint::black_box(parse::read(&format!("```json\n{reply}\n```"))));
     });
-    holds("reading a judge's reply", Bound { count: 28, bytes: 3_600 }, real, twin);
+    // Numbers keep their digits: each is a text.
+    holds("reading a judge's reply", Bound { count: 34, bytes: 3_900 }, real, twin);
 }
 
 #[test]
