@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// The flag of a verdict one of whose quotes is not in the response.
 pub const QUOTE_NOT_FOUND: &str = "quote_not_found";
+/// The explanation states another score than the one given.
+pub const EXPLANATION_DIFFERS: &str = "explanation_differs";
 /// The flag of a verdict whose judge says the response tried to influence it.
 pub const INJECTION_SUSPECTED: &str = "injection_suspected";
 /// The flag of a verdict whose response holds words that address a judge.
@@ -14,7 +16,8 @@ pub const HIDDEN_CHARACTERS: &str = "hidden_characters";
 
 /// Whether a flag is a reason for a person to look at the text: asking again or giving more room is housekeeping.
 pub fn is_suspicious(flag: &str) -> bool {
-    [INJECTION_SUSPECTED, INJECTION_PATTERN, QUOTE_NOT_FOUND, HIDDEN_CHARACTERS].contains(&flag)
+    [INJECTION_SUSPECTED, INJECTION_PATTERN, QUOTE_NOT_FOUND, EXPLANATION_DIFFERS, HIDDEN_CHARACTERS]
+        .contains(&flag)
 }
 
 /// Where `quote` stands in `response`, in bytes: verbatim first; else with any run of white space equal to any other,

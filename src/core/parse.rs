@@ -9,16 +9,20 @@
 //! [`Unread`], whose line is quoted to the judge when it is asked again.
 
 mod json;
+mod mend;
 mod pair;
 pub mod prose;
 mod recorded;
+mod refusal;
 mod shown;
 mod stated;
 mod thinking;
+mod wrapped;
 
 pub use pair::{read_choice, read_choice_about};
 pub use prose::{read_plain, read_prose};
 pub use recorded::read_recorded;
+pub use refusal::is_refusal;
 pub use shown::Shown;
 
 use super::verdict::Reading;
@@ -65,7 +69,19 @@ pub fn read(content: &str) -> Result<Reading, Unread> {
 /// around it.
 pub fn read_about(content: &str, beside: &str, shown: &Shown) -> Result<Reading, Unread> {
     let mut repairs = Vec::new();
-    let Found { scan, mut prose } = objects_of(content, &mut repairs)?;
+    let decoded = wrapped::decoded(content);
+    if decoded.is_some() {
+        note(&mut repairs, wrapped::ENCODED_TWICE);
+    }
+    let Found { scan, mut prose } = objects_of(decoded.as_deref().unwrap_or(content), &mut repairs)?;
+    let unwrapped = wrapped::unwrapped(&scan.objects, shown);
+    let scan = match &unwrapped {
+        Some((inner, how)) => {
+            note(&mut repairs, how);
+            Scan { objects: vec![inner], ..scan }
+        }
+        None => scan,
+    };
     let (reading, object_repairs, text) = choose(&scan.objects, shown)?;
     if !scan.outside.is_empty() || scan.objects.len() > 1 {
         note(&mut repairs, "surrounding text");
@@ -95,6 +111,19 @@ pub fn read_about(content: &str, beside: &str, shown: &Shown) -> Result<Reading,
         note(&mut repairs, repair);
     }
     Ok(Reading { repairs, ..reading })
+}
+
+/// Whether the explanation states a score, and never the one that is given: `it earns a score of 1` beside a 5. Words that speak
+/// of scores which are not given (`not a 5`, `asks for a 5`) leave no doubt.
+pub fn contradicts(reading: &Reading, criterion: &str) -> bool {
+    const SPEAKS_OF_OTHERS: [&str; 9] =
+        ["not a", "n't", "instead of", "rather than", "claim", "asks", "demand", "would be", "dictat"];
+    let lower = reading.explanation.to_lowercase();
+    if SPEAKS_OF_OTHERS.iter().any(|words| lower.contains(words)) {
+        return false;
+    }
+    let stated = stated::scores(&reading.explanation, Some(&shown::key(criterion)));
+    !stated.is_empty() && stated.iter().all(|score| (score - f64::from(reading.score)).abs() > f64::EPSILON)
 }
 
 fn two_scores() -> Unread {
@@ -171,7 +200,7 @@ fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'stat
     let mut scores: Vec<Result<u8, Unread>> = Vec::new();
     for text in objects {
         match json::parse(text) {
-            Err(()) if text.contains("score") => {
+            Err(()) if text.to_ascii_lowercase().contains("score") => {
                 // The last word on the score cannot be read; an earlier object is not the verdict.
                 chosen = None;
                 problem = Some(Unread::new("the reply's object is not valid JSON"));
@@ -185,7 +214,13 @@ fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'stat
                     scores.push(score.clone());
                 }
                 match verdict(&parsed, score, shown) {
-                    Ok(reading) => chosen = Some((reading, parsed.repairs, text)),
+                    Ok(reading) => {
+                        let mut repairs = parsed.repairs.clone();
+                        let recased =
+                            ["score", "explanation", "evidence"].iter().any(|key| parsed.is_recased(key));
+                        repairs.extend(recased.then_some("key names"));
+                        chosen = Some((reading, repairs, text));
+                    }
                     Err(unread) => problem = Some(unread),
                 }
             }
@@ -200,6 +235,10 @@ fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'stat
     Ok((reading, repairs, text))
 }
 
+/// Keys under which judges write why, the one that is asked for first.
+const EXPLANATIONS: [&str; 7] =
+    ["explanation", "reasoning", "reason", "rationale", "feedback", "justification", "analysis"];
+
 fn verdict(parsed: &Parsed<'_>, score: Option<Result<u8, Unread>>, shown: &Shown) -> Result<Reading, Unread> {
     let score = score.ok_or_else(|| Unread::new("the object has no field \"score\""))??;
     let foreign = |(name, value): (&str, &Value)| {
@@ -211,7 +250,10 @@ fn verdict(parsed: &Parsed<'_>, score: Option<Result<u8, Unread>>, shown: &Shown
     if parsed.fields().any(foreign) {
         return Err(Unread::conflict("the object answers another criterion than the one asked"));
     }
-    let explanation = ["explanation", "reasoning", "reason"]
+    if let Some(why) = wrapped::other_scale(parsed, score) {
+        return Err(Unread::new(why));
+    }
+    let explanation = EXPLANATIONS
         .into_iter()
         .filter_map(|key| parsed.get(key).and_then(Value::as_str))
         .find(|text| has_words(text))

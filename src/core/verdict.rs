@@ -15,6 +15,8 @@ pub enum State {
     Refused,
     /// The answer was cut by the output limit.
     Truncated,
+    /// The endpoint cut the prompt to its window: what it answered is about a part of it.
+    TruncatedPrompt,
     /// A content filter withheld the answer.
     Filtered,
     /// Still rate limited after all retries.
@@ -35,7 +37,7 @@ pub enum State {
 
 impl State {
     /// All states, in the order in which they are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Scored,
         Self::Unparseable,
         Self::Refused,
@@ -48,6 +50,7 @@ impl State {
         Self::Cancelled,
         Self::Overflow,
         Self::NotGenerated,
+        Self::TruncatedPrompt,
     ];
 
     /// The name used in JSON and in the registry.
@@ -57,6 +60,7 @@ impl State {
             Self::Unparseable => "unparseable",
             Self::Refused => "refused",
             Self::Truncated => "truncated",
+            Self::TruncatedPrompt => "truncated_prompt",
             Self::Filtered => "filtered",
             Self::RateLimited => "rate_limited",
             Self::HttpError => "http_error",
@@ -75,6 +79,7 @@ impl State {
             Self::Unparseable => '?',
             Self::Refused => 'R',
             Self::Truncated => 'T',
+            Self::TruncatedPrompt => 'P',
             Self::Filtered => 'F',
             Self::RateLimited => 'L',
             Self::HttpError => 'E',
@@ -93,6 +98,7 @@ impl State {
             Self::HttpError => "http error",
             Self::TimedOut => "timed out",
             Self::OverBudget => "over budget",
+            Self::TruncatedPrompt => "prompt cut by the endpoint",
             Self::Overflow => "prompt over the context window",
             Self::NotGenerated => "no response to judge",
             other => other.name(),

@@ -1,6 +1,7 @@
 //! Finding objects in a reply, reading them with their duplicate keys, and the few repairs that are allowed.
 
 use super::Unread;
+use super::mend::{self, mend};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ pub(super) struct Scan<'t> {
 
 /// Walks the text of an object, knowing what is string and what is comment.
 #[derive(Default)]
-struct Walker {
+pub(super) struct Walker {
     in_string: bool,
     escaped: bool,
     in_comment: bool,
@@ -27,7 +28,7 @@ struct Walker {
 
 /// What a character is to a [`Walker`].
 #[derive(PartialEq, Eq, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     /// Part of the JSON itself.
     Structure,
     /// Inside a string, quotation marks included.
@@ -37,7 +38,7 @@ enum Kind {
 }
 
 impl Walker {
-    fn step(&mut self, c: char) -> Kind {
+    pub fn step(&mut self, c: char) -> Kind {
         if self.in_comment {
             self.in_comment = c != '\n';
             return if self.in_comment { Kind::Comment } else { Kind::Structure };
@@ -68,13 +69,36 @@ impl Walker {
 /// Finds the balanced objects of `text` that lie inside no other object. Outside of objects, quotation marks mean
 /// nothing. An object that is never closed ends the search: what looks like an object inside it is only a part.
 pub(super) fn scan<'t>(text: &'t str) -> Scan<'t> {
+    let found = scan_from(text, &|_| true);
+    if !found.unclosed {
+        return found;
+    }
+    // A brace that begins no object is a mark of the prose, and hides none that comes after it.
+    let again = scan_from(text, &begins_object);
+    // One brace in the words before the only object, which ends the text: anything more and nobody knows what is quoted.
+    let braces = again.outside.iter().flat_map(|part| part.chars()).filter(|c| "{}".contains(*c)).count();
+    let ends = again.objects.first().is_some_and(|object| text.trim_end().ends_with(object));
+    if again.unclosed || again.objects.len() != 1 || braces != 1 || !ends { found } else { again }
+}
+
+/// Whether what follows a brace can be the inside of an object: a key in quotes, an end, a comment, or a bare key.
+fn begins_object(inside: &str) -> bool {
+    let inside = inside.trim_start();
+    let bare = inside.trim_start_matches(|c: char| c.is_alphanumeric() || "_-$ ".contains(c));
+    inside.is_empty()
+        || inside.starts_with(['"', '\'', '}', '{', '/', '\\', '\u{201c}', '`'])
+        || (bare.len() < inside.len() && bare.starts_with([':', '"']))
+}
+
+/// As [`scan`]; only braces whose inside passes `begins` open an object outside of all others.
+fn scan_from<'t>(text: &'t str, begins: &dyn Fn(&str) -> bool) -> Scan<'t> {
     let (mut objects, mut outside) = (Vec::new(), Vec::new());
     let mut leave = |part: Option<&'t str>| outside.extend(part.map(str::trim).filter(|t| !t.is_empty()));
     let (mut depth, mut start, mut end) = (0usize, 0, 0);
     let mut walker = Walker::default();
     for (at, c) in text.char_indices() {
         if depth == 0 {
-            if c == '{' {
+            if c == '{' && begins(text.get(at + 1..).unwrap_or_default()) {
                 (depth, start, walker) = (1, at, Walker::default());
                 leave(text.get(end..at));
             }
@@ -111,9 +135,18 @@ pub(super) struct Parsed<'t> {
 }
 
 impl Parsed<'_> {
-    /// The last field of this name, as JSON readers take it.
+    /// The last field of this name, as JSON readers take it; failing that, the last whose name differs in its case alone.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.fields.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        let named = |same: &dyn Fn(&str) -> bool| {
+            self.fields.iter().rev().find(|(name, _)| same(name)).map(|(_, value)| value)
+        };
+        named(&|name| name == key).or_else(|| named(&|name| name.eq_ignore_ascii_case(key)))
+    }
+
+    /// Whether this field is there only under a name of another case.
+    pub fn is_recased(&self, key: &str) -> bool {
+        self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(key))
+            && !self.fields.iter().any(|(name, _)| name == key)
     }
 
     /// All fields of this name, in their order.
@@ -175,8 +208,9 @@ impl Parsed<'_> {
         self.scalars(|path, raw| {
             let near = raw.parse::<f64>().is_ok_and(|n| [1.0, 2.0, 3.0, 4.0, 5.0].contains(&n));
             if path.len() == 2 && near && !is_exact(raw) {
-                let is_score =
-                    path.last().is_some_and(|k| serde_json::from_str(k).is_ok_and(|k: String| k == "score"));
+                let is_score = path.last().is_some_and(|k| {
+                    serde_json::from_str(k).is_ok_and(|k: String| k.eq_ignore_ascii_case("score"))
+                });
                 if is_score {
                     let shown: String = raw.chars().take(40).collect();
                     found = Some(not_a_score(&shown));
@@ -189,8 +223,11 @@ impl Parsed<'_> {
     /// The score; `None` when the object has no such field, an error when it is no whole number from 1 to 5 or is
     /// given twice with different values.
     pub fn score(&self) -> Option<Result<u8, Unread>> {
-        let mut all =
-            self.fields.iter().filter(|(name, _)| name == "score").map(|(_, value)| score_of(value));
+        let mut all = self
+            .fields
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("score"))
+            .map(|(_, value)| score_of(value));
         let first = all.next()?;
         if let (Ok(_), Some(unread)) = (&first, self.inexact()) {
             return Some(Err(unread));
@@ -243,55 +280,24 @@ fn is_exact(raw: &str) -> bool {
 
 /// Parses strictly; failing that, after the allowed repairs. `Err` when neither gives an object.
 pub(super) fn parse(text: &str) -> Result<Parsed<'_>, ()> {
-    if let Ok(Fields(fields)) = serde_json::from_str(text) {
-        return Ok(Parsed { fields, text: Cow::Borrowed(text), repairs: Vec::new() });
+    if let Ok(Fields(mut fields)) = serde_json::from_str(text) {
+        let mut repairs = Vec::new();
+        // `\f` and `\b` are escapes of JSON that nobody means: before a letter they begin a word such as `\frac`.
+        if text.contains("\\f") || text.contains("\\b") {
+            let met = fields.iter_mut().fold(false, |met, (_, value)| mend::restore(value) || met);
+            repairs.extend(met.then_some(mend::BACKSLASH));
+        }
+        return Ok(Parsed { fields, text: Cow::Borrowed(text), repairs });
     }
     let (mended, repairs) = mend(text);
-    match serde_json::from_str(&mended) {
-        Ok(Fields(fields)) => Ok(Parsed { fields, text: Cow::Owned(mended), repairs }),
-        Err(_) => Err(()),
-    }
-}
-
-/// The allowed repairs: `//` comments, raw line breaks and tabs in strings, a comma before a closing bracket.
-fn mend(text: &str) -> (String, Vec<&'static str>) {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut repairs = Vec::new();
-    let mut done = |name: &'static str| {
-        if !repairs.contains(&name) {
-            repairs.push(name);
-        }
-    };
-    let mut walker = Walker::default();
-    for c in text.chars() {
-        match (walker.step(c), c) {
-            (Kind::Comment, _) => {
-                // The first slash was passed on before it was known to begin a comment.
-                if out.ends_with('/') {
-                    out.pop();
-                }
-                done("comment");
-            }
-            (Kind::Text, '\n' | '\r' | '\t') => {
-                done("raw newline");
-                out.push_str(match c {
-                    '\n' => "\\n",
-                    '\r' => "\\r",
-                    _ => "\\t",
-                });
-            }
-            (Kind::Structure, '}' | ']') => {
-                let trimmed = out.trim_end().len();
-                if out.get(..trimmed).is_some_and(|before| before.ends_with(',')) {
-                    out.truncate(trimmed - 1);
-                    done("trailing comma");
-                }
-                out.push(c);
-            }
-            _ => out.push(c),
+    let python = || mend::python(text).map(|json| (json, vec![mend::PYTHON]));
+    for (mended, repairs) in std::iter::once((mended, repairs)).chain(std::iter::once_with(python).flatten())
+    {
+        if let Ok(Fields(fields)) = serde_json::from_str(&mended) {
+            return Ok(Parsed { fields, text: Cow::Owned(mended), repairs });
         }
     }
-    (out, repairs)
+    Err(())
 }
 
 /// An object with all its fields, also those given twice.

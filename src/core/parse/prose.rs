@@ -241,6 +241,12 @@ fn bare_at_end(tokens: &[Token<'_>]) -> Option<f64> {
     match body {
         [Token::Number(score)] => Some(*score),
         [.., Token::Mark('('), Token::Number(score), Token::Mark(')')] => Some(*score),
+        // `[RESULT] 4`, as Prometheus ends.
+        [.., Token::Mark('['), Token::Word(word), Token::Mark(']'), Token::Number(score)]
+            if word.eq_ignore_ascii_case("result") =>
+        {
+            Some(*score)
+        }
         [.., Token::Mark('.' | '!' | '?' | ';' | '"' | ')') | Token::Break, Token::Number(score)] => {
             Some(*score)
         }

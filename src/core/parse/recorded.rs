@@ -90,6 +90,7 @@ mod tests {
             ("4 out of 5: right, but short.", 4),
             ("Right, but short. 4", 4),
             ("4", 4),
+            ("Feedback: the response is clear and correct. [RESULT] 4", 4),
         ] {
             assert_eq!(of(reply), Ok(score), "{reply}");
         }

@@ -42,6 +42,12 @@ impl Shown {
         self.names.is_empty() || given.is_empty() || self.names.iter().any(|name| given.starts_with(name))
     }
 
+    /// Whether a name is the one of what was asked: nothing is where nothing is known of the question.
+    pub(super) fn is_asked(&self, name: &str) -> bool {
+        let given = key(name);
+        self.names.contains(&given)
+    }
+
     /// The criterion's name, folded as [`key`] folds.
     pub(super) fn name(&self) -> Option<&str> {
         self.names.first().map(String::as_str)

@@ -98,7 +98,6 @@ fn the_listed_repairs_are_made_and_named() {
 #[test]
 fn nothing_else_is_repaired() {
     for text in [
-        "{'explanation':'a','score':4}",
         "{explanation:\"a\",score:4}",
         "{\"explanation\":\"a\",\"score\":4",
         "\"explanation\":\"a\",\"score\":4}",

@@ -4,7 +4,7 @@
 use super::{Unread, json, note};
 
 /// Marks of the beginning, each with its end.
-const MARKS: [(&str, &str); 9] = [
+const MARKS: [(&str, &str); 12] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -13,6 +13,9 @@ const MARKS: [(&str, &str); 9] = [
     ("<analysis>", "</analysis>"),
     ("<scratchpad>", "</scratchpad>"),
     ("[think]", "[/think]"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|start_thinking|>", "<|end_thinking|>"),
     ("\u{25c1}think\u{25b7}", "\u{25c1}/think\u{25b7}"),
 ];
 
