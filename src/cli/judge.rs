@@ -7,7 +7,7 @@ use crate::core::secrets::shown_name;
 use crate::eval;
 use crate::judge::capabilities::Known;
 use crate::judge::endpoint::Address;
-use crate::judge::{JudgeConfig, Key};
+use crate::judge::{JudgeConfig, Key, standard};
 use crate::store::{LabelUse, Store};
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ struct Listed {
     /// The same with its path. The configuration refuses addresses that hold a password.
     base: Option<String>,
     model: String,
+    api: &'static str,
     key: Key,
     known: Option<Known>,
     /// Fingerprint, runs, since when it is retired.
@@ -73,8 +74,8 @@ impl Listed {
     fn of(store: &Store, name: &str, config: &JudgeConfig) -> Result<Self> {
         let address = Address::parse(&config.base_url, config.allow_http);
         let base = address.as_ref().ok().map(Address::base);
-        let known = match &base {
-            Some(base) => store.capability(base, &config.model)?.and_then(|text| Known::stored(&text)),
+        let known = match config.learned_under() {
+            Some(under) => store.capability(&under, &config.model)?.and_then(|text| Known::stored(&text)),
             None => None,
         };
         let fingerprints = eval::fingerprints(store, name)?
@@ -86,6 +87,7 @@ impl Listed {
             origin: address.ok().map(|a| a.origin()),
             base,
             model: config.model.clone(),
+            api: config.dialect().name(),
             key: config.key.clone(),
             known,
             fingerprints,
@@ -98,6 +100,7 @@ impl Listed {
             "base_url": self.base,
             "origin": self.origin,
             "model": self.model,
+            "api": self.api,
             "key": self.key.to_string(),
             "key_present": self.key.is_present(),
             "capabilities": self.known.as_ref().map(|k| k.shape),
@@ -130,7 +133,8 @@ impl Listed {
             (n, all) => format!("{n} of {all} fingerprints retired"),
         };
         let origin = clean(self.origin.as_deref().unwrap_or("-")).into_owned();
-        vec![clean(&self.name).into_owned(), clean(&self.model).into_owned(), origin, key, learned, retired]
+        let (name, model) = (clean(&self.name).into_owned(), clean(&self.model).into_owned());
+        vec![name, model, self.api.to_owned(), origin, key, learned, retired]
     }
 }
 
@@ -151,23 +155,35 @@ fn list(ctx: &Ctx) -> Result<u8> {
         config.judges.iter().map(|(name, judge)| Listed::of(&store, name, judge)).collect::<Result<_>>()?;
     if ctx.json {
         let judges: Vec<Value> = judges.iter().map(|j| j.json(now)).collect();
-        ctx.out.json(&json!({"schema": 1, "judges": judges}))?;
+        let found = standard::found(&standard::environment);
+        ctx.out.json(&json!({"schema": 1, "judges": judges, "environment": found}))?;
         return Ok(DONE);
     }
     if judges.is_empty() {
+        tell_environment(ctx)?;
         talk(
-            "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL; \
+            "no judge is configured: add [judge.NAME] with base_url and model to config.toml (`assize config show` says where), or give --judge URL#MODEL, openai#MODEL, anthropic#MODEL, gemini#MODEL or ollama#MODEL; \
              --judge recorded:NAME replays the verdicts that were imported of a judge NAME",
         );
         return Ok(DONE);
     }
     let mut rows =
-        vec![["judge", "model", "origin", "key", "learned", "retired"].map(str::to_owned).to_vec()];
+        vec![["judge", "model", "api", "origin", "key", "learned", "retired"].map(str::to_owned).to_vec()];
     rows.extend(judges.iter().map(|j| j.row(now)));
     for line in table(&rows, &[]) {
         ctx.out.line(line)?;
     }
+    tell_environment(ctx)?;
     Ok(DONE)
+}
+
+/// What the providers' own libraries would read, by name.
+fn tell_environment(ctx: &Ctx) -> Result<()> {
+    for found in standard::found(&standard::environment) {
+        let use_it = found.judge.map(|judge| format!("; --judge {judge}")).unwrap_or_default();
+        ctx.out.line(format!("found    {} is set ({}){use_it}", found.variable, found.holds))?;
+    }
+    Ok(())
 }
 
 /// The judge of this name, or `URL#MODEL`.

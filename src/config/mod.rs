@@ -10,6 +10,7 @@ mod read;
 use crate::core::secrets::{holds_key, shown_name};
 use crate::core::toml_doc::{Problem, nearest};
 use crate::judge::prices::priced;
+use crate::judge::standard::{environment, with_key};
 use crate::judge::{JudgeConfig, Key};
 use etcetera::BaseStrategy;
 use std::collections::BTreeMap;
@@ -216,7 +217,7 @@ impl Config {
     /// When there is none of this name, with the names there are; when a URL names no model.
     pub fn resolve_endpoint(&self, role: Role, name: &str) -> Result<JudgeConfig, UnknownEndpoint> {
         if let Some(found) = self.endpoints(role).get(name) {
-            return Ok(priced(found.clone()));
+            return Ok(priced(with_key(found.clone(), &environment)));
         }
         let word = role.name();
         let made = JudgeConfig::from_url(name)
@@ -284,6 +285,12 @@ impl Config {
     }
 }
 
+/// Names alone: a value may be secret.
+fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
+}
+
 fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
     let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.into());
     let key = match &endpoint.key {
@@ -298,6 +305,13 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
     vec![
         ("base_url", endpoint.base_url.clone()),
         ("model", endpoint.model.clone()),
+        (
+            "api",
+            endpoint.api.map_or_else(
+                || format!("{} (by its address)", endpoint.dialect().name()),
+                |api| format!("{api:?}"),
+            ),
+        ),
         key,
         ("temperature", or(endpoint.temperature.map(|t| t.to_string()), "(0, left out where refused)")),
         ("max_tokens", endpoint.max_tokens.to_string()),
@@ -305,10 +319,16 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("timeout_s", endpoint.timeout_s.to_string()),
         ("price_in", or(endpoint.price_in.map(|p| p.to_string()), "(unknown)")),
         ("price_out", or(endpoint.price_out.map(|p| p.to_string()), "(unknown)")),
+        ("price_cached", or(endpoint.price_cached.map(|p| p.to_string()), "(as price_in)")),
         ("requests_per_minute", or(endpoint.requests_per_minute.map(|n| n.to_string()), "(no limit)")),
         ("tokens_per_minute", or(endpoint.tokens_per_minute.map(|n| n.to_string()), "(no limit)")),
         ("logprobs", endpoint.logprobs.to_string()),
         ("seed", or(endpoint.seed.map(|s| s.to_string()), "(none)")),
+        ("reasoning_effort", or(endpoint.reasoning_effort.clone(), "(none is sent)")),
+        ("reply", if endpoint.reply.is_verdict() { "verdict" } else { "prose" }.to_owned()),
+        ("headers", names(endpoint.extras.headers.keys())),
+        ("query", names(endpoint.extras.query.keys())),
+        ("extra", names(endpoint.extras.body.keys())),
         ("allow_http", endpoint.allow_http.to_string()),
         ("backoff_ms", endpoint.backoff_ms.to_string()),
         ("max_wait_s", endpoint.max_wait_s.to_string()),

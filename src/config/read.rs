@@ -11,7 +11,17 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const ENDPOINT_KEYS: [&str; 18] = [
+mod extras;
+
+const ENDPOINT_KEYS: [&str; 26] = [
+    "extra_body",
+    "price_cached",
+    "reply",
+    "api",
+    "headers",
+    "query",
+    "extra",
+    "reasoning_effort",
     "base_url",
     "model",
     "api_key_env",
@@ -158,11 +168,16 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
     }
     let base = JudgeConfig::default();
     let allow_http = doc.boolean(section, "allow_http").unwrap_or(base.allow_http);
-    let base_url = doc.needed(
-        section,
-        "base_url",
-        "the address of an OpenAI-compatible API, such as http://127.0.0.1:8080/v1",
-    );
+    let api = extras::api(doc, section);
+    let home = api.and_then(|api| api.0.home()).map(|home| home.base_url).filter(|url| !url.is_empty());
+    let base_url = match home {
+        Some(home) if Doc::value(section, "base_url").is_none() => Some(home.to_owned()),
+        _ => doc.needed(
+            section,
+            "base_url",
+            "the address of an OpenAI-compatible API, such as http://127.0.0.1:8080/v1",
+        ),
+    };
     if let Some(url) = &base_url
         && let Err(stop) = Address::parse(url, allow_http)
     {
@@ -184,11 +199,16 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         timeout_s: number(doc.whole(section, "timeout_s", 1..86_401), base.timeout_s),
         price_in: doc.number(section, "price_in", 0.0..1e6),
         price_out: doc.number(section, "price_out", 0.0..1e6),
+        price_cached: doc.number(section, "price_cached", 0.0..1e6),
         requests_per_minute: doc.whole(section, "requests_per_minute", 1..10_000_001),
         tokens_per_minute: doc.whole(section, "tokens_per_minute", 1..10_000_000_001),
         context_window: doc.whole(section, "context_window", 256..100_000_001),
         logprobs: doc.boolean(section, "logprobs").unwrap_or(base.logprobs),
         seed: doc.whole(section, "seed", 0..1 << 53).map(|s| s as i64),
+        api,
+        reasoning_effort: extras::effort(doc, section),
+        extras: extras::extras(doc, section),
+        reply: extras::reply(doc, section),
         allow_http,
         backoff_ms: number(doc.whole(section, "backoff_ms", 1..600_001), base.backoff_ms),
         max_wait_s: number(doc.whole(section, "max_wait_s", 0..86_401), base.max_wait_s),

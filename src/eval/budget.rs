@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn used(tokens: u64) -> Option<Usage> {
-        Some(Usage { prompt_tokens: tokens, completion_tokens: 0, reasoning_tokens: None })
+        Some(Usage { prompt_tokens: tokens, ..Usage::default() })
     }
 
     #[test]

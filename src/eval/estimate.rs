@@ -6,7 +6,9 @@
 use super::budget::Unit;
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
-use crate::judge::{JudgeConfig, prompt};
+use crate::judge::capabilities::Known;
+use crate::judge::{JudgeConfig, Usage, prompt};
+use crate::store::Store;
 use serde_json::{Value, json};
 
 /// Tokens of a short answer.
@@ -21,6 +23,7 @@ pub(super) const UNWRITTEN: usize = 1_200;
 pub(super) struct Rates {
     pub price_in: Option<f64>,
     pub price_out: Option<f64>,
+    pub price_cached: Option<f64>,
     pub room: u64,
     /// Nothing is sent at all (recorded verdicts).
     pub free: bool,
@@ -31,9 +34,18 @@ impl Rates {
         Self {
             price_in: config.price_in,
             price_out: config.price_out,
+            price_cached: config.price_cached,
             room: config.max_tokens.into(),
             free: false,
         }
+    }
+
+    /// With the room for an answer that the judge was found to need, where that was learned: one that thinks first is given more.
+    pub fn with_learned_room(self, store: &Store, config: &JudgeConfig) -> Self {
+        // A cache: without it the configured room counts.
+        let stored = config.learned_under().and_then(|under| store.capability(&under, &config.model).ok()?);
+        let room = stored.and_then(|text| Known::stored(&text)?.shape.room_tokens);
+        Self { room: room.map_or(self.room, u64::from), ..self }
     }
 
     /// As they were when a run was planned.
@@ -43,9 +55,15 @@ impl Rates {
         Self {
             price_in: number("price_in"),
             price_out: number("price_out"),
+            price_cached: number("price_cached"),
             room: config.get("max_tokens").and_then(Value::as_u64).unwrap_or_default(),
             free: config.get("recorded").and_then(Value::as_bool).unwrap_or_default(),
         }
+    }
+
+    /// What an exchange cost: as the endpoint says, else by its tokens; `None` when a price is not known.
+    pub fn of_usage(&self, usage: &Usage) -> Option<f64> {
+        usage.cost_with_cache(self.price_in, self.price_out, self.price_cached)
     }
 
     /// Of these tokens; `None` when a price is not known.
@@ -132,8 +150,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_judge_that_thinks_first_is_planned_with_its_room() {
+        let config = JudgeConfig {
+            base_url: "https://h/v1".into(),
+            model: "m".into(),
+            max_tokens: 1024,
+            ..JudgeConfig::default()
+        };
+        let mut store = Store::in_memory().unwrap();
+        let room = |store: &Store| Rates::of(&config).with_learned_room(store, &config).room;
+        assert_eq!(room(&store), 1024);
+        let shape = crate::judge::capabilities::Shape::first(false);
+        let shape = crate::judge::capabilities::Shape { room_tokens: Some(16_384), ..shape };
+        let known = serde_json::to_string(&Known { shape, notes: Vec::new(), at: 0 }).unwrap();
+        store.set_capability("https://h/v1", "m", &known).unwrap();
+        assert_eq!(room(&store), 16_384);
+    }
+
+    #[test]
     fn low_and_high_follow_the_rule_and_an_unknown_price_stays_unknown() {
-        let rates = Rates { price_in: Some(1.0), price_out: Some(10.0), room: 1000, free: false };
+        let rates = Rates { price_in: Some(1.0), price_out: Some(10.0), room: 1000, ..Rates::default() };
         let mut guess = Guess::default();
         guess.add(&rates, 1200, 2);
         assert_eq!(guess.tokens, (2 * (300 + 150), 2 * (400 + 1000)));

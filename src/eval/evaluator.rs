@@ -35,7 +35,7 @@ pub struct Evaluation {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// // A judge that replays a reply; `assize::judge::OpenAiJudge` asks a live endpoint.
+/// // A judge that replays a reply; `assize::judge::open::judge` makes one that asks a live endpoint.
 /// let criteria = [by_name("accuracy"), by_name("clarity")];
 /// let judge = RecordedJudge::new("scripted");
 /// let judge = judge.with_score("On 4 July 1776.", &criteria[0], 4, "One date is off by a day.");

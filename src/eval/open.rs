@@ -4,9 +4,8 @@ use super::error::EvalError;
 use super::recorded::{self, recorded_name};
 use crate::config::{Config, Role};
 use crate::judge::capabilities::Known;
-use crate::judge::endpoint::Address;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
-use crate::judge::{Judge, JudgeConfig, Model, OpenAiJudge, OpenAiModel};
+use crate::judge::{Judge, JudgeConfig, Model, open};
 use crate::store::Store;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -41,17 +40,15 @@ pub(super) fn open_endpoint_judge(
     concurrency: Option<usize>,
     known: Option<&str>,
 ) -> Result<Arc<dyn Judge>, EvalError> {
-    let judge = OpenAiJudge::open(resolve(config, Role::Judge, name, concurrency)?)?;
     let known = known.and_then(|text| Known::read(text, crate::clock::now().as_second()));
-    Ok(Arc::new(judge.knowing(known)))
+    Ok(Arc::new(open::judge(resolve(config, Role::Judge, name, concurrency)?, known)?))
 }
 
 /// What the registry remembers of a judge's endpoint: JSON of what it accepts.
 pub(super) fn remembered(config: &Config, store: &Store, name: &str) -> Option<String> {
     let found = config.resolve_endpoint(Role::Judge, name).ok()?;
-    let base = Address::parse(&found.base_url, found.allow_http).ok()?.base();
     // A cache: without it everything is found out anew.
-    store.capability(&base, &found.model).ok().flatten()
+    store.capability(&found.learned_under()?, &found.model).ok().flatten()
 }
 
 pub(super) fn open_endpoint_model(
@@ -59,7 +56,7 @@ pub(super) fn open_endpoint_model(
     name: &str,
     concurrency: Option<usize>,
 ) -> Result<Arc<dyn Model>, EvalError> {
-    Ok(Arc::new(OpenAiModel::open(resolve(config, Role::Model, name, concurrency)?)?))
+    Ok(Arc::new(open::model(resolve(config, Role::Model, name, concurrency)?)?))
 }
 
 /// The model of this name: one of the configuration, or `URL#MODEL`. Nothing is sent.

@@ -26,7 +26,7 @@ use crate::core::pairwise::{Choice, Outcome, Tally, outcome};
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
 use crate::judge::capabilities::Known;
-use crate::judge::{CallEvent, Judge, JudgeConfig, Key, OpenAiJudge, PairOutcome, PairRequest, Stop};
+use crate::judge::{CallEvent, Judge, JudgeConfig, Key, PairOutcome, PairRequest, Stop, open};
 use crate::store::lease::holder;
 use crate::store::{
     Arm, Claim, Handle, NewPairAnswer, PairAnswer, Question as Asked, Result as StoreResult, Store,
@@ -211,7 +211,7 @@ impl Asking {
             finish_reason: o.finish_reason,
             prompt_tokens: o.usage.map(|u| u.prompt_tokens),
             completion_tokens: o.usage.map(|u| u.completion_tokens),
-            cost_usd: o.usage.and_then(|u| u.cost(self.rates.price_in, self.rates.price_out)),
+            cost_usd: o.usage.and_then(|u| self.rates.of_usage(&u)),
             latency_ms: o.latency_ms,
             attempts: o.attempts,
             nonce,
@@ -508,7 +508,7 @@ pub fn rehearse(
     let known = known.and_then(|text| Known::read(&text, crate::clock::now().as_second()));
     // Nothing is sent, so no key is fetched.
     let keyless = JudgeConfig { key: Key::None, ..resolved.clone() };
-    let judge: Arc<dyn Judge> = Arc::new(OpenAiJudge::open(keyless)?.knowing(known));
+    let judge: Arc<dyn Judge> = Arc::new(open::judge(keyless, known)?);
     let asking = Asking {
         criteria: plan.criteria.iter().map(|c| (Arc::new(c.clone()), c.version())).collect(),
         plan: plan.clone(),

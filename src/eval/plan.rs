@@ -171,7 +171,9 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
     spec.includes = std::mem::take(&mut notes.includes);
     spec.checks = checks;
-    let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, Rates::of);
+    let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, |judge| {
+        Rates::of(judge).with_learned_room(store, judge)
+    });
     let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());

@@ -137,12 +137,9 @@ pub fn by_id(lines: Vec<BatchLine>) -> HashMap<String, BatchLine> {
     known
 }
 
-/// One request as a line of the input file. `body` is JSON already.
-pub fn line(custom_id: &str, body: &str) -> String {
-    format!(
-        "{{\"custom_id\":{},\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{body}}}\n",
-        json!(custom_id)
-    )
+/// One request to `url` as a line of the input file. `body` is JSON already.
+pub fn line(custom_id: &str, url: &str, body: &str) -> String {
+    format!("{{\"custom_id\":{},\"method\":\"POST\",\"url\":\"{url}\",\"body\":{body}}}\n", json!(custom_id))
 }
 
 /// Splits lines into files that the endpoint takes, by number and size; every line is in exactly one.
@@ -166,12 +163,18 @@ pub fn split<T>(lines: Vec<(T, String)>, most_lines: usize, most_bytes: usize) -
 /// Talks to the Batch API of one endpoint.
 pub struct BatchClient<'a> {
     endpoint: &'a Endpoint,
+    url: &'static str,
     pause: Duration,
 }
 
 impl<'a> BatchClient<'a> {
-    pub(super) fn new(endpoint: &'a Endpoint, config: &JudgeConfig) -> Self {
-        Self { endpoint, pause: Duration::from_millis(config.backoff_ms.max(1)) }
+    pub(super) fn new(endpoint: &'a Endpoint, config: &JudgeConfig, url: &'static str) -> Self {
+        Self { endpoint, url, pause: Duration::from_millis(config.backoff_ms.max(1)) }
+    }
+
+    /// The path that its lines name.
+    pub fn url(&self) -> &'static str {
+        self.url
     }
 
     /// How long to wait before the `n`th look at a batch, from 0: twenty times the first wait after a failure (10 s when
@@ -248,7 +251,7 @@ impl<'a> BatchClient<'a> {
         let what = "did not begin the batch";
         let body = json!({
             "input_file_id": file_id,
-            "endpoint": "/v1/chat/completions",
+            "endpoint": self.url,
             "completion_window": "24h",
             "metadata": {"assize": token},
         });
@@ -386,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_request_is_one_line_of_json() {
-        let line = line("7f3c:0:1:2", r#"{"model":"m"}"#);
+        let line = line("7f3c:0:1:2", "/v1/chat/completions", r#"{"model":"m"}"#);
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&value["custom_id"], &value["body"]["model"]), (&json!("7f3c:0:1:2"), &json!("m")));
         assert_eq!((&value["method"], &value["url"]), (&json!("POST"), &json!("/v1/chat/completions")));

@@ -8,10 +8,11 @@
 
 use super::capabilities::Shape;
 use super::config::JudgeConfig;
+use super::dialect::Dialect;
 use super::endpoint::{Answer, Endpoint};
 use super::limit::{Limiter, PerMinute};
-use super::retry::{self, Attempt, Decision, Kind, Policy, Seen};
-use super::wire::ApiError;
+use super::retry::{self, Attempt, Decision, Fault, Kind, Policy, Seen};
+use super::wire::{ApiError, hidden_status};
 use super::{CallEvent, Gate, Stop};
 use crate::core::verdict::State;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,22 +46,33 @@ pub(super) struct Asked {
 /// Sends requests to one endpoint, with its limiter and the run's gate.
 pub(super) struct Caller {
     pub endpoint: Endpoint,
+    dialect: &'static dyn Dialect,
     limiter: Limiter,
+    /// The time that one exchange may take.
+    allowed: Duration,
     per_minute: PerMinute,
     /// Tokens assumed of an answer.
     room: u64,
     policy: Policy,
     model: String,
     pub origin: String,
+    /// Where the key comes from; never the key.
+    key_source: String,
     answered: AtomicBool,
     gate: RwLock<Option<Arc<dyn Gate>>>,
 }
 
 impl Caller {
-    pub fn open(config: &JudgeConfig) -> Result<Self, Stop> {
-        let endpoint = Endpoint::open(config)?;
+    pub fn open(config: &JudgeConfig, dialect: &'static dyn Dialect) -> Result<Self, Stop> {
+        let endpoint = Endpoint::open(config, dialect)?;
+        let allowed = Duration::from_secs(config.timeout_s.max(1));
         Ok(Self {
-            limiter: Limiter::new(config.concurrency),
+            limiter: if endpoint.address().is_loopback() {
+                Limiter::careful(config.concurrency, allowed)
+            } else {
+                Limiter::new(config.concurrency)
+            },
+            allowed,
             per_minute: PerMinute::new(config.requests_per_minute, config.tokens_per_minute),
             room: config.max_tokens.into(),
             policy: Policy {
@@ -69,7 +81,9 @@ impl Caller {
             },
             model: config.model.clone(),
             origin: endpoint.address().origin(),
+            key_source: endpoint.key_source(),
             endpoint,
+            dialect,
             answered: AtomicBool::new(false),
             gate: RwLock::new(None),
         })
@@ -93,7 +107,12 @@ impl Caller {
         events: Events<'_>,
         cancel: &CancellationToken,
     ) -> Asked {
-        self.ask_for(body, false, learning, events, cancel).await
+        self.ask_for(body, false, learning, u32::MAX, events, cancel).await
+    }
+
+    /// As [`Caller::ask`] while learning, with no more requests than `most`.
+    pub async fn ask_to_learn(&self, body: String, most: u32, cancel: &CancellationToken) -> Asked {
+        self.ask_for(body, false, true, most, &|_| (), cancel).await
     }
 
     /// As [`Caller::ask`]; with `pieces` the body asks for a stream, and the text is told as it grows.
@@ -102,6 +121,7 @@ impl Caller {
         body: String,
         pieces: bool,
         learning: bool,
+        most: u32,
         events: Events<'_>,
         cancel: &CancellationToken,
     ) -> Asked {
@@ -109,20 +129,14 @@ impl Caller {
         let end = tokio::select! {
             biased;
             () = cancel.cancelled() => return asked,
-            end = self.send(body.into_bytes(), pieces, learning, events, &mut asked) => end,
+            end = self.send(body.into_bytes(), How { pieces, learning, most }, events, &mut asked) => end,
         };
         asked.end = end;
         asked
     }
 
-    async fn send(
-        &self,
-        body: Vec<u8>,
-        pieces: bool,
-        learning: bool,
-        events: Events<'_>,
-        asked: &mut Asked,
-    ) -> End {
+    async fn send(&self, body: Vec<u8>, how: How, events: Events<'_>, asked: &mut Asked) -> End {
+        let How { pieces, learning, most } = how;
         let mut first_sent = None;
         let mut failures = Failures::default();
         loop {
@@ -141,18 +155,36 @@ impl Caller {
                     "a spending cap was reached before this call".to_owned(),
                 );
             }
+            if asked.requests >= most {
+                return End::Failed(State::HttpError, format!("no answer after {most} requests"));
+            }
+            let beside = self.limiter.in_flight();
+            let generation = self.endpoint.generation();
             events(CallEvent::Sent);
             asked.requests += 1;
             // Waiting for a place is no failure to connect: time counts from the first request.
             let begun = *first_sent.get_or_insert_with(Instant::now);
             let result = if pieces {
                 let told = |text: &str| events(CallEvent::Text(text.to_owned()));
-                self.endpoint.chat_in_pieces(body.clone(), &told).await
+                self.endpoint.ask_in_pieces(body.clone(), &told).await
             } else {
-                self.endpoint.chat(body.clone()).await
+                self.endpoint.ask(body.clone()).await
             };
             let decision = match result {
+                Ok(mut answer) if answer.status == 200 && hidden_status(&answer.body).is_some() => {
+                    // An error in the body of a good answer is what it says it is.
+                    answer.status = hidden_status(&answer.body).unwrap_or(500);
+                    asked.took = answer.took;
+                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
+                    asked.raw = answer.body;
+                    match settled {
+                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
+                        Settled::Decided(decision) => decision,
+                    }
+                }
                 Ok(answer) if answer.status == 200 => {
+                    self.limiter.observe(answer.took, beside);
+                    self.endpoint.accepted();
                     self.answered.store(true, Ordering::Relaxed);
                     asked.took = answer.took;
                     place.succeeded();
@@ -160,7 +192,7 @@ impl Caller {
                         answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
                     };
                     // A time beyond all waits is no time to wait for: what is too much comes back as 429, with its own.
-                    if let Some((left, what)) = retry::used_up(&header, self.now_s())
+                    if let Some((left, what)) = self.dialect.limits(&header, self.now_s())
                         && left <= self.policy.most
                     {
                         let why = format!("the endpoint says that no {what} are left until then");
@@ -168,6 +200,8 @@ impl Caller {
                     }
                     return End::Answer(answer);
                 }
+                // A key that worked has ended: its command is run once more.
+                Ok(answer) if answer.status == 401 && self.endpoint.renew(generation).await => continue,
                 // 203 and 206 may be changed or partial; the others of this kind carry no answer.
                 Ok(answer) if (201..300).contains(&answer.status) => {
                     (asked.took, asked.raw) = (answer.took, answer.body);
@@ -186,7 +220,13 @@ impl Caller {
                 Err(broken) => {
                     asked.took = broken.took;
                     let seen = Seen::Broken(broken.fault, &broken.why);
-                    retry::decide(&self.policy, &self.attempt(failures.count(&seen), begun.elapsed()), &seen)
+                    let crowded = beside > 1;
+                    if broken.fault == Fault::Timeout {
+                        place.was_late(self.allowed);
+                    }
+                    let number = if crowded { failures.crowded(&seen) } else { failures.count(&seen) };
+                    let attempt = Attempt { crowded, ..self.attempt(number, begun.elapsed()) };
+                    retry::decide(&self.policy, &attempt, &seen)
                 }
             };
             match decision {
@@ -210,7 +250,7 @@ impl Caller {
 
     /// What the rules of [`retry`] make of an answer that is no success.
     fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
-        let error = ApiError::read(&answer.body);
+        let error = self.dialect.error(&answer.body);
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
         let attempt = self.attempt(failures.count(&seen), elapsed);
@@ -218,7 +258,8 @@ impl Caller {
             Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
             // A refusal that names a parameter is not waited out, even under a status that would be (500).
             Decision::Retry { why, .. }
-                if learning && Shape::first(true).learn(answer.status, &error).is_some() =>
+                if learning
+                    && Shape::first(true).learn(self.dialect, answer.status, &error, u32::MAX).is_some() =>
             {
                 Settled::Refused(error, why)
             }
@@ -238,11 +279,13 @@ impl Caller {
             elapsed,
             jitter: f64::from(now.subsec_micros() % 1000) / 1000.0,
             now_s: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            crowded: false,
             key_sent: self.endpoint.sends_key(),
             answered_before: self.answered.load(Ordering::Relaxed),
+            dialect: self.dialect,
             origin: &self.origin,
             model: &self.model,
-            key_source: self.endpoint.key_source(),
+            key_source: &self.key_source,
         }
     }
 }
@@ -259,6 +302,7 @@ struct Failures {
     too_much: u32,
     late: u32,
     faulty: u32,
+    crowded: u32,
 }
 
 impl Failures {
@@ -271,6 +315,23 @@ impl Failures {
         *counter += 1;
         *counter
     }
+
+    /// The same for a request that had others beside it: its time-outs are counted apart, since a queue may have caused them.
+    fn crowded(&mut self, seen: &Seen<'_>) -> u32 {
+        if seen.kind() != Kind::Late {
+            return self.count(seen);
+        }
+        self.crowded += 1;
+        self.crowded
+    }
+}
+
+/// How one ask goes about it.
+#[derive(Clone, Copy)]
+struct How {
+    pieces: bool,
+    learning: bool,
+    most: u32,
 }
 
 fn cancelled() -> End {

@@ -5,6 +5,8 @@
 //! ```
 //! A refusal changes exactly the parameter it names, once. What is left when discovery ends is part of the fingerprint.
 
+use super::config::JudgeConfig;
+use super::dialect::Dialect;
 use super::wire::ApiError;
 use serde::{Deserialize, Serialize};
 
@@ -33,14 +35,9 @@ impl Rung {
         }
     }
 
-    /// The next one down; `None` below text.
-    pub fn lower(self) -> Option<Self> {
-        match self {
-            Self::Schema => Some(Self::Tool),
-            Self::Tool => Some(Self::JsonObject),
-            Self::JsonObject => Some(Self::Text),
-            Self::Text => None,
-        }
+    /// The next one down of those that a dialect has; `None` below the last.
+    pub fn lower(self, dialect: &dyn Dialect) -> Option<Self> {
+        dialect.formats().iter().copied().find(|rung| *rung > self)
     }
 }
 
@@ -83,6 +80,13 @@ pub struct Shape {
     /// Whether log probabilities are asked for.
     #[serde(default)]
     pub logprobs: bool,
+    /// Room for the answer in tokens, where it is another than configured: less where the endpoint allows less, more for a
+    /// judge that thinks first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_tokens: Option<u32>,
+    /// The most log probabilities for a token, where it is less than is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<u8>,
 }
 
 /// What was learned of one (base URL, model), as it is remembered from run to run.
@@ -122,12 +126,29 @@ impl Known {
     }
 }
 
+/// What the room for the answer is called by one API or another.
+const ROOM_NAMES: [&str; 7] = [
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_new_tokens",
+    "maxOutputTokens",
+    "maxTokens",
+    "num_predict",
+];
+
 impl Shape {
+    /// Room for an answer in tokens.
+    pub fn room_of(&self, config: &JudgeConfig) -> u32 {
+        self.room_tokens.unwrap_or(config.max_tokens)
+    }
+
     /// What is sent and how the reply is asked for, in a few words.
     pub fn words(&self) -> String {
         let mut words = vec![format!("replies as {}", self.rung.name())];
         words.extend((!self.bounded).then(|| "schema without bounds".to_owned()));
         words.push(self.room.name().map_or_else(|| "no limit of length".to_owned(), str::to_owned));
+        words.extend(self.room_tokens.map(|n| format!("{n} tokens for the answer")));
         words.extend((!self.temperature).then(|| "no temperature".to_owned()));
         words.extend(self.seed.then(|| "seed".to_owned()));
         words.extend(self.logprobs.then(|| "logprobs".to_owned()));
@@ -143,19 +164,36 @@ impl Shape {
             temperature: true,
             seed,
             logprobs: false,
+            room_tokens: None,
+            top_logprobs: None,
         }
     }
 
     /// Changes what a refusal names. Gives the line to tell people, or `None` when it names nothing that could change:
-    /// then it is an error like any other.
-    pub fn learn(&mut self, status: u16, error: &ApiError) -> Option<String> {
+    /// then it is an error like any other. `room` is the room for the answer that was sent.
+    pub fn learn(
+        &mut self,
+        dialect: &dyn Dialect,
+        status: u16,
+        error: &ApiError,
+        room: u32,
+    ) -> Option<String> {
         // Some servers answer a response_format they do not know with 500 (llama-cpp-python).
         if !matches!(status, 400 | 422 | 500 | 501) || error.is_context_overflow() {
             return None;
         }
         let named = |name: &str| error.names(name);
-        if (named("max_tokens") || named("max_completion_tokens")) && self.room != RoomName::Neither {
-            return Some(self.rename_room(error));
+        if ROOM_NAMES.into_iter().any(named) {
+            // A number that is too large is no name that is unknown.
+            if let Some(most) = error.most_room().and_then(|n| u32::try_from(n).ok()).filter(|n| *n < room) {
+                self.room_tokens = Some(most);
+                return Some(format!(
+                    "room for the answer is {most} tokens: {room} are more than is allowed"
+                ));
+            }
+            if dialect.renames_room() && self.room != RoomName::Neither {
+                return Some(self.rename_room(error));
+            }
         }
         if self.temperature && named("temperature") {
             self.temperature = false;
@@ -164,6 +202,14 @@ impl Shape {
         if self.seed && named("seed") {
             self.seed = false;
             return Some("seed is refused and left out".to_owned());
+        }
+        if self.logprobs && named("top_logprobs") {
+            let most = error.most_room().and_then(|n| u8::try_from(n).ok());
+            let fewer = most.or_else(|| error.most_small()).filter(|n| (1..20).contains(n));
+            if let Some(fewer) = fewer.filter(|n| self.top_logprobs.is_none_or(|had| *n < had)) {
+                self.top_logprobs = Some(fewer);
+                return Some(format!("log probabilities of {fewer} tokens are asked for: more are refused"));
+            }
         }
         if self.logprobs && (named("logprobs") || named("top_logprobs")) {
             self.logprobs = false;
@@ -174,15 +220,40 @@ impl Shape {
             self.bounded = false;
             return Some("bounds in the schema are refused and left out".to_owned());
         }
-        let format = ["response_format", "json_schema", "schema", "structured", "grammar", "json_object"];
-        let tools =
-            ["tools", "tool_choice", "tool", "tool_calls", "parallel_tool_calls", "function", "functions"];
+        let format = [
+            "response_format",
+            "json_schema",
+            "schema",
+            "structured",
+            "grammar",
+            "json_object",
+            "text.format",
+            "output_config",
+            "output_format",
+            "outputConfig",
+            "responseJsonSchema",
+            "response_json_schema",
+            "responseSchema",
+            "responseMimeType",
+            "response_mime_type",
+        ];
+        let tools = [
+            "toolConfig",
+            "toolChoice",
+            "tools",
+            "tool_choice",
+            "tool",
+            "tool_calls",
+            "parallel_tool_calls",
+            "function",
+            "functions",
+        ];
         let refused = match self.rung {
             Rung::Schema | Rung::JsonObject => format.into_iter().any(named),
             Rung::Tool => tools.into_iter().chain(format).any(named),
             Rung::Text => false,
         };
-        if refused { self.step_down("is refused") } else { None }
+        if refused { self.step_down(dialect, "is refused") } else { None }
     }
 
     fn rename_room(&mut self, error: &ApiError) -> String {
@@ -200,8 +271,8 @@ impl Shape {
     }
 
     /// Takes the next rung. `why` completes "schema ...": `is refused`, `is ignored`.
-    pub fn step_down(&mut self, why: &str) -> Option<String> {
-        let lower = self.rung.lower()?;
+    pub fn step_down(&mut self, dialect: &dyn Dialect, why: &str) -> Option<String> {
+        let lower = self.rung.lower(dialect)?;
         let note = format!("reply format {} {why}; {} is used", self.rung.name(), lower.name());
         self.rung = lower;
         Some(note)
@@ -210,10 +281,11 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::OpenAiChat;
     use super::*;
 
     fn learn(shape: &mut Shape, status: u16, body: &str) -> Option<String> {
-        shape.learn(status, &ApiError::read(body.as_bytes()))
+        shape.learn(&OpenAiChat, status, &ApiError::read(body.as_bytes()), 1024)
     }
 
     #[test]
@@ -310,6 +382,8 @@ mod tests {
                 temperature: false,
                 seed: false,
                 logprobs: false,
+                room_tokens: None,
+                top_logprobs: None,
             }
         );
     }

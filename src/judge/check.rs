@@ -2,8 +2,9 @@
 
 use super::capabilities::Shape;
 use super::config::JudgeConfig;
+use super::dialect::{Dialect, OpenAiChat};
 use super::endpoint::{Answer, Endpoint};
-use super::openai::OpenAiJudge;
+use super::open;
 use super::wire::{ApiError, one_line};
 use super::{Judge, Learnt, StopKind};
 use crate::core::digest::Digest;
@@ -23,6 +24,8 @@ pub struct CheckReport {
     pub endpoint: String,
     /// The model asked for.
     pub model: String,
+    /// Which API is spoken, as `api = "..."` calls it.
+    pub api: &'static str,
     /// Whether anything answered.
     pub reachable: bool,
     /// Whether the key (or its absence) was accepted; `None` when that was not found out.
@@ -64,6 +67,7 @@ impl CheckReport {
             name: config.name.clone(),
             endpoint: config.base_url.clone(),
             model: config.model.clone(),
+            api: config.dialect().name(),
             reachable: false,
             key_accepted: None,
             model_listed: None,
@@ -92,7 +96,7 @@ impl CheckReport {
 /// Checks a judge: the list of models, a trial question, log probabilities. Three requests where all goes well.
 pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckReport {
     let mut report = CheckReport::of(config);
-    let endpoint = match Endpoint::open(config) {
+    let endpoint = match Endpoint::open(config, config.dialect()) {
         Ok(endpoint) => endpoint,
         Err(stop) => {
             report.error = Some(stop.message);
@@ -100,6 +104,12 @@ pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckRep
         }
     };
     report.endpoint = endpoint.address().base();
+    if config.api.is_none() && config.dialect().name() != OpenAiChat.name() {
+        let words = config.dialect().words();
+        report.notes.push(format!(
+            "{words} is spoken, as the address says; api = \"openai\" would speak OpenAI chat completions"
+        ));
+    }
     report.key_present = endpoint.sends_key().then_some(true);
     tokio::select! {
         biased;
@@ -109,7 +119,7 @@ pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckRep
     if report.error.is_some() {
         return report;
     }
-    let judge = match OpenAiJudge::open(config.clone()) {
+    let judge = match open::judge(config.clone(), None) {
         Ok(judge) => judge,
         Err(stop) => {
             report.error = Some(stop.message);
@@ -123,14 +133,19 @@ pub async fn check(config: &JudgeConfig, cancel: &CancellationToken) -> CheckRep
             report.latency_ms = Some(millis(begun.elapsed()) / u64::from(discovery.calls.max(1)));
             (report.reachable, report.key_accepted) = (true, Some(true));
             report.model_returned = discovery.model_returned;
+            report.error = discovery.no_verdict.map(|why| {
+                format!("the judge answers, but its answer to the trial question holds no verdict: {why}")
+            });
             report.notes.extend(discovery.notes);
             report.rung = Some(judge.shape().rung.name());
             report.capabilities = Some(judge.shape());
             report.learnt = judge.learnt();
             report.fingerprint = Some(judge.fingerprint());
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = logprobs(&endpoint, config, &mut report) => {}
+            if config.dialect().gives_logprobs() {
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = logprobs(&endpoint, config, &mut report) => {}
+                }
             }
         }
         Err(stop) => {
@@ -151,7 +166,7 @@ fn millis(time: Duration) -> u64 {
 /// Reads the list of models. An endpoint without one is no failure; the trial question decides.
 async fn list(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckReport) {
     report.calls += 1;
-    let Ok(answer) = endpoint.models(Duration::from_secs(10)).await else { return };
+    let Ok(Some(answer)) = endpoint.models(Duration::from_secs(10)).await else { return };
     report.reachable = true;
     if answer.status != 200 {
         report.notes.push(format!(
@@ -181,9 +196,10 @@ fn day_of(time: &serde_json::Number) -> String {
 }
 
 /// Ids and shutdown dates of a list of models.
-fn listed(answer: &Answer) -> Option<Vec<(String, Option<String>)>> {
+pub(super) fn listed(answer: &Answer) -> Option<Vec<(String, Option<String>)>> {
     let value: Value = serde_json::from_slice(&answer.body).ok()?;
-    let models = value.get("data")?.as_array()?;
+    // `data` of OpenAI and Anthropic, `models` of Gemini and Ollama.
+    let models = value.get("data").or_else(|| value.get("models"))?.as_array()?;
     let read = models.iter().filter_map(|model| {
         let shutdown = match model.get("shutdown_date") {
             Some(Value::String(date)) => Some(one_line(date, 40)),
@@ -191,7 +207,8 @@ fn listed(answer: &Answer) -> Option<Vec<(String, Option<String>)>> {
             Some(Value::Number(time)) => Some(day_of(time)),
             _ => None,
         };
-        Some((one_line(model.get("id")?.as_str()?, 200), shutdown))
+        let id = model.get("id").or_else(|| model.get("name"))?.as_str()?;
+        Some((one_line(id.strip_prefix("models/").unwrap_or(id), 200), shutdown))
     });
     Some(read.collect())
 }
@@ -206,7 +223,7 @@ async fn logprobs(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckR
         "top_logprobs": 5,
     });
     report.calls += 1;
-    let Ok(answer) = endpoint.chat(body.to_string().into_bytes()).await else { return };
+    let Ok(answer) = endpoint.ask(body.to_string().into_bytes()).await else { return };
     let given = |answer: &Answer| {
         let value: Value = serde_json::from_slice(&answer.body).ok()?;
         Some(
@@ -250,8 +267,9 @@ async fn look_at(server: &'static str, port: u16) -> Option<FoundEndpoint> {
     tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await.ok()?.ok()?;
     let base_url = format!("http://127.0.0.1:{port}/v1");
     let endpoint =
-        Endpoint::open(&JudgeConfig { base_url: base_url.clone(), ..JudgeConfig::default() }).ok()?;
-    let answer = endpoint.models(Duration::from_secs(1)).await.ok()?;
+        Endpoint::open(&JudgeConfig { base_url: base_url.clone(), ..JudgeConfig::default() }, &OpenAiChat)
+            .ok()?;
+    let answer = endpoint.models(Duration::from_secs(1)).await.ok()??;
     let wants_key = matches!(answer.status, 401 | 403);
     // Anything else at this port (a web server, say) is no endpoint.
     let models = match listed(&answer) {

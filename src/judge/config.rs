@@ -3,7 +3,10 @@
 //! A key exists as text only between [`Key::resolve`] and the header of the client: the configuration holds the name of
 //! a variable or a command, never a key.
 
+use super::dialect::{self, Api, Dialect};
 use super::endpoint::{Address, is_url};
+use super::extras::Extras;
+use super::standard;
 use super::{Stop, StopKind};
 use crate::children;
 use secrecy::SecretString;
@@ -141,15 +144,36 @@ impl Serialize for Key {
     }
 }
 
+/// The form in which a judge answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyAs {
+    /// An object with evidence, explanation and score, in the best way that the endpoint has.
+    #[default]
+    Verdict,
+    /// Sentences that end with the score: for judges that cannot write objects.
+    Prose,
+}
+
+impl ReplyAs {
+    /// Whether it is the usual one.
+    pub fn is_verdict(&self) -> bool {
+        *self == Self::Verdict
+    }
+}
+
 /// One `[judge.NAME]` or `[model.NAME]` of the configuration, or a `URL#MODEL`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JudgeConfig {
     /// The name it goes by.
     pub name: String,
-    /// Such as `https://api.openai.com/v1`; `/chat/completions` is added.
+    /// Such as `https://api.openai.com/v1`; the path of a call is added.
     pub base_url: String,
     /// The model asked for. No default: assize names no model.
     pub model: String,
+    /// Which API it speaks; `None` where its address says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// Where the key comes from.
     pub key: Key,
     /// Sampling temperature. A judge without one asks for 0 and leaves it out where refused; a model without one sends
@@ -165,6 +189,9 @@ pub struct JudgeConfig {
     pub price_in: Option<f64>,
     /// USD per million tokens written.
     pub price_out: Option<f64>,
+    /// USD per million tokens read from the endpoint's cache; as for others when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_cached: Option<f64>,
     /// Where the prices come from: `config.toml`, or the list with its date. Empty when they are not known.
     pub price_source: String,
     /// Requests a minute that the account allows; `None` for no such limit.
@@ -179,6 +206,15 @@ pub struct JudgeConfig {
     pub logprobs: bool,
     /// Sent as `seed + repeat` when set.
     pub seed: Option<i64>,
+    /// How much a reasoning model is to think, in the word that it knows (`low`, `none`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
+    /// The form in which it answers.
+    #[serde(skip_serializing_if = "ReplyAs::is_verdict")]
+    pub reply: ReplyAs,
+    /// Headers, parameters of the address and fields of the body that are sent besides.
+    #[serde(skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
     /// Plain http to another machine is refused unless this is set: the key and all texts would be readable on the way.
     pub allow_http: bool,
     /// The first wait after a failure in milliseconds; it doubles up to 16 times this.
@@ -193,6 +229,7 @@ impl Default for JudgeConfig {
             name: String::new(),
             base_url: String::new(),
             model: String::new(),
+            api: None,
             key: Key::None,
             temperature: None,
             max_tokens: 1024,
@@ -200,12 +237,16 @@ impl Default for JudgeConfig {
             timeout_s: 120,
             price_in: None,
             price_out: None,
+            price_cached: None,
             price_source: String::new(),
             requests_per_minute: None,
             tokens_per_minute: None,
             context_window: None,
             logprobs: false,
             seed: None,
+            reasoning_effort: None,
+            reply: ReplyAs::Verdict,
+            extras: Extras::default(),
             allow_http: false,
             backoff_ms: 500,
             max_wait_s: 120,
@@ -214,7 +255,28 @@ impl Default for JudgeConfig {
 }
 
 impl JudgeConfig {
-    /// Reads `URL#MODEL`, the form `--judge` takes without a configuration; `None` for what is no address, but a name.
+    /// The API that its endpoint speaks: as configured, else as its address says.
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        if let Some(Api(dialect)) = self.api {
+            return dialect;
+        }
+        dialect::guess(&self.base_url, &self.model)
+    }
+
+    /// Under which name what is learned of the endpoint is kept: its origin and path, and the API and settings that are not the
+    /// usual ones. `None` when the address is refused.
+    pub fn learned_under(&self) -> Option<String> {
+        let base = Address::parse(&self.base_url, self.allow_http).ok()?.base();
+        let api = self.dialect().name();
+        let mut parts = if api == dialect::ALL[0].name() { Vec::new() } else { vec![api.to_owned()] };
+        parts.extend(self.reasoning_effort.clone());
+        parts.extend((!self.reply.is_verdict()).then(|| "prose".to_owned()));
+        parts.extend((!self.extras.is_empty()).then(|| self.extras.digest().short()));
+        Some(if parts.is_empty() { base } else { format!("{base} {}", parts.join(" ")) })
+    }
+
+    /// Reads `URL#MODEL`, or `NAME#MODEL` with the name of a dialect, the forms `--judge` takes without a
+    /// configuration; `None` for what is the name of a configured one.
     /// The name it goes by is the address, which therefore must hold no secret: it is checked here, before anything is
     /// stored or shown.
     ///
@@ -223,17 +285,18 @@ impl JudgeConfig {
     pub fn from_url(text: &str) -> Result<Option<Self>, Stop> {
         let text = text.trim();
         if !is_url(text) {
-            return Ok(None);
+            return standard::by_name(text, &standard::environment);
         }
         let (base_url, model) = text.split_once('#').unwrap_or((text, ""));
         Address::parse(base_url, false)?;
         check_model(model)?;
-        Ok(Some(Self {
+        let made = Self {
             name: text.to_owned(),
             base_url: base_url.to_owned(),
             model: model.to_owned(),
             ..Self::default()
-        }))
+        };
+        Ok(Some(standard::with_key(made, &standard::environment)))
     }
 }
 

@@ -7,20 +7,22 @@
 //! only unless the configuration says otherwise. Addresses where clouds hand out credentials are refused.
 
 mod address;
-mod stream;
+mod held;
 
-use super::config::JudgeConfig;
+use super::config::{JudgeConfig, Key};
+use super::dialect::Dialect;
+use super::extras::{Extras, Given};
 use super::retry::Fault;
 use super::{Stop, StopKind};
 use crate::core::blank;
 pub use address::{Address, is_url};
 use address::{Guarded, refuse};
-use reqwest::Client;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use held::Held;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Once;
 use std::time::{Duration, Instant};
-use stream::Assembly;
 
 /// The largest body read; a larger one is given up as broken.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -55,13 +57,15 @@ pub struct Broken {
     pub took: Duration,
 }
 
-/// A client bound to one address and its key.
+/// A client bound to one address, its dialect and its key.
 pub struct Endpoint {
     address: Address,
+    dialect: &'static dyn Dialect,
+    /// Where questions go.
+    call: Url,
     client: Client,
     timeout: Duration,
-    key: Option<SecretString>,
-    key_source: String,
+    held: Held,
     /// A proxy finds the host's address.
     proxied: bool,
 }
@@ -80,22 +84,17 @@ impl Endpoint {
     ///
     /// # Errors
     /// When the address is refused, the key cannot be had, or no TLS roots are found for an https address.
-    pub fn open(config: &JudgeConfig) -> Result<Self, Stop> {
+    pub fn open(config: &JudgeConfig, dialect: &'static dyn Dialect) -> Result<Self, Stop> {
         let address = Address::parse(&config.base_url, config.allow_http)?;
         install_crypto();
-        let key = config.key.resolve()?;
+        // A header of that name which is configured stands.
+        let own = config.extras.headers.contains_key(dialect.auth("").0);
+        let held = Held::fetch(if own { &Key::None } else { &config.key }, dialect)?;
         let mut headers = HeaderMap::new();
-        if let Some(key) = &key {
-            let mut value =
-                HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
-                    Stop::new(
-                        StopKind::Key,
-                        format!("the key from {} holds characters no header can carry", config.key),
-                    )
-                })?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+        for (name, value) in dialect.headers() {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
+        held.hide(more_headers(&config.extras, &mut headers)?);
         let mut builder = Client::builder()
             .default_headers(headers)
             .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")))
@@ -118,7 +117,9 @@ impl Endpoint {
         })?;
         let timeout = Duration::from_secs(config.timeout_s.max(1));
         let proxied = !address.loopback && address::is_proxied();
-        Ok(Self { address, client, timeout, key, key_source: config.key.to_string(), proxied })
+        let mut call = address.at(&dialect.call_path(address.path(), &config.model));
+        add_query(&mut call, dialect, &config.extras)?;
+        Ok(Self { address, dialect, call, client, timeout, held, proxied })
     }
 
     /// What our resolver sees when it connects, a proxy's resolver does not tell.
@@ -137,21 +138,35 @@ impl Endpoint {
 
     /// Whether a key is sent.
     pub fn sends_key(&self) -> bool {
-        self.key.is_some()
+        self.held.header().is_some()
     }
 
     /// Where the key comes from; never the key.
-    pub fn key_source(&self) -> &str {
-        &self.key_source
+    pub fn key_source(&self) -> String {
+        self.held.source.to_string()
     }
 
-    /// Sends one request to `chat/completions`.
+    /// How often the key was fetched again.
+    pub fn generation(&self) -> u64 {
+        self.held.generation()
+    }
+
+    /// The key of this generation was accepted.
+    pub fn accepted(&self) {
+        self.held.accepted();
+    }
+
+    /// Fetches a key that has ended once more, where a command prints it; see [`Held::renew`].
+    pub async fn renew(&self, generation: u64) -> bool {
+        self.held.renew(generation, self.dialect).await
+    }
+
+    /// Asks one question.
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn chat(&self, body: Vec<u8>) -> Result<Answer, Broken> {
-        let request =
-            self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+    pub async fn ask(&self, body: Vec<u8>) -> Result<Answer, Broken> {
+        let request = self.client.post(self.call.clone()).header(CONTENT_TYPE, "application/json");
         self.exchange(request.body(body), self.timeout).await
     }
 
@@ -160,23 +175,23 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn chat_in_pieces(
+    pub async fn ask_in_pieces(
         &self,
         body: Vec<u8>,
         told: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Answer, Broken> {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), self.timeout);
-        let request =
-            self.client.post(self.address.join("chat/completions")).header(CONTENT_TYPE, "application/json");
+        let request = self.client.post(self.call.clone()).header(CONTENT_TYPE, "application/json");
         self.check_name(begun).await?;
-        let mut response = request.body(body).timeout(self.timeout).send().await.map_err(broken)?;
+        let mut response =
+            self.held.put_into(request).body(body).timeout(self.timeout).send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
         self.blank_headers(&mut headers);
         let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let streams = status == 200 && kind.starts_with("text/event-stream");
-        let (mut whole, mut assembly) = (Vec::new(), Assembly::default());
+        let (mut whole, mut assembly) = (Vec::new(), self.dialect.stream().filter(|_| streams));
         let mut size = 0;
         while let Some(piece) = response.chunk().await.map_err(broken)? {
             size += piece.len();
@@ -184,25 +199,29 @@ impl Endpoint {
                 let why = format!("the answer is larger than {} MiB", MOST_BYTES >> 20);
                 return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
             }
-            if !streams {
+            let Some(assembly) = &mut assembly else {
                 whole.extend_from_slice(&piece);
-            } else if assembly.push(&piece) {
+                continue;
+            };
+            if assembly.push(&piece) {
                 told(self.settled(&self.blank_text(assembly.text().to_owned())));
             }
         }
-        if streams {
+        if let Some(assembly) = assembly {
             let cut = |why| Broken { fault: Fault::Cut, why: self.blank_text(why), took: begun.elapsed() };
             whole = assembly.finish().map_err(cut)?;
         }
         Ok(Answer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
     }
 
-    /// Asks for the list of models.
+    /// Asks for the list of models; `None` where the dialect has none.
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn models(&self, timeout: Duration) -> Result<Answer, Broken> {
-        self.exchange(self.client.get(self.address.join("models")), timeout.min(self.timeout)).await
+    pub async fn models(&self, timeout: Duration) -> Result<Option<Answer>, Broken> {
+        let Some(path) = self.dialect.models_path(self.address.path()) else { return Ok(None) };
+        let request = self.client.get(self.address.at(&path));
+        self.exchange(request, timeout.min(self.timeout)).await.map(Some)
     }
 
     /// Sends JSON to a path below the base; nothing when it is null.
@@ -261,7 +280,7 @@ impl Endpoint {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
         self.check_name(begun).await?;
-        let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+        let mut response = self.held.put_into(request).timeout(timeout).send().await.map_err(broken)?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
         self.blank_headers(&mut headers);
@@ -297,20 +316,17 @@ impl Endpoint {
 
     /// Some endpoints repeat a refused key in their error: it must reach neither screen nor disk, however it is written.
     fn blank_key(&self, body: Vec<u8>) -> Vec<u8> {
-        match self.known_key() {
-            Some(key) => blank::blank(body, key, blank::KEY),
-            None => body,
-        }
-    }
-
-    /// The key, if it is long enough to be told from other words.
-    fn known_key(&self) -> Option<&str> {
-        self.key.as_ref().map(ExposeSecret::expose_secret).filter(|key| key.len() >= 4)
+        self.held
+            .secrets()
+            .iter()
+            .fold(body, |body, secret| blank::blank(body, secret.expose_secret(), blank::KEY))
     }
 
     /// What can be shown of a text that still grows: the next piece may complete a key that it ends with a part of.
     fn settled<'a>(&self, blanked: &'a str) -> &'a str {
-        let end = self.known_key().map_or(blanked.len(), |key| blank::settled(blanked.as_bytes(), key));
+        let secrets = self.held.secrets();
+        let ends = secrets.iter().map(|secret| blank::settled(blanked.as_bytes(), secret.expose_secret()));
+        let end = ends.min().unwrap_or(blanked.len());
         blanked.get(..end).unwrap_or_default()
     }
 
@@ -328,6 +344,39 @@ impl Endpoint {
     }
 }
 
+/// Puts the configured headers in; what of them is secret.
+fn more_headers(extras: &Extras, headers: &mut HeaderMap) -> Result<Vec<SecretString>, Stop> {
+    let mut secrets = Vec::new();
+    for (name, given) in &extras.headers {
+        let what = format!("the header {name}");
+        let value = given.resolve(&what)?;
+        let refused = |_| Stop::new(StopKind::Key, format!("{what} holds characters no header can carry"));
+        let mut written = HeaderValue::from_str(value.expose_secret().trim()).map_err(refused)?;
+        written.set_sensitive(true);
+        let known = HeaderName::from_bytes(name.as_bytes());
+        headers.insert(
+            known.map_err(|_| Stop::new(StopKind::Address, format!("{what} is no name of a header")))?,
+            written,
+        );
+        secrets.extend(matches!(given, Given::Env(_)).then_some(value));
+    }
+    Ok(secrets)
+}
+
+/// Puts the parameters of an address in: the dialect's, and the configured ones, which win.
+fn add_query(url: &mut Url, dialect: &dyn Dialect, extras: &Extras) -> Result<(), Stop> {
+    for (name, value) in dialect.query() {
+        if !extras.query.contains_key(name) {
+            url.query_pairs_mut().append_pair(name, &value);
+        }
+    }
+    for (name, given) in &extras.query {
+        let value = given.resolve(&format!("the parameter {name}"))?;
+        url.query_pairs_mut().append_pair(name, value.expose_secret().trim());
+    }
+    Ok(())
+}
+
 /// The innermost cause: the one that says what happened ("Connection refused"), without the URL around it.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
@@ -340,7 +389,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Key;
+    use crate::judge::dialect::OpenAiChat;
     use std::io::{BufRead, BufReader, Write};
     use std::sync::{Mutex, mpsc};
 
@@ -378,7 +427,8 @@ mod tests {
             told.lock().unwrap().push(text.to_owned());
             came.send(()).unwrap();
         };
-        let answer = Endpoint::open(&config).unwrap().chat_in_pieces(Vec::new(), &tell).await.unwrap();
+        let answer =
+            Endpoint::open(&config, &OpenAiChat).unwrap().ask_in_pieces(Vec::new(), &tell).await.unwrap();
         let whole = "Your key: [key]. Or [key], or sk-so.";
         assert!(String::from_utf8_lossy(&answer.body).contains(whole));
         let shown = ["Your key: ", "[key]. Or", " ", "[key]", ", or ", "sk-so."];
@@ -401,7 +451,8 @@ mod tests {
             let proxy = reqwest::Proxy::http(&through).unwrap();
             Client::builder().proxy(proxy).dns_resolver(Guarded).build().unwrap()
         };
-        let at = |proxied| Endpoint { client: client(), proxied, ..Endpoint::open(&config).unwrap() };
+        let at =
+            |proxied| Endpoint { client: client(), proxied, ..Endpoint::open(&config, &OpenAiChat).unwrap() };
         let broken = at(true).models(Duration::from_secs(5)).await.unwrap_err();
         assert!(broken.why.contains("credentials"), "{broken:?}");
         assert!(proxy.accept().is_err(), "nothing reached the proxy");
@@ -417,12 +468,14 @@ mod tests {
             key: Key::Command("echo sk-secret-1".into()),
             ..JudgeConfig::default()
         };
-        let endpoint = Endpoint::open(&config).unwrap();
+        let endpoint = Endpoint::open(&config, &OpenAiChat).unwrap();
         let body = endpoint.blank_key(b"bad sk-secret-1, sk-secret-1!sk-secret".to_vec());
         assert_eq!(body, b"bad [key], [key]!sk-secret");
         let odd = |key: &str, text: &str| {
-            let endpoint =
-                Endpoint { key: Some(SecretString::from(key)), ..Endpoint::open(&config).unwrap() };
+            let endpoint = Endpoint {
+                key: Some(SecretString::from(key)),
+                ..Endpoint::open(&config, &OpenAiChat).unwrap()
+            };
             endpoint.blank_text(text.to_owned())
         };
         assert_eq!(

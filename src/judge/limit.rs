@@ -1,9 +1,10 @@
 //! How many calls may be in flight to one endpoint: as many as configured, fewer while it says it is too much.
 //!
 //! ```text
-//!   success: limit += 8 / limit (up to the configured most)
+//!   success: limit += 8 / limit (up to the configured most); 1 / limit from half of what was too much last
 //!   429:     limit = limit / 2, once for all the calls that were in flight together
 //!   told to wait: nothing new is sent until then
+//!   a server on this machine, or a time-out: no more than it would answer one after the other in half of the time allowed
 //! ```
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,22 @@ struct Inner {
     /// Counts halvings: calls sent before a halving do not cause another.
     round: u64,
     paused: Option<(Instant, String)>,
+    /// The limit that was too much last.
+    too_much: Option<f64>,
+    pace: Option<Pace>,
+}
+
+/// What a server that may do one thing at a time can be sent: as many calls as it would answer, one after the other, within half
+/// of the time allowed. How many it really does at once shows in how long they take.
+struct Pace {
+    /// Half of the time allowed for one call, in seconds.
+    budget: f64,
+    /// The limit does not grow beyond it.
+    ceiling: f64,
+    /// The longest share of a call's time among those in flight with it, since the ceiling was set.
+    worst: f64,
+    /// Calls since then.
+    seen: usize,
 }
 
 /// Adaptive concurrency, shared by all calls to one endpoint.
@@ -121,9 +138,80 @@ impl PerMinute {
 impl Limiter {
     /// Starts at `most` (at least 1), and never exceeds it.
     pub fn new(most: usize) -> Self {
-        let most = most.clamp(1, 4096);
-        let inner = Inner { limit: most as f64, debt: 0, existing: most, round: 0, paused: None };
-        Self { most, places: Semaphore::new(most), inner: Mutex::new(inner) }
+        Self::with(most, most, None)
+    }
+
+    /// Starts at one, and grows to what is answered in parallel: for a server on this machine, which may do one thing at a time.
+    /// `allowed` is the time that one call may take.
+    pub fn careful(most: usize, allowed: Duration) -> Self {
+        let pace = Pace { budget: allowed.as_secs_f64() / 2.0, ceiling: 1.0, worst: 0.0, seen: 0 };
+        Self::with(most, 1, Some(pace))
+    }
+
+    fn with(most: usize, start: usize, pace: Option<Pace>) -> Self {
+        let (most, start) = (most.clamp(1, 4096), start.clamp(1, 4096));
+        let inner = Inner {
+            limit: start as f64,
+            debt: 0,
+            existing: start,
+            round: 0,
+            paused: None,
+            too_much: None,
+            pace,
+        };
+        Self { most, places: Semaphore::new(start), inner: Mutex::new(inner) }
+    }
+
+    /// Calls that have a place now.
+    pub fn in_flight(&self) -> usize {
+        let existing = self.inner().existing;
+        existing.saturating_sub(self.places.available_permits())
+    }
+
+    /// A call took this long, sent as one of `beside` in flight. Once a round the limit is bounded by how many calls would be
+    /// answered in time one after the other.
+    pub fn observe(&self, took: Duration, beside: usize) {
+        let mut inner = self.inner();
+        let limit = inner.limit;
+        let Some(pace) = &mut inner.pace else { return };
+        pace.worst = pace.worst.max(took.as_secs_f64() / beside.max(1) as f64);
+        pace.seen += 1;
+        if pace.seen < limit as usize {
+            return;
+        }
+        let ceiling = (pace.budget / pace.worst.max(1e-6)).clamp(1.0, self.most as f64);
+        (pace.ceiling, pace.worst, pace.seen) = (ceiling, 0.0, 0);
+        if limit > ceiling {
+            inner.limit = ceiling;
+            self.fit(&mut inner);
+        }
+    }
+
+    /// A call had no answer in time: half as many from now on, and no more than what is answered in time.
+    pub fn slow(&self, round: u64, allowed: Duration) {
+        self.halve(round);
+        let mut inner = self.inner();
+        let ceiling = inner.limit;
+        let budget = allowed.as_secs_f64() / 2.0;
+        let pace = inner.pace.get_or_insert(Pace { budget, ceiling, worst: 0.0, seen: 0 });
+        pace.ceiling = pace.ceiling.min(ceiling);
+    }
+
+    /// Makes as many places as the limit says: new ones, or none for those that come back.
+    fn fit(&self, inner: &mut Inner) {
+        let wanted = inner.limit as usize;
+        while inner.existing - inner.debt < wanted {
+            if inner.debt > 0 {
+                inner.debt -= 1;
+            } else {
+                inner.existing += 1;
+                self.places.add_permits(1);
+            }
+        }
+        let surplus = inner.existing.saturating_sub(inner.debt).saturating_sub(wanted);
+        let gone = self.places.forget_permits(surplus);
+        inner.existing -= gone;
+        inner.debt += surplus - gone;
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -166,19 +254,15 @@ impl Limiter {
 
     fn grow(&self) {
         let mut inner = self.inner();
-        if inner.limit >= self.most as f64 {
+        let most = inner.pace.as_ref().map_or(self.most as f64, |pace| pace.ceiling.min(self.most as f64));
+        if inner.limit >= most {
             return;
         }
-        inner.limit = (inner.limit + GROWTH / inner.limit).min(self.most as f64);
-        let wanted = inner.limit as usize;
-        while inner.existing - inner.debt < wanted {
-            if inner.debt > 0 {
-                inner.debt -= 1;
-            } else {
-                inner.existing += 1;
-                self.places.add_permits(1);
-            }
-        }
+        // Near what was too much before, one more a round; far below it, and where nothing was, at once.
+        let near = inner.too_much.is_some_and(|limit| inner.limit >= limit / 2.0);
+        let more = if near { 1.0 } else { GROWTH };
+        inner.limit = (inner.limit + more / inner.limit).min(most);
+        self.fit(&mut inner);
     }
 
     fn halve(&self, round: u64) {
@@ -187,11 +271,9 @@ impl Limiter {
             return;
         }
         inner.round += 1;
+        inner.too_much = Some(inner.limit);
         inner.limit = (inner.limit / 2.0).max(1.0);
-        let surplus = inner.existing.saturating_sub(inner.debt).saturating_sub(inner.limit as usize);
-        let gone = self.places.forget_permits(surplus);
-        inner.existing -= gone;
-        inner.debt += surplus - gone;
+        self.fit(&mut inner);
     }
 }
 
@@ -199,6 +281,11 @@ impl Permit<'_> {
     /// The call was answered.
     pub fn succeeded(&self) {
         self.limiter.grow();
+    }
+
+    /// No answer came in the time that is allowed.
+    pub fn was_late(&self, allowed: Duration) {
+        self.limiter.slow(self.round, allowed);
     }
 
     /// The endpoint said it was too much.
@@ -223,6 +310,67 @@ impl Drop for Permit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_does_one_thing_at_a_time_is_sent_what_it_answers_in_time() {
+        let limiter = Limiter::careful(8, Duration::from_secs(120));
+        assert_eq!(limiter.limit(), 1);
+        // One after the other, 22 s each: the second of two waits for the first.
+        for (took, beside) in [(22, 1), (44, 2), (44, 2), (44, 2), (44, 2)] {
+            limiter.observe(Duration::from_secs(took), beside);
+            limiter.grow();
+            assert!(limiter.limit() <= 2, "{}", limiter.limit());
+        }
+        // Its twin does all at once.
+        let limiter = Limiter::careful(8, Duration::from_secs(120));
+        for (beside, limit) in [(1, 2), (2, 2), (2, 5), (5, 5), (5, 5), (5, 5), (5, 5), (5, 8)] {
+            limiter.observe(Duration::from_secs(22), beside);
+            limiter.grow();
+            assert_eq!(limiter.limit(), limit, "{beside}");
+        }
+        // A quick one is sent all there is after its first answer.
+        let limiter = Limiter::careful(8, Duration::from_secs(120));
+        limiter.observe(Duration::from_millis(50), 1);
+        limiter.grow();
+        assert_eq!(limiter.limit(), 8);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_stays_lowered_on_a_quick_server() {
+        let limiter = Limiter::careful(8, Duration::from_secs(120));
+        limiter.observe(Duration::from_millis(1), 1);
+        limiter.grow();
+        limiter.acquire().await.limited();
+        assert_eq!(limiter.limit(), 4);
+        for _ in 0..4 {
+            limiter.observe(Duration::from_millis(1), 4);
+        }
+        assert_eq!(limiter.limit(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_time_out_lowers_the_limit_and_answers_do_not_raise_it_at_once() {
+        let limiter = Limiter::new(8);
+        let late = limiter.acquire().await;
+        late.was_late(Duration::from_secs(120));
+        assert_eq!((limiter.limit(), limiter.in_flight()), (4, 1));
+        late.succeeded();
+        assert_eq!(limiter.limit(), 4);
+        // The twin: what was too much is tried again soon.
+        let limiter = Limiter::new(8);
+        let too_much = limiter.acquire().await;
+        too_much.limited();
+        too_much.succeeded();
+        assert_eq!(limiter.limit(), 4);
+        for _ in 0..3 {
+            too_much.succeeded();
+        }
+        assert_eq!(limiter.limit(), 4, "a quarter of one more each");
+        for _ in 0..40 {
+            too_much.succeeded();
+        }
+        assert_eq!(limiter.limit(), 8);
+    }
 
     #[tokio::test]
     async fn halves_once_per_round_and_grows_back_to_the_most() {

@@ -1,34 +1,39 @@
 //! Judges and models: who is asked, how, and what came back.
 //!
 //! ```text
-//!   JudgeConfig --open--> OpenAiJudge --discover--> shape fixed, fingerprint fixed
+//!   JudgeConfig --open--> EndpointJudge --discover--> shape fixed, fingerprint fixed
 //!                              |
-//!   JudgeRequest --prompt--> body --limit--> HTTP --retry--> reply --wire--> content --parse--> Outcome
+//!   JudgeRequest --prompt, dialect--> body --limit--> HTTP --retry--> reply --dialect--> content --parse--> Outcome
 //!                                              ^________________| wait, ask again, more room
 //! ```
 //! A judge knows nothing of the registry: it is given texts and gives back an [`Outcome`], which is a score with
 //! its reasons or exactly one named failure. Nothing here invents a number.
 
+pub mod api_error;
 pub mod batch;
 mod call;
 pub mod capabilities;
 pub mod check;
 pub mod config;
+pub mod dialect;
 pub mod endpoint;
+pub mod endpoint_judge;
+pub mod extras;
 pub mod limit;
-pub mod openai;
+pub mod open;
 pub mod pair;
 pub mod prices;
 pub mod prompt;
 pub mod recorded;
 pub mod retry;
+pub mod standard;
 pub mod stress;
 pub mod weighted;
 pub mod wire;
 
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
 pub use config::{JudgeConfig, Key};
-pub use openai::{OpenAiJudge, OpenAiModel};
+pub use endpoint_judge::{EndpointJudge, EndpointModel};
 pub use pair::{PairOutcome, PairRequest};
 pub use recorded::RecordedJudge;
 
@@ -109,7 +114,7 @@ pub fn nonce_of(subject: &Digest, response: &str, criterion: &Digest, repeat: u3
 }
 
 /// Tokens the endpoint says were used. What it does not say is unknown, never zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens read.
     pub prompt_tokens: u64,
@@ -117,12 +122,39 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// Of those written, how many were reasoning; `None` when not told.
     pub reasoning_tokens: Option<u64>,
+    /// Of those read, how many came from the endpoint's cache; `None` when not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Of those read, how many were written into that cache; `None` when not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_tokens: Option<u64>,
+    /// What the endpoint says that the call cost, in billionths of a USD; `None` when not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nano_usd: Option<u64>,
 }
 
 impl Usage {
-    /// The price in USD at `price_in` and `price_out` USD per million tokens; `None` when a price is not known.
+    /// What the endpoint says that the call cost in USD; else the price at `price_in` and `price_out` USD per million tokens.
+    /// `None` when neither is known.
     pub fn cost(&self, price_in: Option<f64>, price_out: Option<f64>) -> Option<f64> {
-        Some((self.prompt_tokens as f64 * price_in? + self.completion_tokens as f64 * price_out?) / 1e6)
+        self.cost_with_cache(price_in, price_out, None)
+    }
+
+    /// The same where what is read from the endpoint's cache has a price of its own.
+    pub fn cost_with_cache(
+        &self,
+        price_in: Option<f64>,
+        price_out: Option<f64>,
+        price_cached: Option<f64>,
+    ) -> Option<f64> {
+        if let Some(told) = self.cost_nano_usd {
+            return Some(told as f64 / 1e9);
+        }
+        let cached = self.cached_tokens.unwrap_or(0).min(self.prompt_tokens);
+        let (read, written) = ((self.prompt_tokens - cached) as f64, self.completion_tokens as f64);
+        let price_in = price_in?;
+        let of_cache = cached as f64 * price_cached.unwrap_or(price_in);
+        Some((read * price_in + of_cache + written * price_out?) / 1e6)
     }
 }
 
@@ -246,6 +278,9 @@ pub struct Discovery {
     pub model_returned: Option<String>,
     /// What was learned, one line each: `temperature is refused and left out`.
     pub notes: Vec<String>,
+    /// Why the answer to the trial question holds no verdict; `None` when it holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_verdict: Option<String>,
 }
 
 /// What a judge learned of its endpoint, to be remembered for the next run.
@@ -306,6 +341,10 @@ pub trait Judge: Send + Sync {
     /// The rung that requests take now, as it is stored.
     fn rung(&self) -> &'static str {
         ""
+    }
+    /// Room for an answer in tokens, as requests name it now; `None` for judges that send nothing.
+    fn room(&self) -> Option<u32> {
+        None
     }
     /// What discovery learned, once it has ended; `None` for judges without an endpoint.
     fn learnt(&self) -> Option<Learnt> {

@@ -16,6 +16,9 @@ pub struct Price {
     /// For what is written, reasoning included.
     #[serde(rename = "out")]
     pub output: f64,
+    /// For what is read from the endpoint's cache; as for what is read when absent.
+    #[serde(default)]
+    pub cached: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,8 +44,15 @@ pub fn list_price(base_url: &str, model: &str) -> Option<Price> {
     models.get(model).or_else(|| models.get(without_date(model)?)).copied()
 }
 
-/// `gpt-4o` of `gpt-4o-2024-08-06`.
+/// `gpt-4o` of `gpt-4o-2024-08-06`, `claude-x` of `claude-x-20260101`.
 fn without_date(model: &str) -> Option<&str> {
+    if let Some((name, date)) = model.rsplit_once('-')
+        && date.len() == 8
+        && date.starts_with("20")
+        && date.bytes().all(|b| b.is_ascii_digit())
+    {
+        return Some(name);
+    }
     let (rest, day) = model.rsplit_once('-')?;
     let (rest, month) = rest.rsplit_once('-')?;
     let (name, year) = rest.rsplit_once('-')?;
@@ -59,6 +69,7 @@ pub fn priced(config: JudgeConfig) -> JudgeConfig {
         Some(price) => JudgeConfig {
             price_in: Some(price.input),
             price_out: Some(price.output),
+            price_cached: config.price_cached.or(price.cached),
             price_source: format!("list of {}", as_of()),
             ..config
         },
@@ -75,8 +86,9 @@ mod tests {
         let table: Table = toml::from_str(include_str!("../../assets/prices.toml")).unwrap();
         assert!(table.as_of.parse::<jiff::civil::Date>().is_ok());
         let prices: Vec<&Price> = table.host.values().flat_map(BTreeMap::values).collect();
-        assert!(prices.len() > 10);
+        assert!(prices.len() > 1000, "{}", prices.len());
         assert!(prices.iter().all(|p| p.input > 0.0 && p.output >= p.input && p.output < 1000.0));
+        assert!(prices.iter().all(|p| p.cached.is_none_or(|c| c > 0.0 && c < p.input)));
     }
 
     #[test]
@@ -85,6 +97,9 @@ mod tests {
         let openai = "https://api.openai.com/v1";
         assert_eq!(at(openai, "gpt-4o-mini"), Some((0.15, 0.6)));
         assert_eq!(at(openai, "gpt-4o-mini-2024-07-18"), Some((0.15, 0.6)));
+        let anthropic = "https://api.anthropic.com";
+        assert_eq!(at(anthropic, "claude-opus-4-7"), Some((5.0, 25.0)));
+        assert_eq!(at(anthropic, "claude-opus-4-7-20260301"), Some((5.0, 25.0)));
         for (url, model) in [
             (openai, "gpt-4o-mini-tuned"),
             (openai, "gpt-4o-mini-2024-7-18"),

@@ -14,6 +14,9 @@ use std::sync::LazyLock;
 /// Role, rules and the form of the answer.
 pub const SYSTEM: &str = include_str!("../../assets/judge/system.txt");
 
+/// The same for a judge that answers in prose.
+pub const SYSTEM_PROSE: &str = include_str!("../../assets/judge/prose.txt");
+
 /// The name of the schema and of the function.
 pub const SCHEMA_NAME: &str = "verdict";
 
@@ -46,6 +49,10 @@ pub(super) const OPENING: &str = "The material is the JSON object between the tw
 const CLOSING: &str = "\n==== {nonce} ====\nScore the field \"response\" on the field \"criterion\" and nothing else. \
                        Answer with the JSON object described above and nothing else.";
 
+/// After the material, for a judge that answers in prose.
+const CLOSING_PROSE: &str = "\n==== {nonce} ====\nScore the field \"response\" on the field \"criterion\" and nothing else. \
+                             Give your reasons, and end with a line that reads SCORE: and a whole number from 1 to 5.";
+
 /// After the material of a pair.
 pub(super) const CLOSING_PAIR: &str = "\n==== {nonce} ====\nSay which of \"response_first\" and \"response_second\" is better on the field \"criterion\" and nothing else. \
                        Answer with the JSON object described above and nothing else.";
@@ -60,6 +67,11 @@ pub static JUDGE_TEMPLATE_VERSION: LazyLock<Digest> = LazyLock::new(|| {
         .text(SCHEMA)
         .text(SCHEMA_BOUNDED)
         .finish()
+});
+
+/// The version of what a judge that answers in prose is told.
+pub static PROSE_TEMPLATE_VERSION: LazyLock<Digest> = LazyLock::new(|| {
+    RowDigest::new("assize.prose_template.1").text(SYSTEM_PROSE).text(OPENING).text(CLOSING_PROSE).finish()
 });
 
 #[derive(Serialize)]
@@ -119,6 +131,15 @@ pub(super) fn framed(material: &str, nonce: &str, closing: &str) -> String {
 
 /// The user message for a request.
 pub fn user_message(request: &JudgeRequest) -> String {
+    message(request, CLOSING)
+}
+
+/// The same for a judge that answers in prose.
+pub fn user_message_for_prose(request: &JudgeRequest) -> String {
+    message(request, CLOSING_PROSE)
+}
+
+fn message(request: &JudgeRequest, closing: &str) -> String {
     let material = Material {
         task: &request.subject.prompt,
         variables: &request.subject.vars,
@@ -130,7 +151,7 @@ pub fn user_message(request: &JudgeRequest) -> String {
     };
     // Strings and a JSON map: serialising cannot fail; should it ever, the judge is given nothing rather than a part.
     let material = serde_json::to_string(&material).unwrap_or_default();
-    framed(&material, &request.nonce, CLOSING)
+    framed(&material, &request.nonce, closing)
 }
 
 /// What is said when a reply could not be read. `why` is a line of [`crate::core::parse::Unread`].
@@ -139,6 +160,14 @@ pub fn ask_again(why: &str) -> String {
         "Your reply could not be read: {why}. Answer again with exactly one JSON object with the fields \"evidence\", \
          \"explanation\", \"injection_suspected\" and \"score\", where \"score\" is a whole number from 1 to 5, and \
          nothing before or after it."
+    )
+}
+
+/// The same to a judge that answers in prose.
+pub fn ask_again_for_prose(why: &str) -> String {
+    format!(
+        "Your reply could not be read: {why}. Answer again: your reasons, and then a last line that reads SCORE: and a whole \
+         number from 1 to 5, with no other score anywhere."
     )
 }
 

@@ -238,6 +238,7 @@ impl Judge for RecordedJudge {
             calls: 0,
             model_returned: Some(self.name.clone()),
             notes,
+            no_verdict: None,
         })))
     }
 

@@ -2,19 +2,21 @@
 //!
 //! | seen | done |
 //! |---|---|
+//! | a filter's words under 400, 403, 422, 451; a page under 403 once answers have come | this item is filtered |
 //! | 401, 403, a key error under another status | stop: key |
-//! | 402, 429 `insufficient_quota` | stop: quota |
+//! | 402, an account that is used up | stop: quota |
 //! | 404, an unknown model under another status | stop: model or address |
 //! | 3xx | stop: redirects are not followed |
-//! | 408, 409, 425, 429, 5xx, cut body | again, until the 4th failure (the 8th for 429 and 503) |
-//! | no answer in time | again once |
+//! | 408, 409, 424, 425, 429, 5xx, cut body | again, until the 4th failure (the 8th for 429, 503, 529 and "overloaded") |
+//! | no answer in time | again once; while other calls were in flight up to five times, with fewer of them |
 //! | no connection | again for some seconds, then stop |
 //! | context too long, any other 4xx | this item fails |
 //!
 //! Waits are what the endpoint asks for (`retry-after-ms`, `retry-after` in seconds or as a date, LiteLLM's
-//! `llm_provider-retry-after`, `x-ratelimit-reset-requests` or `-tokens` when none remain), else they double, less up to a quarter of
+//! `llm_provider-retry-after`, `x-ratelimit-reset-requests` or `-tokens` when none remain, `retryDelay` and the like in the body), else they double, less up to a quarter of
 //! jitter. A wait longer than allowed is not waited for. `x-should-retry` overrides.
 
+use super::dialect::Dialect;
 use super::wire::{ApiError, one_line};
 use super::{Stop, StopKind};
 use crate::core::verdict::State;
@@ -40,10 +42,14 @@ pub struct Attempt<'a> {
     pub jitter: f64,
     /// Now, in seconds since the Unix epoch, for dates in headers.
     pub now_s: i64,
+    /// Whether other calls were in flight when this one was sent: then a time-out may be the time spent in a queue.
+    pub crowded: bool,
     /// Whether a key is sent.
     pub key_sent: bool,
     /// Whether the endpoint has given any answer yet.
     pub answered_before: bool,
+    /// What the endpoint speaks: how its errors and headers read.
+    pub dialect: &'a dyn Dialect,
     /// Scheme, host and port, for messages.
     pub origin: &'a str,
     /// The model asked for, for messages.
@@ -66,7 +72,7 @@ pub enum Fault {
 /// Failures that are counted together: being told "too much" a few times leaves the patience for faults whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// 429 and 503.
+    /// 429, 503, 529, and what says that it is overloaded.
     TooMuch,
     /// No complete answer in time.
     Late,
@@ -78,7 +84,8 @@ impl Seen<'_> {
     /// The kind of this failure.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Answer { status: 429 | 503, .. } => Kind::TooMuch,
+            Self::Answer { status: 429 | 503 | 529, .. } => Kind::TooMuch,
+            Self::Answer { status: 400.., body, .. } if ApiError::read(body).is_overloaded() => Kind::TooMuch,
             Self::Broken(Fault::Timeout, _) => Kind::Late,
             _ => Kind::Faulty,
         }
@@ -127,6 +134,8 @@ const REQUESTS: u32 = 4;
 const REQUESTS_LIMITED: u32 = 8;
 /// The same for [`Kind::Late`]: each costs the whole time allowed.
 const REQUESTS_TIMEOUT: u32 = 2;
+/// The same where other calls were in flight: the time may have been spent in a queue.
+const REQUESTS_CROWDED: u32 = 6;
 /// No new attempt to connect after this long, so that a dead endpoint is told of within 10 s.
 const CONNECTING: Duration = Duration::from_millis(4500);
 
@@ -135,11 +144,14 @@ pub fn decide(policy: &Policy, attempt: &Attempt<'_>, seen: &Seen<'_>) -> Decisi
     match seen {
         Seen::Broken(fault, why) => broken(policy, attempt, *fault, why),
         Seen::Answer { status, header, body } => {
-            let error = ApiError::read(body);
+            let error = attempt.dialect.error(body);
+            if is_filtered(attempt, *status, &error) {
+                return Decision::Fail(State::Filtered, format!("{status}: {}", error.line()));
+            }
             if let Some(stop) = stop_for(attempt, *status, &error, header) {
                 return Decision::Stop(stop);
             }
-            answered(policy, attempt, *status, header, &error)
+            answered(policy, attempt, *status, seen.kind(), header, &error)
         }
     }
 }
@@ -153,12 +165,12 @@ fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> De
     let after = backoff(policy, attempt);
     let again = match fault {
         Fault::Connect => attempt.number < REQUESTS && attempt.elapsed + after < CONNECTING,
-        Fault::Timeout => attempt.number < REQUESTS_TIMEOUT,
+        Fault::Timeout => attempt.number < if attempt.crowded { REQUESTS_CROWDED } else { REQUESTS_TIMEOUT },
         Fault::Cut => attempt.number < REQUESTS,
     };
     let why = one_line(why, 160);
     if again {
-        return Decision::Retry { after, why, limited: false, told: false };
+        return Decision::Retry { after, why, limited: fault == Fault::Timeout, told: false };
     }
     match fault {
         Fault::Connect => {
@@ -177,11 +189,12 @@ fn answered(
     policy: &Policy,
     attempt: &Attempt<'_>,
     status: u16,
+    kind: Kind,
     header: &(dyn Fn(&str) -> Option<String> + Sync),
     error: &ApiError,
 ) -> Decision {
     let what = format!("{status}: {}", error.line());
-    if error.is_context_overflow() || status == 413 {
+    if error.is_context_overflow() || (status == 413 && !error.is_rate()) {
         let sizes = error.sizes().map(|(asked, held)| format!(" ({asked} tokens asked, {held} held)"));
         let reason = format!(
             "the context window of {} is too small for this item{}; {what}",
@@ -190,21 +203,23 @@ fn answered(
         );
         return Decision::Fail(State::HttpError, one_line(&reason, 300));
     }
-    let limited = status == 429;
+    let limited = kind == Kind::TooMuch;
     let state = match status {
-        429 => State::RateLimited,
+        413 | 429 => State::RateLimited,
         408 => State::TimedOut,
         _ => State::HttpError,
     };
     let retryable = match header("x-should-retry").as_deref() {
         Some("true") => true,
         Some("false") => false,
-        _ => matches!(status, 408 | 409 | 425 | 429) || status >= 500,
+        _ => {
+            matches!(status, 408 | 409 | 424 | 425 | 429) || status >= 500 || limited || error.is_by_chance()
+        }
     };
     if !retryable {
         return Decision::Fail(state, what);
     }
-    let told = wait_asked(header, attempt.now_s);
+    let told = wait_asked(attempt.dialect, header, attempt.now_s).or_else(|| error.wait());
     if let Some(wait) = told.filter(|wait| *wait > policy.most) {
         let (asked, most) = (wait.as_secs(), policy.most.as_secs());
         return Decision::Fail(
@@ -212,7 +227,7 @@ fn answered(
             format!("asked to wait {asked} s, more than {most} s is not waited for; {what}"),
         );
     }
-    let most = if matches!(status, 429 | 503) { REQUESTS_LIMITED } else { REQUESTS };
+    let most = if limited { REQUESTS_LIMITED } else { REQUESTS };
     if attempt.number < most {
         let after = told.unwrap_or_else(|| backoff(policy, attempt));
         return Decision::Retry { after, why: what, limited, told: told.is_some() };
@@ -225,6 +240,16 @@ fn answered(
         return Decision::Stop(Stop::new(StopKind::Key, text));
     }
     Decision::Fail(state, format!("{what} ({} times)", attempt.number))
+}
+
+/// Whether a filter kept this one item back.
+fn is_filtered(attempt: &Attempt<'_>, status: u16, error: &ApiError) -> bool {
+    match status {
+        400 | 422 | 451 => error.is_filtered(),
+        // The page of a firewall after answers is about what was sent.
+        403 => error.is_filtered() || (attempt.answered_before && error.is_page),
+        _ => false,
+    }
 }
 
 /// The line that ends the run, if this answer would come for every item.
@@ -246,11 +271,22 @@ fn stop_for(
                 ),
             )
         }
+        _ if error.is_of_region() => (
+            StopKind::Key,
+            format!("{origin} does not serve the place that this account is used from ({what})"),
+        ),
         401 | 403 => (StopKind::Key, key_message(attempt, &what)),
         402 => (StopKind::Quota, format!("{origin} wants payment ({what}); check the account")),
         _ if error.is_quota() => {
             (StopKind::Quota, format!("the quota at {origin} is used up ({what}); check the account"))
         }
+        400 | 404 if error.is_of_responses() => (
+            StopKind::Model,
+            format!(
+                "{origin} answers for '{}' at another path ({what}); set api = \"responses\"",
+                one_line(model, 80)
+            ),
+        ),
         400 | 404 | 422 if error.is_unknown_model() => (
             StopKind::Model,
             format!(
@@ -258,9 +294,17 @@ fn stop_for(
                 one_line(model, 80)
             ),
         ),
+        // An API that says why is there.
+        404 if error.is_structured => {
+            (StopKind::Unusable, format!("{origin} has nothing that answers as asked for ({what})"))
+        }
         404 | 405 | 410 => (
             StopKind::Address,
-            format!("{origin} has no chat completions at this path ({what}); base_url usually ends in /v1"),
+            format!(
+                "{origin} has no {} at this path ({what}); {}",
+                attempt.dialect.words().trim_start_matches("OpenAI "),
+                "base_url usually ends in /v1"
+            ),
         ),
         _ if error.is_key_refused() => (StopKind::Key, key_message(attempt, &what)),
         _ => return None,
@@ -278,7 +322,11 @@ fn key_message(attempt: &Attempt<'_>, what: &str) -> String {
 }
 
 /// How long the endpoint asks to wait.
-fn wait_asked(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> Option<Duration> {
+fn wait_asked(
+    dialect: &dyn Dialect,
+    header: &(dyn Fn(&str) -> Option<String> + Sync),
+    now_s: i64,
+) -> Option<Duration> {
     let seconds =
         |text: String| text.trim().parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
     let value =
@@ -288,7 +336,7 @@ fn wait_asked(header: &(dyn Fn(&str) -> Option<String> + Sync), now_s: i64) -> O
         .map(|thousand| thousand / 1000)
         .or_else(|| value("retry-after"))
         .or_else(|| value("llm_provider-retry-after"))
-        .or_else(|| used_up(header, now_s).map(|(left, _)| left))
+        .or_else(|| dialect.limits(header, now_s).map(|(left, _)| left))
 }
 
 /// How long none are left, and of what (requests or tokens), by the `x-ratelimit-` headers of any answer; the longer of
@@ -345,6 +393,7 @@ fn duration(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::OpenAiChat;
     use super::*;
 
     const POLICY: Policy = Policy { base: Duration::from_millis(500), most: Duration::from_secs(120) };
@@ -357,6 +406,8 @@ mod tests {
             now_s: 784_111_777,
             key_sent: true,
             answered_before: true,
+            crowded: false,
+            dialect: &OpenAiChat,
             origin: "http://h:1",
             model: "m",
             key_source: "variable K",

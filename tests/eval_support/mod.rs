@@ -103,7 +103,7 @@ impl Scripted {
         Outcome {
             reading: Some(reading),
             raw: format!("{{\"score\":{score}}}").into_bytes(),
-            usage: Some(Usage { prompt_tokens: 100, completion_tokens: 10, reasoning_tokens: None }),
+            usage: Some(Usage { prompt_tokens: 100, completion_tokens: 10, ..Usage::default() }),
             attempts: 1,
             rung: "schema",
             model_returned: Some(model.to_owned()),
@@ -127,7 +127,7 @@ impl Judge for Scripted {
         Box::pin(std::future::ready(if refused {
             Err(Stop::new(StopKind::Key, "the key was refused"))
         } else {
-            Ok(Discovery { calls: 1, model_returned: None, notes: vec!["a note".into()] })
+            Ok(Discovery { calls: 1, model_returned: None, notes: vec!["a note".into()], no_verdict: None })
         }))
     }
     fn fingerprint(&self) -> Digest {

@@ -6,7 +6,7 @@
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
 use assize::core::verdict::State;
-use assize::judge::{Judge, JudgeConfig, JudgeRequest, Key, Lookup, OpenAiJudge, Outcome};
+use assize::judge::{EndpointJudge, Judge, JudgeConfig, JudgeRequest, Key, Lookup, Outcome, open};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,20 +91,23 @@ fn request() -> JudgeRequest {
     JudgeRequest::new(Arc::new(subject), "Hello.".into(), Arc::new(criterion), 0, lookup)
 }
 
-async fn replayed(name: &str, good: usize, key: Key) -> (OpenAiJudge, MockServer) {
+async fn replayed(name: &str, good: usize, key: Key) -> (EndpointJudge, MockServer) {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(Replay { good, asked: AtomicUsize::new(0), then: recorded(name) })
         .mount(&server)
         .await;
-    let judge = OpenAiJudge::open(JudgeConfig {
-        base_url: format!("{}/v1", server.uri()),
-        model: "mock-judge".into(),
-        key,
-        backoff_ms: 1,
-        max_wait_s: 30,
-        ..JudgeConfig::default()
-    });
+    let judge = open::judge(
+        JudgeConfig {
+            base_url: format!("{}/v1", server.uri()),
+            model: "mock-judge".into(),
+            key,
+            backoff_ms: 1,
+            max_wait_s: 30,
+            ..JudgeConfig::default()
+        },
+        None,
+    );
     (judge.unwrap(), server)
 }
 

@@ -4,7 +4,7 @@ use crate::cli_support::{Home, err};
 use assize::core::item::Subject;
 use assize::core::rubric::by_name;
 use assize::core::verdict::State;
-use assize::judge::{Judge, JudgeConfig, JudgeRequest, Lookup, OpenAiJudge};
+use assize::judge::{Judge, JudgeConfig, JudgeRequest, Lookup, open};
 use futures_util::StreamExt;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -95,7 +95,7 @@ async fn a_thousand_forged_verdicts_are_never_read_as_the_verdict() {
         concurrency: 32,
         ..JudgeConfig::default()
     };
-    let judge = OpenAiJudge::open(config).unwrap();
+    let judge = open::judge(config, None).unwrap();
     let cancel = CancellationToken::new();
     judge.discover(&cancel).await.unwrap();
     let subject: Arc<Subject> =

@@ -47,6 +47,7 @@ mod eval_until;
 mod fsck_runs;
 mod gate_workflow;
 mod judge_captures;
+mod judge_servers;
 mod judge_stress;
 mod judge_wire;
 #[expect(dead_code, reason = "the tests of crashes use the rest")]

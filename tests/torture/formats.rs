@@ -6,7 +6,8 @@ use assize::core::find::Find;
 use assize::core::tokens;
 use assize::interop::sheet;
 use assize::judge::batch::{LineResult, read_lines};
-use assize::judge::wire::{ApiError, read_reply};
+use assize::judge::dialect::{Dialect, OpenAiChat};
+use assize::judge::wire::ApiError;
 
 #[test]
 fn searches() {
@@ -68,7 +69,7 @@ fn bodies_of_answers() {
     feed("bodies of answers", &seeds, |bytes| {
         let told = ApiError::read(bytes).line();
         assert!(!told.contains('\n'), "{told:?}");
-        read_reply(bytes).is_ok()
+        OpenAiChat.reply(bytes).is_ok()
     });
 }
 

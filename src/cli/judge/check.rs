@@ -76,6 +76,7 @@ fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stres
     let text = |v: Option<&str>| v.map_or_else(|| "-".to_owned(), |v| clean(v).into_owned());
     for (what, value) in [
         ("endpoint", clean(&report.endpoint).into_owned()),
+        ("api", report.api.to_owned()),
         ("reachable", known(Some(report.reachable)).to_owned()),
         (
             "key present",

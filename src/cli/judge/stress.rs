@@ -5,7 +5,7 @@ use super::super::fail::{DONE, ENDPOINT, FAILED, Fail, INCONCLUSIVE, Result};
 use super::super::output::{Tint, clean, table, talk};
 use crate::core::rubric::{Criterion, builtin_criteria, builtin_criterion};
 use crate::judge::stress::{Canary, Fitness, Stress, stress};
-use crate::judge::{Judge, JudgeConfig, OpenAiJudge, Stop};
+use crate::judge::{Judge, JudgeConfig, Stop, open};
 use tokio_util::sync::CancellationToken;
 
 /// What is asked where nobody says: one question about truth, one about use.
@@ -32,7 +32,7 @@ pub(super) fn criteria(names: &[String]) -> Result<Vec<Criterion>> {
 /// Runs the canaries.
 pub(super) async fn run(config: &JudgeConfig, criteria: &[Criterion]) -> Result<Stress, Stop> {
     talk(format!("stress: {} questions to {}", criteria.len() * Canary::ALL.len(), clean(&config.name)));
-    let judge = OpenAiJudge::open(config.clone())?;
+    let judge = open::judge(config.clone(), None)?;
     let cancel = CancellationToken::new();
     let discovery = judge.discover(&cancel).await?;
     let mut found = stress(&judge, criteria, &cancel).await?;

@@ -207,11 +207,25 @@ impl Engine {
         self.account(self.budget.calls()).await
     }
 
+    /// A judge that was found to think first takes more for a call than was planned: caps count with that.
+    fn make_room(&mut self) {
+        let rates = &mut self.judging.rates;
+        let Some(more) = self.work.judge.room().map(u64::from).and_then(|room| room.checked_sub(rates.room))
+        else {
+            return;
+        };
+        rates.room += more;
+        self.units.0.tokens += 2 * more;
+        self.units.0.usd += rates.cost(0, 2 * more).unwrap_or_default();
+        self.work.judge.set_gate(self.budget.gate(self.units.0));
+    }
+
     /// Fixes the fingerprint before the first verdict is stored.
     pub async fn discovered(&mut self, found: Discovery) -> Result<(), EvalError> {
         let calls = u64::from(found.calls);
         self.budget.settle(calls, None, None, self.units.0);
         self.judging.fingerprint = self.work.judge.fingerprint();
+        self.make_room();
         let (run, fingerprint) = (Arc::clone(&self.run), self.judging.fingerprint);
         let refused = super::refuse_retired(&self.handle, &self.work.run.spec.judge, fingerprint).await;
         if refused.is_err() {
@@ -496,7 +510,7 @@ impl Engine {
     fn judged(&mut self, key: Key, ready: &Ready, nonce: String, mut outcome: Outcome, sent: u32) {
         let calls = u64::from(sent.max(outcome.attempts));
         let rates = self.judging.rates;
-        let cost = outcome.usage.and_then(|u| u.cost(rates.price_in, rates.price_out));
+        let cost = outcome.usage.and_then(|u| rates.of_usage(&u));
         self.budget.settle(calls, outcome.usage, cost, self.units.0);
         if let Some(stop) = outcome.stop.take() {
             self.unaccounted += calls;
@@ -531,7 +545,7 @@ impl Engine {
     fn written(&mut self, unwritten: Box<Unwritten>, out: &Generated, sent: u32) {
         let calls = u64::from(sent.max(out.attempts));
         let rates = self.model_rates;
-        let cost = out.usage.and_then(|u| u.cost(rates.price_in, rates.price_out));
+        let cost = out.usage.and_then(|u| rates.of_usage(&u));
         self.budget.settle(calls, out.usage, cost, self.units.1);
         if let Some(stop) = &out.stop {
             self.unaccounted += calls;

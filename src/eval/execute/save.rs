@@ -53,7 +53,7 @@ pub(super) fn verdict(
         finish_reason: outcome.finish_reason,
         prompt_tokens: outcome.usage.map(|u| u.prompt_tokens),
         completion_tokens: outcome.usage.map(|u| u.completion_tokens),
-        cost_usd: outcome.usage.and_then(|u| u.cost(rates.price_in, rates.price_out)),
+        cost_usd: outcome.usage.and_then(|u| rates.of_usage(&u)),
         latency_ms: outcome.latency_ms,
         attempts: outcome.attempts,
         nonce,
@@ -121,7 +121,7 @@ pub(super) fn usage_of_response(out: &Generated, rates: &Rates, calls: u64) -> R
         calls,
         prompt_tokens: usage.map(|u| u.prompt_tokens),
         completion_tokens: usage.map(|u| u.completion_tokens),
-        cost_usd: usage.and_then(|u| u.cost(rates.price_in, rates.price_out)),
+        cost_usd: usage.and_then(|u| rates.of_usage(&u)),
     };
     RunUsage {
         calls,

@@ -17,6 +17,9 @@ pub(super) fn refuse(message: impl Into<String>) -> Stop {
     Stop::new(StopKind::Address, message)
 }
 
+/// Ends of paths that people paste with the address: the path of a call is added again.
+const PASTED: [&str; 4] = ["/chat/completions", "/responses", "/messages", "/api/chat"];
+
 impl Address {
     /// Checks a base URL. `allow_http` permits plain http to other machines.
     ///
@@ -34,7 +37,9 @@ impl Address {
             return Err(refuse("base_url must not hold a user name or password; set api_key_env"));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(refuse("base_url must not hold ? or #"));
+            return Err(refuse(
+                "base_url must not hold ? or #; parameters go into query = { name = \"value\" }",
+            ));
         }
         if holds_key(&decoded(base.path())) {
             return Err(refuse("base_url must not hold a key in its path; set api_key_env"));
@@ -51,9 +56,15 @@ impl Address {
                 "plain http to {host} would show the key and all texts on the way; use https, or set allow_http = true"
             )));
         }
-        let path = base.path().trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+        let path = base.path().trim_end_matches('/');
+        let path = PASTED.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path).to_owned();
         base.set_path(&path);
         Ok(Self { base, loopback })
+    }
+
+    /// Whether it stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
     }
 
     /// Scheme, host and port.
@@ -71,11 +82,21 @@ impl Address {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
 
+    /// The path of the base, without a slash at its end.
+    pub fn path(&self) -> &str {
+        self.base.path().trim_end_matches('/')
+    }
+
+    /// The URL of a whole path at this origin.
+    pub fn at(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+
     /// The URL of `path` below the base.
     pub fn join(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
-        url
+        self.at(&format!("{}/{path}", self.path()))
     }
 }
 
@@ -332,7 +353,7 @@ mod tests {
             timeout_s: 5,
             ..Default::default()
         };
-        let endpoint = super::super::Endpoint::open(&config).unwrap();
+        let endpoint = super::super::Endpoint::open(&config, &crate::judge::dialect::OpenAiChat).unwrap();
         let broken = endpoint.models(std::time::Duration::from_secs(5)).await.unwrap_err();
         assert!(broken.why.contains("credentials"), "{broken:?}");
     }

@@ -168,7 +168,9 @@ impl Engine {
                 match step {
                     Step::Ask(key, ready) => {
                         let body = self.request(key, &ready).and_then(|request| judge.body(&request));
-                        lines.extend(body.map(|body| (key, batch::line(&self.custom_id(key), &body))));
+                        lines.extend(
+                            body.map(|body| (key, batch::line(&self.custom_id(key), client.url(), &body))),
+                        );
                     }
                     Step::Cached(_, verdict) => known.push(*verdict),
                     Step::Settle(key, state, reason) => {

@@ -3,10 +3,9 @@
 use super::super::batch::LineResult;
 use super::super::capabilities::Rung;
 use super::super::retry::{Kind, Seen};
-use super::super::wire::{ApiError, read_reply};
+use super::super::wire::ApiError;
 use super::super::{JudgeRequest, Outcome};
-use super::{OpenAiJudge, end_with, mark, said, shown};
-use crate::core::parse;
+use super::{EndpointJudge, end_with, mark, said, shown};
 use crate::core::verdict::State;
 
 /// The rung of this name; batches store it as text.
@@ -14,7 +13,7 @@ fn rung_of(name: &str) -> Rung {
     [Rung::Schema, Rung::Tool, Rung::JsonObject].into_iter().find(|r| r.name() == name).unwrap_or(Rung::Text)
 }
 
-impl OpenAiJudge {
+impl EndpointJudge {
     /// What a line comes to; `None` when the request was never put, and stays open.
     pub(super) fn of_line(&self, request: &JudgeRequest, rung: &str, result: &LineResult) -> Option<Outcome> {
         let rung = rung_of(rung);
@@ -54,7 +53,7 @@ impl OpenAiJudge {
     }
 
     fn read_body(&self, request: &JudgeRequest, rung: Rung, outcome: &mut Outcome) {
-        let reply = match read_reply(&outcome.raw) {
+        let reply = match self.dialect.reply(&outcome.raw) {
             Ok(reply) => reply,
             Err(why) => return end_with(outcome, State::HttpError, why),
         };
@@ -62,7 +61,7 @@ impl OpenAiJudge {
         outcome.finish_reason.clone_from(&reply.finish_reason);
         outcome.model_returned.clone_from(&reply.model);
         let shown = shown(request);
-        match said(&reply, rung, &|text, beside| parse::read_about(text, beside, &shown)) {
+        match said(&reply, rung, &|text, beside| self.read_text(text, beside, &shown)) {
             Ok(reading) => {
                 (outcome.state, outcome.reason) = (State::Scored, String::new());
                 outcome.reading = Some(reading);

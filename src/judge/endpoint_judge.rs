@@ -1,4 +1,4 @@
-//! A judge and a model behind an OpenAI-compatible endpoint.
+//! A judge and a model behind an endpoint: all that is the same whatever API it speaks.
 //!
 //! ```text
 //!   discover: trial question -> refused parameter? change it, ask again -> shape fixed
@@ -9,11 +9,12 @@
 use super::batch::{BatchClient, LineResult};
 use super::call::{Caller, End, Events};
 use super::capabilities::{Known, Rung, Shape};
-use super::config::JudgeConfig;
-use super::prompt::{self, JUDGE_TEMPLATE_VERSION};
-use super::wire::{Again, BodyWriter, Reply, one_line, read_reply, settle, settle_verdict};
+use super::config::{JudgeConfig, ReplyAs};
+use super::dialect::{Again, Ask, Dialect, Form, OpenAiChat};
+use super::prompt::{self, JUDGE_TEMPLATE_VERSION, PROSE_TEMPLATE_VERSION, SYSTEM_PROSE};
+use super::wire::{Reply, one_line, settle, settle_verdict};
 use super::{
-    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Lookup, Model, Outcome,
+    CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Model, Outcome,
     PairOutcome, PairRequest, Stop, StopKind, Usage,
 };
 use crate::core::digest::{Digest, canonical_digest};
@@ -21,7 +22,7 @@ use crate::core::evidence;
 use crate::core::item::Subject;
 use crate::core::parse::{self, PARSER_VERSION, Shown, Unread};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
+use crate::core::verdict::{Reading, State};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -31,42 +32,74 @@ use tokio_util::sync::CancellationToken;
 /// What discovery leaves behind.
 struct Learned {
     shape: Shape,
-    writer: BodyWriter,
     discovery: Discovery,
 }
 
-/// A judge behind an OpenAI-compatible endpoint.
-pub struct OpenAiJudge {
+/// A judge behind an endpoint.
+pub struct EndpointJudge {
     config: JudgeConfig,
+    dialect: &'static dyn Dialect,
     caller: Caller,
     known: Option<Known>,
     learned: OnceCell<Learned>,
 }
 
-impl OpenAiJudge {
-    /// Checks the address, resolves the key and builds the client; sends nothing.
-    ///
-    /// # Errors
-    /// One clear line when the address is refused, the model is missing or the key cannot be had.
-    pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
+impl EndpointJudge {
+    /// See [`super::open::judge`].
+    pub(super) fn with(
+        config: JudgeConfig,
+        dialect: &'static dyn Dialect,
+        known: Option<Known>,
+    ) -> Result<Self, Stop> {
         check_config(&config)?;
-        Ok(Self { caller: Caller::open(&config)?, config, known: None, learned: OnceCell::new() })
-    }
-
-    /// The same, with what an earlier run learned of the endpoint: learning begins there, so that what is refused is not
-    /// tried again.
-    #[must_use]
-    pub fn knowing(self, known: Option<Known>) -> Self {
-        Self { known, ..self }
+        let caller = Caller::open(&config, dialect)?;
+        Ok(Self { caller, config, dialect, known, learned: OnceCell::new() })
     }
 
     /// Everything that is asked for, before anything is learned.
     fn wanted(&self) -> Shape {
-        Shape { logprobs: self.config.logprobs, ..Shape::first(self.config.seed.is_some()) }
+        Shape {
+            logprobs: self.config.logprobs && self.dialect.gives_logprobs(),
+            ..Shape::first(self.config.seed.is_some() && self.dialect.takes_seed())
+        }
+    }
+
+    /// The body of a question, in the form that the endpoint accepts.
+    fn question(&self, talk: &Talk<'_>, again: Option<&Again>, room: u32) -> String {
+        let Talk { shape, form, user, repeat, .. } = talk;
+        let ask = Ask { config: &self.config, shape, form: *form, user, again, repeat: *repeat, room };
+        self.config.extras.put_into(self.dialect.ask(&ask))
     }
 
     fn first(&self) -> Shape {
-        self.known.as_ref().map_or(self.wanted(), |known| known.begin(self.wanted()))
+        let first = self.known.as_ref().map_or(self.wanted(), |known| known.begin(self.wanted()));
+        // Prose is asked for in words alone.
+        if self.in_prose() { Shape { rung: Rung::Text, ..first } } else { first }
+    }
+
+    fn in_prose(&self) -> bool {
+        self.config.reply == ReplyAs::Prose
+    }
+
+    fn form(&self) -> Form {
+        if self.in_prose() { Form { system: SYSTEM_PROSE, ..Form::SCORE } } else { Form::SCORE }
+    }
+
+    fn user_message(&self, request: &JudgeRequest) -> String {
+        if self.in_prose() { prompt::user_message_for_prose(request) } else { prompt::user_message(request) }
+    }
+
+    fn ask_again(&self) -> fn(&str) -> String {
+        if self.in_prose() { prompt::ask_again_for_prose } else { prompt::ask_again }
+    }
+
+    /// Reads a reply in the form that was asked for.
+    fn read_text(&self, text: &str, beside: &str, shown: &Shown) -> Result<Reading, Unread> {
+        if self.in_prose() {
+            parse::read_recorded(text, shown)
+        } else {
+            parse::read_about(text, beside, shown)
+        }
     }
 
     /// Its configuration.
@@ -83,76 +116,14 @@ impl OpenAiJudge {
         self.learned.get_or_try_init(|| self.learn(cancel)).await
     }
 
-    /// Puts a trial question, changing what is refused, until it is answered.
-    async fn learn(&self, cancel: &CancellationToken) -> Result<Learned, Stop> {
-        let mut shape = self.first();
-        let notes = self.known.as_ref().map(|known| known.notes.clone()).unwrap_or_default();
-        let mut discovery = Discovery { calls: 0, model_returned: None, notes };
-        let user = prompt::user_message(&trial());
-        loop {
-            let writer = BodyWriter::new(&self.config, shape);
-            let asked = self.caller.ask(writer.write(&user, None, 0, 1), true, &|_| (), cancel).await;
-            discovery.calls += asked.requests;
-            match asked.end {
-                End::Stopped(stop) => return Err(stop),
-                End::Failed(State::Cancelled, reason) => return Err(Stop::new(StopKind::Cancelled, reason)),
-                End::Failed(state, reason) => {
-                    let text = format!(
-                        "the trial question to {} ended as {}: {reason}",
-                        self.caller.origin,
-                        state.words()
-                    );
-                    return Err(Stop::new(StopKind::Unusable, text));
-                }
-                End::Refused(status, error, why) => match shape.learn(status, &error) {
-                    Some(note) => discovery.notes.push(note),
-                    None => {
-                        let text = format!("{} refuses the trial question: {why}", self.caller.origin);
-                        return Err(Stop::new(StopKind::Unusable, text));
-                    }
-                },
-                End::Answer(answer) => {
-                    let reply = read_reply(&answer.body).map_err(|why| {
-                        Stop::new(
-                            StopKind::Unusable,
-                            format!("{} gives no chat completion: {why}", self.caller.origin),
-                        )
-                    })?;
-                    if let Some(note) = ignored(&reply, &mut shape) {
-                        discovery.notes.push(note);
-                        continue;
-                    }
-                    self.note_reply(&reply, shape, &mut discovery);
-                    return Ok(Learned { shape, writer: BodyWriter::new(&self.config, shape), discovery });
-                }
-            }
-        }
-    }
-
-    fn note_reply(&self, reply: &Reply, shape: Shape, discovery: &mut Discovery) {
-        discovery.model_returned = reply.model.clone();
-        if let Some(model) = reply.model.as_ref().filter(|model| **model != self.config.model) {
-            discovery.notes.push(format!("asked for {}, {} answers", self.config.model, one_line(model, 80)));
-        }
-        let trouble = match settle_verdict(reply, shape.rung) {
-            Err((_, why)) => Some(why),
-            Ok((text, beside)) => {
-                parse::read_about(text, beside, &Shown::default()).err().map(|unread| unread.why)
-            }
-        };
-        if let Some(why) = trouble {
-            discovery.notes.push(format!("its answer to the trial question holds no verdict: {why}"));
-        }
-    }
-
     fn describe_with(&self, shape: Shape) -> Value {
         let config = &self.config;
-        json!({
+        let mut described = json!({
             "endpoint": self.caller.endpoint.address().base(),
             "model": config.model,
             "parameters": {
                 "temperature": shape.temperature.then(|| config.temperature.unwrap_or(0.0)),
-                "room": shape.room.name().map(|name| json!({"name": name, "tokens": config.max_tokens})),
+                "room": shape.room.name().map(|name| json!({"name": name, "tokens": shape.room_of(config)})),
                 "seed": config.seed.filter(|_| shape.seed),
                 "logprobs": shape.logprobs,
             },
@@ -160,7 +131,24 @@ impl OpenAiJudge {
             "template": *JUDGE_TEMPLATE_VERSION,
             "parser": PARSER_VERSION,
             "schema": Digest::of(if shape.bounded { prompt::SCHEMA_BOUNDED } else { prompt::SCHEMA }),
-        })
+        });
+        // What is not set is not named: judges from before these settings keep their fingerprints.
+        if let Some(fields) = described.as_object_mut() {
+            if self.dialect.name() != OpenAiChat.name() {
+                fields.insert("api".to_owned(), json!(self.dialect.name()));
+            }
+            if !config.extras.is_empty() {
+                fields.insert("extras".to_owned(), json!(config.extras.digest()));
+            }
+            if self.in_prose() {
+                fields.insert("template".to_owned(), json!(*PROSE_TEMPLATE_VERSION));
+                fields.insert("reply".to_owned(), json!(config.reply));
+            }
+            if let Some(effort) = &config.reasoning_effort {
+                fields.insert("reasoning_effort".to_owned(), json!(effort));
+            }
+        }
+        described
     }
 
     async fn reach(&self, request: &JudgeRequest, events: Events<'_>, cancel: &CancellationToken) -> Outcome {
@@ -184,14 +172,14 @@ impl OpenAiJudge {
             outcome.attempts += learned.discovery.calls;
         }
         let talk = Talk {
-            user: &prompt::user_message(request),
-            writer: &learned.writer,
-            rung: learned.shape.rung,
+            user: &self.user_message(request),
+            form: self.form(),
+            shape: learned.shape,
             repeat: request.repeat,
-            again: prompt::ask_again,
+            again: self.ask_again(),
         };
         let shown = shown(request);
-        let read = |text: &str, beside: &str| parse::read_about(text, beside, &shown);
+        let read = |text: &str, beside: &str| self.read_text(text, beside, &shown);
         outcome.reading = self.converse(&talk, &read, events, cancel, &mut outcome).await;
         mark(request, &mut outcome);
         outcome
@@ -207,23 +195,30 @@ impl OpenAiJudge {
         outcome: &mut Outcome,
     ) -> Option<R> {
         let (mut again, mut room, mut tokens) = (None::<Again>, 1, Tokens::default());
+        let mut cut = None;
         loop {
-            let body = talk.writer.write(talk.user, again.as_ref(), talk.repeat, room);
+            let body =
+                self.question(talk, again.as_ref(), talk.shape.room_of(&self.config).saturating_mul(room));
             let asked = self.caller.ask(body, false, events, cancel).await;
             outcome.attempts += asked.requests;
             outcome.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             let answer = match asked.end {
                 End::Answer(answer) => answer,
                 end => {
+                    outcome.usage = tokens.sum();
+                    if let (Some((state, why)), End::Failed(State::HttpError, refused)) = (&cut, &end) {
+                        // Twice the room is more than the endpoint gives: the answer is what it was, a cut one.
+                        end_with(outcome, *state, format!("{why}; twice the room is refused ({refused})"));
+                        return None;
+                    }
                     if !asked.raw.is_empty() {
                         outcome.raw = asked.raw;
                     }
-                    outcome.usage = tokens.sum();
                     fail(outcome, end);
                     return None;
                 }
             };
-            let read = read_reply(&answer.body);
+            let read = self.dialect.reply(&answer.body);
             outcome.raw = answer.body;
             let reply = match read {
                 Ok(reply) => reply,
@@ -237,13 +232,18 @@ impl OpenAiJudge {
             outcome.usage = tokens.sum();
             outcome.finish_reason.clone_from(&reply.finish_reason);
             outcome.model_returned.clone_from(&reply.model);
-            match said(&reply, talk.rung, read_text) {
+            if let Some(why) = seen::cut_prompt(talk, again.as_ref(), reply.usage) {
+                end_with(outcome, State::TruncatedPrompt, why);
+                return None;
+            }
+            match said(&reply, talk.shape.rung, read_text) {
                 Ok(reading) => {
                     (outcome.state, outcome.reason) = (State::Scored, String::new());
                     return Some(reading);
                 }
-                Err((State::Truncated, _, _)) if room == 1 => {
+                Err((State::Truncated, why, _)) if room == 1 => {
                     room = 2;
+                    cut = Some((State::Truncated, why));
                     outcome.flags.push("more_room".to_owned());
                 }
                 Err((State::Unparseable, why, said)) if again.is_none() => {
@@ -262,8 +262,8 @@ impl OpenAiJudge {
 /// One question and how it is put.
 struct Talk<'a> {
     user: &'a str,
-    writer: &'a BodyWriter,
-    rung: Rung,
+    form: Form,
+    shape: Shape,
     repeat: u32,
     /// What is said when a reply could not be read, from why.
     again: fn(&str) -> String,
@@ -294,21 +294,17 @@ fn shown_texts(subject: &Subject, judged: &[&str], criterion: &Criterion) -> Sho
 fn said<R>(reply: &Reply, rung: Rung, read: ReadText<'_, R>) -> Result<R, (State, String, String)> {
     let (text, beside) =
         settle_verdict(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
-    read(text, beside).map_err(|unread| (State::Unparseable, unread.why, text.chars().take(4000).collect()))
+    read(text, beside).map_err(|unread| {
+        if !unread.conflict && beside.is_empty() && parse::is_refusal(text) {
+            let why = format!("the judge declined in words: {}", one_line(text, 200));
+            return (State::Refused, why, String::new());
+        }
+        (State::Unparseable, unread.why, text.chars().take(4000).collect())
+    })
 }
 
-/// An answer that shows the rung was accepted but not followed: text without any object, or no function call.
-fn ignored(reply: &Reply, shape: &mut Shape) -> Option<String> {
-    if reply.finish_reason.as_deref() == Some("length") || reply.refusal.is_some() {
-        return None;
-    }
-    let no_object = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.contains('{'));
-    let ignored = match shape.rung {
-        Rung::Schema | Rung::JsonObject => no_object(&reply.content) && reply.arguments.is_none(),
-        Rung::Tool => reply.arguments.is_none(),
-        Rung::Text => false,
-    };
-    if ignored { shape.step_down("is ignored") } else { None }
+fn both(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.zip(b).map(|(a, b)| a + b)
 }
 
 /// Sums tokens over the exchanges of a verdict: unknown as soon as one is.
@@ -329,7 +325,10 @@ impl Tokens {
             Some(sum) => Usage {
                 prompt_tokens: sum.prompt_tokens + more.prompt_tokens,
                 completion_tokens: sum.completion_tokens + more.completion_tokens,
-                reasoning_tokens: sum.reasoning_tokens.zip(more.reasoning_tokens).map(|(a, b)| a + b),
+                reasoning_tokens: both(sum.reasoning_tokens, more.reasoning_tokens),
+                cached_tokens: both(sum.cached_tokens, more.cached_tokens),
+                cache_write_tokens: both(sum.cache_write_tokens, more.cache_write_tokens),
+                cost_nano_usd: both(sum.cost_nano_usd, more.cost_nano_usd),
             },
         });
     }
@@ -367,6 +366,9 @@ fn mark(request: &JudgeRequest, outcome: &mut Outcome) {
         if reading.evidence.iter().any(|quote| evidence::find_quote(&request.response, quote).is_none()) {
             flag(evidence::QUOTE_NOT_FOUND);
         }
+        if parse::contradicts(reading, &request.criterion.name) {
+            flag(evidence::EXPLANATION_DIFFERS);
+        }
     }
     if evidence::addresses_judge(&request.response) {
         flag(evidence::INJECTION_PATTERN);
@@ -374,34 +376,6 @@ fn mark(request: &JudgeRequest, outcome: &mut Outcome) {
     if evidence::has_hidden_characters(&request.response) {
         flag(evidence::HIDDEN_CHARACTERS);
     }
-}
-
-/// The trial question of discovery: short, with an obvious answer, in the form of every other question.
-fn trial() -> JudgeRequest {
-    let subject = Subject {
-        prompt: "Name the capital of France.".to_owned(),
-        vars: Map::new(),
-        reference: None,
-        tags: Vec::new(),
-        cluster: None,
-        criterion: None,
-        anchors: None,
-    };
-    let criterion = Criterion {
-        name: "correctness".to_owned(),
-        question: "Is the response correct?".to_owned(),
-        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."].map(str::to_owned),
-        steps: Vec::new(),
-        generic: false,
-    };
-    let lookup = Lookup::default();
-    JudgeRequest::new(
-        Arc::new(subject),
-        "The capital of France is Paris.".into(),
-        Arc::new(criterion),
-        0,
-        lookup,
-    )
 }
 
 fn check_config(config: &JudgeConfig) -> Result<(), Stop> {
@@ -417,7 +391,7 @@ fn check_config(config: &JudgeConfig) -> Result<(), Stop> {
     Ok(())
 }
 
-impl Judge for OpenAiJudge {
+impl Judge for EndpointJudge {
     fn name(&self) -> &str {
         &self.config.name
     }
@@ -473,19 +447,23 @@ impl Judge for OpenAiJudge {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, PairOutcome> {
-        Box::pin(OpenAiJudge::prefer(self, request, events, cancel))
+        Box::pin(EndpointJudge::prefer(self, request, events, cancel))
     }
 
     fn pairs_fingerprint(&self) -> Digest {
-        OpenAiJudge::pairs_fingerprint(self)
+        EndpointJudge::pairs_fingerprint(self)
     }
 
     fn batch(&self) -> Option<BatchClient<'_>> {
-        Some(BatchClient::new(&self.caller.endpoint, &self.config))
+        Some(BatchClient::new(&self.caller.endpoint, &self.config, self.dialect.batch()?))
     }
 
     fn read_line(&self, request: &JudgeRequest, rung: &str, line: &LineResult) -> Option<Outcome> {
         self.of_line(request, rung, line)
+    }
+
+    fn room(&self) -> Option<u32> {
+        Some(self.shape().room_of(&self.config))
     }
 
     fn rung(&self) -> &'static str {
@@ -509,20 +487,25 @@ impl Judge for OpenAiJudge {
             at: crate::clock::now().as_second(),
         };
         Some(Learnt {
-            base_url: self.caller.endpoint.address().base(),
+            base_url: self.config.learned_under()?,
             model: self.config.model.clone(),
             known: serde_json::to_string(&known).ok()?,
         })
     }
 
     fn body(&self, request: &JudgeRequest) -> Option<String> {
-        let user = prompt::user_message(request);
-        let writer = BodyWriter::new(&self.config, self.shape());
-        Some(writer.write(&user, None, request.repeat, 1))
+        let user = self.user_message(request);
+        let (shape, repeat) = (self.shape(), request.repeat);
+        let talk = Talk { user: &user, form: self.form(), shape, repeat, again: self.ask_again() };
+        Some(self.question(&talk, None, shape.room_of(&self.config)))
     }
 }
 
 mod batch;
+mod learn;
 mod model;
 mod pair;
-pub use model::OpenAiModel;
+mod seen;
+#[cfg(test)]
+mod tests;
+pub use model::EndpointModel;

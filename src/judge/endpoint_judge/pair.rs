@@ -1,10 +1,10 @@
 //! Asking an endpoint which of two responses is better: the same ladder, the same second chances, another question.
 
 use super::super::capabilities::Shape;
+use super::super::dialect::Form;
 use super::super::pair::{self, PAIR_TEMPLATE_VERSION, PairOutcome, PairRequest};
-use super::super::wire::{BodyWriter, Form};
 use super::super::{Outcome, StopKind};
-use super::{OpenAiJudge, Talk, shown_texts};
+use super::{EndpointJudge, Talk, shown_texts};
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::parse;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 const FORM: Form = Form { system: pair::SYSTEM, schema: pair::SCHEMA, bounded: pair::SCHEMA_BOUNDED };
 
-impl OpenAiJudge {
+impl EndpointJudge {
     pub(super) fn describe_pairs(&self, shape: Shape) -> Value {
         let mut described = self.describe_with(shape);
         if let Some(fields) = described.as_object_mut() {
@@ -54,11 +54,10 @@ impl OpenAiJudge {
         };
         let mut outcome = Outcome::failed(State::Unparseable, "");
         outcome.rung = learned.shape.rung.name();
-        let writer = BodyWriter::with_form(&self.config, learned.shape, FORM);
         let talk = Talk {
             user: &pair::user_message(request),
-            writer: &writer,
-            rung: learned.shape.rung,
+            form: FORM,
+            shape: learned.shape,
             repeat: 0,
             again: pair::ask_again,
         };

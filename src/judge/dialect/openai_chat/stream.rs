@@ -5,6 +5,7 @@
 //! ```
 //! Whoever reads the body afterwards reads it as any other. A stream that ends before its end is a cut answer.
 
+use super::super::Stream;
 use serde_json::{Map, Value, json};
 
 /// Puts a stream together.
@@ -24,22 +25,6 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// Takes bytes; whether the text grew.
-    pub fn push(&mut self, bytes: &[u8]) -> bool {
-        let before = self.text.len();
-        self.rest.extend_from_slice(bytes);
-        while let Some(end) = self.rest.iter().position(|b| *b == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            self.line(&String::from_utf8_lossy(&line));
-        }
-        self.text.len() > before
-    }
-
-    /// The text so far.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     fn line(&mut self, line: &str) {
         let Some(data) = line.trim_end().strip_prefix("data:").map(str::trim) else { return };
         if data == "[DONE]" {
@@ -65,12 +50,24 @@ impl Assembly {
             self.finish = reason.clone();
         }
     }
+}
 
-    /// The body of the completion; an error when the stream ended before its end.
-    ///
-    /// # Errors
-    /// One line.
-    pub fn finish(mut self) -> Result<Vec<u8>, String> {
+impl Stream for Assembly {
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let before = self.text.len();
+        self.rest.extend_from_slice(bytes);
+        while let Some(end) = self.rest.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            self.line(&String::from_utf8_lossy(&line));
+        }
+        self.text.len() > before
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Vec<u8>, String> {
         let last = std::mem::take(&mut self.rest);
         self.line(&String::from_utf8_lossy(&last));
         if let Some(error) = self.error {
@@ -96,8 +93,8 @@ impl Assembly {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read_reply;
     use super::*;
-    use crate::judge::wire::read_reply;
 
     fn event(delta: Value, finish: Value) -> String {
         format!(
@@ -121,7 +118,7 @@ mod tests {
         ]
         .concat();
         for size in [1, 2, 7, 1000] {
-            let mut assembly = Assembly::default();
+            let mut assembly = Box::<Assembly>::default();
             let grew = stream.as_bytes().chunks(size).filter(|piece| assembly.push(piece)).count();
             assert!(grew > 0);
             assert_eq!(assembly.text(), "Gr\u{fc}\u{df}e");
@@ -137,12 +134,12 @@ mod tests {
 
     #[test]
     fn a_stream_without_an_end_is_cut_and_an_empty_one_holds_nothing() {
-        let mut cut = Assembly::default();
+        let mut cut = Box::<Assembly>::default();
         cut.push(event(json!({"content": "half"}), json!(null)).as_bytes());
         assert!(cut.finish().is_err());
-        let empty = Assembly::default().finish().unwrap();
+        let empty = Box::<Assembly>::default().finish().unwrap();
         assert_eq!(read_reply(&empty).unwrap_err(), "the reply holds no choices");
-        let mut failed = Assembly::default();
+        let mut failed = Box::<Assembly>::default();
         failed.push(b"data: {\"error\":{\"message\":\"too long\"}}\n\n");
         assert!(read_reply(&failed.finish().unwrap()).unwrap_err().contains("too long"));
     }

@@ -2,18 +2,20 @@
 
 use super::{
     BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
-    State, Stop, StopKind, Value, check_config, json, one_line, read_reply, settle,
+    State, Stop, StopKind, Value, check_config, one_line, settle,
 };
 use crate::core::context::{AROUND, Fit, Window};
 use crate::core::tokens;
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
+use crate::judge::dialect::{Dialect, Writing};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A model behind an OpenAI-compatible endpoint.
-pub struct OpenAiModel {
+/// A model behind an endpoint.
+pub struct EndpointModel {
     config: JudgeConfig,
+    dialect: &'static dyn Dialect,
     caller: Caller,
     /// The endpoint wants `max_completion_tokens`.
     renamed: AtomicBool,
@@ -21,15 +23,13 @@ pub struct OpenAiModel {
     pieces: AtomicBool,
 }
 
-impl OpenAiModel {
-    /// Checks the address, resolves the key and builds the client; sends nothing.
-    ///
-    /// # Errors
-    /// One clear line when the address is refused, the model is missing or the key cannot be had.
-    pub fn open(config: JudgeConfig) -> Result<Self, Stop> {
+impl EndpointModel {
+    /// See [`crate::judge::open::model`].
+    pub(in super::super) fn with(config: JudgeConfig, dialect: &'static dyn Dialect) -> Result<Self, Stop> {
         check_config(&config)?;
         Ok(Self {
-            caller: Caller::open(&config)?,
+            caller: Caller::open(&config, dialect)?,
+            dialect,
             config,
             renamed: AtomicBool::new(false),
             pieces: AtomicBool::new(false),
@@ -37,37 +37,25 @@ impl OpenAiModel {
     }
 
     fn body(&self, messages: &[ChatMessage], params: &Map<String, Value>) -> String {
-        let mut body = Map::new();
-        body.insert("model".to_owned(), json!(self.config.model));
-        body.insert("messages".to_owned(), json!(messages));
-        if let Some(temperature) = self.config.temperature {
-            body.insert("temperature".to_owned(), json!(temperature));
-        }
-        if let Some(seed) = self.config.seed {
-            body.insert("seed".to_owned(), json!(seed));
-        }
-        body.insert("max_tokens".to_owned(), json!(self.config.max_tokens));
-        for (name, value) in params {
-            // A prompt's settings set parameters; they name neither the texts nor how the answer is delivered.
-            if !matches!(
-                name.as_str(),
-                "model" | "messages" | "stream" | "stream_options" | "n" | "role" | "input"
-            ) {
-                body.insert(name.clone(), value.clone());
-            }
-        }
-        if body.contains_key("max_completion_tokens") {
-            body.remove("max_tokens");
-        } else if self.renamed.load(Ordering::Relaxed)
-            && let Some(room) = body.remove("max_tokens")
-        {
-            body.insert("max_completion_tokens".to_owned(), room);
-        }
-        if self.pieces.load(Ordering::Relaxed) {
-            body.insert("stream".to_owned(), json!(true));
-            body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-        }
-        Value::Object(body).to_string()
+        // A prompt's settings set parameters; they name neither the texts nor how the answer is delivered.
+        let delivery = ["model", "messages", "stream", "stream_options", "n", "role", "input"];
+        let params: Map<String, Value> = params
+            .iter()
+            .filter(|(name, _)| !delivery.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let writing = Writing {
+            config: &self.config,
+            messages,
+            params: &params,
+            renamed: self.renamed.load(Ordering::Relaxed),
+            pieces: self.in_pieces(),
+        };
+        self.config.extras.put_into(Value::Object(self.dialect.writing(&writing)).to_string())
+    }
+
+    fn in_pieces(&self) -> bool {
+        self.pieces.load(Ordering::Relaxed) && self.dialect.stream().is_some()
     }
 
     /// Why the messages do not fit the model's window, before anything is sent; `None` when they do, or when the window is
@@ -119,10 +107,10 @@ impl OpenAiModel {
             return out;
         }
         loop {
-            let pieces = self.pieces.load(Ordering::Relaxed);
+            let pieces = self.in_pieces();
             let learning = pieces || !self.renamed.load(Ordering::Relaxed);
             let body = self.body(messages, params);
-            let asked = self.caller.ask_for(body, pieces, learning, events, cancel).await;
+            let asked = self.caller.ask_for(body, pieces, learning, u32::MAX, events, cancel).await;
             out.attempts += asked.requests;
             out.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             out.raw = asked.raw;
@@ -155,15 +143,15 @@ impl OpenAiModel {
                     out.reason.clone_from(&stop.message);
                     out.stop = Some(stop);
                 }
-                End::Answer(answer) => take(&mut out, answer.body),
+                End::Answer(answer) => take(self.dialect, &mut out, answer.body),
             }
             return out;
         }
     }
 }
 
-fn take(out: &mut Generated, body: Vec<u8>) {
-    let read = read_reply(&body);
+fn take(dialect: &dyn Dialect, out: &mut Generated, body: Vec<u8>) {
+    let read = dialect.reply(&body);
     out.raw = body;
     let reply = match read {
         Ok(reply) => reply,
@@ -183,7 +171,7 @@ fn take(out: &mut Generated, body: Vec<u8>) {
     (out.usage, out.finish_reason, out.model_returned) = (reply.usage, reply.finish_reason, reply.model);
 }
 
-impl Model for OpenAiModel {
+impl Model for EndpointModel {
     fn name(&self) -> &str {
         &self.config.name
     }
