@@ -326,10 +326,9 @@ impl ApiError {
 
 /// What a framework says of an address it does not know: nothing of an API.
 fn is_bare_not_found(text: &str) -> bool {
-    matches!(
-        text.trim().to_ascii_lowercase().as_str(),
-        "not found" | "method not allowed" | "404 not found" | ""
-    )
+    let text = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    let known = ["", "not found", "file not found", "404 not found", "page not found", "method not allowed"];
+    known.contains(&text.as_str())
 }
 
 fn lowered(text: &str) -> String {

@@ -284,7 +284,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed<'_>, ()> {
         let mut repairs = Vec::new();
         // `\f` and `\b` are escapes of JSON that nobody means: before a letter they begin a word such as `\frac`.
         if text.contains("\\f") || text.contains("\\b") {
-            let met = fields.iter_mut().fold(false, |met, (_, value)| mend::restore(value) || met);
+            let met = fields.iter_mut().map(|(_, value)| mend::restore(value)).filter(|met| *met).count() > 0;
             repairs.extend(met.then_some(mend::BACKSLASH));
         }
         return Ok(Parsed { fields, text: Cow::Borrowed(text), repairs });

@@ -21,8 +21,7 @@ pub(super) fn mend(text: &str) -> (String, Vec<&'static str>) {
     };
     let mut walker = Walker::default();
     let (mut word, mut escaped) = (String::new(), false);
-    let mut rest = text.char_indices();
-    while let Some((at, c)) = rest.next() {
+    for (at, c) in text.char_indices() {
         let kind = walker.step(c);
         if kind == Kind::Structure && c.is_ascii_alphabetic() {
             word.push(c);
@@ -110,8 +109,8 @@ pub(super) fn restore(value: &mut Value) -> bool {
             *text = out;
             met
         }
-        Value::Array(list) => list.iter_mut().fold(false, |met, value| restore(value) || met),
-        Value::Object(fields) => fields.values_mut().fold(false, |met, value| restore(value) || met),
+        Value::Array(list) => list.iter_mut().map(restore).filter(|met| *met).count() > 0,
+        Value::Object(fields) => fields.values_mut().map(restore).filter(|met| *met).count() > 0,
         _ => false,
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn unwrapped(objects: &[&str], shown: &Shown) -> Option<(String, &'st
     let inside = object.trim().strip_prefix('{')?;
     let inner = json::scan(inside.strip_suffix('}')?);
     match inner.objects.as_slice() {
-        [inner] if !json::parse(inner).ok()?.score()?.is_err() => Some(((*inner).to_owned(), WRAPPED)),
+        [inner] if json::parse(inner).ok()?.score()?.is_ok() => Some(((*inner).to_owned(), WRAPPED)),
         _ => None,
     }
 }

@@ -66,7 +66,8 @@ mod tests {
         };
         assert!(with(2050, None).unwrap().contains("read 2050 tokens"));
         assert!(with(2050, Some(1500)).is_some());
-        for (read, cached) in [(sent, None), (sent * 8 / 10, None), (sent * 2, None), (100, Some(sent - 100))]
+        for (read, cached) in
+            [(sent, None), (sent * 8 / 10, None), (sent * 2, None), (100, Some(sent - 100)), (300, None)]
         {
             assert_eq!(with(read, cached), None, "{read} {cached:?}");
         }
