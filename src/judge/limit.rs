@@ -260,8 +260,12 @@ impl Limiter {
         }
         // Near what was too much before, one more a round; far below it, and where nothing was, at once.
         let near = inner.too_much.is_some_and(|limit| inner.limit >= limit / 2.0);
-        let more = if near { 1.0 } else { GROWTH };
-        inner.limit = (inner.limit + more / inner.limit).min(most);
+        let grown = match (&inner.pace, inner.too_much) {
+            // The ceiling is measured: there is nothing to feel one's way to.
+            (Some(_), None) => most,
+            _ => inner.limit + if near { 1.0 } else { GROWTH } / inner.limit,
+        };
+        inner.limit = grown.min(most);
         self.fit(&mut inner);
     }
 
