@@ -472,10 +472,8 @@ mod tests {
         let body = endpoint.blank_key(b"bad sk-secret-1, sk-secret-1!sk-secret".to_vec());
         assert_eq!(body, b"bad [key], [key]!sk-secret");
         let odd = |key: &str, text: &str| {
-            let endpoint = Endpoint {
-                key: Some(SecretString::from(key)),
-                ..Endpoint::open(&config, &OpenAiChat).unwrap()
-            };
+            let endpoint = Endpoint::open(&config, &OpenAiChat).unwrap();
+            endpoint.held.hide(vec![SecretString::from(key)]);
             endpoint.blank_text(text.to_owned())
         };
         assert_eq!(
