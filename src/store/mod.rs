@@ -61,4 +61,5 @@ pub use recorded::RecordedVerdict;
 pub use rows::*;
 pub use shared_reviews::StaleReview;
 pub use tally::Vanished;
+pub use renewal::Renews;
 pub use worker::Handle;

@@ -5,7 +5,8 @@
 //!                                               + event reviews_renewed: who, when, why, {"review":12,"new":40,"from":v1,"to":v2}
 //! ```
 //! The new row is a review like any other: it counts in every run, can be taken back, and is part of the same log. The event
-//! says that nobody scored anew.
+//! says that nobody scored anew. One that was taken over in another registry stays so when it is imported: its event names the
+//! row that it took over, here (`review`) or by its number there (`elsewhere`).
 
 use super::prompts::log_event;
 use super::reviews::{insert, read_row, select};
@@ -15,6 +16,17 @@ use super::{Result, Store};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+
+/// The earlier row that an imported review took over in the registry that it comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Renews {
+    /// Its number there.
+    pub number: i64,
+    /// Its number here, where it is here already.
+    pub known: Option<i64>,
+    /// Its place among the reviews that are imported together, where it is one of them.
+    pub added: Option<usize>,
+}
 
 /// The kind of the event.
 const KIND: &str = "reviews_renewed";
@@ -33,10 +45,25 @@ pub(super) fn mark<'a>(conn: &Connection, rows: impl Iterator<Item = &'a mut Rev
         let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
         for row in payload.get("rows").and_then(Value::as_array).into_iter().flatten() {
             let id = |key: &str| row.get(key).and_then(Value::as_i64);
-            renews.extend(id("new").zip(id("review")));
+            renews.extend(id("new").zip(id("review").or_else(|| id("elsewhere"))));
         }
     }
     rows.for_each(|info| info.renews = renews.get(&info.id).copied());
+    Ok(())
+}
+
+/// Keeps that reviews just imported were taken over before they came: (the new row, the row taken over, its number there).
+pub(super) fn keep_imported(conn: &Connection, run: &str, rows: &[(i64, Option<i64>, i64)]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let row = |(new, here, there): &(i64, Option<i64>, i64)| match here {
+        Some(here) => json!({"review": here, "new": new}),
+        None => json!({"elsewhere": there, "new": new}),
+    };
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    let cause = Cause { author: None, reason: Some("taken over before they were imported".to_owned()) };
+    log_event(conn, None, KIND, &json!({"run": run, "imported": true, "rows": rows}), &cause)?;
     Ok(())
 }
 

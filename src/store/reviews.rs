@@ -2,11 +2,12 @@
 //! another wording of the question is named by an event (`renewal`).
 
 use super::prompts::{digest_at, now};
+use super::renewal::Renews;
 use super::rows::{NewReview, ReviewInfo, Sampling};
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a review's row digest covers.
 pub(super) fn review_digest(
@@ -260,15 +261,37 @@ impl Store {
         reviews: &[NewReview],
         takes_back: &HashMap<usize, usize>,
     ) -> Result<Vec<i64>> {
+        self.import_reviews(reviews, takes_back, &HashMap::new())
+    }
+
+    /// The same; `renews` says which of them were taken over from an earlier wording of their question where they come from.
+    ///
+    /// # Errors
+    /// As [`Store::add_review`]; then none was added.
+    pub fn import_reviews(
+        &mut self,
+        reviews: &[NewReview],
+        takes_back: &HashMap<usize, usize>,
+        renews: &HashMap<usize, Renews>,
+    ) -> Result<Vec<i64>> {
         if reviews.is_empty() {
             return Ok(Vec::new());
         }
         self.write(|conn| {
             let mut ids = Vec::with_capacity(reviews.len());
+            let mut renewed: BTreeMap<&str, Vec<(i64, Option<i64>, i64)>> = BTreeMap::new();
             for (index, review) in reviews.iter().enumerate() {
                 let earlier = takes_back.get(&index).and_then(|earlier| ids.get(*earlier).copied());
                 let undo = earlier.or(review.undo);
-                ids.push(insert(conn, &NewReview { undo, ..review.clone() })?);
+                let id = insert(conn, &NewReview { undo, ..review.clone() })?;
+                ids.push(id);
+                if let Some(renews) = renews.get(&index) {
+                    let here = renews.added.and_then(|at| ids.get(at).copied()).or(renews.known);
+                    renewed.entry(&review.run).or_default().push((id, here, renews.number));
+                }
+            }
+            for (run, rows) in renewed {
+                super::renewal::keep_imported(conn, run, &rows)?;
             }
             Ok(ids)
         })
@@ -294,7 +317,7 @@ impl Store {
                 (rows, undone)
             }
         };
-        let mut newest = std::collections::BTreeMap::new();
+        let mut newest = BTreeMap::new();
         for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
             let r = &row.review;
             let on_reasons = r.sampling == Sampling::WrongReasons;

@@ -756,7 +756,8 @@ pub struct ReviewInfo {
     pub review: NewReview,
     /// The run in which it was given.
     pub given_in: String,
-    /// The earlier review, under another wording of the question, that it takes over.
+    /// The earlier review, under another wording of the question, that it takes over; of one that came with an import and did
+    /// so elsewhere, that row's number there.
     pub renews: Option<i64>,
     /// The case.
     pub case_id: String,

@@ -7,7 +7,7 @@ use super::column;
 use super::sampling::{Claim, Known, Taken, settle};
 use crate::interop::ImportError;
 use crate::interop::jsonl::{Row, Rows, whole};
-use crate::store::{NewReview, RunInfo, Sampling, Store, StoreError};
+use crate::store::{NewReview, Renews, RunInfo, Sampling, Store, StoreError};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,6 +22,8 @@ struct Line {
     id: Option<i64>,
     /// The number of the earlier line that it takes back.
     undo: Option<i64>,
+    /// The number of the line, under another wording of the question, that it takes over.
+    renews: Option<i64>,
 }
 
 /// Takes the lines in, all or none.
@@ -34,18 +36,18 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
     for (number, map) in rows {
         let line = read(&store, &mut places, number, Row::new(&name, number, map))?;
         given.push((line.review, line.claim));
-        rest.push((line.number, line.id, line.undo));
+        rest.push((line.number, line.id, line.undo, line.renews));
     }
     if let Err(incomplete) = settle(&store, &mut given)? {
         let line = rest.get(incomplete.index).map(|r| r.0);
         return Err(ImportError { line, ..ImportError::new(&name, incomplete.why) }.into());
     }
     let mut known = Known::of(&store, given.iter().map(|(review, _)| review.run.as_str()))?;
-    let (mut new, mut takes_back) = (Vec::new(), HashMap::new());
+    let (mut new, mut takes_back, mut taken_over) = (Vec::new(), HashMap::new(), HashMap::new());
     let mut known_count = 0;
     // Where the lines of the file are: in the registry under another number, or among those to be added.
     let (mut there, mut added) = (HashMap::new(), HashMap::new());
-    for ((mut review, _), (_, id, undo)) in given.into_iter().zip(rest) {
+    for ((mut review, _), (_, id, undo, renews)) in given.into_iter().zip(rest) {
         review.undo = undo.and_then(|earlier| there.get(&earlier).copied());
         let target = undo.and_then(|earlier| added.get(&earlier).copied());
         // What takes back a line that is new is new as well.
@@ -63,11 +65,15 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
             (None, id) => {
                 added.extend(id.map(|id| (id, new.len())));
                 takes_back.extend(target.map(|target: usize| (new.len(), target)));
+                taken_over.extend(renews.map(|number| {
+                    let (known, added) = (there.get(&number).copied(), added.get(&number).copied());
+                    (new.len(), Renews { number, known, added })
+                }));
                 new.push(review);
             }
         }
     }
-    store.add_reviews(&new, &takes_back)?;
+    store.import_reviews(&new, &takes_back, &taken_over)?;
     let taken = Taken::of(&new, known_count);
     if ctx.json {
         ctx.out.json(&taken.json())?;
@@ -199,7 +205,7 @@ fn read(
         None => Ok(None),
         Some(v) => whole(&v).map(Some).ok_or_else(|| row.fault(format!("'{key}' must be a whole number"))),
     };
-    let (undo, score) = (integer("undo")?, integer("score")?);
+    let (undo, score, renews) = (integer("undo")?, integer("score")?, integer("renews")?);
     let id = row.take("id").and_then(|id| id.as_i64());
     let score = score.map(|s| u8::try_from(s).ok().filter(|s| (1..=5).contains(s)).ok_or(()));
     let may_lack = undo.is_some() || id.is_some() || sampling == Sampling::WrongReasons;
@@ -226,7 +232,7 @@ fn read(
         seconds: row.take("seconds").and_then(|v| v.as_f64()),
         undo: None,
     };
-    Ok(Line { number, review, claim, id, undo })
+    Ok(Line { number, review, claim, id, undo, renews })
 }
 
 /// Every review of a run, those taken back included.
