@@ -108,9 +108,8 @@ fn the_list_of_runs_counts_sources_over_all_arms_as_run_show_does() {
             sane(&text);
             let line = text.lines().find(|l| l.trim_start().starts_with("means")).unwrap().to_owned();
             let all = figures(&said["criteria"][0], 24, ", ");
-            // What stands first is never cut away.
-            let first = if width == 80 { 4 } else { all.len() };
-            for figure in all.iter().take(first) {
+            // Of little room the items of those planned are left out, and the corrected mean is cut.
+            for (_, figure) in (0..).zip(&all).filter(|(at, _)| width > 80 || [0, 1, 3, 4].contains(at)) {
                 assert!(line.contains(figure), "{figure} is not in {line}");
             }
             insta::assert_snapshot!(format!("runs_{width}x{height}"), steady(&path, &text));
@@ -121,6 +120,27 @@ fn the_list_of_runs_counts_sources_over_all_arms_as_run_show_does() {
             sane(&text);
             insta::assert_snapshot!(format!("trends_{width}x{height}"), steady(&path, &text));
         }
+    });
+}
+
+/// Whatever else has no room on 80 columns, what nobody has checked says so.
+#[test]
+fn what_nobody_has_checked_says_so_in_the_narrowest_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = import(
+        dir.path(),
+        (0..6).map(|i| plain(i, "old", &[("faithfulness", 3), ("tone of voice", 4)])).collect(),
+    );
+    block(async {
+        let mut screen = open(&path, (80, 24)).await;
+        screen.keys("2").await;
+        let text = screen.text();
+        sane(&text);
+        let row = text.lines().find(|l| l.contains("complete")).unwrap();
+        assert!(row.trim_end().ends_with("…  unchecked") && row.contains("faithfulness 3"), "{row}");
+        let means: Vec<&str> = text.lines().filter(|l| l.contains("coverage")).collect();
+        assert_eq!(means.len(), 2, "{text}");
+        assert!(means.iter().all(|l| l.trim_end().ends_with("  unchecked")), "{text}");
     });
 }
 

@@ -1,7 +1,7 @@
 //! Drawing the list of runs and the selected run's figures.
 
 use super::super::super::env::Env;
-use super::super::super::paint::{self, put, put_cut, put_right, seg};
+use super::super::super::paint::{self, Seg, put, put_cut, put_right, seg};
 use super::super::super::theme::Meaning;
 use super::super::grid::pace::{money, span_words};
 use super::super::means;
@@ -164,29 +164,45 @@ fn age(run: &RunInfo, now: i64) -> String {
 
 fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let mut segs = Vec::new();
+    // No mean over several models' scores is shown.
+    let shown = match runs.figures.get(&run.id).and_then(|k| k.found.as_ref()) {
+        Some(figures) if !figures.notes.is_split => figures.criteria.as_slice(),
+        _ => &[],
+    };
+    let unchecked = shown.iter().all(|c| c.checked.items == 0) && !shown.is_empty();
     let failed = failed_words(run);
-    if !failed.is_empty() {
-        segs.push(seg(format!("{failed}  "), env.style(Meaning::Warning)));
-    }
-    if let Some(figures) = runs.figures.get(&run.id).and_then(|k| k.found.as_ref()) {
-        // No mean over several models' scores is shown.
-        let shown = if figures.notes.is_split { &[][..] } else { figures.criteria.as_slice() };
+    let parts = |with_interval: bool| {
+        let mut segs = Vec::new();
+        if !failed.is_empty() {
+            segs.push(seg(format!("{failed}  "), env.style(Meaning::Warning)));
+        }
         for (i, c) in shown.iter().enumerate() {
             if i > 0 {
                 segs.push(seg(" · ", dim));
             }
             segs.push(seg(format!("{} ", c.name), dim));
-            segs.push(seg(means::with_interval(c.mean, c.ci95), Style::default()));
+            let ends = c.ci95.filter(|_| with_interval);
+            segs.push(seg(means::with_interval(c.mean, ends), Style::default()));
             if means::is_thin(c) {
                 segs.push(seg(format!(" {}", means::coverage(c)), env.style(Meaning::Warning)));
             }
         }
-        if shown.iter().all(|c| c.checked.items == 0) && !shown.is_empty() {
-            segs.push(seg("  unchecked", dim));
-        }
+        segs
+    };
+    // What nobody has checked says so, whatever has no room beside it.
+    let words = if unchecked { "  unchecked" } else { "" };
+    let room = width.saturating_sub(text::width(words) as u16);
+    let mut segs = parts(true);
+    if wide(&segs) > usize::from(room) {
+        segs = parts(false);
     }
-    put_cut(buf, x, y, width, &segs);
+    let end = put_cut(buf, x, y, room, &segs);
+    put_cut(buf, end, y, (x + width).saturating_sub(end), &[seg(words, dim)]);
+}
+
+/// Columns that pieces take.
+fn wide(segs: &[Seg]) -> usize {
+    segs.iter().map(|s| text::width(&text::escape_line(&s.text))).sum()
 }
 
 fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -241,22 +257,32 @@ fn draw_criteria(criteria: &[CriterionSummary], area: Rect, buf: &mut Buffer, en
     let (dim, plain) = (env.style(Meaning::Dim), Style::default());
     let room = usize::from(area.height);
     let fit = if criteria.len() > room { room.saturating_sub(1) } else { room };
-    let wide = criteria.iter().map(|c| text::width(&text::escape_line(&c.name))).max().unwrap_or(0).min(20);
+    let name_width =
+        criteria.iter().map(|c| text::width(&text::escape_line(&c.name))).max().unwrap_or(0).min(20);
     for (i, c) in criteria.iter().take(fit).enumerate() {
         let y = area.y + i as u16;
         put(buf, area.x + 1, y, 10, &[seg(if i == 0 { "means" } else { "" }, dim)]);
         let thin = env.style(if means::is_thin(c) { Meaning::Warning } else { Meaning::Dim });
         let mut parts = vec![
-            seg(format!("{}  ", text::fit(&text::escape_line(&c.name), wide, text::Align::Left)), plain),
+            seg(
+                format!("{}  ", text::fit(&text::escape_line(&c.name), name_width, text::Align::Left)),
+                plain,
+            ),
             seg(text::fit(&means::with_interval(c.mean, c.ci95), 17, text::Align::Left), plain),
-            seg(format!("  scored {}  coverage {}", means::scored(c), means::coverage(c)), thin),
+            seg(format!("  scored {}", means::scored(c)), thin),
+            seg(format!("  coverage {}", means::coverage(c)), thin),
         ];
         match means::people(c) {
             said if said.is_empty() => parts.push(seg("  unchecked", dim)),
             said => parts.extend(said.into_iter().map(|w| seg(format!("  {w}"), env.style(Meaning::Strong)))),
         }
+        // What people say stays whole; how many items are scored follows from the coverage.
+        let room = area.width.saturating_sub(12);
+        if wide(&parts) > usize::from(room) {
+            parts.remove(2);
+        }
         parts.extend(c.caution().map(|why| seg(format!("  {why}"), env.style(Meaning::Warning))));
-        put_cut(buf, area.x + 11, y, area.width.saturating_sub(12), &parts);
+        put_cut(buf, area.x + 11, y, room, &parts);
     }
     if fit < criteria.len() && room > 0 {
         let more = format!("{} more: Enter", text::count((criteria.len() - fit) as u64));
