@@ -11,7 +11,7 @@ use super::output::{clean, talk};
 use super::run::{Narrow, pick_arms};
 use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate, safe_lo};
 use crate::store::Store;
-use report::{Flagged, Names, annotations, junit, markdown};
+use report::{Flagged, Names, annotations, each_alone, junit, markdown};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -127,7 +127,7 @@ fn json(
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "safe_lo": safe_lo(&i.comparison), "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
+                "safe_lo": safe_lo(&i.comparison), "together": 1, "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
                 "bias": super::shape::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })
@@ -176,6 +176,9 @@ fn tell(
             clean(&c.name),
             clean(&c.reason)
         ))?;
+    }
+    if let Some(words) = each_alone(inputs) {
+        ctx.out.line(words)?;
     }
     if inputs.iter().all(|i| i.humans == 0) {
         talk("note: no human has checked these scores yet; --require-human N makes that a condition");

@@ -153,5 +153,11 @@ fn by_revision(ctx: &Ctx, store: &Store, name: &PromptName, limit: Option<usize>
     for line in table(&rows, &[2, 4, 5, 6, 7]) {
         ctx.out.line(line)?;
     }
+    if criteria.len() > 1 {
+        ctx.out.line(format!(
+            "better and worse hold for all {} criteria together; each 95 % interval is of its row alone",
+            criteria.len()
+        ))?;
+    }
     Ok(DONE)
 }

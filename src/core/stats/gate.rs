@@ -7,6 +7,10 @@
 //!        v
 //! any failure: 1    else any inconclusive: 3    else: 0
 //! ```
+//! Each criterion is read by its own 95 % interval: a candidate must pass on all of them, which needs no correction, and one
+//! that fails on any may do so by chance the more often the more there are. `run compare` corrects over all of them; where that
+//! would call a failure no evidence, the reason says so, and `Better` is only what it calls better.
+//!
 //! The lower limit is `safe_lo`, which allows for a break that no case shows (Gaffke's bound): a candidate exactly at
 //! the margin passes in at most 2.5 % whatever its differences look like. When all cases agree it needs
 //! [`cases_needed`] of them; a candidate that is better by more than an unseen break could cost passes with fewer.
@@ -154,14 +158,21 @@ pub fn gate_one(input: &GateInput, rule: &GateRule) -> GateResult {
     };
     let decision = match (verdict, unmet) {
         (GateVerdict::Fail, _) => Decision::Worse,
-        (GateVerdict::Pass, _)
-            if safe_lo(row).or(row.decisive().1.map(|c| c.0)).is_some_and(|lo| lo > ROUNDING) =>
-        {
-            Decision::Better
-        }
+        // Better is what the comparison calls so, over all criteria together.
+        (GateVerdict::Pass, _) if row.decision(None) == Decision::Better => Decision::Better,
         (GateVerdict::Pass, _) => Decision::NotWorse,
         (GateVerdict::Inconclusive, true) => Decision::TooFew,
         (GateVerdict::Inconclusive, false) => Decision::NoEvidence,
+    };
+    let reason = match (verdict, row.decision(None)) {
+        (GateVerdict::Fail, compared) if compared != Decision::Worse => {
+            format!("{reason}; over all {} criteria together it may be chance", row.together)
+        }
+        (GateVerdict::Pass, Decision::Worse) => format!("{reason}; it is worse, and not by more than that"),
+        (GateVerdict::Inconclusive, Decision::Worse) if !unmet => {
+            format!("{reason}; it is worse, and whether by more than that is open")
+        }
+        _ => reason,
     };
     GateResult { name: row.name.clone(), verdict, reason, unmet, decision }
 }

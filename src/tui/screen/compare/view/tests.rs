@@ -6,7 +6,7 @@ use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare,
 use crate::core::stats::decision::Decision;
 use crate::eval::history::Change;
 use crate::eval::versus::PairOf;
-use crate::eval::worlds::{FEW, MANY, World, world};
+use crate::eval::worlds::{FEW, World, many, world};
 use crate::tui::keys::Keymap;
 use crate::tui::theme::Theme;
 use std::collections::BTreeSet;
@@ -140,7 +140,7 @@ fn one_decision_on_the_screen() {
 #[test]
 #[ignore = "minutes, in a release build; the same over a few hundred worlds runs always"]
 fn one_decision_on_the_screen_of_many() {
-    drawn(FEW..MANY);
+    drawn(FEW..many());
 }
 
 /// The check is not blind: a colour that is no decision's is found.
