@@ -1,8 +1,10 @@
-//! Worlds of a judge and people with a known agreement: kappa, alpha, and the difference of two judges' kappas.
+//! Worlds of a judge and people with a known agreement: kappa, alpha of two and of three raters, and the difference of two
+//! judges' kappas.
 
 use crate::cells::{Cell, World, run};
 use crate::worlds::{Sources, unit};
-use assize::core::stats::agree::{Grid, Weights, agreement};
+use assize::core::stats::agree::{Grid, Weights, coefficient_ci, raters_alpha};
+use assize::core::stats::alpha::Coincidences;
 use assize::core::stats::jackknife::jackknife_of_rows;
 use assize::core::stats::judges::{ByBoth, judges_difference};
 use assize::core::stats::rng::Rng;
@@ -127,15 +129,56 @@ pub fn coefficients(
     let truth = what.of(&grid(&joint.table)).unwrap_or(f64::NAN);
     run(worlds, seed, |rng| {
         let pairs = sample(&clusters, rng, |rng| draw(&joint.table, rng));
-        let all = agreement(&pairs, Some(&clusters));
-        let figure = match what {
-            Coefficient::Kappa => all.kappa_quadratic,
-            Coefficient::Alpha => all.alpha_ordinal,
-            Coefficient::Spearman => all.spearman,
-        };
+        let ours = coefficient_ci(&pairs, Some(&clusters), &|grid| what.of(grid));
         let of = |rows: &[(u8, u8)]| what.of(&Grid::of(rows.iter().copied()));
         let twin = jackknife_of_rows(&pairs, Some(&clusters), 0.95, of).map(|j| j.ci);
-        World { truth, scale: (-1.0, 1.0), ours: figure.ci95, twin, passed: None }
+        World { truth, scale: (-1.0, 1.0), ours, twin, passed: None }
+    })
+}
+
+/// A score of the judge, given what people said.
+fn given(table: &Table, people: u8, rng: &mut Rng) -> u8 {
+    let row = table[usize::from(people) - 1];
+    let mut at = unit(rng) * row.iter().sum::<f64>();
+    for (score, chance) in (1_u8..).zip(row) {
+        at -= chance;
+        if at < 0.0 {
+            return score;
+        }
+    }
+    5
+}
+
+/// Ordinal alpha of three raters, each of whom sees an item's worth as the judge of the table sees people's word. The twin is
+/// the plain jackknife with t.
+pub fn three_raters(joint: &Joint, n: usize, sources: Sources, worlds: usize, seed: u64) -> Cell {
+    let clusters = sources.of(n);
+    // Two of them: both given the same worth.
+    let mut two = [[0.0; 5]; 5];
+    for row in &joint.table {
+        let worth: f64 = row.iter().sum();
+        for (a, first) in row.iter().enumerate() {
+            for (b, second) in row.iter().enumerate() {
+                two[a][b] += if worth > 0.0 { first * second / worth } else { 0.0 };
+            }
+        }
+    }
+    let truth = grid(&two).alpha_ordinal().unwrap_or(f64::NAN);
+    run(worlds, seed, |rng| {
+        let items = sample(&clusters, rng, |rng| {
+            let (worth, _) = draw(&joint.table, rng);
+            [(); 3].map(|()| given(&joint.table, worth, rng))
+        });
+        let units: Vec<Vec<u8>> = items.iter().map(|i| i.to_vec()).collect();
+        let parts: Vec<Coincidences> = units.iter().map(|unit| Coincidences::of(unit)).collect();
+        let of = |rows: &[Coincidences]| {
+            let mut sum = Coincidences::default();
+            rows.iter().for_each(|part| sum.add(part));
+            sum.alpha_ordinal()
+        };
+        let ours = raters_alpha(&units, Some(&clusters)).ci95;
+        let twin = jackknife_of_rows(&parts, Some(&clusters), 0.95, of).map(|j| j.ci);
+        World { truth, scale: (-1.0, 1.0), ours, twin, passed: None }
     })
 }
 
@@ -152,17 +195,7 @@ pub fn two_judges(joint: &Joint, n: usize, sources: Sources, worlds: usize, seed
     run(worlds, seed, |rng| {
         let three = sample(&clusters, rng, |rng| {
             let (people, first) = draw(&joint.table, rng);
-            // The second judge, given what people said.
-            let row = worse[usize::from(people) - 1];
-            let mut at = unit(rng) * row.iter().sum::<f64>();
-            let mut second = 5;
-            for (score, chance) in (1_u8..).zip(row) {
-                at -= chance;
-                if at < 0.0 {
-                    second = score;
-                    break;
-                }
-            }
+            let second = given(&worse, people, rng);
             ByBoth { people: f64::from(people), first: f64::from(first), second: f64::from(second) }
         });
         let found = judges_difference(&three, Some(&clusters), 0.95).kappa;

@@ -75,6 +75,11 @@ impl Cell {
         self.wrong += other.wrong;
     }
 
+    /// Intervals given, and how many of them hold the truth.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.given, self.held)
+    }
+
     /// Of the intervals given, the share that holds the truth; `None` where all were refused.
     pub fn held(&self) -> Option<f64> {
         share(self.held, self.given)
@@ -113,7 +118,7 @@ impl Cell {
 }
 
 /// Worlds drawn together from one seed.
-const BLOCK: usize = 50;
+const BLOCK: usize = 10;
 
 /// `worlds` of them from `seed`, rounded up to whole blocks.
 pub fn run(worlds: usize, seed: u64, draw: impl Fn(&mut Rng) -> World + Sync) -> Cell {

@@ -9,8 +9,8 @@ fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
     if done.status.success() { Ok(said) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
 }
 
-/// Rows of a table, or one that says why there is none. `ASSIZE_PEERS` names a Python that has scipy and ppi-python, else
-/// they are installed.
+/// Rows of a table, or one that says why there is none. `ASSIZE_PEERS` names a Python that has scipy, ppi-python and
+/// glide-py, else they are installed; the last one only on Python 3.12 and later.
 pub fn table(worlds: usize) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/coverage/peers.py");
     let rows = || -> Result<String, String> {
@@ -22,6 +22,8 @@ pub fn table(worlds: usize) -> String {
         run(Path::new("python3"), &["-m", "venv", &place])?;
         let python = folder.path().join("bin/python");
         run(&python, &["-m", "pip", "install", "-q", "scipy", "ppi-python"])?;
+        // Left out by itself where this Python is too old for it.
+        let _ = run(&python, &["-m", "pip", "install", "-q", "glide-py"]);
         run(&python, &[script, &worlds.to_string()])
     };
     rows().unwrap_or_else(|why| {

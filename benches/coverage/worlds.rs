@@ -106,6 +106,12 @@ pub const SHAPES: [Shape; 8] = [
     Shape { name: "mostly ties", steps: &[(0.0, 0.8), (-1.0, 0.12), (1.0, 0.06), (-3.0, 0.02)] },
 ];
 
+/// Differences of a candidate that is neither better nor worse.
+pub const LEVEL: [Shape; 2] = [
+    Shape { name: "symmetric", steps: &[(0.0, 0.54), (-1.0, 0.21), (1.0, 0.21), (-2.0, 0.02), (2.0, 0.02)] },
+    Shape { name: "mostly ties", steps: &[(0.0, 0.84), (-1.0, 0.08), (1.0, 0.08)] },
+];
+
 /// Scores 1 to 5.
 pub const SCORE_SHAPES: [Shape; 7] = [
     Shape { name: "symmetric", steps: &[(3.0, 0.4), (2.0, 0.2), (4.0, 0.2), (1.0, 0.1), (5.0, 0.1)] },
@@ -286,6 +292,6 @@ pub fn shares(p: f64, n: usize, sources: Sources, worlds: usize, seed: u64) -> C
             let reach = 1.96 * (s.p * (1.0 - s.p) / n as f64).sqrt();
             (s.p - reach, s.p + reach)
         });
-        World { truth: p, scale: (0.0, 1.0), ours: found.and_then(|s| s.wilson), twin: plain, passed: None }
+        World { truth: p, scale: (0.0, 1.0), ours: found.and_then(|s| s.held), twin: plain, passed: None }
     })
 }

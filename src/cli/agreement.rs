@@ -209,8 +209,13 @@ fn number(v: Option<f64>) -> String {
     text::fixed(v, 2)
 }
 
+/// The interval in brackets; of a figure without one it says why, and of none at all nothing.
 fn interval(figure: &Figure) -> String {
-    figure.ci95.map_or_else(String::new, |(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))))
+    match (figure.ci95, figure.value) {
+        (Some((lo, hi)), _) => format!("[{}, {}]", number(Some(lo)), number(Some(hi))),
+        (None, Some(_)) => "too few to say".to_owned(),
+        (None, None) => String::new(),
+    }
 }
 
 /// What each figure means, in a few plain words.

@@ -14,12 +14,13 @@
 //! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
-use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score};
-use crate::core::stats::alpha::Coincidences;
+use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score, raters_alpha};
 use crate::core::stats::bounded::bounded_ci;
-use crate::core::stats::jackknife::held_of_rows;
+use crate::core::stats::jackknife::{held_of_kinds, held_of_rows};
 use crate::core::stats::mean::mean;
-use crate::core::stats::rank::{kendall_tau_b, pearson, spearman};
+use crate::core::stats::rank::{
+    PairKinds, average_ranks, kendall_tau_b, pearson, spearman, weighted_pearson,
+};
 use crate::core::stats::repeat::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -277,16 +278,37 @@ impl Ground {
         let lean =
             |drawn: &[(u32, [f64; 3])]| Some(with_length(drawn, |r| r[1])? - with_length(drawn, |r| r[2])?);
         let clusters = clusters(rows.iter().map(|(item, _)| *item), sources);
+        let ranks = if rows.len() > MANY { Some([0, 1, 2].map(|at| ranks_of(&rows, at))) } else { None };
+        let by_ranks = |drawn: &[usize]| {
+            let [length, judge, human] = ranks.as_ref()?;
+            let pick = |of: &[f64]| drawn.iter().filter_map(|at| of.get(*at).copied()).collect::<Vec<f64>>();
+            let (length, ones) = (pick(length), vec![1.0; drawn.len()]);
+            let with = |of: &[f64]| weighted_pearson(&length, &pick(of), &ones);
+            Some(with(judge)? - with(human)?)
+        };
+        let places: Vec<usize> = (0..rows.len()).collect();
+        let (scale, level) = ((-2.0, 2.0), 0.95);
         Length {
             n: rows.len(),
             judge: with_length(&rows, |r| r[1]),
             human: with_length(&rows, |r| r[2]),
             lean: Figure {
                 value: lean(&rows),
-                ci95: held_of_rows(&rows, Some(&clusters), &[], (-2.0, 2.0), 0.95, lean),
+                ci95: match ranks {
+                    Some(_) => held_of_rows(&places, Some(&clusters), &[], scale, level, by_ranks),
+                    None => held_of_rows(&rows, Some(&clusters), &[], scale, level, lean),
+                },
             },
         }
     }
+}
+
+/// Items from which on ranks stay as they are when some of the items are left out: another order of so many moves a correlation
+/// by less than its own error.
+const MANY: usize = 400;
+
+fn ranks_of(rows: &[(u32, [f64; 3])], at: usize) -> Vec<f64> {
+    average_ranks(&rows.iter().map(|(_, row)| row.get(at).copied().unwrap_or_default()).collect::<Vec<_>>())
 }
 
 /// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.
@@ -298,13 +320,17 @@ fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) ->
     let clusters = clusters(pairs.iter().map(|p| p.item), sources);
     let means: Vec<(f64, f64)> = pairs.iter().map(|p| p.means).collect();
     let could: Vec<(f64, f64)> = all_pairs().into_iter().map(|(h, j)| (f64::from(h), f64::from(j))).collect();
-    let correlation = |of: fn(&[f64], &[f64]) -> Option<f64>| {
-        let of = |rows: &[(f64, f64)]| {
-            let (human, judge): (Vec<f64>, Vec<f64>) = rows.iter().copied().unzip();
-            of(&human, &judge)
-        };
-        let ci95 = held_of_rows(&means, Some(&clusters), &could, (-1.0, 1.0), 0.95, of);
-        Figure { value: of(&means), ci95 }
+    let (human, judge): (Vec<f64>, Vec<f64>) = means.iter().copied().unzip();
+    // What might come in is among the kinds, and not among the rows.
+    let all: Vec<(f64, f64)> = means.iter().chain(&could).copied().collect();
+    let (kinds, mut rows) = PairKinds::of(&all);
+    let could = rows.split_off(means.len());
+    let correlation = |of: fn(&[f64], &[f64]) -> Option<f64>,
+                       counted: fn(&PairKinds, &[f64]) -> Option<f64>| {
+        let of_counts = |counts: &[f64]| counted(&kinds, counts);
+        let (n, scale) = (kinds.pairs.len(), (-1.0, 1.0));
+        let ci95 = held_of_kinds(&rows, n, Some(&clusters), &could, scale, 0.95, of_counts);
+        Figure { value: of(&human, &judge), ci95 }
     };
     let average = |bounds: (f64, f64), of: fn(f64, f64) -> f64| {
         let each: Vec<f64> = means.iter().map(|(h, j)| of(*h, *j)).collect();
@@ -313,9 +339,9 @@ fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) ->
     Agreement {
         mae: average((0.0, 4.0), |h, j| (h - j).abs()),
         bias: average((-4.0, 4.0), |h, j| j - h),
-        spearman: correlation(spearman),
-        tau_b: correlation(kendall_tau_b),
-        pearson: correlation(pearson),
+        spearman: correlation(spearman, PairKinds::spearman),
+        tau_b: correlation(kendall_tau_b, PairKinds::kendall_tau_b),
+        pearson: correlation(pearson, PairKinds::pearson),
         ..figures
     }
 }
@@ -329,19 +355,6 @@ fn clusters(items: impl Iterator<Item = u32>, sources: &HashMap<u32, u32>) -> Ve
 fn figures_of(rows: impl Iterator<Item = ((u8, u8), u32)>, sources: &HashMap<u32, u32>) -> Agreement {
     let (pairs, items): (Vec<(u8, u8)>, Vec<u32>) = rows.unzip();
     agreement(&pairs, Some(&clusters(items.into_iter(), sources)))
-}
-
-/// Ordinal alpha of all raters of each item, with its interval.
-fn alpha(raters: &[(u32, Vec<u8>)], sources: &HashMap<u32, u32>) -> Figure {
-    let parts: Vec<Coincidences> = raters.iter().map(|(_, scores)| Coincidences::of(scores)).collect();
-    let could: Vec<Coincidences> = all_pairs().into_iter().map(|(a, b)| Coincidences::of(&[a, b])).collect();
-    let of = |drawn: &[Coincidences]| {
-        let mut sum = Coincidences::default();
-        drawn.iter().for_each(|part| sum.add(part));
-        sum.alpha_ordinal()
-    };
-    let clusters = clusters(raters.iter().map(|(item, _)| *item), sources);
-    Figure { value: of(&parts), ci95: held_of_rows(&parts, Some(&clusters), &could, (-1.0, 1.0), 0.95, of) }
 }
 
 fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u32>) -> Option<Ceiling> {
@@ -361,7 +374,9 @@ fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u
             .flat_map(move |(i, a)| scores.iter().skip(i + 1).map(move |b| ((*a, *b), *item)))
     });
     let mut figures = figures_of(pairs, sources);
-    figures.alpha_ordinal = alpha(&shared, sources);
+    let clusters = clusters(shared.iter().map(|(item, _)| *item), sources);
+    let units: Vec<Vec<u8>> = shared.iter().map(|(_, scores)| scores.clone()).collect();
+    figures.alpha_ordinal = raters_alpha(&units, Some(&clusters));
     Some(Ceiling { items: shared.len(), figures })
 }
 

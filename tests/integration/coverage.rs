@@ -1,9 +1,9 @@
 //! A few cells of docs/trust.md, with the twin that must fail where ours holds.
 
-use crate::agreement_worlds::{Coefficient, coefficients, joints, two_judges};
+use crate::agreement_worlds::{Coefficient, coefficients, joints, three_raters, two_judges};
 use crate::worlds::{
-    SCORE_SHAPES, SHAPES, Shape, Sources, corrected_differences, corrected_means, differences, gate_passes,
-    means, shares,
+    LEVEL, SCORE_SHAPES, SHAPES, Shape, Sources, corrected_differences, corrected_means, differences,
+    gate_passes, means, shares,
 };
 
 const WORLDS: usize = 200;
@@ -40,8 +40,11 @@ fn clusters_are_held_where_cases_counted_apart_are_not() {
     assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.9, "{cell:?}");
     let cell = differences(shape("10 % break"), 60, Sources::Unequal, 1, WORLDS, 21);
     assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.92, "{cell:?}");
-    let cell = shares(0.8, 150, Sources::Equal(10), WORLDS, 17);
-    assert!(cell.held().unwrap() >= 0.91 && cell.held_twin() < 0.85, "{cell:?}");
+    for (share, cases) in [(0.8, 150), (0.05, 300)] {
+        let cell = shares(share, cases, Sources::Equal(10), WORLDS, 17);
+        assert!(cell.held().unwrap() >= 0.93 && cell.held_twin() < 0.85, "{share}: {cell:?}");
+        assert_eq!(cell.counts().0, WORLDS);
+    }
 }
 
 #[test]
@@ -64,6 +67,8 @@ fn agreement_is_held_where_the_plain_jackknife_misses_it() {
         let few = coefficients(what, broken, 10, ALONE, 50, 19);
         assert_eq!((few.held(), few.refused()), (None, 1.0));
     }
+    let cell = three_raters(broken, 15, ALONE, WORLDS, 22);
+    assert!(cell.held().unwrap() >= 0.91 && cell.wrong == 0, "{cell:?}");
     let cell = two_judges(&all[0], 240, ALONE, 100, 20);
     assert!(cell.held().unwrap() >= 0.91 && cell.wrong == 0, "{cell:?}");
     // Few items do not show how far off a judge that guesses can be: no interval is given, and the twin's does not hold.
@@ -75,4 +80,7 @@ fn agreement_is_held_where_the_plain_jackknife_misses_it() {
 fn a_gate_passes_what_is_better_by_more_than_a_break() {
     let passes = gate_passes(shape("symmetric"), 60, 0.2, 0.7, 100, 15);
     assert!(passes > 0.9, "{passes}");
+    // One that changed nothing needs more cases than one that changed no score.
+    let level = |n: usize| gate_passes(&LEVEL[0], n, 0.2, 0.0, 100, 15);
+    assert!(level(75) < 0.5 && level(300) > 0.9);
 }

@@ -73,14 +73,14 @@ fn interval_fns(function: &str, i: &Value) -> Option<Value> {
                 (_, true, true) => "cr2+dirichlet4+extreme0.5",
                 (_, true, false) => "cr2+dirichlet2+extreme1",
             };
-            // The rule of the case is the hull of these; what is printed may add the part of whole clusters.
+            // The rule of the case is the hull of these; what is printed may add the part of whole clusters, or of a share.
             let parts = || [b.t, b.dirichlet, b.extreme, b.rule3].into_iter().flatten();
             let scale = bounds(i);
             let rule = parts().reduce(|x, y| (x.0.min(y.0), x.1.max(y.1)));
             let rule = rule.map(|(lo, hi)| (lo.max(scale.0), hi.min(scale.1)));
             assert_eq!(b.ci.is_some(), rule.is_some());
             assert!(b.ci.zip(rule).is_none_or(|(ci, rule)| ci.0 <= rule.0 && ci.1 >= rule.1));
-            assert!(b.whole.is_some() || b.ci == rule);
+            assert!(b.whole.is_some() || b.two_ended.is_some() || b.ci == rule);
             json!({"n": b.n, "clusters": b.units, "mean": b.mean, "method": method, "t": ends(b.t),
                    "dirichlet": ends(b.dirichlet), "extreme": ends(b.extreme), "rule3": ends(b.rule3), "df": b.df,
                    "q": b.q, "lo": rule.map(|c| c.0), "hi": rule.map(|c| c.1)})

@@ -4,6 +4,7 @@ use super::super::context::Ctx;
 use super::super::fail::Result;
 use super::super::output::{clean, table};
 use super::{figure_json, interval, number};
+use crate::core::stats::agree::Figure;
 use crate::core::stats::bounded::Ends;
 use crate::core::stats::confusion::Counted;
 use crate::core::text::plural;
@@ -25,7 +26,7 @@ pub(super) fn standard_json(s: &Standard) -> serde_json::Map<String, Value> {
             "documents": l.documents, "documents_undefined": l.undefined, "systems": l.systems,
         })
     };
-    let share = |c: &Counted| json!({"value": c.value, "n": c.n, "ci95": ends(c.wilson)});
+    let share = |c: &Counted| json!({"value": c.value, "n": c.n, "ci95": ends(c.held)});
     let confusion = s.confusion.iter().map(|c| {
         json!({
             "score": c.score, "people": c.people, "judge": c.judge, "both": c.both,
@@ -55,8 +56,7 @@ fn two_json(two: &TwoPeople) -> Value {
 
 /// `0.67 [0.40, 0.85]`.
 fn shown(value: Option<f64>, ci: Option<Ends>) -> String {
-    let range = ci.map_or_else(String::new, |(lo, hi)| format!(" [{lo:.2}, {hi:.2}]"));
-    format!("{}{range}", number(value))
+    format!("{} {}", number(value), interval(&Figure { value, ci95: ci })).trim_end().to_owned()
 }
 
 /// Prints them.
@@ -101,7 +101,7 @@ pub(super) fn tell(ctx: &Ctx, s: &Standard) -> Result<()> {
     ctx.out.line("  confusion by score (of what people gave a score, how much did the judge too; and the other way round)")?;
     let head = ["  score", "people", "judge", "both", "judge too", "95 %", "people too", "95 %"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    let range = |c: &Counted| c.wilson.map_or_else(String::new, |(lo, hi)| format!("[{lo:.2}, {hi:.2}]"));
+    let range = |c: &Counted| interval(&Figure { value: c.value, ci95: c.held });
     for c in s.confusion.iter().filter(|c| c.people + c.judge > 0) {
         rows.push(vec![
             format!("  {}", c.score),

@@ -7,9 +7,10 @@
 //! Every figure depends on the pairs only through the grid, so an interval costs the same for 50 verdicts and for
 //! 100,000 once the grid is counted.
 
+use super::alpha::Coincidences;
 use super::bounded::{Ends, bounded_ci, shared};
 use super::dist::finite;
-use super::jackknife::{Change, held, held_of_rows};
+use super::jackknife::{held_of_kinds, held_of_rows};
 use super::rank::{average_ranks, pearson, spearman};
 use super::share::share_ci;
 
@@ -277,8 +278,7 @@ pub struct Agreement {
     pub pearson: Figure,
 }
 
-/// Agreement over (human, judge) pairs at 95 %. Shares have Wilson's interval (with clusters for as many cases as they
-/// are worth), bias and distance the bounded one, the coefficients that of [`super::jackknife`], where anything on the grid
+/// Agreement over (human, judge) pairs at 95 %. Shares have the interval of [`super::share`], bias and distance the bounded one, the coefficients that of [`super::jackknife`], where anything on the grid
 /// might come in. With `clusters` (one for each pair) the units are clusters. Pairs that are not on the scale are counted
 /// in the grid's `rejected` and otherwise left out.
 pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
@@ -291,7 +291,7 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
     let grid = Grid::of(pairs.iter().copied());
     let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
         value: of(&grid),
-        ci95: coefficient_ci(&grid, &kept, sources.as_deref(), of),
+        ci95: coefficient_ci(&kept, sources.as_deref(), of),
     };
     let average = |bounds: Ends, of: &dyn Fn(f64, f64) -> f64| {
         let each: Vec<f64> = kept.iter().map(|&(h, j)| of(f64::from(h), f64::from(j))).collect();
@@ -301,7 +301,7 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
     let share = |apart: u8| {
         let hits: Vec<bool> = kept.iter().map(|(h, j)| h.abs_diff(*j) <= apart).collect();
         let found = share_ci(&hits, sources.as_deref(), 0.95);
-        Figure { value: found.map(|s| s.p), ci95: found.and_then(|s| s.wilson) }
+        Figure { value: found.map(|s| s.p), ci95: found.and_then(|s| s.held) }
     };
     Agreement {
         n: kept.len(),
@@ -325,33 +325,38 @@ pub fn all_pairs() -> Vec<(u8, u8)> {
     (1..=5_u8).flat_map(|h| (1..=5_u8).map(move |j| (h, j))).collect()
 }
 
-/// The 95 % interval of a coefficient that a grid gives. Without clusters a unit is a pair, and pairs of one cell are alike.
-fn coefficient_ci(
-    grid: &Grid,
+/// The 95 % interval of a coefficient that the grid of `pairs` gives, all of them on the scale; see [`super::jackknife`]. Without
+/// clusters, or with one pair in each, a unit is a pair, and pairs of one cell are alike.
+pub fn coefficient_ci(
     pairs: &[(u8, u8)],
     clusters: Option<&[u32]>,
     of: &dyn Fn(&Grid) -> Option<f64>,
 ) -> Option<(f64, f64)> {
     let cells = all_pairs();
-    if clusters.is_some() {
-        return held_of_rows(pairs, clusters, &cells, (-1.0, 1.0), 0.95, |rows| {
-            of(&Grid::of(rows.iter().copied()))
-        });
-    }
-    let times: Vec<usize> = grid.cells.iter().flatten().map(|n| *n as usize).collect();
-    let one = |k: usize| cells.get(k).map(|cell| Grid::of([*cell]));
-    held(&times, cells.len(), false, (-1.0, 1.0), 0.95, |change| match change {
-        Change::All => of(grid),
-        Change::Without(k) => of(&grid.without(&one(k)?)),
-        Change::With(k, more) => {
-            let mut larger = *grid;
-            let part = one(k)?;
-            for (mine, theirs) in larger.cells.iter_mut().flatten().zip(part.cells.iter().flatten()) {
-                *mine += theirs * more as u64;
-            }
-            of(&larger)
+    let place =
+        |&(h, j): &(u8, u8)| usize::from(h.saturating_sub(1)) * LABELS + usize::from(j.saturating_sub(1));
+    let rows: Vec<usize> = pairs.iter().map(place).collect();
+    let could: Vec<usize> = (0..cells.len()).collect();
+    held_of_kinds(&rows, cells.len(), clusters, &could, (-1.0, 1.0), 0.95, |counts| {
+        let mut grid = Grid::default();
+        for (cell, n) in grid.cells.iter_mut().flatten().zip(counts) {
+            *cell = n.max(0.0) as u64;
         }
+        of(&grid)
     })
+}
+
+/// Ordinal alpha of any number of raters over units of scores 1 to 5, with its interval at 95 %: any two scores might come in.
+/// `clusters`, if given, names the source of each unit.
+pub fn raters_alpha(units: &[Vec<u8>], clusters: Option<&[u32]>) -> Figure {
+    let parts: Vec<Coincidences> = units.iter().map(|unit| Coincidences::of(unit)).collect();
+    let could: Vec<Coincidences> = all_pairs().into_iter().map(|(a, b)| Coincidences::of(&[a, b])).collect();
+    let of = |drawn: &[Coincidences]| {
+        let mut sum = Coincidences::default();
+        drawn.iter().for_each(|part| sum.add(part));
+        sum.alpha_ordinal()
+    };
+    Figure { value: of(&parts), ci95: held_of_rows(&parts, clusters, &could, (-1.0, 1.0), 0.95, of) }
 }
 
 /// How far humans agree among themselves: no judge can be asked for more.

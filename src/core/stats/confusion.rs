@@ -10,7 +10,7 @@ use super::agree::Grid;
 use super::bounded::Ends;
 use super::dist::finite;
 use super::mean::wilson;
-use super::share::clopper_pearson;
+use super::share::{clopper_pearson, counted};
 
 /// A rate, what it is a share of, and its intervals. All but `n` are `None` where `n` is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -23,6 +23,8 @@ pub struct Counted {
     pub wilson: Option<Ends>,
     /// Clopper and Pearson's: wider, never short of its level.
     pub exact: Option<Ends>,
+    /// The one that is printed: [`super::share::counted`].
+    pub held: Option<Ends>,
 }
 
 impl Counted {
@@ -30,7 +32,8 @@ impl Counted {
     pub fn of(hits: u64, n: u64, level: f64) -> Self {
         let rate = wilson(hits, n, level);
         let exact = clopper_pearson(hits, n, level);
-        Self { value: rate.map(|r| r.p), n, wilson: rate.map(|r| (r.lo, r.hi)), exact }
+        let held = counted(hits, n, level);
+        Self { value: rate.map(|r| r.p), n, wilson: rate.map(|r| (r.lo, r.hi)), exact, held }
     }
 }
 

@@ -131,16 +131,9 @@ pub fn held_of_rows<R: Copy>(
     level: f64,
     of: impl Fn(&[R]) -> Option<f64>,
 ) -> Option<Ends> {
-    let mut units = units_of(rows, clusters);
+    let units = units_of(rows, clusters);
     let clustered = units.len() < rows.len();
-    if units.len() > MOST {
-        Rng::seeded(units.len() as u64).shuffle(&mut units);
-        let mut blocks: Vec<Vec<R>> = vec![vec![]; BLOCKS];
-        for (at, unit) in units.into_iter().enumerate() {
-            blocks.get_mut(at % BLOCKS)?.extend(unit);
-        }
-        units = blocks;
-    }
+    let units = in_blocks(units);
     // One row that comes into a cluster's place is as many as a cluster has.
     let size = rows.len().div_ceil(units.len().max(1));
     held(&vec![1; units.len()], could.len(), clustered, scale, level, |change| {
@@ -151,6 +144,61 @@ pub fn held_of_rows<R: Copy>(
         }
         of(&drawn)
     })
+}
+
+/// The same as [`held`] for a figure that only depends on how many rows there are of each of `kinds` kinds. `rows` says of which
+/// kind each row is, `could` of which kinds those are that might come in. A figure of many rows costs as much as one of few.
+pub fn held_of_kinds(
+    rows: &[usize],
+    kinds: usize,
+    clusters: Option<&[u32]>,
+    could: &[usize],
+    scale: Ends,
+    level: f64,
+    of: impl Fn(&[f64]) -> Option<f64>,
+) -> Option<Ends> {
+    let mut all = vec![0.0; kinds];
+    for kind in rows {
+        *all.get_mut(*kind)? += 1.0;
+    }
+    let moved = |by: &[(usize, f64)]| {
+        let mut counts = all.clone();
+        for (kind, n) in by {
+            *counts.get_mut(*kind)? += n;
+        }
+        of(&counts)
+    };
+    let units = units_of(rows, clusters);
+    if units.len() == rows.len() {
+        let times: Vec<usize> = all.iter().map(|n| *n as usize).collect();
+        return held(&times, could.len(), false, scale, level, |change| match change {
+            Change::All => of(&all),
+            Change::Without(k) => moved(&[(k, -1.0)]),
+            Change::With(k, more) => moved(&[(*could.get(k)?, more as f64)]),
+        });
+    }
+    let units = in_blocks(units);
+    let size = rows.len().div_ceil(units.len().max(1));
+    held(&vec![1; units.len()], could.len(), true, scale, level, |change| match change {
+        Change::All => of(&all),
+        Change::Without(k) => moved(&units.get(k)?.iter().map(|kind| (*kind, -1.0)).collect::<Vec<_>>()),
+        Change::With(k, more) => moved(&[(*could.get(k)?, (more * size) as f64)]),
+    })
+}
+
+/// Beyond 400 units: drawn into 200 blocks, the same ones every time.
+fn in_blocks<R>(mut units: Vec<Vec<R>>) -> Vec<Vec<R>> {
+    if units.len() <= MOST {
+        return units;
+    }
+    Rng::seeded(units.len() as u64).shuffle(&mut units);
+    let mut blocks: Vec<Vec<R>> = (0..BLOCKS).map(|_| Vec::new()).collect();
+    for (at, unit) in units.into_iter().enumerate() {
+        if let Some(block) = blocks.get_mut(at % BLOCKS) {
+            block.extend(unit);
+        }
+    }
+    blocks
 }
 
 /// A figure with its jackknife error.
@@ -236,6 +284,26 @@ mod tests {
         let (lo, hi) = share(1000, 2000).unwrap();
         assert!((hi - lo - 2.0 * 1.96 * 0.011_18).abs() < 0.012, "{lo} {hi}");
         assert_eq!(share(1000, 2000), share(1000, 2000));
+    }
+
+    #[test]
+    fn counts_of_kinds_say_what_the_rows_say() {
+        let rows: Vec<usize> = (0..300).map(|i| i * i % 7 % 4).collect();
+        let values: Vec<f64> = rows.iter().map(|kind| *kind as f64).collect();
+        let of = |counts: &[f64]| {
+            let n: f64 = counts.iter().sum();
+            Some(counts.iter().zip(0..).map(|(c, kind)| c * f64::from(kind)).sum::<f64>() / n)
+        };
+        let sources: Vec<u32> = (0..300).map(|i| i / 10).collect();
+        for clusters in [None, Some(sources.as_slice())] {
+            let by_kind = held_of_kinds(&rows, 4, clusters, &[0, 3], (0.0, 3.0), 0.95, of).unwrap();
+            let by_row = held_of_rows(&values, clusters, &[0.0, 3.0], (0.0, 3.0), 0.95, mean).unwrap();
+            assert!(
+                (by_kind.0 - by_row.0).abs() < 1e-7 && (by_kind.1 - by_row.1).abs() < 1e-7,
+                "{by_kind:?} {by_row:?}"
+            );
+        }
+        assert_eq!(held_of_kinds(&rows, 1, None, &[], (0.0, 3.0), 0.95, of), None);
     }
 
     #[test]

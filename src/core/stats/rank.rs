@@ -104,10 +104,146 @@ fn sort_counting_swaps(values: &mut [f64]) -> u64 {
     swaps
 }
 
+/// Pairs of values, each of which occurs often: correlations of any numbers of them, at the cost of the different ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairKinds {
+    /// The different pairs.
+    pub pairs: Vec<(f64, f64)>,
+    /// Places of the pairs by x, and by y.
+    by_x: Vec<usize>,
+    by_y: Vec<usize>,
+}
+
+impl PairKinds {
+    /// The different pairs among these, and of which kind each is.
+    pub fn of(rows: &[(f64, f64)]) -> (Self, Vec<usize>) {
+        let mut pairs = rows.to_vec();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        pairs.dedup();
+        let place = |row: &(f64, f64)| {
+            pairs.partition_point(|p| p.0.total_cmp(&row.0).then(p.1.total_cmp(&row.1)).is_lt())
+        };
+        let kinds = rows.iter().map(place).collect();
+        let mut by_y: Vec<usize> = (0..pairs.len()).collect();
+        let y = |at: usize| pairs.get(at).map_or(f64::NAN, |p| p.1);
+        by_y.sort_by(|a, b| y(*a).total_cmp(&y(*b)));
+        (Self { by_x: (0..pairs.len()).collect(), by_y, pairs }, kinds)
+    }
+
+    fn values(&self, counts: &[f64], side: bool) -> impl Iterator<Item = (f64, f64)> {
+        let of = move |p: &(f64, f64)| if side { p.1 } else { p.0 };
+        self.pairs.iter().map(of).zip(counts.to_vec())
+    }
+
+    /// Pearson's correlation of so many pairs of each kind.
+    pub fn pearson(&self, counts: &[f64]) -> Option<f64> {
+        let x: Vec<f64> = self.values(counts, false).map(|v| v.0).collect();
+        let y: Vec<f64> = self.values(counts, true).map(|v| v.0).collect();
+        weighted_pearson(&x, &y, counts)
+    }
+
+    /// Spearman's.
+    pub fn spearman(&self, counts: &[f64]) -> Option<f64> {
+        let ranks = |order: &[usize], side: bool| {
+            let value = |at: usize| self.pairs.get(at).map_or(f64::NAN, |p| if side { p.1 } else { p.0 });
+            let count = |at: &usize| counts.get(*at).copied().unwrap_or(0.0);
+            let mut ranks = vec![0.0; self.pairs.len()];
+            let mut below = 0.0;
+            for tied in order.chunk_by(|a, b| value(*a) == value(*b)) {
+                let n: f64 = tied.iter().map(count).sum();
+                for at in tied {
+                    if let Some(rank) = ranks.get_mut(*at) {
+                        *rank = below + (n + 1.0) / 2.0;
+                    }
+                }
+                below += n;
+            }
+            ranks
+        };
+        weighted_pearson(&ranks(&self.by_x, false), &ranks(&self.by_y, true), counts)
+    }
+
+    /// Kendall's tau-b.
+    pub fn kendall_tau_b(&self, counts: &[f64]) -> Option<f64> {
+        let two = |n: f64| n * (n - 1.0) / 2.0;
+        let kinds: Vec<(f64, f64, f64)> = self
+            .pairs
+            .iter()
+            .zip(counts)
+            .filter(|(_, n)| **n > 0.0)
+            .map(|((x, y), n)| (*x, *y, *n))
+            .collect();
+        let n: f64 = kinds.iter().map(|k| k.2).sum();
+        let (mut surplus, mut same_x, mut same_y) = (0.0, 0.0, 0.0);
+        for (at, (x, y, k)) in kinds.iter().enumerate() {
+            (same_x, same_y) = (same_x + two(*k), same_y + two(*k));
+            for (x2, y2, k2) in kinds.iter().skip(at + 1) {
+                let both = k * k2;
+                let (dx, dy) = (x2 - x, y2 - y);
+                if dx == 0.0 {
+                    same_x += both;
+                } else if dy != 0.0 {
+                    surplus += if (dx > 0.0) == (dy > 0.0) { both } else { -both };
+                }
+                if dy == 0.0 {
+                    same_y += both;
+                }
+            }
+        }
+        let all = two(n);
+        if same_x >= all || same_y >= all {
+            return None;
+        }
+        finite(surplus / ((all - same_x).sqrt() * (all - same_y).sqrt())).map(|t| t.clamp(-1.0, 1.0))
+    }
+}
+
+/// Pearson's correlation where each pair counts so often. `None` where one side is constant or there are fewer than two.
+pub fn weighted_pearson(x: &[f64], y: &[f64], counts: &[f64]) -> Option<f64> {
+    let n: f64 = counts.iter().sum();
+    if n < 2.0 || x.len() != counts.len() || y.len() != counts.len() {
+        return None;
+    }
+    let mean = |v: &[f64]| v.iter().zip(counts).map(|(v, c)| v * c).sum::<f64>() / n;
+    let (mx, my) = (mean(x), mean(y));
+    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    for ((x, y), c) in x.iter().zip(y).zip(counts) {
+        let (dx, dy) = (x - mx, y - my);
+        (xx, yy, xy) = (xx + c * dx * dx, yy + c * dy * dy, xy + c * dx * dy);
+    }
+    // What rounding leaves of a constant side is no spread.
+    let spread = |squares: f64, centre: f64| squares > 1e-18 * n * (1.0 + centre * centre);
+    if !(spread(xx, mx) && spread(yy, my)) {
+        return None;
+    }
+    finite(xy / (xx.sqrt() * yy.sqrt())).map(|r| r.clamp(-1.0, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn counted_pairs_correlate_as_listed_ones(
+            rows in prop::collection::vec((1..=9_i32, 1..=9_i32), 0..60),
+        ) {
+            let rows: Vec<(f64, f64)> = rows.iter().map(|(x, y)| (f64::from(*x) / 2.0, f64::from(*y) / 2.0)).collect();
+            let (x, y): (Vec<f64>, Vec<f64>) = rows.iter().copied().unzip();
+            let (kinds, of) = PairKinds::of(&rows);
+            let mut counts = vec![0.0; kinds.pairs.len()];
+            of.iter().for_each(|kind| counts[*kind] += 1.0);
+            for (ours, theirs) in [
+                (kinds.pearson(&counts), pearson(&x, &y)),
+                (kinds.spearman(&counts), spearman(&x, &y)),
+                (kinds.kendall_tau_b(&counts), kendall_tau_b(&x, &y)),
+            ] {
+                prop_assert_eq!(ours.is_some(), theirs.is_some());
+                prop_assert!((ours.unwrap_or(0.0) - theirs.unwrap_or(0.0)).abs() < 1e-9);
+            }
+        }
+    }
 
     /// Tau-b from its definition, pair by pair.
     fn tau_by_definition(x: &[f64], y: &[f64]) -> Option<f64> {

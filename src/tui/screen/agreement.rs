@@ -372,9 +372,12 @@ fn number(v: Option<f64>) -> String {
     text::fixed(v, 2)
 }
 
-/// `[0.40, 0.85]`; with its figure `0.67 [0.40, 0.85]`, and the figure alone where there is no interval.
+/// `[0.40, 0.85]`; with its figure `0.67 [0.40, 0.85]`; `too few` where there is a figure and no interval.
 fn interval(figure: &Figure, with_value: bool) -> String {
-    let ends = figure.ci95.map(|(lo, hi)| format!("[{}, {}]", number(Some(lo)), number(Some(hi))));
+    let ends = match (figure.ci95, figure.value) {
+        (Some((lo, hi)), _) => Some(format!("[{}, {}]", number(Some(lo)), number(Some(hi)))),
+        (None, value) => value.map(|_| "too few".to_owned()),
+    };
     let value = with_value.then(|| number(figure.value));
     value.into_iter().chain(ends).collect::<Vec<_>>().join(" ")
 }

@@ -59,7 +59,7 @@ fn number(v: Option<f64>) -> String {
 
 /// `0.67 [0.40, 0.85]`.
 fn share(c: &Counted) -> String {
-    interval(&Figure { value: c.value, ci95: c.wilson }, true)
+    interval(&Figure { value: c.value, ci95: c.held }, true)
 }
 
 /// Score by score: where the judge goes wrong, and what its scores are worth.
