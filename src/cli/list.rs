@@ -1,8 +1,8 @@
 //! `assize list`: the prompts by name.
 
 use super::context::{self, Ctx};
-use super::fail::{DONE, Result};
-use super::output::{Tint, brief, table, talk};
+use super::fail::{DONE, Fail, Result};
+use super::output::{Tint, Widths, brief, talk};
 use super::shape;
 use crate::store::{ListQuery, PromptInfo, Store};
 use serde_json::{Map, Value, json};
@@ -21,6 +21,9 @@ pub struct Args {
     pub archived: bool,
 }
 
+/// Rows of a list that are held at once.
+const HELD: usize = 10_000;
+
 /// Prints the list.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let store = ctx.read()?;
@@ -36,25 +39,37 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         })?;
         return Ok(DONE);
     }
-    let prompts = store.list(&query)?;
-    let rows: Vec<Vec<String>> = prompts
-        .iter()
-        .map(|prompt| {
-            let labels: Vec<String> = prompt.labels.iter().map(|(l, seq)| format!("{l}=r{seq}")).collect();
-            vec![
-                prompt.name.to_string(),
-                prompt.revisions.to_string(),
-                prompt.latest.digest.short(),
-                prompt.latest.created_at.chars().take(10).collect(),
-                ctx.out.tint(Tint::Accent, labels.join(" ")),
-                brief(&prompt.description, 60),
-            ]
-        })
-        .collect();
-    for line in table(&rows, &[1]) {
-        ctx.out.line(line)?;
+    let row = |prompt: &PromptInfo| {
+        let labels: Vec<String> = prompt.labels.iter().map(|(l, seq)| format!("{l}=r{seq}")).collect();
+        vec![
+            prompt.name.to_string(),
+            prompt.revisions.to_string(),
+            prompt.latest.digest.short(),
+            prompt.latest.created_at.chars().take(10).collect(),
+            ctx.out.tint(Tint::Accent, labels.join(" ")),
+            brief(&prompt.description, 60),
+        ]
+    };
+    // The widths of columns follow from all rows. Of a long list these are read twice, so that it is never held whole.
+    let (mut widths, mut held, mut count) = (Widths::default(), Vec::new(), 0_usize);
+    store.list_each(&query, |prompt| {
+        let row = row(&prompt);
+        widths.fit(&row);
+        count += 1;
+        if count <= HELD {
+            held.push(row);
+        }
+        Ok::<(), Fail>(())
+    })?;
+    if count <= HELD {
+        for row in &held {
+            ctx.out.line(widths.line(row, &[1]))?;
+        }
+    } else {
+        drop(held);
+        store.list_each(&query, |prompt| ctx.out.line(widths.line(&row(&prompt), &[1])))?;
     }
-    if prompts.is_empty() {
+    if count == 0 {
         talk(match (&args.containing, args.archived) {
             (Some(text), _) => format!("no prompt's name contains '{}'", super::output::clean(text)),
             (None, true) => "no prompt is archived".into(),

@@ -249,26 +249,39 @@ fn uncoloured(line: &str) -> &str {
     rest
 }
 
+/// How wide the columns of a table are.
+#[derive(Debug, Default)]
+pub struct Widths(Vec<usize>);
+
+impl Widths {
+    /// Makes room for a row.
+    pub fn fit(&mut self, row: &[String]) {
+        self.0.resize(self.0.len().max(row.len()), 0);
+        for (width, cell) in self.0.iter_mut().zip(row) {
+            *width = (*width).max(text::width(cell));
+        }
+    }
+
+    /// A row as a line: left-aligned columns but for those named in `right`, two blanks between, the last column free.
+    pub fn line(&self, row: &[String], right: &[usize]) -> String {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&self.0)
+            .enumerate()
+            .map(|(c, (cell, width))| {
+                let pad = " ".repeat(width.saturating_sub(text::width(cell)));
+                if right.contains(&c) { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
+            })
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    }
+}
+
 /// Left-aligned columns with two blanks between; widths from the contents, the last column free.
 pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|cell| text::width(cell)).max().unwrap_or(0))
-        .collect();
-    rows.iter()
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(c, (cell, width))| {
-                    let pad = " ".repeat(width.saturating_sub(text::width(cell)));
-                    if right.contains(&c) { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
-                })
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
+    let mut widths = Widths::default();
+    rows.iter().for_each(|row| widths.fit(row));
+    rows.iter().map(|row| widths.line(row, right)).collect()
 }
 
 #[cfg(test)]
