@@ -37,6 +37,7 @@ mod runs;
 mod search;
 mod shape;
 mod show;
+mod sync;
 mod texts;
 mod tokens;
 mod trends;
@@ -144,6 +145,8 @@ enum Verb {
     Mode(mode::Args),
     /// Replace a pasted secret by a tombstone
     Forget(forget::Args),
+    /// Exchange all that is new with a folder that others use too
+    Sync(sync::Args),
     /// Check every stored byte against its digest
     Fsck(fsck::Args),
     /// Copy the registry, consistent also while others write
@@ -307,6 +310,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Review(args) => review::run(ctx, &args),
         Verb::Mode(args) => mode::run(ctx, &args),
         Verb::Forget(args) => forget::run(ctx, &args),
+        Verb::Sync(args) => sync::run(ctx, &args),
         Verb::Fsck(args) => fsck::run(ctx, &args),
         Verb::Backup(args) => fsck::backup(ctx, &args),
         Verb::Restore(args) => fsck::restore(ctx, &args),

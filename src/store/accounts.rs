@@ -3,7 +3,7 @@
 //! These columns move while a run is written, so that no digest covers them. They may hold more than the verdicts tell
 //! (retries cost, a run is stopped in the middle); only what no run can come to is a fault.
 
-use super::fsck::RESTORE;
+use super::report::RESTORE;
 use super::rows::{FsckReport, RunInfo, RunUsage};
 use super::{Result, Store};
 

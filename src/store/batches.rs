@@ -6,8 +6,8 @@
 //!    `-- nothing was asked for: dropped
 //! ```
 
-use super::prompts::now;
-use super::runs::to_json;
+use super::columns::to_json;
+use super::time::now;
 use super::{Result, Store};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Row, params};
@@ -95,7 +95,7 @@ fn read(r: &Row) -> rusqlite::Result<BatchInfo> {
             token: r.get(1)?,
             keys: serde_json::from_str(&keys).unwrap_or_default(),
             rung: r.get(3)?,
-            input: super::prompts::digest_at(r, 4)?,
+            input: super::lookup::digest_at(r, 4)?,
         },
         created_at: r.get(5)?,
         stage: found.map_or(BatchStage::Sent, |(stage, _)| stage),
@@ -114,7 +114,7 @@ impl Store {
         let mine = self.leases.get(run).cloned();
         let (keys, at) = (to_json(&batch.keys)?, now());
         self.write(|conn| {
-            super::runs::still_mine(conn, run, mine.as_deref())?;
+            super::run_rows::still_mine(conn, run, mine.as_deref())?;
             let since: i64 =
                 conn.query_row("SELECT verdicts FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))?;
             let row = digest(run, &batch.token, &keys, &batch.rung, batch.input.as_bytes(), since, &at);

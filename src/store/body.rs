@@ -87,6 +87,15 @@ pub(super) fn put_body(conn: &Connection, text: &[u8]) -> Result<Digest> {
     Ok(digest)
 }
 
+/// Stores the tombstone of a body that was never here.
+pub(super) fn put_tombstone(conn: &Connection, digest: &[u8]) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO body (digest, bytes, forgotten) VALUES (?1, x'', 1) ON CONFLICT (digest) DO NOTHING",
+    )?
+    .execute([digest])?;
+    Ok(())
+}
+
 /// Leaves a tombstone in the place of a body.
 pub(super) fn forget_body(conn: &Connection, digest: &Digest) -> Result<()> {
     conn.execute(
@@ -99,6 +108,11 @@ pub(super) fn forget_body(conn: &Connection, digest: &Digest) -> Result<()> {
 /// The text in the columns `bytes` and `unpacked`; nothing where it is damaged, which `fsck` tells of the body itself.
 pub(super) fn text_at(row: &Row, at: usize) -> rusqlite::Result<Vec<u8>> {
     Ok(stored_at(row, at)?.text().unwrap_or_default())
+}
+
+/// As [`text_at`], with what is wrong where it cannot be read.
+pub(super) fn text_of(row: &Row, at: usize) -> rusqlite::Result<std::result::Result<Vec<u8>, &'static str>> {
+    Ok(stored_at(row, at)?.text())
 }
 
 /// For `fsck`, of a row of digest, bytes, unpacked: what is wrong with the body.

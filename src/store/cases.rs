@@ -1,314 +1,21 @@
 //! Case sets, responses, arms and rubrics. A set is versioned by a digest over its rows.
 
-use super::body::put_body;
-use super::prompts::{digest_at, now};
+use super::case_rows::{
+    SET, add_case, add_response, add_set, arm_id, case_of, find_set, items_digest, json_error, merged,
+    read_set, response_of, set_digest,
+};
+use super::events::next_stamp;
+use super::lookup::digest_at;
 use super::rows::*;
+use super::time::now;
 use super::{Result, Store, StoreError};
-use crate::core::canonical::{self, Numbers};
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::item::{Case, Item, Subject};
+use crate::core::item::{Case, Item};
 use crate::core::rubric::Rubric;
-use crate::core::verdict::State;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Value, json};
+use rusqlite::{OptionalExtension, params};
+use serde_json::json;
 
-fn json_error(e: &serde_json::Error) -> StoreError {
-    StoreError::Invalid(format!("a value cannot be written as JSON: {e}"))
-}
-
-fn read_set(conn: &Connection, row: &Row) -> rusqlite::Result<CaseSetInfo> {
-    let id: i64 = row.get(0)?;
-    let arms = conn
-        .prepare_cached("SELECT DISTINCT a.name FROM response r JOIN arm a ON a.id = r.arm_id WHERE r.set_id = ?1 ORDER BY a.name")?
-        .query_map([id], |r| r.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(CaseSetInfo {
-        id,
-        name: row.get(1)?,
-        digest: digest_at(row, 2)?,
-        kind: row.get(3)?,
-        rows: row.get::<_, i64>(4)?.unsigned_abs(),
-        created_at: row.get(5)?,
-        arms,
-    })
-}
-
-const SET: &str = "SELECT id, name, digest, kind, rows, created_at FROM case_set ";
-
-fn find_set(conn: &Connection, name: &str, digest: Option<&Digest>) -> Result<Option<CaseSetInfo>> {
-    let sql = format!("{SET} WHERE name = ?1 AND (?2 IS NULL OR digest = ?2) ORDER BY id DESC LIMIT 1");
-    Ok(conn
-        .prepare_cached(&sql)?
-        .query_row(params![name, digest.map(Digest::as_bytes)], |r| read_set(conn, r))
-        .optional()?)
-}
-
-/// What a set's row digest covers.
-pub(super) fn set_row_digest(name: &str, digest: &[u8], kind: &str, created_at: &str, rows: i64) -> Digest {
-    RowDigest::new("assize.case_set.1")
-        .text(name)
-        .bytes(digest)
-        .text(kind)
-        .text(created_at)
-        .int(rows)
-        .finish()
-}
-
-/// What a case's row digest covers.
-pub(super) fn case_digest(set: i64, ord: i64, case_id: &str, payload: &[u8]) -> Digest {
-    RowDigest::new("assize.case.1").int(set).int(ord).text(case_id).bytes(payload).finish()
-}
-
-/// What an arm's row digest covers.
-pub(super) fn arm_digest(
-    name: &str,
-    kind: &str,
-    prompt: Option<i64>,
-    seq: Option<u32>,
-    model: Option<&str>,
-) -> Digest {
-    RowDigest::new("assize.arm.1")
-        .text(name)
-        .text(kind)
-        .maybe(prompt, RowDigest::int)
-        .maybe(seq.map(i64::from), RowDigest::int)
-        .maybe(model, RowDigest::text)
-        .finish()
-}
-
-/// What a rubric's row digest covers.
-pub(super) fn rubric_digest(name: &str, digest: &[u8], text: &str, created_at: &str) -> Digest {
-    RowDigest::new("assize.rubric.1").text(name).bytes(digest).text(text).text(created_at).finish()
-}
-
-/// The set's row, and whether it was made now.
-fn add_set(conn: &Connection, name: &str, digest: &Digest, kind: &str, rows: usize) -> Result<(i64, bool)> {
-    let at = now();
-    let row_digest = set_row_digest(name, digest.as_bytes(), kind, &at, rows as i64);
-    let changed = conn.execute(
-        "INSERT INTO case_set (name, digest, kind, created_at, rows, row_digest) VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT DO NOTHING",
-        params![name, digest.as_bytes(), kind, at, rows as i64, row_digest.as_bytes()],
-    )?;
-    let id = conn.query_row(
-        "SELECT id FROM case_set WHERE name = ?1 AND digest = ?2",
-        params![name, digest.as_bytes()],
-        |r| r.get(0),
-    )?;
-    Ok((id, changed == 1))
-}
-
-fn add_case(conn: &Connection, set: i64, ord: usize, case: &Case) -> Result<()> {
-    let payload = canonical::to_string(case, Numbers::Written).map_err(|e| json_error(&e))?;
-    let digest = put_body(conn, payload.as_bytes())?;
-    let row_digest = case_digest(set, ord as i64, &case.id, digest.as_bytes());
-    conn.prepare_cached(
-        "INSERT INTO case_row (set_id, ord, case_id, payload, row_digest) VALUES (?1,?2,?3,?4,?5)",
-    )?
-    .execute(params![set, ord as i64, case.id, digest.as_bytes(), row_digest.as_bytes()])?;
-    Ok(())
-}
-
-/// The arm's row, made when missing.
-pub(super) fn arm_id(conn: &Connection, arm: &Arm) -> Result<i64> {
-    let found = conn
-        .prepare_cached("SELECT id FROM arm WHERE name = ?1")?
-        .query_row([&arm.name], |r| r.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    let (prompt, seq) = match &arm.prompt {
-        Some((name, seq)) => (Some(super::prompts::prompt_id(conn, name)?), Some(*seq)),
-        None => (None, None),
-    };
-    let kind = if arm.prompt.is_some() { "generated" } else { "imported" };
-    let digest = arm_digest(&arm.name, kind, prompt, seq, arm.model.as_deref());
-    conn.execute(
-        "INSERT INTO arm (name, kind, prompt_id, seq, model, row_digest) VALUES (?1,?2,?3,?4,?5,?6)",
-        params![arm.name, kind, prompt, seq, arm.model, digest.as_bytes()],
-    )?;
-    Ok(conn.last_insert_rowid())
-}
-
-/// What a response's row digest covers.
-pub(super) struct ResponseRow<'a> {
-    pub set_id: i64,
-    pub case_id: &'a str,
-    pub arm_id: i64,
-    pub repeat: u32,
-    pub ord: i64,
-    pub subject: &'a [u8],
-    pub state: &'a str,
-    pub text: Option<&'a [u8]>,
-    pub detail: &'a str,
-    pub created_at: &'a str,
-}
-
-impl ResponseRow<'_> {
-    pub(super) fn digest(&self) -> Digest {
-        RowDigest::new("assize.response.1")
-            .int(self.set_id)
-            .text(self.case_id)
-            .int(self.arm_id)
-            .int(i64::from(self.repeat))
-            .int(self.ord)
-            .bytes(self.subject)
-            .text(self.state)
-            .maybe(self.text, RowDigest::bytes)
-            .text(self.detail)
-            .text(self.created_at)
-            .finish()
-    }
-
-    fn insert(&self, conn: &Connection) -> Result<()> {
-        conn.prepare_cached(
-            "INSERT INTO response (set_id, case_id, arm_id, repeat, ord, subject, state, text, detail, created_at, row_digest) \
-             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-        )?
-        .execute(params![
-            self.set_id,
-            self.case_id,
-            self.arm_id,
-            self.repeat,
-            self.ord,
-            self.subject,
-            self.state,
-            self.text,
-            self.detail,
-            self.created_at,
-            self.digest().as_bytes()
-        ])?;
-        Ok(())
-    }
-}
-
-fn add_response(conn: &Connection, ord: i64, new: &NewResponse) -> Result<ResponseText> {
-    let subject = canonical::to_string(&new.subject, Numbers::Written).map_err(|e| json_error(&e))?;
-    let subject = put_body(conn, subject.as_bytes())?;
-    let (state, text, detail) = match &new.text {
-        Ok(text) if text.trim().is_empty() => {
-            ("not_generated", None, json!({"reason": "the response is empty"}))
-        }
-        Ok(text) => ("ok", Some(put_body(conn, text.as_bytes())?), new.detail.clone()),
-        Err((state, reason)) => (state.name(), None, json!({"reason": reason})),
-    };
-    let (detail, at) = (detail.to_string(), now());
-    let row = ResponseRow {
-        set_id: new.set_id,
-        case_id: &new.case_id,
-        arm_id: arm_id(conn, &new.arm)?,
-        repeat: new.repeat,
-        ord,
-        subject: subject.as_bytes(),
-        state,
-        text: text.as_ref().map(Digest::as_bytes),
-        detail: &detail,
-        created_at: &at,
-    };
-    row.insert(conn)?;
-    Ok(match (text, &new.text) {
-        (Some(digest), _) => ResponseText::Text(digest),
-        (None, Err((state, reason))) => ResponseText::Failed(*state, reason.clone()),
-        (None, Ok(_)) => ResponseText::Failed(State::NotGenerated, "the response is empty".into()),
-    })
-}
-
-/// A stored response: what it answered and its text, or why there is none.
-pub(super) type StoredResponse = (Digest, Result<Digest, (State, String)>);
-
-/// The newest response of a key.
-pub(super) fn response_of(
-    conn: &Connection,
-    set: i64,
-    arm: i64,
-    case: &str,
-    repeat: u32,
-) -> Result<Option<StoredResponse>> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT subject, state, text, detail FROM response \
-             WHERE set_id = ?1 AND arm_id = ?2 AND case_id = ?3 AND repeat = ?4 ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(params![set, arm, case, repeat], |r| {
-            let state: String = r.get(1)?;
-            let text = if state == "ok" {
-                Ok(digest_at(r, 2)?)
-            } else {
-                let detail: Value = serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or(Value::Null);
-                let reason = detail.get("reason").and_then(Value::as_str).unwrap_or("no reason was stored");
-                Err((state.parse().unwrap_or(State::NotGenerated), reason.to_owned()))
-            };
-            Ok((digest_at(r, 0)?, text))
-        })
-        .optional()?)
-}
-
-fn set_digest<T: serde::Serialize>(rows: &[T]) -> Result<Digest> {
-    crate::core::digest::written_digest(&rows).map_err(|e| json_error(&e))
-}
-
-fn items_digest(items: &[Item]) -> Result<Digest> {
-    let rows: Vec<Value> = items
-        .iter()
-        .map(|i| {
-            let verdicts: Vec<Value> = i.verdicts.iter().map(|v| json!(v)).collect();
-            json!({"id": i.id, "arm": i.arm, "response": i.response, "subject": i.subject, "verdicts": verdicts})
-        })
-        .collect();
-    set_digest(&rows)
-}
-
-/// The items, each (id, arm) once: rows that repeat one add their verdicts to it.
-fn merged(items: Vec<Item>) -> Result<Vec<Item>> {
-    let mut places = std::collections::HashMap::new();
-    let mut unique: Vec<Item> = Vec::with_capacity(items.len());
-    for item in items {
-        let next = unique.len();
-        let place = *places.entry((item.id.clone(), item.arm.clone())).or_insert(next);
-        match unique.get_mut(place) {
-            None => unique.push(item),
-            Some(first) if first.response == item.response && first.subject == item.subject => {
-                first.verdicts.extend(item.verdicts);
-            }
-            Some(_) => {
-                return Err(StoreError::Invalid(format!(
-                    "item '{}' of arm '{}' occurs twice with different content: give one of them another id or arm",
-                    item.id, item.arm
-                )));
-            }
-        }
-    }
-    for item in &mut unique {
-        one_verdict_per_key(item)?;
-    }
-    Ok(unique)
-}
-
-/// Leaves one verdict for each judge, criterion and repeat; two that differ are refused, for one would hide the other.
-fn one_verdict_per_key(item: &mut Item) -> Result<()> {
-    let mut kept: Vec<crate::core::item::ImportedVerdict> = Vec::with_capacity(item.verdicts.len());
-    for verdict in std::mem::take(&mut item.verdicts) {
-        let column = super::runs::column_of(&verdict.criterion);
-        let same = kept.iter().find(|k| {
-            k.judge == verdict.judge
-                && k.repeat == verdict.repeat
-                && super::runs::column_of(&k.criterion) == column
-        });
-        match same {
-            None => kept.push(verdict),
-            Some(other) if *other == verdict => {}
-            Some(_) => {
-                return Err(StoreError::Invalid(format!(
-                    "item '{}' of arm '{}' has two different verdicts of judge '{}' for criterion '{column}', repeat {}: \
-                     give one another repeat, or a short name to its criterion",
-                    item.id, item.arm, verdict.judge, verdict.repeat
-                )));
-            }
-        }
-    }
-    item.verdicts = kept;
-    Ok(())
-}
+pub use super::case_rows::subject_of;
 
 /// Cases or items about to be imported into a set.
 #[derive(Debug, Clone, PartialEq)]
@@ -455,7 +162,10 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn case_sets(&self) -> Result<Vec<CaseSetInfo>> {
-        let sql = format!("{SET} WHERE id IN (SELECT max(id) FROM case_set GROUP BY name) ORDER BY name");
+        let sql = format!(
+            "{SET} WHERE NOT EXISTS (SELECT 1 FROM case_set n WHERE n.name = case_set.name AND (n.stamp, n.uid) > (case_set.stamp, case_set.uid)) \
+             ORDER BY name"
+        );
         let mut stmt = self.conn.prepare_cached(&sql)?;
         Ok(stmt.query_map([], |r| read_set(&self.conn, r))?.collect::<Result<_, _>>()?)
     }
@@ -592,11 +302,17 @@ impl Store {
         let text = serde_json::to_string(rubric).map_err(|e| json_error(&e))?;
         let digest = rubric.version();
         self.write(|conn| {
-            let at = now();
-            let row_digest = rubric_digest(&rubric.name, digest.as_bytes(), &text, &at);
+            let (at, stamp) = (now(), next_stamp(conn, "rubric")?);
+            let row_digest = RowDigest::new("assize.rubric.2")
+                .text(&rubric.name)
+                .bytes(digest.as_bytes())
+                .text(&text)
+                .text(&at)
+                .int(stamp)
+                .finish();
             let n = conn.execute(
-                "INSERT INTO rubric (name, digest, json, created_at, row_digest) VALUES (?1,?2,?3,?4,?5) ON CONFLICT (digest) DO NOTHING",
-                params![rubric.name, digest.as_bytes(), text, at, row_digest.as_bytes()],
+                "INSERT INTO rubric (name, digest, json, created_at, row_digest, stamp) VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT (digest) DO NOTHING",
+                params![rubric.name, digest.as_bytes(), text, at, row_digest.as_bytes(), stamp],
             )?;
             Ok(n == 1)
         })
@@ -608,7 +324,8 @@ impl Store {
     /// When one does not read.
     pub fn rubrics(&self) -> Result<Vec<RubricInfo>> {
         let mut stmt = self.conn.prepare_cached(
-            "SELECT json, digest, created_at FROM rubric WHERE id IN (SELECT max(id) FROM rubric GROUP BY name) ORDER BY name",
+            "SELECT json, digest, created_at FROM rubric WHERE NOT EXISTS (SELECT 1 FROM rubric n WHERE n.name = rubric.name AND \
+             (n.stamp, n.digest) > (rubric.stamp, rubric.digest)) ORDER BY name",
         )?;
         let rows: Vec<(String, Digest, String)> = stmt
             .query_map([], |r| Ok((r.get(0)?, digest_at(r, 1)?, r.get(2)?)))?
@@ -620,28 +337,5 @@ impl Store {
                 Ok(RubricInfo { rubric, digest, created_at, built_in: false })
             })
             .collect()
-    }
-}
-
-fn case_of(item: &Item) -> Case {
-    Case {
-        id: item.id.clone(),
-        vars: item.subject.vars.clone(),
-        reference: item.subject.reference.clone(),
-        tags: item.subject.tags.clone(),
-        cluster: item.subject.cluster.clone(),
-    }
-}
-
-/// What a case says about a response whose prompt is not known.
-pub fn subject_of(case: &Case) -> Subject {
-    Subject {
-        prompt: String::new(),
-        vars: case.vars.clone(),
-        reference: case.reference.clone(),
-        tags: case.tags.clone(),
-        cluster: case.cluster.clone(),
-        criterion: None,
-        anchors: None,
     }
 }

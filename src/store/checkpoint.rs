@@ -8,7 +8,7 @@
 //! that moment. Beside an open screen and other commands there is always one, and the log only grew. A reader that stays in
 //! one view (a pager) cannot be waited for; then it is tried again when the log has grown some more.
 
-use super::open::BUSY;
+use super::file::BUSY;
 use super::{Store, migrate::beside};
 use std::time::Duration;
 

@@ -11,8 +11,9 @@
 mod rows;
 
 use super::body::forget_body;
-use super::prompts::{log_event, now};
+use super::events::log_event;
 use super::rows::Cause;
+use super::time::now;
 use super::{Result, Store, StoreError, peek, search, tally};
 use crate::core::blank;
 use crate::core::digest::Digest;
@@ -148,7 +149,7 @@ impl Store {
     }
 
     /// From here on SQLite overwrites what it frees.
-    fn overwrite_freed(&self) -> Result<()> {
+    pub(super) fn overwrite_freed(&self) -> Result<()> {
         if self.read_only.is_none() {
             self.conn.pragma_update(None, "secure_delete", true)?;
         }
@@ -206,7 +207,7 @@ impl Store {
     }
 
     /// Whether nothing of the log is left; readers are waited for as long as for any lock.
-    fn cut_log(&self) -> Result<bool> {
+    pub(super) fn cut_log(&self) -> Result<bool> {
         let busy = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, bool>(0));
         match busy {
             Ok(busy) => Ok(!busy),
@@ -294,6 +295,19 @@ fn searchable(text: &str) -> Result<&str> {
         )));
     }
     Ok(text)
+}
+
+/// Leaves tombstones where somebody elsewhere left them; the event that says so is here already.
+pub(super) fn forget_bodies(conn: &Connection, bodies: &[(Digest, Vec<u8>)]) -> Result<()> {
+    for (digest, text) in bodies {
+        search::forget(conn, digest, text)?;
+        forget_body(conn, digest)?;
+        if let Some(text) = std::str::from_utf8(text).ok().filter(|text| text.len() >= QUOTABLE) {
+            rows::blank_all(conn, &Secret { text, empties: true })?;
+        }
+    }
+    tally::rechain(conn, &tally::Unsound::new())?;
+    Ok(())
 }
 
 fn forget_in(

@@ -3,56 +3,25 @@
 //! Nothing is repaired in place: what is named here is restored from a backup.
 
 use super::body::fault_of;
-use super::cases::{ResponseRow, arm_digest, case_digest, rubric_digest, set_row_digest};
-use super::open::sync_folder;
-use super::prompts::{RevisionRow, digest_at, event_digest};
-use super::reviews::{all_reviews, review_digest};
-use super::rows::RunItem;
-use super::runs::{Plan, with_criterion, with_item};
+use super::covered::{Covered, plan_digest};
+use super::file::{EXISTS, copy_to, rename_to_new, sync_folder};
+use super::report::{FsckReport, RESTORE};
 use super::verdicts::{Reply, each_verdict};
 use super::{Result, Store, StoreError, strangers};
 use crate::core::digest::Digest;
-use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, Row, params};
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use rusqlite::{Row, params};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-/// One fault that `fsck` found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Table and row: `revision 12 (summarize r3)`.
-    pub place: String,
-    /// What is wrong.
-    pub what: String,
-    /// What it affects and what to do.
-    pub advice: String,
-}
-
-/// What `fsck` read and found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FsckReport {
-    /// Rows re-hashed, by table.
-    pub checked: BTreeMap<String, u64>,
-    /// Bodies that were forgotten on purpose.
-    pub forgotten: u64,
-    /// Where rows are gone, or came by another program; each is a fault as well.
-    pub missing: Vec<super::Vanished>,
-    /// Empty when all is well.
-    pub faults: Vec<Fault>,
-}
-
-impl FsckReport {
-    pub(super) fn fault(&mut self, place: String, what: impl Into<String>, advice: &str) {
-        self.faults.push(Fault { place, what: what.into(), advice: advice.into() });
-    }
-
-    pub(super) fn count(&mut self, table: &str) {
-        *self.checked.entry(table.to_owned()).or_default() += 1;
-    }
-}
-
-pub(super) const RESTORE: &str = "`assize restore BACKUP` puts a backup made before the damage in its place and keeps this file; or export what is sound, or a backup, and import it into a new registry";
+/// Tables whose rows are numbered in the order of their stamps, and equal ones by their content ids: what of, the number, the id.
+pub(super) const ORDERED: [(&str, &str, &str, &str); 6] = [
+    ("revision", "prompt_id", "seq", "coalesce(named, row_digest)"),
+    ("event", "1", "id", "coalesce(named, row_digest)"),
+    ("response", "1", "id", "coalesce(named, row_digest)"),
+    ("review", "1", "id", "coalesce(named, row_digest)"),
+    ("pair_answer", "1", "id", "coalesce(named, row_digest)"),
+    ("run", "1", "seq", "id"),
+];
 
 const NOT_FIT: &str = "the row does not fit its digest";
 
@@ -69,20 +38,16 @@ impl Store {
             Err(e) => report.fault("schema".to_owned(), format!("cannot be read: {e}"), RESTORE),
         }
         self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 13] = [
+        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 9] = [
             ("tally", Self::check_tally),
             ("body", Self::check_bodies),
-            ("revision", Self::check_revisions),
-            ("event", Self::check_events),
-            ("response", Self::check_responses),
-            ("case_set", Self::check_cases),
-            ("rubric", Self::check_arms_and_rubrics),
+            ("row", Self::check_contents),
+            ("order", Self::check_order),
             ("run", Self::check_runs),
-            ("review", Self::check_reviews),
-            ("pair_answer", Self::check_pairs),
             ("run_batch", Self::check_batches),
             ("prompt", Self::check_projections),
             ("line", Self::check_index),
+            ("record", Self::check_records),
         ];
         for (table, check) in parts {
             if let Err(e) = check(self, &mut report) {
@@ -183,142 +148,95 @@ impl Store {
         Ok(if users.is_empty() { "nothing uses it".into() } else { format!("used by {}", users.join(", ")) })
     }
 
-    fn check_revisions(&self, report: &mut FsckReport) -> Result<()> {
-        let sql = "SELECT r.prompt_id, r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
-            r.message, r.created_at, r.recorded_at, r.metadata, r.bytes, r.origin, r.row_digest, coalesce(p.name, '?'), \
-            EXISTS (SELECT 1 FROM body b WHERE b.digest = r.digest) \
-            FROM revision r LEFT JOIN prompt p ON p.id = r.prompt_id";
-        self.each(sql, |r| {
-            report.count("revision");
-            let text = |at: usize| r.get::<_, String>(at);
-            let (kind, syntax, config, created_at, recorded_at, metadata) =
-                (text(4)?, text(5)?, text(6)?, text(10)?, text(11)?, text(12)?);
-            let (author, message): (Option<String>, Option<String>) = (r.get(8)?, r.get(9)?);
-            let origin: Option<Vec<u8>> = r.get(14)?;
-            let row = RevisionRow {
-                prompt_id: r.get(0)?,
-                seq: r.get(1)?,
-                digest: digest_at(r, 2)?,
-                settings: digest_at(r, 3)?,
-                kind: &kind,
-                syntax: &syntax,
-                config: &config,
-                parent: r.get(7)?,
-                author: author.as_deref(),
-                message: message.as_deref(),
-                created_at: &created_at,
-                recorded_at: &recorded_at,
-                metadata: &metadata,
-                bytes: r.get(13)?,
-                origin: origin.as_deref(),
-            };
-            let place = format!("revision {} r{}", text(16)?, row.seq);
-            if row.digest().as_bytes() != r.get::<_, Vec<u8>>(15)? {
+    /// Rows of a table against their digests; `place` and `fault` are SQL: what people call a row, and what else is wrong
+    /// with it.
+    fn check_rows(&self, report: &mut FsckReport, table: &str, place: &str, fault: &str) -> Result<()> {
+        let Some(covered) = Covered::by_name(table) else { return Ok(()) };
+        let counted = if table == "case_row" { "case" } else { table };
+        self.each(&covered.select(&format!("{place}, row_digest, {fault}"), ""), |r| {
+            report.count(counted);
+            let place: String = r.get(0)?;
+            let values = covered.values(&self.conn, r, 3)?;
+            if covered.digest(&values).as_bytes() != r.get::<_, Vec<u8>>(1)? {
                 report.fault(place.clone(), NOT_FIT, RESTORE);
             }
-            if !r.get::<_, bool>(17)? {
-                report.fault(place, "its text is missing", RESTORE);
+            if let Some(what) = r.get::<_, Option<String>>(2)? {
+                report.fault(place, what, RESTORE);
             }
             Ok(())
         })
     }
 
-    fn check_events(&self, report: &mut FsckReport) -> Result<()> {
-        self.each("SELECT id, prompt_id, at, author, reason, kind, payload, row_digest FROM event", |r| {
-            report.count("event");
-            let (author, reason): (Option<String>, Option<String>) = (r.get(3)?, r.get(4)?);
-            let (at, kind, payload): (String, String, String) = (r.get(2)?, r.get(5)?, r.get(6)?);
-            let digest = event_digest(r.get(1)?, &at, author.as_deref(), reason.as_deref(), &kind, &payload);
-            if digest.as_bytes() != r.get::<_, Vec<u8>>(7)? {
-                report.fault(format!("event {}", r.get::<_, i64>(0)?), NOT_FIT, RESTORE);
-            }
-            Ok(())
-        })
-    }
-
-    fn check_responses(&self, report: &mut FsckReport) -> Result<()> {
-        let sql = "SELECT set_id, case_id, arm_id, repeat, ord, subject, state, text, detail, created_at, row_digest, \
-            EXISTS (SELECT 1 FROM body b WHERE b.digest = subject) AND (text IS NULL OR EXISTS (SELECT 1 FROM body b WHERE b.digest = text)) \
-            FROM response";
-        self.each(sql, |r| {
-            report.count("response");
-            let (case_id, state, detail, at): (String, String, String, String) =
-                (r.get(1)?, r.get(6)?, r.get(8)?, r.get(9)?);
-            let (subject, text): (Vec<u8>, Option<Vec<u8>>) = (r.get(5)?, r.get(7)?);
-            let row = ResponseRow {
-                set_id: r.get(0)?,
-                case_id: &case_id,
-                arm_id: r.get(2)?,
-                repeat: r.get(3)?,
-                ord: r.get(4)?,
-                subject: &subject,
-                state: &state,
-                text: text.as_deref(),
-                detail: &detail,
-                created_at: &at,
-            };
-            if row.digest().as_bytes() != r.get::<_, Vec<u8>>(10)? {
-                report.fault(format!("response of case {case_id}"), NOT_FIT, RESTORE);
-            }
-            if !r.get::<_, bool>(11)? {
-                report.fault(format!("response of case {case_id}"), "its text is missing", RESTORE);
-            }
-            Ok(())
-        })
-    }
-
-    fn check_cases(&self, report: &mut FsckReport) -> Result<()> {
-        let sql = "SELECT s.name, s.digest, s.kind, s.created_at, s.rows, s.row_digest, \
-            (SELECT count(*) FROM case_row c WHERE c.set_id = s.id) FROM case_set s";
-        self.each(sql, |r| {
-            report.count("case_set");
-            let (name, kind, at): (String, String, String) = (r.get(0)?, r.get(2)?, r.get(3)?);
-            let (digest, rows, there): (Vec<u8>, i64, i64) = (r.get(1)?, r.get(4)?, r.get(6)?);
-            if set_row_digest(&name, &digest, &kind, &at, rows).as_bytes() != r.get::<_, Vec<u8>>(5)? {
-                report.fault(format!("case set {name}"), NOT_FIT, RESTORE);
-            }
+    fn check_contents(&self, report: &mut FsckReport) -> Result<()> {
+        const HAS: &str = "EXISTS (SELECT 1 FROM body b WHERE b.digest = ";
+        let rows: [(&str, &str, &str); 9] = [
+            (
+                "revision",
+                "'revision ' || coalesce((SELECT name FROM prompt p WHERE p.id = t.prompt_id), '?') || ' r' || t.seq",
+                &format!("CASE WHEN NOT {HAS}t.digest) THEN 'its text is missing' END"),
+            ),
+            ("event", "'event ' || t.id", "NULL"),
+            (
+                "response",
+                "'response of case ' || t.case_id",
+                &format!(
+                    "CASE WHEN NOT {HAS}t.subject) OR t.text IS NOT NULL AND NOT {HAS}t.text) THEN 'its text is missing' END"
+                ),
+            ),
             // Of items each case stands once, however many arms answered it.
-            if kind == "cases" && rows != there || there > rows || there == 0 && rows > 0 {
-                let what = format!("it should have {rows} cases and has {there}");
-                report.fault(format!("case set {name}"), what, RESTORE);
+            (
+                "case_set",
+                "'case set ' || t.name",
+                "(SELECT CASE WHEN t.kind = 'cases' AND t.rows <> count(*) OR count(*) > t.rows OR count(*) = 0 AND t.rows > 0 \
+                 THEN 'it should have ' || t.rows || ' cases and has ' || count(*) END FROM case_row c WHERE c.set_id = t.id)",
+            ),
+            (
+                "case_row",
+                "'case ' || t.case_id",
+                &format!("CASE WHEN NOT {HAS}t.payload) THEN 'its content is missing' END"),
+            ),
+            ("arm", "'arm ' || t.name", "NULL"),
+            ("rubric", "'rubric ' || t.name", "NULL"),
+            ("review", "'review ' || t.id || ' by ' || t.reviewer", "NULL"),
+            ("pair_answer", "'pair answer ' || t.id", "NULL"),
+        ];
+        for (table, place, fault) in rows {
+            if let Err(e) = self.check_rows(report, table, place, fault) {
+                report.fault(table.to_owned(), format!("cannot be read: {e}"), RESTORE);
             }
-            Ok(())
-        })?;
-        let sql = "SELECT c.set_id, c.ord, c.case_id, c.payload, c.row_digest, \
-            EXISTS (SELECT 1 FROM body b WHERE b.digest = c.payload) FROM case_row c";
-        self.each(sql, |r| {
-            report.count("case");
-            let (case_id, payload): (String, Vec<u8>) = (r.get(2)?, r.get(3)?);
-            let digest = case_digest(r.get(0)?, r.get(1)?, &case_id, &payload);
-            if digest.as_bytes() != r.get::<_, Vec<u8>>(4)? {
-                report.fault(format!("case {case_id}"), NOT_FIT, RESTORE);
-            }
-            if !r.get::<_, bool>(5)? {
-                report.fault(format!("case {case_id}"), "its content is missing", RESTORE);
+        }
+        self.check_replies(report)
+    }
+
+    /// Replies of pair answers against the digests of how they came.
+    fn check_replies(&self, report: &mut FsckReport) -> Result<()> {
+        let forgotten = report.forgotten > 0;
+        self.each("SELECT id, raw, raw_digest FROM pair_answer", |r| {
+            let (raw, kept): (Vec<u8>, Vec<u8>) = (r.get(1)?, r.get(2)?);
+            // A reply that quoted a forgotten text was emptied on purpose.
+            if Digest::of(&raw).as_bytes() != kept && !(raw.is_empty() && forgotten) {
+                let place = format!("pair answer {}", r.get::<_, i64>(0)?);
+                report.fault(place, "its reply does not fit its digest", RESTORE);
             }
             Ok(())
         })
     }
 
-    fn check_arms_and_rubrics(&self, report: &mut FsckReport) -> Result<()> {
-        self.each("SELECT name, kind, prompt_id, seq, model, row_digest FROM arm", |r| {
-            report.count("arm");
-            let (name, kind, model): (String, String, Option<String>) = (r.get(0)?, r.get(1)?, r.get(4)?);
-            let digest = arm_digest(&name, &kind, r.get(2)?, r.get(3)?, model.as_deref());
-            if digest.as_bytes() != r.get::<_, Vec<u8>>(5)? {
-                report.fault(format!("arm {name}"), NOT_FIT, RESTORE);
+    /// Numbers of rows follow the order in which they were written.
+    fn check_order(&self, report: &mut FsckReport) -> Result<()> {
+        for (table, of, number, id) in ORDERED {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT {number} AS n, stamp, {id} AS id, lag(stamp) OVER w AS before, lag({id}) OVER w AS \
+                 earlier, row_number() OVER w AS nth FROM {table} WINDOW w AS (PARTITION BY {of} ORDER BY {number})) \
+                 WHERE n <> nth OR (stamp, id) <= (before, earlier)"
+            );
+            let wrong: i64 = self.conn.query_row(&sql, [], |r| r.get(0))?;
+            if wrong > 0 {
+                let what = format!("{wrong} of its rows have another number than their order gives them");
+                report.fault(format!("table {table}"), what, RESTORE);
             }
-            Ok(())
-        })?;
-        self.each("SELECT name, digest, json, created_at, row_digest FROM rubric", |r| {
-            report.count("rubric");
-            let (name, text, at): (String, String, String) = (r.get(0)?, r.get(2)?, r.get(3)?);
-            let digest = rubric_digest(&name, &r.get::<_, Vec<u8>>(1)?, &text, &at);
-            if digest.as_bytes() != r.get::<_, Vec<u8>>(4)? {
-                report.fault(format!("rubric {name}"), NOT_FIT, RESTORE);
-            }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn check_runs(&self, report: &mut FsckReport) -> Result<()> {
@@ -347,57 +265,22 @@ impl Store {
 
     /// Whether a run's row, columns and items are the plan that was stored first.
     fn plan_fits(&self, run: &str) -> Result<bool> {
-        let sql = "SELECT seq, created_at, spec, judge, imported, items, planned, arms, row_digest FROM run WHERE id = ?1";
-        let (mut digest, stored) = self.conn.query_row(sql, [run], |r| {
-            let text = |at: usize| r.get::<_, String>(at);
-            let (created_at, spec, judge, arms) = (text(1)?, text(2)?, text(3)?, text(7)?);
-            let plan = Plan {
-                id: run,
-                seq: r.get(0)?,
-                created_at: &created_at,
-                spec: &spec,
-                judge: &judge,
-                imported: r.get(4)?,
-                items: r.get(5)?,
-                planned: r.get(6)?,
-                arms: &arms,
-            };
-            Ok((plan.digest(), r.get::<_, Vec<u8>>(8)?))
-        })?;
-        let mut stmt = self.conn.prepare(
-            "SELECT name, own, version, json, ord FROM run_criterion WHERE run_id = ?1 ORDER BY ord",
-        )?;
-        let (mut rows, mut next) = (stmt.query([run])?, 0_u32);
-        while let Some(r) = rows.next()? {
-            if r.get::<_, u32>(4)? != next {
+        for table in ["run_criterion", "run_item"] {
+            let sql = format!(
+                "SELECT count(*), coalesce(max(ord), -1), coalesce(min(ord), 0) FROM {table} WHERE run_id = ?1"
+            );
+            let (count, last, first): (i64, i64, i64) =
+                self.conn.query_row(&sql, [run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            if count != last + 1 || first != 0 {
                 return Ok(false);
             }
-            next += 1;
-            let (name, text): (String, String) = (r.get(0)?, r.get(3)?);
-            let version: Option<Vec<u8>> = r.get(2)?;
-            digest = with_criterion(digest, &name, r.get(1)?, version.as_deref(), &text);
         }
-        let mut stmt = self.conn.prepare(
-            "SELECT ord, case_id, arm_id, set_id, repeat, cluster, tags FROM run_item WHERE run_id = ?1 ORDER BY ord",
-        )?;
-        let (mut rows, mut next) = (stmt.query([run])?, 0_u32);
-        while let Some(r) = rows.next()? {
-            let item = RunItem {
-                ord: r.get(0)?,
-                case_id: r.get(1)?,
-                arm: String::new(),
-                set_id: r.get(3)?,
-                repeat: r.get(4)?,
-                cluster: r.get(5)?,
-                tags: Vec::new(),
-            };
-            if item.ord != next {
-                return Ok(false);
-            }
-            next += 1;
-            digest = with_item(digest, &item, r.get(2)?, &r.get::<_, String>(6)?);
-        }
-        Ok(digest.finish().as_bytes() == stored)
+        let sql = "SELECT row_digest, arms, (SELECT json_group_array(name) FROM (SELECT a.name FROM run_item i JOIN arm a ON \
+            a.id = i.arm_id WHERE i.run_id = run.id GROUP BY a.id ORDER BY min(i.ord))) FROM run WHERE id = ?1";
+        let (stored, names, there): (Vec<u8>, String, String) =
+            self.conn.query_row(sql, [run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        let list = |text: &str| serde_json::from_str::<Vec<String>>(text).ok();
+        Ok(list(&names) == list(&there) && plan_digest(&self.conn, run)?.as_bytes() == stored)
     }
 
     /// Walks a run's chain of verdicts, and compares it with what is kept about it.
@@ -442,41 +325,11 @@ impl Store {
         Ok(())
     }
 
-    fn check_reviews(&self, report: &mut FsckReport) -> Result<()> {
-        for row in all_reviews(&self.conn, None)? {
-            report.count("review");
-            let (r, info) = (&row.info.review, &row.info);
-            let digest = review_digest(
-                r,
-                &row.modes,
-                &info.case_id,
-                row.arm,
-                &row.version,
-                row.response.as_deref(),
-                &info.at,
-            );
-            if digest.as_bytes() != row.row_digest {
-                report.fault(format!("review {} by {}", info.id, r.reviewer), NOT_FIT, RESTORE);
-            }
-        }
-        Ok(())
-    }
-
     fn check_batches(&self, report: &mut FsckReport) -> Result<()> {
         self.check_batches_with(|id, fits| {
             report.count("run_batch");
             if !fits {
                 report.fault(format!("batch {id}"), NOT_FIT, RESTORE);
-            }
-        })
-    }
-
-    fn check_pairs(&self, report: &mut FsckReport) -> Result<()> {
-        let forgotten = report.forgotten > 0;
-        self.faulty_pair_answers(forgotten, |id, fault| {
-            report.count("pair_answer");
-            if let Some(what) = fault {
-                report.fault(format!("pair answer {id}"), what, RESTORE);
             }
         })
     }
@@ -505,56 +358,5 @@ impl Store {
         }
         sync_folder(to.parent());
         Ok(())
-    }
-}
-
-const EXISTS: &str = "it exists already; choose another name";
-
-/// Gives a file a name that no other has, where the system can look and act in one step; else in two.
-fn rename_to_new(from: &Path, to: &Path) -> Result<(), String> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(EXISTS.to_owned()),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if to.symlink_metadata().is_err() => {
-            std::fs::rename(from, to).map_err(|e| e.to_string())
-        }
-        Err(e) => Err(e.to_string()),
-    }
-}
-
-/// Copies a whole database into a new file (0600), which is on disk when this returns; a copy that failed is removed.
-pub(super) fn copy_to(from: &Connection, to: &Path) -> Result<(), String> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|e| match e
-            .kind()
-        {
-            std::io::ErrorKind::AlreadyExists => EXISTS.to_owned(),
-            _ => e.to_string(),
-        })?;
-    let pages = || copy_pages(from, &mut Connection::open(to).map_err(|e| e.to_string())?);
-    let copied = pages().and_then(|()| file.sync_all().map_err(|e| e.to_string()));
-    if copied.is_err() {
-        let _ = std::fs::remove_file(to);
-    }
-    sync_folder(to.parent());
-    copied
-}
-
-/// Copies all pages into another database.
-pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), String> {
-    let backup = Backup::new(from, to).map_err(|e| e.to_string())?;
-    // All pages in one step: what others write meanwhile would make a copy in parts begin again and again.
-    let start = std::time::Instant::now();
-    loop {
-        match backup.step(-1).map_err(|e| e.to_string())? {
-            StepResult::Done => return Ok(()),
-            _ if start.elapsed() > std::time::Duration::from_secs(30) => {
-                return Err(StoreError::Busy.to_string());
-            }
-            _ => std::thread::sleep(std::time::Duration::from_millis(10)),
-        }
     }
 }

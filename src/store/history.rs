@@ -4,8 +4,10 @@
 //! rows (new ones only) -> revisions -> events of prompts that this import made, with their own times -> labels of the rows
 //! ```
 
+use super::events::insert_event;
 use super::labels::{is_protected, move_label};
-use super::prompts::{add_revision, add_tags, has_prompt, insert_event, revision_id, tag_new};
+use super::lookup::{has_prompt, revision_id};
+use super::prompts::{add_revision, add_tags, tag_new};
 use super::rows::{Cause, EventInfo, Imported, NewRevision};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName};

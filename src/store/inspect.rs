@@ -8,9 +8,11 @@
 //! for a file of which nobody knows yet whether it is sound.
 
 use super::error::has_no_room;
-use super::fsck::{RESTORE, copy_pages};
+use super::file::BUSY;
+use super::file::copy_pages;
 use super::migrate::{self, beside};
-use super::open::{BUSY, check_sqlite, is_denied, reader, tune};
+use super::open::{check_sqlite, is_denied, reader, tune};
+use super::report::RESTORE;
 use super::rows::FsckReport;
 use super::{Result, Store, StoreError, peek};
 use rusqlite::{Connection, OpenFlags};
@@ -40,7 +42,7 @@ pub fn fsck_file(path: &Path) -> Result<FsckReport> {
 pub(super) fn reader_of(path: &Path) -> Result<Connection> {
     check_sqlite()?;
     let cannot = |why: &str| StoreError::Open { path: path.to_owned(), why: why.to_owned() };
-    super::strangers::refuse_no_file(path)?;
+    super::file::refuse_no_file(path)?;
     match path.metadata() {
         Err(e) => return Err(cannot(&e.to_string())),
         Ok(about) if about.len() == 0 => return Err(cannot("it is empty")),
@@ -90,7 +92,7 @@ fn in_memory(from: &Connection) -> Result<Connection> {
     let size: i64 = from.pragma_query_value(None, "page_size", |r| r.get(0))?;
     conn.pragma_update(None, "page_size", size)?;
     copy_pages(from, &mut conn).map_err(StoreError::Damaged)?;
-    migrate::migrate(&mut conn, Path::new(super::open::IN_MEMORY))?;
+    migrate::migrate(&mut conn, Path::new(super::file::IN_MEMORY))?;
     Ok(conn)
 }
 

@@ -6,7 +6,7 @@
 //! ```
 //! Nothing of a run changes: its scores stay what they were, and say whose they are.
 
-use super::prompts::log_event;
+use super::events::log_event;
 use super::rows::Cause;
 use super::{Result, Store};
 use crate::core::digest::Digest;

@@ -1,6 +1,7 @@
 //! Labels: movable pointers with an append-only log, moved by compare-and-set inside one transaction.
 
-use super::prompts::{log_event, prompt_id, read_event, resolve, revision_at};
+use super::events::{log_event, read_event};
+use super::lookup::{prompt_id, resolve, revision_at};
 use super::rows::{Cause, EventInfo, Expect, LabelMove};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName, Selector};
@@ -84,6 +85,16 @@ pub(super) fn refuse_protected(
     }
 }
 
+/// Where a label stands in all prompts that have it, by content ids.
+fn stood(conn: &Connection, label: &Label) -> Result<Value> {
+    let mut stmt = conn.prepare(
+        "SELECT lower(hex(p.uid)), lower(hex(coalesce(r.named, r.row_digest))) FROM label l JOIN prompt p ON p.id = l.prompt_id \
+         JOIN revision r ON r.prompt_id = l.prompt_id AND r.seq = l.seq WHERE l.label = ?1 ORDER BY p.uid",
+    )?;
+    let rows = stmt.query_map([label.as_str()], |r| Ok((r.get(0)?, Value::String(r.get(1)?))))?;
+    Ok(Value::Object(rows.collect::<rusqlite::Result<_>>()?))
+}
+
 fn shown(seq: Option<u32>) -> String {
     seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"))
 }
@@ -112,7 +123,8 @@ pub(super) fn move_label(
     if from == to {
         return Ok(moved);
     }
-    if is_protected(conn, label.as_str())? && !confirmed {
+    let protected = is_protected(conn, label.as_str())?;
+    if protected && !confirmed {
         return Err(StoreError::Invalid(format!(
             "{label} is protected: confirm the move with --confirm {label}"
         )));
@@ -131,7 +143,12 @@ pub(super) fn move_label(
             "label_removed"
         }
     };
-    log_event(conn, Some(prompt), kind, &json!({"label": label, "from": from, "to": to}), cause)?;
+    let mut payload = json!({"label": label, "from": from, "to": to});
+    if !protected && let Some(payload) = payload.as_object_mut() {
+        // Where registries are joined, what was moved without consent does not move a label that somebody protected.
+        payload.insert("open".to_owned(), true.into());
+    }
+    log_event(conn, Some(prompt), kind, &payload, cause)?;
     Ok(moved)
 }
 
@@ -283,8 +300,11 @@ impl Store {
                 "INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING",
                 [label.as_str()],
             )?;
-            let payload = gate
+            let mut payload = gate
                 .map_or_else(|| json!({"label": label}), |margin| json!({"label": label, "gate": margin}));
+            if let Some(payload) = payload.as_object_mut() {
+                payload.insert("stood".to_owned(), stood(conn, label)?);
+            }
             log_event(conn, None, "protected", &payload, cause).map(|_| ())
         })
     }

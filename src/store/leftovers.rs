@@ -5,9 +5,9 @@
 //!        -> FILE.before-STAMP-wal without FILE.before-STAMP               the newest changes of a file that is elsewhere
 //! ```
 
+use super::file::second_name;
 use super::inspect::companions;
 use super::migrate::beside;
-use super::open::second_name;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Lists of prompts: a page at a time, by name, each with its newest revision, labels and tags.
 
-use super::prompts::{read_revision, tags_of};
+use super::lookup::{read_revision, tags_of};
 use super::rows::{ListQuery, PromptInfo, RevisionInfo};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::PromptName;

@@ -5,10 +5,13 @@
 //!        -> BEGIN IMMEDIATE -> older? copy to FILE.bak-vN -> each missing step -> user_version -> COMMIT
 //! ```
 
-use super::open::{IN_MEMORY, patiently, sync_folder};
+use super::file::IN_MEMORY;
+pub(super) use super::file::beside;
+use super::file::{patiently, sync_folder};
 use super::{Result, StoreError, peek};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Each step's SQL; its place (from 1) is the schema it makes.
 const STEPS: &[&str] = &[
@@ -18,23 +21,20 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0004_said.sql"),
     include_str!("../../assets/migrations/0005_packed.sql"),
     include_str!("../../assets/migrations/0006_tally.sql"),
+    include_str!("../../assets/migrations/0007_content_ids.sql"),
 ];
 
 /// The schema since which rows are counted as they are written; those of older ones are counted once, as they are found.
 const TALLIED: u32 = 6;
+
+/// The schema since which rows have content ids.
+const NAMED: u32 = 7;
 
 /// The newest schema known here.
 pub const KNOWN: u32 = STEPS.len() as u32;
 
 /// Says in the file's header whose it is: "asze".
 const APPLICATION: u32 = 0x6173_7a65;
-
-/// A file beside the registry: its whole name with an ending.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
 
 /// What a file says of itself.
 struct Header {
@@ -90,7 +90,7 @@ fn roll_back(path: &Path) {
 
 /// Refuses a file whose schema is newer than this program, or that is no registry at all. Nothing is written.
 pub fn refuse_foreign(path: &Path) -> Result<()> {
-    super::strangers::refuse_no_file(path)?;
+    super::file::refuse_no_file(path)?;
     let empty = || path.metadata().is_ok_and(|m| m.len() == 0);
     if !empty() && header(path).is_none() {
         roll_back(path);
@@ -194,8 +194,12 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
         for step in steps.iter().skip(present as usize) {
             conn.execute_batch(step)?;
         }
-        if present < TALLIED && known >= TALLIED {
-            super::tally::count_all(conn)?;
+        if present > 0 && present < NAMED && known >= NAMED {
+            // What may not change otherwise is changed here.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+            let done = super::identify::give_ids(conn, present >= TALLIED);
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true)?;
+            done?;
         }
         conn.pragma_update(None, "application_id", APPLICATION)?;
         Ok(conn.pragma_update(None, "user_version", known)?)
@@ -224,7 +228,7 @@ fn keep_copy(path: &Path, present: u32) -> Result<()> {
     let _ = std::fs::remove_file(&unfinished);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags).map_err(|e| cannot(&e))?;
-    super::fsck::copy_to(&reader, &unfinished).map_err(|e| cannot(&e))?;
+    super::file::copy_to(&reader, &unfinished).map_err(|e| cannot(&e))?;
     std::fs::rename(&unfinished, &copy).map_err(|e| cannot(&e))?;
     sync_folder(path.parent());
     Ok(())
@@ -235,6 +239,7 @@ mod tests {
     use super::*;
     use crate::core::prompt::Template;
     use crate::store::{NewRevision, Store};
+    use std::path::PathBuf;
 
     fn made(dir: &Path) -> PathBuf {
         let path = dir.join("r.db");
@@ -297,16 +302,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = made(dir.path());
         let live = Connection::open(&path).unwrap();
-        live.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 7").unwrap();
-        // As a killed process leaves it: the file says 1, the log 7.
+        live.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 8").unwrap();
+        // As a killed process leaves it: the file says 7, the log 8.
         let copy = dir.path().join("copy.db");
         for ending in ["", "-wal"] {
             std::fs::copy(beside(&path, ending), beside(&copy, ending)).unwrap();
         }
         let bytes = || ["", "-wal"].map(|e| std::fs::read(beside(&copy, e)).unwrap());
         let before = bytes();
-        assert!(matches!(Store::open(&copy), Err(StoreError::Newer { found: 7, .. })));
-        assert!(matches!(Store::open_read_only(&copy), Err(StoreError::Newer { found: 7, .. })));
+        assert!(matches!(Store::open(&copy), Err(StoreError::Newer { found: 8, .. })));
+        assert!(matches!(Store::open_read_only(&copy), Err(StoreError::Newer { found: 8, .. })));
         assert!(before == bytes());
     }
 

@@ -5,15 +5,16 @@
 //! ```
 //! A pair that is asked about again finds its answers by their key, whatever the arms are called by then.
 
-use super::cases::arm_id;
-use super::prompts::{digest_at, now};
+use super::case_rows::{ArmKey, arm_key, uid_of_set};
+use super::columns::to_json;
+use super::events::next_stamp;
 use super::rows::Arm;
-use super::runs::to_json;
+use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::pairwise::{Choice, PairReading};
 use crate::core::verdict::State;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// An answer to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +105,7 @@ struct Stored {
     key: Vec<u8>,
     set_id: i64,
     case_id: String,
-    arms: (i64, i64),
+    arms: (ArmKey, ArmKey),
     responses: (Vec<u8>, Vec<u8>),
     criterion: String,
     version: Vec<u8>,
@@ -132,7 +133,7 @@ const COLUMNS: &str = "key, set_id, case_id, first_arm, second_arm, first, secon
     completion_tokens, cost_usd, latency_ms, attempts, nonce, raw_digest, at";
 
 impl Stored {
-    fn of(a: &NewPairAnswer, arms: (i64, i64)) -> Result<Self> {
+    fn of(a: &NewPairAnswer, arms: (ArmKey, ArmKey)) -> Result<Self> {
         let none = Vec::new();
         let bytes = |d: &Digest| d.as_bytes().to_vec();
         Ok(Self {
@@ -164,42 +165,14 @@ impl Stored {
         })
     }
 
-    fn read(r: &Row) -> rusqlite::Result<Self> {
-        Ok(Self {
-            key: r.get(0)?,
-            set_id: r.get(1)?,
-            case_id: r.get(2)?,
-            arms: (r.get(3)?, r.get(4)?),
-            responses: (r.get(5)?, r.get(6)?),
-            criterion: r.get(7)?,
-            version: r.get(8)?,
-            judge: r.get(9)?,
-            fingerprint: r.get(10)?,
-            state: r.get(11)?,
-            choice: r.get(12)?,
-            explanation: r.get(13)?,
-            flags: r.get(14)?,
-            repairs: r.get(15)?,
-            rung: r.get(16)?,
-            model_returned: r.get(17)?,
-            finish_reason: r.get(18)?,
-            tokens: (r.get(19)?, r.get(20)?),
-            cost_usd: r.get(21)?,
-            latency_ms: r.get(22)?,
-            attempts: r.get(23)?,
-            nonce: r.get(24)?,
-            raw_digest: r.get(25)?,
-            at: r.get(26)?,
-        })
-    }
-
-    fn digest(&self) -> Digest {
-        RowDigest::new("assize.pair_answer.1")
+    /// As `covered.rs` lists it.
+    fn digest(&self, set: &Digest, stamp: i64) -> Digest {
+        RowDigest::new("assize.pair_answer.2")
             .bytes(&self.key)
-            .int(self.set_id)
+            .bytes(set.as_bytes())
             .text(&self.case_id)
-            .int(self.arms.0)
-            .int(self.arms.1)
+            .bytes(self.arms.0.id.as_bytes())
+            .bytes(self.arms.1.id.as_bytes())
             .bytes(&self.responses.0)
             .bytes(&self.responses.1)
             .text(&self.criterion)
@@ -222,20 +195,24 @@ impl Stored {
             .text(&self.nonce)
             .bytes(&self.raw_digest)
             .text(&self.at)
+            .int(stamp)
+            .maybe(None::<&[u8]>, RowDigest::bytes)
             .finish()
     }
 
     fn insert(&self, conn: &Connection, raw: &[u8]) -> Result<()> {
+        let stamp = next_stamp(conn, "pair_answer")?;
+        let digest = self.digest(&uid_of_set(conn, self.set_id)?, stamp);
         let sql = format!(
-            "INSERT INTO pair_answer ({COLUMNS}, raw, row_digest) VALUES \
-             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29)"
+            "INSERT INTO pair_answer ({COLUMNS}, raw, row_digest, stamp) VALUES \
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30)"
         );
         conn.prepare_cached(&sql)?.execute(params![
             self.key,
             self.set_id,
             self.case_id,
-            self.arms.0,
-            self.arms.1,
+            self.arms.0.row,
+            self.arms.1.row,
             self.responses.0,
             self.responses.1,
             self.criterion,
@@ -259,7 +236,8 @@ impl Stored {
             self.raw_digest,
             self.at,
             raw,
-            self.digest().as_bytes()
+            digest.as_bytes(),
+            stamp
         ])?;
         Ok(())
     }
@@ -278,7 +256,7 @@ impl Store {
             )));
         }
         self.write(|conn| {
-            let arms = (arm_id(conn, &answer.arms.0)?, arm_id(conn, &answer.arms.1)?);
+            let arms = (arm_key(conn, &answer.arms.0)?, arm_key(conn, &answer.arms.1)?);
             Stored::of(answer, arms)?.insert(conn, &answer.raw)
         })
     }
@@ -304,28 +282,5 @@ impl Store {
                 })
             })
             .optional()?)
-    }
-
-    /// Each stored answer that does not fit its digest, or whose reply does not: its number and what is wrong. Emptied
-    /// replies are right where something was forgotten.
-    pub(super) fn faulty_pair_answers(
-        &self,
-        forgotten: bool,
-        mut each: impl FnMut(i64, Option<&'static str>),
-    ) -> Result<()> {
-        let sql = format!("SELECT {COLUMNS}, raw, row_digest, id FROM pair_answer ORDER BY id");
-        self.each(&sql, |r| {
-            let stored = Stored::read(r)?;
-            let (raw, kept): (Vec<u8>, Digest) = (r.get(27)?, digest_at(r, 28)?);
-            let fault = if stored.digest() != kept {
-                Some("the row does not fit its digest")
-            } else if Digest::of(&raw).as_bytes() != stored.raw_digest && !(raw.is_empty() && forgotten) {
-                Some("its reply does not fit its digest")
-            } else {
-                None
-            };
-            each(r.get(29)?, fault);
-            Ok(())
-        })
     }
 }

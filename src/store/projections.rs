@@ -6,69 +6,74 @@
 //!                                             +-- not? a fault each, with what to do
 //! ```
 
-use super::fsck::RESTORE;
-use super::prompts::prompt_digest;
+use super::covered::{Covered, prompt_uid};
+use super::report::RESTORE;
 use super::rows::FsckReport;
+use super::told::{Told, beside_another};
 use super::{Result, Store, said, search};
+use crate::core::digest::Digest;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the events say, taken together.
-#[derive(Default)]
-struct Told {
-    names: BTreeMap<i64, String>,
-    archived: BTreeSet<i64>,
-    descriptions: BTreeMap<i64, String>,
-    /// (prompt, label) to sequence number.
-    labels: BTreeMap<(i64, String), i64>,
-    /// (prompt, sequence number, tag).
-    tags: BTreeSet<(i64, i64, String)>,
-    protected: BTreeSet<String>,
+/// All events in their order, taken together.
+pub(super) fn told(conn: &Connection) -> Result<Told> {
+    let mut told = Told::default();
+    let mut stmt = conn.prepare("SELECT prompt_id, kind, payload FROM event ORDER BY id")?;
+    let mut rows = stmt.query([])?;
+    while let Some(r) = rows.next()? {
+        let (kind, payload): (String, String) = (r.get(1)?, r.get(2)?);
+        let payload = serde_json::from_str(&payload).unwrap_or(Value::Null);
+        let stood = if kind == "protected" { stood(conn, &payload)? } else { Vec::new() };
+        told.hear(r.get(0)?, &kind, &payload, &stood);
+    }
+    Ok(told)
 }
 
-impl Told {
-    fn hear(&mut self, prompt: Option<i64>, kind: &str, payload: &Value) {
-        let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let number = |key: &str| payload.get(key).and_then(Value::as_i64).unwrap_or(0);
-        let list = |key: &str| -> Vec<String> {
-            let values = payload.get(key).and_then(Value::as_array);
-            values.into_iter().flatten().filter_map(|v| Some(v.as_str()?.to_owned())).collect()
+/// Where a label stood in which prompts when it was protected: numbers here for the content ids that the event holds.
+fn stood(conn: &Connection, payload: &Value) -> Result<Vec<(i64, i64)>> {
+    let mut find = conn.prepare_cached(
+        "SELECT p.id, r.seq FROM prompt p JOIN revision r ON r.prompt_id = p.id AND coalesce(r.named, r.row_digest) = ?2 \
+         WHERE p.uid = ?1",
+    )?;
+    let mut out = Vec::new();
+    for (prompt, revision) in payload.get("stood").and_then(Value::as_object).into_iter().flatten() {
+        let (Ok(prompt), Some(revision)) =
+            (prompt.parse::<Digest>(), revision.as_str().and_then(|r| r.parse::<Digest>().ok()))
+        else {
+            continue;
         };
-        let Some(id) = prompt else {
-            match kind {
-                "protected" => _ = self.protected.insert(text("label")),
-                "unprotected" => _ = self.protected.remove(&text("label")),
-                _ => {}
-            }
-            return;
-        };
-        match kind {
-            "label_set" => _ = self.labels.insert((id, text("label")), number("to")),
-            "label_removed" => _ = self.labels.remove(&(id, text("label"))),
-            "archived" => _ = self.archived.insert(id),
-            "unarchived" => _ = self.archived.remove(&id),
-            "renamed" => _ = self.names.insert(id, text("to")),
-            "described" => _ = self.descriptions.insert(id, text("to")),
-            "tagged" => {
-                self.tags.extend(list("add").into_iter().map(|tag| (id, number("seq"), tag)));
-                for tag in list("remove") {
-                    self.tags.remove(&(id, number("seq"), tag));
-                }
-            }
-            _ => {}
-        }
+        let found = find
+            .query_row([prompt.as_bytes(), revision.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        out.extend(found);
     }
+    Ok(out)
+}
+
+/// What prompts are called: by their events, and of two live ones of one name that of the lower uid has it; the other has
+/// the beginning of its uid behind it until one of them is renamed or archived.
+pub(super) fn names_in_force(conn: &Connection, told: &Told) -> Result<BTreeMap<i64, String>> {
+    let mut names = BTreeMap::new();
+    let mut stmt = conn.prepare("SELECT id, first_name, uid FROM prompt ORDER BY uid")?;
+    let mut rows = stmt.query([])?;
+    let mut taken = BTreeSet::new();
+    while let Some(r) = rows.next()? {
+        let (id, first, uid): (i64, String, Vec<u8>) = (r.get(0)?, r.get(1)?, r.get(2)?);
+        let mut name = told.names.get(&id).cloned().unwrap_or(first);
+        if !told.archived.contains(&id) && !taken.insert(name.clone()) {
+            name = beside_another(&name, &uid);
+            taken.insert(name.clone());
+        }
+        names.insert(id, name);
+    }
+    Ok(names)
 }
 
 impl Store {
     /// Compares the projections with the events they follow from.
     pub(super) fn check_projections(&self, report: &mut FsckReport) -> Result<()> {
-        let mut told = Told::default();
-        self.each("SELECT prompt_id, kind, payload FROM event ORDER BY id", |r| {
-            let payload = serde_json::from_str(&r.get::<_, String>(2)?).unwrap_or(Value::Null);
-            told.hear(r.get(0)?, &r.get::<_, String>(1)?, &payload);
-            Ok(())
-        })?;
+        let told = told(&self.conn)?;
         self.check_prompts(&told, report)?;
         self.check_labels(&told, report)?;
         let mut tags = BTreeSet::new();
@@ -87,22 +92,29 @@ impl Store {
     }
 
     fn check_prompts(&self, told: &Told, report: &mut FsckReport) -> Result<()> {
-        let sql = "SELECT p.id, p.name, p.first_name, p.created_at, p.row_digest, p.archived, p.description, p.latest, \
-            coalesce((SELECT max(seq) FROM revision r WHERE r.prompt_id = p.id), 0), \
-            (SELECT count(*) FROM revision r WHERE r.prompt_id = p.id) FROM prompt p";
-        self.each(sql, |r| {
+        let sql = Covered::by_name("prompt").map(|covered| {
+            let more = "t.id, t.name, t.first_name, t.nth, t.row_digest, t.archived, t.description, t.latest, \
+                coalesce((SELECT max(seq) FROM revision r WHERE r.prompt_id = t.id), 0), \
+                (SELECT count(*) FROM revision r WHERE r.prompt_id = t.id), t.uid";
+            (covered, covered.select(more, ""))
+        });
+        let Some((covered, sql)) = sql else { return Ok(()) };
+        let names = names_in_force(&self.conn, told)?;
+        self.each(&sql, |r| {
             report.count("prompt");
             let (id, name, first): (i64, String, String) = (r.get(0)?, r.get(1)?, r.get(2)?);
             let (newest, highest, count): (i64, i64, i64) = (r.get(7)?, r.get(8)?, r.get(9)?);
             let place = || format!("prompt {name}");
-            if prompt_digest(&first, &r.get::<_, String>(3)?).as_bytes() != r.get::<_, Vec<u8>>(4)? {
+            let fits =
+                covered.digest(&covered.values(&self.conn, r, 11)?).as_bytes() == r.get::<_, Vec<u8>>(4)?;
+            if !fits || prompt_uid(&first, r.get(3)?).as_bytes() != r.get::<_, Vec<u8>>(10)? {
                 report.fault(place(), "where it comes from does not fit its digest", RESTORE);
             }
             if newest != highest || count != highest {
                 let what = format!("newest is r{newest}, its rows end at r{highest} ({count} of them)");
                 report.fault(place(), what, RESTORE);
             }
-            let named = told.names.get(&id).unwrap_or(&first);
+            let named = names.get(&id).unwrap_or(&first);
             if *named != name || told.archived.contains(&id) != r.get::<_, bool>(5)? {
                 let what = format!("name or archive flag differ from its log, by which it is {named}");
                 report.fault(place(), what, RESTORE);
@@ -121,9 +133,9 @@ impl Store {
             stored.insert((r.get(0)?, r.get(1)?), r.get(2)?);
             Ok(())
         })?;
-        let at = |seq: Option<&i64>| seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"));
+        let at = |seq: Option<i64>| seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"));
         for key in told.labels.keys().chain(stored.keys()).collect::<BTreeSet<_>>() {
-            let (log, table) = (told.labels.get(key), stored.get(key));
+            let (log, table) = (told.stand(key), stored.get(key).copied());
             if log != table {
                 let what = format!("by its log it is {}, in the table {}", at(log), at(table));
                 let place = format!("label {} of prompt {}", key.1, key.0);

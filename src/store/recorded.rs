@@ -1,9 +1,10 @@
 //! Verdicts that came with items: one finished run for each judge's name, chained like any other.
 
-use super::prompts::digest_at;
-use super::prompts::now;
+use super::columns::{OWN, column_of};
+use super::lookup::digest_at;
 use super::rows::*;
-use super::runs::{OWN, RunRow, column_of, insert_run};
+use super::run_rows::{RunRow, insert_run};
+use super::time::now;
 use super::verdicts::insert_verdict;
 use super::verdicts::optional_digest;
 use super::{Result, Store, StoreError};

@@ -93,7 +93,7 @@ impl Storage for Memory {
                 digest: digest.hex(),
                 template: new.template.body,
                 metadata: new.metadata,
-                created_at: new.created_at.unwrap_or_else(super::prompts::now),
+                created_at: new.created_at.unwrap_or_else(super::time::now),
             };
             history.push(Kept { version, settings });
         }

@@ -8,14 +8,14 @@
 //! says that nobody scored anew. One that was taken over in another registry stays so when it is imported: its event names the
 //! row that it took over, here (`review`) or by its number there (`elsewhere`).
 
-use super::prompts::log_event;
-use super::reviews::{insert, read_row, select};
-use super::rows::{Cause, NewReview, ReviewInfo};
+use super::events::log_event;
+use super::review_rows::{KIND, read_row, select};
+use super::reviews::insert;
+use super::rows::{Cause, NewReview};
 use super::shared_reviews::StaleReview;
 use super::{Result, Store};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// The earlier row that an imported review took over in the registry that it comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,30 +26,6 @@ pub struct Renews {
     pub known: Option<i64>,
     /// Its place among the reviews that are imported together, where it is one of them.
     pub added: Option<usize>,
-}
-
-/// The kind of the event.
-const KIND: &str = "reviews_renewed";
-
-/// Marks the reviews that take over an earlier one.
-pub(super) fn mark<'a>(conn: &Connection, rows: impl Iterator<Item = &'a mut ReviewInfo>) -> Result<()> {
-    // Events without a prompt are few, and have an index.
-    let mut stmt =
-        conn.prepare_cached("SELECT payload FROM event WHERE prompt_id IS NULL AND kind = ?1 ORDER BY id")?;
-    let payloads: Vec<String> = stmt.query_map([KIND], |r| r.get(0))?.collect::<Result<_, _>>()?;
-    if payloads.is_empty() {
-        return Ok(());
-    }
-    let mut renews: HashMap<i64, i64> = HashMap::new();
-    for payload in payloads {
-        let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
-        for row in payload.get("rows").and_then(Value::as_array).into_iter().flatten() {
-            let id = |key: &str| row.get(key).and_then(Value::as_i64);
-            renews.extend(id("new").zip(id("review").or_else(|| id("elsewhere"))));
-        }
-    }
-    rows.for_each(|info| info.renews = renews.get(&info.id).copied());
-    Ok(())
 }
 
 /// Keeps that reviews just imported were taken over before they came: (the new row, the row taken over, its number there).

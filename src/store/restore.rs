@@ -14,10 +14,10 @@
 //! meanwhile finds another file there, and is refused (`Store::write`).
 //! A copy laid over a registry by hand meets the log of the one before, which SQLite then applies to it.
 
-use super::fsck::copy_to;
+use super::file::copy_to;
+use super::file::{make_folder, sync_folder};
 use super::inspect::{companions, fsck_file, reader_of};
 use super::migrate::{beside, has_journal};
-use super::open::{make_folder, sync_folder};
 use super::rows::FsckReport;
 use super::{Result, StoreError, leftovers, peek};
 use rusqlite::config::DbConfig;
@@ -332,8 +332,7 @@ fn keep(steps: &mut dyn Steps, registry: &Path) -> Result<Option<PathBuf>> {
 
 /// A name beside the registry that nothing has yet.
 fn free_name(registry: &Path) -> PathBuf {
-    let stamp: String =
-        super::prompts::now().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
+    let stamp: String = super::time::now().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
     let name = |n: u32| match n {
         1 => beside(registry, &format!(".before-{stamp}")),
         n => beside(registry, &format!(".before-{stamp}-{n}")),

@@ -1,105 +1,45 @@
 //! Reviews: human scores, append-only. An undo is a row that takes back an earlier one; one that takes over a score given under
 //! another wording of the question is named by an event (`renewal`).
 
-use super::prompts::{digest_at, now};
+use super::events::next_stamp;
+use super::lookup::digest_at;
 use super::renewal::Renews;
+use super::review_rows::all_reviews;
 use super::rows::{NewReview, ReviewInfo, Sampling};
+use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 
-/// What a review's row digest covers.
-pub(super) fn review_digest(
-    r: &NewReview,
-    modes: &str,
-    case_id: &str,
-    arm: i64,
-    version: &[u8],
-    response: Option<&[u8]>,
-    at: &str,
-) -> Digest {
-    RowDigest::new("assize.review.1")
+/// What a review refers to, by content id.
+struct Ids {
+    arm: Vec<u8>,
+    undone: Option<Vec<u8>>,
+}
+
+/// What a review's row digest covers, as `covered.rs` lists it.
+fn review_digest(r: &NewReview, modes: &str, about: &Judged, ids: &Ids, at: &str, stamp: i64) -> Digest {
+    RowDigest::new("assize.review.2")
         .text(&r.run)
         .int(i64::from(r.item))
         .int(i64::from(r.criterion))
-        .text(case_id)
-        .int(arm)
-        .bytes(version)
-        .maybe(response, RowDigest::bytes)
+        .text(&about.case_id)
+        .bytes(&ids.arm)
+        .bytes(&about.version)
+        .maybe(about.response.as_deref(), RowDigest::bytes)
         .text(&r.reviewer)
         .maybe(r.score.map(i64::from), RowDigest::int)
         .text(&r.comment)
         .text(modes)
         .int(i64::from(r.saw_judge))
         .text(r.sampling.name())
-        .maybe(r.undo, RowDigest::int)
+        .maybe(ids.undone.as_deref(), RowDigest::bytes)
         .maybe(r.seconds, RowDigest::real)
         .text(at)
+        .int(stamp)
+        .maybe(None::<&[u8]>, RowDigest::bytes)
         .finish()
-}
-
-/// A stored review with what its digest covers besides.
-pub(super) struct ReviewRow {
-    pub info: ReviewInfo,
-    pub arm: i64,
-    pub version: Vec<u8>,
-    pub response: Option<Vec<u8>>,
-    pub row_digest: Vec<u8>,
-    /// The list of modes exactly as it is stored.
-    pub modes: String,
-}
-
-/// The columns of a review, `more` behind them; the caller adds what narrows it.
-pub(super) fn select(more: &str) -> String {
-    format!(
-        "SELECT v.id, v.run_id, v.item, v.criterion, v.case_id, v.arm_id, v.criterion_version, v.response, v.reviewer, \
-         v.score, v.comment, v.modes, v.saw_judge, v.sampling, v.undone, v.seconds, v.at, v.row_digest, \
-         coalesce(a.name, '?'){more} FROM review v LEFT JOIN arm a ON a.id = v.arm_id"
-    )
-}
-
-/// A row of [`select`].
-pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
-    let sampling: String = r.get(13)?;
-    Ok(ReviewRow {
-        info: ReviewInfo {
-            id: r.get(0)?,
-            review: NewReview {
-                run: r.get(1)?,
-                item: r.get(2)?,
-                criterion: r.get(3)?,
-                reviewer: r.get(8)?,
-                score: r.get(9)?,
-                comment: r.get(10)?,
-                modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
-                saw_judge: r.get(12)?,
-                sampling: Sampling::named(&sampling).unwrap_or(Sampling::Picked),
-                seconds: r.get(15)?,
-                undo: r.get(14)?,
-            },
-            given_in: r.get(1)?,
-            renews: None,
-            case_id: r.get(4)?,
-            arm: r.get(18)?,
-            at: r.get(16)?,
-        },
-        arm: r.get(5)?,
-        version: r.get(6)?,
-        response: r.get(7)?,
-        row_digest: r.get(17)?,
-        modes: r.get(11)?,
-    })
-}
-
-pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
-    // Two texts, so that one run's rows are found by the index.
-    let narrow =
-        if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
-    let mut stmt = conn.prepare_cached(&(select("") + narrow))?;
-    let mut rows: Vec<ReviewRow> = stmt.query_map([run], read_row)?.collect::<Result<_, _>>()?;
-    super::renewal::mark(conn, rows.iter_mut().map(|r| &mut r.info))?;
-    Ok(rows)
 }
 
 /// A word after the reveal says that the judge was seen; overriding it has a score, faulting its reasons has none.
@@ -125,7 +65,7 @@ fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<(
         .query_row(params![review.run, review.criterion], |r| r.get(0))
         .optional()?;
     // A bare name and the criterion that it stands for are one question.
-    let alike = super::shared_reviews::alike(&about.version, column.as_deref().unwrap_or_default());
+    let alike = super::review_rows::alike(&about.version, column.as_deref().unwrap_or_default());
     let there: bool = conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM review WHERE id = ?1 AND reviewer = ?3 AND \
@@ -211,13 +151,21 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     let modes = serde_json::to_string(&review.modes).unwrap_or_default();
     let about = judged(conn, review)?;
     check_undo(conn, review, &about)?;
+    let (at, stamp) = (now(), next_stamp(conn, "review")?);
+    let id = |sql: &str, row: i64| conn.prepare_cached(sql)?.query_row([row], |r| r.get::<_, Vec<u8>>(0));
+    let ids = Ids {
+        arm: id("SELECT coalesce(named, row_digest) FROM arm WHERE id = ?1", about.arm)?,
+        undone: review
+            .undo
+            .map(|row| id("SELECT coalesce(named, row_digest) FROM review WHERE id = ?1", row))
+            .transpose()?,
+    };
+    let digest = review_digest(review, &modes, &about, &ids, &at, stamp);
     let Judged { case_id, arm, version, response } = about;
-    let at = now();
-    let digest = review_digest(review, &modes, &case_id, arm, &version, response.as_deref(), &at);
     conn.prepare_cached(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
-                 modes, saw_judge, sampling, undone, seconds, at, row_digest) \
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+                 modes, saw_judge, sampling, undone, seconds, at, row_digest, stamp) \
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
             )?
             .execute(params![
                     review.run,
@@ -236,7 +184,8 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
                     review.undo,
                     review.seconds,
                     at,
-                    digest.as_bytes()
+                    digest.as_bytes(),
+                    stamp
                 ],
             )?;
     Ok(conn.last_insert_rowid())

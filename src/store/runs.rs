@@ -7,235 +7,25 @@
 //! ```
 
 use super::body::text_at;
-use super::cases::{StoredResponse, arm_id, response_of};
+use super::case_rows::{StoredResponse, response_of};
+use super::columns::to_json;
+pub use super::columns::{OWN, column_of};
 use super::judges::RETIRED_AT;
-use super::lease::{Sight, is_alive, seconds};
-use super::prompts::now;
+use super::lease::{Sight, seconds};
 use super::rows::*;
+use super::run_rows::{RunRow, insert_run, no_run, read_item, read_run, state_name, still_mine, with_usage};
+use super::time::now;
 use super::{Result, Store, StoreError, claims};
-use crate::core::digest::{Digest, RowDigest};
+use crate::core::digest::Digest;
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
-
-/// The column of items that bring a whole question of their own.
-pub const OWN: &str = "own";
-
-pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|e| StoreError::Invalid(format!("a value cannot be written as JSON: {e}")))
-}
-
-/// The column's name for an item's own criterion: the name it gives, or `own` for a whole question.
-pub fn column_of(criterion: &str) -> &str {
-    let short = criterion.len() <= 40
-        && criterion.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && criterion.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
-    if short { criterion } else { OWN }
-}
-
-fn new_id() -> String {
-    format!("{:012x}", rand::random::<u64>() & 0xffff_ffff_ffff)
-}
 
 impl RunInfo {
     /// Whether its verdicts were reached elsewhere: imported with items, or replayed from such ones.
     pub fn is_recorded(&self) -> bool {
         self.imported || self.spec.judge_config.get("recorded").is_some_and(|r| r == true)
-    }
-}
-
-/// A run's rows, before they have an id.
-pub(super) struct RunRow<'a> {
-    pub spec: &'a RunSpec,
-    /// Name, whether each item brings its own, version, JSON.
-    pub criteria: &'a [(String, bool, Option<Digest>, String)],
-    pub items: &'a [(RunItem, Arm)],
-    pub imported: bool,
-    pub fingerprint: Option<Digest>,
-    pub state: RunState,
-}
-
-/// What a plan's digest covers: everything but the fingerprint, which is known only after discovery.
-pub(super) struct Plan<'a> {
-    pub id: &'a str,
-    pub seq: i64,
-    pub created_at: &'a str,
-    pub spec: &'a str,
-    pub judge: &'a str,
-    pub imported: bool,
-    pub items: i64,
-    pub planned: i64,
-    pub arms: &'a str,
-}
-
-impl Plan<'_> {
-    /// The beginning of the digest; criteria follow, then items, in their order.
-    pub(super) fn digest(&self) -> RowDigest {
-        RowDigest::new("assize.run.1")
-            .text(self.id)
-            .int(self.seq)
-            .text(self.created_at)
-            .text(self.spec)
-            .text(self.judge)
-            .int(i64::from(self.imported))
-            .int(self.items)
-            .int(self.planned)
-            .text(self.arms)
-    }
-}
-
-pub(super) fn with_criterion(
-    plan: RowDigest,
-    name: &str,
-    own: bool,
-    version: Option<&[u8]>,
-    text: &str,
-) -> RowDigest {
-    plan.text(name).int(i64::from(own)).maybe(version, RowDigest::bytes).text(text)
-}
-
-pub(super) fn with_item(plan: RowDigest, item: &RunItem, arm: i64, tags: &str) -> RowDigest {
-    plan.text(&item.case_id)
-        .int(arm)
-        .int(item.set_id)
-        .int(i64::from(item.repeat))
-        .maybe(item.cluster.as_deref(), RowDigest::text)
-        .text(tags)
-}
-
-pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
-    let (id, created_at, spec) = (new_id(), now(), to_json(run.spec)?);
-    let planned = run.items.len() * run.criteria.len() * run.spec.repeats as usize;
-    if u32::try_from(planned).is_err() {
-        return Err(StoreError::Invalid(format!("{planned} verdicts are more than one run can hold")));
-    }
-    let mut arms: Vec<(&str, i64)> = Vec::new();
-    let mut known = std::collections::HashMap::new();
-    for (_, arm) in run.items {
-        if !known.contains_key(arm.name.as_str()) {
-            let row = arm_id(conn, arm)?;
-            known.insert(arm.name.as_str(), row);
-            arms.push((&arm.name, row));
-        }
-    }
-    let arm_names = to_json(&arms.iter().map(|(name, _)| name).collect::<Vec<_>>())?;
-    let seq = conn.query_row("SELECT coalesce(max(seq), 0) + 1 FROM run", [], |r| r.get(0))?;
-    let plan = Plan {
-        id: &id,
-        seq,
-        created_at: &created_at,
-        spec: &spec,
-        judge: &run.spec.judge,
-        imported: run.imported,
-        items: run.items.len() as i64,
-        planned: planned as i64,
-        arms: &arm_names,
-    };
-    let mut digest = plan.digest();
-    for (name, own, version, text) in run.criteria {
-        digest = with_criterion(digest, name, *own, version.as_ref().map(Digest::as_bytes), text);
-    }
-    let mut items = Vec::with_capacity(run.items.len());
-    for (item, arm) in run.items {
-        let (tags, arm) = (to_json(&item.tags)?, known.get(arm.name.as_str()).copied().unwrap_or_default());
-        digest = with_item(digest, item, arm, &tags);
-        items.push((item, arm, tags));
-    }
-    insert_plan(conn, &plan, run.fingerprint.as_ref(), &digest.finish())?;
-    conn.execute(
-        "INSERT INTO run_state (run_id, state) VALUES (?1, ?2)",
-        params![id, state_name(run.state)],
-    )?;
-    insert_columns_and_items(conn, &id, run.criteria, &items)?;
-    Ok(id)
-}
-
-fn insert_plan(conn: &Connection, plan: &Plan, fingerprint: Option<&Digest>, digest: &Digest) -> Result<()> {
-    conn.execute(
-        "INSERT INTO run (id, seq, created_at, spec, judge, fingerprint, imported, items, planned, arms, row_digest) \
-         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-        params![
-            plan.id,
-            plan.seq,
-            plan.created_at,
-            plan.spec,
-            plan.judge,
-            fingerprint.map(Digest::as_bytes),
-            plan.imported,
-            plan.items,
-            plan.planned,
-            plan.arms,
-            digest.as_bytes()
-        ],
-    )?;
-    Ok(())
-}
-
-fn insert_columns_and_items(
-    conn: &Connection,
-    id: &str,
-    criteria: &[(String, bool, Option<Digest>, String)],
-    items: &[(&RunItem, i64, String)],
-) -> Result<()> {
-    for (ord, (name, own, version, text)) in criteria.iter().enumerate() {
-        conn.execute(
-            "INSERT INTO run_criterion (run_id, ord, name, own, version, json) VALUES (?1,?2,?3,?4,?5,?6)",
-            params![id, ord as i64, name, own, version.as_ref().map(Digest::as_bytes), text],
-        )?;
-    }
-    let mut add = conn.prepare_cached(
-        "INSERT INTO run_item (run_id, ord, case_id, arm_id, set_id, repeat, cluster, tags) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
-    )?;
-    for (ord, (item, arm, tags)) in items.iter().enumerate() {
-        add.execute(params![
-            id,
-            ord as i64,
-            item.case_id,
-            arm,
-            item.set_id,
-            item.repeat,
-            item.cluster,
-            tags
-        ])?;
-    }
-    Ok(())
-}
-
-/// A run's kept usage with what comes on top.
-pub(super) fn with_usage(kept: &str, more: &RunUsage) -> Result<String> {
-    let was: RunUsage = serde_json::from_str(kept).unwrap_or_default();
-    // JSON has no NaN: a price that is no number would make the sum so far unknown.
-    let more = RunUsage { cost_usd: more.cost_usd.filter(|c| c.is_finite()), ..*more };
-    to_json(&was.plus(&more))
-}
-
-pub(super) fn no_run(id: &str) -> StoreError {
-    StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))
-}
-
-/// Refuses to write a run whose lease we once had and have lost.
-pub(super) fn still_mine(conn: &Connection, run: &str, mine: Option<&str>) -> Result<()> {
-    let Some(mine) = mine else { return Ok(()) };
-    let holder: Option<String> = conn
-        .prepare_cached("SELECT holder FROM run_state WHERE run_id = ?1")?
-        .query_row([run], |r| r.get(0))
-        .optional()?
-        .flatten();
-    if holder.as_deref() == Some(mine) {
-        return Ok(());
-    }
-    let by = holder.unwrap_or_else(|| "another process, which has ended".to_owned());
-    Err(StoreError::Conflict(format!("run {run} was taken over by {by}; nothing more is written to it here")))
-}
-
-fn state_name(state: RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::Complete => "complete",
-        RunState::Partial => "partial",
-        RunState::Stopped => "stopped",
     }
 }
 
@@ -532,49 +322,4 @@ impl Store {
             Ok(())
         })
     }
-}
-
-/// A run of the list, all but its columns' names.
-fn read_run(id: &str, r: &Row) -> Result<RunInfo> {
-    let text = |at: usize| r.get::<_, String>(at);
-    let unreadable = |what: &str, e: &serde_json::Error| {
-        StoreError::Damaged(format!("the {what} of run {id} does not read: {e}"))
-    };
-    let (holder, beat): (Option<String>, Option<i64>) = (r.get(8)?, r.get(9)?);
-    let holder = holder.filter(|h| is_alive(h, beat));
-    Ok(RunInfo {
-        id: id.to_owned(),
-        state: match text(6)?.as_str() {
-            "running" if holder.is_some() => RunState::Running,
-            "complete" => RunState::Complete,
-            "stopped" => RunState::Stopped,
-            _ => RunState::Partial,
-        },
-        reason: text(7)?,
-        created_at: text(0)?,
-        finished_at: r.get(11)?,
-        spec: serde_json::from_str(&text(1)?).map_err(|e| unreadable("plan", &e))?,
-        fingerprint: r.get::<_, Option<Vec<u8>>>(2)?.and_then(|b| Digest::from_bytes(&b)),
-        imported: r.get(3)?,
-        items: r.get(4)?,
-        planned: r.get(5)?,
-        criteria: Vec::new(),
-        arms: serde_json::from_str(&text(13)?).map_err(|e| unreadable("list of arms", &e))?,
-        verdicts: serde_json::from_str(&text(12)?).map_err(|e| unreadable("counts", &e))?,
-        usage: serde_json::from_str(&text(10)?).map_err(|e| unreadable("usage", &e))?,
-        holder,
-        retired: r.get(14)?,
-    })
-}
-
-fn read_item(row: &Row) -> rusqlite::Result<RunItem> {
-    Ok(RunItem {
-        ord: row.get(0)?,
-        case_id: row.get(1)?,
-        arm: row.get(2)?,
-        set_id: row.get(3)?,
-        repeat: row.get(4)?,
-        cluster: row.get(5)?,
-        tags: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
-    })
 }

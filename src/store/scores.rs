@@ -1,6 +1,6 @@
 //! Scores pooled over runs, for compare, gate, history and trends.
 
-use super::prompts::{digest_at, prompt_id};
+use super::lookup::{digest_at, prompt_id};
 use super::rows::{PoolQuery, PooledVerdict, RevisionScore};
 use super::{Result, Store};
 use crate::core::digest::Digest;

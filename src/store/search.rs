@@ -52,6 +52,13 @@ pub(super) fn index(conn: &Connection, prompt: i64, seq: u32, text: &str, seen: 
     Ok(())
 }
 
+/// Takes all lines of a prompt out of the index.
+pub(super) fn drop_lines(conn: &Connection, prompt: i64) -> Result<()> {
+    conn.execute("DELETE FROM line_fts WHERE rowid IN (SELECT id FROM line WHERE prompt_id = ?1)", [prompt])?;
+    conn.execute("DELETE FROM line WHERE prompt_id = ?1", [prompt])?;
+    Ok(())
+}
+
 /// Takes the lines of a body that is about to be forgotten out of the index. A line that another revision of the
 /// prompt holds too stays, under the first of those.
 pub(super) fn forget(conn: &Connection, digest: &Digest, text: &[u8]) -> Result<()> {

@@ -12,14 +12,13 @@
 //! criterion that the name stands for, the built-in one of that name, as for the recorded judge; a label given there is one of
 //! that criterion. Under any other wording of a criterion of that name it is stale.
 
-use super::prompts::digest_at;
+use super::lookup::digest_at;
 use super::recorded::version_meant;
-use super::reviews::{ReviewRow, all_reviews, read_row};
+use super::review_rows::{ReviewRow, all_reviews, read_row};
 use super::rows::{ReviewInfo, Sampling};
 use super::{Result, Store};
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
-use crate::core::rubric;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -66,18 +65,6 @@ fn columns(conn: &Connection, run: &str) -> Result<Columns> {
     let mut stmt =
         conn.prepare_cached("SELECT ord, name, version FROM run_criterion WHERE run_id = ?1 ORDER BY ord")?;
     Ok(stmt.query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?)
-}
-
-/// The other digest under which the same question may be stored: of a criterion's bare name, or of what the name stands for.
-pub(super) fn alike(version: &[u8], column: &str) -> Vec<u8> {
-    let (name, meant) = (Digest::of(column), rubric::by_name(column).version());
-    if version == meant.as_bytes() {
-        name.as_bytes().to_vec()
-    } else if version == name.as_bytes() {
-        meant.as_bytes().to_vec()
-    } else {
-        version.to_vec()
-    }
 }
 
 /// What people said of a response under another wording of a question.
@@ -296,11 +283,11 @@ impl<'a> Place<'a> {
 fn foreign(conn: &Connection, run: &str) -> Result<Vec<(ReviewRow, Option<Vec<u8>>)>> {
     let mut stmt = conn.prepare_cached(&format!(
         "{} LEFT JOIN run o ON o.id = v.run_id WHERE v.run_id <> ?1 ORDER BY v.id",
-        super::reviews::select(", o.fingerprint")
+        super::review_rows::select(", o.fingerprint")
     ))?;
     let rows = stmt.query_map([run], |r| Ok((read_row(r)?, r.get("fingerprint")?)))?;
     let mut rows: Vec<(ReviewRow, Option<Vec<u8>>)> = rows.collect::<Result<_, _>>()?;
-    super::renewal::mark(conn, rows.iter_mut().map(|(r, _)| &mut r.info))?;
+    super::review_rows::mark(conn, rows.iter_mut().map(|(r, _)| &mut r.info))?;
     Ok(rows)
 }
 

@@ -7,8 +7,8 @@
 //! SQLite runs what a file brings along: a trigger on each write, an expression of an index, a view that stands where a table
 //! was and never ends. Reading the schema runs none of it. What is only missing is no danger to who reads; fsck names it.
 
-use super::migrate::{self, KNOWN, beside};
-use super::open::patiently;
+use super::file::patiently;
+use super::migrate::{self, KNOWN};
 use super::{Result, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::Connection;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The digest of all that the newest schema is made of, so that a start does not make it anew; a test holds it.
-const NEWEST: &str = "ce34976e843d74c46d2a0474c6622651a3eb3b6cd37834ce49bb270414e53cbe";
+const NEWEST: &str = "8eaac6fcfdb94e9177de1155b9a3823d997dce335f96c3184eaea2149327cd45";
 
 /// Names of tables, indexes and triggers with their texts.
 type Texts = BTreeSet<(Vec<u8>, Vec<u8>)>;
@@ -93,26 +93,6 @@ pub(super) fn refuse(conn: &Connection, path: &Path) -> Result<()> {
         shown.join(", ")
     );
     Err(StoreError::Open { path: path.to_owned(), why })
-}
-
-/// Refuses what is there and is no file, or has something beside it in the place of its log that is none: a pipe waits for
-/// somebody to write into it, and a device never ends.
-///
-/// # Errors
-/// Says which.
-pub(super) fn refuse_no_file(path: &Path) -> Result<()> {
-    let open = |why: String| Err(StoreError::Open { path: path.to_owned(), why });
-    if path.metadata().is_ok_and(|about| !about.is_file()) {
-        return open("it is no file; choose another with --registry".to_owned());
-    }
-    for ending in ["-wal", "-shm", "-journal"] {
-        if beside(path, ending).metadata().is_ok_and(|about| !about.is_file()) {
-            return open(format!(
-                "what lies beside it as {ending} is no file: SQLite keeps its log there; move it away"
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

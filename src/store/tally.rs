@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BEGIN -> highest numbers noted -> whatever is written -> rows that came since: counted; those of a run, a case set or a
-//!          prompt also chained by their digests -> COMMIT
+//!          prompt also summed by their digests -> COMMIT
 //!
 //! fsck: tally --+-- as many rows as were given, and the same ones? fine
 //!               +-- not? the table, of which run, set or prompt, how many were written, how many are there
@@ -10,10 +10,10 @@
 //! Numbers alone do not tell: the last row leaves no gap, nor do all of them. A count is of what this registry wrote, so rows
 //! that another program put in are not in it. Rows are read back once for each group of writes, not once each.
 
-use super::fsck::RESTORE;
+use super::report::RESTORE;
 use super::rows::FsckReport;
 use super::{Result, Store};
-use crate::core::digest::RowDigest;
+use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,16 +39,35 @@ struct Chained {
     /// What numbers them: of cases their set, with which they are written once and for all.
     number: &'static str,
     order: &'static str,
+    /// SQL for the content id of what a row is of, given the number in its column.
+    id: Option<&'static str>,
     /// Several of them, for people.
     words: &'static str,
 }
 
+const PROMPT: Option<&str> = Some("SELECT lower(hex(uid)) FROM prompt WHERE id = ?1");
+const SET: Option<&str> = Some("SELECT lower(hex(uid)) FROM case_set WHERE id = ?1");
+
 const CHAINED: [Chained; 5] = [
-    Chained { table: "event", scope: "prompt_id", number: "id", order: "id", words: "events" },
-    Chained { table: "response", scope: "set_id", number: "id", order: "id", words: "responses" },
-    Chained { table: "review", scope: "run_id", number: "id", order: "id", words: "reviews" },
-    Chained { table: "pair_answer", scope: "set_id", number: "id", order: "id", words: "pair answers" },
-    Chained { table: "case_row", scope: "set_id", number: "set_id", order: "set_id, ord", words: "cases" },
+    Chained { table: "event", scope: "prompt_id", number: "id", order: "id", id: PROMPT, words: "events" },
+    Chained { table: "response", scope: "set_id", number: "id", order: "id", id: SET, words: "responses" },
+    Chained { table: "review", scope: "run_id", number: "id", order: "id", id: None, words: "reviews" },
+    Chained {
+        table: "pair_answer",
+        scope: "set_id",
+        number: "id",
+        order: "id",
+        id: SET,
+        words: "pair answers",
+    },
+    Chained {
+        table: "case_row",
+        scope: "set_id",
+        number: "set_id",
+        order: "set_id, ord",
+        id: SET,
+        words: "cases",
+    },
 ];
 
 /// The highest number of each table: all up to it are counted.
@@ -67,10 +86,15 @@ struct Rows {
 
 impl Rows {
     fn add(&mut self, row: &[u8]) {
-        let before = self.chain.as_deref();
-        let next = RowDigest::new("assize.tally.1").maybe(before, RowDigest::bytes).bytes(row).finish();
+        // A sum: the same rows in another order are the same rows.
+        let row = RowDigest::new("assize.tally.2").bytes(row).finish();
+        let sum = self.chain.get_or_insert_with(|| vec![0; 32]);
+        let mut carry = 0;
+        for (digit, more) in sum.iter_mut().zip(row.as_bytes()) {
+            let all = u16::from(*digit) + u16::from(*more) + carry;
+            (*digit, carry) = (all.to_le_bytes()[0], all >> 8);
+        }
         self.count += 1;
-        self.chain = Some(next.as_bytes().to_vec());
     }
 }
 
@@ -166,7 +190,7 @@ impl Chained {
         &self,
         conn: &Connection,
         above: i64,
-        mut each: impl FnMut(String, &[u8]) -> rusqlite::Result<()>,
+        mut each: impl FnMut(&str, &[u8]) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let Self { table, scope, number, order, .. } = self;
         // As they are stored, whatever a damage made of them.
@@ -175,21 +199,35 @@ impl Chained {
         );
         let mut stmt = conn.prepare_cached(&sql)?;
         let mut rows = stmt.query([above])?;
+        let (mut number, mut of) = (None::<Vec<u8>>, String::new());
         while let Some(row) = rows.next()? {
-            let of = String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned();
-            each(of, row.get_ref(1)?.as_bytes()?)?;
+            let here = row.get_ref(0)?.as_bytes()?;
+            // Rows of one run, set or prompt lie together, mostly.
+            if number.as_deref() != Some(here) {
+                of = self.scope_id(conn, &String::from_utf8_lossy(here))?;
+                number = Some(here.to_vec());
+            }
+            each(&of, row.get_ref(1)?.as_bytes()?)?;
         }
         Ok(())
+    }
+
+    /// The content id of what rows are of; where that is not there, what stands in their column.
+    fn scope_id(&self, conn: &Connection, of: &str) -> rusqlite::Result<String> {
+        let Some(sql) = self.id.filter(|_| !of.is_empty()) else { return Ok(of.to_owned()) };
+        let id: Option<Option<String>> =
+            conn.prepare_cached(sql)?.query_row([of], |r| r.get(0)).optional()?;
+        Ok(id.flatten().unwrap_or_else(|| of.to_owned()))
     }
 
     fn catch_up(&self, conn: &Connection, before: i64) -> rusqlite::Result<()> {
         let mut touched: BTreeMap<String, Rows> = BTreeMap::new();
         self.walk(conn, before, |scope, digest| {
-            let rows = match touched.get_mut(&scope) {
+            let rows = match touched.get_mut(scope) {
                 Some(rows) => rows,
                 None => {
-                    let rows = stored(conn, self.table, &scope)?;
-                    touched.entry(scope).or_insert(rows)
+                    let rows = stored(conn, self.table, scope)?;
+                    touched.entry(scope.to_owned()).or_insert(rows)
                 }
             };
             rows.add(digest);
@@ -229,9 +267,9 @@ impl Chained {
         let (sql, kind) = match self.scope {
             "run_id" => return Ok(format!("run {scope}")),
             "prompt_id" if scope.is_empty() => return Ok("the registry".to_owned()),
-            "prompt_id" => ("SELECT name FROM prompt WHERE id = ?1", "prompt"),
+            "prompt_id" => ("SELECT name FROM prompt WHERE lower(hex(uid)) = ?1", "prompt"),
             _ => (
-                "SELECT name || ' ' || substr(lower(hex(digest)), 1, 8) FROM case_set WHERE id = ?1",
+                "SELECT name || ' ' || substr(lower(hex(digest)), 1, 8) FROM case_set WHERE lower(hex(uid)) = ?1",
                 "case set",
             ),
         };
@@ -245,7 +283,10 @@ impl Chained {
     fn there(&self, conn: &Connection) -> rusqlite::Result<BTreeMap<String, Rows>> {
         let mut there: BTreeMap<String, Rows> = BTreeMap::new();
         self.walk(conn, i64::MIN, |scope, digest| {
-            there.entry(scope).or_default().add(digest);
+            match there.get_mut(scope) {
+                Some(rows) => rows.add(digest),
+                None => there.entry(scope.to_owned()).or_default().add(digest),
+            }
             Ok(())
         })?;
         Ok(there)
@@ -276,6 +317,66 @@ pub(super) fn rechain(conn: &Connection, unsound: &Unsound) -> rusqlite::Result<
                 "UPDATE tally SET chain = ?3 WHERE what = ?1 AND scope = ?2 AND chain IS NOT ?3",
             )?
             .execute(params![chained.table, scope, rows.chain])?;
+        }
+    }
+    Ok(())
+}
+
+/// The digest by which rows were chained before sums of them were kept.
+fn linked(before: Option<&[u8]>, row: &[u8]) -> Digest {
+    RowDigest::new("assize.tally.1").maybe(before, RowDigest::bytes).bytes(row).finish()
+}
+
+/// What was kept of rows before they had content ids: those of a table that are of one prompt, case set or run, by its
+/// number, and whether they are there as they were written.
+pub(super) struct Earlier(Vec<(&'static str, String, Rows, bool)>);
+
+/// Reads what was kept, and holds it against what is there.
+pub(super) fn earlier(conn: &Connection) -> rusqlite::Result<Earlier> {
+    let mut out = Vec::new();
+    for chained in &CHAINED {
+        let Chained { table, scope, order, .. } = chained;
+        let sql = format!(
+            "SELECT CAST(coalesce({scope}, '') AS TEXT), CAST(row_digest AS BLOB) FROM {table} ORDER BY {order}"
+        );
+        let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut stmt = conn.prepare(&sql)?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let of = String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned();
+            let here = there.entry(of).or_default();
+            let next = linked(here.chain.as_deref(), row.get_ref(1)?.as_bytes()?);
+            *here = Rows { count: here.count + 1, chain: Some(next.as_bytes().to_vec()) };
+        }
+        for (scope, told) in chained.told(conn)? {
+            let sound = there.get(&scope) == Some(&told);
+            out.push((*table, scope, told, sound));
+        }
+    }
+    Ok(Earlier(out))
+}
+
+/// Keeps sums in the place of chains, under content ids: of rows that were not as they were written the count alone is
+/// right, so that they are still told of.
+pub(super) fn renew(conn: &Connection, earlier: &Earlier) -> rusqlite::Result<()> {
+    for chained in &CHAINED {
+        conn.execute("DELETE FROM tally WHERE what = ?1", [chained.table])?;
+        let there = chained.there(conn)?;
+        for (_, number, told, sound) in earlier.0.iter().filter(|(table, ..)| *table == chained.table) {
+            let scope = chained.scope_id(conn, number)?;
+            let rows = there.get(&scope).filter(|_| *sound).unwrap_or(told);
+            keep(conn, chained.table, &scope, rows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts rows anew of tables whose rows have other numbers now; none of it was unsound before.
+pub(super) fn count_again(conn: &Connection, tables: &BTreeSet<&'static str>) -> rusqlite::Result<()> {
+    for chained in CHAINED.iter().filter(|chained| tables.contains(chained.table)) {
+        conn.execute("DELETE FROM tally WHERE what = ?1", [chained.table])?;
+        for (scope, rows) in chained.there(conn)? {
+            keep(conn, chained.table, &scope, &rows)?;
         }
     }
     Ok(())
@@ -335,11 +436,13 @@ impl Store {
             let Chained { table, scope, .. } = chained;
             let sql =
                 format!("SELECT CAST(coalesce({scope}, '') AS TEXT), count(*) FROM {table} GROUP BY {scope}");
-            let there = self
-                .conn
-                .prepare(&sql)?
-                .query_map([], |r| Ok((r.get(0)?, Rows { count: r.get(1)?, chain: None })))?
-                .collect::<Result<_, _>>()?;
+            let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+            let mut stmt = self.conn.prepare(&sql)?;
+            let mut rows = stmt.query([])?;
+            while let Some(row) = rows.next()? {
+                let of = chained.scope_id(&self.conn, &row.get::<_, String>(0)?)?;
+                there.entry(of).or_default().count += row.get::<_, i64>(1)?;
+            }
             out.extend(chained.compared(&self.conn, &there)?);
         }
         Ok(out)

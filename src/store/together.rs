@@ -1,7 +1,7 @@
 //! Several writes as one: all of them or none; or none in any case, to see what they would do.
 
-use super::open::{BUSY, Store};
-use super::{Result, StoreError};
+use super::file::BUSY;
+use super::{Result, Store, StoreError};
 
 impl Store {
     /// Carries out `work`, whose writes are one transaction: where it fails, none of them is kept.

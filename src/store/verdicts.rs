@@ -5,13 +5,16 @@
 //!            -> verdict + verdict_text + the run's count, chain head and counts by state, in one transaction
 //! ```
 
-use super::prompts::{digest_at, now};
+use super::columns::to_json;
+use super::covered::feed;
+use super::lookup::digest_at;
 use super::rows::*;
-use super::runs::to_json;
+use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::evidence::is_suspicious;
 use crate::core::verdict::{Reading, State};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
@@ -54,6 +57,48 @@ pub(super) fn verdict_digest(
         .text(&texts.evidence)
         .text(&v.nonce)
         .bytes(&texts.raw_digest)
+        .finish()
+}
+
+/// What a verdict's row digest covers after the digest of the row before, in its order, as SQL reads it; and whether it may be
+/// NULL.
+pub(super) const COVERED: &[(&str, bool)] = &[
+    ("v.run_id", false),
+    ("coalesce(v.place, v.seq)", false),
+    ("v.item", false),
+    ("v.criterion", false),
+    ("v.repeat", false),
+    ("v.state", false),
+    ("v.score", true),
+    ("v.criterion_version", false),
+    ("v.fingerprint", false),
+    ("v.response", true),
+    ("v.cache_key", true),
+    ("v.cached", false),
+    ("v.rung", false),
+    ("v.flags", false),
+    ("v.repairs", false),
+    ("v.model_returned", true),
+    ("v.finish_reason", true),
+    ("v.prompt_tokens", true),
+    ("v.completion_tokens", true),
+    ("v.cost_usd", true),
+    ("v.latency_ms", false),
+    ("v.attempts", false),
+    ("v.at", false),
+    ("t.explanation", false),
+    ("t.evidence", false),
+    ("t.nonce", false),
+    ("t.raw_digest", false),
+];
+
+/// The digest of a verdict from its values as they are stored.
+pub(super) fn digest_of(previous: Option<&[u8]>, values: &[Value]) -> Digest {
+    let begun = RowDigest::new("assize.verdict.1").maybe(previous, RowDigest::bytes);
+    COVERED
+        .iter()
+        .zip(values)
+        .fold(begun, |digest, ((_, optional), value)| feed(digest, *optional, value))
         .finish()
 }
 
@@ -118,10 +163,11 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used:
         .prepare_cached("SELECT verdicts, chain, counts, usage FROM run_state WHERE run_id = ?1")?
         .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
         .optional()?
-        .ok_or_else(|| super::runs::no_run(run))?;
-    let usage = if *used == RunUsage::default() { usage } else { super::runs::with_usage(&usage, used)? };
+        .ok_or_else(|| super::run_rows::no_run(run))?;
+    let usage = if *used == RunUsage::default() { usage } else { super::run_rows::with_usage(&usage, used)? };
     let counts = recounted(conn, run, v, &counts)?;
     let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
+    // After branches were joined the newest of them is followed: its own number may be lower than how many there are.
     let digest = verdict_digest(chain.as_deref(), run, seq, v, cost_usd, &at, &texts);
     conn.prepare_cached(
         "INSERT INTO verdict (run_id, seq, item, criterion, repeat, state, score, criterion_version, fingerprint, response, \
@@ -198,7 +244,7 @@ const NEWEST: &str = "SELECT max(seq) FROM verdict WHERE run_id = ?1 GROUP BY it
 const VERDICT: &str = "SELECT v.id, v.item, v.criterion, v.repeat, v.state, v.score, v.criterion_version, v.fingerprint, \
     v.response, v.cache_key, v.cached, v.rung, v.flags, v.repairs, v.model_returned, v.finish_reason, v.prompt_tokens, \
     v.completion_tokens, v.cost_usd, v.latency_ms, v.attempts, v.at, t.explanation, t.evidence, t.nonce, t.raw, v.seq, \
-    v.row_digest, t.raw_digest FROM verdict v JOIN verdict_text t ON t.verdict_id = v.id ";
+    v.row_digest, t.raw_digest, coalesce(v.place, v.seq), v.previous FROM verdict v JOIN verdict_text t ON t.verdict_id = v.id ";
 
 pub(super) fn optional_digest(row: &Row, at: usize) -> rusqlite::Result<Option<Digest>> {
     Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|b| Digest::from_bytes(&b)))
@@ -267,13 +313,19 @@ pub(super) struct Link {
     pub info: VerdictInfo,
     pub row_digest: Vec<u8>,
     texts: Texts,
+    /// Its number when it was written.
+    place: i64,
+    /// The row it was written after, where that is not the one before it.
+    previous: Option<Vec<u8>>,
 }
 
 impl Link {
     /// Whether the row fits its digest, given the row before it.
     pub(super) fn fits(&self, previous: Option<&[u8]>, run: &str) -> bool {
         let v = &self.info.verdict;
-        let rebuilt = verdict_digest(previous, run, self.seq, v, v.cost_usd, &self.info.at, &self.texts);
+        // The first of a branch follows none.
+        let previous = self.previous.as_deref().or(previous).filter(|digest| !digest.is_empty());
+        let rebuilt = verdict_digest(previous, run, self.place, v, v.cost_usd, &self.info.at, &self.texts);
         rebuilt.as_bytes() == self.row_digest
     }
 
@@ -310,6 +362,8 @@ pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&
             info: read_verdict(row)?,
             row_digest: row.get(27)?,
             texts: Texts::stored(row)?,
+            place: row.get(29)?,
+            previous: row.get(30)?,
         });
     }
     Ok(())
@@ -340,7 +394,7 @@ impl Store {
     pub fn save_paid_verdict(&mut self, run: &str, verdict: &NewVerdict, used: &RunUsage) -> Result<()> {
         let mine = self.leases.get(run).cloned();
         self.write(|conn| {
-            super::runs::still_mine(conn, run, mine.as_deref())?;
+            super::run_rows::still_mine(conn, run, mine.as_deref())?;
             insert_verdict(conn, run, verdict, used)
         })
     }
@@ -350,7 +404,9 @@ impl Store {
     /// # Errors
     /// When the registry cannot be read.
     pub fn cached_verdict(&self, key: &Digest) -> Result<Option<VerdictInfo>> {
-        let sql = format!("{VERDICT} WHERE v.cache_key = ?1 AND v.state = 'scored' ORDER BY v.id LIMIT 1");
+        let sql = format!(
+            "{VERDICT} WHERE v.cache_key = ?1 AND v.state = 'scored' ORDER BY v.at, v.row_digest LIMIT 1"
+        );
         Ok(self.conn.prepare_cached(&sql)?.query_row([key.as_bytes()], read_verdict).optional()?)
     }
 
@@ -426,16 +482,20 @@ impl Store {
 
     /// Counted anew from the rows: `fsck` compares it with what is kept.
     pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
-        let sql = format!(
-            "SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state"
-        );
-        let mut stmt = self.conn.prepare_cached(&sql)?;
-        let rows = stmt.query_map([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
-        let mut counts = BTreeMap::new();
-        for row in rows {
-            let (state, n) = row?;
-            counts.insert(state.parse().unwrap_or(State::Unparseable), n);
-        }
-        Ok(counts)
+        count_states(&self.conn, id)
     }
+}
+
+/// The newest verdicts of each key of a run, by state.
+pub(super) fn count_states(conn: &Connection, run: &str) -> Result<BTreeMap<State, u32>> {
+    let sql =
+        format!("SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state");
+    let mut stmt = conn.prepare_cached(&sql)?;
+    let rows = stmt.query_map([run], |r| Ok((r.get::<_, String>(0)?, r.get::<_, u32>(1)?)))?;
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let (state, n) = row?;
+        counts.insert(state.parse().unwrap_or(State::Unparseable), n);
+    }
+    Ok(counts)
 }

@@ -8,8 +8,8 @@
 //! A job that fails or panics loses only its own savepoint; a failed COMMIT is everybody's answer. While another process
 //! holds the write lock, each job waits for as long as any write is patient, and one that saves what was paid for much longer.
 
+use super::file::PATIENCE;
 use super::locks::held_by_another;
-use super::open::PATIENCE;
 use super::peek::identity;
 use super::{Result, Store, StoreError};
 use std::collections::VecDeque;

@@ -91,3 +91,78 @@ fn files_are_short_and_say_what_they_are_for() {
         assert!(text.starts_with("//!"), "{path} does not open with what it is for");
     }
 }
+
+/// The modules of the registry that a module of it knows, by their paths below `src/store/`.
+fn known_to(
+    path: &str,
+    text: &str,
+    all: &std::collections::BTreeSet<String>,
+) -> std::collections::BTreeSet<String> {
+    let here: Vec<&str> = path.split('/').collect();
+    let code: Vec<&str> = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or("")
+        .lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect();
+    let mut out = std::collections::BTreeSet::new();
+    let code = code.join("\n");
+    for (at, _) in code.match_indices("super::") {
+        // Only the first of several.
+        if code.get(..at).is_some_and(|before| before.ends_with("super::")) {
+            continue;
+        }
+        let rest = code.get(at..).unwrap_or_default();
+        let after = rest.trim_start_matches("super::");
+        let base = here.len().saturating_sub(rest.strip_suffix(after).unwrap_or_default().matches("super").count());
+        let names: Vec<&str> = match after.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
+            None => vec![after],
+        };
+        for name in names {
+            let word: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let module = here[..base].iter().copied().chain([word.as_str()]).collect::<Vec<_>>().join("/");
+            if module != path && all.contains(&module) {
+                out.insert(module);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn no_module_of_the_registry_knows_itself_by_way_of_another() {
+    let files: Vec<(String, String)> = all()
+        .into_iter()
+        .filter(|(p, _)| p.starts_with("src/store/") && !p.ends_with("tests.rs") && p != "src/store/mod.rs")
+        .map(|(p, t)| {
+            let module = p.trim_start_matches("src/store/").trim_end_matches(".rs").trim_end_matches("/mod").to_owned();
+            (module, t)
+        })
+        .collect();
+    let names: std::collections::BTreeSet<String> = files.iter().map(|(p, _)| p.clone()).collect();
+    let known: std::collections::BTreeMap<&str, std::collections::BTreeSet<String>> =
+        files.iter().map(|(p, t)| (p.as_str(), known_to(p, t, &names))).collect();
+    assert!(known["verdicts"].contains("covered") && known["sync/merge"].contains("covered"), "{known:?}");
+    let mut circles = Vec::new();
+    for start in known.keys() {
+        let (mut seen, mut next) = (std::collections::BTreeSet::new(), vec![*start]);
+        while let Some(module) = next.pop() {
+            for other in known.get(module).into_iter().flatten() {
+                if other == start {
+                    circles.push(format!("{start} -> ... -> {module} -> {start}"));
+                } else if seen.insert(other.as_str()) {
+                    next.push(other);
+                }
+            }
+        }
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    let long: Vec<String> = all()
+        .into_iter()
+        .filter(|(p, t)| p.starts_with("src/store/") && t.lines().count() > 600)
+        .map(|(p, _)| p)
+        .collect();
+    assert!(long.is_empty(), "longer than 600 lines: {long:?}");
+}

@@ -87,7 +87,7 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
     let digest = home.json(&["show", "p@r1"], b"")["digest"].as_str().unwrap().to_owned();
     let short: String = digest.chars().take(8).collect();
     let forget: [&str; 4] = ["forget", &digest, "--confirm", &short];
-    let more: [(&str, &[&str]); 29] = [
+    let more: [(&str, &[&str]); 30] = [
         ("tokens", &["tokens", "p", "--var", "x=1", "--var", "y=2"]),
         ("get, with variables", &["get", "p", "--var", "x=1", "--var", "y=2"]),
         ("log --events", &["log", "p", "--events"]),
@@ -120,7 +120,9 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
         ("doctor", &["doctor"]),
         ("review import", &["review", "import", "reviews.jsonl"]),
         ("restore", &["restore", "copy.db", "--registry", "other.db"]),
+        ("sync", &["sync", "place"]),
     ];
+    std::fs::create_dir(home.path().join("place")).unwrap();
     record("export", home.json(&["export", "--out", "all.jsonl"], b""));
     let reviews = home.run(&["review", "export", run], b"").stdout;
     std::fs::write(home.path().join("reviews.jsonl"), reviews).unwrap();

@@ -34,6 +34,7 @@ mod cli_reviews;
 mod cli_runs;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
+mod cli_sync;
 mod compose;
 mod context;
 mod coverage;

@@ -2,20 +2,18 @@
 //! copy lies beside them; also when the process is killed at any call.
 //!
 //! ```text
-//! make_fixtures (by hand, once for each new schema): a registry with everything --ATTACH--> schemas 1, 2, ... -> zstd
+//! make_fixture (by hand, once for each new schema): the fixture before it, brought up to date -> zstd
 //! tests/fixtures/vN.db.zst -> unpacked -> any command -> rows, exports, FILE.bak-vN, fsck
 //! ```
 
 use crate::cli_support::Home;
 use crate::faults::{copy_folder, has_strace, points, with_fault, with_sides};
-use crate::server::{Answer, Server};
 use crate::support::{Rng, count};
-use crate::verbs::{base, first_run, registry};
-use assize::core::digest::Digest;
+use crate::verbs::registry;
 use assize::store::Store;
 use assize::store::migrate::KNOWN;
+use rusqlite::Connection;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("../../assets/migrations/0004_said.sql"),
     include_str!("../../assets/migrations/0005_packed.sql"),
     include_str!("../../assets/migrations/0006_tally.sql"),
+    include_str!("../../assets/migrations/0007_content_ids.sql"),
 ];
 
 fn fixture(schema: u32) -> PathBuf {
@@ -100,14 +99,37 @@ fn assert_sound(copy: &Path, schema: u32, before: &BTreeMap<String, Vec<Vec<Valu
     assert!(rows(copy) == *before, "{place}: the copy holds other rows");
 }
 
-/// A table where not every row that was there is there, or something else is. A column that is new is empty.
+/// Columns that the seventh schema made anew, and only it: digests cover content ids since then, and what is counted is
+/// counted under these.
+fn made_anew(path: &Path, table: &str) -> Vec<usize> {
+    let conn = Connection::open(path).unwrap();
+    let mut asked = conn.prepare(&format!("SELECT name FROM pragma_table_info('{table}')")).unwrap();
+    let names = asked.query_map([], |r| r.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    let anew = |name: &str| name == "row_digest" || table == "tally" && (name == "scope" || name == "chain");
+    names.enumerate().filter(|(_, name)| anew(name)).map(|(at, _)| at).collect()
+}
+
+/// A table where not every row that was there is there, or something else is.
 fn differing(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>) -> Option<String> {
     let now = rows(path);
-    let same = |(now, old): (&Vec<Value>, &Vec<Value>)| {
-        now.starts_with(old) && now.iter().skip(old.len()).all(|v| *v == Value::Null)
-    };
     let kept = |table: &String, old: &Vec<Vec<Value>>| {
-        now.get(table).is_some_and(|now| now.len() == old.len() && now.iter().zip(old).all(same))
+        let anew = made_anew(path, table);
+        // Columns that are new come last.
+        let seen = |rows: &Vec<Vec<Value>>| {
+            let mut seen: Vec<String> = rows
+                .iter()
+                .map(|row| {
+                    let width = old.first().map_or(0, Vec::len);
+                    let there = row.iter().take(width).enumerate().filter(|(at, _)| !anew.contains(at));
+                    there.map(|(_, value)| format!("{value:?}")).collect::<Vec<_>>().join(" ")
+                })
+                .collect();
+            if table == "tally" {
+                seen.sort();
+            }
+            seen
+        };
+        now.get(table).is_some_and(|now| seen(now) == seen(old))
     };
     before.iter().find(|(table, old)| !kept(table, old)).map(|(table, _)| table.clone())
 }
@@ -118,7 +140,7 @@ fn assert_same_rows(path: &Path, before: &BTreeMap<String, Vec<Vec<Value>>>, pla
 
 #[test]
 fn each_older_registry_keeps_all_it_held() {
-    assert!(fixture(KNOWN).exists(), "schema {KNOWN} has no fixture: run the ignored test make_fixtures");
+    assert!(fixture(KNOWN).exists(), "schema {KNOWN} has no fixture: run the ignored test make_fixture");
     let wanted = exports(&unpacked(KNOWN));
     assert!(wanted.iter().all(|text| text.lines().count() > 0), "{wanted:?}");
     let packed = |v: &Vec<Value>| v.last().is_some_and(|unpacked| *unpacked != Value::Null);
@@ -220,83 +242,19 @@ fn a_migration_killed_at_any_call_is_made_again() {
     );
 }
 
-/// Makes the fixtures: `cargo test --test torture make_fixtures -- --ignored`. Those of older schemas need never be made
-/// again; made all together they hold the same rows.
+/// Makes the fixture of the newest schema from that of the one before, so that all hold the same rows:
+/// `cargo test --test torture make_fixture -- --ignored`. Those of older schemas need never be made again.
 #[test]
 #[ignore = "writes tests/fixtures, for each new schema once"]
-fn make_fixtures() {
+fn make_fixture() {
     assert_eq!(STEPS.len() as u32, KNOWN, "the new step is missing here");
-    let server = Server::start(|_| Answer::Good);
-    let home = base(&server);
-    let run = first_run(&home);
-    // Long enough to be packed since the fifth schema.
-    let long = "Say where it is from, and how sure you are of it.\n".repeat(20);
-    home.file("worded.txt", format!("two\nand a line more\n{long}"));
-    home.text(&["register", "p", "worded.txt", "-m", "said in a message", "--tag", "tried"]);
-    home.text(&["describe", "p", "words about it"]);
-    home.text(&["rename", "other", "renamed"]);
-    home.text(&["label", "set", "p", "moving", "r3"]);
-    home.text(&["rubric", "add", "rubric.toml"]);
-    home.text(&["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"]);
-    home.text(&["run", "pairwise", "a", "b", "--criteria", "accuracy", "--judge", "j"]);
-    for (item, score) in [("1", "2"), ("2", "5")] {
-        let comment = ["--comment", "too long for this"];
-        home.text(
-            &[&["review", "add", &run, "--item", item, "--score", score, "--as", "ana"], &comment[..]]
-                .concat(),
-        );
-    }
-    assert_eq!(home.json(&["fsck"])["ok"], true);
-    std::fs::create_dir_all(fixture(1).parent().unwrap()).unwrap();
-    for schema in 1..=KNOWN {
-        let path = home.path().join(format!("v{schema}.db"));
-        copy_into(&path, schema, &registry(&home));
-        let packed =
-            Command::new("zstd").args(["-19", "-q", "-f"]).arg(&path).arg("-o").arg(fixture(schema)).status();
-        assert!(packed.unwrap().success());
-    }
-}
-
-/// Bodies before the fifth schema: all as they are read.
-fn bodies_as_they_were(conn: &Connection, from: &Path) {
-    let store = Store::open(from).unwrap();
-    let mut all = conn.prepare("SELECT id, digest FROM now.body").unwrap();
-    let rows = all.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
-    for (id, digest) in rows.map(Result::<(i64, Vec<u8>), _>::unwrap) {
-        let text = store.body(&Digest::from_bytes(&digest).unwrap()).unwrap();
-        conn.execute(
-            "INSERT INTO main.body (id, digest, bytes) VALUES (?1, ?2, ?3)",
-            params![id, digest, text],
-        )
-        .unwrap();
-    }
-}
-
-/// A registry of an older schema with the rows of a present one.
-fn copy_into(path: &Path, schema: u32, from: &Path) {
-    let conn = Connection::open(path).unwrap();
-    conn.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF")
-        .unwrap();
-    STEPS[..schema as usize].iter().for_each(|step| conn.execute_batch(step).unwrap());
-    conn.execute("ATTACH ?1 AS now", [from.to_str().unwrap()]).unwrap();
-    for table in tables(&conn).iter().filter(|t| schema >= 5 || *t != "body") {
-        conn.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM now.{table}")).unwrap();
-    }
-    if schema < 5 {
-        bodies_as_they_were(&conn, from);
-    }
-    conn.execute_batch("INSERT INTO main.line_fts (rowid, text) SELECT rowid, text FROM now.line_fts")
-        .unwrap();
-    if schema >= 4 {
-        for index in ["message_fts", "explanation_fts", "comment_fts"] {
-            conn.execute_batch(&format!("INSERT INTO {index} ({index}) VALUES ('rebuild')")).unwrap();
-        }
-    }
-    // "asze", as in the header of every registry.
-    conn.execute_batch(&format!(
-        "DETACH now; PRAGMA application_id = {}; PRAGMA user_version = {schema}; PRAGMA wal_checkpoint(TRUNCATE)",
-        0x6173_7a65
-    ))
-    .unwrap();
-    conn.close().unwrap();
+    let home = unpacked(KNOWN - 1);
+    let path = registry(&home);
+    assert_eq!(Store::open(&path).unwrap().fsck().unwrap().faults, vec![]);
+    let whole = home.path().join("whole.db");
+    Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [whole.to_str().unwrap()]).unwrap();
+    Connection::open(&whole).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    let packed =
+        Command::new("zstd").args(["-19", "-q", "-f"]).arg(&whole).arg("-o").arg(fixture(KNOWN)).status();
+    assert!(packed.unwrap().success());
 }

@@ -177,6 +177,8 @@ const MOVING: &[&str] = &[
     "run_state.heartbeat",
     "run_state.usage",
     "run_state.finished_at",
+    "replica.",
+    "sealed.",
 ];
 
 fn tables(conn: &Connection) -> rusqlite::Result<Vec<(String, Vec<String>)>> {
@@ -266,8 +268,15 @@ fn fsck_names_a_flipped_bit_in_every_column_of_every_row() {
         "verdict.prompt_tokens",
         "verdict_text.nonce",
     ];
+    // What only exchanged or forgotten rows have.
+    let apart = |e: &str| {
+        e.ends_with(".named")
+            || ["verdict.place", "verdict.previous"].contains(&e)
+            || e.starts_with("record.")
+            || e.starts_with("chain.")
+    };
     assert!(
-        empty.iter().all(|e| unfilled.contains(&e.as_str()) || e == "run_criterion.version"),
+        empty.iter().all(|e| unfilled.contains(&e.as_str()) || e == "run_criterion.version" || apart(e)),
         "{empty:?}"
     );
 }

@@ -117,6 +117,11 @@ pub fn filled(home: Home, server: &Server) -> Home {
     );
     home.file("rubric.toml", RUBRIC);
     home.file("third.txt", "three\n");
+    // A folder in which somebody else has put what is new to this registry.
+    std::fs::create_dir(home.path().join("place")).unwrap();
+    for args in [&["register", "p", "third.txt", "--label", "theirs"][..], &["sync", "place"]] {
+        home.text(&[&["--registry", "their.db"], args].concat());
+    }
     home.text(&["import", "items", "i.jsonl"]);
     home.text(&["import", "cases", "cases.jsonl", "--set", "cases"]);
     let run = first_run(&home);
@@ -190,6 +195,7 @@ pub fn verbs(home: &Home, unfinished: &Unfinished) -> Vec<Verb> {
         &["mode", "rename", "too long", "lengthy"],
         &["mode", "merge", "rambling", "verbose", "--into", "wordy"],
         &["restore", "old.db"],
+        &["sync", "place"],
     ];
     let paying: &[&[&str]] = &[
         &["run", "--items", "new.jsonl", "--criteria", "accuracy", "--judge", "j"],
