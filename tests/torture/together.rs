@@ -57,6 +57,26 @@ fn four_writers_on_one_prompt_and_eight_on_one_label() {
     assert_eq!(first_break(&moves), Some(late + 1));
 }
 
+#[test]
+fn fifty_processes_write_at_once_and_none_is_told_that_the_registry_is_busy() {
+    let home = Home::new();
+    home.register("p", "zero");
+    let rounds = count(1, 20);
+    for round in 0..rounds {
+        let files: Vec<String> = (0..50)
+            .map(|w| home.file(&format!("{w}.txt"), format!("{round} {w}")).display().to_string())
+            .collect();
+        let all: Vec<Child> =
+            files.iter().map(|f| home.command(&["register", "p", f, "--json"]).spawn().unwrap()).collect();
+        all.into_iter().for_each(|child| drop(ended(child)));
+    }
+    let log = home.json(&["log", "p"]);
+    let seqs: Vec<u64> =
+        log["revisions"].as_array().unwrap().iter().rev().map(|r| r["revision"].as_u64().unwrap()).collect();
+    assert!(are_in_line(&seqs) && seqs.len() == 1 + 50 * rounds, "{seqs:?}");
+    assert_eq!(home.json(&["fsck"])["faults"], json!([]));
+}
+
 /// A home with twenty cases of two arms and a judge that takes its time.
 fn slow_judge() -> (Home, Server) {
     let server = Server::start(|_| {
