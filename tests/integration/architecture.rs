@@ -115,7 +115,8 @@ fn known_to(
         }
         let rest = code.get(at..).unwrap_or_default();
         let after = rest.trim_start_matches("super::");
-        let base = here.len().saturating_sub(rest.strip_suffix(after).unwrap_or_default().matches("super").count());
+        let base =
+            here.len().saturating_sub(rest.strip_suffix(after).unwrap_or_default().matches("super").count());
         let names: Vec<&str> = match after.strip_prefix('{') {
             Some(list) => list.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
             None => vec![after],
@@ -137,7 +138,11 @@ fn no_module_of_the_registry_knows_itself_by_way_of_another() {
         .into_iter()
         .filter(|(p, _)| p.starts_with("src/store/") && !p.ends_with("tests.rs") && p != "src/store/mod.rs")
         .map(|(p, t)| {
-            let module = p.trim_start_matches("src/store/").trim_end_matches(".rs").trim_end_matches("/mod").to_owned();
+            let module = p
+                .trim_start_matches("src/store/")
+                .trim_end_matches(".rs")
+                .trim_end_matches("/mod")
+                .to_owned();
             (module, t)
         })
         .collect();
