@@ -133,16 +133,14 @@ impl Repo {
     }
 
     /// The path from the top of the work tree: REPO may be a folder inside of it.
-    fn from_top(&self, path: &str) -> Result<String, ImportError> {
+    fn below_top(&self, path: &str) -> Result<String, ImportError> {
         let prefix = self.line(&["rev-parse", "--show-prefix"])?;
         let mut parts: Vec<String> = Vec::new();
         for part in Path::new(&prefix).join(path.trim_start_matches('/')).components() {
             match part {
                 Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
-                Component::ParentDir => {
-                    if parts.pop().is_none() {
-                        return Err(self.fail(format!("'{path}' lies outside of the repository")));
-                    }
+                Component::ParentDir if parts.pop().is_none() => {
+                    return Err(self.fail(format!("'{path}' lies outside of the repository")));
                 }
                 _ => {}
             }
@@ -427,7 +425,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
     let repo = Repo { dir: dir.to_path_buf(), shown: dir.to_string_lossy().into_owned() };
     repo.run(&["rev-parse", "--git-dir"])?;
     let mut out = GitHistory::default();
-    let wanted = repo.from_top(path)?;
+    let wanted = repo.below_top(path)?;
     let mut files = repo.files(&wanted, &mut out)?;
     if files.is_empty() {
         let why = out.skipped.first().map_or_else(String::new, |(file, why)| format!(": '{file}' {why}"));

@@ -98,11 +98,9 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
                 let place = source.at(&format!("/data/{at}"));
                 reader.object(&place, value, &mut batch);
             }
-            for prefix in ["data[]."] {
-                tell_eval(&mut batch, prefix);
-                tell_run(&mut batch, prefix);
-                tell_item(&mut batch, prefix);
-            }
+            tell_eval(&mut batch, "data[].");
+            tell_run(&mut batch, "data[].");
+            tell_item(&mut batch, "data[].");
             if let Ok(value) = source.json() {
                 batch.ledger.account(value);
             }

@@ -150,7 +150,7 @@ const NAMED: usize = 20;
 
 fn refuse(batch: &Batch, strict: bool) -> Result<()> {
     let all = batch.is_empty();
-    if !all && !(strict && !batch.refused.is_empty()) {
+    if !all && (!strict || batch.refused.is_empty()) {
         return Ok(());
     }
     let mut lines: Vec<String> =
