@@ -57,6 +57,7 @@ mod judged;
 mod one_answer;
 mod pty;
 mod readme;
+mod screens;
 mod search;
 mod stats2_golden;
 mod stats_golden;

@@ -5,7 +5,7 @@ use assize::store::Store;
 use std::path::{Path, PathBuf};
 
 /// A prompt of three revisions, each judged on eight cases and two criteria: r2 is better than r1, r3 no different.
-fn history(dir: &Path) -> PathBuf {
+pub(crate) fn history(dir: &Path) -> PathBuf {
     use crate::judged::{run_item, spec};
     use assize::core::digest::Digest;
     use assize::core::prompt::{PromptName, Template};

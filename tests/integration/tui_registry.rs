@@ -17,7 +17,7 @@ fn revision(name: &str, template: Template, at: &str, message: &str) -> NewRevis
     }
 }
 
-fn registry(dir: &Path) -> PathBuf {
+pub(crate) fn registry(dir: &Path) -> PathBuf {
     let path = dir.join("registry.db");
     let mut store = Store::open(&path).unwrap();
     let mut add = |name: &str, text: &str, at: &str, why: &str| {

@@ -331,14 +331,7 @@ const OF_RUNS: [(&str, &str); 7] = [
 
 /// The demo's registry, with twelve reviews.
 fn demo(dir: &Path) -> PathBuf {
-    let built = std::process::Command::new(env!("CARGO_BIN_EXE_assize"))
-        .args(["demo", "--no-tui", "--dir", "demo"])
-        .current_dir(dir)
-        .env("HOME", dir)
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let path = dir.join("demo/registry.db");
+    let path = crate::screens::demo(dir);
     let mut store = Store::open(&path).unwrap();
     let run = store.runs(Some(1)).unwrap().remove(0).id;
     for item in 0..12 {
