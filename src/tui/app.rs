@@ -5,15 +5,18 @@
 //! draw(buffer)                      from the state alone
 //! ```
 
+mod bars;
 mod mouse;
 
+use super::context::{Cx, Wishes};
 use super::env::Env;
-use super::keys::{Action, Scope, TABLE};
+use super::keys::{Action, Scope};
 use super::layer::{Layer, Outcome};
-use super::msg::{Effect, Msg, Ticket, Use};
-use super::paint::{put, put_cut, put_right, rule, seg};
-use super::screen::{Cx, Nav, Screen, Tab, Toast};
-use super::theme::Meaning;
+use super::model::{Ticket, Use};
+use super::msg::{Effect, Msg};
+use super::route::{Nav, Overlay, Route, Tab, Toast};
+use super::routes;
+use super::screen::Screen;
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -66,11 +69,15 @@ impl Said {
 /// After so many letters without a key, one after the other, it is said what the keys are.
 const PUZZLED: u8 = 3;
 
-const TABS: [(Tab, &str); 4] =
-    [(Tab::Prompts, "Prompts"), (Tab::Runs, "Runs"), (Tab::Review, "Review"), (Tab::Trends, "Trends")];
+const TABS: [(Tab, Action, &str); 4] = [
+    (Tab::Prompts, Action::TabPrompts, "Prompts"),
+    (Tab::Runs, Action::TabRuns, "Runs"),
+    (Tab::Review, Action::TabReview, "Review"),
+    (Tab::Trends, Action::TabTrends, "Trends"),
+];
 
 fn index(tab: Tab) -> usize {
-    TABS.iter().position(|(t, _)| *t == tab).unwrap_or(0)
+    TABS.iter().position(|(t, ..)| *t == tab).unwrap_or(0)
 }
 
 impl App {
@@ -79,12 +86,7 @@ impl App {
         Self {
             env,
             tab: Tab::Prompts,
-            stacks: [
-                vec![Box::new(super::screen::prompts::Prompts::default())],
-                vec![Box::new(super::screen::runs::Runs::default())],
-                vec![Box::new(super::screen::review::Review::default())],
-                vec![Box::new(super::screen::trends::Trends::default())],
-            ],
+            stacks: TABS.map(|(tab, ..)| vec![routes::screen(Route::Tab(tab))]),
             layer: None,
             said: None,
             next_ticket: 0,
@@ -114,9 +116,19 @@ impl App {
         self.awaited.len() + self.running.len()
     }
 
+    /// Nobody wants the answer to this question any more.
+    pub fn forget(&mut self, ticket: Ticket) {
+        self.awaited.remove(&ticket);
+    }
+
     /// Whether answers are awaited that come soon and change what is seen: a frame waits a moment for them.
     pub fn awaits_its_picture(&self) -> bool {
         self.awaited.values().any(|purpose| *purpose == Use::Picture)
+    }
+
+    /// The screen whose keys count; none while something on top takes all of them.
+    pub fn scope(&self) -> Option<Scope> {
+        self.layer.is_none().then(|| self.screen().scope())
     }
 
     /// The title of the screen that is shown.
@@ -170,17 +182,10 @@ impl App {
     fn with_screen(&mut self, handle: impl FnOnce(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
         let stack = &mut self.stacks[index(self.tab)];
         let top = stack.len() - 1;
-        let mut cx = Cx {
-            env: &self.env,
-            effects: Vec::new(),
-            nav: None,
-            layer: None,
-            toast: None,
-            next_ticket: &mut self.next_ticket,
-        };
+        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
         handle(stack[top].as_mut(), &mut cx);
-        let Cx { effects, nav, layer, toast, .. } = cx;
-        self.settle(effects, nav, layer, toast)
+        let wishes = cx.wishes();
+        self.settle(wishes)
     }
 
     /// Lets every screen handle something.
@@ -188,18 +193,14 @@ impl App {
         let mut all = Vec::new();
         for tab in 0..self.stacks.len() {
             for at in 0..self.stacks[tab].len() {
-                let mut cx = Cx {
-                    env: &self.env,
-                    effects: Vec::new(),
-                    nav: None,
-                    layer: None,
-                    toast: None,
-                    next_ticket: &mut self.next_ticket,
-                };
+                let mut cx = Cx::new(&self.env, &mut self.next_ticket);
                 handle(self.stacks[tab][at].as_mut(), &mut cx);
-                let Cx { effects, toast, layer, nav, .. } = cx;
-                let on_top = tab == index(self.tab) && at + 1 == self.stacks[tab].len();
-                all.extend(self.settle(effects, nav.filter(|_| on_top), layer.filter(|_| on_top), toast));
+                let mut wishes = cx.wishes();
+                // Where one is not, nothing opens.
+                if tab != index(self.tab) || at + 1 != self.stacks[tab].len() {
+                    (wishes.nav, wishes.overlay) = (None, None);
+                }
+                all.extend(self.settle(wishes));
                 if at >= self.stacks[tab].len() {
                     break;
                 }
@@ -210,20 +211,13 @@ impl App {
 
     fn with_layer(&mut self, handle: impl FnOnce(&mut Layer, &mut Cx) -> Outcome) -> Vec<Effect> {
         let Some(mut layer) = self.layer.take() else { return Vec::new() };
-        let mut cx = Cx {
-            env: &self.env,
-            effects: Vec::new(),
-            nav: None,
-            layer: None,
-            toast: None,
-            next_ticket: &mut self.next_ticket,
-        };
+        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
         let outcome = handle(&mut layer, &mut cx);
-        let Cx { effects, nav, layer: next, toast, .. } = cx;
+        let wishes = cx.wishes();
         if matches!(outcome, Outcome::Stay | Outcome::Typing(..)) {
             self.layer = Some(layer);
         }
-        let mut effects = self.settle(effects, nav, next, toast);
+        let mut effects = self.settle(wishes);
         effects.extend(match outcome {
             Outcome::Act(action) => self.act(action),
             Outcome::Typing(purpose, text) => self.with_screen(|s, cx| s.typing(&purpose, &text, cx)),
@@ -235,13 +229,16 @@ impl App {
         effects
     }
 
-    fn settle(
-        &mut self,
-        effects: Vec<Effect>,
-        nav: Option<Nav>,
-        layer: Option<Layer>,
-        toast: Option<Toast>,
-    ) -> Vec<Effect> {
+    /// Puts something on top; what it asks for.
+    fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
+        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+        self.layer = Some(routes::layer(overlay, &mut cx));
+        let wishes = cx.wishes();
+        self.settle(wishes)
+    }
+
+    fn settle(&mut self, wishes: Wishes) -> Vec<Effect> {
+        let Wishes { mut effects, nav, overlay, toast } = wishes;
         for effect in &effects {
             match effect {
                 Effect::Load { ticket, purpose, .. } => {
@@ -257,13 +254,12 @@ impl App {
                 _ => {}
             }
         }
-        if let Some(layer) = layer {
-            self.layer = Some(layer);
+        if let Some(overlay) = overlay {
+            effects.extend(self.open(overlay));
         }
         if let Some(toast) = toast {
             self.tell(toast);
         }
-        let mut effects = effects;
         if let Some(nav) = nav {
             effects.extend(self.navigate(nav));
         }
@@ -272,12 +268,7 @@ impl App {
 
     fn navigate(&mut self, nav: Nav) -> Vec<Effect> {
         match nav {
-            Nav::Push(screen) => self.stacks[index(self.tab)].push(screen),
-            Nav::Replace(screen) => {
-                let stack = &mut self.stacks[index(self.tab)];
-                stack.pop();
-                stack.push(screen);
-            }
+            Nav::Push(route) => self.stacks[index(self.tab)].push(routes::screen(route)),
             Nav::Pop => return self.back(),
             Nav::Saved(spot) => {
                 let effects = self.back();
@@ -285,9 +276,9 @@ impl App {
                 self.stacks[index(self.tab)].iter_mut().for_each(|screen| screen.select(&spot));
                 return effects;
             }
-            Nav::Tab(tab, screen) => {
+            Nav::Tab(tab, route) => {
                 self.tab = tab;
-                self.stacks[index(tab)].extend(screen);
+                self.stacks[index(tab)].extend(route.map(routes::screen));
             }
         }
         self.with_screen(|s, cx| s.open(cx))
@@ -304,7 +295,7 @@ impl App {
     fn act(&mut self, action: Action) -> Vec<Effect> {
         // The screen first: it may have its own use of Esc, or of q in a field.
         let mut used = false;
-        let effects = self.with_screen(|s, cx| used = s.act(action, cx));
+        let mut effects = self.with_screen(|s, cx| used = s.act(action, cx));
         if used {
             return effects;
         }
@@ -317,10 +308,10 @@ impl App {
             }
             Action::Back => return self.back(),
             Action::Help => {
-                let screen = self.screen();
-                self.layer = Some(Layer::help(screen.scope(), &self.env.keymap, screen.figures()));
+                let (scope, figures) = (self.screen().scope(), self.screen().figures());
+                effects.extend(self.open(Overlay::Help { scope, figures }));
             }
-            Action::Palette => self.layer = Some(Layer::palette(self.screen().scope(), &self.env.keymap)),
+            Action::Palette => effects.extend(self.open(Overlay::Palette(self.screen().scope()))),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend { by_key: true }],
             action => {
@@ -366,7 +357,10 @@ impl App {
                 let foreign = matches!(event.code, crossterm::event::KeyCode::Char(c) if !c.is_ascii());
                 self.unknown = if foreign { self.unknown.saturating_add(1) } else { 0 };
                 if self.unknown >= PUZZLED {
-                    self.say("keys are Latin letters here: switch the keyboard's layout; ? shows them all");
+                    let words =
+                        "keys are Latin letters here: switch the keyboard's layout; {Help} shows them all";
+                    let words = self.env.filled(Scope::Everywhere, words);
+                    self.say(&words);
                 }
                 Vec::new()
             }
@@ -393,30 +387,23 @@ impl App {
             Msg::Input(Event::Paste(text)) => self.with_layer(|layer, _| layer.paste(&text)),
             Msg::Input(Event::Mouse(event)) => self.mouse(&event),
             Msg::Input(_) => Vec::new(),
-            Msg::Reply { ticket, result } => {
+            Msg::Reply { ticket } => {
                 let mut layer_took = false;
                 let mut effects = Vec::new();
                 if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains_key(&ticket) {
                     let Some(mut layer) = self.layer.take() else { return effects };
-                    let mut cx = Cx {
-                        env: &self.env,
-                        effects: Vec::new(),
-                        nav: None,
-                        layer: None,
-                        toast: None,
-                        next_ticket: &mut self.next_ticket,
-                    };
-                    layer_took = layer.reply(ticket, &result, &mut cx);
-                    let Cx { effects: asked, nav, layer: next, toast, .. } = cx;
+                    let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+                    layer_took = layer.reply(ticket, &mut cx);
+                    let wishes = cx.wishes();
                     // A dialog that went on to a screen has done its work.
-                    self.layer = if nav.is_none() { Some(layer) } else { None };
+                    self.layer = if wishes.nav.is_none() { Some(layer) } else { None };
                     if layer_took {
                         self.awaited.remove(&ticket);
                     }
-                    effects.extend(self.settle(asked, nav, next, toast));
+                    effects.extend(self.settle(wishes));
                 }
                 if !layer_took {
-                    effects.extend(self.answered(ticket, |screen, cx| screen.reply(ticket, &result, cx)));
+                    effects.extend(self.answered(ticket, |screen, cx| screen.reply(ticket, cx)));
                 }
                 effects
             }
@@ -477,146 +464,13 @@ impl App {
             layer.draw(area, buf, &env);
         }
     }
-
-    fn draw_tabs(&self, row: Rect, buf: &mut Buffer) -> Vec<(Rect, Tab)> {
-        let env = &self.env;
-        let mut places = Vec::new();
-        let mut x = put(buf, row.x, row.y, row.width, &[seg(" assize ", env.style(Meaning::Strong))]);
-        for (i, (tab, name)) in TABS.iter().enumerate() {
-            let style = if *tab == self.tab {
-                env.style(Meaning::Accent).patch(env.style(Meaning::Strong))
-            } else {
-                env.style(Meaning::Dim)
-            };
-            let marker = if *tab == self.tab { "▸" } else { " " };
-            let text = if self.screen().has_digits() {
-                format!("  {marker}{name}  ")
-            } else {
-                format!(" {marker}{} {name} ", i + 1)
-            };
-            let end = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
-            places.push((Rect { x, width: end.saturating_sub(x), ..row }, *tab));
-            x = end;
-        }
-        let room = row.right().saturating_sub(x + 2);
-        put_right(
-            buf,
-            row.right().saturating_sub(1),
-            row.y,
-            room,
-            &seg(shed(&self.screen().summary(env), usize::from(room)).to_owned(), env.style(Meaning::Dim)),
-        );
-        places
-    }
-
-    fn draw_bottom(&self, row: Rect, buf: &mut Buffer) -> Vec<(Rect, Action)> {
-        let env = &self.env;
-        let status = if self.running.is_empty() || !self.screen().status(env).is_empty() {
-            self.screen().status(env)
-        } else {
-            format!("{} run in progress", self.running.len())
-        };
-        let taken = put_right(
-            buf,
-            row.right().saturating_sub(1),
-            row.y,
-            row.width / 2,
-            &seg(status, env.style(Meaning::Dim)),
-        );
-        let room = taken.saturating_sub(row.x + 1);
-        if let Some(Said { toast, .. }) = &self.said {
-            let meaning = if toast.error { Meaning::Error } else { Meaning::Good };
-            let sign = if toast.error { " ! " } else { " · " };
-            put_cut(
-                buf,
-                row.x,
-                row.y,
-                room,
-                &[
-                    seg(sign, env.style(meaning)),
-                    seg(
-                        toast.text.clone(),
-                        env.style(if toast.error { Meaning::Error } else { Meaning::Text }),
-                    ),
-                ],
-            );
-            return Vec::new();
-        }
-        self.draw_hints(row, room, buf)
-    }
-
-    /// The keys that matter here, and last, always, the one that shows all.
-    fn draw_hints(&self, row: Rect, room: u16, buf: &mut Buffer) -> Vec<(Rect, Action)> {
-        let env = &self.env;
-        let mut places = Vec::new();
-        let scope = self.screen().scope();
-        let help = crate::core::text::width("? keys  ");
-        let mut x = row.x + 1;
-        for action in self.screen().hints().into_iter().chain([Action::Help]) {
-            let place = if action == Action::Help { Scope::Everywhere } else { scope };
-            let Some(binding) =
-                TABLE.iter().find(|b| b.scope == place && b.action == action && !b.hint.is_empty())
-            else {
-                continue;
-            };
-            let keys = env.keymap.shown(place, action);
-            let key = keys.split_whitespace().next().unwrap_or("");
-            let (shown, words) = match binding.hint.split_once(' ') {
-                // "1-5 score" names its keys itself.
-                Some((keys, words)) if keys.contains('-') => (keys, words),
-                _ => (key, binding.hint),
-            };
-            let wide = crate::core::text::width(shown) + crate::core::text::width(words) + 3;
-            let kept = if action == Action::Help { 0 } else { help };
-            if usize::from(x) + wide + kept > usize::from(row.x + room) + 2 {
-                continue;
-            }
-            let end = put(
-                buf,
-                x,
-                row.y,
-                room,
-                &[
-                    seg(shown.to_owned(), env.style(Meaning::Key)),
-                    seg(format!(" {words}"), env.style(Meaning::Dim)),
-                    seg("  ", env.style(Meaning::Dim)),
-                ],
-            );
-            // A hint for several keys is not one key to be clicked.
-            if shown == key {
-                places.push((Rect { x, width: end.saturating_sub(x + 2), ..row }, action));
-            }
-            x = end;
-        }
-        places
-    }
-}
-
-/// Leaves out parts between ` · ` from the left until the rest fits: what a summary says last matters most.
-fn shed(words: &str, room: usize) -> &str {
-    let mut rest = words;
-    while crate::core::text::width(rest) > room {
-        let Some((_, after)) = rest.split_once(" · ") else { break };
-        rest = after;
-    }
-    rest
-}
-
-/// Draws the rule under the top bar (or under a screen's own header) with joints for upright rules.
-pub fn head_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
-    rule(buf, area, y, joints, '┬', env.theme);
-}
-
-/// Draws the rule above the bottom line.
-pub fn foot_rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], env: &Env) {
-    rule(buf, area, y, joints, '┴', env.theme);
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::Harness;
     use super::super::theme::Theme;
-    use super::{Msg, shed};
+    use super::Msg;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_refusal_stays_until_it_could_be_read_and_a_key_came() {
@@ -645,13 +499,5 @@ mod tests {
         // Nobody is there: it waits for somebody.
         assert!(still_there(&mut screen, 500, ""));
         assert!(!still_there(&mut screen, 500, "j"));
-    }
-
-    #[test]
-    fn a_summary_sheds_whole_parts_from_the_left() {
-        let words = "60 prompts · 534 revisions · demo · judge recorded";
-        assert_eq!(shed(words, 90), words);
-        assert_eq!(shed(words, 28), "demo · judge recorded");
-        assert_eq!(shed(words, 3), "judge recorded");
     }
 }

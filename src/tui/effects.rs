@@ -1,14 +1,13 @@
 //! The only file of the screens that performs anything: reads, writes, runs, the editor, the clipboard.
 
-use super::env::Env;
-use super::msg::{Effect, Msg, Ticket};
-use super::query::ask;
+use super::model::Ticket;
+use super::msg::{Effect, Msg};
+use super::query::KEPT_IN;
 use crate::children;
 use crate::config::Config;
 use crate::eval;
 use crate::store::Handle;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Performs effects and sends what comes of them back as messages.
@@ -52,15 +51,14 @@ impl Effects {
     }
 
     /// Begins an effect; what the loop has to do itself is handed back.
-    pub fn run(&mut self, effect: Effect, env: &Env) -> Option<Yielded> {
+    pub fn run(&mut self, effect: Effect) -> Option<Yielded> {
         match effect {
-            Effect::Load { ticket, query, dropped, .. } => {
+            Effect::Load { ticket, request, .. } => {
                 let send = self.send.clone();
                 // Where the loop has ended, nobody wants it.
-                let tell = move |result| drop(send.send(Msg::Reply { ticket, result }));
-                ask(query, &self.handle, &self.config, move || dropped.load(Ordering::Relaxed), tell);
+                request.perform(&self.handle, &self.config, move || drop(send.send(Msg::Reply { ticket })));
             }
-            Effect::Execute { run, scope, control } => self.execute(run, scope, control, env),
+            Effect::Execute { run, scope, control } => self.execute(run, scope, control),
             Effect::Edit { ticket, text, extension } => {
                 return Some(Yielded::Edit { ticket, text, extension });
             }
@@ -71,9 +69,8 @@ impl Effects {
         None
     }
 
-    fn execute(&self, run: String, scope: eval::Scope, control: eval::Control, env: &Env) {
+    fn execute(&self, run: String, scope: eval::Scope, control: eval::Control) {
         let (handle, config, send) = (self.handle.clone(), Arc::clone(&self.config), self.send.clone());
-        let _ = env;
         tokio::spawn(async move {
             let (to, id) = (send.clone(), run.clone());
             let progress = move |progress| {
@@ -85,9 +82,6 @@ impl Effects {
         });
     }
 }
-
-/// Stands in the message of an edit that failed, before the path of the file that holds the text.
-pub const KEPT_IN: &str = "; your text is kept in ";
 
 /// Runs the editor on a text in a private file, with the terminal as its standard input: `$VISUAL`, else `$EDITOR`,
 /// else `vi` or `nano`. What is named goes through the shell, as git does it: quotes and arguments are honoured.

@@ -1,6 +1,6 @@
 //! Facts of this session that every screen may read.
 
-use super::keys::Keymap;
+use super::keys::{Action, Keymap, Scope};
 use super::theme::{Meaning, Theme};
 use crate::config::Config;
 use crate::eval::Control;
@@ -40,6 +40,16 @@ impl Env {
     /// The look of a meaning.
     pub fn style(&self, meaning: Meaning) -> Style {
         self.theme.style(meaning)
+    }
+
+    /// The key of an action, as a message of this screen names it.
+    pub fn hint(&self, scope: Scope, action: Action) -> &str {
+        self.keymap.hint(scope, action)
+    }
+
+    /// A text of a screen with `{Fold}` and the like replaced by the keys in force.
+    pub fn filled(&self, scope: Scope, text: &str) -> String {
+        self.keymap.filled(scope, text)
     }
 
     /// The present frame of a spinner.

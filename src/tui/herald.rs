@@ -60,7 +60,7 @@ impl Ended {
         let Msg::RunEnded { run, result } = msg else { return None };
         // An id is made here, of letters and digits; nothing else may stand in what a terminal obeys.
         let run = run.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-        Some(Self { run: super::screen::runs::short(&run).to_owned(), well: result.is_ok() })
+        Some(Self { run: super::widget::run::short(&run).to_owned(), well: result.is_ok() })
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_run_is_told_to_those_who_look_elsewhere_in_our_words_alone() {
-        let run = super::super::screen::runs::short("ab120xcd").to_owned();
+        let run = super::super::widget::run::short("ab120xcd").to_owned();
         let words = format!("\x1b]9;assize: run {run} has ended with an error\x1b\\");
         assert_eq!(told(None, "Prompts", ALL), words);
         assert_eq!(told(Some(false), &format!("run {run}"), ALL), words);

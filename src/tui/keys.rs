@@ -184,13 +184,13 @@ pub const TABLE: &[Binding] = &{
         key(S::Diff, "z", A::Wrap, "", "wrap long lines, or scroll them"),
         key(S::Diff, "[", A::Older, "older", "step to the older pair of revisions"),
         key(S::Diff, "]", A::Newer, "newer", "step to the newer pair of revisions"),
-        key(S::Diff, "/", A::Search, "", "search in the diff; Esc ends it"),
+        key(S::Diff, "/", A::Search, "", "search in the diff; {Back} ends it"),
         key(
             S::Diff,
             "x",
             A::Exchange,
             "",
-            "of a flip: more room for the judge's reasons, or less; Tab scrolls them",
+            "of a flip: more room for the judge's reasons, or less; {NextPane} scrolls them",
         ),
         key(S::Diff, "J", A::Judge, "judge", "judge both revisions: plan a run"),
         key(
@@ -198,7 +198,7 @@ pub const TABLE: &[Binding] = &{
             "s",
             A::Save,
             "save",
-            "save a draft as a new revision: asks for its message (Enter does, too)",
+            "save a draft as a new revision: asks for its message ({Enter} does, too)",
         ),
         key(S::Diff, "e", A::Edit, "edit", "edit a draft again"),
         key(S::Found, "/", A::Search, "search", "change the words and filters; answered while you type"),
@@ -207,7 +207,7 @@ pub const TABLE: &[Binding] = &{
             "d",
             A::Diff,
             "diff",
-            "diff of the revision that brought this line, or the item (Enter does, too)",
+            "diff of the revision that brought this line, or the item ({Enter} does, too)",
         ),
         key(S::Blame, "d", A::Diff, "diff", "diff of the revision that brought this line"),
         key(S::Blame, "y", A::Copy, "", "send the line to the terminal's clipboard"),
@@ -226,7 +226,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Grid, "f", A::Modes, "", "failure modes that reviewers tagged in this run"),
         key(S::Grid, "v", A::Go, "review", "score this run's items blind"),
         key(S::Grid, "A", A::Agreement, "", "agreement of the judge with its reviewers"),
-        key(S::Item, "1", A::Score1, "1-5 score", "your score for the selected criterion: 1"),
+        key(S::Item, "1", A::Score1, "{Score1}-{Score5} score", "your score for the selected criterion: 1"),
         key(S::Item, "2", A::Score2, "", "your score for the selected criterion: 2"),
         key(S::Item, "3", A::Score3, "", "your score for the selected criterion: 3"),
         key(S::Item, "4", A::Score4, "", "your score for the selected criterion: 4"),
@@ -242,7 +242,7 @@ pub const TABLE: &[Binding] = &{
         key(S::Item, "d", A::Diff, "", "diff: this response and the other arm's, word by word"),
         key(S::Item, "C", A::ToCase, "", "add this item's case to a case set"),
         key(S::Item, "y", A::Copy, "", "send the response to the terminal's clipboard"),
-        key(S::Review, "1", A::Score1, "1-5 score", "score 1 and go on"),
+        key(S::Review, "1", A::Score1, "{Score1}-{Score5} score", "score 1 and go on"),
         key(S::Review, "2", A::Score2, "", "score 2 and go on"),
         key(S::Review, "3", A::Score3, "", "score 3 and go on"),
         key(S::Review, "4", A::Score4, "", "score 4 and go on"),
@@ -296,7 +296,7 @@ pub const TABLE: &[Binding] = &{
         ),
         key(S::Modes, "e", A::Edit, "edit rubric", "edit the rubric in $EDITOR into a new version"),
         key(S::Revisions, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
-        key(S::Revisions, "d", A::Diff, "diff", "diff with the revision scored before (Enter does, too)"),
+        key(S::Revisions, "d", A::Diff, "diff", "diff with the revision scored before ({Enter} does, too)"),
         key(S::Trends, "m", A::Metric, "measure", "next measure: score, cost, latency, failures"),
         key(S::Trends, "v", A::Revisions, "by revision", "the same by revision of the selected run's prompt"),
         key(S::Trends, "o", A::NextCriterion, "criterion", "next criterion"),
@@ -371,6 +371,9 @@ pub fn by_place(event: &KeyEvent) -> Option<KeyEvent> {
     latin(letter).map(|key| KeyEvent::new(KeyCode::Char(key), event.modifiers))
 }
 
+/// Stands where the config took an action's key away.
+const NO_KEY: &str = "(no key)";
+
 /// Keys in force: the table, changed by the config.
 #[derive(Debug, Clone)]
 pub struct Keymap {
@@ -395,7 +398,8 @@ impl Keymap {
                 .iter()
                 .find(|b| format!("{}.{}", b.scope.name(), b.action.id()).eq_ignore_ascii_case(what));
             match found {
-                None => problems.push(format!("[ui.keys] '{what}' is no action; `assize` then ? lists them")),
+                None => problems
+                    .push(format!("[ui.keys] '{what}' is no action; the help of each screen lists them")),
                 Some(_) if keys.split_whitespace().any(|k| Chord::parse(k).is_none()) => {
                     problems.push(format!(
                         "[ui.keys] '{keys}' is not a key; write j, D, C-d, Space, F5 or the like"
@@ -441,6 +445,38 @@ impl Keymap {
     /// The keys of one line of the table: an action may have several lines, each with its own words.
     pub fn keys_of<'a>(&'a self, binding: &'a Binding) -> &'a str {
         self.changed.get(&(binding.scope, binding.action)).map_or(binding.keys, String::as_str)
+    }
+
+    /// The key that a message in a screen names for an action: the first of its own there, else of those that move about,
+    /// else of those that count everywhere.
+    pub fn hint(&self, scope: Scope, action: Action) -> &str {
+        // A message may be of another screen, too: the only one with that action.
+        let other = TABLE.iter().find(|b| b.action == action).map_or(scope, |b| b.scope);
+        let keys = [scope, Scope::Move, Scope::Everywhere, other].map(|s| self.shown(s, action));
+        keys.into_iter().find_map(|keys| keys.split_whitespace().next()).unwrap_or(NO_KEY)
+    }
+
+    /// A text of a screen in which an action in braces stands for its key: `{Fold} shows them`.
+    pub fn filled(&self, scope: Scope, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            let named = after
+                .split_once('}')
+                .and_then(|(name, rest)| Some((Action::ALL.iter().find(|a| a.id() == name)?, rest)));
+            match named {
+                Some((action, further)) => {
+                    out.push_str(self.hint(scope, *action));
+                    rest = further;
+                }
+                None => {
+                    out.push('{');
+                    rest = after;
+                }
+            }
+        }
+        out + rest
     }
 
     /// The keys of an action as shown to people.
@@ -493,6 +529,8 @@ mod tests {
         let (map, problems) = Keymap::with(&[("prompts.diff".into(), "D".into())]);
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(map.shown(Scope::Prompts, Action::Diff), "D");
+        assert_eq!(map.hint(Scope::Prompts, Action::Diff), "D");
+        assert_eq!(map.filled(Scope::Prompts, "{Diff}, {Enter}, {Help}: {no} {"), "D, Enter, ?: {no} {");
         let (_, problems) = Keymap::with(&[
             ("prompts.nothing".into(), "x".into()),
             ("diff.Fold".into(), "n".into()),

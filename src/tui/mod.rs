@@ -11,6 +11,8 @@ pub mod app;
 mod canvas;
 pub mod capabilities;
 mod clipboard;
+pub mod context;
+pub mod doc;
 pub mod effects;
 pub mod env;
 mod frames;
@@ -20,34 +22,29 @@ pub mod keys;
 pub mod layer;
 mod layouts;
 mod links;
+pub mod model;
 mod modes;
 pub mod msg;
+mod options;
 pub mod paint;
 mod pen;
 pub mod query;
+pub mod question;
 mod reader;
-pub mod render;
+pub mod route;
+mod routes;
 pub mod screen;
 mod term_loop;
 pub mod terminal;
 pub mod testing;
 pub mod theme;
 mod watch;
+pub mod widget;
+
+pub use options::Options;
 
 use crate::config::Config;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// How to start the screens.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The registry's file.
-    pub registry: PathBuf,
-    /// Whether it is the demo's: said on the screen.
-    pub demo: bool,
-    /// Leave colours out, whatever the terminal can do.
-    pub plain: bool,
-}
 
 /// Runs the screens until the user leaves; the terminal is then as it was before, however they ended.
 ///

@@ -1,41 +1,26 @@
 //! What travels: messages into [`super::app::App::update`], effects out of it, and the tickets that tie them.
 //!
 //! ```text
-//! key press ---+                         +--> Load(ticket, query) --> registry ---+
+//! key press ---+                         +--> Load(ticket, request) --> registry ---+
 //! reply     ---+--> one queue --> update +--> Run(...)           --> eval        -+--> messages
 //! progress  ---+                         +--> Edit, Copy, Quit ...
 //! ```
 
-use super::query::{Query, Reply};
+use super::model::{Ticket, Use};
+use super::question::Request;
 use crate::eval::{Control, Progress, Scope};
 use crate::store::RunInfo;
 use crossterm::event::Event;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-/// Names one question; a reply whose ticket is no longer awaited is dropped.
-pub type Ticket = u64;
-
-/// What an answer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// What is looked at: a frame waits for it a moment.
-    Picture,
-    /// Anything else.
-    Rest,
-}
 
 /// Into the loop.
 #[derive(Debug)]
 pub enum Msg {
     /// A key, a paste, a resize.
     Input(Event),
-    /// An answer, or why there is none.
+    /// The work on a question is over: who asked has the answer.
     Reply {
-        /// Of which question.
+        /// Which question.
         ticket: Ticket,
-        /// The answer.
-        result: Result<Reply, String>,
     },
     /// A run went on.
     Run {
@@ -81,9 +66,7 @@ pub enum Effect {
         /// What for.
         purpose: Use,
         /// The question.
-        query: Query,
-        /// Set once nobody waits for the answer any more.
-        dropped: Arc<AtomicBool>,
+        request: Request,
     },
     /// Carry out a stored run.
     Execute {

@@ -1,6 +1,5 @@
 //! The loop: input first, then results, then a frame when something changed; nothing at all while nothing happens.
 
-use super::Options;
 use super::answers::{Answer, COLOUR_QUESTION, QUESTIONS, is_asked};
 use super::app::App;
 use super::canvas::Canvas;
@@ -11,9 +10,10 @@ use super::env::Env;
 use super::frames::Frames;
 use super::herald::{Ended, Herald};
 use super::input::{DUE, Input, Typed};
-use super::keys::Keymap;
+use super::keys::{Keymap, Scope};
 use super::modes::{self, Mode};
 use super::msg::{Effect, Msg};
+use super::options::Options;
 use super::terminal::{Guard, give_back, is_ours, output};
 use super::theme::Theme;
 use super::watch::Watch;
@@ -92,7 +92,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     }
     let mut effects = Effects::new(handle.clone(), config, send.clone());
     // What the first frame shows is read while the terminal is made ready for it.
-    let first: Vec<_> = app.start().into_iter().filter_map(|effect| effects.run(effect, &app.env)).collect();
+    let first: Vec<_> = app.start().into_iter().filter_map(|effect| effects.run(effect)).collect();
     if takes_the_mouse(app.env.config.ui.mouse, variable) {
         modes::want(Mode::Mouse);
     }
@@ -227,9 +227,7 @@ impl Loop {
         while self.app.in_flight() > 0 && Instant::now() < end {
             match tokio::time::timeout_at(end.into(), self.receive.recv()).await {
                 Ok(Some(msg @ Msg::RunEnded { .. })) => drop(self.app.update(msg)),
-                Ok(Some(Msg::Reply { ticket, .. })) => {
-                    drop(self.app.update(Msg::Reply { ticket, result: Err(String::new()) }))
-                }
+                Ok(Some(Msg::Reply { ticket })) => self.app.forget(ticket),
                 Ok(Some(_)) => {}
                 _ => break,
             }
@@ -317,7 +315,7 @@ impl Loop {
 
     async fn perform(&mut self, effects: Vec<Effect>) -> anyhow::Result<()> {
         for effect in effects {
-            if let Some(yielded) = self.effects.run(effect, &self.app.env) {
+            if let Some(yielded) = self.effects.run(effect) {
                 self.carry_out(yielded).await?;
             }
         }
@@ -335,10 +333,11 @@ impl Loop {
             }
             Yielded::Suspend { by_key: false } => self.outside(halt).await?,
             Yielded::Suspend { by_key: true } if can_be_continued() => self.outside(halt_the_job).await?,
-            Yielded::Suspend { by_key: true } => self.app.announce(
-                "not stopped: there is no shell with job control here to go on with fg; q or Ctrl-C ends"
-                    .into(),
-            ),
+            Yielded::Suspend { by_key: true } => {
+                let words = "not stopped: there is no shell with job control here to go on with fg; {Quit} or Ctrl-C ends";
+                let words = self.app.env.filled(Scope::Everywhere, words);
+                self.app.announce(words);
+            }
         }
         Ok(())
     }

@@ -8,8 +8,9 @@ use super::capabilities::Capabilities;
 use super::effects::{Effects, Yielded};
 use super::keys::Chord;
 use super::msg::Msg;
+use super::options::Options;
 use super::term_loop::environment;
-use super::{Options, theme::Theme};
+use super::theme::Theme;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -86,7 +87,7 @@ impl Harness {
 
     fn perform(&mut self, effects: Vec<super::msg::Effect>) {
         for effect in effects {
-            match self.effects.run(effect, &self.app.env) {
+            match self.effects.run(effect) {
                 Some(Yielded::Copy(text)) => self.copied.push(text),
                 Some(Yielded::Edit { ticket, text, .. }) => {
                     let result = self.editor.take().unwrap_or(Ok(text));

@@ -57,6 +57,7 @@ mod judged;
 mod one_answer;
 mod pty;
 mod readme;
+mod remapped;
 mod screens;
 mod search;
 mod stats2_golden;

@@ -123,7 +123,8 @@ fn the_pictures_it_shows_are_there() {
 
 #[test]
 fn the_page_of_keys_is_the_table_of_keys() {
-    use assize::tui::keys::TABLE;
+    use assize::tui::keys::{Keymap, TABLE};
+    let map = Keymap::default();
     let mut page = String::from(
         "# Keys\n\nMade from the one table of keys; `UPDATE_DOCS=1 cargo test --test integration readme` writes it anew. Change a key in\n`config.toml`: `[ui.keys]` then `\"diff.Fold\" = \"F\"`.\n",
     );
@@ -137,7 +138,12 @@ fn the_page_of_keys_is_the_table_of_keys() {
         }
         last = Some(binding.scope);
         let keys: Vec<String> = binding.keys.split_whitespace().map(|k| format!("`{k}`")).collect();
-        page += &format!("| {} | {} | {} |\n", keys.join(" "), binding.action.id(), binding.help);
+        page += &format!(
+            "| {} | {} | {} |\n",
+            keys.join(" "),
+            binding.action.id(),
+            map.filled(binding.scope, binding.help)
+        );
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -25,7 +25,7 @@ const ONE: [(u16, u16); 1] = [(80, 24)];
 
 /// The registry under a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     /// Prompts of two projects and a recorded run of 640 items under four arms.
     Demo,
     /// No prompt, no run.
@@ -48,7 +48,7 @@ pub(crate) fn demo(dir: &Path) -> PathBuf {
 }
 
 /// A registry of that kind in `dir`, and when it was made.
-fn copy(stage: Stage, dir: &Path) -> (PathBuf, i64) {
+pub(crate) fn copy(stage: Stage, dir: &Path) -> (PathBuf, i64) {
     static BUILT: [OnceLock<(tempfile::TempDir, PathBuf, i64)>; 6] = [const { OnceLock::new() }; 6];
     let at = if stage == Stage::ReadOnly { Stage::Small as usize } else { stage as usize };
     let (_, built, made) = BUILT[at].get_or_init(|| {
@@ -407,4 +407,17 @@ fn names_of_snapshots_are_read_from_the_tests() {
     assert_eq!(names, ["a", "b_{w}x{h}", "plan_80x24", "plan_120x36", "plan_160x45", "model_80x24"]);
     assert!(fits("b_{w}x{h}", "b_80x24") && fits("a", "a"));
     assert!(!fits("b_{w}x{h}", "c_80x24") && !fits("a", "ab") && !fits("b_{w}x{h}", "b_80"));
+}
+
+/// What every test here types, and where: for tests of other matters.
+pub(crate) fn typed() -> Vec<(String, Stage)> {
+    let stages = [Stage::Empty, Stage::Small, Stage::Figures, Stage::History, Stage::Blind, Stage::ReadOnly];
+    let calls = include_str!("screens.rs").split("\nscreen_test!(").skip(1);
+    let call = |call: &str| {
+        let (call, _) = call.split_once(");")?;
+        let keys = call.split('"').nth(1)?.to_owned();
+        let named = |stage: &&Stage| call.ends_with(&format!("Stage::{stage:?}"));
+        Some((keys, stages.iter().find(named).copied().unwrap_or(Stage::Demo)))
+    };
+    calls.filter_map(call).collect()
 }

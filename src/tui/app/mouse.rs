@@ -2,10 +2,11 @@
 //! dragged. It never confirms anything: an open question takes keys only.
 
 use super::App;
+use crate::tui::context::Cx;
 use crate::tui::keys::Action;
 use crate::tui::layer::Layer;
 use crate::tui::msg::Effect;
-use crate::tui::screen::{Cx, Nav};
+use crate::tui::route::Nav;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 

@@ -2,18 +2,19 @@
 //!
 //! A layer takes all keys while it is open. Esc always closes it.
 
-use super::env::Env;
-use super::keys::{Action, Keymap, Scope, TABLE, by_place};
-use super::msg::Ticket;
-use super::paint::{centred, put, put_cut, put_right, seg};
-use super::query::{Reply, Spot};
-use super::screen::{Cursor, Cx, Purpose};
-use super::theme::Meaning;
 use crate::core::text;
+use crate::tui::context::Cx;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Keymap, Scope, TABLE, by_place};
+use crate::tui::model::Ticket;
+use crate::tui::paint::{put, put_cut, put_right, seg, select};
+use crate::tui::route::Purpose;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::frame::{blank, content, draw_field, field, window};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Clear, Widget};
 use ratatui_textarea::TextArea;
 
 pub mod plan;
@@ -76,36 +77,10 @@ pub enum Outcome {
     Answer(Purpose, Option<String>),
 }
 
-fn field(text: &str) -> TextArea<'static> {
-    let mut area = TextArea::new(vec![text.to_owned()]);
-    area.set_cursor_line_style(ratatui::style::Style::default());
-    area.move_cursor(ratatui_textarea::CursorMove::End);
-    area
-}
-
-fn content(area: &TextArea) -> String {
-    area.lines().join(" ")
-}
-
 impl Layer {
     /// A field.
-    pub fn input(title: &str, hint: &str, text: &str, purpose: Purpose) -> Self {
-        Self::Input(Box::new(Input {
-            title: title.to_owned(),
-            hint: hint.to_owned(),
-            purpose,
-            area: field(text),
-        }))
-    }
-
-    /// A question that `y` answers.
-    pub fn confirm(question: &str, purpose: Purpose) -> Self {
-        Self::Confirm { question: question.to_owned(), purpose }
-    }
-
-    /// The plan of a run over revisions.
-    pub fn plan(spots: Vec<Spot>, cx: &mut Cx) -> Self {
-        Self::Plan(Box::new(plan::PlanDialog::new(spots, cx)))
+    pub fn input(title: String, hint: String, text: &str, purpose: Purpose) -> Self {
+        Self::Input(Box::new(Input { title, hint, purpose, area: field(text) }))
     }
 
     /// The keys of a screen, and what its figures mean: made from the table of keys.
@@ -114,13 +89,13 @@ impl Layer {
         for part in [scope, Scope::Move, Scope::Everywhere] {
             lines.push((part.name().to_owned(), String::new()));
             for binding in TABLE.iter().filter(|b| b.scope == part) {
-                lines.push((format!("  {}", keymap.keys_of(binding)), binding.help.to_owned()));
+                lines.push((format!("  {}", keymap.keys_of(binding)), keymap.filled(scope, binding.help)));
             }
         }
         if !figures.is_empty() {
             lines.insert(0, ("what the figures mean".into(), String::new()));
             for (i, (figure, meaning)) in figures.iter().enumerate() {
-                lines.insert(i + 1, (format!("  {figure}"), (*meaning).to_owned()));
+                lines.insert(i + 1, (format!("  {figure}"), keymap.filled(scope, meaning)));
             }
         }
         Self::Lines { title: format!("keys · {}", scope.name()), lines, cursor: Cursor::default(), rows: 0 }
@@ -132,7 +107,7 @@ impl Layer {
             .into_iter()
             .flat_map(|part| TABLE.iter().filter(move |b| b.scope == part))
             .filter(|b| !matches!(b.action, Action::Palette))
-            .map(|b| (b.action, b.help.to_owned(), keymap.keys_of(b).to_owned()))
+            .map(|b| (b.action, keymap.filled(scope, b.help), keymap.keys_of(b).to_owned()))
             .collect();
         Self::Palette(Box::new(Palette { area: field(""), all, cursor: Cursor::default() }))
     }
@@ -196,9 +171,9 @@ impl Layer {
     }
 
     /// Hands an answer to a layer that asked. False when none of its own.
-    pub fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
         match self {
-            Self::Plan(dialog) => dialog.reply(ticket, result, cx),
+            Self::Plan(dialog) => dialog.reply(ticket, cx),
             _ => false,
         }
     }
@@ -263,39 +238,6 @@ impl Input {
     }
 }
 
-/// Draws a field with its cursor as a reversed cell; the text goes through the same cleaning as all else.
-fn draw_field(area: &TextArea, place: Rect, buf: &mut Buffer, env: &Env, hint: &str) {
-    if place.width == 0 || place.height == 0 {
-        return;
-    }
-    let typed = content(area);
-    let before: String = typed.chars().take(area.cursor().1).collect();
-    let shown = text::escape_line(&typed).into_owned();
-    let at = text::width(&text::escape_line(&before));
-    let room = usize::from(place.width).saturating_sub(1);
-    let skip = at.saturating_sub(room);
-    put(
-        buf,
-        place.x,
-        place.y,
-        place.width,
-        &[seg(text::slice_cols(&shown, skip, room + 1).into_owned(), env.style(Meaning::Text))],
-    );
-    if typed.is_empty() {
-        put_cut(
-            buf,
-            place.x + 1,
-            place.y,
-            place.width.saturating_sub(1),
-            &[seg(hint.to_owned(), env.style(Meaning::Dim))],
-        );
-    }
-    let x = place.x + u16::try_from(at - skip).unwrap_or(0).min(place.width.saturating_sub(1));
-    if let Some(cell) = buf.cell_mut((x, place.y)) {
-        cell.modifier.insert(ratatui::style::Modifier::REVERSED);
-    }
-}
-
 impl Palette {
     fn found(&self) -> Vec<&(Action, String, String)> {
         let wanted = content(&self.area).to_lowercase();
@@ -342,7 +284,7 @@ impl Palette {
             let (help, keys) = &found[at];
             let row = Rect { y, height: 1, ..inside };
             if at == self.cursor.at {
-                super::paint::select(buf, row, true, env.theme);
+                select(buf, row, true, env.theme);
             }
             let right = row.right().saturating_sub(1);
             let end = put_right(buf, right, y, 13, &seg(keys.clone(), env.style(Meaning::Key)));
@@ -350,35 +292,6 @@ impl Palette {
             put_cut(buf, row.x + 2, y, room, &[seg(help.clone(), env.style(Meaning::Text))]);
         }
     }
-}
-
-fn blank(area: Rect, y: u16, buf: &mut Buffer) {
-    Clear.render(Rect { y, height: 1, ..area }.intersection(buf.area), buf);
-}
-
-/// A framed window in the middle with a heading; the room inside it.
-pub fn window(area: Rect, width: u16, height: u16, title: &str, buf: &mut Buffer, env: &Env) -> Rect {
-    let place = centred(area, width, height);
-    if place.width < 4 || place.height < 3 {
-        return Rect { width: 0, height: 0, ..place };
-    }
-    Clear.render(place, buf);
-    let rule = env.style(Meaning::Rule);
-    let line = "─".repeat(usize::from(place.width - 2));
-    put(buf, place.x, place.y, place.width, &[seg(format!("╭{line}╮"), rule)]);
-    put(buf, place.x, place.bottom() - 1, place.width, &[seg(format!("╰{line}╯"), rule)]);
-    for y in place.y + 1..place.bottom() - 1 {
-        put(buf, place.x, y, 1, &[seg("│", rule)]);
-        put(buf, place.right() - 1, y, 1, &[seg("│", rule)]);
-    }
-    put_cut(
-        buf,
-        place.x + 2,
-        place.y,
-        place.width - 4,
-        &[seg(format!(" {title} "), env.style(Meaning::Strong).fg(ratatui::style::Color::Reset))],
-    );
-    Rect { x: place.x + 2, y: place.y + 1, width: place.width - 4, height: place.height - 2 }
 }
 
 /// Columns of the left side: keys and figures.
@@ -417,7 +330,8 @@ fn draw_lines(
     }
     if rows.len() > cursor.height && inside.height > 0 {
         let last = (cursor.top + cursor.height).min(rows.len());
-        let note = format!(" j k {}-{last} of {} ", cursor.top + 1, rows.len());
+        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(Scope::Everywhere, a));
+        let note = format!(" {down} {up} {}-{last} of {} ", cursor.top + 1, rows.len());
         put_right(buf, inside.right(), inside.bottom(), 24, &seg(note, env.style(Meaning::Dim)));
     }
     rows.len()

@@ -1,23 +1,23 @@
 //! The plan dialog: what a run would ask, of whom and at what cost, before anything is asked.
 //!
 //! ```text
-//! Query::Choices -> fields -- a change --> Query::Plan --> calls, tokens, cost, warnings, or why it is refused
-//!                                    Enter: Query::CreateRun --> the plan is stored --> carried out, its grid opens
+//! Choices -> fields -- a change --> query::PlanOf --> calls, tokens, cost, warnings, or why it is refused
+//!                                    Enter: query::CreateRun --> the plan is stored --> carried out, its grid opens
 //! ```
 //! One plan is computed at a time; a change made meanwhile is planned when its answer is there.
 
-use super::super::env::Env;
-use super::super::msg::{Effect, Ticket, Use};
-use super::super::query::{Query, Reply, Spot};
-use super::super::screen::grid::Grid;
-use super::super::screen::{Cx, Nav, Slot, Tab};
-use crate::config::Config;
 use crate::core::prompt::Selector;
-use crate::core::rubric::Rubric as StoredRubric;
 use crate::eval::{
     ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice, is_recorded, recorded_as,
 };
-use crate::store::{CaseSetInfo, Store};
+use crate::store::CaseSetInfo;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::model::Spot;
+use crate::tui::model::{Ticket, Use};
+use crate::tui::msg::Effect;
+use crate::tui::query;
+use crate::tui::route::{Begin, Nav, Route, Tab};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,46 +31,6 @@ pub enum Outcome {
     Stay,
     /// It closes.
     Close,
-}
-
-/// What can be chosen from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Choices {
-    /// Case sets, by name.
-    pub sets: Vec<CaseSetInfo>,
-    /// Rubrics: stored ones, and those that come with the program.
-    pub rubrics: Vec<StoredRubric>,
-    /// Names of judges in the config.
-    pub judges: Vec<String>,
-    /// Names of models in the config.
-    pub models: Vec<String>,
-    /// Names of the judges whose verdicts were imported, which a recorded judge can replay.
-    pub recorded: Vec<String>,
-}
-
-/// Reads what can be chosen from.
-///
-/// # Errors
-/// When the registry cannot be read.
-pub fn choices(store: &Store, config: &Config) -> crate::store::Result<Choices> {
-    Ok(Choices {
-        sets: store.case_sets()?,
-        rubrics: rubrics(store)?,
-        judges: config.judges.keys().cloned().collect(),
-        models: config.models.keys().cloned().collect(),
-        recorded: store.recorded_judges()?,
-    })
-}
-
-/// Stored rubrics first: one of them may carry the name of a built-in one, and then stands for it.
-fn rubrics(store: &Store) -> crate::store::Result<Vec<StoredRubric>> {
-    let mut rubrics: Vec<StoredRubric> = store.rubrics()?.into_iter().map(|r| r.rubric).collect();
-    for rubric in crate::eval::built_in_rubrics() {
-        if rubrics.iter().all(|r| r.name != rubric.name) {
-            rubrics.push(rubric);
-        }
-    }
-    Ok(rubrics)
 }
 
 /// The lines of the dialog that can be changed.
@@ -151,10 +111,10 @@ const MOST_PASSES: u32 = 10;
 /// The dialog's state.
 pub struct PlanDialog {
     pub(super) spots: Vec<Spot>,
-    pub(super) choices: Slot<Choices>,
-    pub(super) plan: Slot<Result<Plan, String>>,
-    pub(super) endpoints: Slot<Vec<String>>,
-    created: Slot<()>,
+    pub(super) choices: Slot<query::Choices>,
+    pub(super) plan: Slot<query::PlanOf, Result<Plan, String>>,
+    pub(super) endpoints: Slot<query::Endpoints>,
+    created: Slot<query::CreateRun, ()>,
     pub(super) field: Field,
     pub(super) set: usize,
     pub(super) arms: usize,
@@ -192,7 +152,7 @@ impl PlanDialog {
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
             dirty: false,
         };
-        dialog.choices.ask(cx, Use::Rest, Query::Choices);
+        dialog.choices.ask(cx, Use::Rest, query::Choices);
         dialog
     }
 
@@ -310,7 +270,7 @@ impl PlanDialog {
         }
         if let Some(request) = self.request() {
             self.dirty = false;
-            self.plan.ask(cx, Use::Rest, Query::Plan(Box::new(request)));
+            self.plan.ask(cx, Use::Rest, query::PlanOf(request));
         }
     }
 
@@ -326,7 +286,7 @@ impl PlanDialog {
             KeyCode::Esc => return Outcome::Close,
             KeyCode::Char('c') if control => return Outcome::Close,
             KeyCode::Char('e') if control => {
-                self.endpoints.ask(cx, Use::Rest, Query::Endpoints);
+                self.endpoints.ask(cx, Use::Rest, query::Endpoints);
                 cx.say("looking for model servers on this machine");
             }
             KeyCode::Up | KeyCode::BackTab => self.move_field(false),
@@ -446,47 +406,52 @@ impl PlanDialog {
             Some(Ok(plan)) => match &plan.refused {
                 Some(why) => cx.fail(why.clone()),
                 None => {
-                    let query = Query::CreateRun(Box::new(plan.clone()));
-                    self.created.ask(cx, Use::Rest, query);
+                    self.created.ask(cx, Use::Rest, query::CreateRun(Box::new(plan.clone())));
                 }
             },
         }
     }
 
     /// Takes an answer. False when it answers none of the dialog's questions.
-    pub fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let (planned, created) = (self.plan.settle(ticket), self.created.settle(ticket));
-        let looked = self.endpoints.settle(ticket);
-        if !planned && !created && !looked && !self.choices.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Choices(choices)) => {
-                self.choices.set((**choices).clone());
-                self.defaults();
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if let Some(answer) = self.plan.answer(ticket) {
+            self.plan.set(answer);
+            if self.dirty {
                 self.replan(cx);
             }
-            Ok(Reply::Plan(plan)) => self.plan.set(Ok((**plan).clone())),
-            Ok(Reply::Endpoints(found)) => self.take_endpoints(found, cx),
-            Ok(Reply::Created(run)) => {
-                let control = Control::new().watched();
-                let grid = Grid::running(run.clone(), control.clone());
-                cx.effects.push(Effect::Execute { run: run.clone(), scope: Scope::Missing, control });
-                cx.nav = Some(Nav::Tab(Tab::Runs, Some(Box::new(grid))));
+        } else if let Some(answer) = self.created.answer(ticket) {
+            match answer {
+                Ok(run) => {
+                    let control = Control::new().watched();
+                    let begin = Begin::Running(control.clone());
+                    cx.effects.push(Effect::Execute { run: run.clone(), scope: Scope::Missing, control });
+                    cx.nav = Some(Nav::Tab(Tab::Runs, Some(Route::Grid { run, begin })));
+                }
+                Err(why) => cx.fail(why),
             }
-            Ok(_) => {}
-            Err(why) if planned => self.plan.set(Err(why.clone())),
-            Err(why) => cx.fail(why.clone()),
-        }
-        if planned && self.dirty {
-            self.replan(cx);
+        } else if let Some(answer) = self.choices.answer(ticket) {
+            match answer {
+                Ok(choices) => {
+                    self.choices.set(choices);
+                    self.defaults();
+                    self.replan(cx);
+                }
+                Err(why) => cx.fail(why),
+            }
+        } else if let Some(answer) = self.endpoints.answer(ticket) {
+            match answer {
+                Ok(found) => self.take_endpoints(found, cx),
+                Err(why) => cx.fail(why),
+            }
+        } else {
+            return false;
         }
         true
     }
 
-    fn take_endpoints(&mut self, found: &[String], cx: &mut Cx) {
+    fn take_endpoints(&mut self, found: Vec<String>, cx: &mut Cx) {
         let known = self.judge_options().len();
-        self.endpoints.set(found.to_vec());
+        self.endpoints.set(found.clone());
         if found.is_empty() {
             return cx.say("no model server answers on this machine's usual ports");
         }

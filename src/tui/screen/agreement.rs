@@ -1,24 +1,25 @@
 //! Agreement: the judge's scores against the people's, cell by cell, and what that says about trust.
 //!
 //! ```text
-//! Query::Agreement (run, criterion, slice) -> grid | figures beside the human ceiling | length, the judge with itself
-//! Tab: Query::Standard -> score by score | Query::Standard, Query::Judges -> levels, people, judges side by side
+//! query::Agreement (run, criterion, slice) -> grid | figures beside the human ceiling | length, the judge with itself
+//! Tab: query::Standard -> score by score | query::Standard, query::Judges -> levels, people, judges side by side
 //! Enter on a cell -> its items, one after the other
 //! ```
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Ticket, Use};
-use super::super::paint::{Seg, put, put_cut, put_right, seg};
-use super::super::query::{Query, Reply};
-use super::super::theme::Meaning;
-use super::item::{Context, ItemScreen};
-use super::{Cx, Nav, Screen, Slot, Tab};
 use crate::core::stats::agree::{Agreement as Figures, Figure};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::eval::agreement::{Agreed, Ceiling, Ground, Standard, TwoJudges, Wanted};
+use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
+use crate::tui::query;
+use crate::tui::route::{Context, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -65,14 +66,14 @@ struct Said {
 /// The state of the screen.
 pub struct Agreement {
     run: String,
-    said: Slot<Said>,
+    said: Slot<query::Agreement, Said>,
     ground: Option<Arc<Ground>>,
     wanted: Wanted,
     /// (human, judge), 1 to 5 each.
     at: (u8, u8),
     pane: Pane,
-    standard: Slot<Standard>,
-    judges: Slot<Vec<TwoJudges>>,
+    standard: Slot<query::Standard>,
+    judges: Slot<query::Judges>,
 }
 
 impl Agreement {
@@ -91,12 +92,12 @@ impl Agreement {
     }
 
     fn ask(&mut self, cx: &mut Cx) {
-        let query = Query::Agreement {
+        let question = query::Agreement {
             run: self.run.clone(),
             wanted: self.wanted.clone(),
             ground: self.ground.clone(),
         };
-        self.said.ask(cx, Use::Rest, query);
+        self.said.ask(cx, Use::Rest, question);
         self.standard.clear();
         self.judges.clear();
     }
@@ -108,13 +109,13 @@ impl Agreement {
             return;
         }
         if self.standard.get().is_none() && !self.standard.is_waiting() {
-            let query = Query::Standard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
-            self.standard.ask(cx, Use::Picture, query);
+            let question = query::Standard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
+            self.standard.ask(cx, Use::Picture, question);
         }
         let lacks = self.judges.get().is_none() && !self.judges.is_waiting();
         if self.pane == Pane::SideBySide && lacks {
-            let query = Query::Judges { run: self.run.clone(), wanted: self.wanted.clone() };
-            self.judges.ask(cx, Use::Picture, query);
+            let question = query::Judges { run: self.run.clone(), wanted: self.wanted.clone() };
+            self.judges.ask(cx, Use::Picture, question);
         }
     }
 
@@ -162,8 +163,8 @@ impl Agreement {
         };
         let context =
             Context { run: Arc::new(ground.run.clone()), items: Arc::new(ground.items.clone()), order };
-        let screen = ItemScreen::new(ground.run.id.clone(), first).within(context, self.wanted.criterion);
-        cx.nav = Some(Nav::Push(Box::new(screen)));
+        let within = Some((context, self.wanted.criterion));
+        cx.go(Route::Item { run: ground.run.id.clone(), item: first, within });
     }
 }
 
@@ -212,28 +213,21 @@ impl Screen for Agreement {
             Action::NextCriterion => self.next_criterion(cx),
             Action::Slice => self.next_slice(cx),
             Action::Enter => self.enter(cx),
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let (said, standard) = (self.said.settle(ticket), self.standard.settle(ticket));
-        if !(said || standard || self.judges.settle(ticket)) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Standard(found)) => self.standard.set((**found).clone()),
-            Ok(Reply::Judges(found)) => self.judges.set(found.clone()),
-            Ok(Reply::Agreement { ground, found, itself, slices }) => {
-                self.ground = Some(Arc::clone(ground));
-                let (itself, slices) = (*itself, slices.clone());
-                self.said.set(Said { found: (**found).clone(), itself, slices });
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.said.answer(ticket) {
+            Some(Ok(found)) => {
+                self.ground = Some(found.ground);
+                self.said.set(Said { found: found.found, itself: found.itself, slices: found.slices });
                 self.follow(cx);
             }
-            Ok(_) => {}
-            Err(why) => cx.fail(why.clone()),
+            Some(Err(why)) => cx.fail(why),
+            None => return self.standard.keep(ticket, cx) || self.judges.keep(ticket, cx),
         }
         true
     }
@@ -258,7 +252,7 @@ impl Screen for Agreement {
             seg(format!(" {name}{slice}"), strong),
             seg(format!("   judge {} against people, blind scores only", ground.run.spec.judge), dim),
         ];
-        let next = format!("Tab: {}", self.pane.next().words());
+        let next = format!("{}: {}", env.hint(Scope::Agreement, Action::NextPane), self.pane.next().words());
         let end =
             put_right(buf, area.right().saturating_sub(1), area.y, 24, &seg(next, env.style(Meaning::Key)));
         put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &head);
@@ -267,8 +261,11 @@ impl Screen for Agreement {
         let body = Rect { x: area.x + 2, y: area.y + 2, width: area.width - 4, height: area.height - 3 };
         let mut y = body.y;
         if said.found.pairs.is_empty() {
-            let words = "Nobody has scored these responses blind yet: press v in the run. Ten scores already say something.";
-            for line in text::wrapped(words, usize::from(body.width)) {
+            let words = env.filled(
+                Scope::Grid,
+                "Nobody has scored these responses blind yet: press {Go} in the run. Ten scores already say something.",
+            );
+            for line in text::wrapped(&words, usize::from(body.width)) {
                 put(buf, body.x, y, body.width, &[seg(line.to_owned(), dim)]);
                 y += 1;
             }
@@ -306,16 +303,17 @@ impl Screen for Agreement {
         vec![Action::NextCriterion, Action::Slice]
     }
 
-    fn status(&self, _env: &Env) -> String {
+    fn status(&self, env: &Env) -> String {
         if self.pane != Pane::Figures {
             return String::new();
         }
         let here = self.here().len();
         format!(
-            "human {} judge {}: {} · Enter opens",
+            "human {} judge {}: {} · {} opens",
             self.at.0,
             self.at.1,
-            text::plural(here, "item", "items")
+            text::plural(here, "item", "items"),
+            env.hint(Scope::Agreement, Action::Enter)
         )
     }
 
@@ -416,7 +414,7 @@ fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &
             let style = if n == 0 { dim } else { env.style(meaning) };
             put(buf, x, y, 6, &[seg(text::pad(&shown, 5, text::Align::Right), style)]);
             if (human, judge) == at {
-                super::super::paint::tint(
+                crate::tui::paint::tint(
                     buf,
                     Rect { x, y, width: 6, height: 1 },
                     env.style(Meaning::Selected),

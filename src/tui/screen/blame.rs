@@ -1,18 +1,22 @@
 //! Blame: for each line of a revision, the revision, age, author and message that brought it.
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Ticket, Use};
-use super::super::paint::{put, put_cut, put_right, row, seg, select};
-use super::super::query::{Query, Reply, Spot};
-use super::super::theme::Meaning;
-use super::decided::look;
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::stats::decision::Decision;
 use crate::core::text;
 use crate::eval::history::{self, Change};
 use crate::store::RevisionInfo;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::paint::{put, put_cut, put_right, row, seg, select};
+use crate::tui::query;
+use crate::tui::route::{Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::decided::look;
+use crate::tui::widget::score::change_words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
@@ -23,7 +27,7 @@ type Blamed = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>, HashMap<u32, Chan
 /// The state of the screen.
 pub struct Blame {
     spot: Spot,
-    lines: Slot<Blamed>,
+    lines: Slot<query::Blame, Blamed>,
     cursor: Cursor,
 }
 
@@ -44,7 +48,7 @@ impl Blame {
             return cx.say(format!("r{seq} is the first revision: there is nothing before it"));
         }
         let (left, right) = (Spot { name: name.clone(), seq: seq - 1 }, Spot { name, seq: *seq });
-        cx.nav = Some(Nav::Push(Box::new(super::diff::DiffScreen::new(left, right))));
+        cx.go(Route::diff(left, right));
     }
 }
 
@@ -67,7 +71,7 @@ impl Screen for Blame {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.lines.get().is_none() {
-            self.lines.ask(cx, Use::Picture, Query::Blame(self.spot.clone()));
+            self.lines.ask(cx, Use::Picture, query::Blame(self.spot.clone()));
         }
     }
 
@@ -80,28 +84,25 @@ impl Screen for Blame {
             Action::Enter | Action::Diff => self.go(cx),
             Action::Copy => {
                 if let Some((line, _)) = self.selected() {
-                    cx.effects.push(Effect::Copy(line.clone()));
+                    cx.copy(line);
                 }
             }
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.lines.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Blame { lines, log, scores }) => {
-                let by_seq = log.iter().map(|r| (r.seq, r.clone())).collect();
-                let points = history::points(scores, None);
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.lines.answer(ticket) {
+            Some(Ok(found)) => {
+                let by_seq = found.log.into_iter().map(|r| (r.seq, r)).collect();
+                let points = history::points(&found.scores, None);
                 let changes = points.iter().filter_map(|p| Some((p.seq, p.change?))).collect();
-                self.lines.set((lines.clone(), by_seq, changes));
+                self.lines.set((found.lines, by_seq, changes));
             }
-            Ok(_) => {}
-            Err(why) => cx.fail(why.clone()),
+            Some(Err(why)) => cx.fail(why),
+            None => return false,
         }
         true
     }
@@ -215,7 +216,7 @@ fn draw_origin(
     let age = info
         .and_then(|r| r.created_at.parse::<jiff::Timestamp>().ok())
         .map_or_else(String::new, |t| text::relative_time(t.as_second(), env.now));
-    let marked = change.map_or((String::new(), Meaning::Dim), super::prompts::change_words);
+    let marked = change.map_or((String::new(), Meaning::Dim), change_words);
     let head = [
         seg(text::pad(&format!("r{seq}"), 6, text::Align::Left), env.style(Meaning::Accent)),
         seg(text::pad(&age, 5, text::Align::Right), dim),

@@ -1,19 +1,21 @@
 //! Compare: two arms of a run on the same cases under the same judge, criterion by criterion, and the flips.
 //!
 //! ```text
-//! Query::Compare (arms, slice) -> table, sentence, power meter, trust | flips -> both responses word by word, with reasons
-//! Query::Pairs                 -> every pair of several arms, corrected together -> Enter compares that pair
+//! query::Arms    (arms, slice) -> table, sentence, power meter, trust | flips -> both responses word by word, with reasons
+//! query::Pairs                 -> every pair of several arms, corrected together -> Enter compares that pair
 //! ```
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Ticket, Use};
-use super::super::query::{Query, Reply};
-use super::diff::{DiffScreen, Source};
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::eval::compare::Flip;
-use crate::eval::versus::{Field, PairOf, Versus};
-use crate::store::{FullItem, VerdictInfo};
+use crate::eval::versus::{Field, Versus};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::doc::diff::Source;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::{Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::Cursor;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
@@ -23,13 +25,10 @@ mod table;
 mod view;
 mod words;
 
-/// One side of a flip, while the other is still being read.
-type Half = (Box<FullItem>, Vec<VerdictInfo>);
-
 /// The state of the screen.
 pub struct Compare {
     run: String,
-    said: Slot<Versus>,
+    said: Slot<query::Arms, Versus>,
     field: Option<Arc<Field>>,
     /// Indices into the run's arms, in their order.
     arms: (usize, usize),
@@ -39,11 +38,11 @@ pub struct Compare {
     gains_first: bool,
     cursor: Cursor,
     /// Every pair, while that table is shown.
-    pairs: Slot<Vec<PairOf>>,
+    pairs: Slot<query::Pairs>,
     show_pairs: bool,
     pair_cursor: Cursor,
     /// Both sides of the flip that is being opened.
-    sides: [Slot<Half>; 2],
+    sides: [Slot<query::Item>; 2],
 }
 
 impl Compare {
@@ -93,19 +92,19 @@ impl Compare {
 
     fn ask_pairs(&mut self, cx: &mut Cx) {
         if let Some(field) = self.field.as_ref().filter(|_| self.show_pairs) {
-            let query = Query::Pairs { field: Arc::clone(field), turned: self.turned };
-            self.pairs.ask(cx, Use::Picture, query);
+            let question = query::Pairs { field: Arc::clone(field), turned: self.turned };
+            self.pairs.ask(cx, Use::Picture, question);
         }
     }
 
     fn ask(&mut self, cx: &mut Cx) {
-        let query = Query::Compare {
+        let question = query::Arms {
             run: self.run.clone(),
             arms: self.pair(),
             slice: self.slice.clone(),
             field: self.field.clone(),
         };
-        self.said.ask(cx, Use::Rest, query);
+        self.said.ask(cx, Use::Rest, question);
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
     }
 
@@ -179,7 +178,7 @@ impl Compare {
         };
         for (slot, item) in self.sides.iter_mut().zip([a, b]) {
             slot.clear();
-            slot.ask(cx, Use::Picture, Query::Item { run: self.run.clone(), item });
+            slot.ask(cx, Use::Picture, query::Item { run: self.run.clone(), item });
         }
     }
 
@@ -188,15 +187,15 @@ impl Compare {
         let [Some(a), Some(b)] = [self.sides[0].get(), self.sides[1].get()] else { return };
         let Some(criterion) = self.flip(self.cursor.at).map(|f| f.criterion.clone()) else { return };
         let column = self.field.as_ref().and_then(|f| f.run.criteria.iter().position(|c| *c == criterion));
-        let text = |(item, _): &Half| match &item.response {
+        let text = |half: &query::Loaded| match &half.item.response {
             Some(Ok(text)) => Some(Source::Text {
-                name: format!("{} · {}", item.item.case_id, item.item.arm),
+                name: format!("{} · {}", half.item.item.case_id, half.item.item.arm),
                 text: text.as_str().into(),
             }),
             _ => None,
         };
-        let reasons = |(item, verdicts): &Half| {
-            let mine = verdicts.iter().filter(|v| column == Some(v.verdict.criterion as usize));
+        let reasons = |half: &query::Loaded| {
+            let mine = half.verdicts.iter().filter(|v| column == Some(v.verdict.criterion as usize));
             let told: Vec<String> = mine
                 .map(|v| match &v.verdict.reading {
                     Some(r) if r.explanation.is_empty() => {
@@ -206,12 +205,11 @@ impl Compare {
                     None => format!("{} {}", v.verdict.state.sign(), v.verdict.state.words()),
                 })
                 .collect();
-            format!("{} · {criterion}\n{}", item.item.arm, told.join("\n"))
+            format!("{} · {criterion}\n{}", half.item.item.arm, told.join("\n"))
         };
         match (text(a), text(b)) {
             (Some(left), Some(right)) => {
-                let screen = DiffScreen::of(left, right).with_reasons([reasons(a), reasons(b)]);
-                cx.nav = Some(Nav::Push(Box::new(screen)));
+                cx.go(Route::Diff { left, right, reasons: Some([reasons(a), reasons(b)]) });
             }
             _ => cx.say("one of the two arms has no response to compare"),
         }
@@ -272,33 +270,28 @@ impl Screen for Compare {
             }
             Action::Enter => self.enter(cx),
             Action::Back if self.show_pairs => self.show_pairs = false,
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let side = self.sides.iter_mut().position(|slot| slot.settle(ticket));
-        if !(self.said.settle(ticket) || self.pairs.settle(ticket) || side.is_some()) {
-            return false;
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if self.sides.iter_mut().any(|side| side.keep(ticket, cx)) {
+            self.open_flip(cx);
+            return true;
         }
-        match (result, side) {
-            (Ok(Reply::Compare { field, found }), _) => {
+        match self.said.answer(ticket) {
+            Some(Ok(found)) => {
                 let again = self.field.is_none();
-                self.field = Some(Arc::clone(field));
-                self.said.set((**found).clone());
+                self.field = Some(found.field);
+                self.said.set(found.found);
                 if again {
                     self.ask_pairs(cx);
                 }
             }
-            (Ok(Reply::Pairs(pairs)), _) => self.pairs.set(pairs.clone()),
-            (Ok(Reply::Item { item, verdicts, .. }), Some(side)) => {
-                self.sides[side].set((item.clone(), verdicts.clone()));
-                self.open_flip(cx);
-            }
-            (Ok(_), _) => {}
-            (Err(why), _) => cx.fail(why.clone()),
+            Some(Err(why)) => cx.fail(why),
+            None => return self.pairs.keep(ticket, cx),
         }
         true
     }
@@ -319,10 +312,13 @@ impl Screen for Compare {
         }
     }
 
-    fn status(&self, _env: &Env) -> String {
+    fn status(&self, env: &Env) -> String {
         match self.names().len() {
-            _ if self.show_pairs => "Enter compares this pair".to_owned(),
-            n if n > 2 => format!("pair {} × {} of {n} arms · Tab next", self.arms.0 + 1, self.arms.1 + 1),
+            _ if self.show_pairs => env.filled(Scope::Compare, "{Enter} compares this pair"),
+            n if n > 2 => {
+                let next = env.hint(Scope::Compare, Action::NextPane);
+                format!("pair {} × {} of {n} arms · {next} next", self.arms.0 + 1, self.arms.1 + 1)
+            }
             _ => String::new(),
         }
     }
@@ -353,7 +349,7 @@ impl Screen for Compare {
             ("more cases", "how many more it takes to show a change of 0.2 four times in five"),
             ("all cases", "each arm's mean over all its cases, its interval, and 24/24: scored of planned"),
             ("checked", "cases that a person scored, too; corrected: the mean put right by a random sample"),
-            ("flips", "cases whose score changed; Enter shows both responses and the judge's reasons"),
+            ("flips", "cases whose score changed; {Enter} shows both responses and the judge's reasons"),
             ("slice", "the cases with one tag; among many slices some look like a change by chance"),
         ]
     }

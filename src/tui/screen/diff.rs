@@ -5,27 +5,26 @@
 //! two sources -> DiffDoc (computed once, off the loop) -> views (folded or whole) -> only the rows in sight are laid out
 //! ```
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::layer::Layer;
-use super::super::msg::{Ticket, Use};
-use super::super::query::{Query, Reply, Spot};
-use super::{Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::diff::{RowKind, View, fold};
 use crate::core::text;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::doc::diff::{DiffDoc, Source};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::{Purpose, Tab};
+use crate::tui::screen::Screen;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
-mod doc;
 mod draft;
 mod layout;
 mod reasons;
 mod view;
 
-pub use doc::{DiffDoc, End, Source};
-pub use draft::Draft;
-pub(super) use draft::rescue;
+use draft::Draft;
 use reasons::Reasons;
 
 /// Equal lines kept around a change when the rest is folded.
@@ -38,9 +37,9 @@ pub struct DiffScreen {
     draft: Option<Draft>,
     /// What a judge said of each side, shown below the texts.
     reasons: Option<Reasons>,
-    pub(super) doc: Slot<Arc<DiffDoc>>,
-    tokens_left: Slot<usize>,
-    tokens_right: Slot<usize>,
+    pub(super) doc: Slot<query::Compared, Arc<DiffDoc>>,
+    tokens_left: Slot<query::Count>,
+    tokens_right: Slot<query::Count>,
     pub(super) views: Vec<View>,
     pub(super) folded: bool,
     pub(super) whitespace: bool,
@@ -56,13 +55,8 @@ pub struct DiffScreen {
 }
 
 impl DiffScreen {
-    /// A screen over two revisions.
-    pub fn new(left: Spot, right: Spot) -> Self {
-        Self::of(Source::Revision(left), Source::Revision(right))
-    }
-
     /// A screen over any two texts.
-    pub fn of(left: Source, right: Source) -> Self {
+    pub fn new(left: Source, right: Source) -> Self {
         Self {
             left,
             right,
@@ -86,14 +80,34 @@ impl DiffScreen {
     }
 
     /// With what a judge said of the left and of the right text, shown below them.
-    pub fn with_reasons(mut self, reasons: [String; 2]) -> Self {
-        self.reasons = Some(Reasons::new(reasons));
+    pub fn with_reasons(mut self, reasons: Option<[String; 2]>) -> Self {
+        self.reasons = reasons.map(Reasons::new);
         self
     }
 
     fn load(&mut self, cx: &mut Cx) {
-        let query = Query::Diff { left: self.left.clone(), right: self.right.clone() };
-        self.doc.ask(cx, Use::Picture, query);
+        let question = query::Compared { left: self.left.clone(), right: self.right.clone() };
+        self.doc.ask(cx, Use::Picture, question);
+    }
+
+    fn take(&mut self, doc: DiffDoc, cx: &mut Cx) {
+        match doc.tokens {
+            Some((left, right)) => {
+                self.tokens_left.set(left);
+                self.tokens_right.set(right);
+            }
+            None => {
+                self.tokens_left.ask(cx, Use::Rest, query::Count(Arc::clone(&doc.left.text)));
+                self.tokens_right.ask(cx, Use::Rest, query::Count(Arc::clone(&doc.right.text)));
+            }
+        }
+        self.left = doc.left.source.clone();
+        self.right = doc.right.source.clone();
+        self.doc.set(Arc::new(doc));
+        self.views.clear();
+        self.top = (0, 0);
+        self.failed = None;
+        self.refold();
     }
 
     pub(super) fn is_unified(&self) -> bool {
@@ -181,9 +195,8 @@ impl DiffScreen {
             (Some(left), Some(right)) => {
                 let spot = |seq| Source::Revision(Spot { name: older.name.clone(), seq });
                 let next = (spot(left), spot(right));
-                let query = Query::Diff { left: next.0.clone(), right: next.1.clone() };
                 (self.left, self.right) = next;
-                self.doc.ask(cx, Use::Picture, query);
+                self.load(cx);
             }
             _ => cx.say("that is the first revision"),
         }
@@ -309,30 +322,31 @@ impl Screen for DiffScreen {
             Action::Newer => self.step(true, cx),
             Action::Exchange => cx.say("no judge's reasons are compared here"),
             Action::Search => {
-                cx.layer = Some(Layer::input(
-                    "search",
-                    "in both texts; n and N go through",
-                    &self.search,
-                    Purpose::Search,
-                ))
+                let hint =
+                    cx.env.filled(Scope::Diff, "in both texts; {NextHunk} and {PreviousHunk} go through");
+                cx.input("search", &hint, &self.search, Purpose::Search);
             }
             Action::Judge => match (&self.left, &self.right) {
                 (Source::Revision(left), Source::Revision(right)) => {
-                    cx.layer = Some(Layer::plan(vec![left.clone(), right.clone()], cx));
+                    cx.plan(vec![left.clone(), right.clone()]);
                 }
-                _ => cx.say("J plans a run over revisions; one of these is none yet"),
+                _ => cx.say(
+                    cx.env
+                        .filled(Scope::Diff, "{Judge} plans a run over revisions; one of these is none yet"),
+                ),
             },
             Action::Enter | Action::Save if self.draft.is_some() => self.ask_message(cx),
             Action::Edit if self.draft.is_some() => self.edit_again(cx),
-            Action::Edit | Action::Save => {
-                cx.say("e on Prompts edits a revision; its draft is compared here")
-            }
+            Action::Edit | Action::Save => cx.say(
+                cx.env
+                    .filled(Scope::Prompts, "{Edit} on Prompts edits a revision; its draft is compared here"),
+            ),
             Action::Back if !self.search.is_empty() => self.search.clear(),
             Action::Back | Action::Quit => {
                 if self.draft.is_some() {
-                    cx.say("kept as a draft: e opens it again");
+                    cx.say(cx.env.filled(Scope::Prompts, "kept as a draft: {Edit} opens it again"));
                 }
-                cx.nav = Some(Nav::Pop);
+                cx.leave();
             }
             _ => return false,
         }
@@ -355,48 +369,32 @@ impl Screen for DiffScreen {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if self.draft_reply(ticket, result, cx) {
-            return true;
-        }
-        let (doc, left, right) =
-            (self.doc.settle(ticket), self.tokens_left.settle(ticket), self.tokens_right.settle(ticket));
-        match result {
-            Ok(Reply::Diff(new)) if doc => {
-                match new.tokens {
-                    Some((left, right)) => {
-                        self.tokens_left.set(left);
-                        self.tokens_right.set(right);
-                    }
-                    None => {
-                        self.tokens_left.ask(cx, Use::Rest, Query::Count(Arc::clone(&new.left.text)));
-                        self.tokens_right.ask(cx, Use::Rest, Query::Count(Arc::clone(&new.right.text)));
-                    }
-                }
-                self.left = new.left.source.clone();
-                self.right = new.right.source.clone();
-                self.doc.set(Arc::clone(new));
-                self.views.clear();
-                self.top = (0, 0);
-                self.failed = None;
-                self.refold();
-            }
-            Ok(Reply::Tokens(n)) if left => self.tokens_left.set(*n),
-            Ok(Reply::Tokens(n)) if right => self.tokens_right.set(*n),
-            Err(why) if doc => {
-                // Stepping past the end: stay where we were.
-                if let Some(old) = self.doc.get() {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.doc.answer(ticket) {
+            Some(Ok(doc)) => self.take(doc, cx),
+            // Stepping past the end: stay where we were.
+            Some(Err(why)) => match self.doc.get() {
+                Some(old) => {
                     self.left = old.left.source.clone();
                     self.right = old.right.source.clone();
                     cx.say("that is the newest revision");
-                } else {
-                    self.failed = Some(why.clone());
-                    cx.fail(why.clone());
                 }
+                None => {
+                    self.failed = Some(why.clone());
+                    cx.fail(why);
+                }
+            },
+            None => {
+                return self.draft_reply(ticket, cx)
+                    || self.tokens_left.answer(ticket).map(|n| n.map(|n| self.tokens_left.set(n))).is_some()
+                    || self
+                        .tokens_right
+                        .answer(ticket)
+                        .map(|n| n.map(|n| self.tokens_right.set(n)))
+                        .is_some();
             }
-            _ => {}
         }
-        doc || left || right
+        true
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -438,7 +436,7 @@ impl Screen for DiffScreen {
                 "clarity ▲.31",
                 "change of the mean score on the same cases by the same judge; associated, not caused",
             ),
-            ("⋯ 31 equal lines", "folded; f shows them"),
+            ("⋯ 31 equal lines", "folded; {Fold} shows them"),
             ("~ at a line", "the line moved: it was removed here and added there"),
         ]
     }

@@ -1,24 +1,25 @@
 //! What a search found, while its words are typed: lines and messages of prompts, explanations, comments.
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::layer::Layer;
-use super::super::msg::{Ticket, Use};
-use super::super::paint::{put, put_cut, row, seg, select};
-use super::super::query::{Query, Reply, Spot};
-use super::super::theme::Meaning;
-use super::{Cursor, Cx, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::find::{Find, Place, matches};
 use crate::core::text;
-use crate::store::Hits;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::paint::{Seg, put, put_cut, row, seg, select};
+use crate::tui::query;
+use crate::tui::route::{Purpose, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// The state of the screen.
 pub struct Found {
     words: String,
-    hits: Slot<Hits>,
+    hits: Slot<query::Search>,
     cursor: Cursor,
 }
 
@@ -36,7 +37,7 @@ impl Found {
         if self.words.is_empty() {
             self.hits.clear();
         } else {
-            self.hits.ask(cx, Use::Picture, Query::Search(self.words.clone()));
+            self.hits.ask(cx, Use::Picture, query::Search(self.words.clone()));
         }
     }
 
@@ -53,16 +54,13 @@ impl Found {
         let Some(hits) = self.hits.get() else { return };
         if let Some(hit) = hits.lines.get(self.cursor.at) {
             let right = Spot { name: hit.name.clone(), seq: hit.seq };
-            cx.nav = Some(Nav::Push(match hit.seq {
+            cx.go(match hit.seq {
                 // The revision that brought the line, against the one before.
-                2.. => {
-                    Box::new(super::diff::DiffScreen::new(Spot { seq: hit.seq - 1, ..right.clone() }, right))
-                }
-                _ => Box::new(super::blame::Blame::new(right)),
-            }));
+                2.. => Route::diff(Spot { seq: hit.seq - 1, ..right.clone() }, right),
+                _ => Route::Blame(right),
+            });
         } else if let Some(hit) = hits.items.get(self.cursor.at - hits.lines.len().min(self.cursor.at)) {
-            let screen = super::item::ItemScreen::new(hit.run.clone(), hit.item);
-            cx.nav = Some(Nav::Push(Box::new(screen)));
+            cx.go(Route::Item { run: hit.run.clone(), item: hit.item, within: None });
         }
     }
 }
@@ -93,9 +91,9 @@ impl Screen for Found {
             Action::Enter | Action::Diff => self.open_hit(cx),
             Action::Search => {
                 let hint = "words and filters: label: author: changed:<7d score:<3 criterion: var: in:";
-                cx.layer = Some(Layer::input("search", hint, &self.words, Purpose::Search));
+                cx.input("search", hint, &self.words, Purpose::Search);
             }
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
@@ -109,21 +107,13 @@ impl Screen for Found {
         match text {
             Some(text) => self.search(text, cx),
             // The field in which it was begun was closed.
-            None if *purpose == Purpose::Filter => cx.nav = Some(Nav::Pop),
+            None if *purpose == Purpose::Filter => cx.leave(),
             None => {}
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.hits.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Hits(hits)) => self.hits.set(hits.clone()),
-            Ok(_) => {}
-            Err(why) => cx.fail(why.clone()),
-        }
-        true
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        self.hits.keep(ticket, cx)
     }
 
     fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
@@ -185,7 +175,7 @@ fn shown(line: &str, place: Place) -> String {
 }
 
 /// A line with the words that were searched for made visible.
-fn marked<'a>(line: &str, words: &[String], env: &Env) -> Vec<super::super::paint::Seg<'a>> {
+fn marked<'a>(line: &str, words: &[String], env: &Env) -> Vec<Seg<'a>> {
     let style = |hit| env.style(if hit { Meaning::Match } else { Meaning::Text });
     matches(line, words).into_iter().map(|(part, hit)| seg(part.to_owned(), style(hit))).collect()
 }

@@ -1,31 +1,32 @@
 //! A run: items down, criteria (and arms) across, each verdict a cell that fills while one looks.
 //!
 //! ```text
-//! Query::Grid -> Board + Sheet ----------------------------------------------> rows in sight
+//! query::Grid -> Board + Sheet ----------------------------------------------> rows in sight
 //! progress    -> one cell changes (by arithmetic, no scan), the tally follows -+
 //! asked again while the run goes on: what was saved since the question is put on top of the answer
 //! ```
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Ticket, Use};
-use super::super::query::{Query, Reply};
-use super::item::{Context, ItemScreen};
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::eval::{Control, CriterionSummary, Notes, People, Progress, Scope as Reach, summarize};
-use crate::store::{Cell, ReviewInfo, RunInfo, RunItem, RunState};
-use board::{Board, Face, Human, Sheet, Sort};
-use pace::Pace;
+use crate::store::{Cell, RunInfo, RunItem, RunState};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::doc::board;
+use crate::tui::doc::board::{Board, Face, Human, Sheet, Sort};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::msg::Effect;
+use crate::tui::query;
+use crate::tui::route::{Begin, Context, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::pace::Pace;
+use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub(super) mod board;
-pub(in super::super) mod pace;
 mod view;
-
-pub(super) use view::face_style;
 
 /// A run as loaded, with what came since.
 pub(super) struct Data {
@@ -59,7 +60,7 @@ pub(super) struct Live {
 /// The state of the screen.
 pub struct Grid {
     pub(super) id: String,
-    pub(super) data: Slot<Data>,
+    pub(super) data: Slot<query::Grid, Data>,
     pub(super) live: Option<Live>,
     pub(super) cursor: Cursor,
     /// The selected column, over all groups.
@@ -102,6 +103,15 @@ impl Grid {
         grid
     }
 
+    /// As the route says.
+    pub fn begun(run: String, begin: Begin) -> Self {
+        match begin {
+            Begin::Nothing => Self::new(run),
+            Begin::Missing => Self::resuming(run),
+            Begin::Running(control) => Self::running(run, control),
+        }
+    }
+
     /// The grid of a run that is to be resumed as soon as it is loaded.
     pub fn resuming(run: impl Into<String>) -> Self {
         let mut grid = Self::new(run);
@@ -111,11 +121,12 @@ impl Grid {
 
     fn load(&mut self, cx: &mut Cx) {
         self.since.clear();
-        self.data.ask(cx, Use::Rest, Query::Grid(self.id.clone()));
+        self.data.ask(cx, Use::Rest, query::Grid(self.id.clone()));
     }
 
-    fn take(&mut self, run: &RunInfo, items: &[RunItem], cells: &[Cell], reviews: &[ReviewInfo]) {
-        let (mut board, sheet) = board::assemble(run, items, cells);
+    fn take(&mut self, found: query::Gridded) {
+        let query::Gridded { run, items, cells, reviews, notes } = found;
+        let (mut board, sheet) = board::assemble(&run, &items, &cells);
         for cell in self.since.drain(..) {
             board.put(&cell);
         }
@@ -126,15 +137,15 @@ impl Grid {
         }
         self.id.clone_from(&run.id);
         self.data.set(Data {
-            run: Arc::new(run.clone()),
-            items: Arc::new(items.to_vec()),
-            human: board::human(reviews),
+            human: board::human(&reviews),
             reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
-            people: People::of(&run.id, items, reviews),
+            people: People::of(&run.id, &items, &reviews),
+            run: Arc::new(run),
+            items: Arc::new(items),
             board,
             sheet,
             means: Vec::new(),
-            notes: Notes::default(),
+            notes,
             stale: true,
             computed_at: 0,
         });
@@ -156,7 +167,9 @@ impl Grid {
     fn begin(&mut self, reach: Reach, cx: &mut Cx) {
         let Some(data) = self.data.get() else { return cx.say("the run is still being read") };
         if self.live.is_some() {
-            return cx.say("this run is in progress: p pauses it, x cancels it");
+            return cx.say(
+                cx.env.filled(Scope::Grid, "this run is in progress: {Pause} pauses it, {Cancel} cancels it"),
+            );
         }
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("cannot go on: the registry is open for reading only ({why})"));
@@ -172,7 +185,9 @@ impl Grid {
         let failed: usize = data.board.failed().map(|(_, n)| n).sum();
         match reach {
             Reach::Missing if missing + open == 0 => {
-                return cx.say("nothing is missing: every verdict has a state; R asks again for failures");
+                let words =
+                    "nothing is missing: every verdict has a state; {RetryFailures} asks again for failures";
+                return cx.say(cx.env.filled(Scope::Grid, words));
             }
             Reach::Failed if failed == 0 => {
                 return cx.say("no verdict failed: there is nothing to ask again");
@@ -185,16 +200,18 @@ impl Grid {
     }
 
     fn pause(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
+        let Some(live) = &self.live else { return cx.say(cx.env.filled(Scope::Grid, NOT_LIVE)) };
         let paused = !live.control.is_paused();
         live.control.pause(paused);
-        cx.say(if paused { "paused: what is in flight will still come in; p goes on" } else { "goes on" });
+        let words =
+            if paused { "paused: what is in flight will still come in; {Pause} goes on" } else { "goes on" };
+        cx.say(cx.env.filled(Scope::Grid, words));
     }
 
     fn cancel(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(NOT_LIVE) };
+        let Some(live) = &self.live else { return cx.say(cx.env.filled(Scope::Grid, NOT_LIVE)) };
         live.control.cancel();
-        cx.say("cancelled: what is done stays; r resumes it");
+        cx.say(cx.env.filled(Scope::Grid, "cancelled: what is done stays; {Resume} resumes it"));
     }
 
     /// Takes part in a run that goes on already: begun here, left, and come back to.
@@ -233,7 +250,7 @@ impl Grid {
             order: self.order.iter().filter_map(in_order).collect(),
         };
         let criterion = (self.column % data.board.columns().max(1)) as u32;
-        cx.nav = Some(Nav::Push(Box::new(ItemScreen::new(self.id.clone(), item).within(context, criterion))));
+        cx.go(Route::Item { run: self.id.clone(), item, within: Some((context, criterion)) });
     }
 
     fn sort(&mut self, cx: &mut Cx) {
@@ -312,7 +329,7 @@ impl Data {
     }
 }
 
-const NOT_LIVE: &str = "this run is not in progress; r resumes it";
+const NOT_LIVE: &str = "this run is not in progress; {Resume} resumes it";
 
 impl Live {
     fn new(control: Control) -> Self {
@@ -330,7 +347,7 @@ impl Screen for Grid {
     }
 
     fn title(&self) -> String {
-        format!("run {}", super::runs::short(&self.id))
+        format!("run {}", run::short(&self.id))
     }
 
     fn has_tabs(&self) -> bool {
@@ -365,34 +382,26 @@ impl Screen for Grid {
             Action::FailuresOnly => self.filter_failures(cx),
             Action::Compare => match self.data.get() {
                 Some(data) if data.run.arms.len() < 2 => cx.say("this run has one arm: comparing needs two"),
-                _ => cx.nav = Some(Nav::Push(Box::new(super::compare::Compare::new(self.id.clone())))),
+                _ => cx.go(Route::Compare(self.id.clone())),
             },
-            Action::Go => cx.nav = Some(Nav::Push(Box::new(super::review::Review::new(self.id.clone())))),
-            Action::Modes => cx.nav = Some(Nav::Push(Box::new(super::modes::Modes::new(self.id.clone())))),
-            Action::Agreement => {
-                cx.nav = Some(Nav::Push(Box::new(super::agreement::Agreement::new(self.id.clone()))));
-            }
+            Action::Go => cx.go(Route::Review(self.id.clone())),
+            Action::Modes => cx.go(Route::Modes(self.id.clone())),
+            Action::Agreement => cx.go(Route::Agreement(self.id.clone())),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.data.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Grid { run, items, cells, reviews, notes }) => {
-                self.take(run, items, cells, reviews);
-                if let Some(data) = self.data.get_mut() {
-                    data.notes = notes.clone();
-                }
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.data.answer(ticket) {
+            Some(Ok(found)) => {
+                self.take(found);
                 if let Some(reach) = self.wanted.take() {
                     self.begin(reach, cx);
                 }
             }
-            Ok(_) => {}
-            Err(why) => cx.fail(why.clone()),
+            Some(Err(why)) => cx.fail(why),
+            None => return false,
         }
         true
     }

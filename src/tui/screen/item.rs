@@ -1,20 +1,22 @@
 //! One item of a run: what was asked and answered, each score with its reasons, and a place for one's own score.
 //!
 //! ```text
-//! Query::Item -> texts | scores          s selects a criterion: its quotes are marked in the response
-//! 1..5, c, u  -> Query::AddReview -> asked again      n N o -> another item, asked anew
+//! query::Item -> texts | scores          s selects a criterion: its quotes are marked in the response
+//! 1..5, c, u  -> query::AddReview -> asked again      n N o -> another item, asked anew
 //! ```
 //! A review given here has seen the judge's scores, and is stored so: it never counts as blind.
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::layer::Layer;
-use super::super::msg::{Effect, Ticket, Use};
-use super::super::query::{Query, Reply};
-use super::diff::{DiffScreen, Source};
-use super::{Cursor, Cx, Dividers, Nav, Purpose, Screen, Slot, Tab};
 use crate::eval::Progress;
-use crate::store::{FullItem, NewReview, ReviewInfo, RunInfo, RunItem, Sampling, VerdictInfo};
+use crate::store::{FullItem, NewReview, ReviewInfo, Sampling};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::doc::diff::Source;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::{Context, Purpose, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::{Cursor, Dividers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
@@ -24,24 +26,6 @@ mod lines;
 mod scores;
 mod texts;
 mod view;
-
-/// The run around an item.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The run.
-    pub run: Arc<RunInfo>,
-    /// Its items, by their place in it.
-    pub items: Arc<Vec<RunItem>>,
-    /// Items in the order in which `n` and `N` go through them.
-    pub order: Vec<u32>,
-}
-
-/// An item as loaded.
-pub(super) struct Loaded {
-    pub item: FullItem,
-    pub verdicts: Vec<VerdictInfo>,
-    pub reviews: Vec<ReviewInfo>,
-}
 
 /// The pane that has the focus, and the one in sight where there is room for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +38,8 @@ pub(super) enum Pane {
 pub struct ItemScreen {
     run: String,
     pub(super) at: u32,
-    pub(super) context: Slot<Context>,
-    pub(super) loaded: Slot<Loaded>,
+    pub(super) context: Slot<query::Grid, Context>,
+    pub(super) loaded: Slot<query::Item>,
     pub(super) criterion: u32,
     pub(super) pane: Pane,
     pub(super) text: Cursor,
@@ -71,8 +55,9 @@ pub struct ItemScreen {
     /// Lines of both panes, and where the blocks of the criteria start, as last drawn.
     pub(super) drawn: (usize, usize, Vec<usize>),
     version: u64,
-    saved: Slot<String>,
-    other: Slot<()>,
+    saved: Slot<query::AddReview, String>,
+    to_set: Slot<query::ToCase, ()>,
+    other: Slot<query::Item, ()>,
     /// Who scores, when the session does not know.
     reviewer: String,
     /// A score that waits for the reviewer's name.
@@ -102,6 +87,7 @@ impl ItemScreen {
             drawn: (0, 0, Vec::new()),
             version: 0,
             saved: Slot::default(),
+            to_set: Slot::default(),
             other: Slot::default(),
             reviewer: String::new(),
             pending: None,
@@ -110,17 +96,19 @@ impl ItemScreen {
     }
 
     /// The same within a run that is loaded already, with this criterion selected.
-    pub fn within(mut self, context: Context, criterion: u32) -> Self {
-        self.context.set(context);
-        self.criterion = criterion;
+    pub fn within(mut self, within: Option<(Context, u32)>) -> Self {
+        if let Some((context, criterion)) = within {
+            self.context.set(context);
+            self.criterion = criterion;
+        }
         self
     }
 
     fn load(&mut self, cx: &mut Cx) {
         if self.context.get().is_none() && !self.context.is_waiting() {
-            self.context.ask(cx, Use::Rest, Query::Grid(self.run.clone()));
+            self.context.ask(cx, Use::Rest, query::Grid(self.run.clone()));
         }
-        self.loaded.ask(cx, Use::Picture, Query::Item { run: self.run.clone(), item: self.at });
+        self.loaded.ask(cx, Use::Picture, query::Item { run: self.run.clone(), item: self.at });
     }
 
     /// What the cache of wrapped lines depends on, besides the width.
@@ -199,7 +187,7 @@ impl ItemScreen {
     /// Asks for the other arm's response, to compare the two.
     fn diff_arms(&mut self, cx: &mut Cx) {
         match self.next_arm() {
-            Some(item) => self.other.ask(cx, Use::Rest, Query::Item { run: self.run.clone(), item }),
+            Some(item) => self.other.ask(cx, Use::Rest, query::Item { run: self.run.clone(), item }),
             None => cx.say("no other arm of this run answered this case"),
         }
     }
@@ -217,7 +205,7 @@ impl ItemScreen {
             // In the order of the plan, whichever was on the screen.
             (Some(a), Some(b)) => {
                 let (left, right) = if here.item.ord <= other.item.ord { (a, b) } else { (b, a) };
-                cx.nav = Some(Nav::Push(Box::new(DiffScreen::of(left, right))));
+                cx.go(Route::Diff { left, right, reasons: None });
             }
             _ => cx.say("one of the two arms has no response to compare"),
         }
@@ -242,12 +230,13 @@ impl ItemScreen {
         if self.who(cx.env).is_empty() {
             self.pending = Some(score);
             let hint = "kept with each score; [review] name in the config saves asking";
-            cx.layer = Some(Layer::input("your name", hint, "", Purpose::ReviewerName));
+            cx.input("your name", hint, "", Purpose::ReviewerName);
             return;
         }
         let comment = self.mine(cx.env).map(|r| r.review.comment.clone()).unwrap_or_default();
-        let words =
-            format!("{} {score} by {}; c comments, u takes it back", self.column_name(), self.who(cx.env));
+        let [tell, undo] = [Action::Comment, Action::Undo].map(|a| cx.env.hint(Scope::Item, a));
+        let (name, who) = (self.column_name(), self.who(cx.env));
+        let words = format!("{name} {score} by {who}; {tell} comments, {undo} takes it back");
         self.store(Some(score), comment, None, words, cx);
     }
 
@@ -269,7 +258,7 @@ impl ItemScreen {
             seconds: None,
             undo,
         };
-        self.saved.ask(cx, Use::Rest, Query::AddReview(review));
+        self.saved.ask(cx, Use::Rest, query::AddReview(review));
         self.saved.set(words);
     }
 
@@ -278,9 +267,12 @@ impl ItemScreen {
             Some(mine) => {
                 let text = mine.review.comment.clone();
                 let title = format!("comment on {}", self.column_name());
-                cx.layer = Some(Layer::input(&title, "kept with your score", &text, Purpose::Comment));
+                cx.input(&title, "kept with your score", &text, Purpose::Comment);
             }
-            None => cx.say("score first: 1 to 5, then c comments on it"),
+            None => cx.say(
+                cx.env
+                    .filled(Scope::Item, "score first: {Score1} to {Score5}, then {Comment} comments on it"),
+            ),
         }
     }
 
@@ -385,17 +377,12 @@ impl Screen for ItemScreen {
                 Some(why) => cx.fail(format!("the registry is open for reading only ({why})")),
                 None => {
                     let hint = "a set that is there, or a new one";
-                    cx.layer = Some(Layer::input(
-                        "add this case to the set",
-                        hint,
-                        "failures",
-                        Purpose::Other("set"),
-                    ));
+                    cx.input("add this case to the set", hint, "failures", Purpose::CaseSet);
                 }
             },
             Action::Copy => match self.loaded.get().and_then(|l| l.item.response.as_ref()) {
                 Some(Ok(text)) => {
-                    cx.effects.push(Effect::Copy(text.clone()));
+                    cx.copy(text);
                     cx.say("the response was sent to the terminal's clipboard");
                 }
                 _ => cx.say("there is no response to copy"),
@@ -405,46 +392,46 @@ impl Screen for ItemScreen {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if self.other.settle(ticket) {
-            match result {
-                Ok(Reply::Item { item, .. }) => self.open_diff(item, cx),
-                Ok(_) => {}
-                Err(why) => cx.fail(why.clone()),
-            }
-            return true;
-        }
-        let known = [self.context.settle(ticket), self.loaded.settle(ticket), self.saved.settle(ticket)];
-        if !known.contains(&true) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Grid { run, items, .. }) => {
-                let order = items.iter().map(|i| i.ord).collect();
-                self.context.set(Context {
-                    run: Arc::new((**run).clone()),
-                    items: Arc::new(items.clone()),
-                    order,
-                });
-            }
-            Ok(Reply::Item { item, verdicts, reviews }) => {
-                self.version += 1;
-                self.loaded.set(Loaded {
-                    item: (**item).clone(),
-                    verdicts: verdicts.clone(),
-                    reviews: reviews.clone(),
-                });
-            }
-            Ok(Reply::Reviewed(_)) => {
-                if let Some(words) = self.saved.get() {
-                    cx.say(words.clone());
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if let Some(answer) = self.saved.answer(ticket) {
+            match answer {
+                Ok(_) => {
+                    if let Some(words) = self.saved.get() {
+                        cx.say(words.clone());
+                    }
+                    self.load(cx);
                 }
-                self.load(cx);
+                Err(why) => cx.fail(format!("not saved: {why}")),
             }
-            Ok(Reply::Managed(words)) => cx.say(words.clone()),
-            Ok(_) => {}
-            Err(why) if known[2] => cx.fail(format!("not saved: {why}")),
-            Err(why) => cx.fail(why.clone()),
+        } else if let Some(answer) = self.to_set.answer(ticket) {
+            match answer {
+                Ok(words) => cx.say(words),
+                Err(why) => cx.fail(format!("not saved: {why}")),
+            }
+        } else if let Some(answer) = self.other.answer(ticket) {
+            match answer {
+                Ok(other) => self.open_diff(&other.item, cx),
+                Err(why) => cx.fail(why),
+            }
+        } else if let Some(answer) = self.context.answer(ticket) {
+            match answer {
+                Ok(found) => {
+                    let order = found.items.iter().map(|i| i.ord).collect();
+                    let (run, items) = (Arc::new(found.run), Arc::new(found.items));
+                    self.context.set(Context { run, items, order });
+                }
+                Err(why) => cx.fail(why),
+            }
+        } else if let Some(answer) = self.loaded.answer(ticket) {
+            match answer {
+                Ok(loaded) => {
+                    self.version += 1;
+                    self.loaded.set(loaded);
+                }
+                Err(why) => cx.fail(why),
+            }
+        } else {
+            return false;
         }
         true
     }
@@ -457,10 +444,9 @@ impl Screen for ItemScreen {
                     self.store(score, text.trim().to_owned(), None, words, cx);
                 }
             }
-            (Purpose::Other("set"), Some(set)) if !set.trim().is_empty() => {
-                let query =
-                    Query::ToCase { run: self.run.clone(), item: self.at, set: set.trim().to_owned() };
-                self.saved.ask(cx, Use::Rest, query);
+            (Purpose::CaseSet, Some(set)) if !set.trim().is_empty() => {
+                let (run, set) = (self.run.clone(), set.trim().to_owned());
+                self.to_set.ask(cx, Use::Rest, query::ToCase { run, item: self.at, set });
             }
             (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
                 name.trim().clone_into(&mut self.reviewer);

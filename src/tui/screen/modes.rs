@@ -1,43 +1,37 @@
 //! Failure modes of a run: a Pareto chart by arm, and the ways on: the items, a criterion of the rubric.
 //!
 //! ```text
-//! Query::Modes -> chart -> Enter: the tagged items, one after the other
-//!                       -> c: $EDITOR on the rubric with a criterion for the mode -> Query::SaveRubric -> a new version
+//! query::Modes -> chart -> Enter: the tagged items, one after the other
+//!                       -> c: $EDITOR on the rubric with a criterion for the mode -> query::SaveRubric -> a new version
 //! ```
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Effect, Ticket, Use};
-use super::super::paint::{gauge, put_cut, row, seg, select};
-use super::super::query::{Query, Reply};
-use super::super::theme::Meaning;
-use super::item::{Context, ItemScreen};
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::text;
 use crate::eval::modes::Mode;
-use crate::store::{RunInfo, RunItem};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::msg::Effect;
+use crate::tui::paint::{gauge, put_cut, row, seg, select};
+use crate::tui::query;
+use crate::tui::route::{Context, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
-/// What is loaded.
-struct Data {
-    run: RunInfo,
-    items: Vec<RunItem>,
-    modes: Vec<Mode>,
-    notes: Vec<String>,
-}
-
 /// The state of the screen.
 pub struct Modes {
     run: String,
-    data: Slot<Data>,
+    data: Slot<query::Modes>,
     /// One arm, or all.
     arm: Option<usize>,
     cursor: Cursor,
-    drafted: Slot<()>,
-    saved: Slot<()>,
+    drafted: Slot<query::DraftRubric, ()>,
+    saved: Slot<query::SaveRubric, ()>,
     editor: Option<Ticket>,
     /// What the editor left and the reader refused: offered again, never lost.
     refused: Option<String>,
@@ -85,10 +79,12 @@ impl Modes {
         }
         let mode = self.rows().get(self.cursor.at).map(|(m, _)| (*m).clone());
         match (with_mode, mode) {
-            (true, None) => cx.say("no failure mode is selected: t tags one while reviewing"),
+            (true, None) => cx.say(
+                cx.env.filled(Scope::Review, "no failure mode is selected: {Tag} tags one while reviewing"),
+            ),
             (with, mode) => {
-                let query = Query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
-                self.drafted.ask(cx, Use::Rest, query);
+                let question = query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
+                self.drafted.ask(cx, Use::Rest, question);
             }
         }
     }
@@ -99,8 +95,7 @@ impl Modes {
         let order: Vec<u32> = mode.items.iter().map(|(_, item)| *item).collect();
         let Some(first) = order.first().copied() else { return };
         let context = Context { run: Arc::new(data.run.clone()), items: Arc::new(data.items.clone()), order };
-        let screen = ItemScreen::new(data.run.id.clone(), first).within(context, 0);
-        cx.nav = Some(Nav::Push(Box::new(screen)));
+        cx.go(Route::Item { run: data.run.id.clone(), item: first, within: Some((context, 0)) });
     }
 }
 
@@ -122,7 +117,7 @@ impl Screen for Modes {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Use::Rest, Query::Modes(self.run.clone()));
+        self.data.ask(cx, Use::Rest, query::Modes(self.run.clone()));
     }
 
     fn changed(&mut self, cx: &mut Cx) {
@@ -145,31 +140,31 @@ impl Screen for Modes {
             Action::ToCriterion => self.draft(true, cx),
             Action::Edit => self.draft(false, cx),
             Action::Enter => self.enter(cx),
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let saved = self.saved.settle(ticket);
-        if !(self.data.settle(ticket) || self.drafted.settle(ticket) || saved) {
-            return false;
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if let Some(answer) = self.saved.answer(ticket) {
+            match answer {
+                Ok(words) => {
+                    self.refused = None;
+                    cx.say(words);
+                    self.open(cx);
+                }
+                Err(why) => cx.fail(format!(
+                    "not saved: {why}; {} opens your text again",
+                    cx.env.filled(Scope::Modes, "{ToCriterion} or {Edit}")
+                )),
+            }
+            return true;
         }
-        match result {
-            Ok(Reply::Modes { run, items, modes, notes }) => {
-                let (run, notes) = ((**run).clone(), notes.clone());
-                self.data.set(Data { run, items: items.clone(), modes: modes.clone(), notes });
-            }
-            Ok(Reply::RubricDraft(text)) => self.edit(text.clone(), cx),
-            Ok(Reply::Managed(words)) => {
-                self.refused = None;
-                cx.say(words.clone());
-                self.open(cx);
-            }
-            Ok(_) => {}
-            Err(why) if saved => cx.fail(format!("not saved: {why}; c or e opens your text again")),
-            Err(why) => cx.fail(why.clone()),
+        match self.drafted.answer(ticket) {
+            Some(Ok(text)) => self.edit(text, cx),
+            Some(Err(why)) => cx.fail(why),
+            None => return self.data.keep(ticket, cx),
         }
         true
     }
@@ -183,7 +178,7 @@ impl Screen for Modes {
             Ok(text) => {
                 // Kept until it is stored: a fault in it must not cost the work.
                 self.refused = Some(text.clone());
-                self.saved.ask(cx, Use::Rest, Query::SaveRubric(text.clone()));
+                self.saved.ask(cx, Use::Rest, query::SaveRubric(text.clone()));
             }
             Err(why) => cx.fail(why.clone()),
         }
@@ -221,7 +216,10 @@ impl Screen for Modes {
             body = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body };
         }
         if total == 0 {
-            let words = "No failure mode was tagged here yet: t tags one while reviewing.";
+            let words = env.filled(
+                Scope::Review,
+                "No failure mode was tagged here yet: {Tag} tags one while reviewing.",
+            );
             put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             return;
         }
@@ -261,10 +259,10 @@ impl Screen for Modes {
         vec![Action::ToCriterion, Action::Edit]
     }
 
-    fn status(&self, _env: &Env) -> String {
+    fn status(&self, env: &Env) -> String {
         match self.data.get().map_or(0, |d| d.run.arms.len()) {
             0 | 1 => String::new(),
-            n => format!("{n} arms · Tab next"),
+            n => format!("{n} arms · {} next", env.hint(Scope::Modes, Action::NextPane)),
         }
     }
 

@@ -6,199 +6,71 @@
 //! Each pane asks only when the selection it depends on has come to rest in this update; an answer to an
 //! older selection carries an old ticket and is dropped.
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::layer::Layer;
-use super::super::msg::{Ticket, Use};
-use super::super::query::{Query, Reply, Spot};
-use super::{Cursor, Cx, Dividers, Nav, Purpose, Screen, Slot, Tab};
 use crate::core::prompt::PromptName;
-use crate::core::template::Variable;
 use crate::core::text::plural;
-use crate::store::{NewRevision, PromptInfo, RevisionInfo, RevisionScore};
+use crate::store::RevisionInfo;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::{Nav, Purpose, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::{Cursor, Dividers};
+use list::List;
+use past::Past;
+use preview::Preview;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-pub(crate) mod edit;
+mod edit;
+mod labels;
+mod list;
 mod manage;
+mod past;
+mod preview;
 mod side;
 mod tree;
 mod view;
-
-pub(super) use view::change_words;
-
-/// Rows asked for at once.
-const PAGE: usize = 64;
-/// Rows kept, at most a page more: those around the cursor.
-const KEPT: usize = 16 * PAGE;
-/// Revisions asked for at once.
-const LOG_PAGE: usize = 100;
 
 /// The most keys that are kept while an answer is awaited.
 const AHEAD: usize = 4_096;
 
 /// The pane that has the focus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Pane {
+    #[default]
     List,
     History,
     Preview,
 }
 
-/// A revision's text, as previewed.
-pub(super) struct Preview {
-    pub text: Arc<str>,
-    /// The text for reading: of a chat, its messages.
-    pub shown: Arc<str>,
-    pub variables: Result<Vec<Variable>, String>,
-}
-
 /// The state of the screen.
+#[derive(Default)]
 pub struct Prompts {
     pub(super) pane: Pane,
-    /// Names in the order shown; rows that were not loaded yet are absent from `rows`.
-    pub(super) index: Index,
-    pub(super) rows: HashMap<PromptName, PromptInfo>,
-    pub(super) list: Cursor,
-    pub(super) totals: (usize, usize),
-    pub(super) filter: String,
-    pub(super) log: Vec<RevisionInfo>,
-    pub(super) log_of: Option<PromptName>,
-    pub(super) log_whole: bool,
-    pub(super) history: Cursor,
-    pub(super) preview: Slot<Preview>,
-    pub(super) preview_of: Option<Spot>,
-    pub(super) preview_top: usize,
-    /// Where the preview was drawn last.
-    pub(super) preview_place: Rect,
+    pub(super) list: List,
+    pub(super) past: Past,
+    pub(super) preview: Preview,
     pub(super) dividers: Dividers,
-    pub(super) tokens: Slot<usize>,
-    pub(super) scores: Slot<Vec<RevisionScore>>,
-    pub(super) side: side::Side,
-    /// The archive is shown instead of the live prompts.
-    pub(super) archived: bool,
     pub(super) marked: Option<Spot>,
-    pub(super) editing: edit::Editing,
-    first: Slot<()>,
-    page: Slot<()>,
-    names: Slot<()>,
-    history_slot: Slot<()>,
-    moved: Slot<()>,
-    tree: tree::Tree,
-    names_of_all: Slot<()>,
-    managed: Slot<()>,
-    /// The folder that was just folded, to be selected.
-    wanted_folder: Option<String>,
-    fold_all: bool,
-    /// The next piece of history replaces what is shown.
-    replace: bool,
+    editing: edit::Editing,
+    labels: labels::Labels,
+    managed: Slot<query::Manage, ()>,
     /// Keys typed ahead.
     pending: VecDeque<Action>,
-    /// A selection to come back to after the next answer.
-    wanted: Option<Spot>,
-    /// The prompt around which the list was asked for anew.
-    around: Option<PromptName>,
-    last_move: Slot<()>,
-}
-
-/// Which prompts are shown, in order.
-pub(super) enum Index {
-    /// All, by name: how many there are, and those that are known, by their place.
-    All(usize, BTreeMap<usize, PromptName>),
-    /// Those that fit the filter.
-    Some(Vec<PromptName>),
-    /// All, some of them in folded folders.
-    Tree(Vec<tree::Node>),
-}
-
-impl Index {
-    /// All, before anything is known of them.
-    const UNKNOWN: Self = Self::All(0, BTreeMap::new());
-
-    fn len(&self) -> usize {
-        match self {
-            Self::All(len, _) => *len,
-            Self::Some(names) => names.len(),
-            Self::Tree(nodes) => nodes.len(),
-        }
-    }
-
-    fn name(&self, at: usize) -> Option<&PromptName> {
-        match self {
-            Self::All(_, names) => names.get(&at),
-            Self::Some(names) => names.get(at),
-            Self::Tree(nodes) => match nodes.get(at)? {
-                tree::Node::Name(name) => Some(name),
-                tree::Node::Folder(..) => None,
-            },
-        }
-    }
-
-    pub(super) fn node(&self, at: usize) -> Option<&tree::Node> {
-        match self {
-            Self::Tree(nodes) => nodes.get(at),
-            _ => None,
-        }
-    }
-}
-
-impl Default for Prompts {
-    fn default() -> Self {
-        Self {
-            pane: Pane::List,
-            index: Index::UNKNOWN,
-            rows: HashMap::new(),
-            list: Cursor::default(),
-            totals: (0, 0),
-            filter: String::new(),
-            log: Vec::new(),
-            log_of: None,
-            log_whole: false,
-            history: Cursor::default(),
-            preview: Slot::default(),
-            preview_of: None,
-            preview_top: 0,
-            preview_place: Rect::ZERO,
-            dividers: Dividers::default(),
-            tokens: Slot::default(),
-            scores: Slot::default(),
-            side: side::Side::default(),
-            archived: false,
-            marked: None,
-            editing: edit::Editing::default(),
-            first: Slot::default(),
-            page: Slot::default(),
-            names: Slot::default(),
-            history_slot: Slot::default(),
-            moved: Slot::default(),
-            tree: tree::Tree::default(),
-            names_of_all: Slot::default(),
-            managed: Slot::default(),
-            wanted_folder: None,
-            fold_all: false,
-            replace: false,
-            pending: VecDeque::new(),
-            wanted: None,
-            around: None,
-            last_move: Slot::default(),
-        }
-    }
 }
 
 impl Prompts {
     /// The selected prompt.
     pub(super) fn selected(&self) -> Option<&PromptName> {
-        self.index.name(self.list.at)
+        self.list.selected()
     }
 
     /// The selected revision.
     pub(super) fn revision(&self) -> Option<&RevisionInfo> {
-        if self.log_of.as_ref() != self.selected() {
-            return None;
-        }
-        self.log.get(self.history.at)
+        self.past.revision(self.selected())
     }
 
     pub(super) fn spot(&self) -> Option<Spot> {
@@ -207,163 +79,25 @@ impl Prompts {
 
     /// Asks for whatever the present selection lacks.
     fn follow(&mut self, cx: &mut Cx) {
-        self.load_rows(cx);
+        self.list.load_rows(cx);
         let Some(name) = self.selected().cloned() else {
-            self.log_of = None;
-            self.log.clear();
-            self.preview.clear();
-            self.preview_of = None;
-            return;
+            self.past.clear();
+            return self.preview.clear();
         };
-        if self.archived {
+        if self.list.archived {
             return;
         }
-        if self.log_of.as_ref() != Some(&name) {
-            if self.log_of.is_some() {
-                self.side.rest.ask(cx, Use::Rest, Query::Pause(cx.env.rest));
+        if self.past.of.as_ref() == Some(&name) {
+            self.past.go_on(name, cx);
+        } else {
+            if self.past.of.is_some() {
+                self.preview.side.rest.ask(cx, Use::Rest, query::Pause(cx.env.rest));
             }
-            self.log_of = Some(name.clone());
-            self.log.clear();
-            self.replace = false;
-            self.log_whole = false;
-            self.history = Cursor { height: self.history.height, ..Cursor::default() };
-            self.scores.clear();
-            self.side.events.clear();
-            self.history_slot.ask(
-                cx,
-                Use::Picture,
-                Query::Log { name: name.clone(), before: None, limit: LOG_PAGE },
-            );
-            self.scores.ask(cx, Use::Picture, Query::Scores(name));
-        } else if !self.log_whole && self.history.at + 50 > self.log.len() && !self.history_slot.is_waiting()
-        {
-            let before = self.log.last().map(|r| r.seq);
-            self.history_slot.ask(cx, Use::Picture, Query::Log { name, before, limit: LOG_PAGE });
+            self.preview.side.events.clear();
+            self.past.begin(name, cx);
         }
-        self.follow_preview(cx);
-    }
-
-    fn follow_preview(&mut self, cx: &mut Cx) {
-        let spot = self.spot();
-        if spot.is_some() && spot != self.preview_of {
-            if let Some(spot) = spot.clone() {
-                self.preview.ask(cx, Use::Picture, Query::Preview(spot));
-                self.tokens.clear();
-            }
-            self.preview_of = spot;
-            self.preview_top = 0;
-            if self.preview_of.is_some() {
-                self.follow_side(0, cx);
-            }
-        }
-    }
-
-    /// Asks for the beginning of the list.
-    fn ask_first(&mut self, cx: &mut Cx) {
-        let query = Query::List { offset: 0, limit: PAGE, archived: self.archived, around: None };
-        self.first.ask(cx, Use::Picture, query);
-    }
-
-    /// Asks for the rows around the cursor that are not there yet.
-    fn load_rows(&mut self, cx: &mut Cx) {
-        if self.page.is_waiting() {
-            return;
-        }
-        let reach = self.list.height.max(PAGE / 2);
-        let at = self.list.at;
-        // The selected row first: the rest of the screen follows it.
-        let near = (at..(at + reach).min(self.index.len())).chain((at.saturating_sub(reach)..at).rev());
-        match &self.index {
-            Index::All(_, names) => {
-                let mut near = near;
-                if let Some(gap) = near.find(|i| !names.contains_key(i)) {
-                    let offset = gap / PAGE * PAGE;
-                    self.page.ask(
-                        cx,
-                        Use::Picture,
-                        Query::List { offset, limit: PAGE, archived: self.archived, around: None },
-                    );
-                }
-            }
-            Index::Some(_) | Index::Tree(_) => {
-                let lacking: Vec<PromptName> = near
-                    .filter_map(|i| self.index.name(i))
-                    .filter(|n| !self.rows.contains_key(n))
-                    .cloned()
-                    .collect();
-                if !lacking.is_empty() {
-                    self.page.ask(cx, Use::Picture, Query::Rows(lacking));
-                }
-            }
-        }
-    }
-
-    /// After a change: the places of all others may be others now, and the selection goes where its prompt went.
-    fn follow_name(&mut self, name: &PromptName, place: Option<usize>) {
-        let Index::All(_, names) = &mut self.index else { return };
-        let before = names.iter().find(|(_, known)| *known == name).map(|(at, _)| *at);
-        names.clear();
-        if let (Some(before), Some(place)) = (before, place) {
-            // Keys pressed meanwhile have moved it from there.
-            let moved = |at: usize| (at + place).saturating_sub(before);
-            self.list.at = moved(self.list.at);
-            // At the top what comes in above is seen.
-            if self.list.top > 0 {
-                self.list.top = moved(self.list.top);
-            }
-        }
-    }
-
-    fn take_page(&mut self, offset: usize, rows: &[PromptInfo], totals: (usize, usize)) {
-        self.totals = totals;
-        if let Index::All(len, names) = &mut self.index {
-            *len = totals.0;
-            names.extend(rows.iter().enumerate().map(|(i, row)| (offset + i, row.name.clone())));
-            names.split_off(len);
-        }
-        for row in rows {
-            self.rows.insert(row.name.clone(), row.clone());
-        }
-        self.forget_far();
-    }
-
-    /// Lets go of rows far from the cursor, so that a walk through a large registry takes no more memory than a look.
-    fn forget_far(&mut self) {
-        if self.rows.len() <= KEPT {
-            return;
-        }
-        let (at, rows) = (self.list.at, &mut self.rows);
-        match &mut self.index {
-            Index::All(_, names) => {
-                let far = names.extract_if(.., |i, _| i.abs_diff(at) > KEPT / 2);
-                far.for_each(|(_, name)| drop(rows.remove(&name)));
-            }
-            index => {
-                let near: std::collections::HashSet<&PromptName> =
-                    (at.saturating_sub(KEPT / 2)..at + KEPT / 2).filter_map(|i| index.name(i)).collect();
-                rows.retain(|name, _| near.contains(name));
-            }
-        }
-    }
-
-    fn take_log(&mut self, rows: &[RevisionInfo]) {
-        let replaced = std::mem::take(&mut self.replace);
-        if replaced {
-            self.log.clear();
-            self.preview_of = None;
-        }
-        self.log_whole = rows.len() < LOG_PAGE;
-        let seen = self.log.last().map_or(u32::MAX, |r| r.seq);
-        self.log.extend(rows.iter().filter(|r| r.seq < seen).cloned());
-        if let Some(at) = self
-            .wanted
-            .as_ref()
-            .and_then(|w| self.log.iter().position(|r| r.name == w.name && r.seq == w.seq))
-        {
-            self.history.at = at;
-            self.wanted = None;
-        } else if replaced {
-            self.wanted = None;
+        if let Some(spot) = self.spot() {
+            self.preview.follow(spot, cx);
         }
     }
 
@@ -371,11 +105,12 @@ impl Prompts {
         let Some(right) = self.spot() else { return cx.fail("no revision is selected") };
         let left = match &self.marked {
             Some(marked) if *marked != right => marked.clone(),
-            _ => match self.log.get(self.history.at + 1) {
+            _ => match self.past.log.get(self.past.cursor.at + 1) {
                 Some(older) => Spot { name: older.name.clone(), seq: older.seq },
                 None => {
+                    let mark = cx.env.hint(Scope::Prompts, Action::Mark);
                     return cx.say(format!(
-                        "r{} is the first revision: mark another with Space to compare",
+                        "r{} is the first revision: mark another with {mark} to compare",
                         right.seq
                     ));
                 }
@@ -384,30 +119,18 @@ impl Prompts {
         // Older on the left, when both are of one prompt.
         let (left, right) =
             if left.name == right.name && left.seq > right.seq { (right, left) } else { (left, right) };
-        cx.nav = Some(Nav::Push(Box::new(super::diff::DiffScreen::new(left, right))));
+        cx.go(Route::diff(left, right));
     }
 
     fn mark(&mut self, cx: &mut Cx) {
         let spot = self.spot();
         self.marked = if self.marked == spot { None } else { spot };
         if let Some(spot) = &self.marked {
-            cx.say(format!("marked {} r{}: d on another revision compares the two", spot.name, spot.seq));
-        }
-    }
-
-    fn ask_label(&mut self, cx: &mut Cx) {
-        let Some(spot) = self.spot() else { return cx.fail("no revision is selected") };
-        let title = format!("label for r{}", spot.seq);
-        let purpose = Purpose::LabelName { name: spot.name.to_string(), seq: spot.seq };
-        cx.layer =
-            Some(Layer::input(&title, "production, staging, ... Enter sets it, Esc leaves", "", purpose));
-    }
-
-    fn set_label(&mut self, text: &str, seq: u32, confirmed: bool, cx: &mut Cx) {
-        let Some(name) = self.log_of.clone() else { return };
-        match text.trim().parse() {
-            Ok(label) => self.moved.ask(cx, Use::Rest, Query::SetLabel { name, label, seq, confirmed }),
-            Err(e) => cx.fail(format!("{e}")),
+            let diff = cx.env.hint(Scope::Prompts, Action::Diff);
+            cx.say(format!(
+                "marked {} r{}: {diff} on another revision compares the two",
+                spot.name, spot.seq
+            ));
         }
     }
 
@@ -424,8 +147,8 @@ impl Prompts {
                 self.diff(cx);
                 return true;
             }
-            (Action::Back, Pane::List) if !self.filter.is_empty() => {
-                self.set_filter("", cx);
+            (Action::Back, Pane::List) if !self.list.filter.is_empty() => {
+                self.list.set_filter("", cx);
                 return true;
             }
             _ => return false,
@@ -434,9 +157,19 @@ impl Prompts {
         true
     }
 
+    fn history_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        let before = self.past.replace;
+        let ours = self.past.reply(ticket, cx);
+        if before && !self.past.replace {
+            // The history was replaced: what is selected in it may be another revision.
+            self.preview.of = None;
+        }
+        ours
+    }
+
     /// Whether the selection is about to change by what was typed before.
     fn is_catching_up(&self) -> bool {
-        self.names.is_waiting() || self.history_slot.is_waiting() && self.log.is_empty()
+        self.list.names.is_waiting() || self.past.slot.is_waiting() && self.past.log.is_empty()
     }
 
     fn catch_up(&mut self, cx: &mut Cx) {
@@ -445,36 +178,17 @@ impl Prompts {
             if !self.act(action, cx) {
                 cx.nav = Tab::of(action).map(|tab| Nav::Tab(tab, None));
             }
-            if cx.nav.is_some() || cx.layer.is_some() {
+            if cx.nav.is_some() || cx.overlay.is_some() {
                 self.pending.clear();
             }
         }
     }
 
-    fn set_filter(&mut self, text: &str, cx: &mut Cx) {
-        if self.filter == text {
-            return;
-        }
-        self.filter = text.to_owned();
-        if text.is_empty() {
-            self.index = Index::UNKNOWN;
-            self.ask_first(cx);
-        } else {
-            self.names.ask(cx, Use::Picture, Query::Filter(text.to_owned()));
-        }
-    }
-
     fn scroll(&mut self, action: Action) -> bool {
         match self.pane {
-            Pane::List => self.list.act(action, self.index.len()),
-            Pane::History => self.history.act(action, self.log.len()),
-            Pane::Preview => {
-                let mut cursor = Cursor { at: self.preview_top, height: 20, ..Cursor::default() };
-                let lines = self.preview.get().map_or(0, |p| p.text.lines().count());
-                let moved = cursor.act(action, lines);
-                self.preview_top = cursor.at;
-                moved
-            }
+            Pane::List => self.list.cursor.act(action, self.list.index.len()),
+            Pane::History => self.past.cursor.act(action, self.past.log.len()),
+            Pane::Preview => self.preview.scroll(action),
         }
     }
 }
@@ -493,8 +207,8 @@ impl Screen for Prompts {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        if self.index.len() == 0 && self.filter.is_empty() {
-            self.ask_first(cx);
+        if self.list.index.len() == 0 && self.list.filter.is_empty() {
+            self.list.ask_first(cx);
         } else {
             self.changed(cx);
         }
@@ -504,26 +218,12 @@ impl Screen for Prompts {
         // Keep the selection: ask again for what is in sight, and for the history in place.
         // Nothing is cleared before its answer is there: a key pressed meanwhile acts on what is seen.
         // One that was just saved is on its way already.
-        self.wanted = self.wanted.take().or_else(|| self.spot());
-        if let Some(name) = self.log_of.clone() {
-            self.replace = true;
-            let limit = self.log.len().max(LOG_PAGE);
-            self.history_slot.ask(cx, Use::Picture, Query::Log { name: name.clone(), before: None, limit });
-            self.scores.ask(cx, Use::Picture, Query::Scores(name));
-            self.follow_side(0, cx);
+        self.past.wanted = self.past.wanted.take().or_else(|| self.spot());
+        if let Some(name) = self.past.of.clone() {
+            self.past.again(name, cx);
+            self.preview.follow_side(self.spot(), 0, cx);
         }
-        if self.filter.is_empty() {
-            if self.tree.is_folded() {
-                self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
-            }
-            let offset = self.list.at / PAGE * PAGE;
-            let around = self.selected().cloned();
-            self.around = around.clone();
-            let query = Query::List { offset, limit: PAGE, archived: self.archived, around };
-            self.page.ask(cx, Use::Picture, query);
-        } else {
-            self.rows.clear();
-        }
+        self.list.again(cx);
         self.follow(cx);
     }
 
@@ -537,7 +237,7 @@ impl Screen for Prompts {
             _ => true,
         };
         // The list is moved through without waiting for what the passed rows would show.
-        let passes = self.pane == Pane::List && self.pending.is_empty() && !self.names.is_waiting();
+        let passes = self.pane == Pane::List && self.pending.is_empty() && !self.list.names.is_waiting();
         if passes && self.scroll(action) {
             self.follow(cx);
             return true;
@@ -561,35 +261,26 @@ impl Screen for Prompts {
             Action::Diff => self.diff(cx),
             Action::Mark => self.mark(cx),
             Action::Filter => {
-                cx.layer = Some(Layer::input(
-                    "filter",
-                    "names; / then words and filters (label: author: score: ...) searches all texts",
-                    &self.filter,
-                    Purpose::Filter,
-                ));
+                let hint = "names; / then words and filters (label: author: score: ...) searches all texts";
+                cx.input("filter", hint, &self.list.filter, Purpose::Filter);
             }
             Action::Label => self.ask_label(cx),
-            Action::UndoLabel => match self.log_of.clone() {
-                Some(name) => self.last_move.ask(cx, Use::Rest, Query::LastMove { name }),
-                None => cx.fail("no prompt is selected"),
-            },
-            Action::Copy => match self.preview.get() {
-                Some(preview) => cx.effects.push(super::super::msg::Effect::Copy(preview.text.to_string())),
+            Action::UndoLabel => self.undo_label(cx),
+            Action::Copy => match self.preview.text.get() {
+                Some(preview) => cx.copy(&*preview.text),
                 None => cx.fail("no text is shown"),
             },
             Action::Revisions => match self.spot() {
-                Some(spot) => {
-                    cx.nav = Some(Nav::Push(Box::new(super::revisions::Revisions::new(spot.name))));
-                }
+                Some(spot) => cx.go(Route::Revisions(spot.name)),
                 None => cx.say("no prompt is selected"),
             },
             Action::Blame => match self.spot() {
-                Some(spot) => cx.nav = Some(Nav::Push(Box::new(super::blame::Blame::new(spot)))),
+                Some(spot) => cx.go(Route::Blame(spot)),
                 None => cx.fail("no revision is selected"),
             },
             Action::Judge => {
                 let arms = [self.marked.clone(), self.spot()];
-                cx.layer = Some(Layer::plan(arms.into_iter().flatten().collect(), cx));
+                cx.plan(arms.into_iter().flatten().collect());
             }
             Action::Edit => self.start_edit(cx),
             _ => return false,
@@ -597,100 +288,22 @@ impl Screen for Prompts {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if self.editing_reply(ticket, result, cx) {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if self.editing_reply(ticket, cx) {
             return true;
         }
-        let known = [
-            self.first.settle(ticket),
-            self.page.settle(ticket),
-            self.names.settle(ticket),
-            self.history_slot.settle(ticket),
-            self.preview.settle(ticket),
-            self.tokens.settle(ticket),
-            self.scores.settle(ticket),
-            self.side.events.settle(ticket),
-            self.moved.settle(ticket),
-            self.side.rendered.settle(ticket),
-            self.names_of_all.settle(ticket),
-            self.managed.settle(ticket),
-            self.last_move.settle(ticket),
-            self.side.rest.settle(ticket),
-        ];
-        if !known.contains(&true) {
-            return false;
+        let digest = self.revision().map(|r| r.digest);
+        let gone = self.past.replace;
+        let ours = self.list.reply(ticket, cx)
+            || self.history_reply(ticket, cx)
+            || self.preview.reply(ticket, digest, gone, cx)
+            || self.managed_reply(ticket, cx)
+            || self.label_reply(ticket, cx);
+        if ours {
+            self.follow(cx);
+            self.catch_up(cx);
         }
-        match result {
-            Err(why) if known[9] => {
-                self.side.shown = side::Shown::Template;
-                cx.fail(why.clone());
-            }
-            // Renamed, put away or forgotten meanwhile: the list, asked too, moves the selection on.
-            Err(_) if self.replace && known[3..8].contains(&true) => {}
-            Err(why) => cx.fail(why.clone()),
-            Ok(Reply::List { rows, offset, place, prompts, revisions }) => {
-                if known[1]
-                    && let Some(name) = self.around.take()
-                {
-                    self.follow_name(&name, *place);
-                }
-                self.take_page(*offset, rows, (*prompts, *revisions));
-            }
-            Ok(Reply::LastMove { label, from, to }) => {
-                let Some(name) = self.log_of.as_ref().map(ToString::to_string) else { return true };
-                let question = match (from, to) {
-                    (Some(from), Some(to)) => format!("move {label} back from r{to} to r{from}?"),
-                    (Some(from), None) => format!("put {label} back on r{from}?"),
-                    (None, Some(to)) => format!("take {label} off r{to} again?"),
-                    (None, None) => format!("take the last move of {label} back?"),
-                };
-                let purpose = Purpose::ConfirmUndo { name, label: label.clone() };
-                cx.layer = Some(Layer::confirm(&question, purpose));
-            }
-            Ok(Reply::Rows(rows)) => {
-                self.rows.extend(rows.iter().map(|r| (r.name.clone(), r.clone())));
-                self.forget_far();
-            }
-            Ok(Reply::Names(names)) if known[10] => self.take_all_names(names),
-            Ok(Reply::Names(names)) if !self.filter.is_empty() => {
-                self.index = Index::Some(names.clone());
-                self.list = Cursor { height: self.list.height, ..Cursor::default() };
-            }
-            Ok(Reply::Log(rows)) => self.take_log(rows),
-            Ok(Reply::Preview { text, shown, variables, tokens, .. }) => {
-                match (tokens, self.revision().map(|r| r.digest)) {
-                    (Some(n), _) => self.tokens.set(*n),
-                    (None, Some(digest)) => self.tokens.ask(cx, Use::Rest, Query::Tokens(digest)),
-                    (None, None) => {}
-                }
-                let (text, shown) = (Arc::clone(text), Arc::clone(shown));
-                self.preview.set(Preview { text, shown, variables: variables.clone() });
-            }
-            Ok(Reply::Tokens(n)) => self.tokens.set(*n),
-            Ok(Reply::Scores(scores)) => self.scores.set(scores.clone()),
-            Ok(Reply::Events(events)) => self.side.events.set(events.clone()),
-            Ok(Reply::Rendered(done)) => {
-                self.side.pick = Some(done.pick.clone());
-                self.side.rendered.set((**done).clone());
-            }
-            Ok(Reply::Managed(words)) => {
-                cx.say(words.clone());
-                self.rows.clear();
-                self.changed(cx);
-            }
-            Ok(Reply::Moved(moved)) => {
-                cx.say(match (moved.from, moved.to) {
-                    (Some(a), Some(b)) => format!("{} moved from r{a} to r{b}; u takes it back", moved.label),
-                    (None, Some(b)) => format!("{} set on r{b}; u takes it back", moved.label),
-                    (_, None) => format!("{} removed", moved.label),
-                });
-                self.changed(cx);
-            }
-            Ok(_) => {}
-        }
-        self.follow(cx);
-        self.catch_up(cx);
-        true
+        ours
     }
 
     fn typing(&mut self, purpose: &Purpose, text: &str, cx: &mut Cx) {
@@ -698,11 +311,11 @@ impl Screen for Prompts {
             _ if *purpose != Purpose::Filter => {}
             // From the second letter on the hits are shown; the field stays, and goes on with them.
             Some(words) if words.trim().chars().count() > 1 => {
-                self.set_filter("", cx);
-                cx.nav = Some(Nav::Push(Box::new(super::found::Found::new(words))));
+                self.list.set_filter("", cx);
+                cx.go(Route::Found(words.to_owned()));
             }
             Some(_) => {}
-            None => self.set_filter(text, cx),
+            None => self.list.set_filter(text, cx),
         }
     }
 
@@ -710,27 +323,26 @@ impl Screen for Prompts {
         match (purpose, text) {
             (Purpose::Filter, Some(text)) => match text.strip_prefix('/') {
                 Some(words) => {
-                    self.set_filter("", cx);
-                    cx.nav = Some(Nav::Push(Box::new(super::found::Found::new(words))));
+                    self.list.set_filter("", cx);
+                    cx.go(Route::Found(words.to_owned()));
                 }
-                None => self.set_filter(text, cx),
+                None => self.list.set_filter(text, cx),
             },
-            (Purpose::Filter, None) => self.set_filter("", cx),
-            (Purpose::LabelName { seq, .. }, Some(text)) => self.set_label(text, *seq, false, cx),
-            (Purpose::Other(what), Some(text)) => self.answer_manage(what, text, cx),
-            (Purpose::ConfirmUndo { name, label }, Some(_)) => {
-                if let Ok(name) = name.parse() {
-                    let label = label.clone();
-                    self.moved.ask(cx, Use::Rest, Query::UndoLabel { name, label });
-                }
+            (Purpose::Filter, None) => self.list.set_filter("", cx),
+            (Purpose::LabelName { seq }, Some(text)) => self.set_label(text, *seq, cx),
+            (Purpose::Rename | Purpose::Duplicate | Purpose::Archive, Some(text)) => {
+                self.answer_manage(purpose, text, cx);
+            }
+            (Purpose::UndoLabel { name, label }, Some(_)) => {
+                self.take_label_back(name.clone(), label.clone(), cx);
             }
             _ => {}
         }
     }
 
     fn select(&mut self, spot: &Spot) {
-        if self.log_of.as_ref() == Some(&spot.name) {
-            self.wanted = Some(spot.clone());
+        if self.past.of.as_ref() == Some(&spot.name) {
+            self.past.wanted = Some(spot.clone());
         }
     }
 
@@ -761,8 +373,8 @@ impl Screen for Prompts {
             1 => format!("judge {}", env.config.judges.keys().next().map_or("", String::as_str)),
             n => format!("{n} judges"),
         };
-        let (prompts, revisions) = self.totals;
-        if self.archived {
+        let (prompts, revisions) = self.list.totals;
+        if self.list.archived {
             return format!("archive · {} put away", crate::core::text::count(prompts as u64));
         }
         format!(
@@ -788,12 +400,4 @@ impl Screen for Prompts {
             ("~1,204 tok", "tokens by o200k_base; ~ marks an estimate until they are counted"),
         ]
     }
-}
-
-/// A revision that follows another: same prompt and settings, a new text.
-pub(in super::super) fn following(
-    info: &RevisionInfo,
-    template: crate::core::prompt::Template,
-) -> NewRevision {
-    NewRevision { settings: info.settings(), ..NewRevision::new(info.name.clone(), template) }
 }

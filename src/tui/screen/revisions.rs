@@ -1,99 +1,32 @@
 //! A prompt's revisions as charts: a forest plot of revisions by criterion, and what judging each took.
 //!
 //! ```text
-//! Query::Revisions (prompt) -> history::points per criterion -> rows: interval on the scale 1..5, change, in words
+//! query::Charts (prompt) -> history::points per criterion -> rows: interval on the scale 1..5, change, in words
 //!                           -> efforts                       -> rows: bars of cost, latency, failures
 //! ```
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Ticket, Use};
-use super::super::paint::{gauge, put, put_cut, row, seg, select};
-use super::super::query::{Query, Reply, Spot};
-use super::super::theme::Meaning;
-use super::decided::look;
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab, means};
 use crate::core::prompt::PromptName;
 use crate::core::text;
 use crate::eval::history::{self, Point};
 use crate::store::scores::Effort;
 use crate::store::{RevisionInfo, RevisionScore};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::paint::{gauge, put, put_cut, row, seg, select};
+use crate::tui::query;
+use crate::tui::route::{Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::decided::look;
+use crate::tui::widget::forest::{Metric, forest};
+use crate::tui::widget::means;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
-
-/// What the bars show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Metric {
-    #[default]
-    Score,
-    Cost,
-    Latency,
-    Failures,
-}
-
-impl Metric {
-    /// The one after it.
-    pub(super) fn next(self) -> Self {
-        match self {
-            Self::Score => Self::Cost,
-            Self::Cost => Self::Latency,
-            Self::Latency => Self::Failures,
-            Self::Failures => Self::Score,
-        }
-    }
-
-    /// What it is called, with its unit.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Score => "score, 1 to 5",
-            Self::Cost => "cost of judging, USD",
-            Self::Latency => "latency of a request, seconds",
-            Self::Failures => "verdicts without a score, share",
-        }
-    }
-
-    /// Its value of an effort; `None` for scores, and where nothing is known.
-    pub(super) fn of(self, effort: &Effort) -> Option<f64> {
-        match self {
-            Self::Score => None,
-            Self::Cost => effort.cost_usd,
-            Self::Latency => effort.latency_ms.map(|ms| ms / 1000.0),
-            Self::Failures => Some(effort.failed as f64 / effort.verdicts.max(1) as f64),
-        }
-    }
-
-    /// The value in words.
-    pub(super) fn shown(self, value: Option<f64>) -> String {
-        match (self, value) {
-            (_, None) => "—".to_owned(),
-            (Self::Cost, Some(v)) => format!("${}", text::fixed(Some(v), 4)),
-            (Self::Latency, Some(v)) => format!("{} s", text::fixed(Some(v), 2)),
-            (Self::Failures, Some(v)) => format!("{} %", text::fixed(Some(100.0 * v), 1)),
-            (Self::Score, v) => text::fixed(v, 2),
-        }
-    }
-}
-
-/// The scale from 1 to 5 in `width` columns, with a mean and its interval on it.
-pub(super) fn forest(mean: Option<f64>, ci95: Option<(f64, f64)>, width: usize) -> String {
-    if width < 2 {
-        return String::new();
-    }
-    let place = |v: f64| (((v - 1.0) / 4.0 * (width - 1) as f64).round().max(0.0) as usize).min(width - 1);
-    let mut cells = vec!['·'; width];
-    if let Some((lo, hi)) = ci95 {
-        let (lo, hi) = (place(lo), place(hi));
-        cells[lo..=hi].fill('─');
-        cells[lo] = '├';
-        cells[hi] = '┤';
-    }
-    if let Some(mean) = mean {
-        cells[place(mean)] = '●';
-    }
-    cells.into_iter().collect()
-}
 
 /// What is loaded.
 struct Data {
@@ -111,7 +44,7 @@ enum Row {
 /// The state of the screen.
 pub struct Revisions {
     name: PromptName,
-    data: Slot<Data>,
+    data: Slot<query::Charts, Data>,
     rows: Vec<Row>,
     metric: Metric,
     cursor: Cursor,
@@ -181,7 +114,7 @@ impl Screen for Revisions {
     }
 
     fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Use::Rest, Query::Revisions(self.name.clone()));
+        self.data.ask(cx, Use::Rest, query::Charts(self.name.clone()));
     }
 
     fn changed(&mut self, cx: &mut Cx) {
@@ -203,32 +136,28 @@ impl Screen for Revisions {
             Action::Enter | Action::Diff => match self.selected() {
                 Some(Point { seq, change: Some(change), .. }) => {
                     let spot = |seq| Spot { name: self.name.clone(), seq };
-                    let screen = super::diff::DiffScreen::new(spot(change.since), spot(*seq));
-                    cx.nav = Some(Nav::Push(Box::new(screen)));
+                    cx.go(Route::diff(spot(change.since), spot(*seq)));
                 }
                 Some(point) => {
                     cx.say(format!("r{} is the first that was scored: nothing before it", point.seq))
                 }
                 None => {}
             },
-            Action::Back | Action::Quit => cx.nav = Some(Nav::Pop),
+            Action::Back | Action::Quit => cx.leave(),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        if !self.data.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Revisions { log, scores, efforts }) => {
-                let log = log.iter().map(|r| (r.seq, r.clone())).collect();
-                self.data.set(Data { log, scores: scores.clone(), efforts: efforts.clone() });
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.data.answer(ticket) {
+            Some(Ok(found)) => {
+                let log = found.log.into_iter().map(|r| (r.seq, r)).collect();
+                self.data.set(Data { log, scores: found.scores, efforts: found.efforts });
                 self.work();
             }
-            Ok(_) => {}
-            Err(why) => cx.fail(why.clone()),
+            Some(Err(why)) => cx.fail(why),
+            None => return false,
         }
         true
     }
@@ -254,9 +183,12 @@ impl Screen for Revisions {
         let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
         if self.rows.is_empty() {
             let words = if self.data.get().is_some() {
-                "No revision of this prompt was judged yet: J on Prompts plans a run."
+                env.filled(
+                    Scope::Prompts,
+                    "No revision of this prompt was judged yet: {Judge} on Prompts plans a run.",
+                )
             } else {
-                ""
+                String::new()
             };
             put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             return;
@@ -367,27 +299,5 @@ impl Revisions {
             parts.push(seg(format!("   {} verdicts", text::count(verdicts)), dim));
         }
         put(buf, here.x + 2, here.y, here.width.saturating_sub(3), &parts);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mean_stands_on_its_scale_and_what_is_unknown_is_no_number() {
-        assert_eq!(forest(Some(3.0), Some((2.0, 4.0)), 9), "··├─●─┤··");
-        assert_eq!(forest(Some(5.0), None, 5), "····●");
-        assert_eq!(forest(None, None, 3), "···");
-        assert_eq!(forest(Some(3.0), Some((0.0, 9.0)), 5), "├─●─┤");
-        assert_eq!(forest(Some(3.0), None, 1), "");
-        let nothing =
-            Effort { seq: 1, of: String::new(), verdicts: 0, failed: 0, latency_ms: None, cost_usd: None };
-        let mut metric = Metric::Score;
-        for shown in ["—", "—", "—", "0.0 %"] {
-            assert_eq!(metric.shown(metric.of(&nothing)), shown);
-            metric = metric.next();
-        }
-        assert_eq!(metric, Metric::Score);
     }
 }

@@ -1,19 +1,21 @@
 //! Runs: the list, newest first, and the figures of the selected one.
 //!
 //! ```text
-//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Figures -> means with coverage, kept by run and count
+//! query::Runs -> rows; for the rows in sight, one at a time: query::Means -> means with coverage, kept by run and count
 //! ```
 
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::layer::Layer;
-use super::super::msg::{Ticket, Use};
-use super::super::query::{Figures, Query, Reply};
-use super::grid::Grid;
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab};
 use crate::core::text;
 use crate::eval::Progress;
 use crate::store::{RunInfo, RunState};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::{Begin, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::run::done;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
@@ -23,13 +25,13 @@ mod view;
 /// The state of the screen.
 #[derive(Default)]
 pub struct Runs {
-    pub(super) rows: Slot<Vec<RunInfo>>,
+    pub(super) rows: Slot<query::Runs>,
     pub(super) cursor: Cursor,
     pub(super) figures: HashMap<String, Known>,
     /// How often the screen was opened: figures of an earlier time may lack what people have scored since.
     opened: u32,
     /// The run whose figures are being read.
-    reading: Slot<String>,
+    reading: Slot<query::Means, String>,
 }
 
 /// A run's means, and when they were taken.
@@ -38,7 +40,7 @@ pub(super) struct Known {
     done: u32,
     opened: u32,
     /// Absent where they could not be read.
-    pub found: Option<Box<Figures>>,
+    pub found: Option<query::Figures>,
 }
 
 impl Runs {
@@ -47,7 +49,7 @@ impl Runs {
     }
 
     fn load(&mut self, cx: &mut Cx) {
-        self.rows.ask(cx, Use::Rest, Query::Runs);
+        self.rows.ask(cx, Use::Rest, query::Runs);
     }
 
     /// Asks for the figures of one more row in sight, the selected one first.
@@ -63,7 +65,7 @@ impl Runs {
         let in_sight = rows.iter().skip(self.cursor.top).take(height);
         let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Use::Rest, Query::Figures(id.clone()));
+            self.reading.ask(cx, Use::Rest, query::Means(id.clone()));
             self.reading.set(id);
         }
     }
@@ -71,16 +73,16 @@ impl Runs {
     fn with_selected(&self, cx: &mut Cx, go: impl FnOnce(&RunInfo, &mut Cx)) {
         match self.selected() {
             Some(run) => go(run, cx),
-            None => cx.say("no run is selected: J plans one"),
+            None => cx.say(cx.env.filled(Scope::Runs, "no run is selected: {Judge} plans one")),
         }
     }
 
-    fn take_rows(&mut self, rows: &[RunInfo]) {
+    fn take_rows(&mut self, rows: Vec<RunInfo>) {
         let selected = self.selected().map(|r| r.id.clone());
-        self.rows.set(rows.to_vec());
         if let Some(at) = selected.and_then(|id| rows.iter().position(|r| r.id == id)) {
             self.cursor.at = at;
         }
+        self.rows.set(rows);
     }
 }
 
@@ -116,52 +118,51 @@ impl Screen for Runs {
         }
         match action {
             Action::Enter | Action::Right => {
-                self.with_selected(cx, |run, cx| {
-                    cx.nav = Some(Nav::Push(Box::new(Grid::new(run.id.clone()))))
-                });
+                self.with_selected(cx, |run, cx| cx.go(Route::grid(&run.id)));
             }
             Action::Resume => self.with_selected(cx, |run, cx| {
-                cx.nav = Some(Nav::Push(Box::new(Grid::resuming(run.id.clone()))));
+                cx.go(Route::Grid { run: run.id.clone(), begin: Begin::Missing });
             }),
-            Action::Modes => self.with_selected(cx, |run, cx| {
-                cx.nav = Some(Nav::Push(Box::new(super::modes::Modes::new(run.id.clone()))));
-            }),
+            Action::Modes => self.with_selected(cx, |run, cx| cx.go(Route::Modes(run.id.clone()))),
             Action::Compare => self.with_selected(cx, |run, cx| {
                 if run.arms.len() < 2 {
                     cx.say("this run has one arm: comparing needs two");
                 } else {
-                    cx.nav = Some(Nav::Push(Box::new(super::compare::Compare::new(run.id.clone()))));
+                    cx.go(Route::Compare(run.id.clone()));
                 }
             }),
-            Action::Go => self.with_selected(cx, |run, cx| {
-                cx.nav = Some(Nav::Push(Box::new(super::review::Review::new(run.id.clone()))));
-            }),
-            Action::Judge => cx.layer = Some(Layer::plan(Vec::new(), cx)),
+            Action::Go => self.with_selected(cx, |run, cx| cx.go(Route::Review(run.id.clone()))),
+            Action::Judge => cx.plan(Vec::new()),
             _ => return false,
         }
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let known = [self.rows.settle(ticket), self.reading.settle(ticket)];
-        if !known.contains(&true) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Runs(rows)) => self.take_rows(rows),
-            Ok(Reply::Figures(found)) => {
-                let known = Known { done: done(&found.run), opened: self.opened, found: Some(found.clone()) };
-                self.figures.insert(found.run.id.clone(), known);
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if let Some(answer) = self.rows.answer(ticket) {
+            match answer {
+                Ok(rows) => self.take_rows(rows),
+                Err(why) => cx.fail(why),
             }
-            Ok(_) => {}
-            Err(why) => {
-                // Not asked again for this run until its count changes: an error must not repeat itself.
-                if let (true, Some(id)) = (known[1], self.reading.get().cloned()) {
-                    let count = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id)).map_or(0, done);
-                    self.figures.insert(id, Known { done: count, opened: self.opened, found: None });
+        } else if let Some(answer) = self.reading.answer(ticket) {
+            match answer {
+                Ok(found) => {
+                    let id = found.run.id.clone();
+                    let known = Known { done: done(&found.run), opened: self.opened, found: Some(found) };
+                    self.figures.insert(id, known);
                 }
-                cx.fail(why.clone());
+                Err(why) => {
+                    // Not asked again for this run until its count changes: an error must not repeat itself.
+                    if let Some(id) = self.reading.get().cloned() {
+                        let run = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id));
+                        let known = Known { done: run.map_or(0, done), opened: self.opened, found: None };
+                        self.figures.insert(id, known);
+                    }
+                    cx.fail(why);
+                }
             }
+        } else {
+            return false;
         }
         self.follow(cx);
         true
@@ -208,7 +209,7 @@ impl Screen for Runs {
             ("4.02 [3.91, 4.13]", "mean over items of all arms, and its 95 % interval"),
             ("scored 38/40", "items with a score, of those planned"),
             ("coverage", "verdicts with a score, of those that were to be reached: every arm's, every pass"),
-            ("2 ?", "failed verdicts by their sign; Enter, then ? explains the signs"),
+            ("2 ?", "failed verdicts by their sign; {Enter}, then {Help} explains the signs"),
             ("recorded", "verdicts reached elsewhere, imported or replayed"),
             ("people 3.00 (40)", "the mean of what people gave, and how many items they scored"),
             (
@@ -218,49 +219,4 @@ impl Screen for Runs {
             ("unchecked", "no person has scored any item of this run"),
         ]
     }
-}
-
-/// The start of a run's id, as shown.
-pub(in super::super) fn short(id: &str) -> &str {
-    id.get(..6).unwrap_or(id)
-}
-
-/// How many verdicts have a state.
-pub(super) fn done(run: &RunInfo) -> u32 {
-    run.verdicts.values().sum()
-}
-
-/// Verdicts that were not reached by this program asking a live judge.
-pub(super) fn is_recorded(run: &RunInfo) -> bool {
-    run.is_recorded()
-}
-
-/// The word that says so, unless the judge's own name does.
-pub(super) fn recorded_words(run: &RunInfo) -> &'static str {
-    if is_recorded(run) && !run.spec.judge.contains("recorded") { "recorded" } else { "" }
-}
-
-/// The state of a run in one word.
-pub(super) fn state_words(run: &RunInfo) -> &'static str {
-    match run.state {
-        RunState::Running => "running",
-        RunState::Complete => "complete",
-        RunState::Partial => "partial",
-        RunState::Stopped => "stopped",
-    }
-}
-
-/// The arms in a few words: `r56, r58`, or their number where there are many.
-pub(super) fn arms_words(run: &RunInfo) -> String {
-    match run.arms.as_slice() {
-        [] => "no arm".to_owned(),
-        few if few.len() <= 3 => few.join(", "),
-        many => format!("{} arms", many.len()),
-    }
-}
-
-/// Failed verdicts by sign: `2 ? 1 T`.
-pub(super) fn failed_words(run: &RunInfo) -> String {
-    let failed = run.verdicts.iter().filter(|(s, n)| **s != crate::core::verdict::State::Scored && **n > 0);
-    failed.map(|(state, n)| format!("{n} {}", state.sign())).collect::<Vec<_>>().join(" ")
 }

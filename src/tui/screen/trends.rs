@@ -1,23 +1,28 @@
 //! Trends: run by run, the mean of each criterion with its interval, or cost, latency, failures. Oldest first.
 //!
 //! ```text
-//! Query::Runs -> rows; for the rows in sight, one at a time: Query::Figures -> means as `run show` has them
+//! query::Runs -> rows; for the rows in sight, one at a time: query::Means -> means as `run show` has them
 //! ```
 
-use super::super::app::{foot_rule, head_rule};
-use super::super::env::Env;
-use super::super::keys::{Action, Scope};
-use super::super::msg::{Ticket, Use};
-use super::super::paint::{gauge, put, put_cut, row, seg, select};
-use super::super::query::{Figures, Query, Reply};
-use super::super::theme::Meaning;
-use super::revisions::{Metric, forest};
-use super::{Cursor, Cx, Nav, Screen, Slot, Tab, means};
 use crate::core::prompt::PromptName;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::store::RunInfo;
 use crate::store::scores::Effort;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::paint::{gauge, put, put_cut, row, seg, select};
+use crate::tui::query;
+use crate::tui::route::{Nav, Route, Tab};
+use crate::tui::screen::Screen;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::forest::{Metric, forest};
+use crate::tui::widget::means;
+use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
@@ -26,11 +31,11 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Trends {
     /// Oldest first.
-    runs: Slot<Vec<RunInfo>>,
+    runs: Slot<query::Runs>,
     /// By run; absent where they could not be read.
-    figures: HashMap<String, Option<Box<Figures>>>,
-    reading: Slot<String>,
-    efforts: Slot<Vec<Effort>>,
+    figures: HashMap<String, Option<query::Figures>>,
+    reading: Slot<query::Means, String>,
+    efforts: Slot<query::Efforts>,
     metric: Metric,
     criterion: usize,
     criteria: Vec<String>,
@@ -59,19 +64,19 @@ impl Trends {
     }
 
     fn ask(&mut self, cx: &mut Cx) {
-        self.runs.ask(cx, Use::Rest, Query::Runs);
-        self.efforts.ask(cx, Use::Picture, Query::Efforts);
+        self.runs.ask(cx, Use::Rest, query::Runs);
+        self.efforts.ask(cx, Use::Picture, query::Efforts);
     }
 
     /// Takes the runs; what has been judged since loses its figures, which are then asked for again.
-    fn take(&mut self, newest_first: &[RunInfo]) {
-        for run in newest_first {
+    fn take(&mut self, newest_first: Vec<RunInfo>) {
+        for run in &newest_first {
             let known = self.figures.get(&run.id);
             if known.is_some_and(|f| f.as_ref().is_some_and(|f| f.run.verdicts != run.verdicts)) {
                 self.figures.remove(&run.id);
             }
         }
-        self.runs.set(newest_first.iter().rev().cloned().collect());
+        self.runs.set(newest_first.into_iter().rev().collect());
         self.work();
     }
 
@@ -104,7 +109,7 @@ impl Trends {
             .find(|run| !self.figures.contains_key(&run.id))
             .map(|run| run.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Use::Rest, Query::Figures(id.clone()));
+            self.reading.ask(cx, Use::Rest, query::Means(id.clone()));
             self.reading.set(id);
         }
     }
@@ -149,16 +154,14 @@ impl Screen for Trends {
             Action::Metric => self.metric = self.metric.next(),
             Action::Revisions => match self.run(self.cursor.at).map(prompt) {
                 Some(Some(name)) => {
-                    let screen = super::revisions::Revisions::new(name);
-                    cx.nav = Some(Nav::Push(Box::new(screen)));
+                    cx.go(Route::Revisions(name));
                 }
                 Some(None) => cx.say("the arms of this run are no revisions of a prompt"),
                 None => {}
             },
             Action::Enter => {
                 if let Some(run) = self.run(self.cursor.at) {
-                    let grid = super::grid::Grid::new(run.id.clone());
-                    cx.nav = Some(Nav::Tab(Tab::Runs, Some(Box::new(grid))));
+                    cx.nav = Some(Nav::Tab(Tab::Runs, Some(Route::grid(&run.id))));
                 }
             }
             _ => return false,
@@ -166,28 +169,25 @@ impl Screen for Trends {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, result: &Result<Reply, String>, cx: &mut Cx) -> bool {
-        let (runs, reading) = (self.runs.settle(ticket), self.reading.settle(ticket));
-        let efforts = self.efforts.settle(ticket);
-        if !(runs || reading || efforts) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Runs(list)) if runs => {
-                self.take(list);
+    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        if let Some(answer) = self.runs.answer(ticket) {
+            match answer {
+                Ok(runs) => self.take(runs),
+                Err(why) => cx.fail(why),
             }
-            Ok(Reply::Figures(found)) => {
-                self.figures.insert(found.run.id.clone(), Some(found.clone()));
-            }
-            Ok(Reply::Efforts(list)) if efforts => self.efforts.set(list.clone()),
-            Err(why) => {
-                // Not asked again: an error must not repeat itself.
-                if let Some(id) = self.reading.get().filter(|_| reading) {
-                    self.figures.insert(id.clone(), None);
+        } else if let Some(answer) = self.reading.answer(ticket) {
+            match answer {
+                Ok(found) => drop(self.figures.insert(found.run.id.clone(), Some(found))),
+                Err(why) => {
+                    // Not asked again: an error must not repeat itself.
+                    if let Some(id) = self.reading.get() {
+                        self.figures.insert(id.clone(), None);
+                    }
+                    cx.fail(why);
                 }
-                cx.fail(why.clone());
             }
-            Ok(_) => {}
+        } else if !self.efforts.keep(ticket, cx) {
+            return false;
         }
         self.follow(cx);
         true
@@ -207,7 +207,10 @@ impl Screen for Trends {
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
         if self.points.is_empty() {
             if !self.runs.is_waiting() {
-                let words = "Nothing has a trend yet: press 2, then J to judge some responses; each run is a point here.";
+                let words = env.filled(
+                    Scope::Runs,
+                    "Nothing has a trend yet: press {TabRuns}, then {Judge} to judge some responses; each run is a point here.",
+                );
                 put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
             }
             return;
@@ -267,7 +270,7 @@ impl Screen for Trends {
                 "├──●──┤",
                 "the mean on the scale from 1 to 5, and its 95 % interval; cases of one source count together",
             ),
-            ("value", "the mean, or the measure that m chose; — where nothing is known of it"),
+            ("value", "the mean, or the measure that {Metric} chose; — where nothing is known of it"),
             ("bars", "cost, latency or failures of each run, the largest filling the bar"),
             (
                 "latency",
@@ -323,7 +326,7 @@ fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, b
     let when = if slim {
         format!("{} ", start(&p.run.created_at, 10))
     } else {
-        format!("{:<17} {:<7} ", start(&p.run.created_at, 16), super::runs::short(&p.run.id))
+        format!("{:<17} {:<7} ", start(&p.run.created_at, 16), run::short(&p.run.id))
     };
     let count = |n: Option<usize>| n.map_or_else(|| "—".to_owned(), |n| text::count(n as u64));
     let failed = p.mean.map(|c| c.failed);

@@ -1,13 +1,15 @@
 //! Drawing the plan dialog: the choices above, what they would mean below.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{self, put, put_cut, seg};
-use super::super::super::screen::grid::pace::money;
-use super::super::super::theme::Meaning;
-use super::super::window;
 use super::{Arms, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
 use crate::core::text;
 use crate::eval::{Plan, is_recorded};
+use crate::tui::env::Env;
+use crate::tui::keys::Scope;
+use crate::tui::paint;
+use crate::tui::paint::{put, put_cut, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::frame::window;
+use crate::tui::widget::pace::money;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -81,7 +83,7 @@ fn line(dialog: &PlanDialog, field: Field, row: Rect, buf: &mut Buffer, env: &En
     if selected {
         paint::select(buf, row, true, env.theme);
     }
-    let (name, value, of) = words(dialog, field);
+    let (name, value, of) = words(dialog, field, env);
     put(buf, row.x + 1, row.y, LABEL, &[seg(name, env.style(Meaning::Dim))]);
     let x = row.x + 1 + LABEL;
     let room = row.width.saturating_sub(LABEL + 12);
@@ -97,7 +99,7 @@ fn line(dialog: &PlanDialog, field: Field, row: Rect, buf: &mut Buffer, env: &En
 }
 
 /// A line's name, its value, and which of how many choices that is.
-fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
+fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String, String) {
     let of = |at: usize, len: usize| if len > 0 { format!("{}/{len}", at + 1) } else { String::new() };
     match field {
         Field::Set => {
@@ -112,7 +114,7 @@ fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
             let options = dialog.arm_options();
             (
                 if options.len() == 1 { "arm" } else { "arms" },
-                arms(dialog, options.get(dialog.arms)),
+                arms(dialog, options.get(dialog.arms), env),
                 of(dialog.arms, options.len()),
             )
         }
@@ -146,9 +148,12 @@ fn words(dialog: &PlanDialog, field: Field) -> (&'static str, String, String) {
     }
 }
 
-fn arms(dialog: &PlanDialog, chosen: Option<&Arms>) -> String {
+fn arms(dialog: &PlanDialog, chosen: Option<&Arms>, env: &Env) -> String {
     match chosen {
-        None => "none: this set has no responses; open the plan with J on a prompt".to_owned(),
+        None => env.filled(
+            Scope::Prompts,
+            "none: this set has no responses; open the plan with {Judge} on a prompt",
+        ),
         Some(Arms::Spots) => {
             let spots: Vec<String> = dialog.spots.iter().map(|s| format!("{} r{}", s.name, s.seq)).collect();
             format!("{}, generated", spots.join(", "))

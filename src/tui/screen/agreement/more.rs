@@ -6,14 +6,14 @@
 //! ```
 //! Each table has a line that says what it is, as `agreement` on the command line has it.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{put, put_cut, seg};
-use super::super::super::theme::Meaning;
 use super::interval;
 use crate::core::stats::agree::Figure;
 use crate::core::stats::confusion::Counted;
 use crate::core::text;
 use crate::eval::agreement::{Standard, TwoJudges};
+use crate::tui::env::Env;
+use crate::tui::paint::{put, put_cut, seg};
+use crate::tui::theme::Meaning;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;

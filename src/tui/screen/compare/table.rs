@@ -8,16 +8,16 @@
 //! ```
 //! The interval is the one that the decision is read from, so that colour, sign, interval and sentence say one thing.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{put_cut, seg};
-use super::super::super::theme::Meaning;
-use super::super::decided::look;
 use super::names;
 use crate::core::stats::bounded::Ends;
 use crate::core::stats::compare::Comparison;
 use crate::core::text;
 use crate::eval::compare::is_noise;
 use crate::eval::versus::Versus;
+use crate::tui::env::Env;
+use crate::tui::paint::{put_cut, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::decided::look;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

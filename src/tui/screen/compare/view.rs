@@ -1,15 +1,16 @@
 //! Drawing a comparison: table, sentence, power, trust, flips; or the table of every pair.
 
-use super::super::super::app::{foot_rule, head_rule};
-use super::super::super::env::Env;
-use super::super::super::paint::{Seg, put, put_cut, put_right, row, rule, seg, select};
-use super::super::super::theme::Meaning;
-use super::super::decided::look;
 use super::{Compare, names, table, words};
 use crate::core::text;
 use crate::eval::compare::Flip;
 use crate::eval::versus::Versus;
 use crate::store::RunInfo;
+use crate::tui::env::Env;
+use crate::tui::keys::Scope;
+use crate::tui::paint::{Seg, put, put_cut, put_right, row, rule, seg, select};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::decided::look;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -34,8 +35,8 @@ pub(super) fn draw(s: &mut Compare, area: Rect, buf: &mut Buffer, env: &Env) {
     foot_rule(buf, area, area.bottom() - 1, &[], env);
     let mut body = Rect { y: area.y + 2, height: area.height - 3, ..area };
     if s.names().len() < 2 {
-        let words =
-            "This run has one arm. A comparison needs two on the same cases: judge a second revision with J.";
+        let words = "This run has one arm. A comparison needs two on the same cases: judge a second revision with {Judge}.";
+        let words = env.filled(Scope::Prompts, words);
         put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
         return;
     }

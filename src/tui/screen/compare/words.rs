@@ -1,14 +1,14 @@
 //! What a comparison says in words beside its table: what it rests on, the judge's noise, the means over all cases.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{Seg, seg};
-use super::super::super::theme::Meaning;
-use super::super::means;
 use crate::core::stats::compare::Comparison;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::eval::compare::is_noise;
 use crate::eval::versus::Versus;
+use crate::tui::env::Env;
+use crate::tui::paint::{Seg, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::means;
 
 /// Whose scores decide, how kind the judge is to each arm, and for how many statements at once the intervals hold.
 pub(super) fn rests_on(said: &Versus, names: &[String; 2], slice: Option<&str>) -> String {

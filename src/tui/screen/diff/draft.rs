@@ -6,14 +6,15 @@
 //!                              `--- Esc: the draft stays, and e on Prompts offers it again
 //! ```
 
-use super::super::super::layer::Layer;
-use super::super::super::msg::{Effect, Ticket, Use};
-use super::super::super::query::{Query, Reply, Spot};
-use super::super::prompts::following;
-use super::super::{Cx, Nav, Purpose, Slot};
 use super::{DiffScreen, Source};
 use crate::core::prompt::{Kind, Template};
 use crate::store::RevisionInfo;
+use crate::tui::context::{Cx, Slot};
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Spot, Ticket, Use, following};
+use crate::tui::msg::Effect;
+use crate::tui::query;
+use crate::tui::route::{Nav, Purpose};
 use std::sync::Arc;
 
 /// An edit that is not saved yet.
@@ -21,8 +22,8 @@ pub struct Draft {
     base: RevisionInfo,
     text: Arc<str>,
     editor: Option<Ticket>,
-    kept: Slot<()>,
-    registered: Slot<()>,
+    kept: Slot<query::KeepDraft>,
+    registered: Slot<query::Register, ()>,
 }
 
 impl DiffScreen {
@@ -32,7 +33,7 @@ impl DiffScreen {
         let text: Arc<str> = text.into();
         let right = Source::Draft { base: spot.clone(), text: Arc::clone(&text) };
         let draft = Draft { base, text, editor: None, kept: Slot::default(), registered: Slot::default() };
-        Self { draft: Some(draft), ..Self::of(Source::Revision(spot), right) }
+        Self { draft: Some(draft), ..Self::new(Source::Revision(spot), right) }
     }
 
     pub(super) fn ask_message(&self, cx: &mut Cx) {
@@ -43,7 +44,7 @@ impl DiffScreen {
             draft.base.name, draft.base.seq, stats.added, stats.removed
         );
         let hint = "a message for the history; Esc goes back to the draft";
-        cx.layer = Some(Layer::input(&title, hint, "", Purpose::SaveMessage));
+        cx.input(&title, hint, "", Purpose::SaveMessage);
     }
 
     pub(super) fn edit_again(&mut self, cx: &mut Cx) {
@@ -60,19 +61,14 @@ impl DiffScreen {
         match result {
             Err(why) => {
                 cx.fail(why.clone());
-                if let Some(query) = rescue(&draft.base, why) {
-                    draft.kept.ask(cx, Use::Rest, query);
+                if let Some(question) = query::rescue(&draft.base, why) {
+                    draft.kept.ask(cx, Use::Rest, question);
                 }
             }
             Ok(text) if **text == *draft.text => cx.say("nothing was changed"),
             Ok(text) => {
                 draft.text = text.as_str().into();
-                let query = Query::SaveDraft {
-                    name: draft.base.name.clone(),
-                    base: draft.base.seq,
-                    text: text.clone(),
-                };
-                draft.kept.ask(cx, Use::Rest, query);
+                draft.kept.ask(cx, Use::Rest, query::kept(&draft.base, text));
                 let base = Spot { name: draft.base.name.clone(), seq: draft.base.seq };
                 self.right = Source::Draft { base, text: Arc::clone(&draft.text) };
                 self.load(cx);
@@ -90,51 +86,43 @@ impl DiffScreen {
                 .and_then(|v| Template::chat(&v).map_err(|e| e.to_string()))
             {
                 Ok(template) => template,
-                Err(why) => return cx.fail(format!("not saved, kept as a draft (e mends it): {why}")),
+                Err(why) => {
+                    return cx.fail(format!(
+                        "not saved, kept as a draft ({} mends it): {why}",
+                        cx.env.hint(Scope::Diff, Action::Edit)
+                    ));
+                }
             },
         };
         let mut revision = following(&draft.base, template);
         revision.message = (!message.trim().is_empty()).then(|| message.trim().to_owned());
         revision.author = (!cx.env.reviewer.is_empty()).then(|| cx.env.reviewer.clone());
-        draft.registered.ask(cx, Use::Rest, Query::Register { revision: Box::new(revision) });
+        draft.registered.ask(cx, Use::Rest, query::Register(revision));
     }
 
-    /// True when the ticket belonged to the draft.
-    pub(super) fn draft_reply(
-        &mut self,
-        ticket: Ticket,
-        result: &Result<Reply, String>,
-        cx: &mut Cx,
-    ) -> bool {
+    /// True when the answer belonged to the draft.
+    pub(super) fn draft_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
         let Some(draft) = &mut self.draft else { return false };
-        if draft.kept.settle(ticket) {
-            if let Err(why) = result {
+        if let Some(answer) = draft.kept.answer(ticket) {
+            if let Err(why) = answer {
                 cx.fail(format!("the draft could not be kept: {why}; save it before leaving"));
             }
             return true;
         }
-        if !draft.registered.settle(ticket) {
-            return false;
-        }
-        match result {
-            Ok(Reply::Registered(done)) => {
+        match draft.registered.answer(ticket) {
+            Some(Ok(done)) => {
                 let r = &done.revision;
+                let judge = cx.env.hint(Scope::Prompts, Action::Judge);
                 cx.say(if done.new {
-                    format!("{} r{} {} saved; J judges it", r.name, r.seq, r.digest.short())
+                    format!("{} r{} {} saved; {judge} judges it", r.name, r.seq, r.digest.short())
                 } else {
                     format!("{} r{} holds this text already", r.name, r.seq)
                 });
                 cx.nav = Some(Nav::Saved(Spot { name: r.name.clone(), seq: r.seq }));
             }
-            Ok(_) => {}
-            Err(why) => cx.fail(format!("not saved, kept as a draft: {why}")),
+            Some(Err(why)) => cx.fail(format!("not saved, kept as a draft: {why}")),
+            None => return false,
         }
         true
     }
-}
-
-/// Takes a text that a dead editor left behind into the drafts, where `e` finds it.
-pub(in super::super) fn rescue(base: &RevisionInfo, why: &str) -> Option<Query> {
-    let (_, path) = why.split_once(super::super::super::effects::KEPT_IN)?;
-    Some(Query::RescueDraft { name: base.name.clone(), base: base.seq, path: path.into() })
 }

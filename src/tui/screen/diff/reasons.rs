@@ -4,13 +4,13 @@
 //! Tab: j k and pages go to the reasons, or back to the texts      x: more room for them, or less
 //! ```
 
-use super::super::super::app::head_rule;
-use super::super::super::env::Env;
-use super::super::super::keys::Action;
-use super::super::super::paint::{put_cut, put_right, seg};
-use super::super::super::theme::Meaning;
-use super::super::Cursor;
 use crate::core::text;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::paint::{put_cut, put_right, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::head_rule;
+use crate::tui::widget::cursor::Cursor;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -89,12 +89,16 @@ impl Reasons {
     fn draw_rule(&self, row: Rect, buf: &mut Buffer, env: &Env) {
         head_rule(buf, row, row.y, &[], env);
         let (look, words) = if self.focused {
-            (Meaning::Accent, " ▸ the judge's reasons · Tab back to the texts · x more room, or less ")
+            (
+                Meaning::Accent,
+                " ▸ the judge's reasons · {NextPane} back to the texts · {Exchange} more room, or less ",
+            )
         } else if self.most > 0 {
-            (Meaning::Dim, " the judge's reasons · Tab scrolls them · x more room, or less ")
+            (Meaning::Dim, " the judge's reasons · {NextPane} scrolls them · {Exchange} more room, or less ")
         } else {
-            (Meaning::Dim, " the judge's reasons · x more room, or less ")
+            (Meaning::Dim, " the judge's reasons · {Exchange} more room, or less ")
         };
+        let words = env.filled(Scope::Diff, words);
         let below = self.most - self.top;
         let note = match (self.top, below) {
             (0, 0) => String::new(),

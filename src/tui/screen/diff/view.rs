@@ -1,10 +1,5 @@
 //! Drawing a diff: two lines of header, the rows, the rule below.
 
-use super::super::super::app::{foot_rule, head_rule};
-use super::super::super::env::Env;
-use super::super::super::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
-use super::super::super::theme::Meaning;
-use super::super::decided::look;
 use super::layout::{GUTTER, Half, Line};
 use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
@@ -12,6 +7,12 @@ use crate::core::stats::decision::Decision;
 use crate::core::text;
 use crate::eval::history::Change;
 use crate::store::RevisionInfo;
+use crate::tui::env::Env;
+use crate::tui::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::decided::look;
+use crate::tui::widget::score::change_words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -62,8 +63,7 @@ impl DiffScreen {
 
 fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let price =
-        super::super::super::reader::Reader::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
+    let price = crate::tui::reader::Reader::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
     let size = size_words(doc, s.tokens(), price);
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
     let same = doc.left.info.as_ref().zip(doc.right.info.as_ref()).is_some_and(|(l, r)| l.name == r.name);
@@ -128,7 +128,7 @@ fn end_words<'a>(
 }
 
 fn score_words<'a>(criterion: &str, change: &Change, env: &Env) -> Vec<Seg<'a>> {
-    let (words, meaning) = super::super::prompts::change_words(change);
+    let (words, meaning) = change_words(change);
     let short = |v: f64| text::fixed(Some(v), 2).replacen("0.", ".", 1);
     match (change.decision, change.ci95) {
         (Decision::Better | Decision::Worse, Some((lo, hi))) => vec![

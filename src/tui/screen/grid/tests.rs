@@ -303,7 +303,7 @@ async fn ten_thousand_items_scroll_without_a_scan() {
     Store::open(&path).unwrap();
     let screen = open(&path, 120, 40).await;
     let items: Vec<RunItem> =
-        (0..10_000).map(|i| super::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
+        (0..10_000).map(|i| crate::tui::doc::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
     let mut grid = super::Grid::running("r", Control::new());
     let mut run = super::view::tests::run(&["accuracy", "clarity"], &["x"]);
     run.spec.repeats = 5;

@@ -1,15 +1,19 @@
 //! Drawing a run. Widths come from the plan, not from what has arrived: no column moves while the grid fills.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{self, put, put_cut, put_right, seg};
-use super::super::super::theme::Meaning;
-use super::super::{means, runs};
-use super::board::{self, Face, Row};
-use super::pace::{left_words, money, rate_words, span_words};
 use super::{Data, Grid, Sort};
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
+use crate::tui::doc::board;
+use crate::tui::doc::board::Row;
+use crate::tui::env::Env;
+use crate::tui::paint;
+use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::face::face_style;
+use crate::tui::widget::means;
+use crate::tui::widget::pace::{left_words, money, rate_words, span_words};
+use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -47,13 +51,13 @@ fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     );
     let x = paint::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
     let passes = data.board.repeats();
-    let arms = runs::arms_words(run);
+    let arms = run::arms_words(run);
     let repeats = if passes > 1 { format!(" × {passes} passes") } else { String::new() };
     let columns = text::plural(run.criteria.len(), "criterion", "criteria");
     // Said before anything that a narrow screen cuts off.
-    let recorded = if runs::is_recorded(run) { " recorded" } else { "" };
+    let recorded = if run::is_recorded(run) { " recorded" } else { "" };
     let segs = [
-        seg(format!(" run {}", runs::short(&run.id)), env.style(Meaning::Strong)),
+        seg(format!(" run {}", run::short(&run.id)), env.style(Meaning::Strong)),
         seg(recorded, env.style(Meaning::Warning)),
         seg(format!(" · {arms} × {} × {}", run.spec.set, run.spec.rubric), Style::default()),
         seg(format!(" · judge {}", run.spec.judge), Style::default()),
@@ -66,7 +70,7 @@ fn state_words(grid: &Grid, run: &RunInfo) -> &'static str {
     match &grid.live {
         Some(live) if live.control.is_paused() => "paused",
         Some(_) => "running",
-        None => runs::state_words(run),
+        None => run::state_words(run),
     }
 }
 
@@ -139,7 +143,7 @@ fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
 /// A run that is not in progress: what it cost, or why it stopped.
 fn at_rest(run: &RunInfo, cost: Option<String>) -> (String, Meaning) {
     if run.state != RunState::Complete && !run.reason.is_empty() {
-        return (format!("{}: {}", runs::state_words(run), run.reason), Meaning::Warning);
+        return (format!("{}: {}", run::state_words(run), run.reason), Meaning::Warning);
     }
     if run.imported {
         return ("imported with its items: reached elsewhere".to_owned(), Meaning::Dim);
@@ -393,16 +397,6 @@ fn draw_cell(
     if board::gap(&data.board, &data.human, item, criterion).is_some_and(|gap| gap >= 2.0) {
         put(buf, at.saturating_sub(1).max(x), y, 1, &[seg("!", env.style(Meaning::Error))]);
     }
-}
-
-/// The look of a cell.
-pub(in super::super) fn face_style(face: Face, env: &Env) -> Style {
-    env.style(match face {
-        Face::Planned => Meaning::Rule,
-        Face::InFlight => Meaning::Dim,
-        Face::Scored(score) => Meaning::Score(score),
-        Face::Failed(_) => Meaning::Warning,
-    })
 }
 
 /// Right side of the bottom line: what failed, how it is sorted, whether anybody looked.

@@ -3,21 +3,27 @@
 //! A request is not stored: it is built again from the stored material and nonce. Where that cannot give the same
 //! words (another criterion version, an imported verdict) the pane says so and shows none.
 
-use super::super::super::env::Env;
-use super::super::super::theme::Meaning;
+use super::ItemScreen;
 use super::lines::{self, Line};
-use super::{Context, ItemScreen, Loaded};
 use crate::core::rubric::{self, Criterion};
 use crate::core::text;
 use crate::judge::{JudgeRequest, Lookup, prompt};
 use crate::store::VerdictInfo;
 use crate::store::runs::column_of;
+use crate::tui::env::Env;
+use crate::tui::keys::Scope;
+use crate::tui::query::Loaded;
+use crate::tui::route::Context;
+use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 use std::sync::Arc;
 
 /// All lines of the pane.
 pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
-    let mut out = vec![Line::of(" EXACT EXCHANGE   x or Esc goes back", env.style(Meaning::Strong))];
+    let mut out = vec![Line::of(
+        &env.filled(Scope::Item, " EXACT EXCHANGE   {Exchange} or {Back} goes back"),
+        env.style(Meaning::Strong),
+    )];
     let mine: Vec<&VerdictInfo> =
         loaded.verdicts.iter().filter(|v| v.verdict.criterion == screen.criterion).collect();
     if mine.is_empty() {

@@ -1,13 +1,16 @@
 //! The right pane: a block for each criterion, with its scores large, the reasons, and what people said.
 
-use super::super::super::env::Env;
-use super::super::super::paint::seg;
-use super::super::super::theme::Meaning;
-use super::super::grid::board::Face;
 use super::lines::{self, Line};
-use super::{Context, ItemScreen, Loaded, exchange};
+use super::{ItemScreen, exchange};
 use crate::core::{evidence, text};
 use crate::store::{NewVerdict, ReviewInfo, VerdictInfo};
+use crate::tui::doc::board::Face;
+use crate::tui::env::Env;
+use crate::tui::paint::seg;
+use crate::tui::query::Loaded;
+use crate::tui::route::Context;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::face::face_style;
 use ratatui::style::{Modifier, Style};
 
 /// All lines, and where each block starts.
@@ -112,7 +115,7 @@ fn large(out: &mut Vec<Line>, faces: &[Face], env: &Env) {
     for row in 0..3 {
         let mut line = Line::of("  ", Style::default());
         for face in shown {
-            let style = super::super::grid::face_style(*face, env);
+            let style = face_style(*face, env);
             let upper = pixels(*face)[row * 2];
             let lower = pixels(*face).get(row * 2 + 1).copied().unwrap_or(0);
             let glyph = match face {

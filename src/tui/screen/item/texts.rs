@@ -1,10 +1,12 @@
 //! The left pane: prompt, variables, response with the judge's quotes marked, reference.
 
-use super::super::super::env::Env;
-use super::super::super::theme::Meaning;
+use super::ItemScreen;
 use super::lines::{self, Line};
-use super::{ItemScreen, Loaded};
 use crate::core::{evidence, text};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::query::Loaded;
+use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 use std::ops::Range;
 
@@ -53,7 +55,7 @@ fn head(out: &mut Vec<Line>, name: &str, note: &str, env: &Env) {
         out.push(Line::blank());
     }
     let mut line = Line::of(format!(" {name}"), env.style(Meaning::Strong));
-    line.segs.push(super::super::super::paint::seg(format!("  {note}"), env.style(Meaning::Dim)));
+    line.segs.push(crate::tui::paint::seg(format!("  {note}"), env.style(Meaning::Dim)));
     out.push(line);
 }
 
@@ -69,7 +71,11 @@ fn folded(out: &mut Vec<Line>, prompt: &str, width: usize, unfolded: bool, env: 
         return;
     }
     out.extend(all.into_iter().take(FOLD));
-    let words = format!(" ⋯ {} more; Enter shows them", text::plural(hidden, "line", "lines"));
+    let words = format!(
+        " ⋯ {} more; {} shows them",
+        text::plural(hidden, "line", "lines"),
+        env.hint(Scope::Item, Action::Enter)
+    );
     out.push(Line::of(words, env.style(Meaning::Dim)));
 }
 

@@ -1,10 +1,12 @@
 //! Drawing an item: two panes from 100 columns on, one at a time below.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{self, put, put_cut, put_right, seg};
-use super::super::super::theme::Meaning;
-use super::super::runs;
 use super::{ItemScreen, Pane, exchange, lines, scores, texts};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::paint;
+use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -34,7 +36,8 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
             Pane::Text => text_pane(screen, left, buf, env),
             Pane::Scores => score_pane(screen, left, buf, env),
         }
-        let words = if screen.pane == Pane::Text { " Tab: scores " } else { " Tab: texts " };
+        let other = if screen.pane == Pane::Text { "scores" } else { "texts" };
+        let words = format!(" {}: {other} ", env.hint(Scope::Item, Action::NextPane));
         put_right(buf, area.right().saturating_sub(2), area.y + 1, 14, &seg(words, env.style(Meaning::Dim)));
         return;
     }
@@ -75,8 +78,8 @@ fn header(screen: &ItemScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     if let Some(context) = screen.context.get() {
         let judge =
             if row.width >= WIDE { format!(" · judge {}", context.run.spec.judge) } else { String::new() };
-        right = format!("run {}{judge} ", runs::short(&context.run.id));
-        if runs::is_recorded(&context.run) {
+        right = format!("run {}{judge} ", run::short(&context.run.id));
+        if run::is_recorded(&context.run) {
             segs.push(seg("   recorded", env.style(Meaning::Warning)));
         }
     }

@@ -1,13 +1,16 @@
 //! Names and their places: rename, start a new prompt from a revision, put away and take back, fold folders.
 
-use super::super::super::keys::Action;
-use super::super::super::layer::Layer;
-use super::super::super::msg::Use;
-use super::super::super::query::{Manage, Query};
-use super::super::{Cursor, Cx, Purpose};
+use super::Prompts;
+use super::list::Index;
 use super::tree::Node;
-use super::{Index, Prompts};
 use crate::core::prompt::PromptName;
+use crate::tui::context::Cx;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::{Ticket, Use};
+use crate::tui::query;
+use crate::tui::route::Purpose;
+use crate::tui::screen::Screen;
+use crate::tui::widget::cursor::Cursor;
 
 impl Prompts {
     /// True when the action was about names and folders.
@@ -18,18 +21,19 @@ impl Prompts {
             return true;
         }
         match action {
-            Action::Rename => self.ask_name("rename to", Purpose::Other("rename"), cx),
-            Action::Duplicate => {
-                self.ask_name("new prompt from this revision", Purpose::Other("duplicate"), cx)
-            }
+            Action::Rename => self.ask_name("rename to", Purpose::Rename, cx),
+            Action::Duplicate => self.ask_name("new prompt from this revision", Purpose::Duplicate, cx),
             Action::Archive => match self.selected() {
-                Some(name) if self.archived => {
-                    let query = Query::Manage(Manage::Unarchive(name.clone()));
-                    self.managed.ask(cx, Use::Rest, query);
+                Some(name) if self.list.archived => {
+                    let question = query::Manage::Unarchive(name.clone());
+                    self.managed.ask(cx, Use::Rest, question);
                 }
                 Some(name) => {
-                    let words = format!("put {name} away? Its name becomes free; a then A takes it back");
-                    cx.layer = Some(Layer::confirm(&words, Purpose::Other("archive")));
+                    let [show, back] =
+                        [Action::Archived, Action::Archive].map(|a| cx.env.hint(Scope::Prompts, a));
+                    let words =
+                        format!("put {name} away? Its name becomes free; {show} then {back} takes it back");
+                    cx.confirm(words, Purpose::Archive);
                 }
                 None => cx.fail("no prompt is selected"),
             },
@@ -37,8 +41,8 @@ impl Prompts {
             Action::Fold => self.fold(cx),
             Action::FoldAll => {
                 if self.can_fold(cx) {
-                    self.fold_all = true;
-                    self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
+                    self.list.fold_all = true;
+                    self.list.names_of_all.ask(cx, Use::Picture, query::Filter(String::new()));
                 }
             }
             _ => return false,
@@ -48,46 +52,74 @@ impl Prompts {
 
     fn ask_name(&self, title: &str, purpose: Purpose, cx: &mut Cx) {
         let Some(name) = self.selected() else { return cx.fail("no prompt is selected") };
-        if self.archived {
-            return cx.say("take it back first: A");
+        if self.list.archived {
+            return cx.say(cx.env.filled(Scope::Prompts, "take it back first: {Archive}"));
         }
-        cx.layer = Some(Layer::input(title, "folder/name; Esc leaves", name.as_str(), purpose));
+        cx.input(title, "folder/name; Esc leaves", name.as_str(), purpose);
     }
 
-    pub(super) fn answer_manage(&mut self, what: &str, text: &str, cx: &mut Cx) {
+    pub(super) fn answer_manage(&mut self, what: &Purpose, text: &str, cx: &mut Cx) {
         let Some(name) = self.selected().cloned() else { return };
-        if what == "archive" {
-            return self.managed.ask(cx, Use::Rest, Query::Manage(Manage::Archive(name)));
+        if *what == Purpose::Archive {
+            return self.managed.ask(cx, Use::Rest, query::Manage::Archive(name));
         }
         let to: PromptName = match text.trim().parse() {
             Ok(to) => to,
             Err(e) => return cx.fail(format!("{e}")),
         };
-        let query = match (what, self.spot()) {
-            ("rename", _) => Manage::Rename { name, to },
-            (_, Some(from)) => Manage::Copy { from, to },
+        let question = match (what, self.spot()) {
+            (Purpose::Rename, _) => query::Manage::Rename { name, to },
+            (_, Some(from)) => query::Manage::Copy { from, to },
             (_, None) => return cx.fail("no revision is selected"),
         };
-        self.managed.ask(cx, Use::Rest, Query::Manage(query));
+        self.managed.ask(cx, Use::Rest, question);
+    }
+
+    /// An answer to one of the changes above. False when it is none.
+    pub(super) fn managed_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+        match self.managed.answer(ticket) {
+            Some(Ok(done)) => {
+                let archived = cx.env.hint(Scope::Prompts, Action::Archived);
+                cx.say(match done {
+                    query::Manage::Rename { name, to } => format!("{name} is now {to}"),
+                    query::Manage::Copy { from, to } => {
+                        format!("{to} r1 starts from {} r{}", from.name, from.seq)
+                    }
+                    query::Manage::Archive(name) => {
+                        format!("{name} is put away; {archived} shows the archive")
+                    }
+                    query::Manage::Unarchive(name) => {
+                        format!("{name} is back; {archived} leaves the archive")
+                    }
+                });
+                self.list.rows.clear();
+                self.changed(cx);
+            }
+            Some(Err(why)) => cx.fail(why),
+            None => return false,
+        }
+        true
     }
 
     fn toggle_archived(&mut self, cx: &mut Cx) {
-        self.archived = !self.archived;
-        self.filter.clear();
-        self.index = Index::UNKNOWN;
-        self.rows.clear();
-        self.list = Cursor { height: self.list.height, ..Cursor::default() };
-        self.log_of = None;
-        self.log.clear();
-        self.ask_first(cx);
-        if self.archived {
-            cx.say("the archive: A takes a prompt back, a leaves");
+        self.list.archived = !self.list.archived;
+        self.list.filter.clear();
+        self.list.index = Index::UNKNOWN;
+        self.list.rows.clear();
+        self.list.cursor = Cursor { height: self.list.cursor.height, ..Cursor::default() };
+        self.past.clear();
+        self.list.ask_first(cx);
+        if self.list.archived {
+            cx.say(
+                cx.env
+                    .filled(Scope::Prompts, "the archive: {Archive} takes a prompt back, {Archived} leaves"),
+            );
         }
     }
 
     fn can_fold(&self, cx: &mut Cx) -> bool {
-        if self.archived || !self.filter.is_empty() {
-            cx.say("folders fold in the whole list: Esc leaves the filter");
+        if self.list.archived || !self.list.filter.is_empty() {
+            cx.say(cx.env.filled(Scope::Prompts, "folders fold in the whole list: {Back} leaves the filter"));
             return false;
         }
         true
@@ -97,45 +129,24 @@ impl Prompts {
         if !self.can_fold(cx) {
             return;
         }
-        if let Some(Node::Folder(folder, _)) = self.index.node(self.list.at).cloned() {
-            self.tree.unfold(&folder);
-            return self.show_tree(None);
+        if let Some(Node::Folder(folder, _)) = self.list.index.node(self.list.cursor.at).cloned() {
+            self.list.tree.unfold(&folder);
+            return self.list.show_tree(None);
         }
         let Some(name) = self.selected().cloned() else { return };
-        let Some(folder) = self.tree.fold(&name) else {
+        let Some(folder) = self.list.tree.fold(&name) else {
             return cx.say(format!("{name} is in no folder"));
         };
-        self.wanted_folder = Some(folder);
-        self.names_of_all.ask(cx, Use::Picture, Query::Filter(String::new()));
+        self.list.wanted_folder = Some(folder);
+        self.list.names_of_all.ask(cx, Use::Picture, query::Filter(String::new()));
     }
 
     /// Opens the folder that is selected; false when none is.
     pub(super) fn open_folder(&mut self, cx: &mut Cx) -> bool {
-        let folder = matches!(self.index.node(self.list.at), Some(Node::Folder(..)));
+        let folder = matches!(self.list.index.node(self.list.cursor.at), Some(Node::Folder(..)));
         if folder {
             self.fold(cx);
         }
         folder
-    }
-
-    /// All names are there: fold as was asked.
-    pub(super) fn take_all_names(&mut self, names: &[PromptName]) {
-        self.tree.set(names.to_vec());
-        if std::mem::take(&mut self.fold_all) {
-            self.tree.toggle_all();
-        }
-        let folder = self.wanted_folder.take();
-        self.show_tree(folder.as_deref());
-    }
-
-    fn show_tree(&mut self, folder: Option<&str>) {
-        let selected = self.selected().cloned();
-        let nodes = self.tree.rows();
-        let at = nodes.iter().position(|node| match node {
-            Node::Folder(f, _) => folder == Some(f.as_str()),
-            Node::Name(name) => folder.is_none() && Some(name) == selected.as_ref(),
-        });
-        self.list.at = at.unwrap_or(self.list.at.min(nodes.len().saturating_sub(1)));
-        self.index = Index::Tree(nodes);
     }
 }

@@ -1,18 +1,18 @@
 //! What the right pane shows: the template as written, rendered with a case, or the timeline.
 
-use super::super::super::env::Env;
-use super::super::super::keys::Action;
-use super::super::super::msg::Use;
-use super::super::super::paint::{Seg, put_cut, row, seg, select};
-use super::super::super::query::Query;
-use super::super::super::reader::Reader;
-use super::super::super::render::{Pick, Rendered};
-use super::super::super::theme::Meaning;
-use super::super::{Cx, Slot};
-use super::{Pane, Prompts, view};
+use super::{Pane, Prompts};
 use crate::core::context::Fit;
 use crate::core::text;
 use crate::store::{EventInfo, RevisionInfo};
+use crate::tui::context::{Cx, Slot};
+use crate::tui::doc::rendered::Pick;
+use crate::tui::env::Env;
+use crate::tui::keys::Action;
+use crate::tui::paint::{Seg, put_cut, row, seg, select};
+use crate::tui::query;
+use crate::tui::reader::Reader;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::text::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -32,30 +32,16 @@ pub(in super::super) enum Shown {
 #[derive(Default)]
 pub(in super::super) struct Side {
     pub shown: Shown,
-    pub rendered: Slot<Rendered>,
+    pub rendered: Slot<query::Render>,
     pub pick: Option<Pick>,
     /// Which of the configured models the meter is for.
     pub model: usize,
     /// Waited for while the selection in the list has not come to rest.
-    pub rest: Slot<()>,
-    pub events: Slot<Vec<EventInfo>>,
+    pub rest: Slot<query::Pause>,
+    pub events: Slot<query::Events>,
 }
 
 impl Prompts {
-    /// Asks for what the pane lacks for the selected revision.
-    pub(super) fn follow_side(&mut self, step: isize, cx: &mut Cx) {
-        match (self.side.shown, self.spot()) {
-            (Shown::Rendered, Some(spot)) => {
-                let from = self.side.pick.clone();
-                self.side.rendered.ask(cx, Use::Picture, Query::Render { spot, from, step });
-            }
-            (Shown::Timeline, Some(spot)) => {
-                self.side.events.ask(cx, Use::Picture, Query::Events(spot.name));
-            }
-            _ => {}
-        }
-    }
-
     /// True when the action was about the pane.
     pub(super) fn act_side(&mut self, action: Action, cx: &mut Cx) -> bool {
         match action {
@@ -63,12 +49,12 @@ impl Prompts {
             Action::Timeline => self.show(Shown::Timeline, cx),
             Action::NextCase | Action::PreviousCase => {
                 let step = if action == Action::NextCase { 1 } else { -1 };
-                self.side.shown = Shown::Rendered;
-                self.follow_side(step, cx);
+                self.preview.side.shown = Shown::Rendered;
+                self.preview.follow_side(self.spot(), step, cx);
             }
             Action::Model => {
                 let models = cx.env.config.models.len();
-                self.side.model = (self.side.model + 1) % models.max(1);
+                self.preview.side.model = (self.preview.side.model + 1) % models.max(1);
                 if models < 2 {
                     cx.say("there is no other model: [model.NAME] in the configuration adds one");
                 }
@@ -82,26 +68,26 @@ impl Prompts {
         if self.spot().is_none() {
             return cx.fail("no revision is selected");
         }
-        self.side.shown = if self.side.shown == wanted { Shown::Template } else { wanted };
-        self.preview_top = 0;
-        self.side.rendered.clear();
-        self.side.events.clear();
-        self.follow_side(0, cx);
+        self.preview.side.shown = if self.preview.side.shown == wanted { Shown::Template } else { wanted };
+        self.preview.top = 0;
+        self.preview.side.rendered.clear();
+        self.preview.side.events.clear();
+        self.preview.follow_side(self.spot(), 0, cx);
     }
 
     /// Whether the right pane has to be in sight where there is room for two panes only.
     pub(super) fn side_asked(&self) -> bool {
-        self.side.shown != Shown::Template
+        self.preview.side.shown != Shown::Template
     }
 }
 
 /// The meter of the window: a bar, the share, the model.
 pub(super) fn draw_meter(s: &Prompts, place: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(reader) = Reader::of(env, s.revision(), s.side.model) else { return };
-    let rendered = s.side.rendered.get().filter(|_| s.side.shown == Shown::Rendered);
+    let Some(reader) = Reader::of(env, s.revision(), s.preview.side.model) else { return };
+    let rendered = s.preview.side.rendered.get().filter(|_| s.preview.side.shown == Shown::Rendered);
     let total = match rendered.and_then(|r| r.usage.as_ref()) {
         Some(usage) => Some(usage.total as u64),
-        None => s.tokens.get().map(|n| *n as u64),
+        None => s.preview.tokens.get().map(|n| *n as u64),
     };
     let dim = env.style(Meaning::Dim);
     let (Some(window), Some(total)) = (&reader.window, total) else {
@@ -128,7 +114,7 @@ pub(super) fn draw_meter(s: &Prompts, place: Rect, buf: &mut Buffer, env: &Env) 
 
 /// The rendered prompt, message by message, or why there is none.
 pub(super) fn draw_rendered(s: &Prompts, place: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(done) = s.side.rendered.get() else { return };
+    let Some(done) = s.preview.side.rendered.get() else { return };
     let (dim, variable) = (env.style(Meaning::Dim), env.style(Meaning::Variable));
     let head: Vec<Seg> = vec![
         seg("with ", dim),
@@ -164,7 +150,7 @@ pub(super) fn draw_rendered(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
         .iter()
         .map(|(role, content)| if several { format!("── {role} ──\n{content}\n") } else { content.clone() })
         .collect();
-    view::draw_text(&whole, s.preview_top, rest, buf, env);
+    draw_text(&whole, s.preview.top, rest, buf, env);
 }
 
 /// A line of the timeline.
@@ -184,7 +170,7 @@ impl Entry<'_> {
 
 /// Revisions and events together, newest first; the selected revision is marked.
 pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(name) = &s.log_of else { return };
+    let Some(name) = &s.past.of else { return };
     put_cut(
         buf,
         place.x,
@@ -192,9 +178,9 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
         place.width,
         &[seg(format!("timeline of {name}"), env.style(Meaning::Strong))],
     );
-    let events = s.side.events.get().map(Vec::as_slice).unwrap_or_default();
+    let events = s.preview.side.events.get().map(Vec::as_slice).unwrap_or_default();
     let mut entries: Vec<Entry> =
-        s.log.iter().map(Entry::Revision).chain(events.iter().map(Entry::Event)).collect();
+        s.past.log.iter().map(Entry::Revision).chain(events.iter().map(Entry::Event)).collect();
     let time = |e: &Entry| e.at().parse::<jiff::Timestamp>().unwrap_or(jiff::Timestamp::MIN);
     entries.sort_by_key(|e| std::cmp::Reverse(time(e)));
     let selected = entries
@@ -203,7 +189,7 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
     let rows = Rect { y: place.y + 2, height: place.height.saturating_sub(2), ..place };
     let height = usize::from(rows.height);
     let top = if s.pane == Pane::Preview {
-        s.preview_top
+        s.preview.top
     } else {
         selected.unwrap_or(0).saturating_sub(height / 3).min(entries.len().saturating_sub(height))
     };
@@ -215,7 +201,7 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
         let words = entry_words(entry, here.width, env);
         put_cut(buf, here.x + 1, here.y, here.width.saturating_sub(1), &words);
     }
-    if events.is_empty() && s.side.events.get().is_some() && entries.len() < height {
+    if events.is_empty() && s.preview.side.events.get().is_some() && entries.len() < height {
         let y = rows.y + entries.len() as u16;
         let words = "no label, name, tag or archive flag was ever changed";
         put_cut(buf, rows.x + 1, y, rows.width.saturating_sub(1), &[seg(words, env.style(Meaning::Dim))]);

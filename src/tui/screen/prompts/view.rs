@@ -1,18 +1,19 @@
 //! Drawing the Prompts screen: three panes above 100 columns, two above 80, one below.
 
-use super::super::super::app::{foot_rule, head_rule};
-use super::super::super::env::Env;
-use super::super::super::links;
-use super::super::super::paint::{put, put_cut, put_right, row, seg, select, upright};
-use super::super::super::theme::Meaning;
-use super::super::decided::look;
 use super::side::{self, Shown};
 use super::tree::Node;
-use super::{Cursor, Pane, Prompts};
-use crate::core::stats::decision::Decision;
+use super::{Pane, Prompts};
 use crate::core::text;
-use crate::eval::history::{self, Change, Point};
+use crate::eval::history::{self, Point};
 use crate::store::{PromptInfo, RevisionInfo};
+use crate::tui::env::Env;
+use crate::tui::keys::Scope;
+use crate::tui::paint::{put, put_cut, put_right, row, seg, select, upright};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::cursor::Cursor;
+use crate::tui::widget::score::score_words;
+use crate::tui::widget::text::{age, draw_text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -29,7 +30,7 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let panes = layout(s.pane, area.width, s.side_asked());
     let mut widths: Vec<u16> = panes.iter().map(|(_, width)| *width).collect();
     s.dividers.fit(body, &mut widths);
-    (s.list.place, s.history.place, s.preview_place) = Default::default();
+    (s.list.cursor.place, s.past.cursor.place, s.preview.place) = Default::default();
     let mut joints = Vec::new();
     let mut x = body.x;
     for (i, ((pane, _), width)) in panes.iter().zip(&widths).enumerate() {
@@ -38,7 +39,7 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
             Pane::List => draw_list(s, place, buf, env),
             Pane::History => draw_history(s, place, buf, env),
             Pane::Preview => {
-                s.preview_place = place;
+                s.preview.place = place;
                 draw_preview(s, place, buf, env);
             }
         }
@@ -55,12 +56,15 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 
 /// Gives the focus to the pane at a place; its list, if it is one.
 pub(super) fn list_at(s: &mut Prompts, at: Position) -> Option<&mut Cursor> {
-    let places =
-        [(Pane::List, s.list.place), (Pane::History, s.history.place), (Pane::Preview, s.preview_place)];
+    let places = [
+        (Pane::List, s.list.cursor.place),
+        (Pane::History, s.past.cursor.place),
+        (Pane::Preview, s.preview.place),
+    ];
     s.pane = places.into_iter().find(|(_, place)| place.contains(at))?.0;
     match s.pane {
-        Pane::List => Some(&mut s.list),
-        Pane::History => Some(&mut s.history),
+        Pane::List => Some(&mut s.list.cursor),
+        Pane::History => Some(&mut s.past.cursor),
         Pane::Preview => None,
     }
 }
@@ -84,29 +88,29 @@ fn layout(focus: Pane, width: u16, side: bool) -> Vec<(Pane, u16)> {
 }
 
 fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
-    let len = s.index.len();
+    let len = s.list.index.len();
     if len == 0 {
         return empty_list(s, area, buf, env);
     }
-    let window = s.list.rows(len, area);
+    let window = s.list.cursor.rows(len, area);
     for (i, at) in window.enumerate() {
         let y = area.y + i as u16;
         let here = row(area, y);
-        if at == s.list.at {
+        if at == s.list.cursor.at {
             select(buf, here, s.pane == Pane::List, env.theme);
         }
-        if let Some(Node::Folder(folder, count)) = s.index.node(at) {
+        if let Some(Node::Folder(folder, count)) = s.list.index.node(at) {
             let words = [seg("▸ ", env.style(Meaning::Dim)), seg(folder.clone(), env.style(Meaning::Text))];
             put_cut(buf, here.x + 1, y, here.width.saturating_sub(12), &words);
             let count = text::count(*count as u64);
             put_right(buf, here.right().saturating_sub(5), y, 6, &seg(count, env.style(Meaning::Dim)));
             continue;
         }
-        let Some(name) = s.index.name(at) else {
+        let Some(name) = s.list.index.name(at) else {
             put(buf, here.x + 1, y, 2, &[seg("…", env.style(Meaning::Dim))]);
             continue;
         };
-        draw_prompt(name.as_str(), s.rows.get(name), here, buf, env);
+        draw_prompt(name.as_str(), s.list.rows.get(name), here, buf, env);
     }
 }
 
@@ -135,11 +139,15 @@ fn draw_prompt(name: &str, info: Option<&PromptInfo>, here: Rect, buf: &mut Buff
 }
 
 fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
-    let lines: Vec<String> = if s.first.is_waiting() || s.names.is_waiting() {
+    let lines: Vec<String> = if s.list.first.is_waiting() || s.list.names.is_waiting() {
         Vec::new()
-    } else if s.archived {
-        vec!["Nothing is put away.".to_owned(), String::new(), "a leaves the archive".to_owned()]
-    } else if s.filter.is_empty() {
+    } else if s.list.archived {
+        vec![
+            "Nothing is put away.".to_owned(),
+            String::new(),
+            env.filled(Scope::Prompts, "{Archived} leaves the archive"),
+        ]
+    } else if s.list.filter.is_empty() {
         [
             "No prompts yet.",
             "",
@@ -153,7 +161,7 @@ fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         .map(str::to_owned)
         .to_vec()
     } else {
-        vec![format!("no name fits '{}'", s.filter), "Esc shows all".to_owned()]
+        vec![format!("no name fits '{}'", s.list.filter), env.filled(Scope::Prompts, "{Back} shows all")]
     };
     for (i, line) in lines.iter().enumerate().take(usize::from(area.height.saturating_sub(1))) {
         put_cut(
@@ -167,7 +175,7 @@ fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(name) = s.log_of.clone() else { return };
+    let Some(name) = s.past.of.clone() else { return };
     put_cut(
         buf,
         area.x + 1,
@@ -175,22 +183,23 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         area.width.saturating_sub(16),
         &[seg(name.to_string(), env.style(Meaning::Strong))],
     );
-    let total = s.rows.get(&name).map_or(s.log.len(), |p| p.revisions as usize);
+    let total = s.list.rows.get(&name).map_or(s.past.log.len(), |p| p.revisions as usize);
     let words = text::plural(total, "revision", "revisions");
     put_right(buf, area.right().saturating_sub(1), area.y, 14, &seg(words, env.style(Meaning::Dim)));
     let legend: Vec<String> = s
+        .list
         .rows
         .get(&name)
         .map(|p| p.labels.iter().map(|(l, seq)| format!("{l} r{seq}")).collect())
         .unwrap_or_default();
     let foot = u16::from(!legend.is_empty()) * 2;
     let rows = Rect { y: area.y + 2, height: area.height.saturating_sub(2 + foot), ..area };
-    let scores = history::points(s.scores.get().map(Vec::as_slice).unwrap_or_default(), None);
-    let window = s.history.rows(s.log.len(), rows);
+    let scores = history::points(s.past.scores.get().map(Vec::as_slice).unwrap_or_default(), None);
+    let window = s.past.cursor.rows(s.past.log.len(), rows);
     for (i, at) in window.enumerate() {
         let here = row(rows, rows.y + i as u16);
-        let Some(info) = s.log.get(at) else { break };
-        if at == s.history.at {
+        let Some(info) = s.past.log.get(at) else { break };
+        if at == s.past.cursor.at {
             select(buf, here, s.pane == Pane::History, env.theme);
         }
         let marked = s.marked.as_ref().is_some_and(|m| m.name == info.name && m.seq == info.seq);
@@ -255,47 +264,10 @@ fn draw_revision(
     put_cut(buf, x, here.y, end.saturating_sub(x), &parts);
 }
 
-/// How long ago, from a stored time.
-fn age(at: &str, now: i64) -> String {
-    at.parse::<jiff::Timestamp>().map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
-}
-
-/// A revision's mean with the longer side of its interval, and its change from the scored revision before.
-fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
-    let Some(point) = points.iter().find(|p| p.seq == seq) else {
-        return ("—".into(), String::new(), Meaning::Dim);
-    };
-    let mean = text::fixed(Some(point.mean), 2);
-    let shown = match point.ci95 {
-        // The interval is not even on a scale with ends: never less than its longer side is shown.
-        Some((lo, hi)) => format!("{mean}±{}", short((hi - point.mean).max(point.mean - lo))),
-        None => mean,
-    };
-    let Some(change) = point.change else { return (shown, String::new(), Meaning::Dim) };
-    let (words, meaning) = change_words(&change);
-    (shown, words, meaning)
-}
-
-/// `▲.12`, `▼.31`, or `?` where there is no evidence and `·` where cases are too few; and its colour.
-pub(in super::super) fn change_words(change: &Change) -> (String, Meaning) {
-    let look = look(change.decision);
-    let size = match change.decision {
-        Decision::Better | Decision::Worse => short(change.difference.abs()),
-        Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => String::new(),
-    };
-    (format!("{}{size}", look.sign), look.meaning)
-}
-
-/// `.12` for 0.12.
-fn short(value: f64) -> String {
-    let shown = text::fixed(Some(value), 2);
-    shown.strip_prefix('0').map_or(shown.clone(), ToOwned::to_owned)
-}
-
 fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(info) = s.revision() else { return };
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    if s.side.shown == Shown::Timeline {
+    if s.preview.side.shown == Shown::Timeline {
         return side::draw_timeline(s, inside, buf, env);
     }
     let dim = env.style(Meaning::Dim);
@@ -306,12 +278,12 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         area.width,
         &[seg(format!("r{}  ", info.seq), env.style(Meaning::Strong)), seg(info.digest.short(), dim)],
     );
-    let counted = match s.tokens.get() {
+    let counted = match s.preview.tokens.get() {
         Some(n) => format!("{} tok", text::count(*n as u64)),
         None => format!("~{} tok", text::count(info.bytes / 4)),
     };
     put_right(buf, area.right().saturating_sub(1), area.y, 16, &seg(counted, dim));
-    let Some(preview) = s.preview.get() else { return };
+    let Some(preview) = s.preview.text.get() else { return };
     let mut about = vec![seg(info.syntax.name(), dim)];
     match &preview.variables {
         Ok(list) if list.is_empty() => about.push(seg(" · no variables", dim)),
@@ -337,41 +309,17 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         height: area.height.saturating_sub(3),
     };
     // The meter's line stays apart from the text.
-    let metered = super::super::super::reader::Reader::of(env, s.revision(), s.side.model).is_some();
+    let metered = crate::tui::reader::Reader::of(env, s.revision(), s.preview.side.model).is_some();
     let place = Rect {
         y: place.y + u16::from(metered),
         height: place.height.saturating_sub(u16::from(metered)),
         ..place
     };
-    if s.side.shown == Shown::Rendered {
+    if s.preview.side.shown == Shown::Rendered {
         return side::draw_rendered(s, place, buf, env);
     }
     // While the list is run through, the beginning is enough to know a prompt by, and half as long to send.
-    let glanced = s.pane == Pane::List && s.side.rest.is_waiting();
+    let glanced = s.pane == Pane::List && s.preview.side.rest.is_waiting();
     let height = if glanced { place.height.min(GLANCE) } else { place.height };
-    draw_text(&preview.shown, s.preview_top, Rect { height, ..place }, buf, env);
-}
-
-/// Draws a text from line `top` on, wrapped at words; headings stand out.
-pub(super) fn draw_text(body: &str, top: usize, area: Rect, buf: &mut Buffer, env: &Env) {
-    let mut y = area.y;
-    for line in body.lines().skip(top) {
-        if y >= area.bottom() {
-            return;
-        }
-        let meaning = if line.starts_with('#') { Meaning::Strong } else { Meaning::Text };
-        // Only as much of a line as can be seen: a line may be 10 MB long.
-        let visible: String = line.chars().take(usize::from(area.width) * usize::from(area.height)).collect();
-        let clean = text::escape_line(&visible).into_owned();
-        let addresses = text::addresses(&clean);
-        for range in text::wrap(&clean, usize::from(area.width.max(1))) {
-            if y >= area.bottom() {
-                return;
-            }
-            let piece = clean.get(range.clone()).unwrap_or_default().to_owned();
-            let line = links::marked(vec![seg(piece, env.style(meaning))], range.start, &addresses);
-            put(buf, area.x, y, area.width, &line);
-            y += 1;
-        }
-    }
+    draw_text(&preview.shown, s.preview.top, Rect { height, ..place }, buf, env);
 }

@@ -2,17 +2,19 @@
 //!
 //! Nothing is erased: the verdict, the blind review, and the word after the reveal are three rows.
 
-use super::super::super::env::Env;
-use super::super::super::keys::Action;
-use super::super::super::layer::Layer;
-use super::super::super::msg::Use;
-use super::super::super::paint::{Seg, put_cut, seg, select};
-use super::super::super::query::Query;
-use super::super::super::theme::Meaning;
-use super::super::{Cx, Purpose};
 use super::Review;
 use crate::core::text;
 use crate::store::{NewReview, Sampling, VerdictInfo};
+use crate::tui::context::Cx;
+use crate::tui::context::Slot;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::model::Use;
+use crate::tui::paint::{Seg, put_cut, seg, select};
+use crate::tui::query;
+use crate::tui::route::Purpose;
+use crate::tui::theme::Meaning;
+use crate::tui::widget::text::more;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -42,6 +44,19 @@ pub struct Given {
     pub rulings: Vec<NewReview>,
 }
 
+/// The state of the reveal.
+#[derive(Default)]
+pub(in super::super) struct Reveal {
+    pub batch: Vec<Given>,
+    /// The judge is in sight.
+    pub on: bool,
+    /// Which of the batch is selected.
+    pub chosen: usize,
+    /// Bring it into sight at the next drawing.
+    pub follow: bool,
+    pub ruling: Slot<query::AddReview, NewReview>,
+}
+
 impl Given {
     /// The judge's scores.
     pub fn judged(&self) -> Vec<u8> {
@@ -51,42 +66,38 @@ impl Given {
 
 impl Review {
     fn end_reveal(&mut self, cx: &mut Cx) {
-        self.revealed = false;
-        self.batch.clear();
+        self.reveal.on = false;
+        self.reveal.batch.clear();
         self.show(cx);
     }
 
     /// A key while the judge is in sight.
     pub(super) fn act_revealed(&mut self, action: Action, cx: &mut Cx) -> bool {
-        let last = self.batch.len().saturating_sub(1);
+        let last = self.reveal.batch.len().saturating_sub(1);
         match action {
             Action::Go | Action::Enter => self.end_reveal(cx),
-            Action::Down => (self.chosen, self.follow) = ((self.chosen + 1).min(last), true),
-            Action::Up => (self.chosen, self.follow) = (self.chosen.saturating_sub(1), true),
-            Action::First => (self.chosen, self.follow) = (0, true),
-            Action::Last => (self.chosen, self.follow) = (last, true),
+            Action::Down => {
+                (self.reveal.chosen, self.reveal.follow) = ((self.reveal.chosen + 1).min(last), true)
+            }
+            Action::Up => {
+                (self.reveal.chosen, self.reveal.follow) = (self.reveal.chosen.saturating_sub(1), true)
+            }
+            Action::First => (self.reveal.chosen, self.reveal.follow) = (0, true),
+            Action::Last => (self.reveal.chosen, self.reveal.follow) = (last, true),
             Action::PageDown => self.scroll = self.scroll.saturating_add(10),
             Action::PageUp => self.scroll = self.scroll.saturating_sub(10),
             Action::Agree => self.agree(cx),
             Action::Override => {
-                cx.layer = Some(Layer::input(
-                    "final score and why",
-                    "such as: 4 the date is right, the judge overlooked it",
-                    "",
-                    Purpose::Other("override"),
-                ));
+                let hint = "such as: 4 the date is right, the judge overlooked it";
+                cx.input("final score and why", hint, "", Purpose::Override);
             }
             Action::WrongReasons => {
-                cx.layer = Some(Layer::input(
-                    "what is wrong with the judge's reasons",
-                    "in a few words",
-                    "",
-                    Purpose::Other("wrong reasons"),
-                ));
+                let title = "what is wrong with the judge's reasons";
+                cx.input(title, "in a few words", "", Purpose::WrongReasons);
             }
             // A digit typed ahead is no score, and no tab either.
             Action::TabPrompts | Action::TabRuns | Action::TabReview | Action::TabTrends => {
-                cx.say("the judge is in sight: Enter goes on");
+                cx.say(cx.env.filled(Scope::Reveal, "the judge is in sight: {Enter} goes on"));
             }
             _ => return false,
         }
@@ -94,18 +105,20 @@ impl Review {
     }
 
     fn agree(&mut self, cx: &mut Cx) {
-        let judged = self.batch.get(self.chosen).and_then(|g| g.judged().first().copied());
+        let judged = self.reveal.batch.get(self.reveal.chosen).and_then(|g| g.judged().first().copied());
         match judged {
             Some(score) => self.keep(Sampling::Agree, Some(score), String::new(), cx),
             None => cx.say("the judge gave no score here to agree with"),
         }
     }
 
-    /// The answer to one of the questions above.
-    pub(super) fn rule(&mut self, what: &str, text: &str, cx: &mut Cx) {
-        if what == "wrong reasons" {
-            return self.keep(Sampling::WrongReasons, None, text.to_owned(), cx);
-        }
+    /// The judge's explanation is wrong, as these words say.
+    pub(super) fn mark_reasons(&mut self, text: &str, cx: &mut Cx) {
+        self.keep(Sampling::WrongReasons, None, text.to_owned(), cx);
+    }
+
+    /// A final score and its reason, as typed.
+    pub(super) fn overrule(&mut self, text: &str, cx: &mut Cx) {
         let (score, why) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match score.parse::<u8>().ok().filter(|s| (1..=5).contains(s)) {
             Some(score) if !why.trim().is_empty() => {
@@ -118,10 +131,12 @@ impl Review {
     }
 
     fn keep(&mut self, sampling: Sampling, score: Option<u8>, comment: String, cx: &mut Cx) {
-        if self.ruling.is_waiting() {
+        if self.reveal.ruling.is_waiting() {
             return cx.say("the one before is still being saved");
         }
-        let (Some(given), Some(run)) = (self.batch.get(self.chosen), &self.run) else { return };
+        let (Some(given), Some(run)) = (self.reveal.batch.get(self.reveal.chosen), &self.queue.run) else {
+            return;
+        };
         let review = NewReview {
             run: run.id.clone(),
             item: given.place.0,
@@ -135,15 +150,15 @@ impl Review {
             seconds: None,
             undo: None,
         };
-        self.ruling.ask(cx, Use::Rest, Query::AddReview(review.clone()));
-        self.ruling.set(review);
+        self.reveal.ruling.ask(cx, Use::Rest, query::AddReview(review.clone()));
+        self.reveal.ruling.set(review);
     }
 
     /// A word after the reveal is shown only now that the registry has it.
     pub(super) fn ruled(&mut self, cx: &mut Cx) {
-        let Some(review) = self.ruling.take() else { return };
+        let Some(review) = self.reveal.ruling.take() else { return };
         let place = (review.item, review.criterion);
-        if let Some(given) = self.batch.iter_mut().find(|g| g.place == place) {
+        if let Some(given) = self.reveal.batch.iter_mut().find(|g| g.place == place) {
             given.rulings.push(review);
         }
         cx.say("kept, beside your blind score and the verdict");
@@ -152,8 +167,9 @@ impl Review {
 
 /// Draws the batch.
 pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    let scored = s.batch.len();
-    let agreed = s.batch.iter().filter(|g| g.score.is_some_and(|own| g.judged().contains(&own))).count();
+    let scored = s.reveal.batch.len();
+    let agreed =
+        s.reveal.batch.iter().filter(|g| g.score.is_some_and(|own| g.judged().contains(&own))).count();
     let title = format!(
         " {} scored; the judge gave the same score in {agreed} of them",
         text::plural(scored, "item", "items")
@@ -162,32 +178,32 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let width = usize::from(area.width.saturating_sub(5)).max(1);
     let mut lines: Vec<Vec<Seg>> = Vec::new();
     let mut blocks = Vec::new();
-    for (i, given) in s.batch.iter().enumerate() {
+    for (i, given) in s.reveal.batch.iter().enumerate() {
         let start = lines.len();
         lines.push(header(given, env));
-        lines.extend(reasons(given, i == s.chosen, width, env));
+        lines.extend(reasons(given, i == s.reveal.chosen, width, env));
         lines.extend(given.rulings.iter().map(|r| ruling(r, env)));
         blocks.push(start..lines.len());
         lines.push(Vec::new());
     }
     let height = usize::from(area.height.saturating_sub(2));
-    if let Some(block) = blocks.get(s.chosen).filter(|_| s.follow) {
+    if let Some(block) = blocks.get(s.reveal.chosen).filter(|_| s.reveal.follow) {
         if block.start < s.scroll || block.len() >= height {
             s.scroll = block.start;
         } else if block.end > s.scroll + height {
             s.scroll = block.end - height;
         }
-        s.follow = false;
+        s.reveal.follow = false;
     }
     s.scroll = s.scroll.min(lines.len().saturating_sub(height));
     for (i, line) in lines.iter().enumerate().skip(s.scroll).take(height) {
         let y = area.y + 2 + (i - s.scroll) as u16;
-        if blocks.get(s.chosen).is_some_and(|b| b.start == i) {
+        if blocks.get(s.reveal.chosen).is_some_and(|b| b.start == i) {
             select(buf, Rect { y, height: 1, ..area }, true, env.theme);
         }
         put_cut(buf, area.x + 2, y, area.width.saturating_sub(3), line);
     }
-    super::view::more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
+    more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
 }
 
 fn header<'a>(given: &Given, env: &Env) -> Vec<Seg<'a>> {
@@ -227,7 +243,8 @@ fn reasons<'a>(given: &Given, whole: bool, width: usize, env: &Env) -> Vec<Vec<S
         .map(|piece| vec![seg(piece.to_owned(), env.style(Meaning::Text))])
         .collect();
     if over > 0 {
-        let words = format!("⋯ {} more: j k select it", text::plural(over, "line", "lines"));
+        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(Scope::Reveal, a));
+        let words = format!("⋯ {} more: {down} {up} select it", text::plural(over, "line", "lines"));
         lines.push(vec![seg(words, env.style(Meaning::Dim))]);
     }
     lines

@@ -1,7 +1,7 @@
 //! The item as lines: prompt and inputs, folded while they would push the response off the screen; the response whole.
 
-use super::Shown;
 use crate::core::text;
+use crate::tui::query::Loaded;
 
 /// One line of the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,8 @@ struct Section {
     keep: usize,
 }
 
-/// Wraps an item.
-pub fn build(shown: &Shown, key: Key) -> Cache {
+/// Wraps an item; `unfold` is the key that shows all of it.
+pub fn build(shown: &Loaded, key: Key, unfold: &str) -> Cache {
     let mut sections = sections(shown, key);
     let total: usize = sections.iter().map(|s| s.lines.len() + 1).sum();
     let foldable = total > key.height + 1 && sections.iter().any(|s| s.lines.len() > s.keep);
@@ -53,7 +53,8 @@ pub fn build(shown: &Shown, key: Key) -> Cache {
             let over = section.lines.len().saturating_sub(section.keep);
             if over > 0 {
                 section.lines.truncate(section.keep);
-                section.lines.push(format!("⋯ {} more: f shows all", text::plural(over, "line", "lines")));
+                let over = text::plural(over, "line", "lines");
+                section.lines.push(format!("⋯ {over} more: {unfold} shows all"));
             }
         }
     }
@@ -70,7 +71,7 @@ pub fn build(shown: &Shown, key: Key) -> Cache {
     Cache { key, lines }
 }
 
-fn sections(shown: &Shown, key: Key) -> Vec<Section> {
+fn sections(shown: &Loaded, key: Key) -> Vec<Section> {
     let wrap = |body: &str| {
         let mut pieces: Vec<String> = Vec::new();
         for line in body.trim_end().lines() {

@@ -1,13 +1,15 @@
 //! Drawing the review queue: the item, its question and anchors.
 
-use super::super::super::app::{foot_rule, head_rule};
-use super::super::super::env::Env;
-use super::super::super::paint::{Seg, put, put_cut, put_right, seg};
-use super::super::super::theme::Meaning;
 use super::{Anchors, Review, reveal, text as lines};
 use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
 use crate::core::text;
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::text::more;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -19,12 +21,12 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     head_rule(buf, area, area.y, &[], env);
     foot_rule(buf, area, area.bottom() - 1, &[], env);
     let inner = Rect { y: area.y + 1, height: area.height - 2, ..area };
-    if s.run.is_none() {
+    if s.queue.run.is_none() {
         return draw_nothing(s, inner, buf, env);
     }
     draw_head(s, Rect { height: 1, ..inner }, buf, env);
     let body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
-    if s.revealed {
+    if s.reveal.on {
         return reveal::draw(s, body, buf, env);
     }
     let Some(criterion) = s.criterion() else { return draw_end(s, body, buf, env) };
@@ -60,19 +62,8 @@ fn draw_anchors(s: &mut Review, lines: &[Vec<Seg>], area: Rect, buf: &mut Buffer
         put_cut(buf, area.x + 1, area.y + i as u16, area.width - 2, line);
     }
     more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
-    let back = seg(" a shows the item again ", env.style(Meaning::Accent));
+    let back = seg(env.filled(Scope::Review, " {Anchors} shows the item again "), env.style(Meaning::Accent));
     put_cut(buf, area.x + 2, area.bottom(), area.width.saturating_sub(34), &[back]);
-}
-
-/// How much lies above and below, on the rule under an area.
-pub(super) fn more(above: usize, below: usize, area: Rect, buf: &mut Buffer, env: &Env) {
-    let words = match (above, below) {
-        (0, 0) => return,
-        (0, below) => format!(" {below} more ↓ "),
-        (above, 0) => format!(" ↑ {above} above "),
-        (above, below) => format!(" ↑ {above} · {below} more ↓ "),
-    };
-    put_right(buf, area.right().saturating_sub(2), area.bottom(), 30, &seg(words, env.style(Meaning::Dim)));
 }
 
 /// An order in words.
@@ -87,15 +78,15 @@ pub(super) fn order_words(order: Order) -> &'static str {
 }
 
 fn head_line(buf: &mut Buffer, area: Rect, y: u16, env: &Env) {
-    super::super::super::paint::rule(buf, area, y, &[], '─', env.theme);
+    crate::tui::paint::rule(buf, area, y, &[], '─', env.theme);
 }
 
 fn draw_nothing(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    let lines: &[&str] = if s.nothing {
+    let lines: &[&str] = if s.queue.nothing {
         &[
             "Nothing to review yet.",
             "",
-            "A review needs a run: press 2, then J to judge some responses,",
+            "A review needs a run: press {TabRuns}, then {Judge} to judge some responses,",
             "or assize run --items FILE --criteria accuracy --judge URL#MODEL",
         ]
     } else {
@@ -107,31 +98,31 @@ fn draw_nothing(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
             area.x + 2,
             area.y + 1 + i as u16,
             area.width.saturating_sub(3),
-            &[seg(*line, env.style(Meaning::Dim))],
+            &[seg(env.filled(Scope::Runs, line), env.style(Meaning::Dim))],
         );
     }
 }
 
 fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
-    let Some(run) = &s.run else { return };
+    let Some(run) = &s.queue.run else { return };
     let pace = s.pace().map(|p| format!(" · {p} s an item")).unwrap_or_default();
     let who = match s.who(env) {
         name if name.is_empty() => String::new(),
         name => format!("you: {name} · "),
     };
-    let words = format!("{who}{} of {}{pace}", s.dealt_with(), s.queue.places.len());
-    let order = if s.order.is_random() {
+    let words = format!("{who}{} of {}{pace}", s.dealt_with(), s.queue.turns.places.len());
+    let order = if s.queue.order.is_random() {
         seg(" · random", dim)
     } else {
-        seg(format!(" · {}, not random", order_words(s.order)), env.style(Meaning::Warning))
+        seg(format!(" · {}, not random", order_words(s.queue.order)), env.style(Meaning::Warning))
     };
     let right = row.right().saturating_sub(1);
     let end = put_right(buf, right, row.y, row.width / 2, &order);
     let end = put_right(buf, end, row.y, row.width / 2, &seg(words, dim));
     let name = s.criterion().map(|c| format!(" · {}", c.name)).unwrap_or_default();
     let recorded = if run.is_recorded() { "  recorded" } else { "" };
-    let alone = if s.pass == Pass::OneByOne && run.criteria.len() > 1 { " alone" } else { "" };
+    let alone = if s.queue.pass == Pass::OneByOne && run.criteria.len() > 1 { " alone" } else { "" };
     let parts = [
         seg(format!(" {}{name}", run.spec.set), env.style(Meaning::Strong)),
         seg(alone, dim),
@@ -201,7 +192,7 @@ fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) 
 }
 
 fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(shown) = s.shown.get() else { return };
+    let Some(shown) = s.queue.shown.get() else { return };
     let key = lines::Key {
         item: shown.item.item.ord,
         width: usize::from(area.width.saturating_sub(13)).max(1),
@@ -210,7 +201,7 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     };
     let cache = match s.cache.take().filter(|c| c.key == key) {
         Some(cache) => cache,
-        None => lines::build(shown, key),
+        None => lines::build(shown, key, env.hint(Scope::Review, Action::Fold)),
     };
     let (dim, plain) = (env.style(Meaning::Dim), env.style(Meaning::Text));
     s.scroll = s.scroll.min(cache.lines.len().saturating_sub(key.height));
@@ -223,10 +214,11 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     more(s.scroll, cache.lines.len().saturating_sub(s.scroll + key.height), area, buf, env);
     s.cache = Some(cache);
     let notes: Vec<String> = s
+        .answer
         .modes
         .iter()
         .map(|m| format!("#{m}"))
-        .chain((!s.comment.is_empty()).then(|| format!("“{}”", s.comment)))
+        .chain((!s.answer.comment.is_empty()).then(|| format!("“{}”", s.answer.comment)))
         .collect();
     if !notes.is_empty() {
         put_cut(
@@ -240,16 +232,17 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
-    if s.shown.is_waiting() || s.at < s.queue.places.len() {
+    if s.queue.shown.is_waiting() || s.queue.at < s.queue.turns.places.len() {
         return;
     }
-    let words = "You have scored everything here. A shows how well the judge agrees with its reviewers.";
+    let words =
+        "You have scored everything here. {Agreement} shows how well the judge agrees with its reviewers.";
     put_cut(
         buf,
         area.x + 2,
         area.y + 1,
         area.width.saturating_sub(3),
-        &[seg(words, env.style(Meaning::Text))],
+        &[seg(env.filled(Scope::Review, words), env.style(Meaning::Text))],
     );
 }
 

@@ -1,14 +1,19 @@
 //! Drawing the list of runs and the selected run's figures.
 
-use super::super::super::env::Env;
-use super::super::super::paint::{self, Seg, put, put_cut, put_right, seg};
-use super::super::super::theme::Meaning;
-use super::super::grid::pace::{money, span_words};
-use super::super::means;
-use super::{Runs, arms_words, done, failed_words, is_recorded, recorded_words, short, state_words};
+use super::Runs;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
+use crate::tui::env::Env;
+use crate::tui::keys::{Action, Scope};
+use crate::tui::paint;
+use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::theme::Meaning;
+use crate::tui::widget::means;
+use crate::tui::widget::pace::{money, span_words};
+use crate::tui::widget::run::{
+    arms_words, done, failed_words, is_recorded, recorded_words, short, state_words,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -23,7 +28,7 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
         let words = if runs.rows.is_waiting() {
             format!("{} reading …", env.spinner())
         } else {
-            "No runs yet. J plans one: a case set, arms, a rubric and a judge.".to_owned()
+            env.filled(Scope::Runs, "No runs yet. {Judge} plans one: a case set, arms, a rubric and a judge.")
         };
         put_cut(
             buf,
@@ -285,7 +290,8 @@ fn draw_criteria(criteria: &[CriterionSummary], area: Rect, buf: &mut Buffer, en
         put_cut(buf, area.x + 11, y, room, &parts);
     }
     if fit < criteria.len() && room > 0 {
-        let more = format!("{} more: Enter", text::count((criteria.len() - fit) as u64));
+        let rest = text::count((criteria.len() - fit) as u64);
+        let more = format!("{rest} more: {}", env.hint(Scope::Runs, Action::Enter));
         put(buf, area.x + 11, area.y + fit as u16, area.width.saturating_sub(12), &[seg(more, dim)]);
     }
 }

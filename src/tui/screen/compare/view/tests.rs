@@ -126,7 +126,7 @@ fn history_mark(c: &Comparison) {
     let (Some(difference), ci95) = c.decisive() else { return };
     let decision = c.decision(None);
     let change = Change { since: 1, difference, ci95, n: c.n, decision, basis: c.basis() };
-    let (words, meaning) = super::super::super::prompts::change_words(&change);
+    let (words, meaning) = crate::tui::widget::score::change_words(&change);
     assert!(words.starts_with(look(decision).sign), "{words}");
     assert_eq!(meaning, look(decision).meaning);
 }

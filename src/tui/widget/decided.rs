@@ -2,12 +2,12 @@
 //!
 //! Nothing here reads a figure: colour and sign come from [`Decision`] alone, so that no screen can say more than it does.
 
-use super::super::theme::Meaning;
 use crate::core::stats::decision::Decision;
+use crate::tui::theme::Meaning;
 
 /// The look of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Look {
+pub struct Look {
     /// One column: colour alone says nothing.
     pub sign: &'static str,
     /// In words, for a column of its own.
@@ -17,7 +17,7 @@ pub(in super::super) struct Look {
 }
 
 /// The look of a decision.
-pub(in super::super) fn look(decision: Decision) -> Look {
+pub fn look(decision: Decision) -> Look {
     let (sign, words, meaning) = match decision {
         Decision::Better => ("▲", "better", Meaning::Good),
         Decision::Worse => ("▼", "worse", Meaning::Error),

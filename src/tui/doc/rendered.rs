@@ -1,11 +1,11 @@
 //! A revision filled in with a case: what a model would be sent, how long that is, and what does not fit together.
 
-use super::query::Spot;
 use crate::core::context::Usage;
 use crate::core::item::Case;
 use crate::core::prompt::{Selector, Template};
 use crate::eval::render_with;
 use crate::store::{Result, Store, StoreError};
+use crate::tui::model::Spot;
 
 /// A case, by its set and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]

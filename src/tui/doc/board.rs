@@ -365,10 +365,10 @@ pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, She
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use super::*;
 
-    pub(in super::super) fn item(ord: u32, case: &str, arm: &str) -> RunItem {
+    pub fn item(ord: u32, case: &str, arm: &str) -> RunItem {
         RunItem {
             ord,
             case_id: case.into(),
@@ -380,7 +380,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn scored(item: u32, criterion: u32, repeat: u32, score: u8) -> Cell {
+    pub fn scored(item: u32, criterion: u32, repeat: u32, score: u8) -> Cell {
         Cell { item, criterion, repeat, state: State::Scored, score: Some(score), flagged: false }
     }
 

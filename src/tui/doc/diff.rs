@@ -1,12 +1,12 @@
 //! What is compared: two ends, wherever their texts come from, and all that is said about them.
 
-use super::super::super::query::Spot;
 use crate::core::diff::Diff;
 use crate::core::prompt::Template;
 use crate::core::template::{Variable, VariableChanges};
 use crate::core::tokens;
 use crate::eval::history::{self, Change};
 use crate::store::{RevisionInfo, RevisionScore};
+use crate::tui::model::Spot;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,0 +1,6 @@
+//! What screens show, worked out from the registry: no state of a screen, nothing that draws.
+
+pub mod board;
+pub mod choices;
+pub mod diff;
+pub mod rendered;

@@ -1,0 +1,14 @@
+//! How the screens are started.
+
+use std::path::PathBuf;
+
+/// How to start the screens.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The registry's file.
+    pub registry: PathBuf,
+    /// Whether it is the demo's: said on the screen.
+    pub demo: bool,
+    /// Leave colours out, whatever the terminal can do.
+    pub plain: bool,
+}

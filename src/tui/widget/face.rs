@@ -1,0 +1,16 @@
+//! A cell of a grid: its colour.
+
+use crate::tui::doc::board::Face;
+use crate::tui::env::Env;
+use crate::tui::theme::Meaning;
+use ratatui::style::Style;
+
+/// The look of a cell.
+pub fn face_style(face: Face, env: &Env) -> Style {
+    env.style(match face {
+        Face::Planned => Meaning::Rule,
+        Face::InFlight => Meaning::Dim,
+        Face::Scored(score) => Meaning::Score(score),
+        Face::Failed(_) => Meaning::Warning,
+    })
+}
