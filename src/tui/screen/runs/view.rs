@@ -7,7 +7,7 @@ use crate::store::{RunInfo, RunState};
 use crate::tui::env::Env;
 use crate::tui::keys::{Action, Scope};
 use crate::tui::paint;
-use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::means;
 use crate::tui::widget::pace::{money, span_words};
