@@ -450,8 +450,11 @@ impl Keymap {
     /// The key that a message in a screen names for an action: the first of its own there, else of those that move about,
     /// else of those that count everywhere.
     pub fn hint(&self, scope: Scope, action: Action) -> &str {
-        // A message may be of another screen, too: the only one with that action.
-        let other = TABLE.iter().find(|b| b.action == action).map_or(scope, |b| b.scope);
+        // The reveal explains the figures of the review around it, and a message may be of a screen elsewhere.
+        let other = match scope {
+            Scope::Reveal => Scope::Review,
+            _ => TABLE.iter().find(|b| b.action == action).map_or(scope, |b| b.scope),
+        };
         let keys = [scope, Scope::Move, Scope::Everywhere, other].map(|s| self.shown(s, action));
         keys.into_iter().find_map(|keys| keys.split_whitespace().next()).unwrap_or(NO_KEY)
     }
@@ -530,6 +533,7 @@ mod tests {
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(map.shown(Scope::Prompts, Action::Diff), "D");
         assert_eq!(map.hint(Scope::Prompts, Action::Diff), "D");
+        assert_eq!(map.hint(Scope::Reveal, Action::Fold), "f");
         assert_eq!(map.filled(Scope::Prompts, "{Diff}, {Enter}, {Help}: {no} {"), "D, Enter, ?: {no} {");
         let (_, problems) = Keymap::with(&[
             ("prompts.nothing".into(), "x".into()),
