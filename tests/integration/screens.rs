@@ -149,7 +149,16 @@ fn steady(path: &Path, text: &str) -> String {
             .replace(&start(&run.created_at, 16), "2026-01-01T00:00")
             .replace(&start(&run.created_at, 10), "2026-01-01");
     }
-    text
+    // Seconds differ, too.
+    let second = "2026-01-01T00:00:";
+    let mut parts = text.split(second);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part
+            .strip_prefix(|c: char| c.is_ascii_digit())
+            .and_then(|p| p.strip_prefix(|c: char| c.is_ascii_digit()));
+        rest.map_or_else(|| format!("{text}{second}{part}"), |rest| format!("{text}{second}00{rest}"))
+    })
 }
 
 /// Types the keys at each size and holds what is then on the screen against its snapshot.
