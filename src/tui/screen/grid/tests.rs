@@ -4,9 +4,10 @@ use crate::core::digest::Digest;
 use crate::core::item::{ImportedVerdict, Item, Subject};
 use crate::core::rubric::Criterion;
 use crate::core::verdict::{Reading, State};
-use crate::eval::{Control, Progress};
+use crate::eval::{Control, Notes, Progress};
 use crate::store::{Arm, Cell, NewRun, NewVerdict, RunItem, RunSpec, Store};
 use crate::tui::msg::Msg;
+use crate::tui::query::Gridded;
 use crate::tui::testing::Harness;
 use crate::tui::theme::Theme;
 use serde_json::json;
@@ -317,10 +318,17 @@ async fn ten_thousand_items_scroll_without_a_scan() {
             flagged: false,
         })
         .collect();
-    grid.take(&run, &items, &cells, &[]);
+    let loaded = |items: &[RunItem], cells: &[Cell]| Gridded {
+        run: run.clone(),
+        items: items.to_vec(),
+        cells: cells.to_vec(),
+        reviews: Vec::new(),
+        notes: Notes::default(),
+    };
+    grid.take(loaded(&items, &cells));
     grid.refresh_means(&screen.app.env);
     let mut small = super::Grid::running("r", Control::new());
-    small.take(&run, &items[..100], &cells[..1000], &[]);
+    small.take(loaded(&items[..100], &cells[..1000]));
     small.refresh_means(&screen.app.env);
     let env = screen.app.env.clone();
     let (quick, large) =
