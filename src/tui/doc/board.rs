@@ -365,7 +365,7 @@ pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, She
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub fn item(ord: u32, case: &str, arm: &str) -> RunItem {
