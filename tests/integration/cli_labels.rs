@@ -281,59 +281,60 @@ fn stale_labels_are_taken_over_only_by_an_act_that_is_kept() {
 }
 
 #[test]
+fn what_was_taken_over_stays_so_in_another_registry() {
+    let home = Home::new();
+    twelve(&home);
+    let first = planned(&home, "Is it right?");
+    label(&home, &first, (0..10).map(|i| (i, 3)), "ana", "random");
+    let second = planned(&home, "Is it rigth?");
+    home.json(&["review", "renew", &second]);
+    let logs = [&first, &second].map(|run| home.text(&["review", "export", run]));
+    let renews = |home: &Home, run: &str| -> Vec<Value> {
+        let log = home.text(&["review", "export", run]);
+        log.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["renews"].clone()).collect()
+    };
+    let import = |lines: &str| {
+        let other = Home::new();
+        twelve(&other);
+        let runs = ["Is it right?", "Is it rigth?"].map(|question| planned(&other, question));
+        other.file("log.jsonl", lines.replace(&first, &runs[0]).replace(&second, &runs[1]));
+        other.json(&["review", "import", "log.jsonl"]);
+        assert_eq!(other.json(&["review", "import", "log.jsonl"])["new"], 0);
+        assert!(other.run(&["fsck"]).status.success());
+        (runs, other)
+    };
+    // With the rows that were taken over: by their numbers here.
+    let ([old, new], other) = import(&logs.concat());
+    let ids: Vec<Value> = other
+        .text(&["review", "export", &old])
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap()["id"].clone())
+        .collect();
+    assert_eq!((renews(&other, &new), checked(&other, &new)), (ids, json!(10)));
+    assert!(renews(&other, &old).iter().all(Value::is_null));
+    // Without them: by their numbers there.
+    let ([_, new], other) = import(&logs[1]);
+    assert_eq!(renews(&other, &new), renews(&home, &second));
+    // The twin: a file that does not say so brings scores like any other.
+    let plain: String = logs[1]
+        .lines()
+        .map(|l| {
+            let mut row: Value = serde_json::from_str(l).unwrap();
+            row.as_object_mut().unwrap().remove("renews");
+            format!("{row}\n")
+        })
+        .collect();
+    let ([_, new], other) = import(&plain);
+    assert!(renews(&other, &new).iter().all(Value::is_null) && checked(&other, &new) == 10);
+}
+
+#[test]
 fn labels_under_a_bare_name_are_of_the_criterion_that_it_stands_for_and_of_no_other_wording() {
     let home = Home::new();
     let lines: String =
         (0..12).map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[("j", 4)])).collect();
     let imported = import(&home, "s", &lines)[0].1.clone();
     label(&home, &imported, (0..12).map(|i| (i, 2 + (i % 3) as u8)), "ana", "random");
-    #[test]
-    fn what_was_taken_over_stays_so_in_another_registry() {
-        let home = Home::new();
-        twelve(&home);
-        let first = planned(&home, "Is it right?");
-        label(&home, &first, (0..10).map(|i| (i, 3)), "ana", "random");
-        let second = planned(&home, "Is it rigth?");
-        home.json(&["review", "renew", &second]);
-        let logs = [&first, &second].map(|run| home.text(&["review", "export", run]));
-        let renews = |home: &Home, run: &str| -> Vec<Value> {
-            let log = home.text(&["review", "export", run]);
-            log.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["renews"].clone()).collect()
-        };
-        let import = |lines: &str| {
-            let other = Home::new();
-            twelve(&other);
-            let runs = ["Is it right?", "Is it rigth?"].map(|question| planned(&other, question));
-            other.file("log.jsonl", lines.replace(&first, &runs[0]).replace(&second, &runs[1]));
-            other.json(&["review", "import", "log.jsonl"]);
-            assert_eq!(other.json(&["review", "import", "log.jsonl"])["new"], 0);
-            assert!(other.run(&["fsck"]).status.success());
-            (runs, other)
-        };
-        // With the rows that were taken over: by their numbers here.
-        let ([old, new], other) = import(&logs.concat());
-        let ids: Vec<Value> = other
-            .text(&["review", "export", &old])
-            .lines()
-            .map(|l| serde_json::from_str::<Value>(l).unwrap()["id"].clone())
-            .collect();
-        assert_eq!((renews(&other, &new), checked(&other, &new)), (ids, json!(10)));
-        assert!(renews(&other, &old).iter().all(Value::is_null));
-        // Without them: by their numbers there.
-        let ([_, new], other) = import(&logs[1]);
-        assert_eq!(renews(&other, &new), renews(&home, &second));
-        // The twin: a file that does not say so brings scores like any other.
-        let plain: String = logs[1]
-            .lines()
-            .map(|l| {
-                let mut row: Value = serde_json::from_str(l).unwrap();
-                row.as_object_mut().unwrap().remove("renews");
-                format!("{row}\n")
-            })
-            .collect();
-        let ([_, new], other) = import(&plain);
-        assert!(renews(&other, &new).iter().all(Value::is_null) && checked(&other, &new) == 10);
-    }
 
     // A run of the criterion that the name stands for: the same question, whoever judges it.
     let live = home.json(&["run", "--cases", "s", "--criteria", "accuracy", "--judge", "recorded:j"]);

@@ -1,10 +1,11 @@
 //! What is compared: two ends, wherever their texts come from, and all that is said about them.
 
-use crate::core::diff::Diff;
-use crate::core::prompt::Template;
+use crate::core::diff::{Diff, Stats};
+use crate::core::prompt::{Kind, Template};
 use crate::core::template::{Variable, VariableChanges};
-use crate::core::tokens;
 use crate::eval::history::{self, Change};
+use crate::questions::difference::Difference;
+use crate::questions::tokens;
 use crate::store::{RevisionInfo, RevisionScore};
 use crate::tui::model::Spot;
 use std::collections::BTreeSet;
@@ -51,16 +52,18 @@ pub struct End {
     pub info: Option<RevisionInfo>,
     /// What is compared and counted. Chat prompts are written out message by message.
     pub text: Arc<str>,
+    /// The prompt itself; a text from elsewhere is one of its own.
+    pub template: Template,
     variables: Option<Vec<Variable>>,
 }
 
 impl End {
     /// A text from somewhere; `body` is that of the revision or the draft.
     pub fn new(source: Source, info: Option<RevisionInfo>, body: &str) -> Self {
-        let Some(info) = info else { return Self { source, info, text: body.into(), variables: None } };
-        let template = Template { kind: info.kind, body: body.to_owned() };
-        let variables = template.variables(info.syntax).ok();
-        Self { source, text: template.written_out().into(), variables, info: Some(info) }
+        let kind = info.as_ref().map_or(Kind::Text, |info| info.kind);
+        let template = Template { kind, body: body.to_owned() };
+        let variables = info.as_ref().and_then(|info| template.variables(info.syntax).ok());
+        Self { source, text: template.written_out().into(), template, variables, info }
     }
 }
 
@@ -73,6 +76,8 @@ pub struct DiffDoc {
     pub right: End,
     /// Their texts, row by row.
     pub diff: Diff,
+    /// Lines added and removed.
+    pub stats: Stats,
     /// What the header says about variables and settings, in words.
     pub changes: Vec<String>,
     /// Change of the mean score per criterion, where both were judged alike on the same cases.
@@ -85,13 +90,13 @@ impl DiffDoc {
     /// Compares two texts; takes as long as they need, so not on the loop.
     pub fn new(left: End, right: End, scores: &[RevisionScore]) -> Self {
         let changes = changes(&left, &right);
-        let diff = Diff::new(&left.text, &right.text);
+        let Difference { rows: diff, stats, .. } = Difference::of(&left.template, &right.template);
         let scores = match (&left.source, &right.source) {
             (Source::Revision(l), Source::Revision(r)) => history::changes(scores, l.seq, r.seq),
             _ => Vec::new(),
         };
-        let tokens = tokens::count_at_once(&left.text).zip(tokens::count_at_once(&right.text));
-        Self { left, right, diff, changes, scores, tokens }
+        let tokens = tokens::at_once(&left.template).zip(tokens::at_once(&right.template));
+        Self { left, right, diff, stats, changes, scores, tokens }
     }
 }
 

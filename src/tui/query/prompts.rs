@@ -4,8 +4,9 @@ use crate::core::digest::Digest;
 use crate::core::find::Find;
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
 use crate::core::template::Variable;
-use crate::core::tokens;
+use crate::core::tokens::is_awake;
 use crate::eval::history;
+use crate::questions::tokens;
 use crate::store::scores::Effort;
 use crate::store::{EventInfo, Hits, ListQuery, PromptInfo, RevisionInfo, RevisionScore, StoreError};
 use crate::tui::doc::diff::{DiffDoc, End, Source};
@@ -117,6 +118,8 @@ pub struct Previewed {
     pub text: Arc<str>,
     /// The same for reading: of a chat, its messages.
     pub shown: Arc<str>,
+    /// What it is.
+    pub kind: Kind,
     /// Its variables, or why these cannot be read.
     pub variables: Result<Vec<Variable>, String>,
     /// Its tokens, where counting takes no time.
@@ -134,36 +137,36 @@ impl Question for Preview {
             let text: Arc<str> = template.body.as_str().into();
             let shown =
                 if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
-            let tokens = if tokens::is_awake() { tokens::count_at_once(&text) } else { None };
-            Ok(Previewed { text, shown, variables, tokens })
+            let tokens = if is_awake() { tokens::at_once(&template) } else { None };
+            Ok(Previewed { text, shown, kind: info.kind, variables, tokens })
         })
     }
 }
 
-/// Tokens of a stored text.
+/// Tokens of a stored prompt.
 #[derive(Debug)]
-pub struct Tokens(pub Digest);
+pub struct Tokens(pub Digest, pub Kind);
 
 impl Question for Tokens {
     type Answer = usize;
 
     fn work(self) -> Work<usize> {
         Work::compute(move |handle| async move {
-            let text = handle.read(move |s| s.text(&self.0)).await.map_err(|e| e.to_string())?;
-            blocking(move || tokens::count(&text)).await
+            let body = handle.read(move |s| s.text(&self.0)).await.map_err(|e| e.to_string())?;
+            blocking(move || tokens::of(&Template { kind: self.1, body })).await
         })
     }
 }
 
-/// Tokens of any text.
+/// Tokens of any prompt.
 #[derive(Debug)]
-pub struct Count(pub Arc<str>);
+pub struct Count(pub Template);
 
 impl Question for Count {
     type Answer = usize;
 
     fn work(self) -> Work<usize> {
-        Work::compute(move |_| blocking(move || tokens::count(&self.0)))
+        Work::compute(move |_| blocking(move || tokens::of(&self.0)))
     }
 }
 

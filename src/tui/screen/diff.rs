@@ -97,8 +97,8 @@ impl DiffScreen {
                 self.tokens_right.set(right);
             }
             None => {
-                self.tokens_left.ask(cx, Use::Rest, query::Count(Arc::clone(&doc.left.text)));
-                self.tokens_right.ask(cx, Use::Rest, query::Count(Arc::clone(&doc.right.text)));
+                self.tokens_left.ask(cx, Use::Rest, query::Count(doc.left.template.clone()));
+                self.tokens_right.ask(cx, Use::Rest, query::Count(doc.right.template.clone()));
             }
         }
         self.left = doc.left.source.clone();
@@ -458,7 +458,7 @@ pub(super) fn sign(kind: RowKind, left: bool, moved: bool) -> &'static str {
 
 /// What the header says about size: `3 hunks · +14 −9`.
 pub(super) fn size_words(doc: &DiffDoc, tokens: Option<(usize, usize)>, price_in: Option<f64>) -> String {
-    let stats = doc.diff.stats;
+    let stats = doc.stats;
     let hunks = text::plural(doc.diff.hunks.len(), "hunk", "hunks");
     let tokens = tokens.map_or_else(String::new, |(l, r)| {
         let change = r as i64 - l as i64;

@@ -38,7 +38,7 @@ impl DiffScreen {
 
     pub(super) fn ask_message(&self, cx: &mut Cx) {
         let (Some(draft), Some(doc)) = (&self.draft, self.doc.get()) else { return };
-        let stats = doc.diff.stats;
+        let stats = doc.stats;
         let title = format!(
             "save {} after r{}: +{} -{} lines. Why?",
             draft.base.name, draft.base.seq, stats.added, stats.removed

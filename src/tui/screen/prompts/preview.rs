@@ -78,7 +78,9 @@ impl Preview {
                 Ok(text) => {
                     match (text.tokens, digest) {
                         (Some(n), _) => self.tokens.set(n),
-                        (None, Some(digest)) => self.tokens.ask(cx, Use::Rest, query::Tokens(digest)),
+                        (None, Some(digest)) => {
+                            self.tokens.ask(cx, Use::Rest, query::Tokens(digest, text.kind))
+                        }
                         (None, None) => {}
                     }
                     self.text.set(text);
