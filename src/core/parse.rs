@@ -17,6 +17,7 @@ mod refusal;
 mod shown;
 mod stated;
 mod thinking;
+mod walker;
 mod wrapped;
 
 pub use pair::{read_choice, read_choice_about};

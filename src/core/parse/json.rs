@@ -2,6 +2,7 @@
 
 use super::Unread;
 use super::mend::{self, mend};
+use super::walker::{Kind, Walker};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -15,55 +16,6 @@ pub(super) struct Scan<'t> {
     pub unclosed: bool,
     /// What stands before, between and after them, where it is more than white space.
     pub outside: Vec<&'t str>,
-}
-
-/// Walks the text of an object, knowing what is string and what is comment.
-#[derive(Default)]
-pub(super) struct Walker {
-    in_string: bool,
-    escaped: bool,
-    in_comment: bool,
-    slash: bool,
-}
-
-/// What a character is to a [`Walker`].
-#[derive(PartialEq, Eq, Clone, Copy)]
-pub(super) enum Kind {
-    /// Part of the JSON itself.
-    Structure,
-    /// Inside a string, quotation marks included.
-    Text,
-    /// Inside a comment, from its second slash on.
-    Comment,
-}
-
-impl Walker {
-    pub fn step(&mut self, c: char) -> Kind {
-        if self.in_comment {
-            self.in_comment = c != '\n';
-            return if self.in_comment { Kind::Comment } else { Kind::Structure };
-        }
-        if self.in_string {
-            match c {
-                _ if self.escaped => self.escaped = false,
-                '\\' => self.escaped = true,
-                '"' => self.in_string = false,
-                _ => {}
-            }
-            return Kind::Text;
-        }
-        let second_slash = self.slash && c == '/';
-        self.slash = c == '/' && !second_slash;
-        if second_slash {
-            self.in_comment = true;
-            return Kind::Comment;
-        }
-        if c == '"' {
-            self.in_string = true;
-            return Kind::Text;
-        }
-        Kind::Structure
-    }
 }
 
 /// Finds the balanced objects of `text` that lie inside no other object. Outside of objects, quotation marks mean

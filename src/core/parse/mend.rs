@@ -1,7 +1,7 @@
 //! The repairs that are allowed before an object is read, each with its name. None adds a value: a score that is read stood
 //! in the reply.
 
-use super::json::{Kind, Walker};
+use super::walker::{Kind, Walker};
 use serde_json::Value;
 
 /// The repair of a backslash that is no escape.

@@ -401,6 +401,14 @@ fn take_packs(
             match taken {
                 Ok(Some(new)) => received += new,
                 Ok(None) => still.push(pack),
+                // A review of a run, say, that another writer's pack brings.
+                Err(StoreError::Sqlite { source, .. })
+                    if source
+                        .sqlite_error()
+                        .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) =>
+                {
+                    still.push(pack);
+                }
                 Err(StoreError::Invalid(why)) => refused.push(format!("{}: {why}", pack.name)),
                 Err(StoreError::Sqlite { source, .. })
                     if source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
