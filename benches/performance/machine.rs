@@ -15,6 +15,18 @@ fn after<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(|rest| rest.trim_start_matches([':', '\t', ' ']).trim())
 }
 
+/// Where and when a section was measured by itself.
+pub fn line(bench: &Bench) -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    format!(
+        "Measured by itself on {}: {}, {} cores; {}.",
+        jiff::Timestamp::now().strftime("%Y-%m-%d"),
+        after(&cpu, "model name").unwrap_or("processor unknown"),
+        std::thread::available_parallelism().map_or(0, usize::from),
+        first_line(bench.program.to_str().unwrap(), &["--version"]).unwrap_or_default()
+    )
+}
+
 /// The head of the page.
 pub fn head(bench: &Bench) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();

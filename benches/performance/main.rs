@@ -4,7 +4,7 @@
 //! ```text
 //! benches/peers.sh                                   once: gitui, tig, delta, difftastic, promptfoo
 //! cargo bench --bench performance -- --write         all of it, into docs/performance.md; about half an hour, nothing else running
-//! cargo bench --bench performance -- screens diff    these sections, printed
+//! cargo bench --bench performance -- screens diff    these sections, printed; with --write put into the page as well
 //! ```
 //! The page is of the `dist` profile, which it builds first; single sections are of the release profile, or of the build that
 //! `--program FILE` names; `--beside FILE` measures the first frame and the keys of Prompts of another build in turn with it.
@@ -16,6 +16,7 @@
 mod build;
 mod diff;
 mod drawing;
+mod figures;
 mod growth;
 mod judge;
 mod machine;
@@ -56,6 +57,7 @@ const SECTIONS: &[(&str, &str, Section)] = &[
     ("memory", "Memory", memory::section),
     ("diff", "Diff", diff::section),
     ("judge", "Judge runs", judge::section),
+    ("figures", "Figures over a million verdicts, beside DuckDB", figures::section),
 ];
 
 impl Bench {
@@ -156,13 +158,26 @@ fn main() {
         }
     }
     if named("--write") {
-        assert!(all, "--write wants every section");
-        std::fs::write(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md"),
-            machine::head(&bench) + &page,
-        )
-        .unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+        let page = if all { machine::head(&bench) + &page } else { put_in(&bench, &path, &page) };
+        std::fs::write(path, page).unwrap();
     }
+}
+
+/// The page as it stands, with these sections in the place of the ones of the same title, or behind the others; each says when
+/// and of what it was measured.
+fn put_in(bench: &Bench, path: &Path, sections: &str) -> String {
+    let mut page = std::fs::read_to_string(path).unwrap();
+    let measured = machine::line(bench);
+    for section in sections.split("\n## ").filter(|s| !s.trim().is_empty()) {
+        let (title, text) = section.split_once('\n').unwrap();
+        let new = format!("\n## {title}\n\n{measured}\n{}\n", text.trim_end());
+        let from = page.find(&format!("\n## {title}\n")).unwrap_or(page.len());
+        let after =
+            page.get(from + 1..).and_then(|rest| rest.find("\n## ")).map_or(page.len(), |at| from + 1 + at);
+        page.replace_range(from..after, &new);
+    }
+    page
 }
 
 /// A section in a process of its own: starting programs from one that has grown large takes longer.

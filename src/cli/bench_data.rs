@@ -7,7 +7,7 @@
 use super::context::{Ctx, shown};
 use super::fail::{DONE, Fail, Result};
 use super::output::talk;
-use crate::interop::generated::Shape;
+use crate::interop::generated::{Shape, judged};
 use crate::store::Store;
 use serde_json::json;
 use std::path::PathBuf;
@@ -27,12 +27,27 @@ pub struct Args {
     /// Revisions of all prompts together
     #[arg(long, default_value_t = 100_000)]
     pub revisions: usize,
-    /// Verdicts, in one run
+    /// Verdicts, of all runs together
     #[arg(long, default_value_t = 100_000)]
     pub verdicts: usize,
+    /// Runs: 1 is one imported set; of more, each judges a revision of the first prompt on the same cases
+    #[arg(long, default_value_t = 1)]
+    pub runs: usize,
     /// Two seeds give two registries
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Whether the first prompt has a revision for each run.
+fn check_runs(shape: &Shape, runs: usize) -> Result<()> {
+    if runs == 0 || runs > 1 && shape.revisions_of(0) < runs {
+        let why = format!(
+            "{runs} runs want as many revisions of the first prompt, which has {}: give more --revisions or fewer --prompts",
+            shape.revisions_of(0)
+        );
+        return Err(Fail::input(why));
+    }
+    Ok(())
 }
 
 /// Makes the registry.
@@ -46,6 +61,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     let shape =
         Shape { prompts: args.prompts, revisions: args.revisions, verdicts: args.verdicts, seed: args.seed };
+    check_runs(&shape, args.runs)?;
     let begun = Instant::now();
     let mut store = Store::open(&args.file)?;
     let mut revisions = 0;
@@ -53,8 +69,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         revisions += store.import_revisions(rows)?.new;
     }
     let imported = begun.elapsed().as_secs_f64();
-    if shape.verdicts > 0 {
+    if shape.verdicts > 0 && args.runs == 1 {
         store.import_items("made-up", shape.items())?;
+    } else if shape.verdicts > 0 {
+        judged::history(&shape, args.runs, &mut store)?;
     }
     drop(store);
     let bytes = std::fs::metadata(&args.file).map_or(0, |m| m.len());
@@ -62,7 +80,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if ctx.json {
         ctx.out.json(&json!({
             "schema": 1, "file": args.file.to_string_lossy(), "bytes": bytes, "prompts": args.prompts,
-            "revisions": revisions, "verdicts": args.verdicts, "seed": args.seed,
+            "revisions": revisions, "verdicts": args.verdicts, "runs": args.runs, "seed": args.seed,
             "revisions_s": imported, "wall_s": took,
         }))?;
     } else {

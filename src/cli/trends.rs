@@ -6,7 +6,7 @@ use super::output::{clean, table, talk};
 use crate::core::prompt::PromptName;
 use crate::core::text;
 use crate::eval::history;
-use crate::eval::{People, summarize};
+use crate::eval::{People, summarize_together};
 use crate::store::Store;
 use serde_json::{Value, json};
 
@@ -31,12 +31,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let efforts = store.effort(None)?;
     let mut runs = store.runs(args.limit)?;
     runs.reverse();
+    let reviewed = store.reviewed()?;
     let mut found: Vec<Value> = Vec::new();
     for run in &runs {
         let (items, cells) = (store.run_items(&run.id)?, store.cells(&run.id)?);
-        let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
-        let summary = summarize(run, &cells, &items, &people);
-        for c in &summary.criteria {
+        let people = People::of(&run.id, &items, &store.reviews_among(&run.id, &reviewed)?);
+        for c in &summarize_together(run, &cells, &items, &people) {
             found.push(json!({
                 "run": run.id, "created_at": run.created_at, "judge": run.spec.judge, "fingerprint": run.fingerprint,
                 "set": run.spec.set, "criterion": c.name, "mean": c.mean, "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "n": c.n, "planned": c.planned,
@@ -88,9 +88,9 @@ fn by_revision(ctx: &Ctx, store: &Store, name: &PromptName, limit: Option<usize>
     let judge = history::main_judge(&scores);
     let mut found: Vec<Value> = Vec::new();
     let criteria = history::criteria(&scores);
-    let all = criteria.iter().map(|c| Some(c.as_str())).chain((criteria.len() > 1).then_some(None));
-    for criterion in all {
-        let points = history::points(&scores, criterion);
+    let all: Vec<Option<&str>> =
+        criteria.iter().map(|c| Some(c.as_str())).chain((criteria.len() > 1).then_some(None)).collect();
+    for points in history::points_of_each(&scores, &all) {
         let skip = points.len().saturating_sub(limit.unwrap_or(usize::MAX));
         for p in points.into_iter().skip(skip) {
             let info = log.iter().find(|r| r.seq == p.seq);

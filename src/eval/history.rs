@@ -99,6 +99,7 @@ pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
     if scores.is_empty() || !store.has_reviews()? {
         return Ok(scores);
     }
+    let reviewed = store.reviewed()?;
     // People's scores by revision, criterion, its version, fingerprint and case: one for each response.
     type Key = (u32, String, Digest, Option<Digest>);
     let mut said: HashMap<Key, BTreeMap<String, Vec<(f64, bool)>>> = HashMap::new();
@@ -108,7 +109,7 @@ pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
     };
     for run in store.runs(None)?.into_iter().filter(|run| run.arms.iter().any(|arm| revision(arm).is_some()))
     {
-        let reviews = store.reviews(Some(&run.id))?;
+        let reviews = store.reviews_among(&run.id, &reviewed)?;
         if reviews.is_empty() {
             continue;
         }
@@ -178,73 +179,119 @@ struct Said<'a> {
     cluster: Option<&'a str>,
 }
 
-/// By (criterion version, case).
-type Cells<'a> = BTreeMap<(Digest, &'a str), Said<'a>>;
+/// Which question and which case: what two revisions must share to be compared. Numbers, in the order of the cases' ids.
+type Place = (u32, u32);
 
-/// The scores of a revision under one judge: by criterion, and how many verdicts have none.
-type Columns<'a> = BTreeMap<&'a str, (Cells<'a>, u32)>;
+/// The cells of a criterion, by their place, and how many verdicts have no score.
+type Column<'a> = (Vec<(Place, Said<'a>)>, u32);
+
+/// The scores of a revision under one judge: by criterion.
+type Columns<'a> = BTreeMap<&'a str, Column<'a>>;
 
 fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'_>> {
+    let mine = || scores.iter().filter(|s| s.fingerprint == judge);
+    let names: BTreeSet<&str> = mine().flat_map(|s| &s.cases).map(|(case, _)| &**case).collect();
+    let cases: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
+    let versions: BTreeSet<Digest> = mine().map(|s| s.criterion_version).collect();
+    let versions: BTreeMap<Digest, u32> = versions.into_iter().zip(0..).collect();
     let mut found: BTreeMap<u32, Columns<'_>> = BTreeMap::new();
-    for score in scores.iter().filter(|s| s.fingerprint == judge) {
+    for score in mine() {
         let entry = found.entry(score.seq).or_default().entry(&score.criterion).or_default();
         entry.1 += score.failed;
-        entry.0.extend(score.cases.iter().map(|(case, mean)| {
+        let version = versions.get(&score.criterion_version).copied().unwrap_or_default();
+        entry.0.extend(score.cases.iter().filter_map(|(case, mean)| {
             let said = Said {
                 judge: *mean,
-                people: score.people.get(case).copied(),
-                cluster: score.clusters.get(case).map(String::as_str),
+                people: score.people.get(&**case).copied(),
+                cluster: score.clusters.get(&**case).map(String::as_str),
             };
-            ((score.criterion_version, case.as_str()), said)
+            Some(((version, *cases.get(&**case)?), said))
         }));
+    }
+    for (cells, _) in found.values_mut().flat_map(BTreeMap::values_mut) {
+        // Of several rows of one place, which are of judges elsewhere and here, the last counts.
+        cells.reverse();
+        cells.sort_by_key(|(place, _)| *place);
+        cells.dedup_by_key(|(place, _)| *place);
     }
     found
 }
 
 /// Means by case, so that a case with several criteria is one piece of evidence.
-fn by_case<'a>(cells: impl Iterator<Item = (&'a str, f64)>) -> Vec<f64> {
-    let mut cases: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (case, value) in cells {
-        cases.entry(case).or_default().push(value);
-    }
-    cases.values().filter_map(|v| mean(v)).collect()
+fn by_case(mut cells: Vec<(u32, f64)>) -> Vec<f64> {
+    cells.sort_by_key(|(case, _)| *case);
+    cells
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter_map(|of| match of {
+            [(_, one)] => Some(*one),
+            several => mean(&several.iter().map(|(_, value)| *value).collect::<Vec<_>>()),
+        })
+        .collect()
 }
 
 /// What both revisions have on a criterion, or on all: as a comparison takes it.
 fn common(before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) -> PairedInput {
-    type Side = Vec<(f64, Option<(f64, bool)>)>;
-    let mut cases: BTreeMap<&str, (Side, Side, Option<&str>)> = BTreeMap::new();
+    // A case, then and now.
+    let mut cells: Vec<(u32, Said<'_>, Said<'_>)> = Vec::new();
     for (name, (now, _)) in after.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name)) {
         let Some((then, _)) = before.get(name) else { continue };
-        for (key, b) in now {
-            let Some(a) = then.get(key) else { continue };
-            let case = cases.entry(key.1).or_default();
-            case.0.push((a.judge, a.people));
-            case.1.push((b.judge, b.people));
-            case.2 = case.2.or(b.cluster);
+        let mut left = then.iter().peekable();
+        for (place, b) in now {
+            while left.next_if(|(at, _)| at < place).is_some() {}
+            if let Some((_, a)) = left.next_if(|(at, _)| at == place) {
+                cells.push((place.1, *a, *b));
+            }
         }
     }
-    let complete = cases.values().all(|(a, b, _)| a.iter().chain(b).all(|(_, people)| people.is_some()));
+    cells.sort_by_key(|(case, ..)| *case);
+    let complete = cells.iter().all(|(_, a, b)| a.people.is_some() && b.people.is_some());
     let mut known: HashMap<&str, u32> = HashMap::new();
     let (mut pairs, mut people) = (Vec::new(), Vec::new());
-    for (a, b, cluster) in cases.values() {
-        let judged = |side: &Side| mean(&side.iter().map(|(judge, _)| *judge).collect::<Vec<_>>());
-        let label = |side: &Side| {
-            let each: Option<Vec<f64>> = side
-                .iter()
-                .map(|(_, people)| people.filter(|(_, random)| *random || complete).map(|(score, _)| score))
-                .collect();
-            mean(&each?)
+    let score =
+        |of: Option<(f64, bool)>| of.filter(|(_, random)| *random || complete).map(|(score, _)| score);
+    for case in cells.chunk_by(|a, b| a.0 == b.0) {
+        let average = |each: &mut dyn Iterator<Item = Option<f64>>| -> Option<f64> {
+            mean(&each.collect::<Option<Vec<f64>>>()?)
+        };
+        let (a, b) = match case {
+            [(_, a, b)] => (Some(a.judge), Some(b.judge)),
+            several => (
+                average(&mut several.iter().map(|(_, a, _)| Some(a.judge))),
+                average(&mut several.iter().map(|(_, _, b)| Some(b.judge))),
+            ),
         };
         let next = known.len() as u32;
-        let cluster = cluster.map(|name| *known.entry(name).or_insert(next));
-        pairs.push(Pair { a: judged(a), b: judged(b), cluster });
-        people.push([label(a), label(b)]);
+        let cluster = case.iter().find_map(|(_, _, b)| b.cluster);
+        pairs.push(Pair { a, b, cluster: cluster.map(|name| *known.entry(name).or_insert(next)) });
+        people.push([
+            average(&mut case.iter().map(|(_, a, _)| score(a.people))),
+            average(&mut case.iter().map(|(_, _, b)| score(b.people))),
+        ]);
     }
     if people.iter().all(|sides| sides.iter().all(Option::is_none)) {
         people.clear();
     }
     PairedInput { name: criterion.unwrap_or_default().to_owned(), pairs, people }
+}
+
+/// On how many criteria two revisions have two independent cases in common: so many are corrected for.
+fn together(before: &Columns<'_>, after: &Columns<'_>) -> usize {
+    let counts = |(name, (now, _)): &(&&str, &Column<'_>)| {
+        let Some((then, _)) = before.get(**name) else { return false };
+        let mut sources: BTreeSet<(Option<&str>, u32)> = BTreeSet::new();
+        let mut left = then.iter().peekable();
+        for (place, b) in now {
+            while left.next_if(|(at, _)| at < place).is_some() {}
+            if left.next_if(|(at, _)| at == place).is_some() {
+                sources.insert((b.cluster, if b.cluster.is_some() { 0 } else { place.1 }));
+            }
+            if sources.len() > 1 {
+                return true;
+            }
+        }
+        false
+    };
+    after.iter().filter(counts).count()
 }
 
 /// The change from one revision to another, on one criterion or on all, corrected as a comparison of the two corrects it: for
@@ -254,25 +301,41 @@ fn change(since: u32, before: &Columns<'_>, after: &Columns<'_>, criterion: Opti
     if input.pairs.is_empty() {
         return None;
     }
-    let counts = |name: &&&str| {
-        let pairs = common(before, after, Some(name)).pairs;
-        let sources: BTreeSet<u32> = pairs.iter().filter_map(|p| p.cluster).collect();
-        sources.len() + pairs.iter().filter(|p| p.cluster.is_none()).count() > 1
-    };
-    let together = if criterion.is_some() { after.keys().filter(counts).count() } else { 1 };
+    let together = if criterion.is_some() { together(before, after) } else { 1 };
     Change::of(since, &decide_one(&input, together))
 }
 
 /// A prompt's revisions under its main judge, oldest first: on one criterion, or all together.
 pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<Point> {
-    let Some(judge) = main_judge(scores) else { return Vec::new() };
+    points_of_each(scores, &[criterion]).remove(0)
+}
+
+/// [`points`] for each of these, on as many threads as the machine has.
+pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<Vec<Point>> {
+    let Some(judge) = main_judge(scores) else { return vec![Vec::new(); wanted.len()] };
     let revisions = revisions(scores, judge);
+    let few = revisions.values().flat_map(BTreeMap::values).map(|(cells, _)| cells.len()).sum::<usize>()
+        < FEW_CELLS;
+    if few || wanted.len() < 2 {
+        return wanted.iter().map(|criterion| points_on(&revisions, *criterion)).collect();
+    }
+    std::thread::scope(|scope| {
+        let each: Vec<_> =
+            wanted.iter().map(|criterion| scope.spawn(|| points_on(&revisions, *criterion))).collect();
+        each.into_iter().map(|one| one.join().unwrap_or_default()).collect()
+    })
+}
+
+/// Below so many cells threads take longer to start than to work.
+const FEW_CELLS: usize = 20_000;
+
+fn points_on(revisions: &BTreeMap<u32, Columns<'_>>, criterion: Option<&str>) -> Vec<Point> {
     let mut out = Vec::new();
-    for (seq, columns) in &revisions {
+    for (seq, columns) in revisions {
         let mine = || columns.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name));
-        let values =
-            by_case(mine().flat_map(|(_, (cells, _))| cells.iter().map(|(key, said)| (key.1, said.judge))));
-        let ci = bounded_ci(&values, None, SCORES, 0.95);
+        let cells =
+            mine().flat_map(|(_, (cells, _))| cells.iter().map(|(place, said)| (place.1, said.judge)));
+        let ci = bounded_ci(&by_case(cells.collect()), None, SCORES, 0.95);
         let Some(mean) = ci.mean else { continue };
         let change = revisions
             .range(..*seq)
@@ -319,7 +382,7 @@ mod tests {
             criterion_version: Digest::of(version),
             fingerprint: Digest::of("j"),
             recorded: false,
-            cases: values.iter().enumerate().map(|(i, v)| (format!("c{i}"), *v)).collect(),
+            cases: values.iter().enumerate().map(|(i, v)| (format!("c{i}").into(), *v)).collect(),
             clusters: BTreeMap::new(),
             people: BTreeMap::new(),
             failed: 0,

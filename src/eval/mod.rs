@@ -61,6 +61,7 @@ pub use recorded::{RECORDED, is_recorded, recorded_as};
 pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{
     ArmSummary, Asked, CriterionSummary, Row, RunSummary, coverage, doubts, mean_over, summarize,
+    summarize_together,
 };
 
 /// The rubrics that come with the program.

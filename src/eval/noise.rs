@@ -108,9 +108,8 @@ impl Spread {
         let mut groups: HashMap<(&str, Digest), HashMap<Item<'_>, BTreeMap<u32, f64>>> = HashMap::new();
         for v in verdicts {
             let Some(score) = v.score else { continue };
-            let item =
-                (v.criterion_version, v.set.as_str(), v.case_id.as_str(), v.arm.as_str(), v.generation);
-            let group = groups.entry((v.criterion.as_str(), v.fingerprint)).or_default();
+            let item = (v.criterion_version, &*v.set, &*v.case_id, &*v.arm, v.generation);
+            let group = groups.entry((&*v.criterion, v.fingerprint)).or_default();
             group.entry(item).or_default().insert(v.repeat, f64::from(score));
         }
         let within = |items: HashMap<Item<'_>, BTreeMap<u32, f64>>| {
@@ -150,6 +149,8 @@ mod tests {
     fn pooled(case: &str, repeat: u32, score: u8) -> PooledVerdict {
         PooledVerdict {
             run: "r".into(),
+            item: 0,
+            column: 0,
             set_digest: Digest::of("set"),
             set: "set".into(),
             case_id: case.into(),
@@ -165,7 +166,7 @@ mod tests {
             score: Some(score),
             dictated: false,
             cluster: None,
-            tags: Vec::new(),
+            tags: Vec::new().into(),
         }
     }
 

@@ -254,17 +254,58 @@ fn asked(run: &RunInfo, column: u32, items: &[RunItem], cells: &[Cell]) -> Vec<A
 
 /// Sums up a run from its newest cells. Only scored verdicts enter a mean.
 pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &People) -> RunSummary {
-    let columns = Columns::of(run.criteria.len(), cells);
-    let each: Vec<Vec<Asked>> =
-        (0..).zip(&run.criteria).map(|(column, _)| asked(run, column, items, cells)).collect();
-    let of = |items: &[&RunItem], arms: std::ops::Range<usize>| -> Vec<CriterionSummary> {
+    let parts = Parts::of(run, cells, items, people);
+    let arms = run
+        .arms
+        .iter()
+        .enumerate()
+        .map(|(at, arm)| {
+            let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
+            ArmSummary { arm: arm.clone(), criteria: parts.means(&mine, at..at + 1) }
+        })
+        .collect();
+    RunSummary { criteria: parts.all(), arms }
+}
+
+/// [`summarize`] over all arms only.
+pub fn summarize_together(
+    run: &RunInfo,
+    cells: &[Cell],
+    items: &[RunItem],
+    people: &People,
+) -> Vec<CriterionSummary> {
+    Parts::of(run, cells, items, people).all()
+}
+
+/// What means of a run are made of.
+struct Parts<'a> {
+    run: &'a RunInfo,
+    items: &'a [RunItem],
+    people: &'a People,
+    columns: Columns,
+    /// By column, then by arm.
+    asked: Vec<Vec<Asked>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(run: &'a RunInfo, cells: &[Cell], items: &'a [RunItem], people: &'a People) -> Self {
+        let columns = Columns::of(run.criteria.len(), cells);
+        let asked = (0..).zip(&run.criteria).map(|(column, _)| asked(run, column, items, cells)).collect();
+        Self { run, items, people, columns, asked }
+    }
+
+    fn all(&self) -> Vec<CriterionSummary> {
+        self.means(&self.items.iter().collect::<Vec<_>>(), 0..self.run.arms.len())
+    }
+
+    fn means(&self, items: &[&RunItem], arms: std::ops::Range<usize>) -> Vec<CriterionSummary> {
         (0..)
-            .zip(run.criteria.iter().zip(&each))
+            .zip(self.run.criteria.iter().zip(&self.asked))
             .map(|(column, (name, asked))| {
                 let rows: Vec<Row<'_>> = items
                     .iter()
-                    .map(|item| (*item, columns.at(column, item.ord)))
-                    .filter(|(_, s)| s.seen() > 0 || !run.imported)
+                    .map(|item| (*item, self.columns.at(column, item.ord)))
+                    .filter(|(_, s)| s.seen() > 0 || !self.run.imported)
                     .map(|(item, s)| Row { item, score: s.mean(), scored: s.scored, failed: s.failed })
                     .collect();
                 let asked = asked.get(arms.clone()).unwrap_or_default();
@@ -272,19 +313,8 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
                     items: asked.iter().map(|a| a.items).sum(),
                     verdicts: asked.iter().map(|a| a.verdicts).sum(),
                 };
-                mean_over(name, column, &rows, asked, people)
+                mean_over(name, column, &rows, asked, self.people)
             })
             .collect()
-    };
-    let all: Vec<&RunItem> = items.iter().collect();
-    let arms = run
-        .arms
-        .iter()
-        .enumerate()
-        .map(|(at, arm)| {
-            let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
-            ArmSummary { arm: arm.clone(), criteria: of(&mine, at..at + 1) }
-        })
-        .collect();
-    RunSummary { criteria: of(&all, 0..run.arms.len()), arms }
+    }
 }

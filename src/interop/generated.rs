@@ -3,6 +3,7 @@
 //! ```text
 //! Shape { prompts, revisions, verdicts, seed } -> revisions() -> batches of rows --+
 //!                                              -> items()     -> one judged set  --+--> a registry like any other
+//!                                              -> judged      -> runs of a history-+
 //! ```
 //! The same shape gives the same bytes on every machine, so that figures of two days compare. Nothing here is ever
 //! shown as anybody's prompt or anybody's score: `assize bench-data` writes only into a file that does not exist yet.
@@ -11,6 +12,8 @@ use crate::core::digest::Digest;
 use crate::core::item::{ImportedVerdict, Item, Subject};
 use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
+
+pub mod judged;
 
 /// Words the texts are made of; their lengths are those of English prose.
 const WORDS: [&str; 48] = [

@@ -1,5 +1,6 @@
 //! What goes into the registry and comes out of it about runs: arms, responses, plans, verdicts, reviews. Plain values, no SQL.
 
+use super::judged::Judged;
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
@@ -9,6 +10,7 @@ use crate::core::verdict::{Reading, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What produced a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +195,9 @@ pub struct RunUsage {
     pub unknown: u64,
     /// Time spent running, in all invocations.
     pub wall_s: f64,
+    /// What its verdicts took, each as it was stored; kept so that nobody has to read them for it.
+    #[serde(skip_serializing_if = "Judged::is_none")]
+    pub judged: Judged,
 }
 
 impl RunUsage {
@@ -209,6 +214,7 @@ impl RunUsage {
             generation: self.generation.plus(&more.generation),
             unknown: self.unknown + more.unknown,
             wall_s: self.wall_s + more.wall_s,
+            judged: self.judged.plus(&more.judged),
         }
     }
 
@@ -363,29 +369,33 @@ pub struct VerdictInfo {
     pub at: String,
 }
 
-/// A scored or failed verdict as statistics need it, pooled over runs.
+/// A scored or failed verdict as statistics need it, pooled over runs. Texts that many have are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PooledVerdict {
     /// The run.
-    pub run: String,
+    pub run: Arc<str>,
+    /// Where its item stands there.
+    pub item: u32,
+    /// And its column.
+    pub column: u32,
     /// The set's version.
     pub set_digest: Digest,
     /// The set's name.
-    pub set: String,
+    pub set: Arc<str>,
     /// The case.
-    pub case_id: String,
+    pub case_id: Arc<str>,
     /// The arm's full name.
-    pub arm: String,
+    pub arm: Arc<str>,
     /// The criterion's name.
-    pub criterion: String,
+    pub criterion: Arc<str>,
     /// And version.
     pub criterion_version: Digest,
     /// The judge's name.
-    pub judge: String,
+    pub judge: Arc<str>,
     /// And fingerprint.
     pub fingerprint: Digest,
     /// The model that answered.
-    pub model_returned: Option<String>,
+    pub model_returned: Option<Arc<str>>,
     /// Which of the responses the arm wrote for the case.
     pub generation: u32,
     /// Pass.
@@ -397,15 +407,15 @@ pub struct PooledVerdict {
     /// The response, or the judge, speaks of an attempt to dictate the verdict.
     pub dictated: bool,
     /// Shared source, if any.
-    pub cluster: Option<String>,
+    pub cluster: Option<Arc<str>>,
     /// Slices.
-    pub tags: Vec<String>,
+    pub tags: Arc<[String]>,
 }
 
 /// Which verdicts to pool.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolQuery {
-    /// Only these arms (full names); all when empty.
+    /// Only runs that hold one of these arms (full names), with all their arms; every run when empty.
     pub arms: Vec<String>,
     /// Only this run.
     pub run: Option<String>,
@@ -431,8 +441,8 @@ pub struct RevisionScore {
     pub fingerprint: Digest,
     /// Whether the verdicts were imported or replayed.
     pub recorded: bool,
-    /// Mean of each case's mean score, with the case's id: pairs are formed by it.
-    pub cases: Vec<(String, f64)>,
+    /// Mean of each case's mean score, with the case's id: pairs are formed by it. In the order of the ids.
+    pub cases: Vec<(Arc<str>, f64)>,
     /// The sources that cases share with others, by the case's id.
     pub clusters: BTreeMap<String, String>,
     /// People's blind mean score of a case's responses, and whether these belong to a random sample; filled in by

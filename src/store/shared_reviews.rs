@@ -279,16 +279,51 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Rows of other runs, those that take others back included, each with the fingerprint of the judge there.
-fn foreign(conn: &Connection, run: &str) -> Result<Vec<(ReviewRow, Option<Vec<u8>>)>> {
+/// A row of another run, and the fingerprint of the judge there.
+type Foreign = (ReviewRow, Option<Vec<u8>>);
+
+/// Rows of other runs, those that take others back included.
+fn foreign(conn: &Connection, run: &str) -> Result<Vec<Foreign>> {
     let mut stmt = conn.prepare_cached(&format!(
         "{} LEFT JOIN run o ON o.id = v.run_id WHERE v.run_id <> ?1 ORDER BY v.id",
         super::review_rows::select(", o.fingerprint")
     ))?;
     let rows = stmt.query_map([run], |r| Ok((read_row(r)?, r.get("fingerprint")?)))?;
-    let mut rows: Vec<(ReviewRow, Option<Vec<u8>>)> = rows.collect::<Result<_, _>>()?;
+    let mut rows: Vec<Foreign> = rows.collect::<Result<_, _>>()?;
     super::review_rows::mark(conn, rows.iter_mut().map(|(r, _)| &mut r.info))?;
     Ok(rows)
+}
+
+/// Of these rows only those about a response that is shown here, or that does not say which it is about; and what rows of other
+/// runs take back. Most runs show nothing that others were asked about, and read no text of a review for that.
+fn foreign_about(conn: &Connection, run: &str, place: &Place<'_>) -> Result<(Vec<Foreign>, HashSet<i64>)> {
+    let mut stmt =
+        conn.prepare_cached("SELECT id, response, undone FROM review WHERE run_id <> ?1 ORDER BY id")?;
+    let mut rows = stmt.query([run])?;
+    let (mut wanted, mut undone) = (Vec::new(), HashSet::new());
+    while let Some(r) = rows.next()? {
+        undone.extend(r.get::<_, Option<i64>>(2)?);
+        let about = r.get_ref(1)?.as_bytes().ok().and_then(Digest::from_bytes);
+        if about.is_none_or(|response| place.by_response.contains_key(&response)) {
+            wanted.push(r.get::<_, i64>(0)?);
+        }
+    }
+    let mut stmt = conn.prepare_cached(&format!(
+        "{} LEFT JOIN run o ON o.id = v.run_id WHERE v.id = ?1",
+        super::review_rows::select(", o.fingerprint")
+    ))?;
+    let mut found = Vec::with_capacity(wanted.len());
+    for id in wanted {
+        found.push(stmt.query_row([id], |r| Ok((read_row(r)?, r.get("fingerprint")?)))?);
+    }
+    super::review_rows::mark(conn, found.iter_mut().map(|(r, _): &mut Foreign| &mut r.info))?;
+    Ok((found, undone))
+}
+
+/// Whether any other run was reviewed.
+fn is_any_foreign(conn: &Connection, run: &str) -> Result<bool> {
+    let mut stmt = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM review WHERE run_id <> ?1)")?;
+    Ok(stmt.query_row([run], |r| r.get(0))?)
 }
 
 /// All review rows that bear on a run: its own, and those of others as they would stand here. In the order of their ids.
@@ -296,14 +331,14 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
     let own = all_reviews(&store.conn, Some(run))?;
     let mut undone: HashSet<i64> = own.iter().filter_map(|r| r.info.review.undo).collect();
     let mut rows: Vec<ReviewInfo> = own.into_iter().map(|r| r.info).collect();
-    let others = foreign(&store.conn, run)?;
-    if others.is_empty() {
+    if !is_any_foreign(&store.conn, run)? {
         return Ok((rows, undone));
     }
     let mut place = Place::of(store, run)?;
+    let (others, taken_back) = foreign_about(&store.conn, run, &place)?;
+    undone.extend(taken_back);
     for (row, fingerprint) in others {
         let r = &row.info.review;
-        undone.extend(r.undo);
         let was_skipped = r.sampling == Sampling::Random && !r.saw_judge;
         let says_something = r.score.is_some() || r.sampling == Sampling::WrongReasons || was_skipped;
         if r.undo.is_some() || !says_something || !place.fits_judge(&row, fingerprint.as_ref()) {
@@ -322,7 +357,67 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
     Ok((rows, undone))
 }
 
+/// Responses that anybody has reviewed: a run that shows none of them has no review to be looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Reviewed {
+    responses: HashSet<Digest>,
+    /// A review does not say of which response it is.
+    unknown: bool,
+}
+
 impl Store {
+    /// All responses that were reviewed, to be asked before the reviews of many runs are.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn reviewed(&self) -> Result<Reviewed> {
+        let mut found = Reviewed::default();
+        let mut stmt = self.conn.prepare_cached("SELECT DISTINCT response FROM review")?;
+        let mut rows = stmt.query([])?;
+        while let Some(r) = rows.next()? {
+            match r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes) {
+                Some(response) => drop(found.responses.insert(response)),
+                None => found.unknown = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// [`Store::reviews`] of a run, without a look at reviews where it can show nothing that was reviewed.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn reviews_among(&self, run: &str, reviewed: &Reviewed) -> Result<Vec<ReviewInfo>> {
+        if reviewed.unknown || self.may_show(run, reviewed)? {
+            self.reviews(Some(run))
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Whether any response of a run's arms to its sets was reviewed.
+    fn may_show(&self, run: &str, reviewed: &Reviewed) -> Result<bool> {
+        if reviewed.responses.is_empty() {
+            return Ok(false);
+        }
+        let mut grounds =
+            self.conn.prepare_cached("SELECT DISTINCT set_id, arm_id FROM run_item WHERE run_id = ?1")?;
+        let mut texts =
+            self.conn.prepare_cached("SELECT text FROM response WHERE set_id = ?1 AND arm_id = ?2")?;
+        let mut of = grounds.query([run])?;
+        while let Some(ground) = of.next()? {
+            let (set, arm): (i64, i64) = (ground.get(0)?, ground.get(1)?);
+            let mut rows = texts.query(params![set, arm])?;
+            while let Some(r) = rows.next()? {
+                let text = r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes);
+                if text.is_some_and(|text| reviewed.responses.contains(&text)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The digest of each response that a run shows, by the item's place.
     ///
     /// # Errors

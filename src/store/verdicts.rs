@@ -7,6 +7,7 @@
 
 use super::columns::to_json;
 use super::covered::feed;
+use super::judged::Judged;
 use super::lookup::digest_at;
 use super::rows::*;
 use super::time::now;
@@ -164,7 +165,7 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used:
         .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
         .optional()?
         .ok_or_else(|| super::run_rows::no_run(run))?;
-    let usage = if *used == RunUsage::default() { usage } else { super::run_rows::with_usage(&usage, used)? };
+    let usage = super::run_rows::with_usage(&usage, &RunUsage { judged: judged_by(v), ..*used })?;
     let counts = recounted(conn, run, v, &counts)?;
     let (seq, at, texts) = (count + 1, now(), Texts::of(v)?);
     // After branches were joined the newest of them is followed: its own number may be lower than how many there are.
@@ -217,6 +218,29 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used:
     )?
     .execute(params![run, seq, digest.as_bytes(), counts, usage])?;
     Ok(())
+}
+
+/// What a verdict adds to what its run took.
+fn judged_by(v: &NewVerdict) -> Judged {
+    let timed = !v.cached && v.latency_ms > 0;
+    Judged {
+        verdicts: 1,
+        failed: u64::from(v.reading.is_none()),
+        timed: u64::from(timed),
+        timed_ms: if timed { v.latency_ms } else { 0 },
+        cost_usd: v.cost_usd.filter(|c| c.is_finite()),
+    }
+}
+
+/// What a verdict says it used.
+pub(super) fn used_by(verdict: &NewVerdict) -> RunUsage {
+    RunUsage {
+        cached: u64::from(verdict.cached),
+        prompt_tokens: verdict.prompt_tokens,
+        completion_tokens: verdict.completion_tokens,
+        cost_usd: verdict.cost_usd,
+        ..RunUsage::default()
+    }
 }
 
 /// The counts by state once this verdict is the newest of its key.
@@ -376,14 +400,7 @@ impl Store {
     /// When it is neither scored nor failed, when another process has taken the run over, or when the registry cannot
     /// be written; then nothing of it was stored.
     pub fn save_verdict(&mut self, run: &str, verdict: &NewVerdict) -> Result<()> {
-        let used = RunUsage {
-            cached: u64::from(verdict.cached),
-            prompt_tokens: verdict.prompt_tokens,
-            completion_tokens: verdict.completion_tokens,
-            cost_usd: verdict.cost_usd,
-            ..RunUsage::default()
-        };
-        self.save_paid_verdict(run, verdict, &used)
+        self.save_paid_verdict(run, verdict, &used_by(verdict))
     }
 
     /// As [`Store::save_verdict`], and adds what it cost to the run's account in the same step: neither is ever without

@@ -58,6 +58,13 @@ fn labels_given_under_one_judge_count_for_every_other() {
         (0..20).map(|i| item(&format!("k{i}"), "b", "p", &format!("answer {i}"), &[("three", 5)])).collect();
     let third = import(&home, "t", &again);
     assert_eq!(checked(&home, &third[0].1), 20);
+    // Along all runs too; one that shows nothing of it has none.
+    let other = item("x", "c", "p", "no answer of theirs", &[("four", 2)]);
+    let fourth = import(&home, "u", &other)[0].1.clone();
+    let trends = home.json(&["trends"])["trends"].as_array().unwrap().clone();
+    let counted = |run: &str| trends.iter().find(|t| t["run"] == run).unwrap()["checked_by_people"].clone();
+    assert!(runs.iter().chain(&third).all(|(_, run)| counted(run) == 20), "{trends:?}");
+    assert_eq!(counted(&fourth), 0);
     // Taken back where it was given, it is gone everywhere.
     let log = home.text(&["review", "export", &runs[0].1]);
     let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
@@ -335,7 +342,6 @@ fn labels_under_a_bare_name_are_of_the_criterion_that_it_stands_for_and_of_no_ot
         (0..12).map(|i| item(&format!("c{i:02}"), "a", "p", &format!("r{i}"), &[("j", 4)])).collect();
     let imported = import(&home, "s", &lines)[0].1.clone();
     label(&home, &imported, (0..12).map(|i| (i, 2 + (i % 3) as u8)), "ana", "random");
-
     // A run of the criterion that the name stands for: the same question, whoever judges it.
     let live = home.json(&["run", "--cases", "s", "--criteria", "accuracy", "--judge", "recorded:j"]);
     assert_eq!(live["criteria"][0]["checked_by_people"], 12);

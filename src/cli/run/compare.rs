@@ -9,6 +9,7 @@ use crate::eval::compare::{Matched, Score, matched};
 use crate::eval::{People, Spread, coverage};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 pub(super) mod tell;
 
@@ -78,27 +79,33 @@ fn one_arm(text: &str, known: &BTreeSet<String>) -> Result<String> {
 
 /// The verdicts of two arms, paired by case, criterion version and judge.
 pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pairs> {
-    let query = PoolQuery {
+    let mut query = PoolQuery {
         arms: Vec::new(),
         run: narrow.run.as_deref().map(|id| store.run(id)).transpose()?.map(|run| run.id),
         set: narrow.cases.clone(),
         rubric: narrow.rubric.clone(),
         judge: narrow.judge.clone(),
     };
-    let all = store.pooled(&query)?;
-    if all.is_empty() {
+    let known = store.judged_arms(&query)?;
+    if known.is_empty() {
         return Err(Fail::input(
             "there are no verdicts to compare: `assize runs` lists case sets, rubrics and judges, and --run, --cases, --rubric, --judge must fit one of them",
         ));
     }
-    let known: BTreeSet<String> = all.iter().map(|v| v.arm.clone()).collect();
     let selected = |text: &str| arm_of(store, text, &known);
     let (a, b) = (selected(a)?, selected(b)?);
     if a == b {
         return Err(Fail::input(format!("'{a}' is both arms: name two")));
     }
+    // What was judged beside either arm shows the judge's own spread as well.
+    query.arms = vec![a.clone(), b.clone()];
+    let all = store.pooled(&query)?;
     let spread = Spread::of(&all);
-    let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| v.arm == a || v.arm == b).collect();
+    let of = |v: &PooledVerdict, arm: &String| *v.arm == **arm;
+    let ours: Vec<PooledVerdict> = all.into_iter().filter(|v| of(v, &a) || of(v, &b)).collect();
+    if let Some(arm) = [&a, &b].into_iter().find(|arm| !ours.iter().any(|v| of(v, arm))) {
+        return Err(Fail::input(format!("'{arm}' has no verdict yet: `assize runs` shows what was judged")));
+    }
     check_alike(&ours, &a, &b)?;
     let mut ours = one_for_each_key(ours);
     let dictated = |v: &&mut PooledVerdict| v.dictated && v.score.is_some();
@@ -115,11 +122,12 @@ pub fn pick_arms(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pai
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
 /// then the newest (the rows come oldest first).
 fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
-    type Key = (String, String, Digest, u32, u32);
+    type Key = (Arc<str>, Arc<str>, Digest, u32, u32);
     let mut kept: Vec<PooledVerdict> = Vec::with_capacity(rows.len());
     let mut places: HashMap<Key, usize> = HashMap::new();
     for row in rows {
-        let key = (row.case_id.clone(), row.arm.clone(), row.criterion_version, row.generation, row.repeat);
+        let (case, arm) = (Arc::clone(&row.case_id), Arc::clone(&row.arm));
+        let key = (case, arm, row.criterion_version, row.generation, row.repeat);
         match places.get(&key).and_then(|at| kept.get_mut(*at)) {
             Some(before) if before.score.is_none() || row.score.is_some() => *before = row,
             Some(_) => {}
@@ -152,10 +160,14 @@ fn arm_of(store: &Store, text: &str, known: &BTreeSet<String>) -> Result<String>
 /// Scores of two judges, or over two case sets, are never compared.
 fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
     let of = |arm: &str| -> BTreeSet<(String, String, String, String)> {
-        ours.iter()
-            .filter(|v| v.arm == arm)
-            .map(|v| (v.set.clone(), v.set_digest.short(), v.judge.clone(), v.fingerprint.short()))
-            .collect()
+        let grounds: HashSet<(&str, Digest, &str, Digest)> = ours
+            .iter()
+            .filter(|v| *v.arm == *arm)
+            .map(|v| (&*v.set, v.set_digest, &*v.judge, v.fingerprint))
+            .collect();
+        let shown =
+            |(s, d, j, f): (&str, Digest, &str, Digest)| (s.to_owned(), d.short(), j.to_owned(), f.short());
+        grounds.into_iter().map(shown).collect()
     };
     let both: Vec<_> = of(a).intersection(&of(b)).cloned().collect();
     let list = |ground: &[(String, String, String, String)]| -> String {
@@ -189,97 +201,86 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
 
 /// The rows of the comparison: a criterion's name; where one case was judged under two versions of it, each version
 /// apart, because an edited question is another question.
-fn row_names(ours: &[PooledVerdict]) -> HashMap<(String, Digest), String> {
-    let mut versions: BTreeMap<(&str, &str), BTreeSet<Digest>> = BTreeMap::new();
-    for v in ours {
-        versions.entry((&v.criterion, &v.case_id)).or_default().insert(v.criterion_version);
+struct RowNames<'v>(HashMap<(&'v str, Digest), String>);
+
+impl<'v> RowNames<'v> {
+    fn of(ours: &'v [PooledVerdict]) -> Self {
+        let mut of_case: HashMap<(&str, &str), Digest> = HashMap::new();
+        let mut edited: HashSet<&str> = HashSet::new();
+        for v in ours {
+            let first = *of_case.entry((&v.criterion, &v.case_id)).or_insert(v.criterion_version);
+            if first != v.criterion_version {
+                edited.insert(&v.criterion);
+            }
+        }
+        let mut names = HashMap::new();
+        for v in ours {
+            names.entry((&*v.criterion, v.criterion_version)).or_insert_with(|| {
+                if edited.contains(&*v.criterion) {
+                    format!("{}@{}", v.criterion, v.criterion_version.short())
+                } else {
+                    v.criterion.to_string()
+                }
+            });
+        }
+        Self(names)
     }
-    let edited: BTreeSet<&str> =
-        versions.iter().filter(|(_, v)| v.len() > 1).map(|((criterion, _), _)| *criterion).collect();
-    ours.iter()
-        .map(|v| {
-            let name = if edited.contains(v.criterion.as_str()) {
-                format!("{}@{}", v.criterion, v.criterion_version.short())
-            } else {
-                v.criterion.clone()
-            };
-            ((v.criterion.clone(), v.criterion_version), name)
-        })
-        .collect()
+
+    fn name<'a>(&'a self, v: &'a PooledVerdict) -> Option<&'a str> {
+        self.0.get(&(&*v.criterion, v.criterion_version)).map(String::as_str)
+    }
 }
 
-/// People's scores of the compared responses, by run, item and column.
+/// People's scores of the compared responses, by run.
 #[derive(Default)]
 struct Labels {
-    runs: HashMap<String, RunLabels>,
+    runs: HashMap<Arc<str>, People>,
     /// Criteria of which people scored every compared response blind, by name and version.
-    complete: HashSet<(String, Digest)>,
-}
-
-struct RunLabels {
-    people: People,
-    items: HashMap<(String, String, u32), u32>,
-    columns: Vec<String>,
+    complete: HashSet<(Arc<str>, Digest)>,
 }
 
 impl Labels {
     fn of(store: &Store, ours: &[PooledVerdict]) -> Result<Self> {
         let mut labels = Self::default();
+        let reviewed = store.reviewed()?;
         for v in ours {
-            if labels.runs.contains_key(&v.run) {
-                continue;
-            }
-            let items = store.run_items(&v.run)?;
-            let found = RunLabels {
-                people: People::of(&v.run, &items, &store.reviews(Some(&v.run))?),
-                columns: store.run(&v.run)?.criteria,
-                items: items.into_iter().map(|i| ((i.case_id, i.arm, i.repeat), i.ord)).collect(),
-            };
-            labels.runs.insert(v.run.clone(), found);
-        }
-        let key = |v: &PooledVerdict| (v.criterion.clone(), v.criterion_version);
-        let mut complete: HashSet<(String, Digest)> = ours.iter().map(key).collect();
-        for v in ours {
-            if labels.blind(v).is_none() {
-                complete.remove(&key(v));
+            if !labels.runs.contains_key(&v.run) {
+                let people =
+                    People::of(&v.run, &store.run_items(&v.run)?, &store.reviews_among(&v.run, &reviewed)?);
+                labels.runs.insert(Arc::clone(&v.run), people);
             }
         }
-        labels.complete = complete;
+        let key = |v: &PooledVerdict| (Arc::clone(&v.criterion), v.criterion_version);
+        let open: HashSet<(Arc<str>, Digest)> =
+            ours.iter().filter(|v| labels.blind(v).is_none()).map(key).collect();
+        labels.complete = ours.iter().map(key).filter(|key| !open.contains(key)).collect();
         Ok(labels)
     }
 
-    fn place(&self, v: &PooledVerdict) -> Option<(&People, u32, u32)> {
-        let run = self.runs.get(&v.run)?;
-        let item = *run.items.get(&(v.case_id.clone(), v.arm.clone(), v.generation))?;
-        let column = run.columns.iter().position(|c| *c == v.criterion)?;
-        Some((&run.people, item, u32::try_from(column).ok()?))
-    }
-
     fn blind(&self, v: &PooledVerdict) -> Option<f64> {
-        let (people, item, column) = self.place(v)?;
-        people.blind(item, column)
+        self.runs.get(&v.run)?.blind(v.item, v.column)
     }
 
     fn label(&self, v: &PooledVerdict) -> Option<f64> {
-        let (people, item, column) = self.place(v)?;
-        let complete = self.complete.contains(&(v.criterion.clone(), v.criterion_version));
-        people.label(item, column, complete)
+        let people = self.runs.get(&v.run)?;
+        let complete = self.complete.contains(&(Arc::clone(&v.criterion), v.criterion_version));
+        people.label(v.item, v.column, complete)
     }
 
     /// Cases of the row with a score by people on either arm.
     fn is_checked(&self, v: &PooledVerdict) -> bool {
-        self.place(v).is_some_and(|(people, item, column)| !people.scores(item, column).is_empty())
+        self.runs.get(&v.run).is_some_and(|people| !people.scores(v.item, v.column).is_empty())
     }
 }
 
 fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, b: String) -> Pairs {
-    let names = row_names(ours);
-    let name_of = |v: &PooledVerdict| names.get(&(v.criterion.clone(), v.criterion_version));
+    let names = RowNames::of(ours);
+    let side = |v: &PooledVerdict| usize::from(*v.arm == *b);
     let rows = matched(ours.iter().filter_map(|v| {
         Some(Score {
-            criterion: name_of(v)?,
+            criterion: names.name(v)?,
             case: &v.case_id,
-            side: usize::from(v.arm == b),
+            side: side(v),
             score: v.score,
             generation: v.generation,
             people: labels.label(v),
@@ -289,51 +290,40 @@ fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, 
         })
     }));
     // A key that only one arm was asked counts against the other's coverage.
-    let mut keys: HashMap<&String, BTreeSet<(&str, u32, u32)>> = HashMap::new();
-    let mut scored: HashMap<&String, [usize; 2]> = HashMap::new();
+    let mut keys: HashMap<&str, HashSet<(&str, u32, u32)>> = HashMap::new();
+    let mut scored: HashMap<&str, [usize; 2]> = HashMap::new();
+    let mut checked: HashMap<&str, HashSet<&str>> = HashMap::new();
+    // One verdict of each row, which names its criterion and fingerprint.
+    let mut own: HashMap<&str, &PooledVerdict> = HashMap::new();
     for v in ours {
-        let Some(name) = name_of(v) else { continue };
+        let Some(name) = names.name(v) else { continue };
+        own.entry(name).or_insert(v);
         keys.entry(name).or_default().insert((&v.case_id, v.generation, v.repeat));
-        scored.entry(name).or_default()[usize::from(v.arm == b)] += usize::from(v.score.is_some());
-    }
-    let share = |row: &Matched| {
-        let asked = keys.get(&row.name).map_or(0, BTreeSet::len);
-        let [a, b] = scored.get(&row.name).copied().unwrap_or_default();
-        (coverage(a, asked), coverage(b, asked))
-    };
-    let shares = rows.iter().map(share).collect();
-    let mut checked: HashMap<&String, BTreeSet<&str>> = HashMap::new();
-    for v in ours.iter().filter(|v| labels.is_checked(v)) {
-        if let Some(name) = name_of(v) {
+        scored.entry(name).or_default()[side(v)] += usize::from(v.score.is_some());
+        if labels.is_checked(v) {
             checked.entry(name).or_default().insert(&v.case_id);
         }
     }
-    let humans = rows.iter().map(|row| checked.get(&row.name).map_or(0, BTreeSet::len)).collect();
+    let share = |row: &Matched| {
+        let asked = keys.get(row.name.as_str()).map_or(0, HashSet::len);
+        let [a, b] = scored.get(row.name.as_str()).copied().unwrap_or_default();
+        (coverage(a, asked), coverage(b, asked))
+    };
+    let shares = rows.iter().map(share).collect();
+    let humans = rows.iter().map(|row| checked.get(row.name.as_str()).map_or(0, HashSet::len)).collect();
     let inputs = rows.iter().map(Matched::input).collect();
-    // One verdict of the row, which names its criterion and fingerprint.
-    let own = |row: &Matched| ours.iter().find(|v| name_of(v).is_some_and(|n| *n == row.name));
-    let floors = rows.iter().map(|row| floor_of(spread, ours, &names, row)).collect();
-    let itself = rows
-        .iter()
-        .filter_map(|row| {
-            let v = own(row)?;
-            Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
-        })
-        .collect();
+    let own = |row: &Matched| own.get(row.name.as_str()).copied();
+    // The noise floor of a row: over the cases that both arms have, judged as often as they were.
+    let floor = |row: &Matched| {
+        let v = own(row)?;
+        spread.floor(&v.criterion, v.fingerprint, row.passes())
+    };
+    let itself = |row: &Matched| {
+        let v = own(row)?;
+        Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
+    };
+    let (floors, itself) = (rows.iter().map(floor).collect(), rows.iter().filter_map(itself).collect());
     Pairs { inputs, coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
-}
-
-/// The noise floor of one row: over the cases that both arms have, judged as often as they were.
-fn floor_of(
-    spread: &Spread,
-    ours: &[PooledVerdict],
-    names: &HashMap<(String, Digest), String>,
-    row: &Matched,
-) -> Option<f64> {
-    let one = ours
-        .iter()
-        .find(|v| names.get(&(v.criterion.clone(), v.criterion_version)).is_some_and(|n| *n == row.name))?;
-    spread.floor(&one.criterion, one.fingerprint, row.passes())
 }
 
 /// The comparison that a gate decides on.
@@ -350,6 +340,8 @@ mod tests {
     fn verdict(case: &str, arm: &str, version: &str, repeat: u32, score: Option<u8>) -> PooledVerdict {
         PooledVerdict {
             run: "r".into(),
+            item: 0,
+            column: 0,
             set_digest: Digest::of("set"),
             set: "set".into(),
             case_id: case.into(),
@@ -365,7 +357,7 @@ mod tests {
             score,
             dictated: false,
             cluster: None,
-            tags: Vec::new(),
+            tags: Vec::new().into(),
         }
     }
 
