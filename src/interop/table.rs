@@ -514,7 +514,7 @@ mod tests {
     fn prompts_with_responses_are_items() {
         let batch = import("g.csv", b"input,actual_output,expected_output,model\nq,a,e,m1\nq2,,e,m1\n", "");
         let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
-        let first = (&items[0].subject.prompt[..], &items[0].response[..], &items[0].arm[..]);
+        let first = (items[0].subject.prompt.as_str(), items[0].response.as_str(), items[0].arm.as_str());
         assert_eq!((first, items.len()), (("q", "a", "m1"), 2));
         let fields: Vec<String> =
             batch.ledger.fields().iter().map(|f| format!("{}={}", f.field, f.to)).collect();

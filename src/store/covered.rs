@@ -462,7 +462,8 @@ fn translated<K: rusqlite::ToSql, V: rusqlite::types::FromSql>(
 ) -> rusqlite::Result<String> {
     let Ok(mut json) = serde_json::from_str::<Json>(payload) else { return Ok(payload.to_owned()) };
     // Written otherwise than this program writes it: whoever did it did not make it anew.
-    if !is_numbered(kind) || json.to_string() != payload {
+    let as_written = json.to_string();
+    if !is_numbered(kind) || as_written != payload {
         return Ok(payload.to_owned());
     }
     let [revision, event, review] = asked;

@@ -9,6 +9,7 @@ use crate::core::evidence;
 use crate::core::prompt::PromptName;
 use crate::core::verdict::State;
 use rusqlite::{Row, params};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -158,13 +159,16 @@ impl Store {
         let mut sets: HashMap<i64, (Arc<str>, Digest)> = HashMap::new();
         let mut items: Vec<PoolItem> = Vec::new();
         for item in self.run_items(&run.id)? {
-            if !sets.contains_key(&item.set_id) {
-                let mut stmt = self.conn.prepare_cached("SELECT name, digest FROM case_set WHERE id = ?1")?;
-                let (name, digest): (String, Digest) =
-                    stmt.query_row([item.set_id], |r| Ok((r.get(0)?, digest_at(r, 1)?)))?;
-                sets.insert(item.set_id, (shared.text(&name), digest));
-            }
-            let Some((set, set_digest)) = sets.get(&item.set_id).cloned() else { continue };
+            let (set, set_digest) = match sets.entry(item.set_id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(free) => {
+                    let mut stmt =
+                        self.conn.prepare_cached("SELECT name, digest FROM case_set WHERE id = ?1")?;
+                    let (name, digest): (String, Digest) =
+                        stmt.query_row([item.set_id], |r| Ok((r.get(0)?, digest_at(r, 1)?)))?;
+                    free.insert((shared.text(&name), digest)).clone()
+                }
+            };
             items.push(PoolItem {
                 set,
                 set_digest,

@@ -187,7 +187,7 @@ mod tests {
         let paint = |buf: &mut Buffer, text: &str| {
             let found = text::addresses(text);
             for (y, range) in text::wrap(text, 20).into_iter().enumerate() {
-                let line = seg(text[range.clone()].to_owned(), Style::new());
+                let line = seg(text.get(range.clone()).unwrap().to_owned(), Style::new());
                 put(buf, 0, y as u16, 20, &links::marked(vec![line], range.start, &found));
             }
         };

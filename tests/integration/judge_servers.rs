@@ -768,7 +768,7 @@ async fn every_dialect_speaks_as_the_official_libraries_do() {
         assert_eq!(came.headers.get(auth.0).map(String::as_str), Some(auth.1), "{file}");
         for field in fields {
             let (theirs, ours) = (capture["request"]["body"].pointer(field), came.body.pointer(field));
-            let kind = |v: Option<&Value>| v.map(|v| std::mem::discriminant(v));
+            let kind = |v: Option<&Value>| v.map(std::mem::discriminant);
             assert!(ours.is_some() && kind(theirs) == kind(ours), "{file} {field}: {theirs:?} {ours:?}");
         }
         let named = judge.describe()["api"].as_str().map(str::to_owned);

@@ -67,11 +67,10 @@ fn pairs() -> Vec<Pair> {
 /// The whole numbers before and behind words of a screen: `number(text, "", " tok")`.
 fn number(text: &str, before: &str, behind: &str) -> Option<u64> {
     text.match_indices(behind).find_map(|(at, _)| {
-        let head = &text[..at];
-        let digits: String = head.chars().rev().take_while(|c| c.is_ascii_digit() || *c == ',').collect();
-        let start = head.len() - digits.len();
-        let found: String = digits.chars().rev().filter(char::is_ascii_digit).collect();
-        if head[..start].ends_with(before) { found.parse().ok() } else { None }
+        let head = text.get(..at)?;
+        let rest = head.trim_end_matches(|c: char| c.is_ascii_digit() || c == ',');
+        let digits: String = head.strip_prefix(rest)?.chars().filter(char::is_ascii_digit).collect();
+        if rest.ends_with(before) { digits.parse().ok() } else { None }
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) fn made(head: &Head, records: &[Record]) -> (String, Vec<u8>) {
 /// Reads a pack; nothing where it is not whole, or where a record does not fit its id.
 pub(super) fn read(name: &str, bytes: &[u8]) -> Option<(Head, Vec<Record>)> {
     (name.strip_suffix(".pack")? == Digest::of(bytes).hex()).then_some(())?;
-    let length = |bytes: &[u8]| Some(usize::try_from(u64::from_le_bytes(bytes.try_into().ok()?)).ok()?);
+    let length = |bytes: &[u8]| usize::try_from(u64::from_le_bytes(bytes.try_into().ok()?)).ok();
     let (size, rest) = bytes.strip_prefix(MAGIC)?.split_at_checked(8)?;
     let (head, rest) = rest.split_at_checked(length(size)?)?;
     let (size, block) = rest.split_at_checked(8)?;

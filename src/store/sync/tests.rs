@@ -138,7 +138,7 @@ impl World {
             0..=4 => {
                 let new = NewRevision {
                     message: Some(format!("said {n}")),
-                    tags: if n % 4 == 0 { vec!["tried".into()] } else { Vec::new() },
+                    tags: if n.is_multiple_of(4) { vec!["tried".into()] } else { Vec::new() },
                     ..NewRevision::new(who, Template::text(format!("line\nand {n}\n")))
                 };
                 store.register(new).unwrap();
@@ -151,8 +151,8 @@ impl World {
                 };
                 store.import_revisions(vec![new]).unwrap();
             }
-            6 | 7 => _ = store.set_label(&who, &label, &selector(n), None, n % 2 == 0, &cause),
-            8 => _ = store.remove_label(&who, &label, n % 2 == 0, &cause),
+            6 | 7 => _ = store.set_label(&who, &label, &selector(n), None, n.is_multiple_of(2), &cause),
+            8 => _ = store.remove_label(&who, &label, n.is_multiple_of(2), &cause),
             9 => _ = store.undo_label(&who, None, true, &cause),
             10 => {
                 let _ = match n % 5 {
@@ -189,7 +189,7 @@ impl World {
                         modes: Vec::new(),
                         saw_judge: false,
                         sampling: Sampling::Picked,
-                        undo: earlier.filter(|_| n % 3 == 0),
+                        undo: earlier.filter(|_| n.is_multiple_of(3)),
                         seconds: None,
                     };
                     let _ = store.add_review(&review);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// All lines of the pane.
 pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
     let mut out = vec![Line::of(
-        &env.filled(Scope::Item, " EXACT EXCHANGE   {Exchange} or {Back} goes back"),
+        env.filled(Scope::Item, " EXACT EXCHANGE   {Exchange} or {Back} goes back"),
         env.style(Meaning::Strong),
     )];
     let mine: Vec<&VerdictInfo> =
