@@ -156,7 +156,7 @@ impl Endpoint {
         self.held.accepted();
     }
 
-    /// Fetches a key that has ended once more, where a command prints it; see [`Held::renew`].
+    /// Fetches a key that has ended once more, where a command prints it.
     pub async fn renew(&self, generation: u64) -> bool {
         self.held.renew(generation, self.dialect).await
     }
