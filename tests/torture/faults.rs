@@ -340,7 +340,7 @@ fn a_fault_at_any_call_loses_nothing_that_was_acknowledged() {
     let stage = Stage::new(&folder);
     let (all, commands) = (stage.points(), stage.verbs.len());
     let possible: usize = all.values().map(Vec::len).sum();
-    let points = drawn(all, count(120, usize::MAX).min(possible));
+    let points = drawn(all, count(80, usize::MAX).min(possible));
     let (wanted, next) = (points.len(), AtomicUsize::new(0));
     let (first, tally) = (Mutex::new(Some(stage)), Mutex::new(Tally::default()));
     // A stage of its own is worth its while only to one who has much to do; and a process that waits for its own lock needs

@@ -436,7 +436,7 @@ fn block<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn hostile_text_drives_no_screen_and_no_plain_output() {
-    let wanted = count(10_000, 1_000_000);
+    let wanted = count(5_000, 1_000_000);
     let [strings, frames, registries, seeds] = [const { AtomicUsize::new(0) }; 4];
     side_by_side(cores(), || {
         let seeds = StopsAll(&seeds);

@@ -116,7 +116,7 @@ fn mutated(rng: &mut Rng, seeds: &[&str]) -> Vec<u8> {
 
 /// Feeds `target` with many inputs; it says whether it took one. The slowest must not be slow.
 pub fn feed(name: &str, seeds: &[&str], target: impl FnMut(&[u8]) -> bool) {
-    match fed(name, seeds, count(25_000, FULL), target) {
+    match fed(name, seeds, count(12_000, FULL), target) {
         Ok(figures) => eprintln!("{name}: {figures}"),
         Err(why) => panic!("{name} {why}"),
     }

@@ -192,7 +192,7 @@ impl Total {
 #[test]
 fn writers_killed_at_random_moments_keep_what_they_said() {
     // Not every process still lives when its moment comes: the full count is one of kills.
-    let (rounds, wanted) = (count(40, 8_000), count(1, 10_000));
+    let (rounds, wanted) = (count(25, 8_000), count(1, 10_000));
     let (next, total) = (AtomicUsize::new(0), Mutex::new(Total::default()));
     let enough = || {
         let total = total.lock().unwrap();

@@ -416,7 +416,7 @@ fn no_power_loss_takes_what_was_acknowledged() {
     if !has_strace() {
         return;
     }
-    let ours = states_of("registry", count(600, 100_000), read_registry);
+    let ours = states_of("registry", count(250, 100_000), read_registry);
     assert_eq!((ours.corrupt.as_slice(), ours.losing), (&[][..], 0));
 }
 
@@ -425,9 +425,9 @@ fn a_weaker_setting_would_be_found_out() {
     if !has_strace() {
         return;
     }
-    let full = states_of("FULL", count(300, 3_000), read_table);
+    let full = states_of("FULL", count(150, 3_000), read_table);
     assert_eq!((full.corrupt.len(), full.losing), (0, 0));
-    let normal = states_of("NORMAL", count(300, 3_000), read_table);
+    let normal = states_of("NORMAL", count(150, 3_000), read_table);
     assert!(
         normal.losing * 4 > normal.states,
         "only {} of {} states lost rows",

@@ -190,7 +190,7 @@ fn every_template_is_answered_in_time_and_within_memory() {
 #[ignore = "started by the test above, in a process of its own"]
 fn alone() {
     install();
-    let (many, values) = (count(2_000, 1_000_000), values());
+    let (many, values) = (count(1_200, 1_000_000), values());
     let next = AtomicUsize::new(0);
     let (texts, costly, longest) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let highest = AtomicU64::new(0);
