@@ -1,7 +1,9 @@
 //! What several foreign formats share: names, chats as text, criteria out of questions, messages with placeholders.
 
+use super::ImportError;
 use super::batch::Batch;
 use super::folder::Names;
+use super::source::Source;
 use crate::core::canonical::{self, Numbers};
 use crate::core::chat::ChatBody;
 use crate::core::item::{Item, Subject};
@@ -177,3 +179,12 @@ pub fn reference_of(expected: Option<&Value>) -> Option<String> {
 
 /// Why scores on other scales do not come in.
 pub const OTHER_SCALE: &str = "a score, label or grade on another scale; scores here are 1 to 5";
+/// The front matter of a file, and what stands below it.
+///
+/// # Errors
+/// When it has none, or one that is no YAML.
+pub(super) fn head_and_body(source: &Source) -> Result<(Value, &str), ImportError> {
+    let (head, body) = source.front_matter().ok_or_else(|| source.fault("has no front matter"))?;
+    let head = head.map_err(|why| source.fault(format!("its front matter is not YAML: {why}")))?;
+    Ok((head, body))
+}

@@ -48,8 +48,7 @@ fn messages(body: &str) -> Value {
 }
 
 fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
-    let (head, body) = source.front_matter().ok_or_else(|| source.fault("has no front matter"))?;
-    let head = head.map_err(|why| source.fault(format!("its front matter is not YAML: {why}")))?;
+    let (head, body) = foreign::head_and_body(source)?;
     let empty = Map::new();
     let map = head.as_object().unwrap_or(&empty);
     let mut batch = Batch::default();

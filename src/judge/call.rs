@@ -170,18 +170,14 @@ impl Caller {
             } else {
                 self.endpoint.ask(body.clone()).await
             };
-            let decision = match result {
-                Ok(mut answer) if answer.status == 200 && hidden_status(&answer.body).is_some() => {
-                    // An error in the body of a good answer is what it says it is.
-                    answer.status = hidden_status(&answer.body).unwrap_or(500);
-                    asked.took = answer.took;
-                    let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
-                    asked.raw = answer.body;
-                    match settled {
-                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
-                        Settled::Decided(decision) => decision,
-                    }
+            // An error in the body of a good answer is what it says it is.
+            let result = result.map(|mut answer| {
+                if answer.status == 200 {
+                    answer.status = hidden_status(&answer.body).unwrap_or(200);
                 }
+                answer
+            });
+            let decision = match result {
                 Ok(answer) if answer.status == 200 => {
                     self.limiter.observe(answer.took, beside);
                     self.endpoint.accepted();
