@@ -104,13 +104,21 @@ fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     let mut before = Vec::new();
     let mut theirs = vec![Vec::new(); peers.len()];
     let starts = if earlier.is_some() { STARTS_OF_TWO } else { STARTS };
-    for _ in 0..starts {
-        let mut tty = Tty::start(&ours, &bench.dir);
-        first.push(tty.until(&WHOLE));
-        cpu.push(tty.cpu_ns() as f64 / 1e6);
-        if let Some(words) = &earlier {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            before.push(Tty::start(&words, &bench.dir).until(&WHOLE));
+    let once = |words: &[&str]| {
+        let mut tty = Tty::start(words, &bench.dir);
+        (tty.until(&WHOLE), tty.cpu_ns() as f64 / 1e6)
+    };
+    for turn in 0..starts {
+        let words: Option<Vec<&str>> = earlier.as_ref().map(|w| w.iter().map(String::as_str).collect());
+        // Whoever starts after the other finds the machine awake: they change places.
+        if let Some(words) = words.as_ref().filter(|_| turn % 2 == 0) {
+            before.push(once(words).0);
+        }
+        let (took, processor) = once(&ours);
+        first.push(took);
+        cpu.push(processor);
+        if let Some(words) = words.as_ref().filter(|_| turn % 2 == 1) {
+            before.push(once(words).0);
         }
         bare.push(Tty::start(&["/bin/sh", "-c", "printf ready; sleep 1"], &bench.dir).until(&["ready"]));
         for (peer, times) in peers.iter().zip(&mut theirs) {
