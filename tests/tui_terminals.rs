@@ -353,9 +353,14 @@ fn in_real_multiplexers_keys_clicks_copies_and_stops_work_and_nothing_is_left() 
         drop(store);
         shell.keys("echo before\r");
         shell.until("the echo", |text| text.lines().any(|line| line == "before"));
+        let title = if tmux { shell.until_title(|_| true) } else { String::new() };
+        assert_ne!(title, "assize");
         shell.keys(&format!("{program} --registry {}\r", registry.display()));
         let shown =
             shell.until("the list", |text| text.contains("the text of a") && selected(text).is_some());
+        if tmux {
+            shell.until_title(|now| now == "assize");
+        }
         let first = selected(&shown).unwrap();
         shell.keys("j");
         shell.until("the next prompt", |text| text.contains("the text of b"));
@@ -380,6 +385,9 @@ fn in_real_multiplexers_keys_clicks_copies_and_stops_work_and_nothing_is_left() 
         shell.until("the shell at the end", |text| {
             text.contains("before") && text.trim_end().ends_with("ready>")
         });
+        if tmux {
+            shell.until_title(|now| now == title);
+        }
         shell.keys("echo after\r");
         let end = shell.until("the last echo", |text| text.lines().any(|line| line == "after"));
         // Each line is one that was typed here, or the shell's own: no answer of the terminal was left to it.

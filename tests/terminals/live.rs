@@ -144,6 +144,14 @@ impl Shell {
         })
     }
 
+    /// Waits until tmux's pane has the title wanted.
+    pub fn until_title(&self, is_so: impl Fn(&str) -> bool) -> String {
+        self.poll("the title", || {
+            let title = String::from_utf8(self.tell(&["display-message", "-p", "#{pane_title}"])).unwrap();
+            is_so(title.trim_end()).then(|| title.trim_end().to_owned())
+        })
+    }
+
     pub fn home(&self) -> &Path {
         self.home.path()
     }
