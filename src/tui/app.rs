@@ -32,6 +32,8 @@ pub struct App {
     said: Option<Said>,
     next_ticket: Ticket,
     awaited: HashMap<Ticket, Use>,
+    /// The longest awaited of these at the last tick.
+    oldest: Option<Ticket>,
     running: Vec<(String, crate::eval::Control)>,
     quit: bool,
     /// Keys of the bottom line and tabs, where they were drawn last.
@@ -91,6 +93,7 @@ impl App {
             said: None,
             next_ticket: 0,
             awaited: HashMap::new(),
+            oldest: None,
             running: Vec::new(),
             quit: false,
             hints: Vec::new(),
@@ -372,16 +375,30 @@ impl App {
             return Vec::new();
         }
         let mut taken = false;
-        self.with_all(|screen, cx| {
+        let effects = self.with_all(|screen, cx| {
             if !taken {
                 taken = give(screen, cx);
             }
-        })
+        });
+        self.dirty |= taken;
+        effects
+    }
+
+    /// Whether a tick shows: words that leave, a clock, or a question that has waited for a whole tick.
+    fn tick(&mut self) -> bool {
+        self.env.tick += 1;
+        let oldest = self.awaited.keys().min().copied();
+        let waits = oldest.is_some() && oldest == self.oldest;
+        self.oldest = oldest;
+        let moves = self.said.is_some() || !self.running.is_empty() || self.screen().ticks();
+        self.clear_words();
+        waits || moves
     }
 
     /// Changes the state by one message; what is to be done about it.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        self.dirty = true;
+        // An answer that nobody waits for any more and a tick may change nothing that is seen.
+        self.dirty |= !matches!(msg, Msg::Reply { .. } | Msg::Tick);
         match msg {
             Msg::Input(Event::Key(event)) if event.kind != KeyEventKind::Release => self.key(&event),
             Msg::Input(Event::Paste(text)) => self.with_layer(|layer, _| layer.paste(&text)),
@@ -399,6 +416,7 @@ impl App {
                     self.layer = if wishes.nav.is_none() { Some(layer) } else { None };
                     if layer_took {
                         self.awaited.remove(&ticket);
+                        self.dirty = true;
                     }
                     effects.extend(self.settle(wishes));
                 }
@@ -432,8 +450,7 @@ impl App {
             }
             Msg::Changed => self.with_all(|screen, cx| screen.changed(cx)),
             Msg::Tick => {
-                self.env.tick += 1;
-                self.clear_words();
+                self.dirty |= self.tick();
                 Vec::new()
             }
             Msg::Terminate => {

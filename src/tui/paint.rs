@@ -37,6 +37,14 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, segs: &[Seg]) -> u16 {
             break;
         }
         let clean = text::escape_line(&piece.text);
+        // Without controls, each character of ASCII is a cluster and has one column.
+        if clean.is_ascii() {
+            for (c, x) in clean.chars().zip(at..end) {
+                buf[(x, y)].set_char(c).set_style(piece.style);
+                at = x + 1;
+            }
+            continue;
+        }
         for (cluster, wide) in text::clusters(&clean) {
             // What has no room of its own (a mark without a letter) cannot be shown by cells.
             let Some(columns) = u16::try_from(wide).ok().and_then(NonZeroU16::new) else { continue };
@@ -96,8 +104,9 @@ pub fn rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], joint: char, t
     }
     let style = theme.style(Meaning::Rule);
     for x in area.left()..area.right() {
-        let c = if joints.contains(&x) { joint } else { '─' };
-        put(buf, x, y, 1, &[seg(String::from(c), style)]);
+        if let Some(cell) = buf.cell_mut((x, y)) {
+            cell.set_char(if joints.contains(&x) { joint } else { '─' }).set_style(style);
+        }
     }
 }
 
@@ -105,7 +114,9 @@ pub fn rule(buf: &mut Buffer, area: Rect, y: u16, joints: &[u16], joint: char, t
 pub fn upright(buf: &mut Buffer, x: u16, top: u16, bottom: u16, theme: Theme) {
     let style = theme.style(Meaning::Rule);
     for y in top..bottom {
-        put(buf, x, y, 1, &[seg("│", style)]);
+        if let Some(cell) = buf.cell_mut((x, y)) {
+            cell.set_char('│').set_style(style);
+        }
     }
 }
 

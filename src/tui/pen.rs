@@ -37,6 +37,10 @@ impl Look {
 
 /// The columns of a cell; none has fewer than one.
 fn columns(cell: &Cell) -> usize {
+    // Most cells of most screens, several times a frame.
+    if let [b' '..=b'~'] = cell.symbol().as_bytes() {
+        return 1;
+    }
     usize::from(cell.cell_width().max(1))
 }
 
