@@ -517,4 +517,36 @@ mod tests {
         assert!(still_there(&mut screen, 500, ""));
         assert!(!still_there(&mut screen, 500, "j"));
     }
+
+    /// An answer to a question that was replaced, and a tick while nothing moves, are no reason to draw.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_drawn_for_what_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = dir.path().join("registry.db");
+        let mut store = crate::store::Store::open(&registry).unwrap();
+        let text = |name: &str| {
+            crate::store::NewRevision::new(
+                name.parse().unwrap(),
+                crate::core::prompt::Template::text("a text"),
+            )
+        };
+        store.import_revisions(vec![text("a"), text("b")]).unwrap();
+        drop(store);
+        let mut screen = Harness::open(&registry, Default::default(), false, (80, 24), Theme::Dark).await;
+        screen.idle().await;
+        let draws = |screen: &mut Harness, msg: Msg| {
+            screen.app.dirty = false;
+            drop(screen.app.update(msg));
+            screen.app.dirty
+        };
+        let gone = screen.app.next_ticket;
+        assert!(!draws(&mut screen, Msg::Reply { ticket: gone }) && !draws(&mut screen, Msg::Tick));
+        // The twins: an answer that is awaited, one that takes longer than a tick, words that leave.
+        screen.press("G");
+        let awaited = *screen.app.awaited.keys().max().expect("a question");
+        assert!(!draws(&mut screen, Msg::Tick) && draws(&mut screen, Msg::Tick));
+        assert!(draws(&mut screen, Msg::Reply { ticket: awaited }));
+        screen.app.announce("the registry is busy".into());
+        assert!(draws(&mut screen, Msg::Tick));
+    }
 }
