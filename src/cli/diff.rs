@@ -8,13 +8,11 @@
 use super::context::{Ctx, has_prompt, read_text, reference};
 use super::fail::{DONE, FAILED, Fail, Result};
 use super::output::{Tint, clean, columns, talk};
-use super::texts;
 use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};
 use crate::core::prompt::{Kind, Selector, Settings, Template};
-use crate::core::template::VariableChanges;
 use crate::core::text;
-use crate::questions::difference::{self, Difference};
+use crate::questions::difference::{self, Difference, Side};
 use crate::questions::tokens;
 use crate::store::Store;
 use serde_json::{Value, json};
@@ -56,12 +54,18 @@ pub struct Args {
     pub raw: bool,
 }
 
-struct Side {
+/// One side under its name.
+struct End {
     name: String,
-    template: Template,
-    settings: Settings,
+    side: Side,
     /// A text without settings of its own: it is read with those of the other side.
     bare: bool,
+}
+
+impl End {
+    fn template(&self) -> &Template {
+        &self.side.template
+    }
 }
 
 /// Prints the difference.
@@ -76,17 +80,15 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         None => draft(registry.get()?, &args.a)?,
     };
     match (left.bare, right.bare) {
-        (true, false) => left.settings = right.settings.clone(),
-        (false, true) => right.settings = left.settings.clone(),
+        (true, false) => left.side.settings = right.side.settings.clone(),
+        (false, true) => right.side.settings = left.side.settings.clone(),
         _ => {}
     }
     let differs = if ctx.json || !as_unified(ctx, args) {
         with_tokens(ctx, args, &left, &right)?
     } else {
-        // A chat is one line of JSON: its messages are compared by their own lines.
-        let difference = Diff::new(&left.template.written_out(), &right.template.written_out());
-        unified(ctx, args, &left, &right, &difference)?;
-        left.template.body != right.template.body
+        unified(ctx, args, &left, &right, &difference::rows(&left.side, &right.side))?;
+        left.template().body != right.template().body
     };
     Ok(if args.exit_code && differs { FAILED } else { DONE })
 }
@@ -97,12 +99,12 @@ fn as_unified(ctx: &Ctx, args: &Args) -> bool {
 }
 
 /// What is printed with the tokens of both sides: they are counted while the texts are compared.
-fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool> {
+fn with_tokens(ctx: &Ctx, args: &Args, left: &End, right: &End) -> Result<bool> {
     std::thread::scope(|scope| {
-        let count = || Tokens { left: tokens::of(&left.template), right: tokens::of(&right.template) };
+        let count = || Tokens { left: tokens::of(left.template()), right: tokens::of(right.template()) };
         // Where there is no thread to be had, they are counted when they are asked for.
         let counted = std::thread::Builder::new().spawn_scoped(scope, count).ok();
-        let difference = Difference::of(&left.template, &right.template);
+        let difference = Difference::of(&left.side, &right.side);
         let painted = (!ctx.json && !args.stat).then(|| painted(ctx, args, left, right, &difference));
         let tokens = counted.and_then(|thread| thread.join().ok()).unwrap_or_else(count);
         if ctx.json {
@@ -115,7 +117,7 @@ fn with_tokens(ctx: &Ctx, args: &Args, left: &Side, right: &Side) -> Result<bool
             None if args.stat && !ctx.json => notes(ctx, &difference.rows)?,
             None => {}
         }
-        Ok(left.template.body != right.template.body)
+        Ok(!difference.same_text)
     })
 }
 
@@ -142,7 +144,7 @@ impl Lazy<'_> {
 }
 
 /// Reads one argument.
-fn side(registry: &Lazy, argument: &str) -> Result<Side> {
+fn side(registry: &Lazy, argument: &str) -> Result<End> {
     let is_path = argument == "-" || argument.starts_with('/') || argument.starts_with("./");
     let wanted = if is_path { None } else { reference(argument).ok() };
     if let Some(wanted) = wanted
@@ -151,12 +153,8 @@ fn side(registry: &Lazy, argument: &str) -> Result<Side> {
         let store = registry.get()?;
         let info = store.resolve(&wanted.name, &wanted.selector)?;
         let body = store.text(&info.digest)?;
-        return Ok(Side {
-            name: format!("{}@r{}", info.name, info.seq),
-            template: Template { kind: info.kind, body },
-            settings: info.settings(),
-            bare: false,
-        });
+        let side = Side::prompt(Template { kind: info.kind, body }, info.settings());
+        return Ok(End { name: format!("{}@r{}", info.name, info.seq), side, bare: false });
     }
     let path = Path::new(argument);
     if !is_path && !path.exists() {
@@ -165,11 +163,12 @@ fn side(registry: &Lazy, argument: &str) -> Result<Side> {
         registry.get()?.resolve(&wanted.name, &wanted.selector)?;
     }
     let name = if argument == "-" { "stdin".to_owned() } else { argument.to_owned() };
-    Ok(Side { name, template: Template::text(read_text(path)?), settings: Settings::default(), bare: true })
+    let side = Side::prompt(Template::text(read_text(path)?), Settings::default());
+    Ok(End { name, side, bare: true })
 }
 
 /// What an unfinished edit of a prompt has left, with the settings of the revision it began with.
-fn draft(store: &Store, argument: &str) -> Result<Side> {
+fn draft(store: &Store, argument: &str) -> Result<End> {
     let wanted = reference(argument)?;
     let Some((_, base, text)) = store.draft(&wanted.name)? else {
         return Err(Fail::input(format!(
@@ -179,37 +178,19 @@ fn draft(store: &Store, argument: &str) -> Result<Side> {
     };
     let selector = base.map_or(wanted.selector, Selector::revision);
     let info = store.resolve(&wanted.name, &selector)?;
-    Ok(Side {
-        name: format!("{}@draft", wanted.name),
-        template: Template { kind: info.kind, body: text },
-        settings: info.settings(),
-        bare: false,
-    })
+    let side = Side::draft(info.kind, text, info.settings());
+    Ok(End { name: format!("{}@draft", wanted.name), side, bare: false })
 }
 
-/// Names in `right` that `left` lacks.
-fn missing(left: &BTreeSet<String>, right: &BTreeSet<String>) -> Vec<String> {
-    right.difference(left).cloned().collect()
-}
-
-fn variables(side: &Side) -> BTreeSet<String> {
-    texts::variables(&side.template, side.settings.syntax).unwrap_or_default().into_iter().collect()
-}
-
-/// Added, removed, renamed; a text that does not parse has none.
-fn variable_changes(left: &Side, right: &Side) -> VariableChanges {
-    let of = |side: &Side| side.template.variables(side.settings.syntax).unwrap_or_default();
-    VariableChanges::between(&of(left), &of(right))
-}
-
-fn document(left: &Side, right: &Side, difference: &Difference, tokens: &Tokens) -> Value {
-    let (before, after) = (variables(left), variables(right));
+fn document(left: &End, right: &End, difference: &Difference, tokens: &Tokens) -> Value {
+    let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<String>>();
+    let variables = &difference.variables;
     // Hunks are of exact lines, so that they can be applied: a chat is one line of JSON.
     let of_bytes;
-    let exact = if left.template.kind == Kind::Text && right.template.kind == Kind::Text {
+    let exact = if left.template().kind == Kind::Text && right.template().kind == Kind::Text {
         &difference.rows
     } else {
-        of_bytes = Diff::new(&left.template.body, &right.template.body);
+        of_bytes = Diff::new(&left.template().body, &right.template().body);
         &of_bytes
     };
     let notes: Vec<String> = exact.notes.iter().map(ToString::to_string).collect();
@@ -219,29 +200,29 @@ fn document(left: &Side, right: &Side, difference: &Difference, tokens: &Tokens)
         "right": right.name,
         "hunks": diff::json_hunks(exact),
         "stats": difference.stats,
-        "variables": { "added": missing(&before, &after), "removed": missing(&after, &before) },
+        "variables": { "added": sorted(&variables.added), "removed": sorted(&variables.removed) },
         "tokens": { "left": tokens.left, "right": tokens.right },
         "notes": notes,
-        "settings_changed": left.settings != right.settings,
+        "settings_changed": !difference.settings.is_empty(),
     });
-    if left.template.kind == Kind::Chat && right.template.kind == Kind::Chat {
-        document["messages"] = messages(difference);
+    if let Some(all) = &difference.messages {
+        document["messages"] = messages(all);
     }
     document
 }
 
-fn messages(difference: &Difference) -> Value {
+fn messages(all: &[diff::MessageDiff]) -> Value {
     let of = |m: &diff::MessageDiff| {
         json!({
             "role_left": m.role_left, "role_right": m.role_right,
             "hunks": diff::json_hunks(&m.diff), "stats": m.diff.stats,
         })
     };
-    difference.messages.iter().map(of).collect()
+    all.iter().map(of).collect()
 }
 
 /// What a reader should know before the lines: counts, variables, settings, tokens.
-fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Difference, tokens: &Tokens) -> Result<()> {
+fn header(ctx: &Ctx, left: &End, right: &End, difference: &Difference, tokens: &Tokens) -> Result<()> {
     let out = &ctx.out;
     out.line(out.tint(Tint::Bold, format!("{} -> {}", clean(&left.name), clean(&right.name))))?;
     let mut parts = vec![
@@ -249,22 +230,18 @@ fn header(ctx: &Ctx, left: &Side, right: &Side, difference: &Difference, tokens:
         format!("+{} -{}", difference.stats.added, difference.stats.removed),
         format!("{} tokens ({:+})", tokens.right, tokens.right as i64 - tokens.left as i64),
     ];
-    let changes = variable_changes(left, right);
-    let renamed = |v: &&String| changes.renamed.iter().any(|(old, new)| old == *v || new == *v);
-    parts.extend(
-        changes.renamed.iter().map(|(old, new)| format!("variable {} is now {}", clean(old), clean(new))),
-    );
-    parts.extend(changes.added.iter().filter(|v| !renamed(v)).map(|v| format!("variable +{}", clean(v))));
-    parts.extend(changes.removed.iter().filter(|v| !renamed(v)).map(|v| format!("variable -{}", clean(v))));
-    if left.settings != right.settings {
-        parts.push(if left.template.body == right.template.body {
-            OTHER_SETTINGS.into()
-        } else {
-            "settings changed".into()
-        });
+    let renamed = difference.variables.renamed.iter();
+    parts.extend(renamed.map(|(old, new)| format!("variable {} is now {}", clean(old), clean(new))));
+    let (added, removed) = difference.other_variables();
+    parts.extend(added.into_iter().map(|v| format!("variable +{}", clean(v))));
+    parts.extend(removed.into_iter().map(|v| format!("variable -{}", clean(v))));
+    if difference.is_of_settings() {
+        parts.push(OTHER_SETTINGS.into());
+    } else if !difference.settings.is_empty() {
+        parts.push("settings changed".into());
     }
     out.line(parts.join("  "))?;
-    for change in difference::settings(&left.settings, &right.settings) {
+    for change in &difference.settings {
         let (before, after) = change.words();
         out.line(clean(&format!("{} {before} -> {after}", change.name)))?;
     }
@@ -278,8 +255,8 @@ fn notes(ctx: &Ctx, difference: &Diff) -> Result<()> {
 }
 
 /// Exact bytes for `patch` when nobody looks on; else painted, with changed words marked.
-fn unified(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Diff) -> Result<()> {
-    if difference.is_equal() && left.settings != right.settings {
+fn unified(ctx: &Ctx, args: &Args, left: &End, right: &End, difference: &Diff) -> Result<()> {
+    if difference.is_equal() && left.side.settings != right.side.settings {
         talk(format!("{OTHER_SETTINGS}; `assize show` names them"));
     }
     if args.raw || (!ctx.out.is_terminal() && !ctx.out.colored()) {
@@ -296,13 +273,13 @@ fn plain(ctx: &Ctx, context: usize) -> Plain {
 }
 
 /// Two columns; chats message by message.
-fn painted(ctx: &Ctx, args: &Args, left: &Side, right: &Side, difference: &Difference) -> String {
+fn painted(ctx: &Ctx, args: &Args, left: &End, right: &End, difference: &Difference) -> String {
     let plain = plain(ctx, args.context);
-    if left.template.kind == Kind::Text || right.template.kind == Kind::Text {
+    let Some(messages) = &difference.messages else {
         return diff::plain::render_side_by_side(&left.name, &right.name, &difference.rows, &plain);
-    }
+    };
     let mut out = String::new();
-    for message in &difference.messages {
+    for message in messages {
         let role = |role: &Option<String>| role.clone().unwrap_or_else(|| "(none)".into());
         let (before, after) = (role(&message.role_left), role(&message.role_right));
         if message.is_equal() {

@@ -3,37 +3,110 @@
 //! ```text
 //! two texts           -> rows of their exact lines
 //! a chat among them   -> rows of what they are written out, message by message; two chats: each pair of messages as well
-//! lines in and out    -> of the texts; of two chats the sum over their messages
+//! lines in and out    -> of the rows; of two chats the sum over their messages
+//! variables, settings -> where both sides are prompts
 //! ```
 
 use crate::core::diff::{Diff, MessageDiff, Stats, diff_messages};
 use crate::core::prompt::{Kind, Settings, Template};
+use crate::core::template::{Variable, VariableChanges};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Two templates, compared.
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// What is compared and counted.
+    pub template: Template,
+    /// What it is used with; a text that is no prompt (a response) has none, and no variables.
+    pub settings: Option<Settings>,
+}
+
+impl Side {
+    /// A prompt's revision.
+    pub fn prompt(template: Template, settings: Settings) -> Self {
+        Self { template, settings: Some(settings) }
+    }
+
+    /// What an unfinished edit has left of a prompt of this kind. An edit that is no chat any more is a text until it is one
+    /// again: it has no messages that could be set beside others.
+    pub fn draft(kind: Kind, body: String, settings: Settings) -> Self {
+        let chat = || serde_json::from_str(&body).is_ok_and(|v: Value| Template::chat(&v).is_ok());
+        let kind = if kind == Kind::Chat && !chat() { Kind::Text } else { kind };
+        Self::prompt(Template { kind, body }, settings)
+    }
+
+    /// A text that is no prompt.
+    pub fn text(body: String) -> Self {
+        Self { template: Template::text(body), settings: None }
+    }
+
+    fn variables(&self) -> Option<Vec<Variable>> {
+        self.template.variables(self.settings.as_ref()?.syntax).ok()
+    }
+
+    fn is_chat(&self) -> bool {
+        self.template.kind == Kind::Chat
+    }
+}
+
+/// Two sides, compared.
 #[derive(Debug)]
 pub struct Difference {
     /// Rows to read: exact lines of texts, messages of chats under their roles.
     pub rows: Diff,
-    /// Of two chats: each message with the one it stands for; empty else.
-    pub messages: Vec<MessageDiff>,
+    /// Of two chats: each message with the one it stands for; `None` else.
+    pub messages: Option<Vec<MessageDiff>>,
     /// Lines added and removed.
     pub stats: Stats,
+    /// Variables; none where a side has none to be read.
+    pub variables: VariableChanges,
+    /// Settings that differ: the syntax first, then keys in their order.
+    pub settings: Vec<SettingChange>,
+    /// Whether the texts are the same, byte by byte.
+    pub same_text: bool,
 }
 
 impl Difference {
     /// Compares. Bounded as [`Diff::new`]; not on the screens' loop.
-    pub fn of(left: &Template, right: &Template) -> Self {
-        let rows = Diff::new(&left.written_out(), &right.written_out());
-        if left.kind != Kind::Chat || right.kind != Kind::Chat {
-            return Self { stats: rows.stats, messages: Vec::new(), rows };
-        }
-        let messages = messages(left, right);
-        let sum = |count: fn(&Stats) -> usize| messages.iter().map(|m| count(&m.diff.stats)).sum();
-        let stats = Stats { added: sum(|s| s.added), removed: sum(|s| s.removed) };
-        Self { rows, messages, stats }
+    pub fn of(left: &Side, right: &Side) -> Self {
+        let rows = rows(left, right);
+        let messages = (left.is_chat() && right.is_chat()).then(|| messages(&left.template, &right.template));
+        let stats = messages.as_deref().map_or(rows.stats, |messages| {
+            let sum = |count: fn(&Stats) -> usize| messages.iter().map(|m| count(&m.diff.stats)).sum();
+            Stats { added: sum(|s| s.added), removed: sum(|s| s.removed) }
+        });
+        let variables = match (left.variables(), right.variables()) {
+            (Some(left), Some(right)) => VariableChanges::between(&left, &right),
+            _ => VariableChanges::default(),
+        };
+        let settings = match (&left.settings, &right.settings) {
+            (Some(left), Some(right)) => settings(left, right),
+            _ => Vec::new(),
+        };
+        let same_text = left.template.body == right.template.body;
+        Self { rows, messages, stats, variables, settings, same_text }
     }
+
+    /// The same text under other settings.
+    pub fn is_of_settings(&self) -> bool {
+        self.same_text && !self.settings.is_empty()
+    }
+
+    /// Names of variables that came and that went, those apart that seem to be one under a new name.
+    pub fn other_variables(&self) -> (Vec<&String>, Vec<&String>) {
+        let renamed =
+            |name: &&String| self.variables.renamed.iter().any(|(old, new)| old == *name || new == *name);
+        (
+            self.variables.added.iter().filter(|n| !renamed(n)).collect(),
+            self.variables.removed.iter().filter(|n| !renamed(n)).collect(),
+        )
+    }
+}
+
+/// The rows alone.
+pub fn rows(left: &Side, right: &Side) -> Diff {
+    Diff::new(&left.template.written_out(), &right.template.written_out())
 }
 
 /// Two chats, message by message.
@@ -67,8 +140,7 @@ impl SettingChange {
     }
 }
 
-/// The settings that differ: the syntax first, then keys in their order.
-pub fn settings(left: &Settings, right: &Settings) -> Vec<SettingChange> {
+fn settings(left: &Settings, right: &Settings) -> Vec<SettingChange> {
     let mut out = Vec::new();
     if left.syntax != right.syntax {
         let word = |settings: &Settings| Some(Value::from(settings.syntax.name()));
@@ -89,10 +161,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn chat(messages: &[(&str, &str)]) -> Template {
+    fn chat(messages: &[(&str, &str)]) -> Side {
         let list: Vec<Value> =
             messages.iter().map(|(role, content)| json!({"role": role, "content": content})).collect();
-        Template::chat(&json!(list)).unwrap()
+        Side::prompt(Template::chat(&json!(list)).unwrap(), Settings::default())
+    }
+
+    fn text(body: &str) -> Side {
+        Side::prompt(Template::text(body), Settings::default())
     }
 
     #[test]
@@ -105,18 +181,45 @@ mod tests {
         ]);
         let found = Difference::of(&left, &right);
         assert_eq!(found.stats, Stats { added: 3, removed: 1 });
-        let of_messages: usize = found.messages.iter().map(|m| m.diff.stats.added).sum();
-        assert_eq!((found.messages.len(), of_messages), (3, 3));
+        let messages = found.messages.unwrap();
+        let of_messages: usize = messages.iter().map(|m| m.diff.stats.added).sum();
+        assert_eq!((messages.len(), of_messages), (3, 3));
         assert_eq!(Difference::of(&left, &left).stats, Stats::default());
     }
 
     #[test]
     fn texts_are_compared_as_they_are() {
-        let found = Difference::of(&Template::text("a\r\nb\n"), &Template::text("a\nb\n"));
+        let found = Difference::of(&text("a\r\nb\n"), &text("a\nb\n"));
         assert_eq!(found.stats, Diff::new("a\r\nb\n", "a\nb\n").stats);
-        assert!(found.messages.is_empty());
-        let mixed = Difference::of(&Template::text("a\n"), &chat(&[("user", "a")]));
+        assert!(found.messages.is_none());
+        let mixed = Difference::of(&text("a\n"), &chat(&[("user", "a")]));
         assert_eq!(mixed.stats, mixed.rows.stats);
+    }
+
+    #[test]
+    fn a_draft_that_is_no_chat_any_more_counts_the_lines_that_are_shown() {
+        let left = chat(&[("system", "Be kind."), ("user", "{{ q }}")]);
+        let draft = |body: &str| Side::draft(Kind::Chat, body.to_owned(), Settings::default());
+        let broken = draft("[{\"role\": \"system\",");
+        let found = Difference::of(&left, &broken);
+        let shown = |pick: fn(&crate::core::diff::Row) -> bool| found.rows.rows.iter().filter(|r| pick(r)).count();
+        assert_eq!(found.stats.removed, shown(|r| r.left.is_some()));
+        assert_eq!((found.stats.added, shown(|r| r.right.is_some())), (1, 1));
+        assert!(found.messages.is_none());
+        // One that is still a chat is compared by its messages.
+        let still = draft(&left.template.body);
+        assert_eq!(Difference::of(&left, &still).messages.map(|m| m.len()), Some(2));
+    }
+
+    #[test]
+    fn variables_are_told_where_both_sides_have_them() {
+        let found = Difference::of(&text("{{ a }} {{ b }}"), &text("{{ c }} {{ b }}"));
+        assert_eq!(found.variables.renamed, [("a".to_owned(), "c".to_owned())]);
+        assert_eq!(found.other_variables(), (vec![], vec![]));
+        let found = Difference::of(&text("{{ a }}"), &text("{{ a }} {{ b }}"));
+        assert_eq!(found.other_variables(), (vec![&"b".to_owned()], vec![]));
+        let response = Difference::of(&text("{{ a }}"), &Side::text("{{ b }}".into()));
+        assert_eq!(response.variables, VariableChanges::default());
     }
 
     #[test]

@@ -341,7 +341,7 @@ impl Question for Compared {
                 .await
                 .map_err(|e| e.to_string())?;
             blocking(move || {
-                let end = |(source, info, text): Side| End::new(source, info, &text);
+                let end = |(source, info, text): Side| End::new(source, info, text);
                 DiffDoc::new(end(left), end(right), &scores)
             })
             .await

@@ -97,8 +97,8 @@ impl DiffScreen {
                 self.tokens_right.set(right);
             }
             None => {
-                self.tokens_left.ask(cx, Use::Rest, query::Count(doc.left.template.clone()));
-                self.tokens_right.ask(cx, Use::Rest, query::Count(doc.right.template.clone()));
+                self.tokens_left.ask(cx, Use::Rest, query::Count(doc.left.side.template.clone()));
+                self.tokens_right.ask(cx, Use::Rest, query::Count(doc.right.side.template.clone()));
             }
         }
         self.left = doc.left.source.clone();
