@@ -6,7 +6,7 @@ use super::output::{clean, table};
 use crate::core::stats::agree::Figure;
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text::{self, plural};
-use crate::eval::agreement::{Agreed, Ceiling, Ground, Standard, Wanted};
+use crate::questions::agreement::{self, Agreed, Among, Answer, Ceiling, Ground, Standard, Wanted};
 use serde_json::{Value, json};
 
 mod judges;
@@ -34,8 +34,19 @@ pub struct Args {
     #[arg(long)]
     pub with_seen: bool,
     /// Every two judges side by side, on the responses that both judged and people scored, with the interval of their difference
-    #[arg(long, conflicts_with_all = ["run", "by_slice"])]
+    #[arg(long, conflicts_with = "by_slice")]
     pub judges: bool,
+}
+
+impl Args {
+    fn wanted(&self, criterion: u32) -> Wanted {
+        Wanted {
+            criterion,
+            slice: self.slice.clone(),
+            reviewer: self.reviewer.clone(),
+            with_seen: self.with_seen,
+        }
+    }
 }
 
 /// One criterion of one run.
@@ -52,23 +63,15 @@ struct Found {
 /// Prints the figures for each criterion.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let store = ctx.read()?;
-    let ids: Vec<String> = match &args.run {
-        Some(id) => vec![store.run(id)?.id],
-        None => store.runs(None)?.into_iter().map(|r| r.id).collect(),
-    };
     if args.judges {
-        // Newest first in the list: of a judge's runs the newest counts.
-        let grounds: Vec<Ground> =
-            ids.iter().rev().map(|id| Ground::read(&store, id)).collect::<std::result::Result<_, _>>()?;
-        return judges::run(ctx, args, &store, &grounds);
+        let among = args.run.as_deref().map_or(Among::All, Among::Run);
+        return judges::run(ctx, &agreement::judges(&store, among, &args.wanted(0))?);
     }
-    let mut found = Vec::new();
-    for id in &ids {
-        let ground = Ground::read(&store, id)?;
-        if args.run.is_some() || ground.has_reviews() || ground.run.spec.repeats > 1 {
-            found.extend(of_run(args, &ground));
-        }
-    }
+    let grounds = match &args.run {
+        Some(id) => vec![agreement::ground(&store, id)?],
+        None => agreement::grounds(&store)?,
+    };
+    let found: Vec<Found> = grounds.iter().flat_map(|ground| of_run(args, ground)).collect();
     if found.is_empty() {
         return Err(Fail::input(match &args.slice {
             Some(tag) => format!(
@@ -96,29 +99,19 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
     let mut out = Vec::new();
     for (criterion, name) in (0..).zip(&ground.run.criteria) {
-        let wanted = Wanted {
-            criterion,
-            slice: args.slice.clone(),
-            reviewer: args.reviewer.clone(),
-            with_seen: args.with_seen,
-        };
-        let (agreed, itself) = (ground.agree(&wanted), ground.itself(&wanted));
-        if agreed.pairs.is_empty() && itself.is_none() {
+        let wanted = args.wanted(criterion);
+        let answer = Answer::of(ground, &wanted);
+        if answer.is_empty() {
             continue;
         }
-        let tags = if args.by_slice { ground.slices(&wanted) } else { Vec::new() };
-        let slice = |(tag, _): (String, usize)| {
-            let agreed = ground.agree(&Wanted { slice: Some(tag.clone()), ..wanted.clone() });
-            (tag, agreed)
-        };
         out.push(Found {
             run: ground.run.id.clone(),
             judge: ground.run.spec.judge.clone(),
             name: name.clone(),
-            standard: ground.standard(&wanted),
-            agreed,
-            itself,
-            slices: tags.into_iter().map(slice).collect(),
+            standard: agreement::standard(ground, &wanted),
+            slices: if args.by_slice { answer.by_slice(ground, &wanted) } else { Vec::new() },
+            agreed: answer.agreed,
+            itself: answer.itself,
         });
     }
     out

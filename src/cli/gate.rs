@@ -8,9 +8,9 @@
 use super::context::Ctx;
 use super::fail::{Fail, Result};
 use super::output::{clean, talk};
-use super::run::{Narrow, pick_arms};
-use crate::core::stats::gate::{GateInput, GateReport, GateRule, gate, safe_lo};
-use crate::store::Store;
+use super::run::Narrow;
+use crate::core::stats::gate::{GateInput, GateReport, GateRule, safe_lo};
+use crate::questions::comparison::{Decided, gate};
 use report::{Flagged, Names, annotations, each_alone, junit, markdown};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -69,47 +69,15 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         min_coverage: args.min_coverage,
         require_human: args.require_human,
     };
-    let narrow = Narrow { without_dictated: !args.accept_flagged, ..args.narrow.clone() };
+    let narrow = args.narrow.asked(!args.accept_flagged);
     let Decided { report, inputs, names, flagged } =
-        decide(&ctx.read()?, &args.baseline, &args.candidate, &rule, &narrow)?;
+        gate(&ctx.read()?, &args.baseline, &args.candidate, &rule, &narrow)?;
     let flagged = Flagged { count: flagged, counted: args.accept_flagged };
     if let Some(words) = flagged.words() {
         talk(format!("note: {words}"));
     }
     tell(ctx, args, &report, &inputs, &names, flagged)?;
     Ok(report.verdict.exit_code())
-}
-
-/// A gate's answer, and what it rests on.
-pub(super) struct Decided {
-    /// The answer, criterion by criterion.
-    pub report: GateReport,
-    inputs: Vec<GateInput>,
-    names: (String, String),
-    /// Scored verdicts that a response may have dictated.
-    flagged: usize,
-}
-
-/// Holds the candidate against the baseline, by the verdicts that are stored.
-pub(super) fn decide(
-    store: &Store,
-    baseline: &str,
-    candidate: &str,
-    rule: &GateRule,
-    narrow: &Narrow,
-) -> Result<Decided> {
-    let pairs = pick_arms(store, baseline, candidate, narrow)?;
-    let inputs: Vec<GateInput> = super::run::compared(&pairs)
-        .into_iter()
-        .zip(pairs.coverage.iter().zip(&pairs.humans))
-        .map(|(comparison, ((a, b), humans))| GateInput {
-            comparison,
-            coverage_a: Some(*a),
-            coverage_b: Some(*b),
-            humans: *humans,
-        })
-        .collect();
-    Ok(Decided { report: gate(&inputs, rule), inputs, names: pairs.names, flagged: pairs.flagged })
 }
 
 fn json(

@@ -3,12 +3,10 @@
 use super::context::{self, Ctx, place, read_text, reference};
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
-use super::{shape, texts};
-use crate::core::canonical::{self, Numbers};
-use crate::core::chat;
-use crate::core::prompt::{Kind, Template};
-use crate::core::template::Parts;
+use super::shape;
+use crate::core::prompt::Kind;
 use crate::interop::json::strict;
+use crate::questions::rendered::Prompt;
 use crate::store::RevisionInfo;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -40,19 +38,11 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let given: Vec<&str> =
         args.var.iter().filter_map(|pair| pair.split_once('=')).map(|(key, _)| key).collect();
     let store = ctx.read()?;
-    let info = store.resolve(&wanted.name, &wanted.selector)?;
-    let text = store.text(&info.digest)?;
-    let template = Template { kind: info.kind, body: text };
-    let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
-    let rendered = match &values {
-        Some(values) => {
-            let parts = parts.as_ref().map_err(|e| cannot(&info, &e.to_string()))?;
-            Some(render(&info, &template, values, &given, parts)?)
-        }
-        None => None,
-    };
+    let prompt = Prompt::read(&store, &wanted.name, &wanted.selector)?;
+    let rendered = values.as_ref().map(|values| render(&prompt, values, &given)).transpose()?;
+    let Prompt { info, template, parts } = &prompt;
     if ctx.json {
-        let version = context::version(&store, &info)?;
+        let version = context::version(&store, info)?;
         let (key, value) = shape::body(template.kind, &template.body);
         let mut document = json!({
             "schema": 1,
@@ -64,7 +54,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             "syntax": info.syntax.name(),
         });
         document[key] = value;
-        if let Ok(parts) = &parts
+        if let Ok(parts) = parts
             && !parts.is_empty()
         {
             document["includes"] = json!(parts.included());
@@ -127,15 +117,9 @@ fn cannot(info: &RevisionInfo, why: &str) -> Fail {
 }
 
 /// The text with its variables filled in; the canonical JSON of the messages for chat.
-fn render(
-    info: &RevisionInfo,
-    template: &Template,
-    values: &Map<String, Value>,
-    given: &[&str],
-    parts: &Parts,
-) -> Result<String> {
-    let fail = |e: String| cannot(info, &e);
-    let variables = texts::all_variables(template, info.syntax, parts).map_err(fail)?;
+fn render(prompt: &Prompt, values: &Map<String, Value>, given: &[&str]) -> Result<String> {
+    let info = &prompt.info;
+    let variables = prompt.variables().map_err(|e| cannot(info, &e))?;
     let (slips, unused): (Vec<&String>, Vec<&String>) =
         values.keys().filter(|key| !variables.contains(key)).partition(|key| given.contains(&key.as_str()));
     // One file of values may serve several prompts; what is typed for this one is meant for it.
@@ -151,14 +135,5 @@ fn render(
             if variables.is_empty() { "none".into() } else { variables.join(", ") }
         )));
     }
-    let made = |text: &str| parts.render(text, info.syntax, values).map_err(|e| fail(e.to_string()));
-    match template.kind {
-        Kind::Text => made(&template.body),
-        Kind::Chat => {
-            let messages: Value =
-                serde_json::from_str(&template.body).map_err(|e| Fail::input(e.to_string()))?;
-            let rendered = chat::with_texts(&messages, made)?;
-            canonical::to_string(&rendered, Numbers::Shortest).map_err(|e| Fail::input(e.to_string()))
-        }
-    }
+    prompt.text(values).map_err(|e| cannot(info, &e))
 }

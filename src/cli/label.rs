@@ -7,6 +7,7 @@ use super::run::Narrow;
 use super::shape;
 use crate::core::prompt::{Label, PromptName, Selector};
 use crate::core::stats::gate::{GateRule, GateVerdict};
+use crate::questions::comparison::gate;
 use crate::store::{Cause, Consent, Expect, LabelMove, Store};
 use serde_json::json;
 
@@ -249,8 +250,8 @@ fn gated(
     let unmoved = |why: &str| {
         format!("{label} stays at r{now}: it moves only after a gate of margin {margin} has passed; {why}")
     };
-    let narrow = &super::run::Narrow { without_dictated: true, ..narrow.clone() };
-    let report = super::gate::decide(store, &baseline, &candidate, &rule, narrow)
+    let report = gate(store, &baseline, &candidate, &rule, &narrow.asked(true))
+        .map_err(Fail::from)
         .map_err(|e| Fail { code: e.code, message: unmoved(&e.message) })?
         .report;
     if report.verdict == GateVerdict::Pass {

@@ -38,7 +38,6 @@ mod search;
 mod shape;
 mod show;
 mod sync;
-mod texts;
 mod tokens;
 mod trends;
 

@@ -3,7 +3,6 @@
 use super::context::{self, Ctx, place, read_text};
 use super::fail::{DONE, Fail, Result};
 use super::output::{clean, talk};
-use super::texts;
 use crate::core::chat::ChatBody;
 use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
 use crate::core::template::{self, ComposeError};
@@ -184,12 +183,12 @@ fn refuse_protected(store: &Store, name: &PromptName, labels: &[Label], confirme
 /// A template that does not parse is kept as it is; the author hears of it, and of a syntax that would fit better.
 fn warn_of_syntax(template: &Template, syntax: Syntax) {
     let better = better_syntax(&template.written_out(), syntax);
-    if let Some(problem) = texts::problem(template, syntax) {
+    if let Err(problem) = template.variables(syntax) {
         let literal = "--syntax literal if braces are text";
         talk(format!(
             "warning: as {} this template has a fault: {}; it is kept as given ({})",
             syntax.name(),
-            clean(&problem),
+            clean(&problem.to_string()),
             better.map_or_else(|| literal.to_owned(), |better| format!("{better}; {literal}"))
         ));
     } else if let Some(better) = better {

@@ -5,6 +5,7 @@ use super::fail::{DONE, Fail, Result};
 use super::output::{Tint, brief, clean, table, talk};
 use crate::core::rubric::Rubric;
 use crate::core::rubric::read as read_rubric;
+use crate::questions::plan::rubrics;
 use crate::store::{RubricInfo, Store};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -66,18 +67,8 @@ fn add(ctx: &Ctx, rubric: &Rubric) -> Result<u8> {
     Ok(DONE)
 }
 
-/// Stored rubrics, then built-in ones that no stored one hides.
-///
-/// # Errors
-/// When the registry cannot be read.
-pub fn all(store: &Store) -> Result<Vec<RubricInfo>> {
-    let mut list = store.rubrics()?;
-    for built_in in crate::eval::built_in_rubrics() {
-        if !list.iter().any(|r| r.rubric.name == built_in.name) {
-            let digest = built_in.version();
-            list.push(RubricInfo { rubric: built_in, digest, created_at: String::new(), built_in: true });
-        }
-    }
+fn by_name(store: &Store) -> Result<Vec<RubricInfo>> {
+    let mut list = rubrics(store)?;
     list.sort_by(|a, b| a.rubric.name.cmp(&b.rubric.name));
     Ok(list)
 }
@@ -91,7 +82,7 @@ fn rubric_json(info: &RubricInfo) -> Value {
 }
 
 fn list(ctx: &Ctx, limit: Option<usize>) -> Result<u8> {
-    let mut list = all(&ctx.read()?)?;
+    let mut list = by_name(&ctx.read()?)?;
     list.truncate(limit.unwrap_or(usize::MAX));
     if ctx.json {
         let list: Vec<Value> = list.iter().map(rubric_json).collect();
@@ -116,7 +107,7 @@ fn list(ctx: &Ctx, limit: Option<usize>) -> Result<u8> {
 }
 
 fn show(ctx: &Ctx, name: &str) -> Result<u8> {
-    let list = all(&ctx.read()?)?;
+    let list = by_name(&ctx.read()?)?;
     let info = list.iter().find(|r| r.rubric.name == name).ok_or_else(|| {
         let names: Vec<&str> = list.iter().map(|r| r.rubric.name.as_str()).collect();
         Fail::input(format!("there is no rubric '{name}'; there are: {}", names.join(", ")))

@@ -19,7 +19,7 @@ mod inputs;
 mod pairwise;
 mod show;
 
-pub(super) use compare::{Narrow, compared, pick_arms};
+pub(super) use compare::Narrow;
 
 // Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -137,7 +137,7 @@ pub enum Verb {
     #[command(
         after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"
     )]
-    Compare(compare::tell::Args),
+    Compare(compare::Args),
     /// Call off the batch that a run has under way; what is answered by then stays
     #[command(after_help = "Example:\n  assize run cancel 7f3c")]
     Cancel {
@@ -176,7 +176,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
         Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
         Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
-        Some(Verb::Compare(args)) => compare::tell::run(ctx, args),
+        Some(Verb::Compare(args)) => compare::run(ctx, args),
         Some(Verb::Cancel { id }) => carry::cancel(ctx, id),
         Some(Verb::Pairwise(args)) => pairwise::run(ctx, args),
         Some(Verb::Export { id, full }) => export::run(ctx, id, *full),

@@ -3,8 +3,9 @@
 use super::context::{self, Ctx, reference};
 use super::fail::{DONE, Result};
 use super::output::{Tint, clean};
-use super::{shape, texts};
+use super::shape;
 use crate::core::prompt::{Kind, Template};
+use crate::core::tokens::TOKENIZER;
 use crate::questions::tokens;
 use serde_json::json;
 
@@ -25,7 +26,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let version = context::version(&store, &info)?;
     let body = store.text(&info.digest)?;
     let template = Template { kind: info.kind, body };
-    let variables = texts::variables(&template, info.syntax).unwrap_or_default();
+    let variables = template.variables(info.syntax).unwrap_or_default();
+    let variables: Vec<String> = variables.into_iter().map(|v| v.name).collect();
     let count = tokens::of(&template);
     let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
     if ctx.json {
@@ -38,7 +40,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         {
             document["includes"] = json!(parts.included());
         }
-        document["tokens"] = json!({ "count": count, "tokenizer": texts::TOKENIZER });
+        document["tokens"] = json!({ "count": count, "tokenizer": TOKENIZER });
         let mut whole = json!({ "schema": 1, "name": info.name });
         if let (Some(whole), serde_json::Value::Object(rest)) = (whole.as_object_mut(), document) {
             whole.extend(rest);
@@ -90,8 +92,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     }
     out.line(format!(
         "size      {} bytes, {count} tokens ({}; an estimate for other models)",
-        info.bytes,
-        texts::TOKENIZER
+        info.bytes, TOKENIZER
     ))?;
     out.line("")?;
     match info.kind {

@@ -6,10 +6,9 @@ use super::get;
 use super::output::{Tint, clean, table};
 use crate::config::Role;
 use crate::core::context::{Fit, Usage, Window};
-use crate::core::prompt::Template;
-use crate::core::template::Parts;
 use crate::core::text;
 use crate::core::tokens::TOKENIZER;
+use crate::questions::rendered::Prompt;
 use crate::store::{RevisionInfo, Store};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -59,21 +58,21 @@ struct Row {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let wanted = reference(&args.prompt)?;
     let store = ctx.read()?;
-    let info = store.resolve(&wanted.name, &wanted.selector)?;
-    let template = Template { kind: info.kind, body: store.text(&info.digest)? };
-    let parts = store
-        .parts((&info.name, info.seq), &template, info.syntax, &[])
-        .map_err(|e| Fail::input(clean(&e.to_string()).into_owned()))?;
+    let prompt = Prompt::read(&store, &wanted.name, &wanted.selector)?;
+    if let Err(why) = &prompt.parts {
+        return Err(Fail::input(clean(why).into_owned()));
+    }
+    let info = &prompt.info;
     let measure = measure(ctx, args)?;
-    let rows = rows(&store, args, &info, &template, &parts)?;
+    let rows = rows(&store, args, &prompt)?;
     if ctx.json {
-        ctx.out.json(&document(&info, &context::version(&store, &info)?, &rows, &measure))?;
+        ctx.out.json(&document(info, &context::version(&store, info)?, &rows, &measure))?;
         return Ok(DONE);
     }
     if args.cases.is_some() {
         cases(ctx, &rows, &measure)?;
     } else if let Some(row) = rows.first() {
-        one(ctx, &info, row, &measure)?;
+        one(ctx, info, row, &measure)?;
     }
     Ok(DONE)
 }
@@ -102,24 +101,15 @@ fn measure(ctx: &Ctx, args: &Args) -> Result<Measure> {
     Ok(Measure { window, room })
 }
 
-fn rows(
-    store: &Store,
-    args: &Args,
-    info: &RevisionInfo,
-    template: &Template,
-    parts: &Parts,
-) -> Result<Vec<Row>> {
-    let settings = info.settings();
-    let count = |case: Option<String>, values: &Map<String, Value>| Row {
-        case,
-        usage: Usage::of(template, &settings, parts, values).map_err(|e| e.to_string()),
-    };
+fn rows(store: &Store, args: &Args, prompt: &Prompt) -> Result<Vec<Row>> {
+    let info = &prompt.info;
+    let count = |case: Option<String>, values: &Map<String, Value>| Row { case, usage: prompt.usage(values) };
     if let Some(set) = &args.cases {
         let cases = store.cases(store.case_set(set)?.id)?;
         return Ok(cases.iter().map(|c| count(Some(c.id.clone()), &c.vars)).collect());
     }
     match get::values(&args.var, args.vars.as_deref())? {
-        None => Ok(vec![Row { case: None, usage: Ok(Usage::of_template(template)) }]),
+        None => Ok(vec![Row { case: None, usage: Ok(Usage::of_template(&prompt.template)) }]),
         Some(values) => {
             let row = count(None, &values);
             match row.usage {

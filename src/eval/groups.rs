@@ -4,7 +4,7 @@ use super::people::People;
 use super::summary::{CriterionSummary, RunSummary, summarize};
 use crate::core::rubric;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
-use crate::store::{Cell, Result, RunInfo, Store};
+use crate::store::{Cell, Result, RunInfo, RunItem, Store};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,10 +23,14 @@ pub struct ModelGroup {
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGroup>)> {
-    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    let people = People::of(&run.id, &items, &store.reviews(Some(&run.id))?);
-    let mut summary = summarize(run, &cells, &items, &people);
+pub fn grouped(
+    store: &Store,
+    run: &RunInfo,
+    cells: &[Cell],
+    items: &[RunItem],
+    people: &People,
+) -> Result<(RunSummary, Vec<ModelGroup>)> {
+    let mut summary = summarize(run, cells, items, people);
     // Imported verdicts may name many: they are told as they came.
     if run.imported || store.models_returned(&run.id)?.len() < 2 {
         return Ok((summary, Vec::new()));
@@ -37,7 +41,7 @@ pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGro
         models.extend(v.model_returned.map(|model| ((v.item, v.criterion, v.repeat), model)));
     }
     let mut by_model: BTreeMap<&str, Vec<Cell>> = BTreeMap::new();
-    for cell in &cells {
+    for cell in cells {
         if let Some(model) = models.get(&(cell.item, cell.criterion, cell.repeat)) {
             by_model.entry(model).or_default().push(*cell);
         }
@@ -47,7 +51,7 @@ pub fn grouped(store: &Store, run: &RunInfo) -> Result<(RunSummary, Vec<ModelGro
         .map(|(model, cells)| ModelGroup {
             model: model.to_owned(),
             verdicts: cells.len(),
-            criteria: summarize(run, &cells, &items, &people).criteria,
+            criteria: summarize(run, &cells, items, people).criteria,
         })
         .collect();
     for row in summary.criteria.iter_mut().chain(summary.arms.iter_mut().flat_map(|a| &mut a.criteria)) {

@@ -34,7 +34,6 @@ mod recorded;
 mod render;
 mod summary;
 mod until;
-pub mod versus;
 #[cfg(test)]
 pub(crate) mod worlds;
 
@@ -63,8 +62,3 @@ pub use summary::{
     ArmSummary, Asked, CriterionSummary, Row, RunSummary, coverage, doubts, mean_over, summarize,
     summarize_together,
 };
-
-/// The rubrics that come with the program.
-pub fn built_in_rubrics() -> Vec<crate::core::rubric::Rubric> {
-    crate::core::rubric::builtin_rubrics().to_vec()
-}

@@ -202,7 +202,8 @@ mod tests {
         let draft = |body: &str| Side::draft(Kind::Chat, body.to_owned(), Settings::default());
         let broken = draft("[{\"role\": \"system\",");
         let found = Difference::of(&left, &broken);
-        let shown = |pick: fn(&crate::core::diff::Row) -> bool| found.rows.rows.iter().filter(|r| pick(r)).count();
+        let shown =
+            |pick: fn(&crate::core::diff::Row) -> bool| found.rows.rows.iter().filter(|r| pick(r)).count();
         assert_eq!(found.stats.removed, shown(|r| r.left.is_some()));
         assert_eq!((found.stats.added, shown(|r| r.right.is_some())), (1, 1));
         assert!(found.messages.is_none());

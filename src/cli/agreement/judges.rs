@@ -3,22 +3,14 @@
 use super::super::context::Ctx;
 use super::super::fail::{DONE, Fail, Result};
 use super::super::output::clean;
-use super::{Args, number};
+use super::number;
 use crate::core::stats::judges::Compared;
 use crate::core::text::{p_value, plural};
-use crate::eval::agreement::{Ground, JudgeOf, TwoJudges, Wanted, judges};
-use crate::store::Store;
+use crate::questions::agreement::{JudgeOf, TwoJudges};
 use serde_json::{Value, json};
 
 /// Prints them.
-pub(super) fn run(ctx: &Ctx, args: &Args, store: &Store, grounds: &[Ground]) -> Result<u8> {
-    let wanted = Wanted {
-        criterion: 0,
-        slice: args.slice.clone(),
-        reviewer: args.reviewer.clone(),
-        with_seen: args.with_seen,
-    };
-    let found = judges(store, grounds, &wanted)?;
+pub(super) fn run(ctx: &Ctx, found: &[TwoJudges]) -> Result<u8> {
     if found.is_empty() {
         return Err(Fail::input(
             "no two judges have scored the same responses that people scored, on the same question: judge them again with \
@@ -30,13 +22,13 @@ pub(super) fn run(ctx: &Ctx, args: &Args, store: &Store, grounds: &[Ground]) -> 
         return Ok(DONE);
     }
     let mut last = "";
-    for two in &found {
+    for two in found {
         if last != two.criterion {
             ctx.out.line(clean(&two.criterion))?;
             last = &two.criterion;
         }
         let f = &two.figures;
-        let (first, second) = (named(&two.first, &found), named(&two.second, &found));
+        let (first, second) = (named(&two.first, found), named(&two.second, found));
         ctx.out.line(format!(
             "  {first} and {second}, {}",
             plural(two.items, "labelled response", "labelled responses")

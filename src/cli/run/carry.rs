@@ -6,8 +6,9 @@ use super::super::output::{clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
-use crate::core::stats::useful::Doubt;
-use crate::eval::{self, Control, People, Plan, Progress, Scope};
+use crate::eval::{self, Control, Plan, Progress, Scope};
+use crate::questions::coverage::Coverage;
+use crate::questions::grid::Gridded;
 use crate::store::{Handle, RunInfo, RunState, Store};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -273,21 +274,11 @@ pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     }
 }
 
-/// Criteria that say nothing, and why.
-fn doubts_of(store: &Store, run: &RunInfo) -> Result<Vec<(usize, Doubt)>> {
-    let (cells, items) = (store.cells(&run.id)?, store.run_items(&run.id)?);
-    Ok(eval::doubts(run, &cells, &items, &People::of(&run.id, &items, &store.reviews(Some(&run.id))?)))
-}
-
-/// Verdicts that bear a flag: a quote that is not found, a response that speaks to the judge, and the like.
-fn flagged(store: &Store, run: &RunInfo) -> Result<usize> {
-    Ok(store.cells(&run.id)?.iter().filter(|cell| cell.flagged).count())
-}
-
 /// `run --json`, as the contract has it.
 pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
-    let (summary, groups) = eval::grouped(store, run)?;
-    let doubts = doubts_of(store, run)?;
+    let grid = Gridded::read(store, &run.id)?;
+    let doubts = grid.doubts();
+    let found = Coverage::of(store, grid)?;
     let mut returned: Vec<String> = store.models_returned(&run.id)?;
     returned.sort();
     Ok(json!({
@@ -296,10 +287,10 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "state": run.state,
         "items": run.items,
         "verdicts": shape::verdicts(&run.verdicts),
-        "flagged": flagged(store, run)?,
-        "criteria": summary.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
-        "arms": summary.arms.iter().map(shape::arm).collect::<Vec<_>>(),
-        "groups": groups.iter().map(|g| json!({
+        "flagged": found.flagged,
+        "criteria": found.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
+        "arms": found.arms.iter().map(shape::arm).collect::<Vec<_>>(),
+        "groups": found.groups.iter().map(|g| json!({
             "model": g.model, "verdicts": g.verdicts, "criteria": g.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "stale": eval::stale(store, run)?,
@@ -325,16 +316,18 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     if ctx.json {
         return ctx.out.json(&run_json(&store, run)?);
     }
-    let (summary, groups) = eval::grouped(&store, run)?;
+    let grid = Gridded::read(&store, &run.id)?;
+    let doubts = grid.doubts();
+    let found = Coverage::of(&store, grid)?;
     for note in eval::retired(run).into_iter().chain(eval::stale(&store, run)?) {
         talk(format!("note: {}", clean(&note)));
     }
     ctx.out.line(head_line(run))?;
-    tell_groups(ctx, &groups)?;
+    tell_groups(ctx, &found.groups)?;
     let head = ["arm", "criterion", "mean", "95 %", "scored", "coverage", "people"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let mut cautions = Vec::new();
-    for arm in &summary.arms {
+    for arm in &found.arms {
         for c in &arm.criteria {
             rows.push(vec![
                 clean(&arm.arm).into_owned(),
@@ -356,7 +349,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     for line in cautions {
         ctx.out.line(line)?;
     }
-    let flagged = flagged(&store, run)?;
+    let flagged = found.flagged;
     if flagged > 0 {
         ctx.out.line(format!(
             "{flagged} flagged: `assize run show {} --items --json` says why, `assize review next {} --order flagged` starts \
@@ -364,7 +357,7 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
             run.id, run.id
         ))?;
     }
-    for (at, doubt) in doubts_of(&store, run)? {
+    for (at, doubt) in doubts {
         let name = run.criteria.get(at).map_or("?", String::as_str);
         ctx.out.line(format!("{} {}", clean(name), clean(&doubt.words())))?;
     }

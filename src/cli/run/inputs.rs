@@ -102,7 +102,7 @@ pub(super) fn rubric(
             names => RubricChoice::Criteria(names.to_vec()),
         });
     };
-    let known = super::super::rubric::all(store)?.iter().any(|r| r.rubric.name == text);
+    let known = crate::questions::plan::rubrics(store)?.iter().any(|r| r.rubric.name == text);
     if !is_file(text, known) {
         return Ok(RubricChoice::Named(text.to_owned()));
     }

@@ -6,6 +6,8 @@ use super::super::output::{clean, table};
 use super::{OK, carry};
 use crate::eval::{self, Noise};
 use crate::judge::weighted::weighted_score;
+use crate::questions::grid::Gridded;
+use crate::questions::noise;
 use crate::store::{RunInfo, RunItem, Store, VerdictInfo};
 use serde_json::{Value, json};
 
@@ -101,14 +103,14 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
 /// How much the judge disagrees with itself over the passes of a run, and where the spread comes from.
 pub(super) fn noise(ctx: &Ctx, id: &str) -> Result<u8> {
     let store: Store = ctx.read()?;
-    let run = store.run(id)?;
-    if run.spec.repeats < 2 && run.spec.generations < 2 {
+    let grid = Gridded::read(&store, id)?;
+    let run = &grid.run;
+    let Some(found) = noise::of(&grid) else {
         return Err(Fail::input(format!(
             "run {} has one pass over one response a case: repeat a run with --repeats 3 to see the judge's noise, with --generations 3 the model's",
             run.id
         )));
-    }
-    let found = eval::noise(&run, &store.cells(&run.id)?, &store.run_items(&run.id)?);
+    };
     if ctx.json {
         let rows: Vec<Value> = found.iter().map(noise_json).collect();
         ctx.out.json(

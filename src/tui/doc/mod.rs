@@ -1,6 +1,3 @@
 //! What screens show, worked out from the registry: no state of a screen, nothing that draws.
 
-pub mod board;
-pub mod choices;
 pub mod diff;
-pub mod rendered;

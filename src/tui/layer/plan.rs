@@ -176,7 +176,7 @@ impl PlanDialog {
         let named = self.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
         let mut options = Vec::new();
         options.extend(items.then_some(Rubric::Own));
-        options.extend(named.iter().map(|r| Rubric::Named(r.name.clone())));
+        options.extend(named.iter().map(|r| Rubric::Named(r.rubric.name.clone())));
         options.push(Rubric::Typed);
         options
     }

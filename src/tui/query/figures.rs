@@ -1,9 +1,8 @@
 //! Questions whose answers are figures: judges against people, arms against arms. Resampling takes a moment: neither the
 //! loop nor other questions wait for it.
 
-use crate::core::stats::repeat::Repeatability;
-use crate::eval::agreement::{self, Agreed, Ground, TwoJudges, Wanted};
-use crate::eval::versus::{Field, PairOf, Versus};
+use crate::questions::agreement::{self, Among, Answer, Ground, TwoJudges, Wanted};
+use crate::questions::comparison::{Field, PairOf, Versus};
 use crate::tui::question::{Question, Work, blocking};
 use std::sync::Arc;
 
@@ -23,12 +22,8 @@ pub struct Agreement {
 pub struct Agreeing {
     /// What it was worked out from, to be handed in again with the next question.
     pub ground: Arc<Ground>,
-    /// Judge against people.
-    pub found: Agreed,
-    /// The judge against itself.
-    pub itself: Option<Repeatability>,
-    /// Tags that can be asked for, with their items.
-    pub slices: Vec<(String, usize)>,
+    /// The figures.
+    pub found: Answer,
 }
 
 impl Question for Agreement {
@@ -39,17 +34,11 @@ impl Question for Agreement {
             let Self { run, wanted, ground } = self;
             let ground = match ground {
                 Some(ground) => ground,
-                None => {
-                    Arc::new(handle.read(move |s| Ground::read(s, &run)).await.map_err(|e| e.to_string())?)
-                }
+                None => Arc::new(
+                    handle.read(move |s| agreement::ground(s, &run)).await.map_err(|e| e.to_string())?,
+                ),
             };
-            blocking(move || Agreeing {
-                found: ground.agree(&wanted),
-                itself: ground.itself(&wanted),
-                slices: ground.slices(&wanted),
-                ground,
-            })
-            .await
+            blocking(move || Agreeing { found: Answer::of(&ground, &wanted), ground }).await
         })
     }
 }
@@ -67,7 +56,7 @@ impl Question for Standard {
     type Answer = agreement::Standard;
 
     fn work(self) -> Work<Self::Answer> {
-        Work::compute(move |_| blocking(move || self.ground.standard(&self.wanted)))
+        Work::compute(move |_| blocking(move || agreement::standard(&self.ground, &self.wanted)))
     }
 }
 
@@ -80,9 +69,6 @@ pub struct Judges {
     pub wanted: Wanted,
 }
 
-/// At most so many runs of a case set are searched for other judges, the newest first.
-const RUNS_OF_A_SET: usize = 20;
-
 impl Question for Judges {
     type Answer = Vec<TwoJudges>;
 
@@ -90,15 +76,7 @@ impl Question for Judges {
         Work::read(move |s, _| {
             let run = s.run(&self.run)?;
             let name = run.criteria.get(self.wanted.criterion as usize);
-            let all = s.runs(None)?;
-            let alike = all.iter().filter(|other| other.spec.set == run.spec.set && other.id != run.id);
-            // Of several runs of one judge the last in the list counts: the run in sight.
-            let mut ids: Vec<&str> = alike.map(|r| r.id.as_str()).take(RUNS_OF_A_SET).collect();
-            ids.reverse();
-            ids.push(&run.id);
-            let grounds =
-                ids.into_iter().map(|id| Ground::read(s, id)).collect::<crate::store::Result<Vec<_>>>()?;
-            let found = agreement::judges(s, &grounds, &self.wanted)?;
+            let found = agreement::judges(s, Among::Run(&run.id), &self.wanted)?;
             Ok(found.into_iter().filter(|two| Some(&two.criterion) == name).collect())
         })
     }

@@ -6,11 +6,13 @@ use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
 use crate::core::template::Variable;
 use crate::core::tokens::is_awake;
 use crate::eval::history;
+use crate::questions::blame::History;
+use crate::questions::rendered::{Pick, Rendered, with_case};
 use crate::questions::tokens;
 use crate::store::scores::Effort;
 use crate::store::{EventInfo, Hits, ListQuery, PromptInfo, RevisionInfo, RevisionScore, StoreError};
 use crate::tui::doc::diff::{DiffDoc, End, Source};
-use crate::tui::doc::rendered::{Pick, Rendered, rendered};
+
 use crate::tui::model::Spot;
 use crate::tui::question::{Question, Work, blocking};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -181,11 +183,17 @@ pub struct Render {
     pub step: isize,
 }
 
+const NO_CASES: &str =
+    "there are no cases to render with: `assize import cases FILE.jsonl --set NAME` brings some";
+
 impl Question for Render {
     type Answer = Rendered;
 
     fn work(self) -> Work<Rendered> {
-        Work::read(move |s, _| rendered(s, &self.spot, self.from.as_ref(), self.step))
+        Work::read(move |s, _| {
+            let found = with_case(s, (&self.spot.name, self.spot.seq), self.from.as_ref(), self.step)?;
+            found.ok_or_else(|| StoreError::NotFound(NO_CASES.to_owned()))
+        })
     }
 }
 
@@ -377,14 +385,12 @@ fn side(s: &crate::store::Store, source: Source) -> crate::store::Result<Side> {
 #[derive(Debug)]
 pub struct Blame(pub Spot);
 
-/// The lines of a revision.
+/// The lines of a revision, and its prompt's scores.
 #[derive(Debug)]
 pub struct Blamed {
-    /// Each with the revision that brought it.
-    pub lines: Vec<(String, u32)>,
-    /// The history up to the revision, newest first.
-    pub log: Vec<RevisionInfo>,
-    /// Its scores.
+    /// Who brought each line.
+    pub found: crate::questions::blame::Blamed,
+    /// Scores of the history.
     pub scores: Vec<RevisionScore>,
 }
 
@@ -394,29 +400,11 @@ impl Question for Blame {
     fn work(self) -> Work<Blamed> {
         Work::compute(move |handle| async move {
             let spot = self.0;
-            let (log, texts, scores) = handle
-                .read(move |s| {
-                    let log: Vec<RevisionInfo> =
-                        s.log(&spot.name, None, None)?.into_iter().filter(|r| r.seq <= spot.seq).collect();
-                    let texts = log
-                        .iter()
-                        .rev()
-                        .map(|r| {
-                            Ok((r.seq, Template { kind: r.kind, body: s.text(&r.digest)? }.written_out()))
-                        })
-                        .collect::<crate::store::Result<Vec<_>>>()?;
-                    Ok((log, texts, history::scores(s, &spot.name)?))
-                })
+            let (history, scores) = handle
+                .read(move |s| Ok((History::read(s, &spot.name, spot.seq)?, history::scores(s, &spot.name)?)))
                 .await
                 .map_err(|e| e.to_string())?;
-            let lines = blocking(move || {
-                let history: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
-                let seq = |origin: usize| texts.get(origin).map_or(0, |(seq, _)| *seq);
-                let lines = crate::core::blame::blame(&history).into_iter();
-                lines.map(|line| (line.text, seq(line.origin))).collect()
-            })
-            .await?;
-            Ok(Blamed { lines, log, scores })
+            Ok(Blamed { found: blocking(move || history.blame()).await?, scores })
         })
     }
 }

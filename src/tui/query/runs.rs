@@ -1,10 +1,11 @@
 //! Questions about runs: lists, grids, items, and what a run would do.
 
 use crate::eval::modes::{self, Mode};
-use crate::eval::{CriterionSummary, Notes, People, Plan, RunRequest, summarize};
+use crate::questions::coverage::Coverage;
+use crate::questions::grid::Gridded;
+use crate::questions::plan::{self, Plan, RunRequest};
 use crate::store::scores::Effort;
-use crate::store::{Cell, FullItem, ReviewInfo, RunInfo, RunItem, StoreError, VerdictInfo};
-use crate::tui::doc::choices;
+use crate::store::{FullItem, ReviewInfo, RunInfo, RunItem, StoreError, VerdictInfo};
 use crate::tui::question::{Question, Work};
 
 /// The newest runs.
@@ -38,35 +39,11 @@ impl Question for Efforts {
 #[derive(Debug)]
 pub struct Grid(pub String);
 
-/// A run with its items and cells.
-#[derive(Debug)]
-pub struct Gridded {
-    /// The run.
-    pub run: RunInfo,
-    /// Its items.
-    pub items: Vec<RunItem>,
-    /// The newest verdict of each key.
-    pub cells: Vec<Cell>,
-    /// What people said.
-    pub reviews: Vec<ReviewInfo>,
-    /// What is to be known before its figures are read.
-    pub notes: Notes,
-}
-
 impl Question for Grid {
     type Answer = Gridded;
 
     fn work(self) -> Work<Gridded> {
-        Work::read(move |s, _| {
-            let run = s.run(&self.0)?;
-            Ok(Gridded {
-                items: s.run_items(&run.id)?,
-                cells: s.cells(&run.id)?,
-                reviews: s.reviews(Some(&run.id))?,
-                notes: crate::eval::notes(s, &run)?,
-                run,
-            })
-        })
+        Work::read(move |s, _| Gridded::read(s, &self.0))
     }
 }
 
@@ -109,34 +86,11 @@ impl Question for Item {
 #[derive(Debug)]
 pub struct Means(pub String);
 
-/// What a run's scores come to, as `run show` says it.
-#[derive(Debug, Clone)]
-pub struct Figures {
-    /// The run.
-    pub run: RunInfo,
-    /// Over all arms, by criterion.
-    pub criteria: Vec<CriterionSummary>,
-    /// Scores by people.
-    pub reviewed: usize,
-    /// What is to be known before they are read.
-    pub notes: Notes,
-}
-
 impl Question for Means {
-    type Answer = Figures;
+    type Answer = Coverage;
 
-    fn work(self) -> Work<Figures> {
-        Work::read(move |s, _| {
-            let run = s.run(&self.0)?;
-            let (items, reviews) = (s.run_items(&run.id)?, s.reviews(Some(&run.id))?);
-            let people = People::of(&run.id, &items, &reviews);
-            Ok(Figures {
-                criteria: summarize(&run, &s.cells(&run.id)?, &items, &people).criteria,
-                reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
-                notes: crate::eval::notes(s, &run)?,
-                run,
-            })
-        })
+    fn work(self) -> Work<Coverage> {
+        Work::read(move |s, _| Coverage::read(s, &self.0))
     }
 }
 
@@ -195,10 +149,10 @@ impl Question for DraftRubric {
 pub struct Choices;
 
 impl Question for Choices {
-    type Answer = choices::Choices;
+    type Answer = plan::Choices;
 
     fn work(self) -> Work<Self::Answer> {
-        Work::read(choices::choices)
+        Work::read(plan::choices)
     }
 }
 
@@ -211,7 +165,7 @@ impl Question for PlanOf {
 
     fn work(self) -> Work<Plan> {
         Work::read(move |s, config| {
-            crate::eval::plan(s, config, &self.0).map_err(|e| StoreError::Invalid(e.to_string()))
+            plan::plan(s, config, &self.0).map_err(|e| StoreError::Invalid(e.to_string()))
         })
     }
 }

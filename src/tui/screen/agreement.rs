@@ -9,7 +9,7 @@
 use crate::core::stats::agree::{Agreement as Figures, Figure};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::eval::agreement::{Agreed, Ceiling, Ground, Wanted};
+use crate::questions::agreement::{Agreed, Answer, Ceiling, Ground, Wanted};
 use crate::tui::context::{Cx, Slot};
 use crate::tui::env::Env;
 use crate::tui::keys::{Action, Scope};
@@ -56,17 +56,10 @@ impl Pane {
     }
 }
 
-/// What is said of one criterion and slice.
-struct Said {
-    found: Agreed,
-    itself: Option<Repeatability>,
-    slices: Vec<(String, usize)>,
-}
-
 /// The state of the screen.
 pub struct Agreement {
     run: String,
-    said: Slot<query::Agreement, Said>,
+    said: Slot<query::Agreement, Answer>,
     ground: Option<Arc<Ground>>,
     wanted: Wanted,
     /// (human, judge), 1 to 5 each.
@@ -125,7 +118,7 @@ impl Agreement {
 
     /// Items whose pair of scores lies in the selected cell, each once.
     fn here(&self) -> Vec<u32> {
-        let pairs = self.said.get().map_or(&[][..], |s| s.found.pairs.as_slice());
+        let pairs = self.said.get().map_or(&[][..], |s| s.agreed.pairs.as_slice());
         let mut items: Vec<u32> =
             pairs.iter().filter(|p| (p.human, p.judge) == self.at).map(|p| p.item).collect();
         items.dedup();
@@ -223,7 +216,7 @@ impl Screen for Agreement {
         match self.said.answer(ticket) {
             Some(Ok(found)) => {
                 self.ground = Some(found.ground);
-                self.said.set(Said { found: found.found, itself: found.itself, slices: found.slices });
+                self.said.set(found.found);
                 self.follow(cx);
             }
             Some(Err(why)) => cx.fail(why),
@@ -260,7 +253,7 @@ impl Screen for Agreement {
         foot_rule(buf, area, area.bottom() - 1, &[], env);
         let body = Rect { x: area.x + 2, y: area.y + 2, width: area.width - 4, height: area.height - 3 };
         let mut y = body.y;
-        if said.found.pairs.is_empty() {
+        if said.agreed.pairs.is_empty() {
             let words = env.filled(
                 Scope::Grid,
                 "Nobody has scored these responses blind yet: press {Go} in the run. Ten scores already say something.",
@@ -281,14 +274,14 @@ impl Screen for Agreement {
                     more::side_by_side(found, self.judges.get().map(Vec::as_slice), body, buf, env);
                 }
             };
-        } else if body.width >= 48 + wide(&said.found) {
-            draw_grid(&said.found.figures, self.at, body, buf, env);
+        } else if body.width >= 48 + wide(&said.agreed) {
+            draw_grid(&said.agreed.figures, self.at, body, buf, env);
             let side = Rect { x: body.x + 48, width: body.width - 48, ..body };
-            y = draw_figures(&said.found, side, buf, env) + 1;
+            y = draw_figures(&said.agreed, side, buf, env) + 1;
         } else {
-            draw_grid(&said.found.figures, self.at, body, buf, env);
+            draw_grid(&said.agreed.figures, self.at, body, buf, env);
             y = draw_figures(
-                &said.found,
+                &said.agreed,
                 Rect { y: y + 8, height: body.height.saturating_sub(8), ..body },
                 buf,
                 env,

@@ -96,10 +96,10 @@ impl Screen for Blame {
     fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
         match self.lines.answer(ticket) {
             Some(Ok(found)) => {
-                let by_seq = found.log.into_iter().map(|r| (r.seq, r)).collect();
+                let by_seq = found.found.log.into_iter().map(|r| (r.seq, r)).collect();
                 let points = history::points(&found.scores, None);
                 let changes = points.iter().filter_map(|p| Some((p.seq, p.change?))).collect();
-                self.lines.set((found.lines, by_seq, changes));
+                self.lines.set((found.found.lines, by_seq, changes));
             }
             Some(Err(why)) => cx.fail(why),
             None => return false,

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::eval::compare::Flip;
-use crate::eval::versus::{Field, Versus};
+use crate::questions::comparison::{Field, Versus};
 use crate::tui::context::{Cx, Slot};
 use crate::tui::doc::diff::Source;
 use crate::tui::env::Env;

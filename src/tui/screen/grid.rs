@@ -6,11 +6,13 @@
 //! asked again while the run goes on: what was saved since the question is put on top of the answer
 //! ```
 
-use crate::eval::{Control, CriterionSummary, Notes, People, Progress, Scope as Reach, summarize};
+use crate::eval::{Control, CriterionSummary, Notes, People, Progress, Scope as Reach};
+use crate::questions::coverage::means;
+use crate::questions::grid::Gridded;
+use crate::questions::grid::board;
+use crate::questions::grid::board::{Board, Face, Human, Sheet, Sort};
 use crate::store::{Cell, RunInfo, RunItem, RunState};
 use crate::tui::context::{Cx, Slot};
-use crate::tui::doc::board;
-use crate::tui::doc::board::{Board, Face, Human, Sheet, Sort};
 use crate::tui::env::Env;
 use crate::tui::keys::{Action, Scope};
 use crate::tui::model::{Ticket, Use};
@@ -124,9 +126,10 @@ impl Grid {
         self.data.ask(cx, Use::Rest, query::Grid(self.id.clone()));
     }
 
-    fn take(&mut self, found: query::Gridded) {
-        let query::Gridded { run, items, cells, reviews, notes } = found;
-        let (mut board, sheet) = board::assemble(&run, &items, &cells);
+    fn take(&mut self, found: Gridded) {
+        let (mut board, sheet) = found.board();
+        let (reviewed, people) = (found.reviewed(), found.people());
+        let Gridded { run, items, reviews, notes, .. } = found;
         for cell in self.since.drain(..) {
             board.put(&cell);
         }
@@ -138,8 +141,8 @@ impl Grid {
         self.id.clone_from(&run.id);
         self.data.set(Data {
             human: board::human(&reviews),
-            reviewed: reviews.iter().filter(|r| r.review.score.is_some()).count(),
-            people: People::of(&run.id, &items, &reviews),
+            reviewed,
+            people,
             run: Arc::new(run),
             items: Arc::new(items),
             board,
@@ -320,7 +323,7 @@ impl Data {
         if self.notes.is_split {
             return Vec::new();
         }
-        let found = summarize(&self.run, &self.board.cells(), &self.items, &self.people);
+        let found = means(&self.run, &self.board.cells(), &self.items, &self.people);
         if self.sheet.groups.len() > 1 {
             found.arms.into_iter().flat_map(|arm| arm.criteria).collect()
         } else {

@@ -6,6 +6,7 @@
 
 use crate::core::text;
 use crate::eval::Progress;
+use crate::questions::coverage::Coverage;
 use crate::store::{RunInfo, RunState};
 use crate::tui::context::{Cx, Slot};
 use crate::tui::env::Env;
@@ -40,7 +41,7 @@ pub(super) struct Known {
     done: u32,
     opened: u32,
     /// Absent where they could not be read.
-    pub found: Option<query::Figures>,
+    pub found: Option<Coverage>,
 }
 
 impl Runs {

@@ -7,6 +7,7 @@
 use crate::core::prompt::PromptName;
 use crate::core::text;
 use crate::eval::CriterionSummary;
+use crate::questions::coverage::Coverage;
 use crate::store::RunInfo;
 use crate::store::scores::Effort;
 use crate::tui::context::{Cx, Slot};
@@ -33,7 +34,7 @@ pub struct Trends {
     /// Oldest first.
     runs: Slot<query::Runs>,
     /// By run; absent where they could not be read.
-    figures: HashMap<String, Option<query::Figures>>,
+    figures: HashMap<String, Option<Coverage>>,
     reading: Slot<query::Means, String>,
     efforts: Slot<query::Efforts>,
     metric: Metric,

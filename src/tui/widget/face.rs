@@ -1,6 +1,6 @@
 //! A cell of a grid: its colour.
 
-use crate::tui::doc::board::Face;
+use crate::questions::grid::board::Face;
 use crate::tui::env::Env;
 use crate::tui::theme::Meaning;
 use ratatui::style::Style;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
-use crate::tui::doc::choices::Choices;
+use crate::questions::plan::Choices;
 
 fn set(name: &str, kind: &str, arms: &[&str]) -> CaseSetInfo {
     CaseSetInfo {

@@ -173,9 +173,9 @@ fn rubric(dialog: &PlanDialog, chosen: Option<&Rubric>) -> String {
         Some(Rubric::Typed) => "criteria by name".to_owned(),
         Some(Rubric::Named(name)) => {
             let rubrics = dialog.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
-            let found = rubrics.iter().find(|r| r.name == *name);
+            let found = rubrics.iter().find(|r| r.rubric.name == *name);
             let criteria: Vec<&str> =
-                found.into_iter().flat_map(|r| r.criteria.iter().map(|c| c.name.as_str())).collect();
+                found.into_iter().flat_map(|r| r.rubric.criteria.iter().map(|c| c.name.as_str())).collect();
             format!("{name}: {}", criteria.join(", "))
         }
     }

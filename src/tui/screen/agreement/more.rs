@@ -10,7 +10,7 @@ use super::interval;
 use crate::core::stats::agree::Figure;
 use crate::core::stats::confusion::Counted;
 use crate::core::text;
-use crate::eval::agreement::{Standard, TwoJudges};
+use crate::questions::agreement::{Standard, TwoJudges};
 use crate::tui::env::Env;
 use crate::tui::paint::{put, put_cut, seg};
 use crate::tui::theme::Meaning;

@@ -13,7 +13,7 @@ use crate::core::stats::bounded::Ends;
 use crate::core::stats::compare::Comparison;
 use crate::core::text;
 use crate::eval::compare::is_noise;
-use crate::eval::versus::Versus;
+use crate::questions::comparison::Versus;
 use crate::tui::env::Env;
 use crate::tui::paint::{put_cut, seg};
 use crate::tui::theme::Meaning;

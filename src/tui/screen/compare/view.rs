@@ -3,7 +3,7 @@
 use super::{Compare, names, table, words};
 use crate::core::text;
 use crate::eval::compare::Flip;
-use crate::eval::versus::Versus;
+use crate::questions::comparison::Versus;
 use crate::store::RunInfo;
 use crate::tui::env::Env;
 use crate::tui::keys::Scope;

@@ -4,7 +4,7 @@ use crate::core::stats::compare::Comparison;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::eval::compare::is_noise;
-use crate::eval::versus::Versus;
+use crate::questions::comparison::Versus;
 use crate::tui::env::Env;
 use crate::tui::paint::{Seg, seg};
 use crate::tui::theme::Meaning;

@@ -5,9 +5,9 @@ use crate::core::item::{ImportedVerdict, Item, Subject};
 use crate::core::rubric::Criterion;
 use crate::core::verdict::{Reading, State};
 use crate::eval::{Control, Notes, Progress};
+use crate::questions::grid::Gridded;
 use crate::store::{Arm, Cell, NewRun, NewVerdict, RunItem, RunSpec, Store};
 use crate::tui::msg::Msg;
-use crate::tui::query::Gridded;
 use crate::tui::testing::Harness;
 use crate::tui::theme::Theme;
 use serde_json::json;
@@ -303,8 +303,9 @@ async fn ten_thousand_items_scroll_without_a_scan() {
     let path = dir.path().join("registry.db");
     Store::open(&path).unwrap();
     let screen = open(&path, 120, 40).await;
-    let items: Vec<RunItem> =
-        (0..10_000).map(|i| crate::tui::doc::board::tests::item(i, &format!("case-{i:05}"), "x")).collect();
+    let items: Vec<RunItem> = (0..10_000)
+        .map(|i| crate::questions::grid::board::tests::item(i, &format!("case-{i:05}"), "x"))
+        .collect();
     let mut grid = super::Grid::running("r", Control::new());
     let mut run = super::view::tests::run(&["accuracy", "clarity"], &["x"]);
     run.spec.repeats = 5;

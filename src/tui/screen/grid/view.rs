@@ -3,9 +3,9 @@
 use super::{Data, Grid, Sort};
 use crate::core::text;
 use crate::eval::CriterionSummary;
+use crate::questions::grid::board;
+use crate::questions::grid::board::Row;
 use crate::store::{RunInfo, RunState};
-use crate::tui::doc::board;
-use crate::tui::doc::board::Row;
 use crate::tui::env::Env;
 use crate::tui::paint;
 use crate::tui::paint::{put, put_cut, put_right, seg};

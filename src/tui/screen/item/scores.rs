@@ -3,8 +3,8 @@
 use super::lines::{self, Line};
 use super::{ItemScreen, exchange};
 use crate::core::{evidence, text};
+use crate::questions::grid::board::Face;
 use crate::store::{NewVerdict, ReviewInfo, VerdictInfo};
-use crate::tui::doc::board::Face;
 use crate::tui::env::Env;
 use crate::tui::paint::seg;
 use crate::tui::query::Loaded;

@@ -3,9 +3,9 @@
 use super::{Pane, Prompts};
 use crate::core::context::Fit;
 use crate::core::text;
+use crate::questions::rendered::Pick;
 use crate::store::{EventInfo, RevisionInfo};
 use crate::tui::context::{Cx, Slot};
-use crate::tui::doc::rendered::Pick;
 use crate::tui::env::Env;
 use crate::tui::keys::Action;
 use crate::tui::paint::{Seg, put_cut, row, seg, select};

@@ -5,6 +5,7 @@ use crate::config::Reveal as When;
 use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
 use crate::eval::{QueueSpec, RunQueue};
+use crate::questions::grid::Gridded;
 use crate::store::RunInfo;
 use crate::tui::context::{Cx, Slot};
 use crate::tui::env::Env;
@@ -66,7 +67,7 @@ impl Review {
         }
     }
 
-    pub(super) fn take(&mut self, found: query::Gridded, cx: &mut Cx) {
+    pub(super) fn take(&mut self, found: Gridded, cx: &mut Cx) {
         let spec = self.spec(cx.env);
         self.queue.turns = RunQueue::of(&found.run, &found.items, &found.cells, &found.reviews, &spec);
         self.queue.run = Some(Box::new(found.run));

@@ -1,22 +1,17 @@
-//! Two arms of one run, or all of them: what the Compare screen shows, worked out off the loop.
+//! Two arms of one run, or all of them, worked out from the run once read.
 //!
 //! ```text
 //! a run's items, cells, reviews -> Field --versus(a, b, slice)--> comparisons, noise floors, flips, power, trust
 //!                                        --every_pair-----------> each pair of arms, all p's corrected together
 //! ```
 
-use super::compare::{Flip, Matched, Score, flips, matched, power_words, tags};
-use super::groups::{Notes, notes};
-use super::people::People;
-use super::summary::{CriterionSummary, summarize};
-use crate::core::stats::compare::{Comparison, adjust, paired_compare, verdict_sentence};
+use super::{DELTA, Versus, compared, together};
+use crate::core::stats::compare::Comparison;
+use crate::eval::compare::{Score, matched};
+use crate::eval::{CriterionSummary, Notes, People, summarize};
+use crate::questions::grid::Gridded;
+use crate::questions::noise;
 use crate::store::{Cell, Result, RunInfo, RunItem, Store};
-
-/// The seed of the sign flips: the same answer today and tomorrow, and the same as the command line's.
-const SEED: u64 = 20_261_123;
-
-/// The change that the power meter speaks of, in points.
-pub const DELTA: f64 = 0.2;
 
 /// A run as it is compared.
 #[derive(Debug, Clone)]
@@ -28,28 +23,6 @@ pub struct Field {
     items: Vec<RunItem>,
     cells: Vec<Cell>,
     people: People,
-}
-
-/// B against A.
-#[derive(Debug, Clone, Default)]
-pub struct Versus {
-    /// The arms' full names: A's, against which B's is held. Every difference is B - A.
-    pub names: (String, String),
-    /// Per criterion.
-    pub found: Vec<Comparison>,
-    /// Per criterion: the smallest change that is more than the judge's own noise, where it is known.
-    pub floors: Vec<Option<f64>>,
-    /// Scores that changed, the largest drop first.
-    pub flips: Vec<Flip>,
-    /// What the table means, in a sentence.
-    pub sentence: String,
-    /// The smallest change these cases can show, and how many more a given one needs.
-    pub power: Option<String>,
-    /// Per criterion: each arm's mean over all its cases, and what it rests on. [`Comparison::mean_a`] is over the cases that
-    /// both arms have.
-    pub trust: Vec<[CriterionSummary; 2]>,
-    /// Tags of the cases, and how many have each.
-    pub slices: Vec<(String, usize)>,
 }
 
 /// One pair of several arms.
@@ -67,15 +40,10 @@ impl Field {
     /// # Errors
     /// When there is no such run.
     pub fn read(store: &Store, run: &str) -> Result<Self> {
-        let run = store.run(run)?;
-        let items = store.run_items(&run.id)?;
-        Ok(Self {
-            people: People::of(&run.id, &items, &store.reviews(Some(&run.id))?),
-            items,
-            cells: store.cells(&run.id)?,
-            notes: notes(store, &run)?,
-            run,
-        })
+        let grid = Gridded::read(store, run)?;
+        let people = grid.people();
+        let Gridded { run, items, cells, notes, .. } = grid;
+        Ok(Self { people, items, cells, notes, run })
     }
 
     fn arm(&self, at: usize) -> &str {
@@ -118,29 +86,13 @@ impl Field {
 
     /// Compares two arms, over all their cases or those of one tag.
     pub fn versus(&self, a: usize, b: usize, slice: Option<&str>) -> Versus {
-        let all = matched(self.scores(a, b));
-        let slices = tags(&all);
-        let rows: Vec<_> = match slice {
-            Some(tag) => all.iter().map(|row| row.only(tag)).collect(),
-            None => all,
-        };
-        let found = paired_compare(&rows.iter().map(Matched::input).collect::<Vec<_>>(), SEED);
         // The judge's spread is learned from the whole run: a slice has few cases to learn it from.
-        let noise = super::noise(&self.run, &self.cells, &self.items);
-        let floor = |row: &Matched| {
-            let sd = noise.iter().find(|n| n.name == row.name)?.passes.within_sd?;
-            super::noise_floor(sd, row.passes())
-        };
-        Versus {
-            names: (self.arm(a).to_owned(), self.arm(b).to_owned()),
-            floors: rows.iter().map(floor).collect(),
-            flips: flips(&rows),
-            sentence: verdict_sentence(&found, self.arm(a), self.arm(b)),
-            power: power_words(&found, DELTA),
-            trust: self.trust(a, b, slice, &found),
-            slices,
-            found,
-        }
+        let noise = noise::of_cells(&self.run, &self.cells, &self.items);
+        let names = (self.arm(a).to_owned(), self.arm(b).to_owned());
+        let rows = matched(self.scores(a, b));
+        let mut found = Versus::of(names, &rows, slice, |row| noise::floor(&noise, row), DELTA);
+        found.trust = self.trust(a, b, slice, &found.found);
+        found
     }
 
     fn trust(
@@ -170,13 +122,9 @@ impl Field {
         let mut pairs: Vec<PairOf> = (0..n)
             .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
             .map(|(a, b)| if turned { (b, a) } else { (a, b) })
-            .map(|(a, b)| {
-                let rows = matched(self.scores(a, b));
-                let inputs: Vec<_> = rows.iter().map(Matched::input).collect();
-                PairOf { arms: (a, b), found: paired_compare(&inputs, SEED) }
-            })
+            .map(|(a, b)| PairOf { arms: (a, b), found: compared(&matched(self.scores(a, b))) })
             .collect();
-        adjust(pairs.iter_mut().flat_map(|p| p.found.iter_mut()));
+        together(pairs.iter_mut().map(|p| &mut p.found));
         pairs
     }
 }
