@@ -63,7 +63,7 @@ impl From<io::Error> for Fail {
 
 impl From<StoreError> for Fail {
     fn from(error: StoreError) -> Self {
-        Self { code: error.exit_code(), message: error.to_string() }
+        Self { code: error.exit_code(), message: super::advice::told(&error) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! `assize fsck`, `assize backup` and `assize restore`: is every byte what its digest says, a copy to fall back on, and
 //! falling back on it.
 
+use super::advice::of_fault;
 use super::context::{Ctx, shown};
 use super::fail::{DONE, Fail, REGISTRY, Result};
 use super::output::{Tint, clean, talk};
+use crate::store::Fault;
 use crate::store::inspect::fsck_file;
 use crate::store::{leftovers, restore};
 use serde_json::json;
@@ -44,9 +46,11 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
     let sound = report.faults.is_empty();
     let beside = leftovers::left(&path);
     if ctx.json {
+        let fault = |f: &Fault| json!({"place": f.place, "what": f.what, "advice": of_fault(f.advice)});
+        let faults: Vec<_> = report.faults.iter().map(fault).collect();
         ctx.out.json(&json!({
             "schema": 1, "registry": path.to_string_lossy(), "ok": sound,
-            "checked": report.checked, "forgotten": report.forgotten, "missing": report.missing, "faults": report.faults,
+            "checked": report.checked, "forgotten": report.forgotten, "missing": report.missing, "faults": faults,
             "beside": beside,
         }))?;
     } else {
@@ -57,7 +61,7 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
         }
         for fault in &report.faults {
             let place = ctx.out.tint(Tint::Bad, clean(&fault.place));
-            ctx.out.line(format!("fault: {place}: {}; {}", clean(&fault.what), clean(&fault.advice)))?;
+            ctx.out.line(format!("fault: {place}: {}; {}", clean(&fault.what), of_fault(fault.advice)))?;
         }
         for left in &beside {
             ctx.out.line(format!(

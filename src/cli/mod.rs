@@ -5,6 +5,7 @@
 //!                                  \-> no verb, or demo -> Next::Screens, opened by main
 //! ```
 
+mod advice;
 mod agreement;
 mod bench_data;
 mod blame;

@@ -262,7 +262,7 @@ fn arm_choice(text: &str, imported: &[String]) -> Result<ArmChoice> {
 
 /// An engine's error as this program's.
 pub(super) fn fail(error: crate::eval::EvalError) -> Fail {
-    Fail { code: error.exit_code(), message: error.to_string() }
+    Fail { code: error.exit_code(), message: super::advice::told_of_run(&error) }
 }
 
 /// Nothing went wrong.

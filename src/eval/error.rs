@@ -21,7 +21,7 @@ pub enum EvalError {
     Store(#[from] StoreError),
     /// A verdict could not be stored: at the first such failure nothing more is sent.
     #[error(
-        "run {run} was stopped because the registry could not store a result: {source}; what was stored before is safe, and `assize run resume {run}` goes on"
+        "run {run} was stopped because the registry could not store a result: {source}; what was stored before is safe"
     )]
     Write {
         /// The run.
@@ -33,7 +33,7 @@ pub enum EvalError {
     #[error("{0}")]
     Endpoint(Stop),
     /// A part of the program failed that should not.
-    #[error("internal error: {0}; what was stored is safe, and `assize run resume` goes on")]
+    #[error("internal error: {0}; what was stored is safe")]
     Internal(String),
 }
 

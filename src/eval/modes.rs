@@ -204,7 +204,7 @@ pub fn item_to_case(store: &mut Store, run: &str, item: u32, set: &str) -> Resul
     let case = original.filter(|c| !c.vars.is_empty()).unwrap_or_else(from_subject);
     let mut cases = match store.case_set(set) {
         Ok(info) => store.cases(info.id)?,
-        Err(StoreError::NotFound(_)) => Vec::new(),
+        Err(error) if error.is_missing() => Vec::new(),
         Err(other) => return Err(other),
     };
     if cases.contains(&case) {

@@ -244,6 +244,7 @@ mod tests {
             renews: None,
             case_id: format!("c{item}"),
             arm: "a".into(),
+            question: None,
             at: String::new(),
         }
     }

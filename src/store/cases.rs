@@ -7,6 +7,7 @@ use super::case_rows::{
 use super::events::next_stamp;
 use super::lookup::digest_at;
 use super::rows::*;
+use super::rules::cases::unique;
 use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
@@ -32,24 +33,7 @@ impl Store {
     /// # Errors
     /// When there are none, or an id occurs twice with other content.
     pub fn import_cases(&mut self, name: &str, cases: Vec<Case>) -> Result<(CaseSetInfo, Imported)> {
-        if cases.is_empty() {
-            return Err(StoreError::Invalid("there are no cases".into()));
-        }
-        let mut unique: Vec<&Case> = Vec::new();
-        let mut seen = std::collections::HashMap::new();
-        for case in &cases {
-            match seen.insert(&case.id, case) {
-                None => unique.push(case),
-                Some(other) if other == case => {}
-                Some(_) => {
-                    let why = format!(
-                        "case '{}' occurs twice with different content: give one another id",
-                        case.id
-                    );
-                    return Err(StoreError::Invalid(why));
-                }
-            }
-        }
+        let unique = unique(&cases)?;
         let digest = set_digest(&unique)?;
         self.write(|conn| {
             let (id, new) = add_set(conn, name, &digest, "cases", unique.len())?;
@@ -175,9 +159,7 @@ impl Store {
     /// # Errors
     /// When there is none of this name.
     pub fn case_set(&self, name: &str) -> Result<CaseSetInfo> {
-        find_set(&self.conn, name, None)?.ok_or_else(|| {
-            StoreError::NotFound(format!("no case set is named '{name}'; `assize cases list` shows them"))
-        })
+        find_set(&self.conn, name, None)?.ok_or_else(|| StoreError::NoCaseSet(name.to_owned()))
     }
 
     /// A set by version.

@@ -1,9 +1,102 @@
-//! Why the registry could not do something, in words that say what to do next.
+//! Why the registry could not do something: what happened, and where. What to do next is data here; the command line
+//! (`cli/advice.rs`) and the screens (`tui/advice.rs`) each say it in their own words.
 
 use std::path::PathBuf;
 
 /// The result of asking the registry.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What can be done where a file cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The reason says all.
+    None,
+    /// Registering makes a registry.
+    MakeOne,
+    /// The same, at another place.
+    MakeElsewhere,
+    /// Somebody should look at its place: permissions, locks, the folder.
+    LookAround,
+    /// Another file was meant.
+    AnotherFile,
+    /// What is damaged can be named, row by row.
+    Check,
+    /// All that is foreign in it can be named; a registry of this program, or a backup of it, should be used.
+    CheckForeign,
+    /// Opening it for writing takes back what was cut short.
+    OpenOnce,
+}
+
+/// What there is where a selector picks nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum There {
+    /// These labels.
+    Labels(Vec<String>),
+    /// Versions with other digests.
+    Versions,
+    /// Revisions from 1 up to this one.
+    UpTo(u32),
+}
+
+impl std::fmt::Display for There {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Labels(labels) if labels.is_empty() => f.write_str("; its labels: none"),
+            Self::Labels(labels) => write!(f, "; its labels: {}", labels.join(", ")),
+            Self::Versions => Ok(()),
+            Self::UpTo(latest) => write!(f, "; it has r1 to r{latest}"),
+        }
+    }
+}
+
+/// What a protected label keeps from happening, as long as its name is not given again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Guarded {
+    /// A move.
+    Move,
+    /// Lifting the protection.
+    Lift,
+    /// Another protection: with a gate of this margin, or by its name alone.
+    Change {
+        /// As it is.
+        is: Option<f64>,
+        /// As it should become.
+        wanted: Option<f64>,
+    },
+    /// A prompt's name to be taken away from under it.
+    Name {
+        /// The prompt.
+        name: String,
+        /// `archive` or `rename`.
+        verb: &'static str,
+    },
+}
+
+impl Guarded {
+    fn words(&self, label: &str) -> String {
+        match self {
+            Self::Move | Self::Lift => format!("{label} is protected"),
+            Self::Change { is, .. } => format!("{label} is protected already, {}", Self::by(*is)),
+            Self::Name { name, .. } => format!(
+                "{name} carries the protected label '{label}', which nobody would find under this name any more"
+            ),
+        }
+    }
+
+    /// How a label is protected: `by a gate of margin 0.2`.
+    pub fn by(gate: Option<f64>) -> String {
+        gate.map_or_else(|| "by its name alone".to_owned(), |m| format!("by a gate of margin {m}"))
+    }
+}
+
+/// `; did you mean a or b?`, or that it is archived.
+fn meant(archived: bool, near: &[String]) -> String {
+    match (archived, near) {
+        (true, _) => "; it is archived".to_owned(),
+        (false, []) => String::new(),
+        (false, near) => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
 
 /// What kept the registry from answering.
 #[derive(Debug, thiserror::Error)]
@@ -13,8 +106,10 @@ pub enum StoreError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said, and what to do.
+        /// What the system said, or what is wrong.
         why: String,
+        /// What can be done.
+        remedy: Remedy,
     },
     /// Written by a newer program.
     #[error(
@@ -29,22 +124,33 @@ pub enum StoreError {
         known: u32,
     },
     /// No prompt of this name.
-    #[error("no prompt is named '{name}'{hint}")]
+    #[error("no prompt is named '{name}'{}", meant(*archived, near))]
     NoPrompt {
         /// As asked.
         name: String,
-        /// Near names, or nothing.
-        hint: String,
+        /// One of this name is archived.
+        archived: bool,
+        /// Live names that may have been meant, the nearest first.
+        near: Vec<String>,
     },
+    /// No archived prompt of this name.
+    #[error("no archived prompt is named '{0}'")]
+    NotArchived(String),
+    /// No run of this id.
+    #[error("no run has the id '{0}'")]
+    NoRun(String),
+    /// No case set of this name.
+    #[error("no case set is named '{0}'")]
+    NoCaseSet(String),
     /// The selector picks nothing.
-    #[error("{name} has no revision '{selector}'{hint}")]
+    #[error("{name} has no revision '{selector}'{there}")]
     NoRevision {
         /// The prompt.
         name: String,
         /// As asked.
         selector: String,
         /// What there is.
-        hint: String,
+        there: There,
     },
     /// A prefix that fits several digests.
     #[error("{name} has several versions that start with '{prefix}': {}", candidates.join(", "))]
@@ -62,6 +168,45 @@ pub enum StoreError {
     /// The request cannot be meant as it stands.
     #[error("{0}")]
     Invalid(String),
+    /// No place to exchange with was ever named.
+    #[error("nothing was exchanged before")]
+    NoPlace,
+    /// Two files write under one name: this one, and a copy of it that has exchanged records.
+    #[error(
+        "another copy of this registry has exchanged records under this one's name, or this one is older than itself"
+    )]
+    Twin,
+    /// The same, seen in records of others.
+    #[error("two files write under the name {0}")]
+    TwoWriters(String),
+    /// A registry is not restored from itself.
+    #[error("{} is the registry itself: name a copy of it", .0.display())]
+    ItselfAsCopy(PathBuf),
+    /// A review without the name of who gives it.
+    #[error("a review needs the reviewer's name")]
+    NoReviewer,
+    /// A protected label, and nobody gave its name again.
+    #[error("{}", against.words(label))]
+    Protected {
+        /// The label.
+        label: String,
+        /// What was to be done.
+        against: Guarded,
+    },
+    /// A label that moves only when a gate has passed.
+    #[error("{label} moves only after a gate of margin {margin} has passed")]
+    NeedsGate {
+        /// The prompt.
+        name: String,
+        /// The label.
+        label: String,
+        /// Where it stands, or stood last.
+        now: u32,
+        /// Where it is to stand.
+        to: u32,
+        /// The gate's margin.
+        margin: f64,
+    },
     /// A compare-and-set found another value.
     #[error("{0}")]
     Conflict(String),
@@ -111,9 +256,7 @@ pub enum StoreError {
     #[error("the registry is busy: another process has been writing for long; try again")]
     Busy,
     /// A row does not fit its digest, or SQLite found damage.
-    #[error(
-        "the registry is damaged: {0}; run `assize fsck`; if it names faults, `assize restore BACKUP` puts a backup in its place"
-    )]
+    #[error("the registry is damaged: {0}")]
     Damaged(String),
     /// Anything else SQLite said.
     #[error("the registry failed while {doing}: {source}")]
@@ -129,14 +272,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether nothing of the name or id that was asked for is there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::NotFound(_) | Self::NotArchived(_) | Self::NoRun(_) | Self::NoCaseSet(_))
+    }
+
     /// The exit code of the command line: 2 for what was asked wrongly, 4 for the registry itself.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoPrompt { .. }
+            | Self::NotArchived(_)
+            | Self::NoRun(_)
+            | Self::NoCaseSet(_)
             | Self::NoRevision { .. }
             | Self::Ambiguous { .. }
             | Self::NotFound(_)
-            | Self::Invalid(_) => 2,
+            | Self::Invalid(_)
+            | Self::NoReviewer
+            | Self::NoPlace
+            | Self::TwoWriters(_)
+            | Self::ItselfAsCopy(_)
+            | Self::Protected { .. }
+            | Self::NeedsGate { .. } => 2,
             _ => 4,
         }
     }

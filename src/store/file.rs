@@ -1,6 +1,6 @@
 //! The file under a registry: which file system it lies on, who may write it, copies of it, and waiting for its locks.
 
-use super::{Result, StoreError, peek};
+use super::{Remedy, Result, StoreError, peek};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::path::{Path, PathBuf};
@@ -163,14 +163,14 @@ pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), S
 }
 
 pub(super) fn cannot_open(path: &Path, e: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Open { path: path.to_owned(), why: format!("{e}; `assize doctor` says more") }
+    StoreError::Open { path: path.to_owned(), why: e.to_string(), remedy: Remedy::LookAround }
 }
 
 /// Refuses a file that has, or may have, a second name: SQLite keeps the newest changes in a log beside the name it was
 /// opened by, and those who open it by another neither see that log nor know that it is in use.
 pub(super) fn one_name(path: &Path) -> Result<()> {
     match second_name(path) {
-        Some(why) => Err(StoreError::Open { path: path.to_owned(), why }),
+        Some(why) => Err(StoreError::Open { path: path.to_owned(), why, remedy: Remedy::None }),
         None => Ok(()),
     }
 }
@@ -210,15 +210,16 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 /// # Errors
 /// Says which.
 pub(super) fn refuse_no_file(path: &Path) -> Result<()> {
-    let open = |why: String| Err(StoreError::Open { path: path.to_owned(), why });
+    let open = |why: String, remedy| Err(StoreError::Open { path: path.to_owned(), why, remedy });
     if path.metadata().is_ok_and(|about| !about.is_file()) {
-        return open("it is no file; choose another with --registry".to_owned());
+        return open("it is no file".to_owned(), Remedy::AnotherFile);
     }
     for ending in ["-wal", "-shm", "-journal"] {
         if beside(path, ending).metadata().is_ok_and(|about| !about.is_file()) {
-            return open(format!(
+            let why = format!(
                 "what lies beside it as {ending} is no file: SQLite keeps its log there; move it away"
-            ));
+            );
+            return open(why, Remedy::None);
         }
     }
     Ok(())

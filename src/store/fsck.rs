@@ -1,17 +1,18 @@
-//! Checking every stored byte against its digest, and every projection against the events it came from; backups.
+//! Checking every stored byte against its digest, and every projection against the events it came from.
 //!
+//! ```text
+//! file_check: schema, SQLite's own checks, counts of rows -> rows, chains, events (here) -> the search index, records of sync
+//! ```
 //! Nothing is repaired in place: what is named here is restored from a backup.
 
 use super::body::fault_of;
 use super::covered::{Covered, plan_digest};
-use super::file::{EXISTS, copy_to, rename_to_new, sync_folder};
 use super::report::{FsckReport, RESTORE};
 use super::verdicts::{Reply, each_verdict};
-use super::{Result, Store, StoreError, strangers};
+use super::{Result, Store};
 use crate::core::digest::Digest;
 use rusqlite::{Row, params};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// Tables whose rows are numbered in the order of their stamps, and equal ones by their content ids: what of, the number, the id.
 pub(super) const ORDERED: [(&str, &str, &str, &str); 6] = [
@@ -23,6 +24,9 @@ pub(super) const ORDERED: [(&str, &str, &str, &str); 6] = [
     ("run", "1", "seq", "id"),
 ];
 
+/// A part of the check.
+pub(super) type Part = fn(&Store, &mut FsckReport) -> Result<()>;
+
 const NOT_FIT: &str = "the row does not fit its digest";
 
 impl Store {
@@ -32,45 +36,43 @@ impl Store {
     /// Only when the registry cannot be read at all; damage is in the report.
     pub fn fsck(&self) -> Result<FsckReport> {
         let mut report = FsckReport::default();
-        match self.check_schema(&mut report) {
-            Ok(true) => {}
-            Ok(false) => return Ok(report),
-            Err(e) => report.fault("schema".to_owned(), format!("cannot be read: {e}"), RESTORE),
+        if !self.check_file(&mut report) {
+            return Ok(report);
         }
-        self.check_sqlite(&mut report);
-        let parts: [(&str, fn(&Self, &mut FsckReport) -> Result<()>); 9] = [
-            ("tally", Self::check_tally),
-            ("body", Self::check_bodies),
-            ("row", Self::check_contents),
-            ("order", Self::check_order),
-            ("run", Self::check_runs),
-            ("run_batch", Self::check_batches),
-            ("prompt", Self::check_projections),
-            ("line", Self::check_index),
-            ("record", Self::check_records),
-        ];
-        for (table, check) in parts {
-            if let Err(e) = check(self, &mut report) {
-                report.fault(table.to_owned(), format!("cannot be read: {e}"), RESTORE);
-            }
-        }
+        self.check_rules(&mut report);
+        self.check_each(&mut report, &[("line", Self::check_index), ("record", Self::check_records)]);
         Ok(report)
     }
 
-    fn check_sqlite(&self, report: &mut FsckReport) {
-        for pragma in ["integrity_check", "foreign_key_check"] {
-            let lines: rusqlite::Result<Vec<String>> =
-                self.conn.prepare(&format!("PRAGMA {pragma}")).and_then(|mut s| {
-                    s.query_map([], |r| r.get::<_, rusqlite::types::Value>(0).map(|v| format!("{v:?}")))?
-                        .collect()
-                });
-            match lines {
-                Err(e) => report.fault("file".into(), e.to_string(), RESTORE),
-                Ok(lines) => {
-                    for line in lines.into_iter().filter(|l| !l.contains("\"ok\"")) {
-                        report.fault("file".into(), format!("{pragma}: {line}"), RESTORE);
-                    }
-                }
+    /// What follows from the rows alone, in whatever they are kept: digests, chains, order, what events come to.
+    ///
+    /// # Errors
+    /// None; damage is in the report.
+    pub fn check(&self) -> Result<FsckReport> {
+        let mut report = FsckReport::default();
+        self.check_rules(&mut report);
+        Ok(report)
+    }
+
+    fn check_rules(&self, report: &mut FsckReport) {
+        self.check_each(
+            report,
+            &[
+                ("body", Self::check_bodies),
+                ("row", Self::check_contents),
+                ("order", Self::check_order),
+                ("run", Self::check_runs),
+                ("run_batch", Self::check_batches),
+                ("prompt", Self::check_projections),
+            ],
+        );
+    }
+
+    /// Each part; one that cannot be read is a fault, and the others are looked at all the same.
+    pub(super) fn check_each(&self, report: &mut FsckReport, parts: &[(&str, Part)]) {
+        for (table, check) in parts {
+            if let Err(e) = check(self, report) {
+                report.fault((*table).to_owned(), format!("cannot be read: {e}"), RESTORE);
             }
         }
     }
@@ -82,21 +84,6 @@ impl Store {
             visit(row)?;
         }
         Ok(())
-    }
-
-    /// Tables, indexes and triggers are those of a new registry, word for word: without its triggers content could be
-    /// changed. Whether nothing foreign is among them, and the rest can be looked at without running it.
-    fn check_schema(&self, report: &mut FsckReport) -> Result<bool> {
-        let found = strangers::differences(&self.conn)?;
-        for name in found.foreign.iter().chain(&found.missing) {
-            let what = "a table, an index or a trigger is not as this program makes it";
-            report.fault(format!("schema {name}"), what, RESTORE);
-        }
-        if !found.foreign.is_empty() {
-            let what = "nothing else of it was looked at: what somebody else put into it would have been run";
-            report.fault("registry".to_owned(), what, RESTORE);
-        }
-        Ok(found.foreign.is_empty())
     }
 
     fn check_bodies(&self, report: &mut FsckReport) -> Result<()> {
@@ -332,31 +319,5 @@ impl Store {
                 report.fault(format!("batch {id}"), NOT_FIT, RESTORE);
             }
         })
-    }
-
-    /// A consistent copy, also while others write.
-    ///
-    /// # Errors
-    /// When the file exists already, or cannot be written.
-    pub fn backup(&self, to: &Path) -> Result<()> {
-        let cannot = |why: &dyn std::fmt::Display| {
-            StoreError::Invalid(format!("cannot write the backup {}: {why}", to.display()))
-        };
-        if to.symlink_metadata().is_ok() {
-            return Err(cannot(&EXISTS));
-        }
-        // It gets its name when it is whole: half a copy is no backup.
-        let part = super::migrate::beside(to, ".unfinished");
-        if part.symlink_metadata().is_ok() {
-            let why = "is left of a backup that was cut short, or one is at work: remove it, or choose another name";
-            return Err(cannot(&format!("{} {why}", part.display())));
-        }
-        copy_to(&self.conn, &part).map_err(|why| cannot(&why))?;
-        if let Err(e) = rename_to_new(&part, to) {
-            let _ = std::fs::remove_file(&part);
-            return Err(cannot(&e));
-        }
-        sync_folder(to.parent());
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::migrate::{self, beside};
 use super::open::{check_sqlite, is_denied, reader, tune};
 use super::report::RESTORE;
 use super::rows::FsckReport;
-use super::{Result, Store, StoreError, peek};
+use super::{Remedy, Result, Store, StoreError, peek};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -41,7 +41,8 @@ pub fn fsck_file(path: &Path) -> Result<FsckReport> {
 /// A connection that only reads, to a file that is a registry as far as its beginning tells.
 pub(super) fn reader_of(path: &Path) -> Result<Connection> {
     check_sqlite()?;
-    let cannot = |why: &str| StoreError::Open { path: path.to_owned(), why: why.to_owned() };
+    let cannot =
+        |why: &str| StoreError::Open { path: path.to_owned(), why: why.to_owned(), remedy: Remedy::None };
     super::file::refuse_no_file(path)?;
     match path.metadata() {
         Err(e) => return Err(cannot(&e.to_string())),
@@ -49,9 +50,9 @@ pub(super) fn reader_of(path: &Path) -> Result<Connection> {
         Ok(_) => {}
     }
     if migrate::has_journal(path) {
-        return Err(cannot(
-            "a write to it was cut short, and the journal beside it still holds the state before: `assize list` takes it back; then try again",
-        ));
+        let why = "a write to it was cut short, and the journal beside it still holds the state before";
+        let remedy = Remedy::OpenOnce;
+        return Err(StoreError::Open { path: path.to_owned(), why: why.to_owned(), remedy });
     }
     peek::can_read(path).map_err(|e| cannot(&e.to_string()))?;
     if !migrate::has_header(path) {

@@ -3,27 +3,13 @@
 use super::events::{log_event, read_event};
 use super::lookup::{prompt_id, resolve, revision_at};
 use super::rows::{Cause, EventInfo, Expect, LabelMove};
+use super::rules;
+pub use super::rules::labels::Consent;
+use super::rules::labels::{Keeping, Move, ask_gate, ends, keeps_name, lifts, protects};
 use super::{Result, Store, StoreError};
 use crate::core::prompt::{Label, PromptName, Selector};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
-
-/// What the mover of a protected label brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    /// Nothing: a protected label stays.
-    Unasked,
-    /// Its name, typed again.
-    Named,
-    /// Its name, and a gate that has passed.
-    Gated,
-}
-
-impl From<bool> for Consent {
-    fn from(named: bool) -> Self {
-        if named { Self::Named } else { Self::Unasked }
-    }
-}
 
 pub(super) fn is_protected(conn: &Connection, label: &str) -> Result<bool> {
     Ok(conn
@@ -68,7 +54,7 @@ pub(super) fn refuse_protected(
     conn: &Connection,
     (prompt, name): (i64, &PromptName),
     confirmed: &[Label],
-    verb: &str,
+    verb: &'static str,
 ) -> Result<()> {
     let labels: Vec<String> = conn
         .prepare_cached(
@@ -76,13 +62,7 @@ pub(super) fn refuse_protected(
         )?
         .query_map([prompt], |r| r.get(0))?
         .collect::<Result<_, _>>()?;
-    match labels.into_iter().find(|label| !confirmed.iter().any(|c| c.as_str() == label)) {
-        None => Ok(()),
-        Some(label) => Err(StoreError::Invalid(format!(
-            "{name} carries the protected label '{label}', which nobody would find under this name any more: \
-             `assize {verb}` does it all the same with --confirm {label}"
-        ))),
-    }
+    keeps_name(name, labels, confirmed, verb)
 }
 
 /// Where a label stands in all prompts that have it, by content ids.
@@ -95,8 +75,9 @@ fn stood(conn: &Connection, label: &Label) -> Result<Value> {
     Ok(Value::Object(rows.collect::<rusqlite::Result<_>>()?))
 }
 
-fn shown(seq: Option<u32>) -> String {
-    seq.map_or_else(|| "not set".to_owned(), |s| format!("at r{s}"))
+/// How a label is kept.
+fn keeping(conn: &Connection, label: &str) -> Result<Keeping> {
+    Ok(Keeping { protected: is_protected(conn, label)?, gate: gate_margin(conn, label)? })
 }
 
 /// Sets (or, with `None`, removes) a label inside a transaction; `guard` is (what must be there, confirmed).
@@ -111,23 +92,9 @@ pub(super) fn move_label(
     let from = present(conn, prompt, label.as_str())?;
     let moved = LabelMove { label: label.to_string(), from, to };
     let (expected, confirmed) = guard;
-    if let Some(expected) = expected
-        && expected != from
-    {
-        return Err(StoreError::Conflict(format!(
-            "{name}: {label} is {}, and was expected to be {}; nothing was changed",
-            shown(from),
-            shown(expected)
-        )));
-    }
-    if from == to {
+    let keeping = keeping(conn, label.as_str())?;
+    if !(Move { name, label, from, to, expected, keeping, confirmed }).check()? {
         return Ok(moved);
-    }
-    let protected = is_protected(conn, label.as_str())?;
-    if protected && !confirmed {
-        return Err(StoreError::Invalid(format!(
-            "{label} is protected: confirm the move with --confirm {label}"
-        )));
     }
     let kind = match to {
         Some(seq) => {
@@ -144,7 +111,9 @@ pub(super) fn move_label(
         }
     };
     let mut payload = json!({"label": label, "from": from, "to": to});
-    if !protected && let Some(payload) = payload.as_object_mut() {
+    if !keeping.protected
+        && let Some(payload) = payload.as_object_mut()
+    {
         // Where registries are joined, what was moved without consent does not move a label that somebody protected.
         payload.insert("open".to_owned(), true.into());
     }
@@ -176,15 +145,7 @@ impl Store {
                 Some(Expect::At(at)) => Some(Some(resolve(conn, name, at)?.1.seq)),
             };
             let (now, to) = (stand(conn, prompt, label.as_str())?, info.seq);
-            if consent != Consent::Gated
-                && let (Some(now), Some(margin)) = (now, gate_margin(conn, label.as_str())?)
-                && now != to
-            {
-                return Err(StoreError::Invalid(format!(
-                    "{label} moves only after a gate of margin {margin} has passed: \
-                     `assize label set {name} {label} r{to} --confirm {label}` holds r{to} against r{now}"
-                )));
-            }
+            ask_gate((name, label), keeping(conn, label.as_str())?, now, to, consent)?;
             let named = consent != Consent::Unasked;
             move_label(conn, (prompt, name), label, Some(to), (expected, named), cause)
         })
@@ -277,24 +238,8 @@ impl Store {
         cause: &Cause,
     ) -> Result<()> {
         self.write(|conn| {
-            if is_protected(conn, label.as_str())? {
-                let now = gate_margin(conn, label.as_str())?;
-                if now == gate {
-                    return Ok(());
-                }
-                if !confirmed {
-                    let by = |gate: Option<f64>| {
-                        gate.map_or_else(
-                            || "by its name alone".to_owned(),
-                            |m| format!("by a gate of margin {m}"),
-                        )
-                    };
-                    return Err(StoreError::Invalid(format!(
-                        "{label} is protected already, {}: to protect it {} instead, add --confirm {label}",
-                        by(now),
-                        by(gate)
-                    )));
-                }
+            if !protects(label, keeping(conn, label.as_str())?, gate, confirmed)? {
+                return Ok(());
             }
             conn.execute(
                 "INSERT INTO protected_label (label) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -315,14 +260,8 @@ impl Store {
     /// When the label is not protected, or that was not `confirmed`.
     pub fn unprotect(&mut self, label: &Label, confirmed: bool, cause: &Cause) -> Result<()> {
         self.write(|conn| {
-            if !confirmed && is_protected(conn, label.as_str())? {
-                return Err(StoreError::Invalid(format!(
-                    "{label} is protected: lift that with --confirm {label}"
-                )));
-            }
-            if conn.execute("DELETE FROM protected_label WHERE label = ?1", [label.as_str()])? == 0 {
-                return Err(StoreError::NotFound(format!("'{label}' is not protected")));
-            }
+            lifts(label, keeping(conn, label.as_str())?, confirmed)?;
+            conn.execute("DELETE FROM protected_label WHERE label = ?1", [label.as_str()])?;
             log_event(conn, None, "unprotected", &json!({"label": label}), cause).map(|_| ())
         })
     }
@@ -355,13 +294,7 @@ impl Store {
 
 /// The label of a move, from where and to where.
 fn label_and_ends(event: i64, payload: &Value) -> Result<(Label, Option<u32>, Option<u32>)> {
-    let seq = |key: &str| payload.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-    let label = payload
-        .get("label")
-        .and_then(Value::as_str)
-        .and_then(|l| l.parse().ok())
-        .ok_or_else(|| StoreError::Damaged(format!("event {event} names no label")))?;
-    Ok((label, seq("from"), seq("to")))
+    ends(payload).ok_or_else(|| StoreError::Damaged(format!("event {event} names no label")))
 }
 
 /// The newest move that is neither taken back nor itself the taking back of one.
@@ -370,20 +303,9 @@ fn last_move(conn: &Connection, prompt: i64, label: Option<&Label>) -> Result<Op
         "SELECT id, kind, payload FROM event WHERE prompt_id = ?1 AND kind IN ('label_set','label_removed','label_undone') \
          AND (?2 IS NULL OR payload ->> 'label' = ?2) ORDER BY id DESC",
     )?;
-    let mut rows = stmt.query(params![prompt, label.map(Label::as_str)])?;
-    let (mut undone, mut skip_next) = (std::collections::HashSet::new(), false);
-    while let Some(row) = rows.next()? {
-        let (id, kind): (i64, String) = (row.get(0)?, row.get(1)?);
-        let payload: Value = serde_json::from_str(&row.get::<_, String>(2)?).unwrap_or(Value::Null);
-        if kind == "label_undone" {
-            undone.extend(payload.get("event").and_then(Value::as_i64));
-            // The move just before it is the one that carried out the undoing.
-            skip_next = true;
-        } else if skip_next {
-            skip_next = false;
-        } else if !undone.contains(&id) {
-            return Ok(Some((id, payload)));
-        }
-    }
-    Ok(None)
+    let rows = stmt.query_map(params![prompt, label.map(Label::as_str)], |row| {
+        let payload: String = row.get(2)?;
+        Ok((row.get(0)?, row.get(1)?, serde_json::from_str(&payload).unwrap_or(Value::Null)))
+    })?;
+    Ok(rules::labels::last_move(rows.collect::<rusqlite::Result<Vec<_>>>()?))
 }

@@ -1,7 +1,8 @@
 //! Finding prompts and revisions: by name, number, label or the beginning of a digest.
 
 use super::rows::RevisionInfo;
-use super::{Result, StoreError};
+use super::rules::near::nearest;
+use super::{Result, StoreError, There};
 use crate::core::digest::Digest;
 use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -33,58 +34,17 @@ pub(super) fn has_prompt(conn: &Connection, name: &PromptName) -> Result<bool> {
 }
 
 pub(super) fn no_prompt(conn: &Connection, name: &PromptName) -> StoreError {
-    let near = nearest(conn, name.as_str()).unwrap_or_default();
     let archived: bool = conn
         .query_row("SELECT EXISTS (SELECT 1 FROM prompt WHERE name = ?1)", [name.as_str()], |r| r.get(0))
         .unwrap_or(false);
-    let hint = match (archived, near.as_slice()) {
-        (true, _) => format!("; it is archived: `assize unarchive {name}` takes it back"),
-        (false, []) => "; `assize list` shows what there is".to_owned(),
-        (false, near) => format!("; did you mean {}?", near.join(" or ")),
-    };
-    StoreError::NoPrompt { name: name.to_string(), hint }
+    let near =
+        if archived { Vec::new() } else { nearest(name.as_str(), live_names(conn).unwrap_or_default()) };
+    StoreError::NoPrompt { name: name.to_string(), archived, near }
 }
 
-/// Up to three live names that are nearest: few letters apart, or holding the text whole.
-pub(super) fn nearest(conn: &Connection, name: &str) -> Result<Vec<String>> {
-    let wanted: Vec<char> = name.chars().collect();
-    let allowed = (wanted.len() / 3).clamp(1, 6);
+fn live_names(conn: &Connection) -> Result<Vec<String>> {
     let mut stmt = conn.prepare("SELECT name FROM prompt WHERE archived = 0 LIMIT 20000")?;
-    let mut near: Vec<(usize, String)> = Vec::new();
-    let mut rows = stmt.query([])?;
-    while let Some(row) = rows.next()? {
-        let other: String = row.get(0)?;
-        let apart = letters_apart(&wanted, &other, allowed);
-        if apart <= allowed {
-            near.push((apart, other));
-        } else if other.contains(name) {
-            near.push((allowed + 1, other));
-        }
-    }
-    near.sort();
-    Ok(near.into_iter().take(3).map(|(_, n)| n).collect())
-}
-
-/// Levenshtein's distance, given up (as `limit + 1`) once it is larger than `limit`.
-pub(super) fn letters_apart(wanted: &[char], other: &str, limit: usize) -> usize {
-    if other.chars().count().abs_diff(wanted.len()) > limit {
-        return limit + 1;
-    }
-    let mut row: Vec<usize> = (0..=wanted.len()).collect();
-    for (i, letter) in other.chars().enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = std::mem::replace(&mut row, vec![left]);
-        for (pair, mine) in diagonal.windows(2).zip(wanted) {
-            let [over_left, over] = pair else { continue };
-            left = (over_left + usize::from(letter != *mine)).min(over + 1).min(left + 1);
-            row.push(left);
-        }
-        diagonal.clear();
-        if row.iter().min().is_none_or(|least| *least > limit) {
-            return limit + 1;
-        }
-    }
-    row.last().copied().unwrap_or(limit + 1)
+    Ok(stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i64)> {
@@ -139,10 +99,10 @@ pub(super) fn resolve(
     selector: &Selector,
 ) -> Result<(i64, RevisionInfo)> {
     let Some((prompt, latest)) = find_prompt(conn, name)? else { return Err(no_prompt(conn, name)) };
-    let missing = |hint: String| StoreError::NoRevision {
+    let missing = |there: There| StoreError::NoRevision {
         name: name.to_string(),
         selector: selector.to_string(),
-        hint,
+        there,
     };
     let seq = match &selector.base {
         Base::Latest => latest,
@@ -151,24 +111,23 @@ pub(super) fn resolve(
             .prepare_cached("SELECT seq FROM label WHERE prompt_id = ?1 AND label = ?2")?
             .query_row(params![prompt, label.as_str()], |r| r.get(0))
             .optional()?
-            .ok_or_else(|| missing(format!("; its labels: {}", label_list(conn, prompt))))?,
-        Base::Digest(prefix) => by_digest(conn, prompt, name, prefix)?
-            .ok_or_else(|| missing(format!("; `assize log {name}` lists its versions")))?,
+            .ok_or_else(|| missing(There::Labels(label_list(conn, prompt))))?,
+        Base::Digest(prefix) => {
+            by_digest(conn, prompt, name, prefix)?.ok_or_else(|| missing(There::Versions))?
+        }
     };
     let found = seq
         .checked_sub(selector.back)
         .filter(|s| *s > 0)
         .map(|s| revision_at(conn, prompt, s))
         .transpose()?;
-    found.flatten().map(|info| (prompt, info)).ok_or_else(|| missing(format!("; it has r1 to r{latest}")))
+    found.flatten().map(|info| (prompt, info)).ok_or_else(|| missing(There::UpTo(latest)))
 }
 
-pub(super) fn label_list(conn: &Connection, prompt: i64) -> String {
-    let labels: Vec<String> = conn
-        .prepare_cached("SELECT label FROM label WHERE prompt_id = ?1 ORDER BY label")
+fn label_list(conn: &Connection, prompt: i64) -> Vec<String> {
+    conn.prepare_cached("SELECT label FROM label WHERE prompt_id = ?1 ORDER BY label")
         .and_then(|mut s| s.query_map([prompt], |r| r.get(0))?.collect())
-        .unwrap_or_default();
-    if labels.is_empty() { "none".into() } else { labels.join(", ") }
+        .unwrap_or_default()
 }
 
 /// The newest revision holding the one digest that starts with `prefix`: a range of the index, whatever its length.

@@ -8,7 +8,7 @@
 use super::file::IN_MEMORY;
 pub(super) use super::file::beside;
 use super::file::{patiently, sync_folder};
-use super::{Result, StoreError, peek};
+use super::{Remedy, Result, StoreError, peek};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -98,10 +98,11 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
     if empty() {
         return Ok(());
     }
-    let not_ours = |what: &str| {
-        let why = format!("it is not an assize registry ({what}); choose another with --registry");
-        Err(StoreError::Open { path: path.to_owned(), why })
+    let not_one = |what: &str, remedy| {
+        let why = format!("it is not an assize registry ({what})");
+        Err(StoreError::Open { path: path.to_owned(), why, remedy })
     };
+    let not_ours = |what: &str| not_one(what, Remedy::AnotherFile);
     // Permission and the like are told by the opening itself.
     match peek::can_read(path) {
         Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => return not_ours("it is no file"),
@@ -109,7 +110,7 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
         Ok(()) => {}
     }
     let Some(mut found) = header(path) else {
-        return not_ours("no SQLite file, or its beginning is damaged: `assize fsck` says what to do");
+        return not_one("no SQLite file, or its beginning is damaged", Remedy::Check);
     };
     if beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
         // The header may be older than the log beside it.
@@ -152,14 +153,15 @@ pub(super) fn refuse_older(conn: &Connection, path: &Path) -> Result<()> {
     if present == KNOWN {
         return Ok(());
     }
-    let why = if present == 0 {
-        "it is empty, and cannot be written; `assize register` makes one elsewhere".to_owned()
+    let (why, remedy) = if present == 0 {
+        ("it is empty, and cannot be written".to_owned(), Remedy::MakeElsewhere)
     } else {
-        format!(
+        let why = format!(
             "it has schema {present}, needs {KNOWN}, and cannot be written: copy it to where it can, and open it there"
-        )
+        );
+        (why, Remedy::None)
     };
-    Err(StoreError::Open { path: path.to_owned(), why })
+    Err(StoreError::Open { path: path.to_owned(), why, remedy })
 }
 
 /// Brings the schema up to date. The version is read inside the write transaction, so that several processes
@@ -224,6 +226,7 @@ fn keep_copy(path: &Path, present: u32) -> Result<()> {
             "cannot keep a copy {} before the schema changes: {e}; nothing was changed",
             copy.display()
         ),
+        remedy: Remedy::None,
     };
     let _ = std::fs::remove_file(&unfinished);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

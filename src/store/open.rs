@@ -12,7 +12,7 @@ use super::file::{
 };
 pub use super::file::{file_system, on_network};
 use super::peek::{self, Look};
-use super::{Result, StoreError, lease, migrate, said, strangers, tally};
+use super::{Remedy, Result, StoreError, lease, migrate, said, strangers, tally};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -166,8 +166,8 @@ impl Store {
     pub fn open_read_only(path: &Path) -> Result<Self> {
         check_sqlite()?;
         if !path.exists() {
-            let why = "there is no such file; `assize register` makes one".to_owned();
-            return Err(StoreError::Open { path: path.to_owned(), why });
+            let (why, remedy) = ("there is no such file".to_owned(), Remedy::MakeOne);
+            return Err(StoreError::Open { path: path.to_owned(), why, remedy });
         }
         let _seen = peek::look(path).ok();
         migrate::refuse_foreign(path)?;

@@ -7,7 +7,7 @@
 //! ```
 
 use super::covered::{Covered, prompt_uid};
-use super::report::RESTORE;
+use super::report::{Advice, RESTORE};
 use super::rows::FsckReport;
 use super::told::{Told, beside_another};
 use super::{Result, Store, said, search};
@@ -86,7 +86,7 @@ impl Store {
         })?;
         for (prompt, seq, tag) in tags.symmetric_difference(&told.tags) {
             let place = format!("tag {tag} of r{seq} of prompt {prompt}");
-            report.fault(place, "it differs from its log", "add or remove the tag again as it should be");
+            report.fault(place, "it differs from its log", Advice::TagAgain);
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Store {
                 report.fault(place(), what, RESTORE);
             }
             if told.descriptions.get(&id).map_or("", String::as_str) != r.get::<_, String>(6)? {
-                report.fault(place(), "its description differs from its log", "describe it again");
+                report.fault(place(), "its description differs from its log", Advice::DescribeAgain);
             }
             Ok(())
         })
@@ -139,7 +139,7 @@ impl Store {
             if log != table {
                 let what = format!("by its log it is {}, in the table {}", at(log), at(table));
                 let place = format!("label {} of prompt {}", key.1, key.0);
-                report.fault(place, what, "set the label again where it belongs");
+                report.fault(place, what, Advice::LabelAgain);
             }
         }
         let mut protected = BTreeSet::new();
@@ -151,7 +151,7 @@ impl Store {
             report.fault(
                 format!("label {label}"),
                 "whether it is protected differs from its log",
-                "protect or unprotect it again",
+                Advice::ProtectAgain,
             );
         }
         Ok(())
@@ -163,18 +163,13 @@ impl Store {
         let lines = search::check(&self.conn, |place, what| faults.push((place, what.to_owned())))?;
         report.checked.insert("line".into(), lines);
         for (place, what) in faults {
-            let advice = "only searching is affected; `assize restore BACKUP`, or export all and import it into a new registry";
-            report.fault(place, what, advice);
+            report.fault(place, what, Advice::RestoreForSearch);
         }
         for index in said::ALL {
             let bad = index.check(&self.conn)?;
             if let Some(first) = bad.first() {
                 let what = format!("it differs from {} of its texts, as that of row {first}", bad.len());
-                report.fault(
-                    format!("search index {}", index.name),
-                    what,
-                    "only searching is affected; `assize restore BACKUP`",
-                );
+                report.fault(format!("search index {}", index.name), what, Advice::RestoreForSearch);
             }
         }
         Ok(())

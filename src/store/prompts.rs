@@ -368,9 +368,7 @@ impl Store {
                 )
                 .optional()?;
             let Some(id) = id else {
-                return Err(StoreError::NotFound(format!(
-                    "no archived prompt is named '{name}'; `assize list --archived` shows them"
-                )));
+                return Err(StoreError::NotArchived(name.to_string()));
             };
             conn.execute("UPDATE prompt SET archived = 0 WHERE id = ?1", [id])?;
             log_event(conn, Some(id), "unarchived", &json!({"name": name}), cause).map(|_| ())

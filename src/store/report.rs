@@ -3,6 +3,24 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// What can be done about a fault, for a surface to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// A backup made before the damage takes the place of the file; or what is sound is exported and imported elsewhere.
+    Restore,
+    /// The same; only searching is affected.
+    RestoreForSearch,
+    /// The tag is set, or taken away, again.
+    TagAgain,
+    /// The prompt is described again.
+    DescribeAgain,
+    /// The label is set again where it belongs.
+    LabelAgain,
+    /// The protection is set, or lifted, again.
+    ProtectAgain,
+}
+
 /// One fault that `fsck` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -10,8 +28,8 @@ pub struct Fault {
     pub place: String,
     /// What is wrong.
     pub what: String,
-    /// What it affects and what to do.
-    pub advice: String,
+    /// What it affects, and what can be done.
+    pub advice: Advice,
 }
 
 /// What `fsck` read and found.
@@ -28,8 +46,8 @@ pub struct FsckReport {
 }
 
 impl FsckReport {
-    pub(super) fn fault(&mut self, place: String, what: impl Into<String>, advice: &str) {
-        self.faults.push(Fault { place, what: what.into(), advice: advice.into() });
+    pub(super) fn fault(&mut self, place: String, what: impl Into<String>, advice: Advice) {
+        self.faults.push(Fault { place, what: what.into(), advice });
     }
 
     pub(super) fn count(&mut self, table: &str) {
@@ -37,4 +55,4 @@ impl FsckReport {
     }
 }
 
-pub(super) const RESTORE: &str = "`assize restore BACKUP` puts a backup made before the damage in its place and keeps this file; or export what is sound, or a backup, and import it into a new registry";
+pub(super) const RESTORE: Advice = Advice::Restore;

@@ -19,7 +19,7 @@ use super::file::{make_folder, sync_folder};
 use super::inspect::{companions, fsck_file, reader_of};
 use super::migrate::{beside, has_journal};
 use super::rows::FsckReport;
-use super::{Result, StoreError, leftovers, peek};
+use super::{Remedy, Result, StoreError, leftovers, peek};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Display;
@@ -52,10 +52,7 @@ fn restore_by(steps: &mut dyn Steps, registry: &Path, copy: &Path) -> Result<Res
     // A link to the registry stays a link: what it leads to is replaced.
     let registry = registry.canonicalize().unwrap_or_else(|_| registry.to_owned());
     if copy.canonicalize().is_ok_and(|c| c == registry) {
-        return Err(StoreError::Invalid(format!(
-            "{} is the registry itself: name a copy of it, as `assize backup FILE` makes one",
-            copy.display()
-        )));
+        return Err(StoreError::ItselfAsCopy(copy.to_owned()));
     }
     make_folder(&registry)?;
     let _only = only_restore(&registry)?;
@@ -199,6 +196,7 @@ fn cannot(registry: &Path, why: &dyn Display) -> StoreError {
     StoreError::Open {
         path: registry.to_owned(),
         why: format!("it cannot be replaced: {why}; nothing was changed"),
+        remedy: Remedy::None,
     }
 }
 
@@ -268,6 +266,7 @@ fn put_in_place(
             ),
             None => format!("it cannot be made: {e}; nothing was changed"),
         },
+        remedy: Remedy::None,
     };
     // What has a journal beside it was not to be looked at before it was kept.
     let held = match held {

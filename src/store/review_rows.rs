@@ -47,6 +47,7 @@ pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
             renews: None,
             case_id: r.get(4)?,
             arm: r.get(18)?,
+            question: Digest::from_bytes(&r.get::<_, Vec<u8>>(6)?),
             at: r.get(16)?,
         },
         version: r.get(6)?,

@@ -5,7 +5,8 @@ use super::events::next_stamp;
 use super::lookup::digest_at;
 use super::renewal::Renews;
 use super::review_rows::all_reviews;
-use super::rows::{NewReview, ReviewInfo, Sampling};
+use super::rows::{NewReview, ReviewInfo, RunInfo};
+use super::rules::reviews::{check, in_force, no_undo};
 use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
@@ -42,21 +43,6 @@ fn review_digest(r: &NewReview, modes: &str, about: &Judged, ids: &Ids, at: &str
         .finish()
 }
 
-/// A word after the reveal says that the judge was seen; overriding it has a score, faulting its reasons has none.
-fn check_ruling(review: &NewReview) -> Result<()> {
-    let wrong = match review.sampling {
-        _ if review.undo.is_some() => None,
-        Sampling::Random | Sampling::Picked => None,
-        _ if !review.saw_judge => Some("it was given after the judge was seen, and says that it was not"),
-        Sampling::WrongReasons if review.score.is_some() => {
-            Some("a word on the judge's reasons has no score")
-        }
-        Sampling::Agree if review.score.is_none() => Some("agreeing with the judge needs its score"),
-        _ => None,
-    };
-    wrong.map_or(Ok(()), |why| Err(StoreError::Invalid(format!("this review cannot be kept: {why}"))))
-}
-
 /// What is taken back must be there, by the same reviewer, in the same run or of the same response and question.
 fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<()> {
     let Some(earlier) = review.undo else { return Ok(()) };
@@ -78,10 +64,7 @@ fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<(
     if there {
         return Ok(());
     }
-    Err(StoreError::NotFound(format!(
-        "review {earlier} cannot be taken back: it is none of {}'s in run {}",
-        review.reviewer, review.run
-    )))
+    Err(no_undo(review, earlier))
 }
 
 /// What a review is about.
@@ -92,21 +75,18 @@ struct Judged {
     response: Option<Vec<u8>>,
 }
 
-fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
+fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<Judged> {
     let (case_id, arm): (String, i64) = conn
         .prepare_cached("SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2")?
-        .query_row(params![review.run, review.item], |r| Ok((r.get(0)?, r.get(1)?)))
+        .query_row(params![run, item], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?
-        .ok_or_else(|| StoreError::NotFound(format!("run {} has no item {}", review.run, review.item)))?;
+        .ok_or_else(|| StoreError::NotFound(format!("run {run} has no item {item}")))?;
     let known: Option<Option<Vec<u8>>> = conn
         .prepare_cached("SELECT version FROM run_criterion WHERE run_id = ?1 AND ord = ?2")?
-        .query_row(params![review.run, review.criterion], |r| r.get(0))
+        .query_row(params![run, criterion], |r| r.get(0))
         .optional()?;
     let Some(version) = known else {
-        return Err(StoreError::NotFound(format!(
-            "run {} has no criterion {}",
-            review.run, review.criterion
-        )));
+        return Err(StoreError::NotFound(format!("run {run} has no criterion {criterion}")));
     };
     // Items with a question of their own: the version is the one the judge was asked. The sign keeps SQLite from walking
     // the whole run backwards along its order.
@@ -114,7 +94,7 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
         .prepare_cached(
             "SELECT criterion_version, response FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 ORDER BY +seq DESC LIMIT 1",
         )?
-        .query_row(params![review.run, review.item, review.criterion], |r| Ok((digest_at(r, 0)?, r.get(1)?)))
+        .query_row(params![run, item, criterion], |r| Ok((digest_at(r, 0)?, r.get(1)?)))
         .optional()?;
     let (asked, response) = judged.map_or((None, None), |(v, r)| (Some(v.as_bytes().to_vec()), r));
     let version = version.or(asked).unwrap_or_default();
@@ -127,7 +107,7 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
                  n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND n.repeat = i.repeat) \
                  WHERE i.run_id = ?1 AND i.ord = ?2",
             )?
-            .query_row(params![review.run, review.item], |r| r.get(0))
+            .query_row(params![run, item], |r| r.get(0))
             .optional()?
             .flatten(),
     };
@@ -136,20 +116,12 @@ fn judged(conn: &Connection, review: &NewReview) -> Result<Judged> {
 
 /// Adds one within a transaction.
 pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
-    if let Some(score) = review.score.filter(|s| !(1..=5).contains(s)) {
-        return Err(StoreError::Invalid(format!("the score {score} is not one of 1 to 5")));
-    }
-    check_ruling(review)?;
-    if review.reviewer.trim().is_empty() {
-        return Err(StoreError::Invalid(
-            "a review needs the reviewer's name: give --as NAME, or [review] name in the config".into(),
-        ));
-    }
+    check(review)?;
     // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
     let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
     let review = &NewReview { seconds, ..review.clone() };
     let modes = serde_json::to_string(&review.modes).unwrap_or_default();
-    let about = judged(conn, review)?;
+    let about = judged(conn, &review.run, review.item, review.criterion)?;
     check_undo(conn, review, &about)?;
     let (at, stamp) = (now(), next_stamp(conn, "review")?);
     let id = |sql: &str, row: i64| conn.prepare_cached(sql)?.query_row([row], |r| r.get::<_, Vec<u8>>(0));
@@ -192,6 +164,18 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
 }
 
 impl Store {
+    /// The versions under which the question that a review at this place answers may be known: its own, and where a bare name
+    /// and the criterion that it stands for are one question, the other.
+    ///
+    /// # Errors
+    /// When the run has no such item or column.
+    pub fn question_at(&self, run: &RunInfo, item: u32, criterion: u32) -> Result<Vec<Digest>> {
+        let own = judged(&self.conn, &run.id, item, criterion)?.version;
+        let column = run.criteria.get(criterion as usize).map_or("", String::as_str);
+        let other = super::review_rows::alike(&own, column);
+        Ok([own, other].iter().filter_map(|version| Digest::from_bytes(version)).collect())
+    }
+
     /// Adds a review; its id.
     ///
     /// # Errors
@@ -266,16 +250,7 @@ impl Store {
                 (rows, undone)
             }
         };
-        let mut newest = BTreeMap::new();
-        for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
-            let r = &row.review;
-            let on_reasons = r.sampling == Sampling::WrongReasons;
-            let key = (r.run.clone(), r.item, r.criterion, r.reviewer.clone(), r.saw_judge, on_reasons);
-            newest.insert(key, row);
-        }
-        let mut reviews: Vec<ReviewInfo> = newest.into_values().collect();
-        reviews.sort_by_key(|r| r.id);
-        Ok(reviews)
+        Ok(in_force(rows, &undone))
     }
 
     /// Whether anybody has reviewed anything.
@@ -299,6 +274,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::core::item::{ImportedVerdict, Item, Subject};
+    use crate::store::rows::Sampling;
 
     #[test]
     fn what_fails_in_the_middle_leaves_no_review() {

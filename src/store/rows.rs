@@ -2,7 +2,7 @@
 //!
 //! Listing types (`*Info`, [`Cell`]) never carry bodies; a body is asked for by its digest.
 
-pub use super::report::{Fault, FsckReport};
+pub use super::report::{Advice, Fault, FsckReport};
 pub use super::run_info::*;
 use crate::core::digest::Digest;
 use crate::core::prompt::{Kind, Label, PromptName, Selector, Settings, Syntax, Template};

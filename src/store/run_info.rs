@@ -531,6 +531,8 @@ pub struct ReviewInfo {
     pub case_id: String,
     /// The arm's full name.
     pub arm: String,
+    /// The version of the question that it answers, of the criterion or of the item's own; none where the run knew none yet.
+    pub question: Option<Digest>,
     /// RFC 3339.
     pub at: String,
 }

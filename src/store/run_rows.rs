@@ -183,7 +183,7 @@ pub(super) fn with_usage(kept: &str, more: &RunUsage) -> Result<String> {
 }
 
 pub(super) fn no_run(id: &str) -> StoreError {
-    StoreError::NotFound(format!("no run has the id '{id}'; `assize runs` lists them"))
+    StoreError::NoRun(id.to_owned())
 }
 
 /// Refuses to write a run whose lease we once had and have lost.

@@ -9,7 +9,7 @@
 
 use super::file::patiently;
 use super::migrate::{self, KNOWN};
-use super::{Result, StoreError};
+use super::{Remedy, Result, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -89,10 +89,10 @@ pub(super) fn refuse(conn: &Connection, path: &Path) -> Result<()> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let why = format!(
         "{}{more} in it is not as this program makes it (a table, an index, a view or a trigger), and would run with \
-         whatever is done here; `assize fsck` names all; use a registry that assize made, or a backup of it",
+         whatever is done here",
         shown.join(", ")
     );
-    Err(StoreError::Open { path: path.to_owned(), why })
+    Err(StoreError::Open { path: path.to_owned(), why, remedy: Remedy::CheckForeign })
 }
 
 #[cfg(test)]

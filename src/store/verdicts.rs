@@ -10,56 +10,15 @@ use super::covered::feed;
 use super::judged::Judged;
 use super::lookup::digest_at;
 use super::rows::*;
+use super::rules::verdicts::{Texts, check, price, verdict_digest};
 use super::time::now;
-use super::{Result, Store, StoreError};
+use super::{Result, Store};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::evidence::is_suspicious;
 use crate::core::verdict::{Reading, State};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
-
-/// What a verdict's row digest covers, on top of the digest of the row before.
-pub(super) fn verdict_digest(
-    previous: Option<&[u8]>,
-    run: &str,
-    seq: i64,
-    v: &NewVerdict,
-    cost_usd: Option<f64>,
-    at: &str,
-    texts: &Texts,
-) -> Digest {
-    RowDigest::new("assize.verdict.1")
-        .maybe(previous, RowDigest::bytes)
-        .text(run)
-        .int(seq)
-        .int(i64::from(v.item))
-        .int(i64::from(v.criterion))
-        .int(i64::from(v.repeat))
-        .text(&texts.state)
-        .maybe(v.reading.as_ref().map(|r| i64::from(r.score)), RowDigest::int)
-        .bytes(v.criterion_version.as_bytes())
-        .bytes(v.fingerprint.as_bytes())
-        .maybe(v.response.as_ref().map(Digest::as_bytes), RowDigest::bytes)
-        .maybe(v.cache_key.as_ref().map(Digest::as_bytes), RowDigest::bytes)
-        .int(i64::from(v.cached))
-        .text(&v.rung)
-        .text(&texts.flags)
-        .text(&texts.repairs)
-        .maybe(v.model_returned.as_deref(), RowDigest::text)
-        .maybe(v.finish_reason.as_deref(), RowDigest::text)
-        .maybe(v.prompt_tokens.map(|n| n as i64), RowDigest::int)
-        .maybe(v.completion_tokens.map(|n| n as i64), RowDigest::int)
-        .maybe(cost_usd, RowDigest::real)
-        .int(v.latency_ms as i64)
-        .int(i64::from(v.attempts))
-        .text(at)
-        .text(&texts.explanation)
-        .text(&texts.evidence)
-        .text(&v.nonce)
-        .bytes(&texts.raw_digest)
-        .finish()
-}
 
 /// What a verdict's row digest covers after the digest of the row before, in its order, as SQL reads it; and whether it may be
 /// NULL.
@@ -103,63 +62,21 @@ pub(super) fn digest_of(previous: Option<&[u8]>, values: &[Value]) -> Digest {
         .finish()
 }
 
-/// The texts of a verdict exactly as they are stored: `fsck` hashes these, and not what was read out of them.
-pub(super) struct Texts {
-    pub state: String,
-    pub flags: String,
-    pub repairs: String,
-    pub explanation: String,
-    pub evidence: String,
-    pub raw_digest: Vec<u8>,
-}
-
-impl Texts {
-    fn of(v: &NewVerdict) -> Result<Self> {
-        let none = Vec::new();
-        Ok(Self {
-            state: v.state.name().to_owned(),
-            flags: to_json(&v.flags)?,
-            repairs: to_json(v.reading.as_ref().map_or(&none, |r| &r.repairs))?,
-            explanation: v.reading.as_ref().map_or_else(|| v.reason.clone(), |r| r.explanation.clone()),
-            evidence: to_json(v.reading.as_ref().map_or(&none, |r| &r.evidence))?,
-            raw_digest: Digest::of(&v.raw).as_bytes().to_vec(),
-        })
-    }
-
-    fn stored(row: &Row) -> rusqlite::Result<Self> {
-        Ok(Self {
-            state: row.get(4)?,
-            flags: row.get(12)?,
-            repairs: row.get(13)?,
-            explanation: row.get(22)?,
-            evidence: row.get(23)?,
-            raw_digest: row.get(28)?,
-        })
-    }
-}
-
-/// A scored verdict has a score from 1 to 5, a failed one has none, and its price is a number: anything else is a
-/// fault of the caller that must never reach a mean.
-fn check(v: &NewVerdict) -> Result<()> {
-    let sound = match (v.state, &v.reading) {
-        (State::Scored, Some(reading)) => (1..=5).contains(&reading.score),
-        (State::Scored, None) | (_, Some(_)) => false,
-        (_, None) => true,
-    };
-    if !sound {
-        return Err(StoreError::Invalid(format!(
-            "a verdict is either scored from 1 to 5 or failed without a score; this one is '{}' with {:?}",
-            v.state.name(),
-            v.reading.as_ref().map(|r| r.score)
-        )));
-    }
-    Ok(())
+/// The texts of a stored verdict.
+fn stored_texts(row: &Row) -> rusqlite::Result<Texts> {
+    Ok(Texts {
+        state: row.get(4)?,
+        flags: row.get(12)?,
+        repairs: row.get(13)?,
+        explanation: row.get(22)?,
+        evidence: row.get(23)?,
+        raw_digest: row.get(28)?,
+    })
 }
 
 pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used: &RunUsage) -> Result<()> {
     check(v)?;
-    // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
-    let cost_usd = v.cost_usd.filter(|c| c.is_finite()).map(|c| c + 0.0);
+    let cost_usd = price(v.cost_usd);
     let (count, chain, counts, usage): (i64, Option<Vec<u8>>, String, String) = conn
         .prepare_cached("SELECT verdicts, chain, counts, usage FROM run_state WHERE run_id = ?1")?
         .query_row([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
@@ -221,7 +138,7 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used:
 }
 
 /// What a verdict adds to what its run took.
-fn judged_by(v: &NewVerdict) -> Judged {
+pub(super) fn judged_by(v: &NewVerdict) -> Judged {
     let timed = !v.cached && v.latency_ms > 0;
     Judged {
         verdicts: 1,
@@ -385,7 +302,7 @@ pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&
             seq: row.get(26)?,
             info: read_verdict(row)?,
             row_digest: row.get(27)?,
-            texts: Texts::stored(row)?,
+            texts: stored_texts(row)?,
             place: row.get(29)?,
             previous: row.get(30)?,
         });

@@ -11,7 +11,7 @@
 use super::file::PATIENCE;
 use super::locks::held_by_another;
 use super::peek::identity;
-use super::{Result, Store, StoreError};
+use super::{Remedy, Result, Store, StoreError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -363,7 +363,7 @@ fn refuse_late(queue: &Receiver<Order>) {
 fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
     let replaced = || {
         let why = "it is no longer the file that was opened; leave, and start again".to_owned();
-        Err(StoreError::Open { path: path.to_owned(), why })
+        Err(StoreError::Open { path: path.to_owned(), why, remedy: Remedy::None })
     };
     if identity(path) != file {
         return replaced();

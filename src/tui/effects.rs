@@ -1,5 +1,6 @@
 //! The only file of the screens that performs anything: reads, writes, runs, the editor, the clipboard.
 
+use super::advice::told_of_run;
 use super::model::Ticket;
 use super::msg::{Effect, Msg};
 use super::query::KEPT_IN;
@@ -78,7 +79,8 @@ impl Effects {
             };
             let result =
                 eval::execute_stored(handle, &config, run.clone(), scope, None, control, progress).await;
-            let _ = send.send(Msg::RunEnded { run, result: result.map(Box::new).map_err(|e| e.to_string()) });
+            let _ =
+                send.send(Msg::RunEnded { run, result: result.map(Box::new).map_err(|e| told_of_run(&e)) });
         });
     }
 }

@@ -6,6 +6,7 @@
 //!    +---- App::draw <---+  +----- Msg (one queue) <----+
 //! ```
 
+pub mod advice;
 pub mod answers;
 pub mod app;
 mod canvas;

@@ -9,6 +9,7 @@
 
 use crate::config::Config;
 use crate::store::{Handle, Store};
+use crate::tui::advice::told;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -130,7 +131,7 @@ fn request<Q: Question>(
         };
         match question.work() {
             Work::Write(work) => handle.write_then(work, move |result| {
-                tell(result.map_err(|e| e.to_string()));
+                tell(result.map_err(|e| told(&e)));
                 done();
             }),
             Work::Read(work) => {
@@ -139,7 +140,7 @@ fn request<Q: Question>(
                     if is_dropped() { Ok(None) } else { work(store, &config).map(Some) }
                 };
                 handle.read_then(work, move |result| {
-                    if let Some(answer) = result.map_err(|e| e.to_string()).transpose() {
+                    if let Some(answer) = result.map_err(|e| told(&e)).transpose() {
                         tell(answer);
                     }
                     done();

@@ -103,3 +103,24 @@ fn a_line_that_says_two_things_is_refused_with_its_number() {
         assert_eq!(log(&home, &run), Vec::<Value>::new(), "{bad}");
     }
 }
+
+#[test]
+fn a_score_for_another_wording_of_the_question_is_not_taken_for_this_one() {
+    let (home, run) = stage();
+    home.file("r.jsonl", lines(&[row(&run, 1, 5, &[])]));
+    home.json(&["review", "import", "r.jsonl"]);
+    let mut exported: Value = serde_json::from_str(home.text(&["review", "export", &run]).trim()).unwrap();
+    assert_eq!(exported["question"].as_str().map(str::len), Some(64), "{exported}");
+    (exported["item"], exported["id"]) = (json!(2), Value::Null);
+    home.file("same.jsonl", lines(std::slice::from_ref(&exported)));
+    assert_eq!(home.json(&["review", "import", "same.jsonl"])["new"], 1);
+    exported["question"] = json!("0".repeat(64));
+    (exported["item"], exported["score"]) = (json!(3), json!(1));
+    home.file("other.jsonl", lines(std::slice::from_ref(&exported)));
+    home.refuses(&["review", "import", "other.jsonl"], 2, &["line 1", "did not ask under the wording"]);
+    // By its set, case and arm it is looked for in every run, and found in none.
+    exported["run"] = Value::Null;
+    home.file("other.jsonl", lines(&[exported]));
+    home.refuses(&["review", "import", "other.jsonl"], 2, &["line 1", "under the wording"]);
+    assert_eq!(home.text(&["review", "export", &run]).lines().count(), 2);
+}

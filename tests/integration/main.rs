@@ -56,6 +56,7 @@ mod judge_wire;
 mod judged;
 mod module_graph;
 mod one_answer;
+mod one_figure;
 mod pty;
 mod readme;
 mod remapped;

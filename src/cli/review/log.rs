@@ -5,9 +5,10 @@ use super::super::fail::{DONE, Result};
 use super::super::import::open;
 use super::column;
 use super::sampling::{Claim, Known, Taken, settle};
+use crate::core::digest::Digest;
 use crate::interop::ImportError;
 use crate::interop::jsonl::{Row, Rows, whole};
-use crate::store::{NewReview, Renews, RunInfo, Sampling, Store, StoreError};
+use crate::store::{NewReview, Renews, RunInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -100,7 +101,7 @@ impl Places {
         if !self.runs.contains_key(id) {
             let found = match store.run(id) {
                 Ok(run) => Some(run),
-                Err(StoreError::NotFound(_)) if else_known => None,
+                Err(error) if else_known && error.is_missing() => None,
                 Err(error) => return Err(error),
             };
             self.runs.insert(id.to_owned(), found);
@@ -113,7 +114,7 @@ impl Places {
         &mut self,
         store: &Store,
         (set, case, arm): (&str, &str, Option<&str>),
-        criterion: Option<&str>,
+        (criterion, question): (Option<&str>, Option<Digest>),
     ) -> Result<std::result::Result<(String, u32, u32), String>> {
         if !self.of_set.contains_key(set) {
             let mut runs = store.runs(None)?;
@@ -124,6 +125,7 @@ impl Places {
         if runs.is_empty() {
             return Ok(Err(format!("no run has judged a set '{set}'; `assize runs` lists them")));
         }
+        let mut other = false;
         for run in runs {
             let Ok(column) = column(run, criterion) else { continue };
             if !self.items.contains_key(&run.id) {
@@ -143,13 +145,32 @@ impl Places {
                 }
             };
             if let Some(item) = item {
-                return Ok(Ok((run.id.clone(), item, column)));
+                if is_asked(store, run, (item, column), question)? {
+                    return Ok(Ok((run.id.clone(), item, column)));
+                }
+                other = true;
             }
         }
         let by = arm.map(|arm| format!(" of the arm '{arm}'")).unwrap_or_default();
         let on = criterion.map(|c| format!(" on '{c}'")).unwrap_or_default();
-        Ok(Err(format!("no run has judged the case '{case}'{by} of the set '{set}'{on}")))
+        let wording = if other { OTHER_WORDING } else { "" };
+        Ok(Err(format!("no run has judged the case '{case}'{by} of the set '{set}'{on}{wording}")))
     }
+}
+
+/// What keeps a score from counting for another wording than its own.
+const OTHER_WORDING: &str = " under the wording of the question that this score answers";
+
+/// Whether a run asked this question at this place; a row that names none is of whatever was asked.
+fn is_asked(
+    store: &Store,
+    run: &RunInfo,
+    (item, column): (u32, u32),
+    question: Option<Digest>,
+) -> crate::store::Result<bool> {
+    let Some(question) = question else { return Ok(true) };
+    let asked = store.question_at(run, item, column)?;
+    Ok(asked.is_empty() || asked.contains(&question))
 }
 
 /// Run, item and column of a row: `run` and `item`, or `set`, `case` and `arm`; a row of an export has all of them, and goes by
@@ -162,6 +183,10 @@ fn place_of(
     let (id, item) = (row.text("run")?, row.take("item"));
     let (set, case, arm) = (row.text("set")?, row.id("case")?, row.text("arm")?);
     let criterion = row.text("criterion")?;
+    let question = row
+        .text("question")?
+        .map(|hex| hex.parse::<Digest>().map_err(|_| row.fault("'question' is no version of a question")))
+        .transpose()?;
     let named = set.zip(case);
     if let Some(id) = &id {
         let run = places.run(store, id, named.is_some()).map_err(|e| row.fault(e.to_string()))?;
@@ -170,13 +195,16 @@ fn place_of(
             let item =
                 item.filter(|i| *i < run.items).ok_or_else(|| row.fault("'item' is no item of that run"))?;
             let criterion = column(run, criterion.as_deref()).map_err(|e| row.fault(e.message))?;
+            if !is_asked(store, run, (item, criterion), question).map_err(|e| row.fault(e.to_string()))? {
+                return Err(row.fault(format!("is of run {}, which did not ask{OTHER_WORDING}", run.id)));
+            }
             return Ok((run.id.clone(), item, criterion));
         }
     }
     let Some((set, case)) = named else {
         return Err(row.fault("has no 'run' and 'item', and no 'set', 'case' and 'arm' instead of them"));
     };
-    let found = places.find(store, (&set, &case, arm.as_deref()), criterion.as_deref());
+    let found = places.find(store, (&set, &case, arm.as_deref()), (criterion.as_deref(), question));
     found.map_err(|e| row.fault(e.message))?.map_err(|why| row.fault(why))
 }
 
@@ -246,7 +274,7 @@ pub(super) fn export(ctx: &Ctx, run: &str) -> Result<u8> {
             "{}\n",
             json!({
                 "id": review.id, "run": r.run, "item": r.item, "set": run.spec.set, "case": review.case_id, "arm": review.arm,
-                "criterion": run.criteria.get(r.criterion as usize), "reviewer": r.reviewer, "score": r.score, "comment": r.comment, "renews": review.renews,
+                "criterion": run.criteria.get(r.criterion as usize), "question": review.question, "reviewer": r.reviewer, "score": r.score, "comment": r.comment, "renews": review.renews,
                 "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
             })
         );

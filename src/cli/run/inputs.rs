@@ -15,7 +15,7 @@ use crate::core::rubric::read as read_rubric;
 use crate::eval::{RubricChoice, SetChoice};
 use crate::interop::source::Source;
 use crate::interop::{ImportError, cases, items};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use std::path::{Path, PathBuf};
 
 /// The registry to plan on; a copy is removed when the plan was told.
@@ -68,7 +68,7 @@ pub(super) fn set(store: &mut Store, args: &Args) -> Result<SetChoice> {
         }
         (None, Some(text)) => {
             let known = match store.case_set(text) {
-                Err(StoreError::NotFound(_)) => false,
+                Err(error) if error.is_missing() => false,
                 other => other.map(|_| true)?,
             };
             if !is_file(text, known) {

@@ -110,11 +110,7 @@ impl Store {
         }
         let last: Option<Option<String>> =
             self.conn.query_row("SELECT place FROM replica", [], |r| r.get(0)).optional()?;
-        last.flatten().ok_or_else(|| {
-            StoreError::Invalid(
-                "nothing was exchanged before: say with which folder, `assize sync FOLDER`".to_owned(),
-            )
-        })
+        last.flatten().ok_or(StoreError::NoPlace)
     }
 
     /// For `fsck`: the records of each writer are without a gap, and those that were written.
@@ -299,11 +295,7 @@ fn refuse_twin(conn: &Connection, writer: &str, covered: &BTreeMap<String, (i64,
     if *there <= here && chain_at(conn, writer, *there)? == *chain {
         return Ok(());
     }
-    Err(StoreError::Conflict(
-        "another copy of this registry has exchanged records under this one's name, or this one is older than itself: \
-         `assize sync PLACE --as-new` gives it a name of its own; nothing was exchanged"
-            .to_owned(),
-    ))
+    Err(StoreError::Twin)
 }
 
 /// The tables whose rows are numbered, with their number in SQL.
@@ -442,10 +434,7 @@ fn take_pack(
     }
     let Some(records) = folder.records(pack) else { return Ok(None) };
     if chain_at(conn, writer, from - 1)? != pack.head.before {
-        return Err(StoreError::Invalid(format!(
-            "two files write under the name {writer}: {}",
-            "one is a copy; see `assize sync --as-new`"
-        )));
+        return Err(StoreError::TwoWriters(writer.clone()));
     }
     let mut new = 0;
     for (record, seq) in records.iter().zip(*from..) {
@@ -454,9 +443,7 @@ fn take_pack(
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE writer = ?1 AND seq = ?2 AND kind = ?3 AND id = ?4)")?
                 .query_row(params![writer, seq, record.kind.number(), record.id], |r| r.get(0))?;
             if !same {
-                return Err(StoreError::Invalid(format!(
-                    "two files write under the name {writer}; see `assize sync --as-new`"
-                )));
+                return Err(StoreError::TwoWriters(writer.clone()));
             }
             continue;
         }

@@ -3,6 +3,7 @@
 
 use crate::questions::agreement::{self, Among, Answer, Ground, TwoJudges, Wanted};
 use crate::questions::comparison::{Field, PairOf, Versus};
+use crate::tui::advice::told;
 use crate::tui::question::{Question, Work, blocking};
 use std::sync::Arc;
 
@@ -34,9 +35,9 @@ impl Question for Agreement {
             let Self { run, wanted, ground } = self;
             let ground = match ground {
                 Some(ground) => ground,
-                None => Arc::new(
-                    handle.read(move |s| agreement::ground(s, &run)).await.map_err(|e| e.to_string())?,
-                ),
+                None => {
+                    Arc::new(handle.read(move |s| agreement::ground(s, &run)).await.map_err(|e| told(&e))?)
+                }
             };
             blocking(move || Agreeing { found: Answer::of(&ground, &wanted), ground }).await
         })
@@ -112,9 +113,7 @@ impl Question for Arms {
             let Self { run, arms, slice, field } = self;
             let field = match field {
                 Some(field) => field,
-                None => {
-                    Arc::new(handle.read(move |s| Field::read(s, &run)).await.map_err(|e| e.to_string())?)
-                }
+                None => Arc::new(handle.read(move |s| Field::read(s, &run)).await.map_err(|e| told(&e))?),
             };
             blocking(move || TwoArms { found: field.versus(arms.0, arms.1, slice.as_deref()), field }).await
         })

@@ -13,6 +13,7 @@ use crate::store::scores::Effort;
 use crate::store::{EventInfo, Hits, ListQuery, PromptInfo, RevisionInfo, RevisionScore, StoreError};
 use crate::tui::doc::diff::{DiffDoc, End, Source};
 
+use crate::tui::advice::told;
 use crate::tui::model::Spot;
 use crate::tui::question::{Question, Work, blocking};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -72,7 +73,7 @@ impl Question for Filter {
 
     fn work(self) -> Work<Self::Answer> {
         Work::compute(move |handle| async move {
-            let names = handle.read(|s| s.names()).await.map_err(|e| e.to_string())?;
+            let names = handle.read(|s| s.names()).await.map_err(|e| told(&e))?;
             Ok(fuzzy(&self.0, names))
         })
     }
@@ -154,7 +155,7 @@ impl Question for Tokens {
 
     fn work(self) -> Work<usize> {
         Work::compute(move |handle| async move {
-            let body = handle.read(move |s| s.text(&self.0)).await.map_err(|e| e.to_string())?;
+            let body = handle.read(move |s| s.text(&self.0)).await.map_err(|e| told(&e))?;
             blocking(move || tokens::of(&Template { kind: self.1, body })).await
         })
     }
@@ -347,7 +348,7 @@ impl Question for Compared {
                     Ok((side(s, left)?, side(s, right)?, scores))
                 })
                 .await
-                .map_err(|e| e.to_string())?;
+                .map_err(|e| told(&e))?;
             blocking(move || {
                 let end = |(source, info, text): Side| End::new(source, info, text);
                 DiffDoc::new(end(left), end(right), &scores)
@@ -403,7 +404,7 @@ impl Question for Blame {
             let (history, scores) = handle
                 .read(move |s| Ok((History::read(s, &spot.name, spot.seq)?, history::scores(s, &spot.name)?)))
                 .await
-                .map_err(|e| e.to_string())?;
+                .map_err(|e| told(&e))?;
             Ok(Blamed { found: blocking(move || history.blame()).await?, scores })
         })
     }
