@@ -118,7 +118,7 @@ fn archived_names_are_free_again() {
     let cause = Cause::default();
     store.register(text("p", "one")).unwrap();
     store.archive(&name("p"), &cause).unwrap();
-    assert!(store.resolve(&name("p"), &Selector::LATEST).unwrap_err().to_string().contains("unarchive"));
+    assert!(store.resolve(&name("p"), &Selector::LATEST).unwrap_err().to_string().contains("it is archived"));
     store.register(text("p", "new life")).unwrap();
     assert!(store.unarchive(&name("p"), &cause).is_err());
     store.rename(&name("p"), &name("q"), &cause).unwrap();
