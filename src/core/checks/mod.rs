@@ -59,7 +59,7 @@ pub enum Kind {
     Json,
     /// It is JSON that fits a schema.
     JsonSchema {
-        /// The schema; the keywords in [`Schema`] are known, others are refused.
+        /// The schema; a keyword that [`Schema`] does not check is refused.
         schema: Value,
     },
     /// So many characters (as Unicode counts them), white space at both ends left off.
@@ -202,7 +202,8 @@ impl Check {
             Kind::Regex { pattern } => small(pattern),
             Kind::JsonSchema { schema } => {
                 let size = schema.to_string().len();
-                response.len() <= SHORT || (response.len() <= LONG && size <= SHORT)
+                !schema::has_references(schema)
+                    && (response.len() <= SHORT || (response.len() <= LONG && size <= SHORT))
             }
             _ => true,
         }
@@ -287,11 +288,16 @@ fn folded(text: &str, ignore_case: bool) -> String {
 
 /// A text in a message: quoted, and not longer than a line.
 fn short(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.chars().count() <= 60 {
-        return format!("'{line}'");
+    format!("'{}'", line(text))
+}
+
+/// A text on one line, not longer than 60 characters.
+fn line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    if text.chars().nth(60).is_none() {
+        return text.chars().map(plain).collect();
     }
-    format!("'{}\u{2026}'", line.chars().take(59).collect::<String>())
+    text.chars().map(plain).take(59).chain(['\u{2026}']).collect()
 }
 
 /// A response over which any check is cheap, in bytes; also a small schema.
@@ -440,7 +446,10 @@ mod tests {
             (json!({"kind": "length"}), "needs min, max or both"),
             (json!({"kind": "length", "min": 3, "max": 2}), "min 3 is more than max 2"),
             (json!({"kind": "similarity", "at_least": 2.0}), "from 0 to 1"),
-            (json!({"kind": "json_schema", "schema": {"oneOf": []}}), "oneOf"),
+            (
+                json!({"kind": "json_schema", "schema": {"nullable": true}}),
+                "/nullable is a keyword that is not checked",
+            ),
             (json!({"kind": "contains", "text": ""}), "the text is empty"),
         ] {
             let problem = check(value.clone()).problem().unwrap_or_default();

@@ -226,8 +226,8 @@ not = true
             ),
             ("name = \"x\"\nkind = \"json\"\nmax = 3", "line 16: check 'x' has no key 'max'"),
             (
-                "name = \"x\"\nkind = \"json_schema\"\nschema = { oneOf = [] }",
-                "/oneOf is a keyword that is not checked",
+                "name = \"x\"\nkind = \"json_schema\"\nschema = { nullable = true }",
+                "/nullable is a keyword that is not checked",
             ),
             ("name = \"x\"\nkind = \"similarity\"", "line 13: check 'x' has no at_least"),
         ] {
