@@ -7,8 +7,9 @@
 
 mod read;
 
+use crate::core::near::nearest;
 use crate::core::secrets::{holds_key, shown_name};
-use crate::core::toml_doc::{Problem, nearest};
+use crate::core::toml_doc::Problem;
 use crate::judge::prices::priced;
 use crate::judge::standard::{environment, with_key};
 use crate::judge::{JudgeConfig, Key};

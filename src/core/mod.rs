@@ -7,6 +7,7 @@
 //! chat     messages and the bodies of requests around them
 //! template variables and rendering in five syntaxes
 //! tokens   offline token counts; bpe is the encoding they are counted with
+//! near     how near two names are, for "did you mean"
 //! toml_doc TOML with the line of each problem
 //! text     the one place that cuts, measures or cleans strings; Untrusted
 //! aside    work that may cost more than anybody waits for, and where it is done
@@ -35,6 +36,7 @@ pub mod digest;
 pub mod evidence;
 pub mod find;
 pub mod item;
+pub mod near;
 pub mod pairwise;
 pub mod parse;
 pub mod prompt;

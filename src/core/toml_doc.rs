@@ -1,4 +1,4 @@
-//! TOML read by hand, so that every problem of a file is told at once, each with its line.
+//! TOML with the place of each value (crate `toml`), so that every problem of a file is told at once, each with its line.
 //!
 //! ```text
 //! text -> Doc::parse -> tables and values with their place -> typed values
@@ -6,6 +6,7 @@
 //! ```
 //! A message never repeats a value: a file may hold what should not be shown.
 
+use super::near::nearest;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
@@ -225,50 +226,9 @@ fn shown(key: &str) -> String {
         .collect()
 }
 
-/// The known word nearest to `word`, if it is near enough to be a slip of the hand.
-pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    known
-        .iter()
-        .map(|k| (distance(word, k), *k))
-        .filter(|(d, k)| *d <= 1 + k.chars().count() / 4)
-        .min()
-        .map(|(_, k)| k)
-}
-
-/// Levenshtein's distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(200).enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        let mut left = i + 1;
-        for (cb, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let up = *cell;
-            *cell = (diagonal + usize::from(ca != *cb)).min(up + 1).min(left + 1);
-            diagonal = up;
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distance_is_levenshteins() {
-        for (a, b, d) in
-            [("", "", 0), ("kitten", "sitting", 3), ("base_ur", "base_url", 1), ("", "ab", 2), ("ab", "", 2)]
-        {
-            assert_eq!(distance(a, b), d, "{a} {b}");
-        }
-        assert_eq!(nearest("modle", &["model", "base_url"]), Some("model"));
-        assert_eq!(nearest("zzzz", &["model", "base_url"]), None);
-    }
 
     #[test]
     fn syntax_errors_have_their_line_and_never_the_value() {

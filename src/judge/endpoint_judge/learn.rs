@@ -10,8 +10,8 @@
 
 use super::{Again, End, EndpointJudge, Learned, Reply, Shown, StopKind, Talk, one_line, said};
 use crate::core::item::Subject;
+use crate::core::near::nearest;
 use crate::core::rubric::Criterion;
-use crate::core::toml_doc::nearest;
 use crate::core::verdict::State;
 use crate::judge::capabilities::{Rung, Shape};
 use crate::judge::check::listed;
