@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Packs the demo's data: JSON Lines in the importers' own formats, compressed with zstd.
+"""Packs the demo's data: JSON Lines in the importers' own formats, compressed with lz4.
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install zstandard
-    /tmp/venv/bin/python assets/demo/pack.py SOURCES_DIR [assets/demo]
+    python3 assets/demo/pack.py SOURCES_DIR [assets/demo]        (needs the program lz4)
 
 SOURCES_DIR holds, as published by the projects that NOTICE.md names:
     prompt_history/fabric.jsonl    first-parent history of fabric's patterns, one revision a line
@@ -15,9 +14,8 @@ answers of four systems to one question are four arms of one case and can be com
 """
 import json
 import pathlib
+import subprocess
 import sys
-
-import zstandard
 
 JUDGE = "gpt-4-recorded"
 SHORT = {"mt_bench_eval": "mt", "vicuna_eval": "vicuna"}
@@ -51,9 +49,9 @@ def item(row):
 
 def pack(out, name, lines):
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    params = zstandard.ZstdCompressionParameters.from_level(22, window_log=23, enable_ldm=True)
-    packed = zstandard.ZstdCompressor(compression_params=params).compress(text.encode())
-    (out / f"{name}.jsonl.zst").write_bytes(packed)
+    # The strongest level, blocks that refer to those before them, a digest of the whole.
+    packed = subprocess.run(["lz4", "-12", "-BD"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+    (out / f"{name}.jsonl.lz4").write_bytes(packed)
     print(f"{name}: {len(lines)} lines, {len(text.encode())} -> {len(packed)} bytes")
 
 

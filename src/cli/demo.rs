@@ -14,8 +14,9 @@ use crate::core::digest::RowDigest;
 use crate::core::prompt::{Label, Selector};
 use crate::interop::{items, prompts};
 use crate::store::{Cause, ListQuery, Store};
+use lz4_flex::frame::FrameDecoder;
 use serde_json::{Value, json};
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 // Arguments of `demo`.
@@ -35,9 +36,9 @@ pub(super) struct Args {
     pub reset: bool,
 }
 
-const FABRIC: &[u8] = include_bytes!("../../assets/demo/fabric.jsonl.zst");
-const AWESOME: &[u8] = include_bytes!("../../assets/demo/awesome.jsonl.zst");
-const PROMETHEUS: &[u8] = include_bytes!("../../assets/demo/prometheus.jsonl.zst");
+const FABRIC: &[u8] = include_bytes!("../../assets/demo/fabric.jsonl.lz4");
+const AWESOME: &[u8] = include_bytes!("../../assets/demo/awesome.jsonl.lz4");
+const PROMETHEUS: &[u8] = include_bytes!("../../assets/demo/prometheus.jsonl.lz4");
 /// The set of recorded items.
 const SET: &str = "prometheus";
 const MARKER: &str = "assize-demo.json";
@@ -140,9 +141,8 @@ fn mark(marker: &Path, state: &str) -> Result<()> {
 }
 
 /// The text of a packed file.
-fn unpack(packed: &'static [u8]) -> Result<impl Read> {
-    ruzstd::decoding::StreamingDecoder::new(packed)
-        .map_err(|e| Fail::registry(format!("the demo's data in this program are damaged: {e}")))
+fn unpack(packed: &'static [u8]) -> impl BufRead {
+    BufReader::new(FrameDecoder::new(packed))
 }
 
 /// Fills a new registry at `path` with the recorded data.
@@ -152,8 +152,8 @@ fn unpack(packed: &'static [u8]) -> Result<impl Read> {
 pub fn build(path: &Path) -> Result<()> {
     let mut store = Store::open(path)?;
     let options = prompts::Options { slug: true, body: None };
-    let mut rows = prompts::read(BufReader::new(unpack(FABRIC)?), "fabric", &options)?.rows;
-    rows.extend(prompts::read(BufReader::new(unpack(AWESOME)?), "awesome", &options)?.rows);
+    let mut rows = prompts::read(unpack(FABRIC), "fabric", &options)?.rows;
+    rows.extend(prompts::read(unpack(AWESOME), "awesome", &options)?.rows);
     store.import_revisions(rows)?;
     let cause = Cause { author: Some("demo".into()), reason: Some("to show what labels look like".into()) };
     for (label, name, back) in LABELS {
@@ -161,7 +161,7 @@ pub fn build(path: &Path) -> Result<()> {
         let selector = Selector { back, ..Selector::LATEST };
         store.set_label(&name.parse()?, &label, &selector, None, false, &cause)?;
     }
-    let recorded = items::read(BufReader::new(unpack(PROMETHEUS)?), SET)?;
+    let recorded = items::read(unpack(PROMETHEUS), SET)?;
     store.import_items(SET, recorded.items)?;
     Ok(())
 }

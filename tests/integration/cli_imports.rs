@@ -8,10 +8,10 @@ use std::process::Command;
 /// A history of the demo, unpacked into this home.
 fn demo_history(home: &Home, name: &str) -> PathBuf {
     let packed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name).with_extension("jsonl.zst");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name).with_extension("jsonl.lz4");
     let mut text = Vec::new();
     let packed = std::fs::read(packed).unwrap();
-    ruzstd::decoding::StreamingDecoder::new(packed.as_slice()).unwrap().read_to_end(&mut text).unwrap();
+    lz4_flex::frame::FrameDecoder::new(packed.as_slice()).read_to_end(&mut text).unwrap();
     home.file(&format!("{name}.jsonl"), text)
 }
 

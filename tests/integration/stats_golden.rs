@@ -25,13 +25,13 @@ const NOT_OURS: [&str; 1] = ["scipy_p"];
 
 fn unpacked(packed: &[u8]) -> String {
     let mut text = String::new();
-    ruzstd::decoding::StreamingDecoder::new(packed).unwrap().read_to_string(&mut text).unwrap();
+    lz4_flex::frame::FrameDecoder::new(packed).read_to_string(&mut text).unwrap();
     text
 }
 
 /// 2,415 stored preferences, 803 of them beside the log probabilities they were computed from (fixtures/NOTICE.md).
 fn preferences() -> String {
-    unpacked(include_bytes!("../fixtures/preferences.jsonl.zst"))
+    unpacked(include_bytes!("../fixtures/preferences.jsonl.lz4"))
 }
 
 /// What was published of each system: preferences, win rate and its standard error in percent, wins.
@@ -146,7 +146,7 @@ fn agreement_fns(function: &str, i: &Value) -> Option<Value> {
         "repeatability" => repeats(&repeatability(&rows(&i["scores"]))),
         "repeatability_file" => {
             // The same 640 items are in the demo, each with its three verdicts.
-            let text = unpacked(include_bytes!("../../assets/demo/prometheus.jsonl.zst"));
+            let text = unpacked(include_bytes!("../../assets/demo/prometheus.jsonl.lz4"));
             let scores = |line: &str| -> Vec<Option<f64>> {
                 let item: Value = serde_json::from_str(line).unwrap();
                 item["verdicts"].as_array().unwrap().iter().map(|v| v["score"].as_f64()).collect()

@@ -2,8 +2,8 @@
 //! copy lies beside them; also when the process is killed at any call.
 //!
 //! ```text
-//! make_fixture (by hand, once for each new schema): the fixture before it, brought up to date -> zstd
-//! tests/fixtures/vN.db.zst -> unpacked -> any command -> rows, exports, FILE.bak-vN, fsck
+//! make_fixture (by hand, once for each new schema): the fixture before it, brought up to date -> lz4
+//! tests/fixtures/vN.db.lz4 -> unpacked -> any command -> rows, exports, FILE.bak-vN, fsck
 //! ```
 
 use crate::cli_support::Home;
@@ -31,7 +31,7 @@ const STEPS: &[&str] = &[
 ];
 
 fn fixture(schema: u32) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/v{schema}.db.zst"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/v{schema}.db.lz4"))
 }
 
 /// The tables with rows of their own: an index of words is made anew from them.
@@ -59,7 +59,7 @@ fn unpacked(schema: u32) -> Home {
     let home = Home::new();
     let packed = std::fs::File::open(fixture(schema)).unwrap();
     let mut bytes = Vec::new();
-    let mut plain = ruzstd::decoding::StreamingDecoder::new(packed).unwrap();
+    let mut plain = lz4_flex::frame::FrameDecoder::new(packed);
     std::io::Read::read_to_end(&mut plain, &mut bytes).unwrap();
     home.file(".local/share/assize/registry.db", bytes);
     home
@@ -255,6 +255,6 @@ fn make_fixture() {
     Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [whole.to_str().unwrap()]).unwrap();
     Connection::open(&whole).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
     let packed =
-        Command::new("zstd").args(["-19", "-q", "-f"]).arg(&whole).arg("-o").arg(fixture(KNOWN)).status();
+        Command::new("lz4").args(["-12", "-BD", "-q", "-f"]).arg(&whole).arg(fixture(KNOWN)).status();
     assert!(packed.unwrap().success());
 }
