@@ -1,6 +1,7 @@
 //! Golden replies, awkward replies, and a hundred thousand spoiled ones.
 
 use super::*;
+use crate::core::stats::rng::Rng;
 use serde_json::json;
 
 fn reply(score: &str) -> String {
@@ -223,15 +224,12 @@ fn all_golden_replies_read_as_a_person_reads_them() {
     assert_eq!(count, 312);
 }
 
-/// A small generator with a fixed seed (splitmix64): the same hundred thousand replies every time.
-struct Dice(u64);
+/// Chance from a fixed seed: the same hundred thousand replies every time.
+struct Dice(Rng);
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % below.max(1) as u64) as usize
+        self.0.below(below.max(1) as u64) as usize
     }
 }
 
@@ -286,7 +284,7 @@ fn some_object_says(text: &str, score: u8) -> bool {
 
 #[test]
 fn a_hundred_thousand_spoiled_replies_invent_no_score() {
-    let mut dice = Dice(20_261_123);
+    let mut dice = Dice(Rng::seeded(20_261_123));
     let starts =
         [reply("4"), format!("```json\n{}\n```", reply("2")), format!("I think\n{}\nso.", reply("1"))];
     let (mut read_count, mut unread_count) = (0u32, 0u32);

@@ -3,44 +3,27 @@
 //! ```text
 //! seed --splitmix64 x4--> state --xoshiro256++--> 64-bit words --> bounded integers, signs, shuffles
 //! ```
-//! Written out here, and not taken from a crate, because a stored seed must give the same review order and the
-//! same p-value for ever: the algorithms are pinned by their published test vectors.
+//! The words are crate `rand_xoshiro`'s, whose algorithm its name fixes; published vectors hold it here. How words become
+//! integers and orders is written out, and not taken from crate `rand`, which keeps the right to change it: a stored seed must
+//! give the same review order and the same p-value in every version. What need not be the same twice (ids, tokens of a batch,
+//! names of temporary files) is `rand::random`'s.
 
-/// One step of splitmix64 (Steele, Lea and Flood 2014; the constants are those of the public-domain C code by
-/// Vigna). Used only to spread a seed over a larger state.
-fn splitmix64(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
 /// xoshiro256++ 1.0 (Blackman and Vigna 2019): 256 bits of state, period 2^256 - 1. Not for secrets.
 #[derive(Debug, Clone)]
-pub struct Rng {
-    state: [u64; 4],
-}
+pub struct Rng(Xoshiro256PlusPlus);
 
 impl Rng {
     /// A generator whose four state words are the first four outputs of splitmix64 started at `seed`.
     pub fn seeded(seed: u64) -> Self {
-        let mut mix = seed;
-        Self { state: std::array::from_fn(|_| splitmix64(&mut mix)) }
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
     /// The next 64 uniform bits.
     pub fn next_u64(&mut self) -> u64 {
-        let [s0, s1, s2, s3] = &mut self.state;
-        let out = s0.wrapping_add(*s3).rotate_left(23).wrapping_add(*s0);
-        let shifted = *s1 << 17;
-        *s2 ^= *s0;
-        *s3 ^= *s1;
-        *s1 ^= *s2;
-        *s0 ^= *s3;
-        *s2 ^= shifted;
-        *s3 = s3.rotate_left(45);
-        out
+        self.0.next_u64()
     }
 
     /// A uniform integer in `0..bound`, without bias: words beyond the last whole multiple of `bound` are thrown
@@ -72,25 +55,14 @@ impl Rng {
 mod tests {
     use super::*;
 
-    #[test]
-    fn splitmix64_gives_its_published_vector() {
-        let mut state = 1_234_567;
-        let got: Vec<u64> = (0..5).map(|_| splitmix64(&mut state)).collect();
-        assert_eq!(
-            got,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423,
-                4_593_380_528_125_082_431,
-                16_408_922_859_458_223_821
-            ]
-        );
-    }
-
+    /// Of the public-domain C code: state words 1, 2, 3, 4.
     #[test]
     fn xoshiro256plusplus_gives_its_published_vector() {
-        let mut rng = Rng { state: [1, 2, 3, 4] };
+        let mut state = [0; 32];
+        for (word, byte) in (1..=4).zip((0..32).step_by(8)) {
+            state[byte] = word;
+        }
+        let mut rng = Rng(Xoshiro256PlusPlus::from_seed(state));
         let got: Vec<u64> = (0..10).map(|_| rng.next_u64()).collect();
         assert_eq!(
             got,
@@ -107,6 +79,33 @@ mod tests {
                 10_450_023_813_501_588_000
             ]
         );
+    }
+
+    /// The published first outputs of splitmix64 from 1234567 are the state that a seed gives.
+    #[test]
+    fn a_seed_is_spread_by_splitmix64() {
+        let words: [u64; 4] = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+        ];
+        let mut state = [0; 32];
+        for (part, word) in state.chunks_mut(8).zip(words) {
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+        assert_eq!(Rng::seeded(1_234_567).0, Xoshiro256PlusPlus::from_seed(state));
+    }
+
+    /// What stored seeds have given since the first version.
+    #[test]
+    fn orders_and_integers_stay_as_they_are() {
+        let mut rng = Rng::seeded(42);
+        let mut items: Vec<u32> = (0..10).collect();
+        rng.shuffle(&mut items);
+        let drawn: Vec<u64> = (0..5).map(|_| rng.below(1000)).collect();
+        assert_eq!(items, [6, 9, 7, 8, 0, 5, 3, 4, 2, 1]);
+        assert_eq!(drawn, [468, 834, 149, 776, 189]);
     }
 
     #[test]
