@@ -14,6 +14,7 @@ pub mod core;
 pub mod eval;
 pub mod interop;
 pub mod judge;
+pub mod logfile;
 pub mod questions;
 pub mod signals;
 pub mod store;

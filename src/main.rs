@@ -5,6 +5,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     assize::signals::refuse_large_files_in_words();
+    let code = run();
+    assize::logfile::close();
+    code
+}
+
+fn run() -> ExitCode {
     match cli::main() {
         Next::Exit(code) => ExitCode::from(code),
         Next::Screens(screens) => {
@@ -17,6 +23,7 @@ fn main() -> ExitCode {
             match ran {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
+                    tracing::error!("{error:#}");
                     cli::complain(&format!("{error:#}"));
                     ExitCode::from(4)
                 }

@@ -63,6 +63,7 @@ impl From<io::Error> for Fail {
 
 impl From<StoreError> for Fail {
     fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "the registry");
         Self { code: error.exit_code(), message: super::advice::told(&error) }
     }
 }

@@ -70,9 +70,36 @@ struct Cli {
     /// Who reviews on the screens [default: the config's name, else the user's]
     #[arg(long = "as", value_name = "NAME")]
     pub reviewer: Option<String>,
+    /// Append what is done and when to a file: no texts, no keys; put aside as FILE.1 at 8 MiB; --log-level error, warn, info or debug
+    #[arg(long, global = true, value_name = "FILE", env = "ASSIZE_LOG", hide_env_values = true, value_parser = path())]
+    pub log: Option<PathBuf>,
+    /// What the log holds
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "ASSIZE_LOG_LEVEL",
+        hide_env_values = true,
+        default_value = "info",
+        hide = true
+    )]
+    pub log_level: LogLevel,
     /// What to do
     #[command(subcommand)]
     pub verb: Option<Verb>,
+}
+
+/// Which events a log holds.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LogLevel {
+    /// What failed
+    Error,
+    /// What had to wait or be given up, too
+    Warn,
+    /// What was done, too
+    Info,
+    /// The beginning of each call and each wait, too
+    Debug,
 }
 
 /// The verbs.
@@ -207,6 +234,11 @@ pub fn main() -> Next {
             return Next::Exit(u8::try_from(error.exit_code()).unwrap_or(fail::INPUT));
         }
     };
+    if let Err(failure) = start_log(&cli) {
+        complain(&failure.message);
+        return Next::Exit(failure.code);
+    }
+    let began = std::time::Instant::now();
     let color = cli.color;
     let ctx = Ctx::new(cli.json, cli.registry, color);
     let result = match cli.verb {
@@ -214,15 +246,58 @@ pub fn main() -> Next {
         Some(Verb::Demo(args)) => demo::run(&ctx, &args, color),
         Some(verb) => dispatch(&ctx, verb).map(Next::Exit),
     };
-    match result.and_then(|next| ctx.out.flush().map(|()| next)) {
+    let result = result.and_then(|next| ctx.out.flush().map(|()| next));
+    let code = match &result {
+        Ok(Next::Screens(_)) => None,
+        Ok(Next::Exit(code)) => Some(*code),
+        Err(failure) => Some(failure.code),
+    };
+    match code {
+        Some(code) => tracing::info!(code, ms = began.elapsed().as_millis() as u64, "the command ended"),
+        None => tracing::info!("the screens open"),
+    }
+    match result {
         Ok(next) => next,
         Err(failure) => {
             if !failure.message.is_empty() {
+                tracing::error!("{}", failure.message);
                 complain(&failure.message);
             }
             Next::Exit(failure.code)
         }
     }
+}
+
+/// Opens the log where one is asked for, and puts down what runs. Of the arguments the names of options alone: their values may
+/// be texts.
+fn start_log(cli: &Cli) -> Result<()> {
+    let Some(path) = cli.log.as_deref().filter(|path| !path.as_os_str().is_empty()) else { return Ok(()) };
+    let level = match cli.log_level {
+        LogLevel::Error => tracing::level_filters::LevelFilter::ERROR,
+        LogLevel::Warn => tracing::level_filters::LevelFilter::WARN,
+        LogLevel::Info => tracing::level_filters::LevelFilter::INFO,
+        LogLevel::Debug => tracing::level_filters::LevelFilter::DEBUG,
+    };
+    crate::logfile::start(path, level).map_err(|e| {
+        Fail::input(format!("cannot write the log {}: {e}; name another with --log", context::shown(path)))
+    })?;
+    let named = |argument: String| {
+        let name = argument.split('=').next().unwrap_or_default().to_owned();
+        argument.starts_with("--").then_some(name)
+    };
+    let verbs = Cli::command();
+    let is_verb = |argument: &String| verbs.find_subcommand(argument).is_some();
+    let verb = std::env::args().skip(1).find(is_verb).filter(|_| cli.verb.is_some());
+    let options: Vec<String> = std::env::args().skip(1).filter_map(named).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        schema = crate::store::migrate::KNOWN,
+        system = std::env::consts::OS,
+        verb = verb.as_deref().unwrap_or("none, the screens"),
+        options = options.join(" "),
+        "a command begins"
+    );
+    Ok(())
 }
 
 /// Prints help, or what is wrong with the arguments. The message quotes them as they came, so it is made again from

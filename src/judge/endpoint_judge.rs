@@ -26,6 +26,7 @@ use crate::core::verdict::{Reading, State};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -149,6 +150,24 @@ impl EndpointJudge {
             }
         }
         described
+    }
+
+    /// A line about a call that ended; of what was sent and said only lengths.
+    fn log(&self, outcome: &Outcome, began: Instant) {
+        let usage = outcome.usage.as_ref();
+        tracing::info!(
+            judge = self.config.name,
+            model = self.config.model,
+            state = outcome.state.name(),
+            ms = began.elapsed().as_millis() as u64,
+            last_exchange_ms = outcome.latency_ms,
+            requests = outcome.attempts,
+            tokens_in = usage.map(|usage| usage.prompt_tokens),
+            tokens_out = usage.map(|usage| usage.completion_tokens),
+            bytes = outcome.raw.len(),
+            stops = outcome.stop.is_some(),
+            "a call ended"
+        );
     }
 
     async fn reach(&self, request: &JudgeRequest, events: Events<'_>, cancel: &CancellationToken) -> Outcome {
@@ -438,7 +457,13 @@ impl Judge for EndpointJudge {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.reach(request, events, cancel))
+        Box::pin(async move {
+            let began = Instant::now();
+            tracing::debug!(judge = self.config.name, model = self.config.model, "a call begins");
+            let outcome = self.reach(request, events, cancel).await;
+            self.log(&outcome, began);
+            outcome
+        })
     }
 
     fn prefer<'a>(
@@ -447,7 +472,13 @@ impl Judge for EndpointJudge {
         events: &'a (dyn Fn(CallEvent) + Send + Sync),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, PairOutcome> {
-        Box::pin(EndpointJudge::prefer(self, request, events, cancel))
+        Box::pin(async move {
+            let began = Instant::now();
+            tracing::debug!(judge = self.config.name, model = self.config.model, "a call of a pair begins");
+            let answer = EndpointJudge::prefer(self, request, events, cancel).await;
+            self.log(&answer.outcome, began);
+            answer
+        })
     }
 
     fn pairs_fingerprint(&self) -> Digest {

@@ -22,6 +22,10 @@ pub(super) fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> Res
             Ok(value) => return Ok(value),
             Err(e) => match StoreError::from(e) {
                 StoreError::Busy if start.elapsed() < PATIENCE => {
+                    tracing::debug!(
+                        waited_ms = start.elapsed().as_millis() as u64,
+                        "another process holds the registry"
+                    );
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(100));
                 }

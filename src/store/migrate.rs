@@ -191,6 +191,7 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
             return Err(StoreError::Newer { path: path.to_owned(), found: present, known });
         }
         if present > 0 && present < known && path != Path::new(IN_MEMORY) {
+            tracing::info!(path = %path.display(), from = present, to = known, "the schema is brought up to date");
             keep_copy(path, present)?;
         }
         for step in steps.iter().skip(present as usize) {
@@ -207,7 +208,8 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
         Ok(conn.pragma_update(None, "user_version", known)?)
     });
     let done = done.and_then(|()| Ok(conn.execute_batch("COMMIT")?));
-    if done.is_err() {
+    if let Err(error) = &done {
+        tracing::error!(error = error as &dyn std::error::Error, "the schema stays as it was");
         let _ = conn.execute_batch("ROLLBACK");
     }
     done

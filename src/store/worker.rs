@@ -454,16 +454,21 @@ impl Writing {
         let (stay, over): (VecDeque<Job>, VecDeque<Job>) = self.waiting.drain(..).partition(is_patient);
         self.waiting = stay;
         for job in over {
+            tracing::warn!(waited_ms = job.since.elapsed().as_millis() as u64, "a write was given up");
             (job.work)(Err(StoreError::Busy))(None);
         }
         let told = patience.min(SILENCE);
         let held = self.waiting.iter().any(|job| job.since.elapsed() >= told);
-        self.lock.held.store(held, Ordering::Relaxed);
+        if self.lock.held.swap(held, Ordering::Relaxed) != held {
+            tracing::warn!(waiting = self.waiting.len(), held, "another process holds the registry");
+        }
     }
 
     /// All that waits as one transaction, and what comes meanwhile.
     fn group(&mut self) {
-        self.lock.held.store(false, Ordering::Relaxed);
+        if self.lock.held.swap(false, Ordering::Relaxed) {
+            tracing::info!("the registry can be written again");
+        }
         self.alone = None;
         let mut answers = Vec::new();
         while answers.len() < GROUP && (answers.is_empty() || self.store.has_group()) {

@@ -54,6 +54,7 @@ mod judge_wire;
 #[expect(dead_code, reason = "the tests of crashes use the rest")]
 #[path = "../torture/judged.rs"]
 mod judged;
+mod logfile;
 mod module_graph;
 mod one_answer;
 mod one_figure;

@@ -8,6 +8,7 @@
 use super::super::config::Key;
 use super::super::dialect::Dialect;
 use super::super::{Stop, StopKind};
+use crate::logfile;
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -39,7 +40,8 @@ impl Held {
     /// When it cannot be had, or no header can carry it.
     pub fn fetch(source: &Key, dialect: &dyn Dialect) -> Result<Self, Stop> {
         let (header, secret) = fetched(source, dialect)?.unzip();
-        let secrets = Arc::new(secret.into_iter().filter(is_told_apart).collect());
+        let secrets: Arc<Vec<_>> = Arc::new(secret.into_iter().filter(is_told_apart).collect());
+        secrets.iter().for_each(logfile::hide);
         let now = RwLock::new(Now { header, generation: 0, secrets });
         Ok(Self {
             source: source.clone(),
@@ -56,7 +58,7 @@ impl Held {
     /// Keeps more that must not be shown.
     pub fn hide(&self, more: Vec<SecretString>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        let more = more.into_iter().filter(is_told_apart);
+        let more = more.into_iter().filter(is_told_apart).inspect(logfile::hide);
         now.secrets = Arc::new(now.secrets.iter().cloned().chain(more).collect());
     }
 

@@ -100,6 +100,8 @@ impl Store {
             let names = names_in_force(&self.conn, &told)?;
             exchange.conflicts.extend(label_conflicts(&told, &names));
         }
+        let Exchange { sent, received, conflicts, .. } = &exchange;
+        tracing::info!(place, sent, received, conflicts = conflicts.len(), "records were exchanged");
         Ok(exchange)
     }
 
