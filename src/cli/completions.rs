@@ -22,17 +22,16 @@ pub struct ManArgs {
     pub verb: Option<String>,
 }
 
-/// Prints the script.
-pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
+/// Prints the script for the grammar.
+pub fn run(ctx: &Ctx, args: &Args, mut grammar: clap::Command) -> Result<u8> {
     let mut bytes = Vec::new();
-    clap_complete::generate(args.shell, &mut super::grammar(), "assize", &mut bytes);
+    clap_complete::generate(args.shell, &mut grammar, "assize", &mut bytes);
     ctx.out.bytes(&bytes)?;
     Ok(DONE)
 }
 
-/// Prints the page.
-pub fn man(ctx: &Ctx, args: &ManArgs) -> Result<u8> {
-    let grammar = super::grammar();
+/// Prints the page of the grammar, or of a verb in it.
+pub fn man(ctx: &Ctx, args: &ManArgs, grammar: clap::Command) -> Result<u8> {
     let page = match &args.verb {
         None => grammar,
         Some(verb) => {

@@ -9,7 +9,7 @@
 use super::context::{Ctx, data_dir, shown};
 use super::fail::{DONE, Fail, Result};
 use super::output::{ColorChoice, talk};
-use super::{Next, Screens};
+use super::screens::{Next, Screens, need_terminal};
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{Label, Selector};
 use crate::interop::{items, prompts};
@@ -62,7 +62,7 @@ const SOURCES: [(&str, &str, &str); 3] = [
 pub(super) fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
     let open = !args.no_tui && !ctx.json;
     if open {
-        super::need_terminal().map_err(|f| {
+        need_terminal().map_err(|f| {
             Fail::input(format!("{}\nto build the demo only: assize demo --no-tui", f.message))
         })?;
     }

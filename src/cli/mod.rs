@@ -35,6 +35,7 @@ mod review;
 mod rubric;
 mod run;
 mod runs;
+mod screens;
 mod search;
 mod shape;
 mod show;
@@ -46,8 +47,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use context::Ctx;
 use fail::{Fail, Result};
 use output::ColorChoice;
-use std::io::IsTerminal;
 use std::path::PathBuf;
+
+pub use screens::{Next, Screens, need_terminal};
 
 /// A registry of LLM prompts with diffs, judge scores and human review.
 #[derive(Debug, Parser)]
@@ -200,26 +202,6 @@ fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     clap::builder::OsStringValueParser::new().map(PathBuf::from)
 }
 
-/// What the program does after the arguments are read.
-pub enum Next {
-    /// It is done.
-    Exit(u8),
-    /// It opens the screens.
-    Screens(Screens),
-}
-
-/// Where the screens open.
-pub struct Screens {
-    /// The registry's file.
-    pub registry: PathBuf,
-    /// Whether it is the demo's.
-    pub demo: bool,
-    /// When to colour.
-    pub color: ColorChoice,
-    /// Who reviews, if said.
-    pub reviewer: Option<String>,
-}
-
 /// Reads the arguments and does what they say.
 pub fn main() -> Next {
     if crate::aside::is_asked() {
@@ -340,19 +322,6 @@ fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Ne
     Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color, reviewer }))
 }
 
-/// The screens are refused where nobody could see or steer them.
-///
-/// # Errors
-/// When stdin or stdout is no terminal.
-pub fn need_terminal() -> Result<()> {
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return Ok(());
-    }
-    Err(Fail::input(
-        "the screens need a terminal, and stdin or stdout is none; each action also exists as a command: assize --help",
-    ))
-}
-
 fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
     match verb {
         Verb::Demo(_) => Ok(fail::DONE), // main() has taken it
@@ -391,8 +360,8 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Restore(args) => fsck::restore(ctx, &args),
         Verb::Doctor(args) => doctor::run(ctx, &args),
         Verb::Config(args) => config_show::run(ctx, &args),
-        Verb::Completions(args) => completions::run(ctx, &args),
-        Verb::Man(args) => completions::man(ctx, &args),
+        Verb::Completions(args) => completions::run(ctx, &args, grammar()),
+        Verb::Man(args) => completions::man(ctx, &args, grammar()),
         Verb::BenchData(args) => bench_data::run(ctx, &args),
     }
 }

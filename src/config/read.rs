@@ -1,6 +1,6 @@
 //! The configuration's TOML: typed, each key known, every problem told with its line.
 
-use super::{Config, Reveal, ReviewConfig, Role, UiConfig};
+use super::settings::{Config, Reveal, ReviewConfig, Role, UiConfig};
 use crate::core::secrets::is_key_like;
 use crate::core::theme_file::BASES;
 use crate::core::toml_doc::{Doc, Problem, Section};
@@ -169,7 +169,8 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
     let base = JudgeConfig::default();
     let allow_http = doc.boolean(section, "allow_http").unwrap_or(base.allow_http);
     let api = extras::api(doc, section);
-    let home = api.and_then(|api| api.0.home()).map(|home| home.base_url).filter(|url| !url.is_empty());
+    let home =
+        api.and_then(|api| api.dialect().home()).map(|home| home.base_url).filter(|url| !url.is_empty());
     let base_url = match home {
         Some(home) if Doc::value(section, "base_url").is_none() => Some(home.to_owned()),
         _ => doc.needed(

@@ -9,10 +9,10 @@
 //! An engine's own count of steps bounds what it was told of; time, memory and depth of the stack are bounds of a process.
 
 use super::checks::{Check, Outcome};
-use super::template::{Included, Part, Parts, Syntax, TemplateError};
+use super::template::{Included, Parts, Syntax, TemplateError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,20 +88,6 @@ impl Job {
         }
     }
 
-    /// Carries it out here, whatever it costs. For the process that can be ended.
-    pub fn run(self) -> Done {
-        match self {
-            Self::Render { text, syntax, values, parts } => {
-                let parts =
-                    parts.into_iter().map(|(included, text)| Part { included, text: Arc::from(text) });
-                Done::Rendered(Parts::of(parts.collect()).render_here(&text, syntax, &values))
-            }
-            Self::Check { check, response, reference } => {
-                Done::Checked(check.run_here(&response, reference.as_deref()))
-            }
-        }
-    }
-
     /// What makes it costly, as far as that can be told before: the template, or the check.
     pub fn key(&self) -> Vec<u8> {
         match self {
@@ -109,29 +95,5 @@ impl Job {
             // A check always serialises.
             Self::Check { check, .. } => serde_json::to_vec(check).unwrap_or_default(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_job_comes_out_as_it_went_in() {
-        let values = json!({"x": 0.1, "y": [2.225_073_858_507_201e-308, 9_007_199_254_740_993.0_f64, 1, -0.0], "z": {"a": "\u{0}"}});
-        let values = values.as_object().unwrap();
-        for text in ["{{ x }} {{ y }} {{ z }}", "{% for v in y %}{{ v }};{% endfor %}"] {
-            let job = Job::render(text, Syntax::Jinja, values, &Parts::default());
-            let there: Job = serde_json::from_slice(&serde_json::to_vec(&job).unwrap()).unwrap();
-            let rendered = Parts::default().render_here(text, Syntax::Jinja, values);
-            assert!(rendered.is_ok());
-            let done = there.run();
-            let back: Done = serde_json::from_slice(&serde_json::to_vec(&done).unwrap()).unwrap();
-            assert_eq!((&done, back), (&Done::Rendered(rendered), done.clone()));
-        }
-        let missing = Job::render("{{ a }}", Syntax::Jinja, &Map::new(), &Parts::default()).run();
-        let back: Done = serde_json::from_slice(&serde_json::to_vec(&missing).unwrap()).unwrap();
-        assert_eq!(back, Done::Rendered(Err(TemplateError::Missing { name: "a".into(), line: 1 })));
     }
 }

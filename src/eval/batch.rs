@@ -1,15 +1,12 @@
 //! Runs through an endpoint's Batch API: which plans can be carried out so, and calling a batch off.
 
 use super::error::EvalError;
-use super::execute::aside;
+use super::execute::{PRICE, aside};
 use super::open::open_endpoint_judge;
 use super::plan::Plan;
 use super::recorded::is_recorded;
 use crate::config::Config;
 use crate::store::{BatchInfo, BatchStage, Handle};
-
-/// What a batch costs of the price of single calls.
-pub(super) const PRICE: f64 = 0.5;
 
 /// Makes a plan one that is asked in batches, or refuses it: a batch cannot be stopped in the middle, so what it may cost
 /// must be within the caps before it is sent.

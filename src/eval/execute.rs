@@ -29,6 +29,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What a batch costs of the price of single calls.
+pub(super) const PRICE: f64 = 0.5;
+
 /// How often the lease is renewed.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How often it is looked whether saving waits for another process.

@@ -1,18 +1,9 @@
-//! The importers: one file for each format, one line for each in [`ALL`]. docs/technical/importing.md says how to add one.
-//!
-//! ```text
-//! Source --sniff--> the first that knows it (or --as NAME) --read--> Batch
-//! ```
+//! What an importer is: a name, a look at a source, a reading of it. [`super::formats`] lists them all.
 
 use super::ImportError;
 use super::batch::Batch;
 use super::mapping::Target;
 use super::source::Source;
-use super::{
-    braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template,
-    openai_evals, phoenix, prompt_yml, promptfoo, prompty, semantic_kernel, table, traces,
-};
-
 /// A format that comes in.
 pub struct Importer {
     /// Its name for `--as`.
@@ -24,28 +15,6 @@ pub struct Importer {
     /// What comes in, what each field became, and what is refused.
     pub read: fn(&Source, &Options) -> Result<Batch, ImportError>,
 }
-
-/// All of them, in the order in which they are asked; the most general last.
-pub const ALL: &[&Importer] = &[
-    &promptfoo::RESULTS,
-    &promptfoo::CONFIG,
-    &openai_evals::OPENAI,
-    &prompt_yml::PROMPT_YML,
-    &langfuse::LANGFUSE,
-    &traces::TRACES,
-    &inspect::INSPECT,
-    &phoenix::PHOENIX,
-    &deepeval::DEEPEVAL,
-    &braintrust::BRAINTRUST,
-    &evals_log::EVALS_LOG,
-    &prompty::PROMPTY,
-    &dotprompt::DOTPROMPT,
-    &semantic_kernel::SEMANTIC_KERNEL,
-    &langchain::LANGCHAIN,
-    &llm_template::LLM,
-    &chat_file::CHAT,
-    &table::TABLE,
-];
 
 /// What the user asked for.
 #[derive(Debug, Default, Clone)]
@@ -68,21 +37,4 @@ impl Options {
             (None, None) => Err(source.fault("has no name to call the set by: add --set NAME")),
         }
     }
-}
-
-/// The importer of this name.
-///
-/// # Errors
-/// When there is none, with all names.
-pub fn named(name: &str) -> Result<&'static Importer, String> {
-    let found = ALL.iter().find(|importer| importer.name == name).copied();
-    found.ok_or_else(|| {
-        let names: Vec<&str> = ALL.iter().map(|importer| importer.name).collect();
-        format!("'{name}' is no format: use {}", names.join(", "))
-    })
-}
-
-/// The first importer that knows a source.
-pub fn sniffed(source: &Source) -> Option<&'static Importer> {
-    ALL.iter().find(|importer| (importer.sniff)(source)).copied()
 }

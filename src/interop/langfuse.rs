@@ -11,10 +11,10 @@ use super::batch::{Batch, DROPPED, METADATA, Rows};
 use super::folder::Names;
 use super::foreign;
 use super::importer::{Importer, Options};
+use super::prompts::template;
 use super::source::Source;
-use crate::core::chat::ChatBody;
 use crate::core::item::Case;
-use crate::core::prompt::{PromptName, Syntax, Template};
+use crate::core::prompt::{PromptName, Syntax};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -85,17 +85,6 @@ fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
 fn texts(map: &Map<String, Value>, key: &str) -> Vec<String> {
     let list = map.get(key).and_then(Value::as_array);
     list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// The template, or why there is none.
-pub fn template(prompt: Option<&Value>) -> Result<Template, String> {
-    match prompt {
-        Some(Value::String(text)) => Ok(Template::text(text.as_str())),
-        Some(list @ Value::Array(_)) => {
-            ChatBody::read(list).map(|body| body.template).map_err(|e| e.to_string())
-        }
-        _ => Err("has no 'prompt'".into()),
-    }
 }
 
 fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {

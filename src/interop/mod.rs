@@ -18,6 +18,7 @@ pub mod dotprompt;
 pub mod evals_log;
 pub mod folder;
 pub mod foreign;
+pub mod formats;
 pub mod generated;
 pub mod git;
 pub mod importer;

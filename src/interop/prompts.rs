@@ -9,6 +9,7 @@
 use super::batch::Refused;
 use super::jsonl::{Row, Rows};
 use super::{ImportError, align};
+use crate::core::chat::ChatBody;
 use crate::core::digest::Digest;
 use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
 use crate::store::{EventInfo, NewRevision, RevisionInfo};
@@ -177,7 +178,7 @@ fn read_template(
         (Some(_), Some(_), _) => Err(row.fault("has both 'template' and 'messages'")),
         // Langfuse's word for either.
         (None, None, None) => match row.take("prompt") {
-            Some(prompt) => super::langfuse::template(Some(&prompt)).map_err(|e| row.fault(e)),
+            Some(prompt) => template(Some(&prompt)).map_err(|e| row.fault(e)),
             None => Err(row.fault("has neither 'template' nor 'messages'")),
         },
         (None, None, Some(body)) => {
@@ -196,6 +197,17 @@ fn read_template(
             }
             Ok(template)
         }
+    }
+}
+
+/// The template of a prompt as Langfuse writes it, a text or messages; or why there is none.
+pub fn template(prompt: Option<&Value>) -> Result<Template, String> {
+    match prompt {
+        Some(Value::String(text)) => Ok(Template::text(text.as_str())),
+        Some(list @ Value::Array(_)) => {
+            ChatBody::read(list).map(|body| body.template).map_err(|e| e.to_string())
+        }
+        _ => Err("has no 'prompt'".into()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Texts are looked at because nothing better comes: proxies put one provider's error into the message of another's. Each list
 //! of words is of texts that were seen; what fits none of them is an error like any other.
 
-use super::wire::{compressed, is_compressed, one_line};
+use super::body::{compressed, is_compressed, one_line};
 use serde_json::Value;
 use std::time::Duration;
 

@@ -3,10 +3,7 @@
 //! A key exists as text only between [`Key::resolve`] and the header of the client: the configuration holds the name of
 //! a variable or a command, never a key.
 
-use super::dialect::{self, Api, Dialect};
-use super::endpoint::{Address, is_url};
 use super::extras::Extras;
-use super::standard;
 use super::{Stop, StopKind};
 use crate::children;
 use secrecy::SecretString;
@@ -254,51 +251,9 @@ impl Default for JudgeConfig {
     }
 }
 
-impl JudgeConfig {
-    /// The API that its endpoint speaks: as configured, else as its address says.
-    pub fn dialect(&self) -> &'static dyn Dialect {
-        if let Some(Api(dialect)) = self.api {
-            return dialect;
-        }
-        dialect::guess(&self.base_url, &self.model)
-    }
-
-    /// Under which name what is learned of the endpoint is kept: its origin and path, and the API and settings that are not the
-    /// usual ones. `None` when the address is refused.
-    pub fn learned_under(&self) -> Option<String> {
-        let base = Address::parse(&self.base_url, self.allow_http).ok()?.base();
-        let api = self.dialect().name();
-        let mut parts = if api == dialect::ALL[0].name() { Vec::new() } else { vec![api.to_owned()] };
-        parts.extend(self.reasoning_effort.clone());
-        parts.extend((!self.reply.is_verdict()).then(|| "prose".to_owned()));
-        parts.extend((!self.extras.is_empty()).then(|| self.extras.digest().short()));
-        Some(if parts.is_empty() { base } else { format!("{base} {}", parts.join(" ")) })
-    }
-
-    /// Reads `URL#MODEL`, or `NAME#MODEL` with the name of a dialect, the forms `--judge` takes without a
-    /// configuration; `None` for what is the name of a configured one.
-    /// The name it goes by is the address, which therefore must hold no secret: it is checked here, before anything is
-    /// stored or shown.
-    ///
-    /// # Errors
-    /// [`StopKind::Address`] as [`Address::parse`], or when the model reads like a key.
-    pub fn from_url(text: &str) -> Result<Option<Self>, Stop> {
-        let text = text.trim();
-        if !is_url(text) {
-            return standard::by_name(text, &standard::environment);
-        }
-        let (base_url, model) = text.split_once('#').unwrap_or((text, ""));
-        Address::parse(base_url, false)?;
-        check_model(model)?;
-        let made = Self {
-            name: text.to_owned(),
-            base_url: base_url.to_owned(),
-            model: model.to_owned(),
-            ..Self::default()
-        };
-        Ok(Some(standard::with_key(made, &standard::environment)))
-    }
-}
+/// Which API an endpoint speaks: the name of a dialect that there is ([`super::dialect::ALL`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Api(pub(super) &'static str);
 
 /// The name of a model is stored with each run, and shown.
 ///

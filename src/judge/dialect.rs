@@ -26,12 +26,11 @@ pub use openai_chat::OpenAiChat;
 pub use openai_responses::OpenAiResponses;
 
 use super::capabilities::{Rung, Shape};
-use super::config::JudgeConfig;
+use super::config::{Api, JudgeConfig};
 use super::prompt::{SCHEMA, SCHEMA_BOUNDED, SYSTEM};
-use super::retry;
+use super::reset;
 use super::wire::{ApiError, Reply};
 use super::{ChatMessage, Usage};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -131,7 +130,7 @@ pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
 
     /// How long no more requests or tokens are left, and of which, by the headers of any answer.
     fn limits(&self, header: Header<'_>, now_s: i64) -> Option<(Duration, &'static str)> {
-        retry::used_up(header, now_s)
+        reset::used_up(header, now_s)
     }
 
     /// The path that the lines of a batch name; `None` where there is no such API.
@@ -140,25 +139,22 @@ pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     }
 }
 
-/// Which API an endpoint speaks, as a value of the configuration.
-#[derive(Clone, Copy)]
-pub struct Api(pub &'static dyn Dialect);
+impl Api {
+    /// That of a dialect.
+    pub fn of(dialect: &'static dyn Dialect) -> Self {
+        Self(dialect.name())
+    }
 
-impl PartialEq for Api {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.name() == other.0.name()
+    /// The dialect of this name.
+    pub fn dialect(self) -> &'static dyn Dialect {
+        ALL.into_iter().find(|dialect| dialect.name() == self.0).unwrap_or(&OpenAiChat)
     }
 }
 
-impl Debug for Api {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name())
-    }
-}
-
-impl Serialize for Api {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name())
+impl JudgeConfig {
+    /// The API that its endpoint speaks: as configured, else as its address says.
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        self.api.map_or_else(|| guess(&self.base_url, &self.model), Api::dialect)
     }
 }
 

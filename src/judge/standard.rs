@@ -1,8 +1,8 @@
 //! Names that every library of a provider reads from the environment: found here, told by name, never by value.
 
-use super::config::{JudgeConfig, Key};
+use super::config::{Api, JudgeConfig, Key, check_model};
 use super::dialect::{self, Dialect};
-use super::endpoint::Address;
+use super::endpoint::{Address, is_url};
 use super::{Stop, StopKind};
 use serde::Serialize;
 
@@ -127,12 +127,12 @@ pub fn by_name(text: &str, look: Look<'_>) -> Result<Option<JudgeConfig>, Stop> 
         ));
     };
     let address = Address::parse(&base_url, dialect.name() == "ollama")?;
-    super::config::check_model(model)?;
+    check_model(model)?;
     let config = JudgeConfig {
         name: text.trim().to_owned(),
         base_url,
         model: model.to_owned(),
-        api: Some(dialect::Api(dialect)),
+        api: Some(Api::of(dialect)),
         allow_http: dialect.name() == "ollama",
         ..JudgeConfig::default()
     };
@@ -162,6 +162,44 @@ pub fn with_key(config: JudgeConfig, look: Look<'_>) -> JudgeConfig {
     match own.iter().chain(compatible).find(|name| look(name).is_some()) {
         Some(name) => JudgeConfig { key: Key::Env((*name).to_owned()), ..config },
         None => config,
+    }
+}
+
+impl JudgeConfig {
+    /// Under which name what is learned of the endpoint is kept: its origin and path, and the API and settings that are not the
+    /// usual ones. `None` when the address is refused.
+    pub fn learned_under(&self) -> Option<String> {
+        let base = Address::parse(&self.base_url, self.allow_http).ok()?.base();
+        let api = self.dialect().name();
+        let mut parts = if api == dialect::ALL[0].name() { Vec::new() } else { vec![api.to_owned()] };
+        parts.extend(self.reasoning_effort.clone());
+        parts.extend((!self.reply.is_verdict()).then(|| "prose".to_owned()));
+        parts.extend((!self.extras.is_empty()).then(|| self.extras.digest().short()));
+        Some(if parts.is_empty() { base } else { format!("{base} {}", parts.join(" ")) })
+    }
+
+    /// Reads `URL#MODEL`, or `NAME#MODEL` with the name of a dialect, the forms `--judge` takes without a
+    /// configuration; `None` for what is the name of a configured one.
+    /// The name it goes by is the address, which therefore must hold no secret: it is checked here, before anything is
+    /// stored or shown.
+    ///
+    /// # Errors
+    /// [`StopKind::Address`] as [`Address::parse`], or when the model reads like a key.
+    pub fn from_url(text: &str) -> Result<Option<Self>, Stop> {
+        let text = text.trim();
+        if !is_url(text) {
+            return by_name(text, &environment);
+        }
+        let (base_url, model) = text.split_once('#').unwrap_or((text, ""));
+        Address::parse(base_url, false)?;
+        check_model(model)?;
+        let made = Self {
+            name: text.to_owned(),
+            base_url: base_url.to_owned(),
+            model: model.to_owned(),
+            ..Self::default()
+        };
+        Ok(Some(with_key(made, &environment)))
     }
 }
 

@@ -32,6 +32,20 @@ pub struct Fault {
     pub advice: Advice,
 }
 
+/// Rows that differ from what was counted as they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Vanished {
+    /// The table.
+    pub table: String,
+    /// The run, case set or prompt whose rows they are; empty for a whole table.
+    pub of: String,
+    /// How many were written.
+    pub written: i64,
+    /// How many are there: fewer when some were taken out, more when some were put in by hand, as many when one stands in
+    /// the place of another.
+    pub there: i64,
+}
+
 /// What `fsck` read and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FsckReport {
@@ -40,7 +54,7 @@ pub struct FsckReport {
     /// Bodies that were forgotten on purpose.
     pub forgotten: u64,
     /// Where rows are gone, or came by another program; each is a fault as well.
-    pub missing: Vec<super::Vanished>,
+    pub missing: Vec<Vanished>,
     /// Empty when all is well.
     pub faults: Vec<Fault>,
 }

@@ -3,7 +3,6 @@
 
 use super::events::next_stamp;
 use super::lookup::digest_at;
-use super::renewal::Renews;
 use super::review_rows::all_reviews;
 use super::rows::{NewReview, ReviewInfo, RunInfo};
 use super::rules::reviews::{check, in_force, no_undo};
@@ -11,7 +10,6 @@ use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap};
 
 /// What a review refers to, by content id.
 struct Ids {
@@ -184,52 +182,6 @@ impl Store {
         self.write(|conn| insert(conn, review))
     }
 
-    /// Adds several, in order, all or none; their ids. `takes_back` says which of them take back which earlier one of
-    /// them, whose id is not known before.
-    ///
-    /// # Errors
-    /// As [`Store::add_review`]; then none was added.
-    pub fn add_reviews(
-        &mut self,
-        reviews: &[NewReview],
-        takes_back: &HashMap<usize, usize>,
-    ) -> Result<Vec<i64>> {
-        self.import_reviews(reviews, takes_back, &HashMap::new())
-    }
-
-    /// The same; `renews` says which of them were taken over from an earlier wording of their question where they come from.
-    ///
-    /// # Errors
-    /// As [`Store::add_review`]; then none was added.
-    pub fn import_reviews(
-        &mut self,
-        reviews: &[NewReview],
-        takes_back: &HashMap<usize, usize>,
-        renews: &HashMap<usize, Renews>,
-    ) -> Result<Vec<i64>> {
-        if reviews.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.write(|conn| {
-            let mut ids = Vec::with_capacity(reviews.len());
-            let mut renewed: BTreeMap<&str, Vec<(i64, Option<i64>, i64)>> = BTreeMap::new();
-            for (index, review) in reviews.iter().enumerate() {
-                let earlier = takes_back.get(&index).and_then(|earlier| ids.get(*earlier).copied());
-                let undo = earlier.or(review.undo);
-                let id = insert(conn, &NewReview { undo, ..review.clone() })?;
-                ids.push(id);
-                if let Some(renews) = renews.get(&index) {
-                    let here = renews.added.and_then(|at| ids.get(at).copied()).or(renews.known);
-                    renewed.entry(&review.run).or_default().push((id, here, renews.number));
-                }
-            }
-            for (run, rows) in renewed {
-                super::renewal::keep_imported(conn, run, &rows)?;
-            }
-            Ok(ids)
-        })
-    }
-
     /// Reviews in force, those taken back left out: per run, item, criterion and reviewer the newest blind one, the
     /// newest given with the judge in sight, and the newest word on its reasons. None displaces another: a score
     /// changed after the reveal leaves the blind one to be compared with the judge.
@@ -275,6 +227,7 @@ mod tests {
     use super::*;
     use crate::core::item::{ImportedVerdict, Item, Subject};
     use crate::store::rows::Sampling;
+    use std::collections::HashMap;
 
     #[test]
     fn what_fails_in_the_middle_leaves_no_review() {

@@ -10,12 +10,10 @@
 //! Numbers alone do not tell: the last row leaves no gap, nor do all of them. A count is of what this registry wrote, so rows
 //! that another program put in are not in it. Rows are read back once for each group of writes, not once each.
 
-use super::report::RESTORE;
-use super::rows::FsckReport;
-use super::{Result, Store};
+use super::Result;
+use super::report::{FsckReport, RESTORE, Vanished};
 use crate::core::digest::{Digest, RowDigest};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables that are counted whole, with the column that numbers their rows: what is in them is chained or numbered elsewhere.
@@ -96,20 +94,6 @@ impl Rows {
         }
         self.count += 1;
     }
-}
-
-/// Rows that differ from what was counted as they were written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Vanished {
-    /// The table.
-    pub table: String,
-    /// The run, case set or prompt whose rows they are; empty for a whole table.
-    pub of: String,
-    /// How many were written.
-    pub written: i64,
-    /// How many are there: fewer when some were taken out, more when some were put in by hand, as many when one stands in
-    /// the place of another.
-    pub there: i64,
 }
 
 impl Vanished {
@@ -387,64 +371,61 @@ pub(super) fn count_all(conn: &Connection) -> rusqlite::Result<()> {
     Heads::default().catch_up(conn)
 }
 
-impl Store {
-    /// Each table has as many rows as it was given, and those of a run, a case set or a prompt are the same ones. Rows are
-    /// only ever added, so that their numbers have no gaps either.
-    pub(super) fn check_tally(&self, report: &mut FsckReport) -> Result<()> {
-        for (table, number) in COUNTED {
-            let sql = format!("SELECT count(*), coalesce(max({number}), 0) FROM {table}");
-            let (there, highest): (i64, i64) =
-                self.conn.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
-            let written = stored(&self.conn, table, "")?.count;
-            if there != written {
-                report.missing.push(Vanished { table: table.to_owned(), of: String::new(), written, there });
-            } else if there != highest {
-                let what = format!("it should have {highest} rows and has {there}");
-                report.fault(format!("table {table}"), what, RESTORE);
-            }
+/// Each table has as many rows as it was given, and those of a run, a case set or a prompt are the same ones. Rows are
+/// only ever added, so that their numbers have no gaps either.
+pub(super) fn check(conn: &Connection, report: &mut FsckReport) -> Result<()> {
+    for (table, number) in COUNTED {
+        let sql = format!("SELECT count(*), coalesce(max({number}), 0) FROM {table}");
+        let (there, highest): (i64, i64) = conn.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let written = stored(conn, table, "")?.count;
+        if there != written {
+            report.missing.push(Vanished { table: table.to_owned(), of: String::new(), written, there });
+        } else if there != highest {
+            let what = format!("it should have {highest} rows and has {there}");
+            report.fault(format!("table {table}"), what, RESTORE);
         }
-        let highest = Heads::now(&self.conn)?.chained;
-        for (chained, highest) in CHAINED.iter().zip(highest) {
-            let there = chained.there(&self.conn)?;
-            let (missing, count) =
-                (chained.compared(&self.conn, &there)?, there.values().map(|r| r.count).sum::<i64>());
-            if missing.is_empty() && chained.number == "id" && count != highest {
-                let what = format!("it should have {highest} rows and has {count}");
-                report.fault(format!("table {}", chained.table), what, RESTORE);
-            }
-            report.missing.extend(missing);
-        }
-        for missing in report.missing.clone() {
-            report.fault(missing.place(), missing.what(), RESTORE);
-        }
-        Ok(())
     }
+    let highest = Heads::now(conn)?.chained;
+    for (chained, highest) in CHAINED.iter().zip(highest) {
+        let there = chained.there(conn)?;
+        let (missing, count) =
+            (chained.compared(conn, &there)?, there.values().map(|r| r.count).sum::<i64>());
+        if missing.is_empty() && chained.number == "id" && count != highest {
+            let what = format!("it should have {highest} rows and has {count}");
+            report.fault(format!("table {}", chained.table), what, RESTORE);
+        }
+        report.missing.extend(missing);
+    }
+    for missing in report.missing.clone() {
+        report.fault(missing.place(), missing.what(), RESTORE);
+    }
+    Ok(())
+}
 
-    /// A quick look whether rows are missing, by their numbers alone: nothing of them is read. What `fsck` says is more.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub fn missing_rows(&self) -> Result<Vec<Vanished>> {
-        let (heads, mut out) = (Heads::now(&self.conn)?, Vec::new());
-        for ((table, _), there) in COUNTED.iter().zip(heads.counted) {
-            let written = stored(&self.conn, table, "")?.count;
-            if there != written {
-                out.push(Vanished { table: (*table).to_owned(), of: String::new(), written, there });
-            }
+/// A quick look whether rows are missing, by their numbers alone: nothing of them is read. What `fsck` says is more.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub(super) fn missing(conn: &Connection) -> Result<Vec<Vanished>> {
+    let (heads, mut out) = (Heads::now(conn)?, Vec::new());
+    for ((table, _), there) in COUNTED.iter().zip(heads.counted) {
+        let written = stored(conn, table, "")?.count;
+        if there != written {
+            out.push(Vanished { table: (*table).to_owned(), of: String::new(), written, there });
         }
-        for chained in &CHAINED {
-            let Chained { table, scope, .. } = chained;
-            let sql =
-                format!("SELECT CAST(coalesce({scope}, '') AS TEXT), count(*) FROM {table} GROUP BY {scope}");
-            let mut there: BTreeMap<String, Rows> = BTreeMap::new();
-            let mut stmt = self.conn.prepare(&sql)?;
-            let mut rows = stmt.query([])?;
-            while let Some(row) = rows.next()? {
-                let of = chained.scope_id(&self.conn, &row.get::<_, String>(0)?)?;
-                there.entry(of).or_default().count += row.get::<_, i64>(1)?;
-            }
-            out.extend(chained.compared(&self.conn, &there)?);
-        }
-        Ok(out)
     }
+    for chained in &CHAINED {
+        let Chained { table, scope, .. } = chained;
+        let sql =
+            format!("SELECT CAST(coalesce({scope}, '') AS TEXT), count(*) FROM {table} GROUP BY {scope}");
+        let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut stmt = conn.prepare(&sql)?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let of = chained.scope_id(conn, &row.get::<_, String>(0)?)?;
+            there.entry(of).or_default().count += row.get::<_, i64>(1)?;
+        }
+        out.extend(chained.compared(conn, &there)?);
+    }
+    Ok(out)
 }

@@ -2,7 +2,8 @@
 
 use crate::cli_support::{Home, err};
 use assize::interop::batch::{Batch, Rows};
-use assize::interop::importer::{self, Options};
+use assize::interop::formats;
+use assize::interop::importer::Options;
 use assize::interop::source::Source;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ fn source(path: &Path) -> Source {
 
 fn batch(path: &str) -> (&'static str, Batch) {
     let source = source(&fixtures().join(path));
-    let importer = importer::sniffed(&source).unwrap_or_else(|| panic!("{path} is of no known format"));
+    let importer = formats::sniffed(&source).unwrap_or_else(|| panic!("{path} is of no known format"));
     (importer.name, (importer.read)(&source, &Options::default()).unwrap_or_else(|e| panic!("{path}: {e}")))
 }
 
@@ -78,7 +79,7 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
     let mut checked = 0;
     for path in all_fixtures() {
         let source = source(&path);
-        let Some(importer) = importer::sniffed(&source) else {
+        let Some(importer) = formats::sniffed(&source) else {
             panic!("{} is of no known format", path.display())
         };
         let batch = (importer.read)(&source, &Options::default()).unwrap();
@@ -683,7 +684,7 @@ fn docs_bring_md_is_as_the_importers_say() {
          Scores come in only where they are from 1 to 5. Nothing that a value names is read, nothing is run, and no provider's configuration is stored.\n\n\
          | format (`--as`) | version seen | kept as | lost | tried with |\n|---|---|---|---|---|\n",
     );
-    let names: Vec<&str> = importer::ALL.iter().map(|i| i.name).collect();
+    let names: Vec<&str> = formats::ALL.iter().map(|i| i.name).collect();
     assert_eq!(names, SEEN.map(|(name, ..)| name), "each importer has its row, in its order");
     for (name, version, files) in SEEN {
         let (mut kept, mut lost) = (Vec::new(), Vec::new());

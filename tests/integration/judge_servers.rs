@@ -4,7 +4,8 @@ use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
 use assize::core::verdict::State;
 use assize::judge::config::ReplyAs;
-use assize::judge::dialect::{self, Api};
+use assize::judge::config::Api;
+use assize::judge::dialect;
 use assize::judge::extras::{Extras, Given};
 use assize::judge::{
     Discovery, EndpointJudge, Judge, JudgeConfig, JudgeRequest, Key, Lookup, Outcome, Stop, StopKind, open,
@@ -748,7 +749,7 @@ async fn every_dialect_speaks_as_the_official_libraries_do() {
         let config = JudgeConfig {
             base_url: format!("{}{base}", server.origin),
             model: model.into(),
-            api: dialect::named(api).map(Api),
+            api: dialect::named(api).map(Api::of),
             key: Key::Command("echo k".into()),
             ..server.config()
         };

@@ -86,7 +86,9 @@ async fn it_tells_what_was_done_and_no_key_and_no_text() {
         assert!(text.contains(wanted) || text.contains(&wanted.replace('"', "")), "{wanted}\n{text}");
     }
     // None of what was sent, said or given, in any part long enough to be told from other words.
-    for never in ["Zq9", "of-mine", "gateway-secret", "sk-0123", "nobody else", "told in words", "Bearer", "Say {{"] {
+    for never in
+        ["Zq9", "of-mine", "gateway-secret", "sk-0123", "nobody else", "told in words", "Bearer", "Say {{"]
+    {
         assert!(!text.contains(never), "{never}\n{text}");
     }
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);

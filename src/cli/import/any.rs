@@ -5,7 +5,8 @@ use crate::cli::context::{Ctx, place};
 use crate::cli::fail::{DONE, Fail, Result};
 use crate::cli::output::{clean, table, talk};
 use crate::interop::batch::{Batch, Refused, Rows};
-use crate::interop::importer::{self, Importer, Options};
+use crate::interop::formats;
+use crate::interop::importer::{Importer, Options};
 use crate::interop::{align, folder, traces};
 use crate::interop::{mapping, source::Source};
 use crate::store::{Imported, Store};
@@ -42,7 +43,7 @@ pub fn run(ctx: &Ctx, args: &Any) -> Result<u8> {
     let Some(file) = &args.file else {
         return Err(Fail::input("import needs a file, a folder or -; see `assize import --help`"));
     };
-    let importer = args.format.as_deref().map(importer::named).transpose().map_err(Fail::input)?;
+    let importer = args.format.as_deref().map(formats::named).transpose().map_err(Fail::input)?;
     let map = mapping::parse(args.map.as_deref().unwrap_or_default()).map_err(Fail::input)?;
     if args.set.as_deref() == Some("") {
         return Err(Fail::input("--set is empty"));
@@ -69,12 +70,12 @@ pub fn run(ctx: &Ctx, args: &Any) -> Result<u8> {
 fn list(ctx: &Ctx) -> Result<u8> {
     if ctx.json {
         let all: Vec<Value> =
-            importer::ALL.iter().map(|i| json!({ "format": i.name, "about": i.about })).collect();
+            formats::ALL.iter().map(|i| json!({ "format": i.name, "about": i.about })).collect();
         ctx.out.json(&json!({ "schema": 1, "formats": all }))?;
         return Ok(DONE);
     }
     let rows: Vec<Vec<String>> =
-        importer::ALL.iter().map(|i| vec![i.name.to_owned(), i.about.to_owned()]).collect();
+        formats::ALL.iter().map(|i| vec![i.name.to_owned(), i.about.to_owned()]).collect();
     table(&rows, &[]).into_iter().try_for_each(|line| ctx.out.line(line))?;
     Ok(DONE)
 }
@@ -82,7 +83,7 @@ fn list(ctx: &Ctx) -> Result<u8> {
 fn of_file(file: &Path, importer: Option<&Importer>, options: &Options) -> Result<(String, Batch)> {
     let path = (file != Path::new("-")).then_some(file);
     let source = Source::read(&place(file), path, super::open(file)?)?;
-    let importer = match importer.or_else(|| importer::sniffed(&source)) {
+    let importer = match importer.or_else(|| formats::sniffed(&source)) {
         Some(importer) => importer,
         None => return Err(unknown(&source)),
     };
@@ -114,7 +115,7 @@ fn of_folder(root: &Path, importer: Option<&Importer>, options: &Options) -> Res
     for (label, bytes) in files {
         let source = Source::new(&label, Some(Path::new(&label)), bytes);
         let text = folder::is_prompt_text(&source.ending());
-        match importer.or_else(|| importer::sniffed(&source).filter(|i| !(text && i.name == "table"))) {
+        match importer.or_else(|| formats::sniffed(&source).filter(|i| !(text && i.name == "table"))) {
             Some(importer) => match (importer.read)(&source, options) {
                 Ok(batch) => all.join(batch),
                 Err(error) => all.refuse(label, error.what),

@@ -2,8 +2,9 @@
 
 use crate::core::secrets::holds_key;
 use crate::core::toml_doc::{Doc, Section};
+use crate::judge::config::Api;
 use crate::judge::config::ReplyAs;
-use crate::judge::dialect::{self, Api};
+use crate::judge::dialect;
 use crate::judge::extras::{Extras, Given, OWN_FIELDS, OWN_HEADERS};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ const FROM_VARIABLE: &str = "write { env = \"NAME_OF_A_VARIABLE\" }: a key is ne
 
 pub(super) fn api<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Api> {
     let name = doc.text(section, "api")?;
-    let found = dialect::named(&name).map(Api);
+    let found = dialect::named(&name).map(Api::of);
     if found.is_none() {
         let names: Vec<&str> = dialect::ALL.iter().map(|d| d.name()).collect();
         let at = Doc::value(section, "api").map_or(section.at, |v| v.span().start);

@@ -7,6 +7,7 @@
 //! ```
 //! Nothing is fetched: a reference to another document is refused. Patterns take linear time and bounded memory.
 
+use super::words::{line, short};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
@@ -270,9 +271,9 @@ fn unfit(error: &ValidationError<'_>) -> String {
     let place = error.instance_path().as_str();
     match error.kind() {
         Kind::Format { format } if format != "regex" => {
-            format!("{place}: the format {} is not known", super::short(format))
+            format!("{place}: the format {} is not known", short(format))
         }
-        Kind::Custom { message, .. } => format!("{place}: {}", super::short(message)),
+        Kind::Custom { message, .. } => format!("{place}: {}", short(message)),
         Kind::Referencing(error) => format!("{place}: {error}"),
         _ => format!("{place} has a value it cannot have"),
     }
@@ -285,7 +286,7 @@ fn place(path: &Location) -> String {
         match segment {
             LocationSegment::Property(name) => {
                 place.push('.');
-                place.push_str(&super::line(&name));
+                place.push_str(&line(&name));
             }
             LocationSegment::Index(index) => place.push_str(&format!("[{index}]")),
         }
@@ -310,7 +311,7 @@ fn said(error: &ValidationError<'_>) -> String {
         Kind::Enum { .. } => format!("{at} is none of the values it may have"),
         Kind::Required { property } => format!("{at} has no '{}'", property.as_str().unwrap_or_default()),
         Kind::AdditionalProperties { unexpected } => {
-            format!("{at}.{} is not allowed", super::line(unexpected.first().map_or("", String::as_str)))
+            format!("{at}.{} is not allowed", line(unexpected.first().map_or("", String::as_str)))
         }
         Kind::FalseSchema => format!("{at} is not allowed"),
         Kind::MinItems { .. } | Kind::MaxItems { .. } | Kind::AdditionalItems { .. } => {
@@ -323,7 +324,7 @@ fn said(error: &ValidationError<'_>) -> String {
             format!("{at} has {} characters", value.as_str().map_or(0, |text| text.chars().count()))
         }
         Kind::Pattern { .. } => format!("{at} does not match the pattern"),
-        Kind::Format { format } => format!("{at} is not written as the format {} is", super::short(format)),
+        Kind::Format { format } => format!("{at} is not written as the format {} is", short(format)),
         Kind::Minimum { .. } | Kind::Maximum { .. } => outside(),
         Kind::ExclusiveMinimum { .. } | Kind::ExclusiveMaximum { .. } => outside(),
         Kind::MultipleOf { multiple_of } => format!("{at} is {value}, not a multiple of {multiple_of}"),

@@ -1,6 +1,6 @@
 //! Which rows a reader sees when equal stretches are folded away.
 
-use super::Diff;
+use super::rows::Diff;
 use std::ops::Range;
 
 /// One line of a folded view.

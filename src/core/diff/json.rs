@@ -1,6 +1,6 @@
 //! Hunks as `diff --json` prints them: exact, without context, and enough to apply.
 
-use super::{Diff, LineEnd, Row, Side};
+use super::rows::{Diff, LineEnd, Row, Side};
 use serde::Serialize;
 
 /// Where the texts differ.

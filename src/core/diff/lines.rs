@@ -1,6 +1,6 @@
 //! Lines with their ends kept, so that no line end is lost or made up.
 
-use super::LineEnd;
+use super::rows::LineEnd;
 
 /// One line of a text.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Chat prompts compared message by message.
 
-use super::Diff;
+use super::rows::Diff;
 use super::words::Bag;
 
 /// Two messages that stand for each other, or one that stands alone.

@@ -1,8 +1,8 @@
 //! Blocks that were removed in one place and added, unchanged, in another.
 
-use super::Move;
 use super::edits::Edits;
 use super::lines::Line;
+use super::rows::Move;
 use imara_diff::{InternedInput, Token};
 use std::collections::HashMap;
 

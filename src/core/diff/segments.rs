@@ -1,6 +1,6 @@
 //! One line as a screen shows it: cleaned, tabs expanded, changed words apart, white space made visible.
 
-use super::{LineEnd, Side, Span};
+use super::rows::{LineEnd, Side, Span};
 use crate::core::text::{escape_line, width};
 
 /// A stretch of a line, ready to print.

@@ -1,5 +1,6 @@
 //! The diff engine held to its promises: what goes in comes out, line numbers fit, work is bounded.
 
+use super::lines::split;
 use super::*;
 use proptest::prelude::*;
 use std::io::Read as _;

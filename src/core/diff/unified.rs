@@ -1,7 +1,7 @@
 //! The unified format, byte-exact, as `patch` and `git apply` take it.
 
 use super::fold::groups;
-use super::{Diff, LineEnd, Row, Side};
+use super::rows::{Diff, LineEnd, Row, RowKind, Side};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -50,7 +50,7 @@ pub(super) fn runs(diff: &Diff, rows: Range<usize>) -> Vec<UnifiedLine<'_>> {
     let (mut out, mut added) = (Vec::new(), Vec::new());
     for row in diff.rows.get(rows).unwrap_or_default() {
         match (&row.left, &row.right) {
-            (Some(side), Some(_)) if row.kind == super::RowKind::Equal => {
+            (Some(side), Some(_)) if row.kind == RowKind::Equal => {
                 out.append(&mut added);
                 out.push(UnifiedLine { sign: ' ', side, row });
             }

@@ -5,7 +5,7 @@
 
 use super::edits::{Edits, work};
 use super::note::Note;
-use super::{Span, whole};
+use super::rows::{Span, whole};
 use imara_diff::{Algorithm, InternedInput, Token};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};

@@ -1,6 +1,7 @@
 //! The rubrics that come with the program, criteria asked for by name alone, and questions that items bring.
 
-use super::{Criterion, Rubric, read};
+use super::criterion::{Criterion, Rubric, is_name};
+use super::read::read;
 use std::sync::OnceLock;
 
 const FILES: [(&str, &str); 5] = [
@@ -68,7 +69,7 @@ pub fn by_name(name: &str) -> Criterion {
 /// The criterion an item brings: a short name is looked up, a whole question is put as it stands under the name
 /// `own`; the item's anchors, where it has them, replace the others.
 pub fn own(criterion: &str, anchors: Option<&[String; 5]>) -> Criterion {
-    let criterion = if super::is_name(criterion) {
+    let criterion = if is_name(criterion) {
         by_name(criterion)
     } else {
         Criterion {

@@ -1,6 +1,6 @@
 //! The `[[checks]]` of a rubric's TOML, in and out.
 
-use super::is_name;
+use super::criterion::is_name;
 use crate::core::checks::{Check, Kind};
 use crate::core::toml_doc::{Doc, Section};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,7 @@
 //! A rubric's TOML, in and out. Every problem of a file is told at once, with its line and what would be right.
 
-use super::{Criterion, Rubric, checks, is_name};
+use super::checks;
+use super::criterion::{Criterion, Rubric, is_name};
 use crate::core::toml_doc::{Doc, Problem, Section};
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -22,9 +22,9 @@
 //! Measured coverage is in docs/trust.md.
 
 use super::dist::{finite, normal_sf, t_star};
+use super::exact::clopper_pearson;
 use super::imhof::{Atom, GammaMean};
 use super::mean::{around, is_constant, mean, variance};
-use super::share::clopper_pearson;
 use std::collections::BTreeMap;
 
 /// An interval's two ends.

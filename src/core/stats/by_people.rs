@@ -6,10 +6,10 @@
 //! pairs of two arms with people's scores beside the judge's -> by_people: difference, interval, bias of each arm
 //! ```
 
-use super::compare::Pair;
 use super::corrected::{Corrected, Labelled, Unlabelled, corrected};
 use super::dist::finite;
 use super::mean::mean;
+use super::pair::Pair;
 
 /// Fewer items than this, scored by people at random, correct nothing.
 pub const LEAST: usize = 10;

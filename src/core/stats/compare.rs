@@ -10,20 +10,10 @@ use super::by_people::{ByPeople, by_people};
 use super::decision::{Decision, level_of_each};
 use super::mean::mean;
 use super::multiple::holm;
+pub use super::pair::Pair;
 use super::paired::{difference, sign_flip, sign_flip_clustered, tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-
-/// What both arms got on one case.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
-    /// Score of A (mean of its repeats); `None` where no verdict was scored.
-    pub a: Option<f64>,
-    /// Score of B.
-    pub b: Option<f64>,
-    /// The source the case shares with others, if it shares one.
-    pub cluster: Option<u32>,
-}
 
 /// One criterion's cases.
 #[derive(Debug, Clone, PartialEq)]

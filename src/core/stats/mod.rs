@@ -6,6 +6,7 @@
 //! paired    two arms: t, sign flips           wilcoxon  signed ranks, as an option
 //! multiple  Holm, Benjamini-Hochberg          power     cases a change needs
 //! agree     human against judge, the grid     alpha     any number of raters
+//! exact     intervals of k of n            pair      what both arms got on one case
 //! bounded   the interval of a mean on a bounded scale
 //! share     a share with its interval, also with clusters
 //! decision  what an interval is taken to mean
@@ -37,6 +38,7 @@ pub mod corrected;
 pub mod decision;
 pub mod dist;
 pub mod drift;
+pub mod exact;
 pub mod gate;
 pub mod homogeneity;
 mod imhof;
@@ -48,6 +50,7 @@ pub mod logprob;
 pub mod looks;
 pub mod mean;
 pub mod multiple;
+pub mod pair;
 pub mod paired;
 pub mod paired_share;
 pub mod pass_rate;

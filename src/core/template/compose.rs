@@ -11,43 +11,18 @@
 //! include is text.
 
 use super::fstring::Braces;
-use super::render_elsewhere;
-use super::{Budget, Syntax, TemplateError, Variable, fstring, has_braces, jinja, mustache, plain};
-use crate::core::aside;
-use crate::core::digest::Digest;
-use crate::core::prompt::{PromptName, Reference};
-use serde::{Deserialize, Serialize};
+use super::parts::{Part, Parts};
+use super::syntax::{Budget, Syntax, TemplateError, Variable};
+use super::variables::{has_braces, variables};
+use super::{fstring, jinja, mustache, plain};
+use crate::core::aside::{self, Done, Job, Lost};
+use crate::core::name::{PromptName, Reference};
 use serde_json::{Map, Value};
-use std::sync::Arc;
 
 /// Prompts inside prompts inside prompts: no deeper than this.
 const DEPTH: usize = 16;
 /// Parts of one prompt.
 const PARTS: usize = 64;
-
-/// What an include stood for when it was resolved: kept with the revision and with each run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Included {
-    /// As the template writes it: `rules/tone@production`.
-    pub reference: String,
-    /// The prompt.
-    pub name: PromptName,
-    /// Its revision.
-    pub revision: u32,
-    /// The digest of the text that was put in.
-    pub digest: Digest,
-    /// How the included text writes its variables.
-    pub syntax: Syntax,
-}
-
-/// A prompt that was found under its reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// What it is.
-    pub included: Included,
-    /// Its text.
-    pub text: Arc<str>,
-}
 
 /// Why parts do not come together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,10 +45,6 @@ pub enum ComposeError {
     #[error(transparent)]
     Template(#[from] TemplateError),
 }
-
-/// The prompts that a template is made of; none for most.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parts(Vec<Part>);
 
 /// The references in a template, as written, each once, in their order.
 ///
@@ -103,7 +74,7 @@ pub fn compose(
     for text in texts {
         composer.walk(text, syntax)?;
     }
-    Ok(Parts(composer.parts))
+    Ok(Parts::of(composer.parts))
 }
 
 struct Composer<F> {
@@ -147,41 +118,44 @@ impl<F: FnMut(&str, &Reference) -> Result<Part, String>> Composer<F> {
     }
 }
 
+/// The text that `values` make of a template. Strings stand as they are; true, false and null are written as Python writes
+/// them (`True`, `None`) in `jinja`, `fstring` and `braces`; numbers as they were given; lists and objects as JSON, in
+/// `jinja` as the engine writes them.
+///
+/// # Errors
+/// Any [`TemplateError`]; values that the template does not ask for are none (see [`unknown`]).
+pub fn render(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Result<String, TemplateError> {
+    Parts::default().render(text, syntax, values)
+}
+
+/// Renders where it can be ended; here, where there is no such place.
+fn render_elsewhere(
+    parts: &Parts,
+    text: &str,
+    syntax: Syntax,
+    values: &Map<String, Value>,
+) -> Result<String, TemplateError> {
+    match aside::carried_out(|| Job::render(text, syntax, values, parts)) {
+        None => parts.render_here(text, syntax, values),
+        Some(Ok(Done::Rendered(rendered))) => rendered,
+        Some(Ok(Done::Checked(_))) => Err(TemplateError::Unavailable("another answer came".to_owned())),
+        Some(Err(Lost::TooCostly)) => Err(TemplateError::TooCostly),
+        Some(Err(Lost::Unavailable(why))) => Err(TemplateError::Unavailable(why)),
+    }
+}
+
 impl Parts {
-    /// Of parts that were gathered before.
-    pub(in crate::core) fn of(parts: Vec<Part>) -> Self {
-        Self(parts)
-    }
-
-    /// What was put in, innermost first; to be recorded.
-    pub fn included(&self) -> Vec<Included> {
-        self.0.iter().map(|part| part.included.clone()).collect()
-    }
-
-    /// Whether the template stands alone.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn get(&self, reference: &str) -> Option<&Part> {
-        self.0.iter().find(|part| part.included.reference == reference)
-    }
-
-    pub(in crate::core) fn iter(&self) -> impl Iterator<Item = &Part> {
-        self.0.iter()
-    }
-
     /// The variables of a template and of all it includes, each once: its own first.
     ///
     /// # Errors
     /// [`TemplateError::Syntax`] when one of the texts does not parse.
     pub fn variables(&self, text: &str, syntax: Syntax) -> Result<Vec<Variable>, TemplateError> {
-        let mut found = super::variables(text, syntax)?;
+        let mut found = variables(text, syntax)?;
         let mut waiting = includes(text, syntax)?;
         let mut seen = 0;
         while let Some(part) = waiting.get(seen).and_then(|written| self.get(written)) {
             seen += 1;
-            let inner = super::variables(&part.text, part.included.syntax).map_err(|e| part.blame(e))?;
+            let inner = variables(&part.text, part.included.syntax).map_err(|e| part.blame(e))?;
             for variable in inner {
                 if !found.iter().any(|known| known.name == variable.name) {
                     found.push(variable);
@@ -281,16 +255,13 @@ impl Parts {
     }
 }
 
-impl Part {
-    pub(super) fn blame(&self, error: TemplateError) -> TemplateError {
-        TemplateError::In { part: self.included.reference.clone(), error: Box::new(error) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::parts::Included;
     use super::*;
+    use crate::core::digest::Digest;
     use serde_json::json;
+    use std::sync::Arc;
 
     /// Name, revision, syntax and text of each prompt; a reference picks the last of its name, or `@rN`.
     fn fetch<'a>(

@@ -2,7 +2,8 @@
 //! `braces`, `{name}` alone, and every other brace is text.
 
 use super::jinja::Engine;
-use super::{Budget, Kind, Parts, TemplateError, Variable};
+use super::parts::Parts;
+use super::syntax::{Budget, Kind, TemplateError, Variable};
 use serde_json::{Map, Value};
 
 /// What a brace is that stands around no name.

@@ -1,6 +1,7 @@
 //! Jinja through minijinja, shut in: strict, no files, no escaping, a bounded number of steps.
 
-use super::{Budget, Kind, Parts, Syntax, TemplateError, Variable};
+use super::parts::Parts;
+use super::syntax::{Budget, Kind, Syntax, TemplateError, Variable};
 use crate::core::canonical::same_number;
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;

@@ -8,7 +8,7 @@
 //! A tag that prints nothing and stands alone on its line takes the line with it. A value that is printed must be there; a condition
 //! may be absent. Partials, other helpers and new delimiters are named faults.
 
-use super::{Budget, Kind, TemplateError, Variable};
+use super::syntax::{Budget, Kind, TemplateError, Variable};
 use serde_json::{Map, Value};
 
 /// Blocks inside blocks.

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 fn values(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()

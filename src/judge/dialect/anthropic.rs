@@ -3,7 +3,7 @@
 use super::super::Usage;
 use super::super::capabilities::Rung;
 use super::super::prompt::SCHEMA_NAME;
-use super::super::retry;
+use super::super::reset;
 use super::super::wire::{Reply, no_error, one_answer};
 use super::{Ask, Dialect, Header, Home, Place, Writing, json_of, plausible, tokens, tokens_or_none};
 use serde_json::{Map, Value, json};
@@ -165,7 +165,7 @@ impl Dialect for Anthropic {
             .into_iter()
             .filter_map(|name| left(name, if name == "requests" { "requests" } else { "tokens" }))
             .max();
-        own.or_else(|| retry::used_up(header, now_s))
+        own.or_else(|| reset::used_up(header, now_s))
     }
 }
 
