@@ -48,6 +48,7 @@ pub const GIT: &[&str] = &[
 ];
 
 /// What editors need besides: their own settings, and those of the terminal they run in. Ends in `_`: a family.
+#[cfg_attr(not(feature = "tui"), expect(dead_code, reason = "the screens alone start an editor"))]
 pub const EDITOR: &[&str] = &[
     "VISUAL",
     "EDITOR",

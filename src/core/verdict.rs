@@ -6,6 +6,7 @@ use std::str::FromStr;
 /// How a verdict (or the response it needed) ended. Only [`State::Scored`] carries a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum State {
     /// A score from 1 to 5 with its explanation.
     Scored,

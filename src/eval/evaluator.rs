@@ -3,7 +3,7 @@
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
-use crate::judge::{Judge, JudgeRequest, Lookup};
+use crate::judge::{Judge, JudgeConfig, JudgeRequest, Lookup, RecordedJudge, Stop, StopKind};
 use futures_util::future::join_all;
 use serde_json::Map;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What came of one criterion.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The criterion's name.
     pub criterion: String,
@@ -27,20 +28,16 @@ pub struct Evaluation {
 /// Puts responses before a judge.
 ///
 /// ```
-/// use assize::core::rubric::by_name;
-/// use assize::core::verdict::State;
-/// use assize::eval::Evaluator;
-/// use assize::judge::RecordedJudge;
-/// use std::sync::Arc;
+/// use assize::{Evaluator, RecordedJudge, State, criterion};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// // A judge that replays a reply; `assize::judge::open::judge` makes one that asks a live endpoint.
-/// let criteria = [by_name("accuracy"), by_name("clarity")];
+/// // A judge that replays a reply; `Evaluator::asking` puts responses before a live one.
+/// let criteria = [criterion("accuracy"), criterion("clarity")];
 /// let judge = RecordedJudge::new("scripted");
 /// let judge = judge.with_score("On 4 July 1776.", &criteria[0], 4, "One date is off by a day.");
 ///
-/// let evaluator = Evaluator::new(Arc::new(judge));
+/// let evaluator = Evaluator::replaying(judge);
 /// let verdicts = evaluator.evaluate_response("When was it signed?", "On 4 July 1776.", &criteria).await;
 ///
 /// assert_eq!(verdicts[0].score, Some(4));
@@ -55,9 +52,28 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Over a judge.
+    /// Over a judge of the program's own kind, whose terms are not promised.
+    #[doc(hidden)]
     pub fn new(judge: Arc<dyn Judge>) -> Self {
         Self { judge }
+    }
+
+    /// Over a judge that replays what was recorded; of what was not, it says so.
+    pub fn replaying(judge: RecordedJudge) -> Self {
+        Self::new(Arc::new(judge))
+    }
+
+    /// Over the model of an endpoint: `http://127.0.0.1:8080/v1#MODEL`, or `openai#MODEL` and the like, whose keys are read
+    /// from the variables that the providers' own libraries read. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address or the model is refused, or no key is found where one is needed.
+    pub fn asking(endpoint: &str) -> Result<Self, Stop> {
+        let config = JudgeConfig::from_url(endpoint)?.filter(|config| !config.model.is_empty());
+        let config = config.ok_or_else(|| {
+            Stop::new(StopKind::Address, "an endpoint is URL#MODEL, such as http://127.0.0.1:8080/v1#MODEL")
+        })?;
+        Ok(Self::new(Arc::new(crate::judge::open::judge(config, None)?)))
     }
 
     /// Judges one response on each criterion, all at once; one evaluation for each, in their order. An empty response

@@ -6,6 +6,11 @@ use std::path::PathBuf;
 /// The result of asking the registry.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// What SQLite said, as a text; which library it is asked through is not promised.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SqliteError(pub(super) rusqlite::Error);
+
 /// What can be done where a file cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
@@ -100,6 +105,7 @@ fn meant(archived: bool, near: &[String]) -> String {
 
 /// What kept the registry from answering.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The file cannot be opened or made.
     #[error("cannot open the registry {path}: {why}")]
@@ -264,7 +270,7 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
         /// What SQLite said.
-        source: rusqlite::Error,
+        source: SqliteError,
     },
     /// The thread that owns the registry has ended.
     #[error("the registry was closed")]
@@ -340,7 +346,7 @@ impl From<rusqlite::Error> for StoreError {
             _ if is_refused_write(&source) && has_size_limit() => Self::Limited,
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(source.to_string()),
-            _ => Self::Sqlite { doing: "working", source },
+            _ => Self::Sqlite { doing: "working", source: SqliteError(source) },
         }
     }
 }

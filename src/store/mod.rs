@@ -75,7 +75,7 @@ pub mod worker;
 pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use cases::NewSet;
 pub use claims::{Claim, Question};
-pub use error::{Guarded, Remedy, Result, StoreError, There};
+pub use error::{Guarded, Remedy, Result, SqliteError, StoreError, There};
 pub use find::Hits;
 pub use forget::{Forgotten, QUOTABLE};
 pub use judged::Judged;

@@ -91,7 +91,7 @@ impl Store {
         // Whoever waited for a lock may have waited at a file that was replaced meanwhile.
         let opened = opened.and_then(|store| store.still_there().map(|()| store));
         match opened {
-            Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source) => {
+            Err(StoreError::Sqlite { source, .. }) if !fresh && is_denied(&source.0) => {
                 Self::open_read_only(path)
             }
             // A disk without room for a page of shared memory: what is there can still be read.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 /// A version of a prompt, with its text.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Version {
     /// The prompt.
     pub name: String,
@@ -41,7 +42,7 @@ fn version(info: RevisionInfo, template: String) -> Version {
 /// A registry of prompts over a storage.
 ///
 /// ```
-/// use assize::store::registry::Registry;
+/// use assize::Registry;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("registry.db");

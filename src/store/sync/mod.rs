@@ -398,6 +398,7 @@ fn take_packs(
                 // A review of a run, say, that another writer's pack brings.
                 Err(StoreError::Sqlite { source, .. })
                     if source
+                        .0
                         .sqlite_error()
                         .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) =>
                 {
@@ -405,7 +406,7 @@ fn take_packs(
                 }
                 Err(StoreError::Invalid(why)) => refused.push(format!("{}: {why}", pack.name)),
                 Err(StoreError::Sqlite { source, .. })
-                    if source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
+                    if source.0.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
                 {
                     refused.push(format!("{}: it holds what no registry can hold: {source}", pack.name));
                 }
