@@ -10,6 +10,7 @@ use super::corrected::{Corrected, Labelled, Unlabelled, corrected};
 use super::dist::finite;
 use super::mean::mean;
 use super::pair::Pair;
+use std::collections::BTreeSet;
 
 /// Fewer items than this, scored by people at random, correct nothing.
 pub const LEAST: usize = 10;
@@ -39,6 +40,8 @@ pub struct ByPeople {
     pub ci95: (f64, f64),
     /// Cases with a label of people on either arm that it rests on.
     pub n_labelled: usize,
+    /// Independent units among these: sources, where cases share one.
+    pub units: usize,
     /// The judge less people on the labelled cases of A, in points; above 0 the judge is kinder.
     pub bias_a: Option<f64>,
     /// The same on B.
@@ -105,22 +108,27 @@ pub fn by_people(pairs: &[Pair], people: &[[Option<f64>; 2]], level: f64) -> Opt
         })
         .collect();
     let paired = labelled(&both);
-    let (difference, lo, hi, n_labelled) =
+    let sources = |of: &dyn Fn(&[Option<f64>; 2]) -> bool| {
+        rows.iter().filter(|(_, _, said, _)| of(said)).map(|row| row.3).collect::<BTreeSet<u32>>().len()
+    };
+    let (difference, lo, hi, n_labelled, units) =
         if 2 * paired >= labelled(&arm_a).min(labelled(&arm_b)) && paired >= LEAST {
             let found = corrected_mean(&both, CHANGE, level)?;
-            (found.estimate, found.lo, found.hi, paired)
+            (found.estimate, found.lo, found.hi, paired, sources(&|said| said.iter().all(Option::is_some)))
         } else {
             let (a, b) = (corrected_mean(&arm_a, SCORE, level)?, corrected_mean(&arm_b, SCORE, level)?);
             let difference = b.estimate - a.estimate;
             let below = (b.estimate - b.lo).hypot(a.hi - a.estimate);
             let above = (b.hi - b.estimate).hypot(a.estimate - a.lo);
             let any = rows.iter().filter(|(_, _, said, _)| said.iter().any(Option::is_some)).count();
-            (difference, (difference - below).max(CHANGE.0), (difference + above).min(CHANGE.1), any)
+            let (lo, hi) = ((difference - below).max(CHANGE.0), (difference + above).min(CHANGE.1));
+            (difference, lo, hi, any, sources(&|said| said.iter().any(Option::is_some)))
         };
     Some(ByPeople {
         difference: finite(difference)?,
         ci95: (finite(lo)?, finite(hi)?),
         n_labelled,
+        units,
         bias_a: bias(&arm_a),
         bias_b: bias(&arm_b),
     })
@@ -167,6 +175,20 @@ mod tests {
             (found.difference + 0.3).abs() < 0.2 && found.ci95.0 < -0.3 && found.ci95.1 > -0.3,
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn labelled_cases_of_one_source_are_one_unit() {
+        let (mut pairs, people) = world(150, |at| [at < 40; 2]);
+        assert_eq!(by_people(&pairs, &people, 0.95).unwrap().units, 40);
+        pairs.iter_mut().zip(0..).for_each(|(pair, at)| pair.cluster = Some(at / 10));
+        let found = by_people(&pairs, &people, 0.95).unwrap();
+        assert_eq!((found.n_labelled, found.units), (40, 4));
+        // On either arm alone.
+        let (mut pairs, people) = world(150, |at| [at % 3 == 0, at % 3 == 1]);
+        assert_eq!(by_people(&pairs, &people, 0.95).unwrap().units, 100);
+        pairs.iter_mut().zip(0..).for_each(|(pair, at)| pair.cluster = Some(at / 10));
+        assert_eq!(by_people(&pairs, &people, 0.95).unwrap().units, 15);
     }
 
     #[test]

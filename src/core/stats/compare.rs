@@ -156,9 +156,9 @@ impl Comparison {
         }
     }
 
-    /// Independent cases that the decision rests on.
+    /// Independent cases that the decision rests on: of a source that several share only one.
     pub fn deciding_units(&self) -> usize {
-        self.people.map_or(self.units, |p| p.n_labelled)
+        self.people.map_or(self.units, |p| p.units)
     }
 
     /// What the row is taken to mean, read from `decision_ci` alone. `margin` is the drop that is acceptable, if one is

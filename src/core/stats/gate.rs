@@ -210,7 +210,7 @@ fn few_humans(input: &GateInput, rule: &GateRule) -> Option<String> {
 pub fn safe_lo(row: &Comparison) -> Option<f64> {
     match row.people {
         None => row.safe_lo,
-        Some(p) => Some(p.ci95.0 - DIFFERENCES.1 * unseen_share(p.n_labelled, 0.025)),
+        Some(p) => Some(p.ci95.0 - DIFFERENCES.1 * unseen_share(p.units, 0.025)),
     }
 }
 
@@ -240,12 +240,11 @@ fn against_margin(row: &Comparison, (lo, hi): (f64, f64), margin: f64) -> (GateV
             _ => (GateVerdict::Pass, format!("{interval} stays above {limit:+.2}"), false),
         };
     }
-    let what = if row.people.is_some() {
-        "labelled cases"
-    } else if units == row.n {
-        "cases"
-    } else {
-        "sources of cases"
+    let what = match row.people {
+        Some(p) if units == p.n_labelled => "labelled cases",
+        Some(_) => "sources of labelled cases",
+        None if units == row.n => "cases",
+        None => "sources of cases",
     };
     let needs = need.filter(|_| few).map(|need| {
         format!(
@@ -379,6 +378,29 @@ mod tests {
         assert_eq!(open.verdict, GateVerdict::Inconclusive);
         let words = "a margin of 0.2 needs at least 72 cases";
         assert!(open.criteria[0].reason.starts_with(words), "{}", open.criteria[0].reason);
+    }
+
+    #[test]
+    fn labelled_cases_count_by_their_sources() {
+        // People and judge agree that nothing changed, on 80 of 100 cases.
+        let found = |cluster: &dyn Fn(usize) -> Option<u32>| {
+            let pair = |at: usize| Pair { a: Some(4.0), b: Some(4.0), cluster: cluster(at) };
+            let people = (0..100).map(|at| [Some(4.0).filter(|_| at < 80); 2]).collect();
+            let input = PairedInput { name: "x".to_owned(), pairs: (0..100).map(pair).collect(), people };
+            let comparison = paired_compare(&[input], 1).remove(0);
+            let input = GateInput { comparison, coverage_a: Some(1.0), coverage_b: Some(1.0), humans: 80 };
+            gate(&[input], &GateRule::default()).criteria.remove(0)
+        };
+        assert_eq!(found(&|_| None).verdict, GateVerdict::Pass);
+        let of_eight = found(&|at| Some(at as u32 / 10));
+        assert_eq!(of_eight.verdict, GateVerdict::Inconclusive);
+        let words = "a margin of 0.2 needs at least 72 sources of labelled cases";
+        assert!(of_eight.reason.contains(words) && of_eight.reason.contains("(there are 8)"), "{}", of_eight.reason);
+        // Of four nothing is decided, however clear.
+        let pairs = (0..100).map(|at| Pair { a: Some(2.0), b: Some(5.0), cluster: Some(at / 25) }).collect();
+        let people = vec![[Some(2.0), Some(5.0)]; 100];
+        let input = PairedInput { name: "x".to_owned(), pairs, people };
+        assert_eq!(paired_compare(&[input], 1)[0].decision(None), Decision::TooFew);
     }
 
     proptest! {

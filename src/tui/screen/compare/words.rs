@@ -143,6 +143,7 @@ mod tests {
             difference: 0.1,
             ci95: (-0.1, 0.3),
             n_labelled: 12,
+            units: 12,
             bias_a: None,
             bias_b: Some(0.5),
         });
