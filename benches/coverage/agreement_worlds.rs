@@ -172,9 +172,7 @@ pub fn three_raters(joint: &Joint, n: usize, sources: Sources, worlds: usize, se
         let units: Vec<Vec<u8>> = items.iter().map(|i| i.to_vec()).collect();
         let parts: Vec<Coincidences> = units.iter().map(|unit| Coincidences::of(unit)).collect();
         let of = |rows: &[Coincidences]| {
-            let mut sum = Coincidences::default();
-            rows.iter().for_each(|part| sum.add(part));
-            sum.alpha_ordinal()
+            rows.iter().fold(Coincidences::default(), |sum, part| sum.plus(part, 1.0)).alpha_ordinal()
         };
         let ours = raters_alpha(&units, Some(&clusters)).ci95;
         let twin = jackknife_of_rows(&parts, Some(&clusters), 0.95, of).map(|j| j.ci);

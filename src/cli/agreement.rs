@@ -96,25 +96,33 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     Ok(DONE)
 }
 
+/// The criteria side by side, on as many threads as the machine has: nothing here but arithmetic.
 fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
-    let mut out = Vec::new();
-    for (criterion, name) in (0..).zip(&ground.run.criteria) {
-        let wanted = args.wanted(criterion);
-        let answer = Answer::of(ground, &wanted);
-        if answer.is_empty() {
-            continue;
-        }
-        out.push(Found {
-            run: ground.run.id.clone(),
-            judge: ground.run.spec.judge.clone(),
-            name: name.clone(),
-            standard: agreement::standard(ground, &wanted),
-            slices: if args.by_slice { answer.by_slice(ground, &wanted) } else { Vec::new() },
-            agreed: answer.agreed,
-            itself: answer.itself,
-        });
+    let columns = (0_u32..).zip(&ground.run.criteria);
+    std::thread::scope(|scope| {
+        let each: Vec<_> = columns
+            .map(|(column, name)| scope.spawn(move || of_criterion(args, ground, column, name)))
+            .collect();
+        let found = each.into_iter().map(|one| one.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+        found.flatten().collect()
+    })
+}
+
+fn of_criterion(args: &Args, ground: &Ground, criterion: u32, name: &str) -> Option<Found> {
+    let wanted = args.wanted(criterion);
+    let (answer, standard) = Answer::with_standard(ground, &wanted);
+    if answer.is_empty() {
+        return None;
     }
-    out
+    Some(Found {
+        run: ground.run.id.clone(),
+        judge: ground.run.spec.judge.clone(),
+        name: name.to_owned(),
+        standard,
+        slices: if args.by_slice { answer.by_slice(ground, &wanted) } else { Vec::new() },
+        agreed: answer.agreed,
+        itself: answer.itself,
+    })
 }
 
 fn figure_json(figure: &Figure, n: usize) -> Value {

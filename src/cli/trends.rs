@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let efforts = store.effort(None)?;
     let mut runs = store.runs(args.limit)?;
     runs.reverse();
-    let reviewed = store.reviewed()?;
+    let reviewed = store.reviewed_everywhere()?;
     let mut found: Vec<Value> = Vec::new();
     for run in &runs {
         let (items, cells) = (store.run_items(&run.id)?, store.cells(&run.id)?);

@@ -14,13 +14,14 @@
 //! them together. The judge stands with the mean of its scored passes, which is what every other figure of a run is made
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
-use crate::core::stats::agree::{Agreement, Figure, agreement, all_pairs, as_score, raters_alpha};
-use crate::core::stats::bounded::bounded_ci;
-use crate::core::stats::jackknife::{held_of_kinds, held_of_rows};
-use crate::core::stats::mean::mean;
-use crate::core::stats::rank::{
-    PairKinds, average_ranks, kendall_tau_b, pearson, spearman, weighted_pearson,
+use super::summary::sources;
+use crate::core::stats::agree::{
+    Agreement, Figure, agreement, agreement_by_score, all_pairs, as_score, raters_alpha,
 };
+use crate::core::stats::bounded::bounded_ci;
+use crate::core::stats::jackknife::{held_of_kinds, held_of_rows, held_of_sums};
+use crate::core::stats::mean::mean;
+use crate::core::stats::rank::{Moments, PairKinds, average_ranks, kendall_tau_b, pearson, spearman};
 use crate::core::stats::repeat::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,6 +43,18 @@ pub struct Ground {
     reviews: Vec<ReviewInfo>,
     /// Characters of the reviewed responses, by item.
     lengths: HashMap<u32, u64>,
+    /// The source of each item as a number, by the item's place.
+    sources: Vec<u32>,
+}
+
+/// What counts on one criterion, put together once for all its figures.
+struct Counted<'a> {
+    /// People's scores, by item and then by reviewer.
+    people: BTreeMap<u32, BTreeMap<&'a str, u8>>,
+    /// The mean of the judge's scored passes, by item.
+    judged: HashMap<u32, f64>,
+    /// One for each item that people and judge scored, by item.
+    pairs: Vec<Both>,
 }
 
 /// Which scores count.
@@ -120,12 +133,10 @@ impl Ground {
         let run = store.run(run)?;
         let reviews = store.reviews(Some(&run.id))?;
         let reviewed: BTreeSet<u32> = reviews.iter().map(|r| r.review.item).collect();
-        let mut lengths = HashMap::new();
-        for item in reviewed {
-            lengths.extend(store.response_length(&run.id, item)?.map(|n| (item, n)));
-        }
+        let lengths = store.response_lengths(&run.id, &reviewed)?;
         let (items, cells) = (store.run_items(&run.id)?, store.cells(&run.id)?);
-        Ok(Self { run, items, cells, reviews, lengths })
+        let sources = sources(&items);
+        Ok(Self { run, items, cells, reviews, lengths, sources })
     }
 
     /// Whether a person scored anything here.
@@ -135,8 +146,11 @@ impl Ground {
 
     /// Tags of the items with a pair of scores on this criterion, and how many items have each, the commonest first.
     pub fn slices(&self, wanted: &Wanted) -> Vec<(String, usize)> {
+        if self.items.iter().all(|i| i.tags.is_empty()) {
+            return Vec::new();
+        }
         let all = Wanted { slice: None, ..wanted.clone() };
-        let scored: BTreeSet<u32> = self.pairs(&all).iter().map(|p| p.item).collect();
+        let scored: BTreeSet<u32> = self.counted(&all).pairs.iter().map(|p| p.item).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for item in self.items.iter().filter(|i| scored.contains(&i.ord)) {
             item.tags.iter().for_each(|t| *counts.entry(t).or_default() += 1);
@@ -151,16 +165,17 @@ impl Ground {
         let inside = self.inside(wanted);
         let mut passes: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
         for cell in &self.cells {
-            if cell.criterion == wanted.criterion && inside.contains(&cell.item) {
+            if cell.criterion == wanted.criterion && inside.as_ref().is_none_or(|i| i.contains(&cell.item)) {
                 passes.entry(cell.item).or_default().push(cell.score.map(f64::from));
             }
         }
         Some(repeatability(&passes.into_values().collect::<Vec<_>>())).filter(|r| r.n > 0)
     }
 
-    fn inside(&self, wanted: &Wanted) -> BTreeSet<u32> {
-        let fits = |i: &&RunItem| wanted.slice.as_ref().is_none_or(|t| i.tags.contains(t));
-        self.items.iter().filter(fits).map(|i| i.ord).collect()
+    /// The items of the slice; `None` where all count.
+    fn inside(&self, wanted: &Wanted) -> Option<BTreeSet<u32>> {
+        let tag = wanted.slice.as_ref()?;
+        Some(self.items.iter().filter(|i| i.tags.contains(tag)).map(|i| i.ord).collect())
     }
 
     /// Scores that count, by item and then by reviewer.
@@ -171,7 +186,7 @@ impl Ground {
         for r in self.reviews.iter().map(|r| &r.review) {
             let counts = r.criterion == wanted.criterion
                 && (wanted.with_seen || !r.saw_judge)
-                && inside.contains(&r.item)
+                && inside.as_ref().is_none_or(|i| i.contains(&r.item))
                 && wanted.reviewer.as_ref().is_none_or(|n| *n == r.reviewer);
             if let (true, Some(score)) = (counts, r.score) {
                 found.entry(r.item).or_default().insert(&r.reviewer, score);
@@ -182,56 +197,47 @@ impl Ground {
 
     /// The mean of the judge's scored passes, by item.
     fn judged(&self, criterion: u32) -> HashMap<u32, f64> {
-        let mut found: HashMap<u32, Vec<f64>> = HashMap::new();
+        let mut found: HashMap<u32, (f64, f64)> = HashMap::with_capacity(self.items.len());
         for cell in self.cells.iter().filter(|c| c.criterion == criterion) {
             if let Some(score) = cell.score {
-                found.entry(cell.item).or_default().push(f64::from(score));
+                let sum = found.entry(cell.item).or_default();
+                *sum = (sum.0 + f64::from(score), sum.1 + 1.0);
             }
         }
-        found.into_iter().filter_map(|(item, passes)| Some((item, mean(&passes)?))).collect()
+        found.into_iter().map(|(item, (sum, n))| (item, sum / n)).collect()
     }
 
-    /// One for each item that people and judge scored, by item.
-    fn pairs(&self, wanted: &Wanted) -> Vec<Both> {
-        let judged = self.judged(wanted.criterion);
-        self.people(wanted)
-            .into_iter()
-            .filter_map(|(item, people)| {
-                let judge = *judged.get(&item)?;
-                let human = mean(&people.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
-                Some(Both { human: as_score(human), judge: as_score(judge), means: (human, judge), item })
-            })
-            .collect()
-    }
-
-    /// The source of each item as a number: its cluster, or its case.
-    fn sources(&self) -> HashMap<u32, u32> {
-        let mut known: HashMap<&str, u32> = HashMap::new();
-        self.items
-            .iter()
-            .map(|item| {
-                let next = known.len() as u32;
-                let name = item.cluster.as_deref().unwrap_or(&item.case_id);
-                (item.ord, *known.entry(name).or_insert(next))
-            })
-            .collect()
+    fn counted(&self, wanted: &Wanted) -> Counted<'_> {
+        let (people, judged) = (self.people(wanted), self.judged(wanted.criterion));
+        let pair = |(item, said): (&u32, &BTreeMap<&str, u8>)| {
+            let judge = *judged.get(item)?;
+            let human = mean(&said.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
+            Some(Both { human: as_score(human), judge: as_score(judge), means: (human, judge), item: *item })
+        };
+        let pairs = people.iter().filter_map(pair).collect();
+        Counted { people, judged, pairs }
     }
 
     /// Works the figures out.
     pub fn agree(&self, wanted: &Wanted) -> Agreed {
-        let sources = self.sources();
-        let pairs = self.pairs(wanted);
-        let by_item = self.people(wanted);
-        let judged = self.judged(wanted.criterion);
+        self.agree_on(self.counted(wanted), None)
+    }
+
+    /// [`Ground::agree`] and [`Ground::standard`] of the same scores.
+    pub fn told(&self, wanted: &Wanted) -> (Agreed, Standard) {
+        let counted = self.counted(wanted);
+        let standard = self.standard_of(&counted);
+        // Of two people in all the ceiling is what the two come to.
+        let people: BTreeSet<&str> = counted.people.values().flat_map(|said| said.keys().copied()).collect();
+        let two = standard.reviewers.first().filter(|_| people.len() == 2).map(|two| two.figures);
+        (self.agree_on(counted, two), standard)
+    }
+
+    fn agree_on(&self, counted: Counted<'_>, two: Option<Agreement>) -> Agreed {
+        let Counted { people: by_item, judged, pairs } = counted;
         let both: BTreeSet<u32> = pairs.iter().map(|p| p.item).collect();
         let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
         let people: BTreeSet<&str> = scored().flat_map(|(_, said)| said.keys().copied()).collect();
-        let mut figures = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources);
-        figures = unrounded(figures, &pairs, &sources);
-        let apart: Vec<((u8, u8), u32)> = scored()
-            .filter_map(|(item, said)| Some((item, said, as_score(*judged.get(item)?))))
-            .flat_map(|(item, said, judge)| said.values().map(move |human| ((*human, judge), *item)))
-            .collect();
         let single: Vec<Both> = scored()
             .filter_map(|(item, said)| Some((item, said, *judged.get(item)?)))
             .flat_map(|(item, said, judge)| {
@@ -243,26 +249,18 @@ impl Ground {
                 })
             })
             .collect();
-        let single = unrounded(figures_of(apart.into_iter(), &sources), &single, &sources);
-        let ceiling = ceiling(&by_item, &sources);
-        let length = self.length(&by_item, &judged, &sources);
         Agreed {
             items: pairs.len(),
             people: people.into_iter().map(ToOwned::to_owned).collect(),
+            figures: figures_of(&pairs, &self.sources),
+            single: figures_of(&single, &self.sources),
+            ceiling: ceiling(&by_item, &self.sources, two),
+            length: self.length(&by_item, &judged),
             pairs,
-            figures,
-            single,
-            ceiling,
-            length,
         }
     }
 
-    fn length(
-        &self,
-        by_item: &BTreeMap<u32, BTreeMap<&str, u8>>,
-        judged: &HashMap<u32, f64>,
-        sources: &HashMap<u32, u32>,
-    ) -> Length {
+    fn length(&self, by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, judged: &HashMap<u32, f64>) -> Length {
         let rows: Vec<(u32, [f64; 3])> = by_item
             .iter()
             .filter_map(|(item, said)| {
@@ -271,35 +269,32 @@ impl Ground {
                 Some((*item, [length, *judged.get(item)?, human]))
             })
             .collect();
-        let with_length = |drawn: &[(u32, [f64; 3])], of: fn(&[f64; 3]) -> f64| {
-            let (lengths, scores): (Vec<f64>, Vec<f64>) = drawn.iter().map(|(_, r)| (r[0], of(r))).unzip();
-            spearman(&lengths, &scores)
-        };
-        let lean =
-            |drawn: &[(u32, [f64; 3])]| Some(with_length(drawn, |r| r[1])? - with_length(drawn, |r| r[2])?);
-        let clusters = clusters(rows.iter().map(|(item, _)| *item), sources);
-        let ranks = if rows.len() > MANY { Some([0, 1, 2].map(|at| ranks_of(&rows, at))) } else { None };
-        let by_ranks = |drawn: &[usize]| {
-            let [length, judge, human] = ranks.as_ref()?;
-            let pick = |of: &[f64]| drawn.iter().filter_map(|at| of.get(*at).copied()).collect::<Vec<f64>>();
-            let (length, ones) = (pick(length), vec![1.0; drawn.len()]);
-            let with = |of: &[f64]| weighted_pearson(&length, &pick(of), &ones);
-            Some(with(judge)? - with(human)?)
-        };
-        let places: Vec<usize> = (0..rows.len()).collect();
+        let clusters = clusters(rows.iter().map(|(item, _)| *item), &self.sources);
         let (scale, level) = ((-2.0, 2.0), 0.95);
-        Length {
-            n: rows.len(),
-            judge: with_length(&rows, |r| r[1]),
-            human: with_length(&rows, |r| r[2]),
-            lean: Figure {
-                value: lean(&rows),
-                ci95: match ranks {
-                    Some(_) => held_of_rows(&places, Some(&clusters), &[], scale, level, by_ranks),
-                    None => held_of_rows(&rows, Some(&clusters), &[], scale, level, lean),
-                },
-            },
-        }
+        let ranks = |drawn: &[[f64; 3]]| [0, 1, 2].map(|at| ranks_of(drawn, at));
+        let of_ranks =
+            |[length, judge, human]: &[Vec<f64>; 3]| (pearson(length, judge), pearson(length, human));
+        let lean = |(judge, human): (Option<f64>, Option<f64>)| Some(judge? - human?);
+        let each: Vec<[f64; 3]> = rows.iter().map(|(_, row)| *row).collect();
+        let all = ranks(&each);
+        let (judge, human) = of_ranks(&all);
+        let ci95 = if each.len() > MANY {
+            let middle = (each.len() as f64 + 1.0) / 2.0;
+            let [length, judge, human] = &all;
+            let moments = |(length, (judge, human)): (&f64, (&f64, &f64))| {
+                let length = length - middle;
+                [Moments::of(length, judge - middle), Moments::of(length, human - middle)]
+            };
+            let parts: Vec<[Moments; 2]> = length.iter().zip(judge.iter().zip(human)).map(moments).collect();
+            let plus = |all: &[Moments; 2], one: &[Moments; 2], times: f64| {
+                [all[0].plus(&one[0], times), all[1].plus(&one[1], times)]
+            };
+            let lean = |[judge, human]: &[Moments; 2]| Some(judge.pearson()? - human.pearson()?);
+            held_of_sums(&parts, Some(&clusters), &[], scale, level, plus, lean)
+        } else {
+            held_of_rows(&each, Some(&clusters), &[], scale, level, |drawn| lean(of_ranks(&ranks(drawn))))
+        };
+        Length { n: each.len(), judge, human, lean: Figure { value: lean((judge, human)), ci95 } }
     }
 }
 
@@ -307,17 +302,20 @@ impl Ground {
 /// by less than its own error.
 const MANY: usize = 400;
 
-fn ranks_of(rows: &[(u32, [f64; 3])], at: usize) -> Vec<f64> {
-    average_ranks(&rows.iter().map(|(_, row)| row.get(at).copied().unwrap_or_default()).collect::<Vec<_>>())
+fn ranks_of(rows: &[[f64; 3]], at: usize) -> Vec<f64> {
+    average_ranks(&rows.iter().map(|row| row.get(at).copied().unwrap_or_default()).collect::<Vec<_>>())
 }
 
-/// Bias, distance and correlations from the means as they are; where nothing was rounded, all stays as it is.
-fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) -> Agreement {
+/// The figures of people's and the judge's scores, clustered only where a source has more than one row: bias, distance and
+/// correlations from the means as they are, the others from whole scores.
+fn figures_of(pairs: &[Both], sources: &[u32]) -> Agreement {
     let whole = |p: &Both| p.means == (f64::from(p.human), f64::from(p.judge));
-    if pairs.iter().all(whole) {
-        return figures;
-    }
+    let scores: Vec<(u8, u8)> = pairs.iter().map(|p| (p.human, p.judge)).collect();
     let clusters = clusters(pairs.iter().map(|p| p.item), sources);
+    if pairs.iter().all(whole) {
+        return agreement(&scores, Some(&clusters));
+    }
+    let by_score = agreement_by_score(&scores, Some(&clusters));
     let means: Vec<(f64, f64)> = pairs.iter().map(|p| p.means).collect();
     let could: Vec<(f64, f64)> = all_pairs().into_iter().map(|(h, j)| (f64::from(h), f64::from(j))).collect();
     let (human, judge): (Vec<f64>, Vec<f64>) = means.iter().copied().unzip();
@@ -332,32 +330,35 @@ fn unrounded(figures: Agreement, pairs: &[Both], sources: &HashMap<u32, u32>) ->
         let ci95 = held_of_kinds(&rows, n, Some(&clusters), &could, scale, 0.95, of_counts);
         Figure { value: of(&human, &judge), ci95 }
     };
-    let average = |bounds: (f64, f64), of: fn(f64, f64) -> f64| {
-        let each: Vec<f64> = means.iter().map(|(h, j)| of(*h, *j)).collect();
-        Figure { value: mean(&each), ci95: bounded_ci(&each, Some(&clusters), bounds, 0.95).ci }
-    };
+    let each = |of: fn(f64, f64) -> f64| means.iter().map(|(h, j)| of(*h, *j)).collect::<Vec<f64>>();
+    let bias = bounded_ci(&each(|h, j| j - h), Some(&clusters), (-4.0, 4.0), 0.95);
     Agreement {
-        mae: average((0.0, 4.0), |h, j| (h - j).abs()),
-        bias: average((-4.0, 4.0), |h, j| j - h),
+        mae: mean(&each(|h, j| (h - j).abs())),
+        bias: Figure { value: bias.mean, ci95: bias.ci },
         spearman: correlation(spearman, PairKinds::spearman),
         tau_b: correlation(kendall_tau_b, PairKinds::kendall_tau_b),
-        pearson: correlation(pearson, PairKinds::pearson),
-        ..figures
+        pearson: pearson(&human, &judge),
+        ..by_score
     }
 }
 
 /// The source of each row.
-fn clusters(items: impl Iterator<Item = u32>, sources: &HashMap<u32, u32>) -> Vec<u32> {
-    items.map(|item| sources.get(&item).copied().unwrap_or(u32::MAX)).collect()
+fn clusters(items: impl Iterator<Item = u32>, sources: &[u32]) -> Vec<u32> {
+    items.map(|item| sources.get(item as usize).copied().unwrap_or(u32::MAX)).collect()
 }
 
-/// The figures of (one, other) scores, clustered only where a source has more than one row.
-fn figures_of(rows: impl Iterator<Item = ((u8, u8), u32)>, sources: &HashMap<u32, u32>) -> Agreement {
+/// The figures of (one person's, another's) scores.
+fn figures_of_scores(rows: impl Iterator<Item = ((u8, u8), u32)>, sources: &[u32]) -> Agreement {
     let (pairs, items): (Vec<(u8, u8)>, Vec<u32>) = rows.unzip();
     agreement(&pairs, Some(&clusters(items.into_iter(), sources)))
 }
 
-fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u32>) -> Option<Ceiling> {
+/// `two` are the figures of the two people, where there are no others and they are known.
+fn ceiling(
+    by_item: &BTreeMap<u32, BTreeMap<&str, u8>>,
+    sources: &[u32],
+    two: Option<Agreement>,
+) -> Option<Ceiling> {
     let shared: Vec<(u32, Vec<u8>)> = by_item
         .iter()
         .filter(|(_, said)| said.len() > 1)
@@ -373,7 +374,7 @@ fn ceiling(by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, sources: &HashMap<u32, u
             .enumerate()
             .flat_map(move |(i, a)| scores.iter().skip(i + 1).map(move |b| ((*a, *b), *item)))
     });
-    let mut figures = figures_of(pairs, sources);
+    let mut figures = two.unwrap_or_else(|| figures_of_scores(pairs, sources));
     let clusters = clusters(shared.iter().map(|(item, _)| *item), sources);
     let units: Vec<Vec<u8>> = shared.iter().map(|(_, scores)| scores.clone()).collect();
     figures.alpha_ordinal = raters_alpha(&units, Some(&clusters));

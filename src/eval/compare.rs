@@ -6,12 +6,13 @@
 //! comparisons -> power_words: what so many cases can show, and how many more a change needs
 //! ```
 
+use super::numbers::Numbers;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
 use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
 use crate::core::stats::power::{Rates, more_cases, smallest_change_df};
 use crate::core::text;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// One verdict of one of the arms.
 #[derive(Debug, Clone, Copy)]
@@ -90,20 +91,31 @@ pub struct Flip {
 
 /// Puts the scores side by side, criteria in the order of their first score.
 pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> {
-    let mut order: Vec<&str> = Vec::new();
-    let mut rows: HashMap<&str, BTreeMap<&str, Case>> = HashMap::new();
-    let mut clusters: BTreeMap<&str, u32> = BTreeMap::new();
+    let (mut criteria, mut ids, mut clusters) =
+        (Numbers::<str>::default(), Numbers::<str>::default(), Numbers::<str>::default());
+    let mut rows: Vec<Matched> = Vec::new();
+    // For each criterion, where a case stands among its cases.
+    let mut places: Vec<Vec<Option<usize>>> = Vec::new();
     for s in scores {
-        if !rows.contains_key(s.criterion) {
-            order.push(s.criterion);
+        let (row, id) = (criteria.of(s.criterion) as usize, ids.of(s.case) as usize);
+        if row == rows.len() {
+            rows.push(Matched { name: s.criterion.to_owned(), cases: Vec::new() });
+            places.push(Vec::new());
         }
-        let case = rows.entry(s.criterion).or_default().entry(s.case).or_default();
-        case.id = s.case.to_owned();
+        let (Some(row), Some(places)) = (rows.get_mut(row), places.get_mut(row)) else { continue };
+        if places.len() <= id {
+            places.resize(id + 1, None);
+        }
+        let Some(place) = places.get_mut(id) else { continue };
+        let at = *place.get_or_insert_with(|| {
+            row.cases.push(Case { id: s.case.to_owned(), ..Case::default() });
+            row.cases.len() - 1
+        });
+        let Some(case) = row.cases.get_mut(at) else { continue };
         if let Some(cluster) = s.cluster {
-            let next = clusters.len() as u32;
-            case.cluster = Some(*clusters.entry(cluster).or_insert(next));
+            case.cluster = Some(clusters.of(cluster));
         }
-        if case.tags.is_empty() {
+        if case.tags.is_empty() && !s.tags.is_empty() {
             case.tags = s.tags.to_vec();
         }
         if let Some(item) = case.items.get_mut(s.side) {
@@ -116,13 +128,10 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
             passes.push(f64::from(score));
         }
     }
-    order
-        .into_iter()
-        .map(|name| Matched {
-            name: name.to_owned(),
-            cases: rows.remove(name).unwrap_or_default().into_values().collect(),
-        })
-        .collect()
+    for row in &mut rows {
+        row.cases.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    rows
 }
 
 impl Matched {

@@ -18,6 +18,7 @@ use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
 use crate::store::{Result, RevisionScore, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// What a change can be taken to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
     if scores.is_empty() || !store.has_reviews()? {
         return Ok(scores);
     }
-    let reviewed = store.reviewed()?;
+    let reviewed = store.reviewed_everywhere()?;
     // People's scores by revision, criterion, its version, fingerprint and case: one for each response.
     type Key = (u32, String, Digest, Option<Digest>);
     let mut said: HashMap<Key, BTreeMap<String, Vec<(f64, bool)>>> = HashMap::new();
@@ -190,8 +191,21 @@ type Columns<'a> = BTreeMap<&'a str, Column<'a>>;
 
 fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'_>> {
     let mine = || scores.iter().filter(|s| s.fingerprint == judge);
-    let names: BTreeSet<&str> = mine().flat_map(|s| &s.cases).map(|(case, _)| &**case).collect();
-    let cases: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut last: &[(Arc<str>, f64)] = &[];
+    for cases in mine().map(|s| &s.cases) {
+        // Revisions are mostly judged on the same cases.
+        if !(cases.len() == last.len() && cases.iter().zip(last).all(|(a, b)| a.0 == b.0)) {
+            names.extend(cases.iter().map(|(case, _)| &**case));
+            last = cases;
+        }
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    // The cases come in the order of their names, most of them.
+    let number = |case: &str, near: usize| {
+        let found = names.get(near).filter(|name| **name == case).map(|_| near);
+        found.or_else(|| names.binary_search(&case).ok())
+    };
     let versions: BTreeSet<Digest> = mine().map(|s| s.criterion_version).collect();
     let versions: BTreeMap<Digest, u32> = versions.into_iter().zip(0..).collect();
     let mut found: BTreeMap<u32, Columns<'_>> = BTreeMap::new();
@@ -199,13 +213,16 @@ fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'
         let entry = found.entry(score.seq).or_default().entry(&score.criterion).or_default();
         entry.1 += score.failed;
         let version = versions.get(&score.criterion_version).copied().unwrap_or_default();
+        let mut near = 0;
         entry.0.extend(score.cases.iter().filter_map(|(case, mean)| {
+            let place = number(case, near)?;
+            near = place + 1;
             let said = Said {
                 judge: *mean,
                 people: score.people.get(&**case).copied(),
                 cluster: score.clusters.get(&**case).map(String::as_str),
             };
-            Some(((version, *cases.get(&**case)?), said))
+            Some(((version, u32::try_from(place).ok()?), said))
         }));
     }
     for (cells, _) in found.values_mut().flat_map(BTreeMap::values_mut) {

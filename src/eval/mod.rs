@@ -25,6 +25,7 @@ mod judges;
 mod keys;
 pub mod modes;
 mod noise;
+mod numbers;
 mod open;
 mod pairwise;
 mod people;
@@ -48,6 +49,7 @@ pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
+pub use numbers::Numbers;
 pub use open::{open_judge, open_model};
 pub use pairwise::{
     PairFigures, PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs,

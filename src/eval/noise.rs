@@ -7,6 +7,7 @@
 //! ```
 //! A noise floor is made by [`noise_floor`] alone, from the passes that each case really has.
 
+use super::numbers::Numbers;
 use crate::core::digest::Digest;
 use crate::core::stats::mean::mean;
 use crate::core::stats::repeat::{
@@ -104,25 +105,33 @@ impl Spread {
     /// Learns it: per criterion and fingerprint, over all arms and cases. Versions of a criterion are told apart item by
     /// item, so that their scores never meet, and pooled after that: each item may bring a question of its own.
     pub fn of(verdicts: &[PooledVerdict]) -> Self {
-        type Item<'v> = (Digest, &'v str, &'v str, &'v str, u32);
-        let mut groups: HashMap<(&str, Digest), HashMap<Item<'_>, BTreeMap<u32, f64>>> = HashMap::new();
-        for v in verdicts {
-            let Some(score) = v.score else { continue };
-            let item = (v.criterion_version, &*v.set, &*v.case_id, &*v.arm, v.generation);
-            let group = groups.entry((&*v.criterion, v.fingerprint)).or_default();
-            group.entry(item).or_default().insert(v.repeat, f64::from(score));
-        }
-        let within = |items: HashMap<Item<'_>, BTreeMap<u32, f64>>| {
-            let table: Vec<Vec<Option<f64>>> =
-                items.into_values().map(|passes| passes.into_values().map(Some).collect()).collect();
-            Some(repeatability(&table)).filter(|r| r.n > 0)
+        let (mut names, mut prints, mut versions) =
+            (Numbers::<str>::default(), Numbers::<Digest>::default(), Numbers::<Digest>::default());
+        let (mut sets, mut cases, mut arms) =
+            (Numbers::<str>::default(), Numbers::<str>::default(), Numbers::<str>::default());
+        // What is pooled, which item it is, its pass and score.
+        type Scored<'v> = ([u32; 2], [u32; 5], u32, f64, &'v PooledVerdict);
+        let number = |v| -> Option<Scored<'_>> {
+            let v: &PooledVerdict = v;
+            let score = f64::from(v.score?);
+            let group = [names.of(&v.criterion), prints.of(&v.fingerprint)];
+            let version = versions.of(&v.criterion_version);
+            let item = [version, sets.of(&v.set), cases.of(&v.case_id), arms.of(&v.arm), v.generation];
+            Some((group, item, v.repeat, score, v))
         };
-        Self(
-            groups
-                .into_iter()
-                .filter_map(|((name, print), items)| Some(((name.to_owned(), print), within(items)?)))
-                .collect(),
-        )
+        let mut scored: Vec<Scored<'_>> = verdicts.iter().filter_map(number).collect();
+        // Stable: of one pass the newest verdict stays last.
+        scored.sort_by_key(|row| (row.0, row.1, row.2));
+        let passes = |item: &[Scored<'_>]| -> Vec<Option<f64>> {
+            item.chunk_by(|a, b| a.2 == b.2).map(|pass| pass.last().map(|row| row.3)).collect()
+        };
+        let within = |group: &[Scored<'_>]| {
+            let first = group.first()?.4;
+            let table: Vec<Vec<Option<f64>>> = group.chunk_by(|a, b| a.1 == b.1).map(passes).collect();
+            let found = Some(repeatability(&table)).filter(|r| r.n > 0)?;
+            Some(((first.criterion.to_string(), first.fingerprint), found))
+        };
+        Self(scored.chunk_by(|a, b| a.0 == b.0).filter_map(within).collect())
     }
 
     /// [`noise_floor`] of a comparison; `None` where this judge was never asked twice on this criterion.

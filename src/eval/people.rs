@@ -32,12 +32,18 @@ struct Scores {
     words: BTreeMap<String, Word>,
     /// Whether the queue of some run drew it at random for one of these.
     drawn: bool,
+    /// The means of the blind ones, and of all.
+    blind: Option<f64>,
+    all: Option<f64>,
 }
 
 impl Scores {
-    fn of(&self, blind: bool) -> Option<f64> {
-        let scores: Vec<f64> = self.words.values().filter(|w| w.blind || !blind).map(|w| w.score).collect();
-        mean(&scores)
+    fn average(&mut self) {
+        let of = |blind: bool| {
+            let words = self.words.values().filter(|w| w.blind || !blind);
+            mean(&words.map(|w| w.score).collect::<Vec<f64>>())
+        };
+        (self.blind, self.all) = (of(true), of(false));
     }
 }
 
@@ -97,6 +103,9 @@ impl People {
     /// From the items of a run and the reviews in force there.
     pub fn of(run: &str, items: &[RunItem], reviews: &[ReviewInfo]) -> Self {
         let mut found = Self::default();
+        if reviews.is_empty() {
+            return found;
+        }
         let mut names: HashMap<&str, u32> = HashMap::new();
         for item in items {
             let next = names.len() as u32;
@@ -126,13 +135,15 @@ impl People {
             let scores = found.scores.entry(key).or_default();
             scores.drawn |= drawn;
             let word = Word { score, blind: !r.saw_judge };
-            match scores.words.get(&r.reviewer) {
+            match scores.words.get_mut(&r.reviewer) {
                 Some(before) if before.blind && !word.blind => {}
-                _ => drop(scores.words.insert(r.reviewer.clone(), word)),
+                Some(before) => *before = word,
+                None => drop(scores.words.insert(r.reviewer.clone(), word)),
             }
         }
+        found.scores.values_mut().for_each(Scores::average);
         let scores = &found.scores;
-        found.skipped.retain(|key| scores.get(key).is_none_or(|s| s.of(true).is_none()));
+        found.skipped.retain(|key| scores.get(key).is_none_or(|s| s.blind.is_none()));
         found
     }
 
@@ -145,7 +156,7 @@ impl People {
 
     /// The mean of people's blind scores of an item.
     pub fn blind(&self, item: u32, criterion: u32) -> Option<f64> {
-        self.scores.get(&(item, criterion))?.of(true)
+        self.scores.get(&(item, criterion))?.blind
     }
 
     /// People's mean score of an item where it may correct the judge: from a random sample, or one of a complete labelling.
@@ -153,12 +164,21 @@ impl People {
         self.blind(item, criterion).filter(|_| complete || self.is_random(item, criterion))
     }
 
+    /// Whether nobody said anything.
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty() && self.skipped.is_empty()
+    }
+
+    /// Whether anybody scored an item.
+    pub fn is_scored(&self, item: u32, criterion: u32) -> bool {
+        self.scores.contains_key(&(item, criterion))
+    }
+
     /// Whether people's blind score of an item belongs to a random sample.
     pub fn is_random(&self, item: u32, criterion: u32) -> bool {
         let Some(scores) = self.scores.get(&(item, criterion)) else { return false };
         let reached = self.reached.get(&criterion).zip(self.places.get(&item));
-        scores.of(true).is_some()
-            && (scores.drawn || reached.is_some_and(|(reached, place)| place <= reached))
+        scores.blind.is_some() && (scores.drawn || reached.is_some_and(|(reached, place)| place <= reached))
     }
 
     /// Whether an item was drawn and left without a score by all.
@@ -168,6 +188,9 @@ impl People {
 
     /// What they say about a mean over these items, each with the judge's score where it has one.
     pub fn check(&self, criterion: u32, items: &[(u32, Option<f64>)]) -> Checked {
+        if self.is_empty() {
+            return Checked::default();
+        }
         let complete =
             !items.is_empty() && items.iter().all(|(item, _)| self.blind(*item, criterion).is_some());
         let row = |(item, judge): &(u32, Option<f64>)| Row {
@@ -200,7 +223,7 @@ impl People {
                 Some(Corrected { lo: found.lo.min(low.lo), hi: found.hi.max(high.hi), ..found })
             });
         let said: Vec<f64> =
-            items.iter().filter_map(|(i, _)| self.scores.get(&(*i, criterion))?.of(false)).collect();
+            items.iter().filter_map(|(i, _)| self.scores.get(&(*i, criterion))?.all).collect();
         Checked { items: said.len(), people: mean(&said), random, skipped: count, corrected }
     }
 

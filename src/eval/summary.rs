@@ -11,6 +11,7 @@
 //! what any arm was asked of it, for each arm that shares a case with it: a case that one arm never answered counts against
 //! that arm. A gate counts the same way over its two arms.
 
+use super::numbers::Numbers;
 use super::people::{Checked, People};
 use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::stats::useful;
@@ -157,6 +158,14 @@ pub struct Row<'a> {
     pub scored: usize,
     /// Passes that ended without a score.
     pub failed: usize,
+    /// Its source as a number: see [`sources`].
+    pub source: u32,
+}
+
+/// The source of each item as a number, in the order of the items: its cluster, or its case.
+pub fn sources(items: &[RunItem]) -> Vec<u32> {
+    let mut numbers: Numbers<'_, str> = Numbers::default();
+    items.iter().map(|item| numbers.of(item.cluster.as_deref().unwrap_or(&item.case_id))).collect()
 }
 
 /// What was to be judged.
@@ -179,17 +188,17 @@ pub fn mean_over(
 ) -> CriterionSummary {
     let mut values = Vec::with_capacity(rows.len());
     let mut sources: Vec<u32> = Vec::with_capacity(rows.len());
-    let mut known: HashMap<&str, u32> = HashMap::new();
     let (mut scored, mut failed) = (0, 0);
     for row in rows {
         failed += row.failed;
         let Some(score) = row.score else { continue };
         scored += row.scored;
         values.push(score);
-        let next = known.len() as u32;
-        sources.push(*known.entry(row.item.cluster.as_deref().unwrap_or(&row.item.case_id)).or_insert(next));
+        sources.push(row.source);
     }
     let found = bounded_ci(&values, Some(&sources), SCORES, LEVEL);
+    // One unit for each source, or for each value where none share theirs.
+    let of = if found.clustered { found.units } else { values.len() };
     let judged: Vec<(u32, Option<f64>)> = rows.iter().map(|r| (r.item.ord, r.score)).collect();
     CriterionSummary {
         name: name.to_owned(),
@@ -201,7 +210,7 @@ pub fn mean_over(
         asked: asked.verdicts,
         failed,
         coverage: coverage(scored, asked.verdicts),
-        sources: known.len(),
+        sources: of,
         checked: people.check(criterion, &judged),
     }
 }
@@ -211,22 +220,24 @@ pub fn coverage(scored: usize, asked: usize) -> f64 {
     if asked == 0 { 0.0 } else { scored as f64 / asked as f64 }
 }
 
-/// What each arm was to be judged on, in the order of the run's arms: what any arm that shares a case with it was asked on
-/// the criterion. Imported arms that have no case in common were asked of different cases.
-fn asked(run: &RunInfo, column: u32, items: &[RunItem], cells: &[Cell]) -> Vec<Asked> {
-    let mut keys: HashMap<(&str, u32), u32> = HashMap::new();
-    let mut key_of: HashMap<u32, (u32, usize)> = HashMap::with_capacity(items.len());
-    for item in items {
-        let next = keys.len() as u32;
-        let key = *keys.entry((&item.case_id, item.repeat)).or_insert(next);
-        let arm = run.arms.iter().position(|arm| *arm == item.arm).unwrap_or(run.arms.len());
-        key_of.insert(item.ord, (key, arm));
-    }
-    let arms = run.arms.len();
+/// What each arm was to be judged on, for each column, in the order of the run's arms: what any arm that shares a case with it was
+/// asked on the criterion. Imported arms that have no case in common were asked of different cases.
+fn asked(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> Vec<Vec<Asked>> {
+    let mut keys: Numbers<'_, (&str, u32)> = Numbers::default();
+    let names: Vec<(&str, u32)> = items.iter().map(|item| (item.case_id.as_str(), item.repeat)).collect();
+    let numbers: Vec<u32> = names.iter().map(|name| keys.of(name)).collect();
     if !run.imported {
         let all = Asked { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize };
-        return vec![all; arms];
+        return vec![vec![all; run.arms.len()]; run.criteria.len()];
     }
+    let place = |arm: &String| run.arms.iter().position(|a| a == arm).unwrap_or(run.arms.len());
+    let key_of: HashMap<u32, (u32, usize)> =
+        items.iter().zip(numbers).map(|(item, key)| (item.ord, (key, place(&item.arm)))).collect();
+    (0_u32..).zip(&run.criteria).map(|(column, _)| held(run.arms.len(), column, &key_of, cells)).collect()
+}
+
+/// What the imported verdicts of a column hold, by arm.
+fn held(arms: usize, column: u32, key_of: &HashMap<u32, (u32, usize)>, cells: &[Cell]) -> Vec<Asked> {
     // Imported verdicts plan what they hold, and may have more passes of one item than of another.
     let mut together: Vec<usize> = (0..arms).collect();
     let mut first_of: HashMap<u32, usize> = HashMap::new();
@@ -260,8 +271,8 @@ pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &Peop
         .iter()
         .enumerate()
         .map(|(at, arm)| {
-            let mine: Vec<&RunItem> = items.iter().filter(|i| i.arm == *arm).collect();
-            ArmSummary { arm: arm.clone(), criteria: parts.means(&mine, at..at + 1) }
+            let criteria = parts.means(|item| item.arm == *arm, at..at + 1);
+            ArmSummary { arm: arm.clone(), criteria }
         })
         .collect();
     RunSummary { criteria: parts.all(), arms }
@@ -285,28 +296,37 @@ struct Parts<'a> {
     columns: Columns,
     /// By column, then by arm.
     asked: Vec<Vec<Asked>>,
+    /// Of each item.
+    sources: Vec<u32>,
 }
 
 impl<'a> Parts<'a> {
     fn of(run: &'a RunInfo, cells: &[Cell], items: &'a [RunItem], people: &'a People) -> Self {
         let columns = Columns::of(run.criteria.len(), cells);
-        let asked = (0..).zip(&run.criteria).map(|(column, _)| asked(run, column, items, cells)).collect();
-        Self { run, items, people, columns, asked }
+        Self { run, items, people, columns, asked: asked(run, items, cells), sources: sources(items) }
     }
 
     fn all(&self) -> Vec<CriterionSummary> {
-        self.means(&self.items.iter().collect::<Vec<_>>(), 0..self.run.arms.len())
+        self.means(|_| true, 0..self.run.arms.len())
     }
 
-    fn means(&self, items: &[&RunItem], arms: std::ops::Range<usize>) -> Vec<CriterionSummary> {
+    fn means(&self, of: impl Fn(&RunItem) -> bool, arms: std::ops::Range<usize>) -> Vec<CriterionSummary> {
+        let mine: Vec<(&RunItem, u32)> =
+            self.items.iter().zip(self.sources.iter().copied()).filter(|(item, _)| of(item)).collect();
         (0..)
             .zip(self.run.criteria.iter().zip(&self.asked))
             .map(|(column, (name, asked))| {
-                let rows: Vec<Row<'_>> = items
+                let rows: Vec<Row<'_>> = mine
                     .iter()
-                    .map(|item| (*item, self.columns.at(column, item.ord)))
-                    .filter(|(_, s)| s.seen() > 0 || !self.run.imported)
-                    .map(|(item, s)| Row { item, score: s.mean(), scored: s.scored, failed: s.failed })
+                    .map(|(item, source)| (*item, *source, self.columns.at(column, item.ord)))
+                    .filter(|(.., s)| s.seen() > 0 || !self.run.imported)
+                    .map(|(item, source, s)| Row {
+                        item,
+                        score: s.mean(),
+                        scored: s.scored,
+                        failed: s.failed,
+                        source,
+                    })
                     .collect();
                 let asked = asked.get(arms.clone()).unwrap_or_default();
                 let asked = Asked {

@@ -29,6 +29,12 @@ impl Answer {
         Self { agreed: ground.agree(wanted), itself: ground.itself(wanted), slices: ground.slices(wanted) }
     }
 
+    /// The same with the field's standard figures of the same scores.
+    pub fn with_standard(ground: &Ground, wanted: &Wanted) -> (Self, Standard) {
+        let (agreed, standard) = ground.told(wanted);
+        (Self { agreed, itself: ground.itself(wanted), slices: ground.slices(wanted) }, standard)
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.agreed.pairs.is_empty() && self.itself.is_none()

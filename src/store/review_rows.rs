@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::rows::{NewReview, ReviewInfo, Sampling};
+use super::run_rows::list_of;
 use crate::core::digest::Digest;
 use crate::core::rubric;
 use rusqlite::Connection;
@@ -26,7 +27,7 @@ pub(super) fn select(more: &str) -> String {
 
 /// A row of [`select`].
 pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
-    let sampling: String = r.get(13)?;
+    let sampling = Sampling::named(r.get_ref(13)?.as_str().unwrap_or_default());
     Ok(ReviewRow {
         info: ReviewInfo {
             id: r.get(0)?,
@@ -37,9 +38,9 @@ pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
                 reviewer: r.get(8)?,
                 score: r.get(9)?,
                 comment: r.get(10)?,
-                modes: serde_json::from_str(&r.get::<_, String>(11)?).unwrap_or_default(),
+                modes: list_of(r.get_ref(11)?.as_str().unwrap_or_default()),
                 saw_judge: r.get(12)?,
-                sampling: Sampling::named(&sampling).unwrap_or(Sampling::Picked),
+                sampling: sampling.unwrap_or(Sampling::Picked),
                 seconds: r.get(15)?,
                 undo: r.get(14)?,
             },
@@ -56,11 +57,11 @@ pub(super) fn read_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<ReviewRow> {
 }
 
 pub(super) fn all_reviews(conn: &Connection, run: Option<&str>) -> Result<Vec<ReviewRow>> {
-    // Two texts, so that one run's rows are found by the index.
-    let narrow =
-        if run.is_some() { " WHERE v.run_id = ?1 ORDER BY v.id" } else { " WHERE ?1 IS NULL ORDER BY v.id" };
+    // Two texts, so that one run's rows are found by the index; they are put in order here, where none is copied for it.
+    let narrow = if run.is_some() { " WHERE v.run_id = ?1" } else { " WHERE ?1 IS NULL" };
     let mut stmt = conn.prepare_cached(&(select("") + narrow))?;
     let mut rows: Vec<ReviewRow> = stmt.query_map([run], read_row)?.collect::<Result<_, _>>()?;
+    rows.sort_by_key(|row| row.info.id);
     mark(conn, rows.iter_mut().map(|r| &mut r.info))?;
     Ok(rows)
 }

@@ -251,6 +251,11 @@ pub(super) fn read_item(row: &Row) -> rusqlite::Result<RunItem> {
         set_id: row.get(3)?,
         repeat: row.get(4)?,
         cluster: row.get(5)?,
-        tags: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
+        tags: list_of(row.get_ref(6)?.as_str().unwrap_or_default()),
     })
+}
+
+/// A JSON list of texts; nearly all are empty.
+pub(super) fn list_of(json: &str) -> Vec<String> {
+    if json == "[]" { Vec::new() } else { serde_json::from_str(json).unwrap_or_default() }
 }

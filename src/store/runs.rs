@@ -13,14 +13,16 @@ pub use super::columns::{OWN, column_of};
 use super::judges::RETIRED_AT;
 use super::lease::{Sight, seconds};
 use super::rows::*;
-use super::run_rows::{RunRow, insert_run, no_run, read_item, read_run, state_name, still_mine, with_usage};
+use super::run_rows::{
+    RunRow, insert_run, list_of, no_run, read_item, read_run, state_name, still_mine, with_usage,
+};
 use super::time::now;
 use super::{Result, Store, StoreError, claims};
 use crate::core::digest::Digest;
 use crate::core::rubric::Criterion;
 use crate::core::verdict::State;
 use rusqlite::{OptionalExtension, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl RunInfo {
     /// Whether its verdicts were reached elsewhere: imported with items, or replayed from such ones.
@@ -234,10 +236,35 @@ impl Store {
     /// When the registry cannot be read.
     pub fn run_items(&self, run: &str) -> Result<Vec<RunItem>> {
         let mut stmt = self.conn.prepare_cached(
-            "SELECT i.ord, i.case_id, a.name, i.set_id, i.repeat, i.cluster, i.tags FROM run_item i \
-             JOIN arm a ON a.id = i.arm_id WHERE i.run_id = ?1 ORDER BY i.ord",
+            "SELECT ord, case_id, arm_id, set_id, repeat, cluster, tags FROM run_item WHERE run_id = ?1 ORDER BY ord",
         )?;
-        Ok(stmt.query_map([run], read_item)?.collect::<Result<_, _>>()?)
+        // Few arms have many items: each name is looked up once.
+        let mut name = self.conn.prepare_cached("SELECT name FROM arm WHERE id = ?1")?;
+        let mut arms: HashMap<i64, Option<String>> = HashMap::new();
+        let mut rows = stmt.query([run])?;
+        let mut items = Vec::new();
+        while let Some(r) = rows.next()? {
+            let id: i64 = r.get(2)?;
+            let arm = match arms.get(&id) {
+                Some(known) => known.clone(),
+                None => {
+                    let found: Option<String> = name.query_row([id], |r| r.get(0)).optional()?;
+                    arms.insert(id, found.clone());
+                    found
+                }
+            };
+            let Some(arm) = arm else { continue };
+            items.push(RunItem {
+                ord: r.get(0)?,
+                case_id: r.get(1)?,
+                arm,
+                set_id: r.get(3)?,
+                repeat: r.get(4)?,
+                cluster: r.get(5)?,
+                tags: list_of(r.get_ref(6)?.as_str().unwrap_or_default()),
+            });
+        }
+        Ok(items)
     }
 
     /// The arms of a run's items, in their order.
@@ -276,21 +303,25 @@ impl Store {
         Ok(FullItem { item, subject, response })
     }
 
-    /// Length of an item's response in characters; `None` where there is none.
+    /// Characters of the responses that a run shows at these places; nothing for those without a text.
     ///
     /// # Errors
-    /// When there is no such item.
-    pub fn response_length(&self, run: &str, item: u32) -> Result<Option<u64>> {
-        let text = self
-            .conn
-            .prepare_cached(
-                "SELECT b.bytes, b.unpacked FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM \
-                 response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND \
-                 n.repeat = i.repeat) JOIN body b ON b.digest = r.text WHERE i.run_id = ?1 AND i.ord = ?2",
-            )?
-            .query_row(params![run, item], |r| text_at(r, 0))
-            .optional()?;
-        Ok(text.map(|t| String::from_utf8_lossy(&t).chars().count() as u64))
+    /// When the registry cannot be read.
+    pub fn response_lengths(&self, run: &str, items: &BTreeSet<u32>) -> Result<HashMap<u32, u64>> {
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT b.bytes, b.unpacked FROM run_item i JOIN response r ON r.id = (SELECT max(n.id) FROM \
+             response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id AND n.case_id = i.case_id AND \
+             n.repeat = i.repeat) JOIN body b ON b.digest = r.text WHERE i.run_id = ?1 AND i.ord = ?2",
+        )?;
+        let mut lengths = HashMap::with_capacity(items.len());
+        for item in items {
+            let mut rows = stmt.query(params![run, item])?;
+            if let Some(row) = rows.next()? {
+                let text = text_at(row, 0)?;
+                lengths.insert(*item, String::from_utf8_lossy(&text).chars().count() as u64);
+            }
+        }
+        Ok(lengths)
     }
 
     /// What an endpoint was found to accept (JSON), if known.

@@ -265,18 +265,26 @@ impl Store {
              r.imported OR r.judge = 'recorded' OR r.judge LIKE 'recorded:%', r.seq FROM run r WHERE print IS NOT NULL ORDER BY r.seq",
         )?;
         let mut rows = stmt.query([])?;
+        let mut runs: Vec<ScoredRun> = Vec::new();
+        // In how many runs a revision was judged: where it is one, no key can be there twice.
+        let mut times: HashMap<u32, usize> = HashMap::new();
         while let Some(r) = rows.next()? {
             let held: Vec<String> =
                 serde_json::from_str(r.get_ref(1)?.as_str().unwrap_or_default()).unwrap_or_default();
-            if held.iter().any(|arm| arms.contains_key(arm)) {
-                let run = ScoredRun {
+            let seqs: BTreeSet<u32> = held.iter().filter_map(|arm| Some(arms.get(arm)?.1)).collect();
+            if !seqs.is_empty() {
+                seqs.iter().for_each(|seq| *times.entry(*seq).or_default() += 1);
+                runs.push(ScoredRun {
                     id: r.get(0)?,
                     fingerprint: digest_at(r, 2)?,
                     recorded: r.get(3)?,
                     seq: r.get(4)?,
-                };
-                self.score_run(&run, &seq_of, &mut cases, &mut groups)?;
+                });
             }
+        }
+        for run in &runs {
+            let is_shared = |seq: u32| times.get(&seq).is_some_and(|n| *n > 1);
+            self.score_run(run, &seq_of, &is_shared, &mut cases, &mut groups)?;
         }
         let order = cases.in_order();
         Ok(groups.into_iter().map(|(key, group)| group.score(key, &cases, &order)).collect())
@@ -287,6 +295,7 @@ impl Store {
         &self,
         run: &ScoredRun,
         seq_of: &HashMap<i64, u32>,
+        is_shared: &dyn Fn(u32) -> bool,
         cases: &mut Cases,
         groups: &mut BTreeMap<GroupKey, Group>,
     ) -> Result<()> {
@@ -295,12 +304,19 @@ impl Store {
         )?;
         let mut rows = stmt.query([&run.id])?;
         let mut items: Vec<Option<ScoredItem>> = Vec::new();
+        // The run's revisions: a verdict finds its group by their places.
+        let mut seqs: Vec<u32> = Vec::new();
         while let Some(r) = rows.next()? {
             let (arm, generation) = (r.get(1)?, r.get(2)?);
             items.push(match seq_of.get(&arm) {
                 Some(seq) => {
+                    let slot = seqs.iter().position(|known| known == seq).unwrap_or_else(|| {
+                        seqs.push(*seq);
+                        seqs.len() - 1
+                    });
                     let case = cases.number(r.get_ref(0)?.as_str().unwrap_or_default());
-                    Some(ScoredItem { seq: *seq, case, arm, generation, cluster: r.get(3)? })
+                    let shared = is_shared(*seq);
+                    Some(ScoredItem { slot, case, arm, generation, cluster: r.get(3)?, shared })
                 }
                 None => None,
             });
@@ -315,8 +331,7 @@ impl Store {
                 Ok((name, version))
             })?
             .collect::<Result<_, _>>()?;
-        // By column and revision, so that a verdict finds its group without its names.
-        let mut open: HashMap<(u32, u32), Group> = HashMap::new();
+        let mut open: Vec<Group> = (0..seqs.len() * columns.len()).map(|_| Group::default()).collect();
         let mut stmt = self.conn.prepare_cached(
             "SELECT item, criterion, repeat, score FROM verdict WHERE run_id = ?1 ORDER BY item, criterion, repeat, seq",
         )?;
@@ -324,12 +339,21 @@ impl Store {
         let mut last: Option<((u32, u32, u32), Option<u8>)> = None;
         let mut take = |key: (u32, u32, u32), score: Option<u8>| {
             let Some(item) = items.get(key.0 as usize).and_then(Option::as_ref) else { return };
-            let group = open.entry((key.1, item.seq)).or_default();
-            if let Some(cluster) = &item.cluster {
+            let column = key.1 as usize;
+            let place = item.slot * columns.len() + column;
+            let Some(group) = open.get_mut(place).filter(|_| column < columns.len()) else { return };
+            group.runs = 1;
+            if let Some(cluster) = &item.cluster
+                && group.clusters.get(&item.case) != Some(cluster)
+            {
                 group.clusters.insert(item.case, cluster.clone());
             }
-            let place = (item.case, item.arm, item.generation, key.2);
-            group.verdicts.push(Told { place, run: run.seq, score });
+            if item.shared {
+                let place = (item.case, item.arm, item.generation, key.2);
+                group.verdicts.push(Told { place, run: run.seq, score });
+            } else {
+                group.count(item.case, score);
+            }
         };
         while let Some(r) = rows.next()? {
             let key = (r.get(0)?, r.get(1)?, r.get(2)?);
@@ -341,10 +365,10 @@ impl Store {
         if let Some((key, score)) = last {
             take(key, score);
         }
-        for ((column, seq), group) in open {
-            let Some((name, version)) = columns.get(column as usize) else { continue };
+        let places = seqs.iter().flat_map(|seq| columns.iter().map(move |column| (seq, column)));
+        for ((seq, (name, version)), group) in places.zip(open).filter(|(_, group)| group.runs > 0) {
             groups
-                .entry((seq, name.clone(), *version, run.fingerprint, run.recorded))
+                .entry((*seq, name.clone(), *version, run.fingerprint, run.recorded))
                 .or_default()
                 .join(group);
         }
@@ -365,11 +389,14 @@ struct ScoredRun {
 
 /// One of its items.
 struct ScoredItem {
-    seq: u32,
+    /// Its revision's place among the run's.
+    slot: usize,
     case: u32,
     arm: i64,
     generation: u32,
     cluster: Option<String>,
+    /// Whether other runs judged its revision, too.
+    shared: bool,
 }
 
 /// Cases by number.
@@ -409,36 +436,52 @@ struct Told {
 /// What belongs together.
 #[derive(Default)]
 struct Group {
+    /// Those of revisions that several runs judged: of one place one counts.
     verdicts: Vec<Told>,
+    /// By case: the sum of the scores that count, and their number.
+    sums: Vec<(u32, u32)>,
+    failed: u32,
     clusters: HashMap<u32, String>,
     runs: usize,
 }
 
 impl Group {
-    fn join(&mut self, more: Self) {
-        self.runs += 1;
-        self.clusters.extend(more.clusters);
-        if self.verdicts.is_empty() {
-            self.verdicts = more.verdicts;
-        } else {
-            self.verdicts.extend(more.verdicts);
+    fn count(&mut self, case: u32, score: Option<u8>) {
+        let Some(score) = score else {
+            self.failed += 1;
+            return;
+        };
+        let case = case as usize;
+        if self.sums.len() <= case {
+            self.sums.resize(case + 1, (0, 0));
+        }
+        if let Some(sum) = self.sums.get_mut(case) {
+            *sum = (sum.0 + u32::from(score), sum.1 + 1);
         }
     }
 
+    fn join(&mut self, more: Self) {
+        if self.runs == 0 {
+            *self = more;
+            return;
+        }
+        // Of a revision that several runs judged nothing is counted yet.
+        self.runs += more.runs;
+        self.clusters.extend(more.clusters);
+        self.verdicts.extend(more.verdicts);
+    }
+
     fn score(mut self, key: GroupKey, cases: &Cases, order: &[u32]) -> RevisionScore {
+        let mut verdicts = std::mem::take(&mut self.verdicts);
         if self.runs > 1 {
             // Of one place the one that counts comes first.
-            self.verdicts.sort_by_key(|v| (v.place, std::cmp::Reverse((v.score.is_some(), v.run))));
-            self.verdicts.dedup_by_key(|v| v.place);
+            verdicts.sort_by_key(|v| (v.place, std::cmp::Reverse((v.score.is_some(), v.run))));
+            verdicts.dedup_by_key(|v| v.place);
         }
-        let mut sums: Vec<(u32, u32)> = vec![(0, 0); order.len()];
-        let mut failed = 0;
-        for v in &self.verdicts {
-            match (v.score, sums.get_mut(v.place.0 as usize)) {
-                (Some(score), Some(sum)) => *sum = (sum.0 + u32::from(score), sum.1 + 1),
-                _ => failed += 1,
-            }
+        for v in verdicts {
+            self.count(v.place.0, v.score);
         }
+        let (sums, failed) = (std::mem::take(&mut self.sums), self.failed);
         let name = |case: u32| cases.names.get(case as usize).cloned();
         let mean = |case: &u32| {
             let (sum, n) = sums.get(*case as usize).copied().filter(|(_, n)| *n > 0)?;

@@ -363,23 +363,62 @@ pub struct Reviewed {
     responses: HashSet<Digest>,
     /// A review does not say of which response it is.
     unknown: bool,
+    /// The sets and arms that hold any of them, where that was looked up for all.
+    grounds: Option<HashSet<Ground>>,
 }
 
+/// A set and an arm, by their rows.
+type Ground = (i64, i64);
+
 impl Store {
-    /// All responses that were reviewed, to be asked before the reviews of many runs are.
+    /// All responses that were reviewed, to be asked before the reviews of several runs are.
     ///
     /// # Errors
     /// When the registry cannot be read.
     pub fn reviewed(&self) -> Result<Reviewed> {
         let mut found = Reviewed::default();
-        let mut stmt = self.conn.prepare_cached("SELECT DISTINCT response FROM review")?;
+        let mut stmt = self.conn.prepare_cached("SELECT response FROM review")?;
         let mut rows = stmt.query([])?;
+        let mut last = None;
         while let Some(r) = rows.next()? {
-            match r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes) {
+            let response = r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes);
+            match response {
+                // The reviews of one response follow each other.
+                Some(_) if response == last => {}
                 Some(response) => drop(found.responses.insert(response)),
                 None => found.unknown = true,
             }
+            last = response;
         }
+        Ok(found)
+    }
+
+    /// The same to be asked about very many runs: every response is looked at once, and not once for each run.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn reviewed_everywhere(&self) -> Result<Reviewed> {
+        let mut found = self.reviewed()?;
+        let mut grounds = HashSet::new();
+        if !found.responses.is_empty() {
+            let mut stmt = self
+                .conn
+                .prepare_cached("SELECT set_id, arm_id, text FROM response WHERE text IS NOT NULL")?;
+            let mut rows = stmt.query([])?;
+            let mut last = None;
+            while let Some(r) = rows.next()? {
+                let ground = (r.get(0)?, r.get(1)?);
+                if last == Some(ground) {
+                    continue;
+                }
+                let text = r.get_ref(2)?.as_bytes().ok().and_then(Digest::from_bytes);
+                if text.is_some_and(|text| found.responses.contains(&text)) {
+                    grounds.insert(ground);
+                    last = Some(ground);
+                }
+            }
+        }
+        found.grounds = Some(grounds);
         Ok(found)
     }
 
@@ -401,18 +440,34 @@ impl Store {
             return Ok(false);
         }
         let mut grounds =
-            self.conn.prepare_cached("SELECT DISTINCT set_id, arm_id FROM run_item WHERE run_id = ?1")?;
+            self.conn.prepare_cached("SELECT set_id, arm_id FROM run_item WHERE run_id = ?1")?;
+        let mut of = grounds.query([run])?;
+        let mut asked: HashSet<Ground> = HashSet::new();
+        let mut last = None;
+        while let Some(ground) = of.next()? {
+            let ground = (ground.get(0)?, ground.get(1)?);
+            if last.replace(ground) == Some(ground) || !asked.insert(ground) {
+                continue;
+            }
+            let shows = match &reviewed.grounds {
+                Some(grounds) => grounds.contains(&ground),
+                None => self.holds_any(ground, reviewed)?,
+            };
+            if shows {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn holds_any(&self, (set, arm): Ground, reviewed: &Reviewed) -> Result<bool> {
         let mut texts =
             self.conn.prepare_cached("SELECT text FROM response WHERE set_id = ?1 AND arm_id = ?2")?;
-        let mut of = grounds.query([run])?;
-        while let Some(ground) = of.next()? {
-            let (set, arm): (i64, i64) = (ground.get(0)?, ground.get(1)?);
-            let mut rows = texts.query(params![set, arm])?;
-            while let Some(r) = rows.next()? {
-                let text = r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes);
-                if text.is_some_and(|text| reviewed.responses.contains(&text)) {
-                    return Ok(true);
-                }
+        let mut rows = texts.query(params![set, arm])?;
+        while let Some(r) = rows.next()? {
+            let text = r.get_ref(0)?.as_bytes().ok().and_then(Digest::from_bytes);
+            if text.is_some_and(|text| reviewed.responses.contains(&text)) {
+                return Ok(true);
             }
         }
         Ok(false)

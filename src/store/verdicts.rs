@@ -357,14 +357,20 @@ impl Store {
         let mut rows = stmt.query([run])?;
         let mut cells: Vec<Cell> = Vec::new();
         while let Some(r) = rows.next()? {
-            let state =
-                r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(State::Unparseable);
+            let score: Option<u8> = r.get(4)?;
+            // The table holds that what has a score is scored.
+            let state = match score {
+                Some(_) => State::Scored,
+                None => {
+                    r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(State::Unparseable)
+                }
+            };
             let cell = Cell {
                 item: r.get(0)?,
                 criterion: r.get(1)?,
                 repeat: r.get(2)?,
                 state,
-                score: r.get(4)?,
+                score,
                 flagged: is_flagged(r.get_ref(5)?.as_str().unwrap_or_default()),
             };
             let key = |c: &Cell| (c.item, c.criterion, c.repeat);

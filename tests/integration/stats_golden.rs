@@ -130,9 +130,9 @@ fn agreement_fns(function: &str, i: &Value) -> Option<Value> {
             let pairs: Vec<(u8, u8)> = scores(&i["human"]).into_iter().zip(scores(&i["judge"])).collect();
             let a = agree::agreement(&pairs, None);
             assert_eq!(a.kappa_quadratic.value, a.grid.kappa(Weights::Quadratic));
-            json!({"quadratic": a.kappa_quadratic.value, "linear": a.kappa_linear.value,
-                   "unweighted": a.kappa_unweighted.value, "exact": a.exact.value, "adjacent": a.within_one.value,
-                   "mae": a.mae.value, "bias": a.bias.value})
+            json!({"quadratic": a.kappa_quadratic.value, "linear": a.kappa_linear,
+                   "unweighted": a.kappa_unweighted, "exact": a.exact.value, "adjacent": a.within_one.value,
+                   "mae": a.mae, "bias": a.bias.value})
         }
         "krippendorff_alpha" => {
             let r = rows(&i["ratings"]);

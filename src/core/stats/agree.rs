@@ -8,9 +8,9 @@
 //! 100,000 once the grid is counted.
 
 use super::alpha::Coincidences;
-use super::bounded::{Ends, bounded_ci, shared};
+use super::bounded::{bounded_ci, shared};
 use super::dist::finite;
-use super::jackknife::{held_of_kinds, held_of_rows};
+use super::jackknife::{held_of_kinds, held_of_sums};
 use super::rank::{average_ranks, pearson, spearman};
 use super::share::share_ci;
 
@@ -247,7 +247,7 @@ pub struct Figure {
     pub ci95: Option<(f64, f64)>,
 }
 
-/// Agreement of a judge with a human, every figure with its interval.
+/// Agreement of a judge with a human; what tables show has its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Agreement {
     /// Pairs of two scores from 1 to 5.
@@ -259,15 +259,15 @@ pub struct Agreement {
     /// Share at most one apart.
     pub within_one: Figure,
     /// Mean absolute distance in points.
-    pub mae: Figure,
+    pub mae: Option<f64>,
     /// Mean of judge - human in points.
     pub bias: Figure,
     /// Cohen's kappa with quadratic weights.
     pub kappa_quadratic: Figure,
     /// With linear weights.
-    pub kappa_linear: Figure,
+    pub kappa_linear: Option<f64>,
     /// Without weights.
-    pub kappa_unweighted: Figure,
+    pub kappa_unweighted: Option<f64>,
     /// Krippendorff's ordinal alpha.
     pub alpha_ordinal: Figure,
     /// Spearman's rho.
@@ -275,32 +275,57 @@ pub struct Agreement {
     /// Kendall's tau-b.
     pub tau_b: Figure,
     /// Pearson's correlation.
-    pub pearson: Figure,
+    pub pearson: Option<f64>,
 }
 
-/// Agreement over (human, judge) pairs at 95 %. Shares have the interval of [`super::share`], bias and distance the bounded one, the coefficients that of [`super::jackknife`], where anything on the grid
-/// might come in. With `clusters` (one for each pair) the units are clusters. Pairs that are not on the scale are counted
-/// in the grid's `rejected` and otherwise left out.
+/// Agreement over (human, judge) pairs at 95 %. Shares have the interval of [`super::share`], the bias the bounded one, the
+/// coefficients that of [`super::jackknife`], where anything on the grid might come in. With `clusters` (one for each pair) the
+/// units are clusters. Pairs that are not on the scale are counted in the grid's `rejected` and otherwise left out.
 pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
-    let on_scale = |&(h, j): &(u8, u8)| (1..=5).contains(&h) && (1..=5).contains(&j);
+    let (kept, sources) = on_scale(pairs, clusters);
+    let found = by_score(pairs, &kept, sources.as_deref());
+    let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
+        value: of(&found.grid),
+        ci95: coefficient_ci(&kept, sources.as_deref(), of),
+    };
+    let each: Vec<f64> = kept.iter().map(|&(h, j)| f64::from(j) - f64::from(h)).collect();
+    let bias = bounded_ci(&each, sources.as_deref(), (-4.0, 4.0), 0.95);
+    Agreement {
+        mae: found.grid.mae(),
+        bias: Figure { value: bias.mean, ci95: bias.ci },
+        spearman: coefficient(&Grid::spearman),
+        tau_b: coefficient(&Grid::tau_b),
+        pearson: found.grid.pearson(),
+        ..found
+    }
+}
+
+/// Of [`agreement`] only what needs whole scores: the grid, shares, kappas and alpha. Distance, bias and correlations are left
+/// out, for those who have the means behind the scores.
+pub fn agreement_by_score(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
+    let (kept, sources) = on_scale(pairs, clusters);
+    by_score(pairs, &kept, sources.as_deref())
+}
+
+/// The pairs that are scores, and their clusters where any two share one.
+fn on_scale(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> (Vec<(u8, u8)>, Option<Vec<u32>>) {
+    let fits = |&(h, j): &(u8, u8)| (1..=5).contains(&h) && (1..=5).contains(&j);
     let clusters = clusters.filter(|c| c.len() == pairs.len());
-    let kept: Vec<(u8, u8)> = pairs.iter().copied().filter(on_scale).collect();
+    let kept = pairs.iter().copied().filter(fits).collect();
     let sources: Option<Vec<u32>> =
-        clusters.map(|c| pairs.iter().zip(c).filter(|(p, _)| on_scale(p)).map(|(_, c)| *c).collect());
-    let sources = sources.filter(|c| shared(c));
+        clusters.map(|c| pairs.iter().zip(c).filter(|(p, _)| fits(p)).map(|(_, c)| *c).collect());
+    (kept, sources.filter(|c| shared(c)))
+}
+
+fn by_score(pairs: &[(u8, u8)], kept: &[(u8, u8)], sources: Option<&[u32]>) -> Agreement {
     let grid = Grid::of(pairs.iter().copied());
     let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
         value: of(&grid),
-        ci95: coefficient_ci(&kept, sources.as_deref(), of),
-    };
-    let average = |bounds: Ends, of: &dyn Fn(f64, f64) -> f64| {
-        let each: Vec<f64> = kept.iter().map(|&(h, j)| of(f64::from(h), f64::from(j))).collect();
-        let ci95 = bounded_ci(&each, sources.as_deref(), bounds, 0.95).ci;
-        Figure { value: super::mean::mean(&each), ci95 }
+        ci95: coefficient_ci(kept, sources, of),
     };
     let share = |apart: u8| {
         let hits: Vec<bool> = kept.iter().map(|(h, j)| h.abs_diff(*j) <= apart).collect();
-        let found = share_ci(&hits, sources.as_deref(), 0.95);
+        let found = share_ci(&hits, sources, 0.95);
         Figure { value: found.map(|s| s.p), ci95: found.and_then(|s| s.held) }
     };
     Agreement {
@@ -308,15 +333,11 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
         grid,
         exact: share(0),
         within_one: share(1),
-        mae: average((0.0, 4.0), &|h, j| (h - j).abs()),
-        bias: average((-4.0, 4.0), &|h, j| j - h),
         kappa_quadratic: coefficient(&|g| g.kappa(Weights::Quadratic)),
-        kappa_linear: coefficient(&|g| g.kappa(Weights::Linear)),
-        kappa_unweighted: coefficient(&|g| g.kappa(Weights::Unweighted)),
+        kappa_linear: grid.kappa(Weights::Linear),
+        kappa_unweighted: grid.kappa(Weights::Unweighted),
         alpha_ordinal: coefficient(&Grid::alpha_ordinal),
-        spearman: coefficient(&Grid::spearman),
-        tau_b: coefficient(&Grid::tau_b),
-        pearson: coefficient(&Grid::pearson),
+        ..Agreement::default()
     }
 }
 
@@ -351,12 +372,9 @@ pub fn coefficient_ci(
 pub fn raters_alpha(units: &[Vec<u8>], clusters: Option<&[u32]>) -> Figure {
     let parts: Vec<Coincidences> = units.iter().map(|unit| Coincidences::of(unit)).collect();
     let could: Vec<Coincidences> = all_pairs().into_iter().map(|(a, b)| Coincidences::of(&[a, b])).collect();
-    let of = |drawn: &[Coincidences]| {
-        let mut sum = Coincidences::default();
-        drawn.iter().for_each(|part| sum.add(part));
-        sum.alpha_ordinal()
-    };
-    Figure { value: of(&parts), ci95: held_of_rows(&parts, clusters, &could, (-1.0, 1.0), 0.95, of) }
+    let value = parts.iter().fold(Coincidences::default(), |sum, part| sum.plus(part, 1.0)).alpha_ordinal();
+    let (plus, of) = (Coincidences::plus, Coincidences::alpha_ordinal);
+    Figure { value, ci95: held_of_sums(&parts, clusters, &could, (-1.0, 1.0), 0.95, plus, of) }
 }
 
 /// How far humans agree among themselves: no judge can be asked for more.

@@ -133,14 +133,17 @@ impl Coincidences {
         found
     }
 
-    /// Takes another unit in.
-    pub fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.met.iter_mut().flatten().zip(other.met.iter().flatten()) {
-            *mine += theirs;
+    /// These, and so many times others: a number below 0 takes units out again.
+    #[must_use]
+    pub fn plus(&self, other: &Self, times: f64) -> Self {
+        let mut all = *self;
+        for (mine, theirs) in all.met.iter_mut().flatten().zip(other.met.iter().flatten()) {
+            *mine += times * theirs;
         }
-        for (mine, theirs) in self.given.iter_mut().zip(&other.given) {
-            *mine += theirs;
+        for (mine, theirs) in all.given.iter_mut().zip(&other.given) {
+            *mine += times * theirs;
         }
+        all
     }
 
     /// Ordinal alpha of all units taken in: see [`krippendorff_alpha`].
@@ -175,8 +178,7 @@ mod tests {
         fn sums_of_units_give_the_same_alpha(
             units in prop::collection::vec(prop::collection::vec(1..=5_u8, 0..5), 0..20),
         ) {
-            let mut all = Coincidences::default();
-            units.iter().for_each(|u| all.add(&Coincidences::of(u)));
+            let all = units.iter().fold(Coincidences::default(), |all, u| all.plus(&Coincidences::of(u), 1.0));
             let lists = units.iter().map(|u| u.iter().map(|s| f64::from(*s)).collect()).collect();
             let (from_sums, from_lists) = (all.alpha_ordinal(), alpha_of_units(lists, Metric::Ordinal));
             prop_assert_eq!(from_sums.is_some(), from_lists.is_some());

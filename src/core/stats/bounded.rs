@@ -25,7 +25,6 @@ use super::dist::{finite, normal_sf, t_star};
 use super::exact::clopper_pearson;
 use super::imhof::{Atom, GammaMean};
 use super::mean::{around, is_constant, mean, variance};
-use std::collections::BTreeMap;
 
 /// An interval's two ends.
 pub type Ends = (f64, f64);
@@ -108,8 +107,14 @@ pub(super) fn clip((lo, hi): Ends, bounds: Ends) -> Ends {
     (lo.max(bounds.0), hi.min(bounds.1))
 }
 
+/// So many kinds of values are looked for one by one; of more all values are sorted.
+const FEW_KINDS: usize = 24;
+
 /// Values as atoms: equal ones counted, so that a scale of five points costs the same for any number of cases.
 pub(super) fn singles(values: &[f64]) -> Vec<Atom> {
+    if let Some(atoms) = singles_of_few(values) {
+        return atoms;
+    }
     let mut sorted: Vec<f64> = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let mut atoms: Vec<Atom> = vec![];
@@ -122,14 +127,31 @@ pub(super) fn singles(values: &[f64]) -> Vec<Atom> {
     atoms
 }
 
+/// The same without sorting all values; `None` beyond [`FEW_KINDS`].
+fn singles_of_few(values: &[f64]) -> Option<Vec<Atom>> {
+    let mut atoms: Vec<Atom> = Vec::with_capacity(FEW_KINDS);
+    for value in values {
+        match atoms.iter_mut().find(|a| a.sum == *value) {
+            Some(known) => known.times += 1,
+            None => atoms.push(Atom { sum: *value, size: 1.0, times: 1 }),
+        }
+        if atoms.len() > FEW_KINDS {
+            return None;
+        }
+    }
+    atoms.sort_by(|a, b| a.sum.total_cmp(&b.sum));
+    Some(atoms)
+}
+
 /// Clusters as atoms of weight 1: equal ones counted together.
 pub(super) fn grouped(values: &[f64], clusters: &[u32]) -> Vec<Atom> {
-    let mut groups: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
-    for (value, cluster) in values.iter().zip(clusters) {
-        let group = groups.entry(*cluster).or_default();
-        *group = (group.0 + value, group.1 + 1.0);
-    }
-    let mut all: Vec<(f64, f64)> = groups.into_values().collect();
+    let mut rows: Vec<(u32, f64)> = clusters.iter().copied().zip(values.iter().copied()).collect();
+    // Stable: values of one cluster are added in their order.
+    rows.sort_by_key(|row| row.0);
+    let mut all: Vec<(f64, f64)> = rows
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|of| of.iter().fold((0.0, 0.0), |(sum, size), (_, value)| (sum + value, size + 1.0)))
+        .collect();
     all.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.total_cmp(&y.1)));
     let mut atoms: Vec<Atom> = vec![];
     for (sum, size) in all {
@@ -267,8 +289,9 @@ pub fn mean_cr2(values: &[f64], clusters: &[u32]) -> Option<Cr2> {
 
 /// Whether any two of the values share a cluster.
 pub(super) fn shared(clusters: &[u32]) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
-    !clusters.iter().all(|c| seen.insert(*c))
+    let mut sorted = clusters.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|two| matches!(two, [a, b] if a == b))
 }
 
 /// The mean of values on the scale `bounds` and its interval at `level`. `clusters`, if given, names the source of each

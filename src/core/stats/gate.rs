@@ -395,7 +395,11 @@ mod tests {
         let of_eight = found(&|at| Some(at as u32 / 10));
         assert_eq!(of_eight.verdict, GateVerdict::Inconclusive);
         let words = "a margin of 0.2 needs at least 72 sources of labelled cases";
-        assert!(of_eight.reason.contains(words) && of_eight.reason.contains("(there are 8)"), "{}", of_eight.reason);
+        assert!(
+            of_eight.reason.contains(words) && of_eight.reason.contains("(there are 8)"),
+            "{}",
+            of_eight.reason
+        );
         // Of four nothing is decided, however clear.
         let pairs = (0..100).map(|at| Pair { a: Some(2.0), b: Some(5.0), cluster: Some(at / 25) }).collect();
         let people = vec![[Some(2.0), Some(5.0)]; 100];

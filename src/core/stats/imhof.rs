@@ -7,7 +7,9 @@
 //! No random numbers: the same values give the same quantile on every machine.
 
 use super::dist::{finite, normal_quantile};
+use std::array::from_fn;
 use std::f64::consts::FRAC_1_PI;
+use std::sync::LazyLock;
 
 /// Step of the trapezoid rule in t. The integrand is analytic in a strip, so the error falls like e^(-c / step): with
 /// this step it lies below 1e-9.
@@ -42,31 +44,53 @@ pub(super) struct GammaMean {
     share: f64,
 }
 
-/// A complex number, as far as it is needed here.
+/// So many points of the rule are worked out side by side: each is a chain of products, every one of which waits for the one
+/// before it.
+const LANES: usize = 8;
+type Lanes = [f64; LANES];
+
+/// Complex numbers side by side, as far as they are needed here.
 #[derive(Clone, Copy)]
-struct Complex(f64, f64);
+struct Complex(Lanes, Lanes);
 
 impl Complex {
-    fn times(self, other: Self) -> Self {
-        Self(self.0 * other.0 - self.1 * other.1, self.0 * other.1 + self.1 * other.0)
-    }
+    const ONE: Self = Self([1.0; LANES], [0.0; LANES]);
 
-    fn power(self, mut exponent: u32) -> Self {
-        let (mut out, mut base) = (Self(1.0, 0.0), self);
-        while exponent > 0 {
-            if exponent & 1 == 1 {
-                out = out.times(base);
-            }
-            base = base.times(base);
-            exponent >>= 1;
+    fn times(self, other: Self) -> Self {
+        let mut out = self;
+        for lane in 0..LANES {
+            let (a, b, c, d) = (self.0[lane], self.1[lane], other.0[lane], other.1[lane]);
+            out.0[lane] = a * c - b * d;
+            out.1[lane] = a * d + b * c;
         }
         out
     }
 
-    fn square(self) -> f64 {
-        self.0 * self.0 + self.1 * self.1
+    fn power(self, mut exponent: u32) -> Self {
+        let (mut out, mut base) = (Self::ONE, self);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                out = out.times(base);
+            }
+            exponent >>= 1;
+            if exponent > 0 {
+                base = base.times(base);
+            }
+        }
+        out
     }
 }
+
+/// The points of the rule: e^-t and u, in steps of t. Below t = -3.5 the variable u is under 1e-15 of its unit; they end a
+/// multiple of [`LANES`] later, far beyond where any integrand ends.
+static POINTS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
+    let point = |i: i32| {
+        let t = STEP * f64::from(i);
+        let inner = (-t).exp();
+        (inner, (t - inner).exp())
+    };
+    (-28..2004).map(point).collect()
+});
 
 impl GammaMean {
     /// `share` is the weight of each of the pseudo-atoms; their `times` is not read.
@@ -93,30 +117,33 @@ impl GammaMean {
         let seen: Vec<(f64, u32)> = self.seen.iter().map(|a| (slope(a) * unit, a.times)).collect();
         let pseudo: Vec<f64> = self.pseudo.iter().map(|a| slope(a) * unit).collect();
         let mut total = 0.0;
-        // Below t = -3.5 the variable u is under 1e-15 of its unit.
-        for i in -28..2000_i32 {
-            let t = STEP * f64::from(i);
-            let inner = (-t).exp();
-            let u = (t - inner).exp();
+        'points: for points in POINTS.chunks_exact(LANES) {
+            let u: Lanes = from_fn(|lane| points.get(lane).map_or(0.0, |p| p.1));
             // The product of the whole powers; its phase may wind round, which the sine does not see.
-            let mut whole = Complex(1.0, 0.0);
+            let mut whole = Complex::ONE;
             for &(slope, times) in &seen {
-                let factor = Complex(1.0, slope * u);
+                let factor = Complex([1.0; LANES], u.map(|u| slope * u));
                 whole = whole.times(if times == 1 { factor } else { factor.power(times) });
             }
-            let (mut phase, mut square) = (0.0, 1.0);
+            let (mut phase, mut square) = ([0.0; LANES], [1.0; LANES]);
             for &slope in &pseudo {
-                phase += (slope * u).atan();
-                square *= 1.0 + (slope * u).powi(2);
+                for lane in 0..LANES {
+                    phase[lane] += (slope * u[lane]).atan();
+                    square[lane] *= 1.0 + (slope * u[lane]).powi(2);
+                }
             }
-            let size = whole.square() * square.powf(self.share);
-            if !size.is_finite() || size > NOTHING {
-                break;
+            for (lane, (inner, _)) in points.iter().enumerate().take(LANES) {
+                let (re, im) = (whole.0[lane], whole.1[lane]);
+                let length = re * re + im * im;
+                let size = length * square[lane].powf(self.share);
+                if !size.is_finite() || size > NOTHING {
+                    break 'points;
+                }
+                let (sin, cos) = (self.share * phase[lane]).sin_cos();
+                let imaginary = re * sin + im * cos;
+                // Im(Z) / |Z|^2, with |Z| of the whole and of the pseudo part apart.
+                total += (1.0 + inner) * imaginary / (length.sqrt() * size.sqrt());
             }
-            let (sin, cos) = (self.share * phase).sin_cos();
-            let imaginary = whole.0 * sin + whole.1 * cos;
-            // Im(Z) / |Z|^2, with |Z| of the whole and of the pseudo part apart.
-            total += (1.0 + inner) * imaginary / (whole.square().sqrt() * size.sqrt());
         }
         (0.5 - FRAC_1_PI * STEP * total).clamp(0.0, 1.0)
     }

@@ -12,12 +12,11 @@
 //! Tukey (1958), Efron and Stein (1981) for J; E and D are those of [`super::bounded`] on the pseudo-values. J alone misses
 //! a kappa near its end, or a break that few cases show. No random numbers. Measured coverage is in docs/trust.md.
 
-use super::bounded::{Ends, clip, extreme, hull, unseen_share};
+use super::bounded::{Ends, clip, extreme, hull, shared, unseen_share};
 use super::dist::{finite, normal_sf, t_star};
 use super::imhof::{Atom, GammaMean};
 use super::mean::around;
 use super::rng::Rng;
-use std::collections::BTreeMap;
 
 /// Units below which no interval is given: where one case in ten breaks, ten units were measured to fall short.
 pub const LEAST: usize = 15;
@@ -51,8 +50,9 @@ pub fn held(
     if units < LEAST {
         return None;
     }
-    let found = jackknife(times, level, |k| of(k.map_or(Change::All, Change::Without)))?;
-    let (value, g) = (found.value, units as f64);
+    let (value, pseudo) = pseudo_values(times, |k| of(k.map_or(Change::All, Change::Without)))?;
+    let found = of_pseudo_values(value, &pseudo, level)?;
+    let g = units as f64;
     let tail = 0.5 * (1.0 - level);
     if found.se <= 1e-12 {
         // So many more units that their share is what may have been missed.
@@ -65,11 +65,9 @@ pub fn held(
     }
     let q = if clustered { normal_sf(t_star(level, found.df)?) } else { tail };
     let (weight, prior) = if clustered { (1.0, 2.0) } else { (0.5, 0.5) };
-    let mut seen = vec![];
-    for (k, times) in times.iter().enumerate().filter(|(_, times)| **times > 0) {
-        let sum = g * value - (g - 1.0) * of(Change::Without(k))?;
-        seen.push(Atom { sum, size: 1.0, times: u32::try_from(*times).ok()? });
-    }
+    let atom =
+        |&(times, sum): &(usize, f64)| Some(Atom { sum, size: 1.0, times: u32::try_from(times).ok()? });
+    let mut seen: Vec<Atom> = pseudo.iter().map(atom).collect::<Option<_>>()?;
     // Equal ones together, up to rounding: fewer atoms, the same quantiles.
     seen.sort_by(|a, b| a.sum.total_cmp(&b.sum));
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);
@@ -95,14 +93,13 @@ pub fn held(
     hull([Some(found.ci), e, d].into_iter().flatten()).map(|ends| clip(ends, scale))
 }
 
-/// Rows as units: each its own, or all of a cluster one.
+/// Rows as units: each its own, or all of a cluster one; in the order of the clusters' numbers.
 fn units_of<R: Copy>(rows: &[R], clusters: Option<&[u32]>) -> Vec<Vec<R>> {
-    let mut units: BTreeMap<usize, Vec<R>> = BTreeMap::new();
-    for (at, row) in rows.iter().enumerate() {
-        let unit = clusters.and_then(|c| c.get(at)).map_or(at, |c| *c as usize);
-        units.entry(unit).or_default().push(*row);
-    }
-    units.into_values().collect()
+    let number = |at: usize| clusters.and_then(|c| c.get(at)).map_or(at, |c| *c as usize);
+    let mut order: Vec<(usize, R)> = rows.iter().enumerate().map(|(at, row)| (number(at), *row)).collect();
+    // Stable: rows of one cluster stay in their order.
+    order.sort_by_key(|(unit, _)| *unit);
+    order.chunk_by(|a, b| a.0 == b.0).map(|unit| unit.iter().map(|(_, row)| *row).collect()).collect()
 }
 
 /// All rows but those of one unit.
@@ -146,6 +143,32 @@ pub fn held_of_rows<R: Copy>(
     })
 }
 
+/// The same as [`held_of_rows`] for a figure of a sum over rows: what is left out is taken off the sum, so that many rows cost
+/// as much as they are.
+pub fn held_of_sums<S: Copy + Default>(
+    rows: &[S],
+    clusters: Option<&[u32]>,
+    could: &[S],
+    scale: Ends,
+    level: f64,
+    // A sum with so many times another added to it; the number may be negative.
+    plus: impl Fn(&S, &S, f64) -> S,
+    of: impl Fn(&S) -> Option<f64>,
+) -> Option<Ends> {
+    let units = units_of(rows, clusters);
+    let clustered = units.len() < rows.len();
+    let units = in_blocks(units);
+    let size = rows.len().div_ceil(units.len().max(1));
+    let sum = |rows: &[S]| rows.iter().fold(S::default(), |sum, row| plus(&sum, row, 1.0));
+    let parts: Vec<S> = units.iter().map(|unit| sum(unit)).collect();
+    let all = sum(&parts);
+    held(&vec![1; parts.len()], could.len(), clustered, scale, level, |change| match change {
+        Change::All => of(&all),
+        Change::Without(k) => of(&plus(&all, parts.get(k)?, -1.0)),
+        Change::With(k, times) => of(&plus(&all, could.get(k)?, (times * size) as f64)),
+    })
+}
+
 /// The same as [`held`] for a figure that only depends on how many rows there are of each of `kinds` kinds. `rows` says of which
 /// kind each row is, `could` of which kinds those are that might come in. A figure of many rows costs as much as one of few.
 pub fn held_of_kinds(
@@ -168,8 +191,8 @@ pub fn held_of_kinds(
         }
         of(&counts)
     };
-    let units = units_of(rows, clusters);
-    if units.len() == rows.len() {
+    let clusters = clusters.filter(|c| c.len() < rows.len() || shared(c));
+    if clusters.is_none() {
         let times: Vec<usize> = all.iter().map(|n| *n as usize).collect();
         return held(&times, could.len(), false, scale, level, |change| match change {
             Change::All => of(&all),
@@ -177,7 +200,7 @@ pub fn held_of_kinds(
             Change::With(k, more) => moved(&[(*could.get(k)?, more as f64)]),
         });
     }
-    let units = in_blocks(units);
+    let units = in_blocks(units_of(rows, clusters));
     let size = rows.len().div_ceil(units.len().max(1));
     held(&vec![1; units.len()], could.len(), true, scale, level, |change| match change {
         Change::All => of(&all),
@@ -222,21 +245,34 @@ pub fn jackknife(
     level: f64,
     of: impl Fn(Option<usize>) -> Option<f64>,
 ) -> Option<Jackknife> {
+    let (value, pseudo) = pseudo_values(times, of)?;
+    of_pseudo_values(value, &pseudo, level)
+}
+
+/// The figure of all units, and for each kind how many units it has and their pseudo-value.
+fn pseudo_values(
+    times: &[usize],
+    of: impl Fn(Option<usize>) -> Option<f64>,
+) -> Option<(f64, Vec<(usize, f64)>)> {
     let units = times.iter().sum::<usize>() as f64;
     if units < 2.0 {
         return None;
     }
     let value = of(None).and_then(finite)?;
-    let without: Vec<(f64, f64)> = times
+    let each = times
         .iter()
         .enumerate()
         .filter(|(_, times)| **times > 0)
-        .map(|(k, times)| {
-            Some((*times as f64, units * value - (units - 1.0) * of(Some(k)).and_then(finite)?))
-        })
+        .map(|(k, times)| Some((*times, units * value - (units - 1.0) * of(Some(k)).and_then(finite)?)))
         .collect::<Option<_>>()?;
-    let centre = without.iter().map(|(w, p)| w * p).sum::<f64>() / units;
-    let squares = without.iter().map(|(w, p)| w * (p - centre).powi(2)).sum::<f64>();
+    Some((value, each))
+}
+
+fn of_pseudo_values(value: f64, pseudo: &[(usize, f64)], level: f64) -> Option<Jackknife> {
+    let weighted = || pseudo.iter().map(|(times, p)| (*times as f64, *p));
+    let units: f64 = weighted().map(|(w, _)| w).sum();
+    let centre = weighted().map(|(w, p)| w * p).sum::<f64>() / units;
+    let squares = weighted().map(|(w, p)| w * (p - centre).powi(2)).sum::<f64>();
     let se = finite((squares / (units - 1.0) / units).sqrt())?;
     let df = units - 1.0;
     Some(Jackknife { value, se, df, ci: around(value, t_star(level, df)?, se)? })
@@ -302,6 +338,18 @@ mod tests {
                 (by_kind.0 - by_row.0).abs() < 1e-7 && (by_kind.1 - by_row.1).abs() < 1e-7,
                 "{by_kind:?} {by_row:?}"
             );
+        }
+        // Sums that lose what is left out say the same, in blocks and with clusters.
+        let many: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 7 % 4)).collect();
+        let sums: Vec<(f64, f64)> = many.iter().map(|v| (*v, 1.0)).collect();
+        let plus = |a: &(f64, f64), b: &(f64, f64), times: f64| (a.0 + times * b.0, a.1 + times * b.1);
+        let sources: Vec<u32> = (0..1000).map(|i| i / 2).collect();
+        for clusters in [None, Some(sources.as_slice())] {
+            let share = |sum: &(f64, f64)| Some(sum.0 / sum.1);
+            let could = [(0.0, 1.0), (3.0, 1.0)];
+            let by_sum = held_of_sums(&sums, clusters, &could, (0.0, 3.0), 0.95, plus, share).unwrap();
+            let by_row = held_of_rows(&many, clusters, &[0.0, 3.0], (0.0, 3.0), 0.95, mean).unwrap();
+            assert!((by_sum.0 - by_row.0).abs() < 1e-9 && (by_sum.1 - by_row.1).abs() < 1e-9);
         }
         assert_eq!(held_of_kinds(&rows, 1, None, &[], (0.0, 3.0), 0.95, of), None);
     }

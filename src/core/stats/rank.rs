@@ -104,6 +104,51 @@ fn sort_counting_swaps(values: &mut [f64]) -> u64 {
     swaps
 }
 
+/// Sums of pairs, of which Pearson's correlation is made: to leave pairs out is to take theirs off. For numbers near 0 whose
+/// products add up exactly, such as ranks less their middle.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    n: f64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    yy: f64,
+    xy: f64,
+}
+
+impl Moments {
+    /// Of one pair.
+    pub fn of(x: f64, y: f64) -> Self {
+        Self { n: 1.0, x, y, xx: x * x, yy: y * y, xy: x * y }
+    }
+
+    /// These, and so many times others: a number below 0 takes pairs out again.
+    #[must_use]
+    pub fn plus(&self, other: &Self, times: f64) -> Self {
+        Self {
+            n: self.n + times * other.n,
+            x: self.x + times * other.x,
+            y: self.y + times * other.y,
+            xx: self.xx + times * other.xx,
+            yy: self.yy + times * other.yy,
+            xy: self.xy + times * other.xy,
+        }
+    }
+
+    /// Pearson's correlation of the pairs; `None` where one side is constant or there are fewer than two.
+    pub fn pearson(&self) -> Option<f64> {
+        if self.n < 2.0 {
+            return None;
+        }
+        let (xx, yy) = (self.xx - self.x * self.x / self.n, self.yy - self.y * self.y / self.n);
+        // What rounding leaves of a constant side is no spread.
+        if xx <= 1e-12 * self.xx || yy <= 1e-12 * self.yy {
+            return None;
+        }
+        finite((self.xy - self.x * self.y / self.n) / (xx.sqrt() * yy.sqrt())).map(|r| r.clamp(-1.0, 1.0))
+    }
+}
+
 /// Pairs of values, each of which occurs often: correlations of any numbers of them, at the cost of the different ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairKinds {
@@ -234,7 +279,11 @@ mod tests {
             let (kinds, of) = PairKinds::of(&rows);
             let mut counts = vec![0.0; kinds.pairs.len()];
             of.iter().for_each(|kind| counts[*kind] += 1.0);
+            let sum = |start: Moments, times: f64| {
+                rows.iter().fold(start, |sum, (x, y)| sum.plus(&Moments::of(*x, *y), times))
+            };
             for (ours, theirs) in [
+                (sum(sum(Moments::default(), 3.0), -2.0).pearson(), pearson(&x, &y)),
                 (kinds.pearson(&counts), pearson(&x, &y)),
                 (kinds.spearman(&counts), spearman(&x, &y)),
                 (kinds.kendall_tau_b(&counts), kendall_tau_b(&x, &y)),

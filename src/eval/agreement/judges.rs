@@ -90,7 +90,7 @@ pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<
         for (criterion, name) in (0_u32..).zip(&run.criteria) {
             let asked = run.spec.criteria.get(criterion as usize).filter(|_| !run.spec.own_criterion);
             let question = asked.map_or_else(|| rubric::by_name(name).version(), rubric::Criterion::version);
-            let pairs = ground.pairs(&Wanted { criterion, ..wanted.clone() });
+            let pairs = ground.counted(&Wanted { criterion, ..wanted.clone() }).pairs;
             if pairs.is_empty() {
                 continue;
             }

@@ -8,8 +8,8 @@
 //! every two people on what both scored         -> reviewers
 //! ```
 
-use super::{Ground, Wanted, clusters, figures_of};
-use crate::core::stats::agree::{Agreement, Figure, as_score};
+use super::{Counted, Ground, Wanted, clusters, figures_of_scores};
+use crate::core::stats::agree::{Agreement, Figure, Grid, as_score};
 use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::calibration::{Calibrated, calibration_table};
 use crate::core::stats::confusion::{ByScore, by_score};
@@ -84,22 +84,27 @@ type Cells = Vec<Vec<Option<f64>>>;
 impl Ground {
     /// Works them out.
     pub fn standard(&self, wanted: &Wanted) -> Standard {
-        let sources = self.sources();
-        let pairs = self.pairs(wanted);
-        let grid = figures_of(pairs.iter().map(|p| ((p.human, p.judge), p.item)), &sources).grid;
+        self.standard_of(&self.counted(wanted))
+    }
+
+    pub(super) fn standard_of(&self, counted: &Counted<'_>) -> Standard {
+        let pairs = &counted.pairs;
+        let grid = Grid::of(pairs.iter().map(|p| (p.human, p.judge)));
         let said: Vec<(f64, u8)> = pairs.iter().map(|p| (p.means.0, as_score(p.means.1))).collect();
-        let clusters = clusters(pairs.iter().map(|p| p.item), &sources);
+        let clusters = clusters(pairs.iter().map(|p| p.item), &self.sources);
         Standard {
-            levels: self.levels(wanted, &sources),
+            levels: self.levels(counted),
             confusion: by_score(&grid, LEVEL),
             calibration: calibration_table(&said, Some(&clusters), LEVEL),
-            reviewers: self.reviewers(wanted, &sources),
+            reviewers: self.reviewers(counted),
         }
     }
 
-    fn levels(&self, wanted: &Wanted, sources: &HashMap<u32, u32>) -> Option<Correlations> {
-        let means: HashMap<u32, (f64, f64)> =
-            self.pairs(wanted).into_iter().map(|p| (p.item, p.means)).collect();
+    fn levels(&self, counted: &Counted<'_>) -> Option<Correlations> {
+        if self.run.arms.len() < 2 {
+            return None;
+        }
+        let means: HashMap<u32, (f64, f64)> = counted.pairs.iter().map(|p| (p.item, p.means)).collect();
         let systems = self.run.arms.len();
         let mut rows: BTreeMap<(&str, u32), usize> = BTreeMap::new();
         let (mut human, mut judge): (Cells, Cells) = (Vec::new(), Vec::new());
@@ -123,7 +128,7 @@ impl Ground {
         if all.systems < 2 {
             return None;
         }
-        let sources = clusters(first.into_iter(), sources);
+        let sources = clusters(first.into_iter(), &self.sources);
         let rows: Vec<usize> = (0..sources.len()).collect();
         let of = |at: fn(&Levels) -> AtLevels, coefficient: Coefficient| {
             // The cases where it is defined, each with its source.
@@ -156,8 +161,8 @@ impl Ground {
         })
     }
 
-    fn reviewers(&self, wanted: &Wanted, sources: &HashMap<u32, u32>) -> Vec<TwoPeople> {
-        let by_item = self.people(wanted);
+    fn reviewers(&self, counted: &Counted<'_>) -> Vec<TwoPeople> {
+        let by_item = &counted.people;
         let names: BTreeSet<&str> = by_item.values().flat_map(|said| said.keys().copied()).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let mut found = Vec::new();
@@ -166,7 +171,7 @@ impl Ground {
                 let both = by_item
                     .iter()
                     .filter_map(|(item, said)| Some(((*said.get(first)?, *said.get(second)?), *item)));
-                let figures = figures_of(both, sources);
+                let figures = figures_of_scores(both, &self.sources);
                 if figures.n > 0 {
                     found.push(TwoPeople {
                         first: (*first).to_owned(),

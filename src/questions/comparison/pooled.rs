@@ -11,7 +11,7 @@ use crate::core::stats::compare::Comparison;
 use crate::core::stats::gate::{self, GateInput, GateReport, GateRule};
 use crate::core::stats::repeat::Repeatability;
 use crate::eval::compare::{Matched, Score, matched};
-use crate::eval::{People, Spread, coverage};
+use crate::eval::{Numbers, People, Spread, coverage};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -239,6 +239,9 @@ pub fn pairs(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pairs> 
 /// then the newest (the rows come oldest first).
 fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
     type Key = (Arc<str>, Arc<str>, Digest, u32, u32);
+    if !is_any_asked_twice(&rows) {
+        return rows;
+    }
     let mut kept: Vec<PooledVerdict> = Vec::with_capacity(rows.len());
     let mut places: HashMap<Key, usize> = HashMap::new();
     for row in rows {
@@ -254,6 +257,19 @@ fn one_for_each_key(rows: Vec<PooledVerdict>) -> Vec<PooledVerdict> {
         }
     }
     kept
+}
+
+fn is_any_asked_twice(rows: &[PooledVerdict]) -> bool {
+    let (mut cases, mut arms, mut versions) =
+        (Numbers::<str>::default(), Numbers::<str>::default(), Numbers::<Digest>::default());
+    let key = |v| {
+        let v: &PooledVerdict = v;
+        let version = versions.of(&v.criterion_version);
+        [cases.of(&v.case_id), arms.of(&v.arm), version, v.generation, v.repeat]
+    };
+    let mut keys: Vec<[u32; 5]> = rows.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|two| matches!(two, [a, b] if a == b))
 }
 
 /// An imported arm's name as it is; else `NAME[@SEL][+MODEL]`, latest when SEL is left out.
@@ -276,11 +292,13 @@ fn arm_of(store: &Store, text: &str, known: &BTreeSet<String>) -> Result<String>
 /// Scores of two judges, or over two case sets, are never compared.
 fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
     let of = |arm: &str| -> BTreeSet<OnGround> {
-        let grounds: HashSet<(&str, Digest, &str, Digest)> = ours
+        let mut grounds: Vec<(&str, Digest, &str, Digest)> = ours
             .iter()
             .filter(|v| *v.arm == *arm)
             .map(|v| (&*v.set, v.set_digest, &*v.judge, v.fingerprint))
             .collect();
+        // Most follow one like them.
+        grounds.dedup();
         let shown = |(set, version, judge, print): (&str, Digest, &str, Digest)| OnGround {
             set: set.to_owned(),
             version: version.short(),
@@ -292,7 +310,9 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
     let (of_a, of_b) = (of(a), of(b));
     let both = of_a.intersection(&of_b).count();
     let one = both == 1 && of_a.len() == 1 && of_b.len() == 1;
-    let models: BTreeSet<&str> = ours.iter().filter_map(|v| v.model_returned.as_deref()).collect();
+    let mut models: Vec<&str> = ours.iter().filter_map(|v| v.model_returned.as_deref()).collect();
+    models.dedup();
+    let models: BTreeSet<&str> = models.into_iter().collect();
     match both {
         0 => Err(CannotCompare::NeverAlike {
             arms: (a.to_owned(), b.to_owned()),
@@ -308,127 +328,185 @@ fn check_alike(ours: &[PooledVerdict], a: &str, b: &str) -> Result<()> {
 
 /// The rows of the comparison: a criterion's name; where one case was judged under two versions of it, each version
 /// apart, because an edited question is another question.
-struct RowNames<'v>(HashMap<(&'v str, Digest), String>);
+struct RowNames {
+    /// Of each verdict, by its place: its row.
+    rows: Vec<usize>,
+    /// The rows' names, in the order of their first verdict.
+    names: Vec<String>,
+}
 
-impl<'v> RowNames<'v> {
-    fn of(ours: &'v [PooledVerdict]) -> Self {
-        let mut of_case: HashMap<(&str, &str), Digest> = HashMap::new();
-        let mut edited: HashSet<&str> = HashSet::new();
-        for v in ours {
-            let first = *of_case.entry((&v.criterion, &v.case_id)).or_insert(v.criterion_version);
-            if first != v.criterion_version {
-                edited.insert(&v.criterion);
+impl RowNames {
+    fn of(ours: &[PooledVerdict]) -> Self {
+        let keys: Vec<(&str, Digest)> = ours.iter().map(|v| (&*v.criterion, v.criterion_version)).collect();
+        let mut numbers: Numbers<'_, (&str, Digest)> = Numbers::default();
+        let kinds: Vec<u32> = keys.iter().map(|key| numbers.of(key)).collect();
+        let mut firsts: Vec<&PooledVerdict> = Vec::with_capacity(numbers.len());
+        let mut versions: HashMap<&str, usize> = HashMap::new();
+        for (v, kind) in ours.iter().zip(&kinds) {
+            if *kind as usize == firsts.len() {
+                firsts.push(v);
+                *versions.entry(&*v.criterion).or_default() += 1;
             }
         }
-        let mut names = HashMap::new();
-        for v in ours {
-            names.entry((&*v.criterion, v.criterion_version)).or_insert_with(|| {
-                if edited.contains(&*v.criterion) {
-                    format!("{}@{}", v.criterion, v.criterion_version.short())
-                } else {
-                    v.criterion.to_string()
+        let mut edited: HashSet<&str> = HashSet::new();
+        if versions.values().any(|n| *n > 1) {
+            let mut of_case: HashMap<(&str, &str), Digest> = HashMap::new();
+            for v in ours {
+                let first = *of_case.entry((&v.criterion, &v.case_id)).or_insert(v.criterion_version);
+                if first != v.criterion_version {
+                    edited.insert(&v.criterion);
                 }
-            });
+            }
         }
-        Self(names)
+        let name = |v: &&PooledVerdict| {
+            if edited.contains(&*v.criterion) {
+                format!("{}@{}", v.criterion, v.criterion_version.short())
+            } else {
+                v.criterion.to_string()
+            }
+        };
+        // Cases may bring questions of their own: kinds of one name are one row.
+        let mut names: Vec<String> = Vec::new();
+        let row = |name: String| {
+            names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            })
+        };
+        let row_of: Vec<usize> = firsts.iter().map(name).map(row).collect();
+        let rows = kinds.iter().filter_map(|kind| row_of.get(*kind as usize).copied()).collect();
+        Self { rows, names }
     }
 
-    fn name<'a>(&'a self, v: &'a PooledVerdict) -> Option<&'a str> {
-        self.0.get(&(&*v.criterion, v.criterion_version)).map(String::as_str)
+    /// Each verdict with its row and the row's name.
+    fn with<'a>(
+        &'a self,
+        ours: &'a [PooledVerdict],
+    ) -> impl Iterator<Item = (&'a PooledVerdict, usize, &'a str)> {
+        let named = |row: &usize| (*row, self.names.get(*row).map_or("", String::as_str));
+        ours.iter().zip(self.rows.iter().map(named)).map(|(v, (row, name))| (v, row, name))
     }
 }
 
-/// People's scores of the compared responses, by run.
+/// What people say of a compared response on a criterion.
+#[derive(Debug, Clone, Copy, Default)]
+struct Said {
+    /// Their score, where it may correct the judge.
+    label: Option<f64>,
+    /// Whether anybody scored it.
+    checked: bool,
+}
+
+/// People's scores of the compared responses, in the order of the verdicts; empty where there are none at all.
 #[derive(Default)]
-struct Labels {
-    runs: HashMap<Arc<str>, People>,
-    /// Criteria of which people scored every compared response blind, by name and version.
-    complete: HashSet<(Arc<str>, Digest)>,
-}
+struct Labels(Vec<Said>);
 
 impl Labels {
     fn of(store: &Store, ours: &[PooledVerdict]) -> Result<Self> {
-        let mut labels = Self::default();
+        let mut runs: HashMap<&str, People> = HashMap::new();
         let reviewed = store.reviewed()?;
-        for v in ours {
-            if !labels.runs.contains_key(&v.run) {
-                let people =
-                    People::of(&v.run, &store.run_items(&v.run)?, &store.reviews_among(&v.run, &reviewed)?);
-                labels.runs.insert(Arc::clone(&v.run), people);
+        let mut seen = "";
+        for v in ours.iter().filter(|v| std::mem::replace(&mut seen, &*v.run) != &*v.run) {
+            if !runs.contains_key(&*v.run) {
+                let reviews = store.reviews_among(&v.run, &reviewed)?;
+                let items = if reviews.is_empty() { Vec::new() } else { store.run_items(&v.run)? };
+                runs.insert(&*v.run, People::of(&v.run, &items, &reviews));
             }
         }
-        let key = |v: &PooledVerdict| (Arc::clone(&v.criterion), v.criterion_version);
-        let open: HashSet<(Arc<str>, Digest)> =
-            ours.iter().filter(|v| labels.blind(v).is_none()).map(key).collect();
-        labels.complete = ours.iter().map(key).filter(|key| !open.contains(key)).collect();
-        Ok(labels)
+        if runs.values().all(People::is_empty) {
+            return Ok(Self::default());
+        }
+        // Criteria of which people scored every compared response blind, by name and version.
+        let mut open: HashSet<(&str, Digest)> = HashSet::new();
+        let mut people: Option<(&str, &People)> = None;
+        let mut told: Vec<(&PooledVerdict, Option<&People>)> = Vec::with_capacity(ours.len());
+        for v in ours {
+            if people.is_none_or(|(run, _)| *run != *v.run) {
+                people = runs.get(&*v.run).map(|found| (&*v.run, found));
+            }
+            let own = people.map(|(_, found)| found);
+            if own.and_then(|p| p.blind(v.item, v.column)).is_none() {
+                open.insert((&*v.criterion, v.criterion_version));
+            }
+            told.push((v, own));
+        }
+        let said = |(v, people): (&PooledVerdict, Option<&People>)| {
+            let complete = !open.contains(&(&*v.criterion, v.criterion_version));
+            Said {
+                label: people.and_then(|p| p.label(v.item, v.column, complete)),
+                checked: people.is_some_and(|p| p.is_scored(v.item, v.column)),
+            }
+        };
+        Ok(Self(told.into_iter().map(said).collect()))
     }
 
-    fn blind(&self, v: &PooledVerdict) -> Option<f64> {
-        self.runs.get(&v.run)?.blind(v.item, v.column)
+    /// One for each verdict.
+    fn each(&self) -> impl Iterator<Item = Said> {
+        self.0.iter().copied().chain(std::iter::repeat(Said::default()))
     }
+}
 
-    fn label(&self, v: &PooledVerdict) -> Option<f64> {
-        let people = self.runs.get(&v.run)?;
-        let complete = self.complete.contains(&(Arc::clone(&v.criterion), v.criterion_version));
-        people.label(v.item, v.column, complete)
-    }
-
-    /// Cases of the row with a score by people on either arm.
-    fn is_checked(&self, v: &PooledVerdict) -> bool {
-        self.runs.get(&v.run).is_some_and(|people| !people.scores(v.item, v.column).is_empty())
-    }
+/// What is counted of a row.
+#[derive(Default)]
+struct RowOf<'v> {
+    /// One of its verdicts, which names its criterion and fingerprint.
+    first: Option<&'v PooledVerdict>,
+    /// What either arm was asked: a key that only one was asked counts against the other's coverage.
+    keys: Vec<(u32, u32, u32)>,
+    /// Scored verdicts of A and of B.
+    scored: [usize; 2],
+    /// Cases that people scored.
+    checked: Vec<u32>,
 }
 
 fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, b: String) -> Pairs {
     let names = RowNames::of(ours);
     let side = |v: &PooledVerdict| usize::from(*v.arm == *b);
-    let rows = matched(ours.iter().filter_map(|v| {
-        Some(Score {
-            criterion: names.name(v)?,
-            case: &v.case_id,
-            side: side(v),
-            score: v.score,
-            generation: v.generation,
-            people: labels.label(v),
-            cluster: v.cluster.as_deref(),
-            tags: &v.tags,
-            item: None,
-        })
+    let rows = matched(names.with(ours).zip(labels.each()).map(|((v, _, name), said)| Score {
+        criterion: name,
+        case: &v.case_id,
+        side: side(v),
+        score: v.score,
+        generation: v.generation,
+        people: said.label,
+        cluster: v.cluster.as_deref(),
+        tags: &v.tags,
+        item: None,
     }));
-    // A key that only one arm was asked counts against the other's coverage.
-    let mut keys: HashMap<&str, HashSet<(&str, u32, u32)>> = HashMap::new();
-    let mut scored: HashMap<&str, [usize; 2]> = HashMap::new();
-    let mut checked: HashMap<&str, HashSet<&str>> = HashMap::new();
-    // One verdict of each row, which names its criterion and fingerprint.
-    let mut own: HashMap<&str, &PooledVerdict> = HashMap::new();
-    for v in ours {
-        let Some(name) = names.name(v) else { continue };
-        own.entry(name).or_insert(v);
-        keys.entry(name).or_default().insert((&v.case_id, v.generation, v.repeat));
-        scored.entry(name).or_default()[side(v)] += usize::from(v.score.is_some());
-        if labels.is_checked(v) {
-            checked.entry(name).or_default().insert(&v.case_id);
+    // In the order of the rows, which is that of their first verdicts.
+    let mut each: Vec<RowOf<'_>> = rows.iter().map(|_| RowOf::default()).collect();
+    let mut cases: Numbers<'_, str> = Numbers::default();
+    for ((v, row, _), said) in names.with(ours).zip(labels.each()) {
+        let Some(row) = each.get_mut(row) else { continue };
+        let case = cases.of(&v.case_id);
+        row.first.get_or_insert(v);
+        row.keys.push((case, v.generation, v.repeat));
+        row.scored[side(v)] += usize::from(v.score.is_some());
+        if said.checked {
+            row.checked.push(case);
         }
     }
-    let share = |row: &Matched| {
-        let asked = keys.get(row.name.as_str()).map_or(0, HashSet::len);
-        let [a, b] = scored.get(row.name.as_str()).copied().unwrap_or_default();
-        (coverage(a, asked), coverage(b, asked))
-    };
-    let shares = rows.iter().map(share).collect();
-    let humans = rows.iter().map(|row| checked.get(row.name.as_str()).map_or(0, HashSet::len)).collect();
-    let own = |row: &Matched| own.get(row.name.as_str()).copied();
+    for row in &mut each {
+        row.keys.sort_unstable();
+        row.keys.dedup();
+        row.checked.sort_unstable();
+        row.checked.dedup();
+    }
+    let share =
+        |row: &RowOf<'_>| (coverage(row.scored[0], row.keys.len()), coverage(row.scored[1], row.keys.len()));
+    let shares = each.iter().map(share).collect();
+    let humans = each.iter().map(|row| row.checked.len()).collect();
     // The noise floor of a row: over the cases that both arms have, judged as often as they were.
-    let floor = |row: &Matched| {
-        let v = own(row)?;
+    let floor = |(row, of): (&Matched, &RowOf<'_>)| {
+        let v = of.first?;
         spread.floor(&v.criterion, v.fingerprint, row.passes())
     };
-    let itself = |row: &Matched| {
-        let v = own(row)?;
+    let itself = |(row, of): (&Matched, &RowOf<'_>)| {
+        let v = of.first?;
         Some((row.name.clone(), spread.itself(&v.criterion, v.fingerprint)?))
     };
-    let (floors, itself) = (rows.iter().map(floor).collect(), rows.iter().filter_map(itself).collect());
+    let both = || rows.iter().zip(&each);
+    let (floors, itself) = (both().map(floor).collect(), both().filter_map(itself).collect());
     Pairs { coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
 }
 

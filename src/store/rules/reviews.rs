@@ -2,7 +2,7 @@
 
 use crate::store::error::{Result, StoreError};
 use crate::store::rows::{NewReview, ReviewInfo, Sampling};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Refuses what cannot be kept: a score that is none, a reviewer without a name, a word after the reveal that does not say so.
 /// A word after the reveal says that the judge was seen; overriding it has a score, faulting its reasons has none.
@@ -41,14 +41,17 @@ pub(in crate::store) fn in_force(
     rows: impl IntoIterator<Item = ReviewInfo>,
     undone: &HashSet<i64>,
 ) -> Vec<ReviewInfo> {
-    let mut newest = BTreeMap::new();
-    for row in rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)) {
-        let r = &row.review;
+    let mut rows: Vec<ReviewInfo> =
+        rows.into_iter().filter(|r| r.review.undo.is_none() && !undone.contains(&r.id)).collect();
+    let mut newest = HashMap::with_capacity(rows.len());
+    for (at, r) in rows.iter().map(|row| &row.review).enumerate() {
         let on_reasons = r.sampling == Sampling::WrongReasons;
-        let key = (r.run.clone(), r.item, r.criterion, r.reviewer.clone(), r.saw_judge, on_reasons);
-        newest.insert(key, row);
+        let key = (r.run.as_str(), r.item, r.criterion, r.reviewer.as_str(), r.saw_judge, on_reasons);
+        newest.insert(key, at);
     }
-    let mut reviews: Vec<ReviewInfo> = newest.into_values().collect();
-    reviews.sort_by_key(|r| r.id);
-    reviews
+    let kept: HashSet<usize> = newest.into_values().collect();
+    let mut at = 0..;
+    rows.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+    rows.sort_by_key(|r| r.id);
+    rows
 }
