@@ -158,7 +158,7 @@ pub struct Row<'a> {
     pub scored: usize,
     /// Passes that ended without a score.
     pub failed: usize,
-    /// Its source as a number: see [`sources`].
+    /// Its source as a number, in the order of first sight.
     pub source: u32,
 }
 

@@ -250,7 +250,7 @@ pub struct Learnt {
     pub base_url: String,
     /// The model asked for.
     pub model: String,
-    /// JSON of [`capabilities::Known`].
+    /// JSON of [`super::capabilities::Known`].
     pub known: String,
 }
 

@@ -79,8 +79,8 @@ async fn it_tells_what_was_done_and_no_key_and_no_text() {
         "a call begins judge=main model=m",
         "a call ended judge=main model=m state=scored ms=",
         "tokens_in=41 tokens_out=7",
-        "the command ended code=0 ms=",
-        "the command ended code=5 ms=",
+        "the command ended exit=0 ms=",
+        "the command ended exit=5 ms=",
         "ERROR",
     ] {
         assert!(text.contains(wanted) || text.contains(&wanted.replace('"', "")), "{wanted}\n{text}");

@@ -123,7 +123,7 @@ impl<F: FnMut(&str, &Reference) -> Result<Part, String>> Composer<F> {
 /// `jinja` as the engine writes them.
 ///
 /// # Errors
-/// Any [`TemplateError`]; values that the template does not ask for are none (see [`unknown`]).
+/// Any [`TemplateError`]; values that the template does not ask for are none (see [`super::unknown`]).
 pub fn render(text: &str, syntax: Syntax, values: &Map<String, Value>) -> Result<String, TemplateError> {
     Parts::default().render(text, syntax, values)
 }
