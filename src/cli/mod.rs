@@ -235,7 +235,9 @@ pub fn main() -> Next {
         Err(failure) => Some(failure.code),
     };
     match code {
-        Some(code) => tracing::info!(exit = code, ms = began.elapsed().as_millis() as u64, "the command ended"),
+        Some(code) => {
+            tracing::info!(exit = code, ms = began.elapsed().as_millis() as u64, "the command ended")
+        }
         None => tracing::info!("the screens open"),
     }
     match result {

@@ -3,8 +3,8 @@
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
 use assize::core::verdict::State;
-use assize::judge::config::ReplyAs;
 use assize::judge::config::Api;
+use assize::judge::config::ReplyAs;
 use assize::judge::dialect;
 use assize::judge::extras::{Extras, Given};
 use assize::judge::{
