@@ -1,7 +1,7 @@
 //! Distributions: normal, Student t, and the noncentral t that sample sizes need.
 //!
 //! ```text
-//! erf series / erfc fraction -> normal cdf -> normal quantile
+//! erfc (crate libm)          -> normal cdf -> normal quantile
 //! incomplete beta fraction   -> t cdf      -> t quantile
 //! normal cdf over a scaled chi density     -> power of a t test
 //! incomplete beta of any two shapes        -> beta cdf and quantile
@@ -17,32 +17,9 @@ pub(super) fn finite(x: f64) -> Option<f64> {
     x.is_finite().then_some(x)
 }
 
-/// erf for 0 <= x < 2: the series 2/sqrt(pi) e^{-x^2} sum 2^k x^{2k+1} / (2k+1)!! (DLMF 7.6.2), whose terms are all
-/// positive, so nothing cancels.
-fn erf_series(x: f64) -> f64 {
-    let mut term = x;
-    let mut sum = x;
-    for k in 1..200 {
-        term *= 2.0 * x * x / f64::from(2 * k + 1);
-        sum += term;
-        if term < sum * 1e-17 {
-            break;
-        }
-    }
-    2.0 / PI.sqrt() * (-x * x).exp() * sum
-}
-
-/// erfc for x >= 2: Laplace's continued fraction (DLMF 7.9.1), evaluated from its 120th term upwards.
-fn erfc_fraction(x: f64) -> f64 {
-    let tail = (1..=120).rev().fold(x, |acc, k| x + f64::from(k) / 2.0 / acc);
-    (-x * x).exp() / PI.sqrt() / tail
-}
-
 /// P(Z > x) for a standard normal Z, keeping relative precision far into the upper tail.
 pub fn normal_sf(x: f64) -> f64 {
-    let u = x.abs() * FRAC_1_SQRT_2;
-    let upper = if u < 2.0 { 0.5 - 0.5 * erf_series(u) } else { 0.5 * erfc_fraction(u) };
-    if x >= 0.0 { upper } else { 1.0 - upper }
+    0.5 * libm::erfc(x * FRAC_1_SQRT_2)
 }
 
 /// P(Z <= x) for a standard normal Z.
@@ -76,17 +53,9 @@ pub fn normal_quantile(p: f64) -> Option<f64> {
     finite(if p < 0.5 { -normal_upper(p) } else { normal_upper(1.0 - p) })
 }
 
-/// ln Gamma for x > 0: shifted up to 15, then Stirling's series (DLMF 5.11.1).
+/// ln Gamma for x > 0.
 fn ln_gamma(x: f64) -> f64 {
-    let mut shift = 1.0_f64;
-    let mut z = x;
-    while z < 15.0 {
-        shift *= z;
-        z += 1.0;
-    }
-    let r = 1.0 / (z * z);
-    let series = (1.0 / 12.0 - r * (1.0 / 360.0 - r * (1.0 / 1260.0 - r * (1.0 / 1680.0 - r / 1188.0)))) / z;
-    (z - 0.5) * z.ln() - z + 0.5 * (2.0 * PI).ln() + series - shift.ln()
+    libm::lgamma(x)
 }
 
 /// ln B(a, 1/2). For large a the two big logarithms would cancel, so the ratio Gamma(a) / Gamma(a + 1/2) is taken

@@ -297,7 +297,9 @@ impl Screen for Agreement {
     }
 
     fn status(&self, env: &Env) -> String {
-        if self.pane != Pane::Figures {
+        // Without a score by people there is no grid to stand in.
+        let scored = self.said.get().is_some_and(|said| !said.agreed.pairs.is_empty());
+        if self.pane != Pane::Figures || !scored {
             return String::new();
         }
         let here = self.here().len();
