@@ -83,6 +83,8 @@ fn said(path: &Path, words: &[&str]) -> (String, Value) {
             .args(words)
             .args(more)
             .env("HOME", path.parent().unwrap())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
             .output()
             .unwrap();
         assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
