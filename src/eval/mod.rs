@@ -48,6 +48,8 @@ pub use execute::{execute, execute_stored, exit_code};
 pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub use keys::{Key, missing, planned};
+#[cfg(test)]
+pub(crate) use noise::made_up;
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
 pub use numbers::Numbers;
 pub use open::{open_judge, open_model};

@@ -150,33 +150,43 @@ impl Spread {
     }
 }
 
+/// A verdict for tests: what differs between them; without a score it is a refusal.
+#[cfg(test)]
+pub(crate) fn made_up(case: &str, arm: &str, version: &str, repeat: u32, score: Option<u8>) -> PooledVerdict {
+    PooledVerdict {
+        run: "r".into(),
+        item: 0,
+        column: 0,
+        set_digest: Digest::of("set"),
+        set: "set".into(),
+        case_id: case.into(),
+        arm: arm.into(),
+        criterion: "accuracy".into(),
+        criterion_version: Digest::of(version),
+        judge: "j".into(),
+        fingerprint: Digest::of("j"),
+        model_returned: None,
+        generation: 0,
+        repeat,
+        state: if score.is_some() {
+            crate::core::verdict::State::Scored
+        } else {
+            crate::core::verdict::State::Refused
+        },
+        score,
+        dictated: false,
+        cluster: None,
+        tags: Vec::new().into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::verdict::State;
 
     fn pooled(case: &str, repeat: u32, score: u8) -> PooledVerdict {
-        PooledVerdict {
-            run: "r".into(),
-            item: 0,
-            column: 0,
-            set_digest: Digest::of("set"),
-            set: "set".into(),
-            case_id: case.into(),
-            arm: "a".into(),
-            criterion: "accuracy".into(),
-            criterion_version: Digest::of("v"),
-            judge: "j".into(),
-            fingerprint: Digest::of("j"),
-            model_returned: None,
-            generation: 0,
-            repeat,
-            state: State::Scored,
-            score: Some(score),
-            dictated: false,
-            cluster: None,
-            tags: Vec::new().into(),
-        }
+        made_up(case, "a", "v", repeat, Some(score))
     }
 
     #[test]

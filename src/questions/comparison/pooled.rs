@@ -513,32 +513,8 @@ fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::verdict::State;
     use crate::eval::compare::is_noise;
-
-    fn verdict(case: &str, arm: &str, version: &str, repeat: u32, score: Option<u8>) -> PooledVerdict {
-        PooledVerdict {
-            run: "r".into(),
-            item: 0,
-            column: 0,
-            set_digest: Digest::of("set"),
-            set: "set".into(),
-            case_id: case.into(),
-            arm: arm.into(),
-            criterion: "accuracy".into(),
-            criterion_version: Digest::of(version),
-            judge: "j".into(),
-            fingerprint: Digest::of("j"),
-            model_returned: None,
-            generation: 0,
-            repeat,
-            state: if score.is_some() { State::Scored } else { State::Refused },
-            score,
-            dictated: false,
-            cluster: None,
-            tags: Vec::new().into(),
-        }
-    }
+    use crate::eval::made_up;
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
         let spread = Spread::of(&rows);
@@ -550,7 +526,7 @@ mod tests {
         let mut rows = Vec::new();
         for case in ["c1", "c2", "c3", "c4"] {
             for (arm, passes) in [("a", [3, 4]), ("b", [4, 4])] {
-                rows.extend((0..).zip(passes).map(|(n, s)| verdict(case, arm, "v", n, Some(s))));
+                rows.extend((0..).zip(passes).map(|(n, s)| made_up(case, arm, "v", n, Some(s))));
             }
         }
         let found = pairs(rows);
@@ -561,7 +537,7 @@ mod tests {
         assert!((floor - 1.959_964 * 0.5 * 0.5).abs() < 1e-6, "{floor}");
         assert!(!is_noise(&compared[0], Some(floor)) && is_noise(&compared[0], Some(0.51)));
         assert_eq!(
-            pairs(vec![verdict("c", "a", "v", 0, Some(1)), verdict("c", "b", "v", 0, Some(5))]).floors,
+            pairs(vec![made_up("c", "a", "v", 0, Some(1)), made_up("c", "b", "v", 0, Some(5))]).floors,
             [None]
         );
     }
@@ -569,11 +545,11 @@ mod tests {
     #[test]
     fn a_key_that_two_runs_asked_counts_once_and_the_newest_score_counts() {
         let found = pairs(vec![
-            verdict("c", "a", "v", 0, Some(1)),
-            verdict("c", "b", "v", 0, Some(5)),
-            verdict("c", "a", "v", 0, Some(3)),
-            verdict("c", "a", "v", 0, None),
-            verdict("c", "a", "v", 1, Some(5)),
+            made_up("c", "a", "v", 0, Some(1)),
+            made_up("c", "b", "v", 0, Some(5)),
+            made_up("c", "a", "v", 0, Some(3)),
+            made_up("c", "a", "v", 0, None),
+            made_up("c", "a", "v", 1, Some(5)),
         ]);
         assert_eq!(found.rows[0].input().pairs[0].a, Some(4.0), "3 of repeat 0 and 5 of repeat 1");
         assert_eq!(found.coverage, [(1.0, 0.5)], "b was never asked for repeat 1");
@@ -581,7 +557,7 @@ mod tests {
 
     #[test]
     fn two_versions_of_a_criterion_are_never_paired() {
-        let found = pairs(vec![verdict("c", "a", "v1", 0, Some(1)), verdict("c", "b", "v2", 0, Some(5))]);
+        let found = pairs(vec![made_up("c", "a", "v1", 0, Some(1)), made_up("c", "b", "v2", 0, Some(5))]);
         assert_eq!(found.rows.len(), 2);
         for row in found.rows.iter().map(Matched::input) {
             assert!(row.name.starts_with("accuracy@"), "{}", row.name);
@@ -592,10 +568,10 @@ mod tests {
     #[test]
     fn each_item_may_bring_its_own_question() {
         let found = pairs(vec![
-            verdict("c1", "a", "q1", 0, Some(1)),
-            verdict("c1", "b", "q1", 0, Some(2)),
-            verdict("c2", "a", "q2", 0, Some(3)),
-            verdict("c2", "b", "q2", 0, Some(4)),
+            made_up("c1", "a", "q1", 0, Some(1)),
+            made_up("c1", "b", "q1", 0, Some(2)),
+            made_up("c2", "a", "q2", 0, Some(3)),
+            made_up("c2", "b", "q2", 0, Some(4)),
         ]);
         assert_eq!((found.rows.len(), found.rows[0].name.as_str()), (1, "accuracy"));
         assert_eq!(found.rows[0].input().pairs.len(), 2);
