@@ -6,7 +6,7 @@ use super::output::{clean, table};
 use crate::core::stats::agree::Figure;
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text::{self, plural};
-use crate::questions::agreement::{self, Agreed, Among, Answer, Ceiling, Ground, Standard, Wanted};
+use crate::questions::agreement::{self, Agreed, Among, Answer, Ground, PeopleAgreement, Standard, Wanted};
 use serde_json::{Value, json};
 
 mod judges;
@@ -272,7 +272,7 @@ fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
 }
 
 fn tell_figures(ctx: &Ctx, agreed: &Agreed) -> Result<()> {
-    let ceiling = agreed.ceiling.as_ref().map(Ceiling::table);
+    let ceiling = agreed.ceiling.as_ref().map(PeopleAgreement::table);
     // With one person throughout, the mean of people is that person.
     let single = (agreed.single.n > agreed.items).then(|| agreed.table_single());
     let mut head = vec!["", "judge to people's mean", "95 %", "n"];

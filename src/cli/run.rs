@@ -129,10 +129,10 @@ pub enum Verb {
     },
     /// Finish a run: asks only for what is missing
     #[command(after_help = "Example:\n  assize run resume 7f3c")]
-    Resume(carry::Again),
+    Resume(carry::RunAgain),
     /// Ask again for verdicts that failed
     #[command(after_help = "Example:\n  assize run retry 7f3c")]
-    Retry(carry::Again),
+    Retry(carry::RunAgain),
     /// Two or more arms on the same cases and the same judge; difference is B - A
     #[command(
         after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"

@@ -54,7 +54,7 @@ struct Counted<'a> {
     /// The mean of the judge's scored passes, by item.
     judged: HashMap<u32, f64>,
     /// One for each item that people and judge scored, by item.
-    pairs: Vec<Both>,
+    pairs: Vec<PeopleAndJudge>,
 }
 
 /// Which scores count.
@@ -72,7 +72,7 @@ pub struct Wanted {
 
 /// People's and the judge's score of one item.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Both {
+pub struct PeopleAndJudge {
     /// People's mean, rounded: 1 to 5.
     pub human: u8,
     /// The mean of the judge's scored passes, rounded: 1 to 5.
@@ -85,7 +85,7 @@ pub struct Both {
 
 /// How far people agree among themselves: every pair of two people on one item.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ceiling {
+pub struct PeopleAgreement {
     /// Items that two or more people scored.
     pub items: usize,
     /// The figures; bias says nothing here, because neither side is the judge.
@@ -109,7 +109,7 @@ pub struct Length {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreed {
     /// One for each item that both people and the judge scored.
-    pub pairs: Vec<Both>,
+    pub pairs: Vec<PeopleAndJudge>,
     /// How many these are.
     pub items: usize,
     /// Who scored.
@@ -119,7 +119,7 @@ pub struct Agreed {
     /// The judge as used against each person's score apart.
     pub single: Agreement,
     /// People among themselves; `None` where no item has two of them.
-    pub ceiling: Option<Ceiling>,
+    pub ceiling: Option<PeopleAgreement>,
     /// Favour for long responses.
     pub length: Length,
 }
@@ -212,7 +212,12 @@ impl Ground {
         let pair = |(item, said): (&u32, &BTreeMap<&str, u8>)| {
             let judge = *judged.get(item)?;
             let human = mean(&said.values().map(|s| f64::from(*s)).collect::<Vec<_>>())?;
-            Some(Both { human: as_score(human), judge: as_score(judge), means: (human, judge), item: *item })
+            Some(PeopleAndJudge {
+                human: as_score(human),
+                judge: as_score(judge),
+                means: (human, judge),
+                item: *item,
+            })
         };
         let pairs = people.iter().filter_map(pair).collect();
         Counted { people, judged, pairs }
@@ -238,10 +243,10 @@ impl Ground {
         let both: BTreeSet<u32> = pairs.iter().map(|p| p.item).collect();
         let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
         let people: BTreeSet<&str> = scored().flat_map(|(_, said)| said.keys().copied()).collect();
-        let single: Vec<Both> = scored()
+        let single: Vec<PeopleAndJudge> = scored()
             .filter_map(|(item, said)| Some((item, said, *judged.get(item)?)))
             .flat_map(|(item, said, judge)| {
-                said.values().map(move |human| Both {
+                said.values().map(move |human| PeopleAndJudge {
                     human: *human,
                     judge: as_score(judge),
                     means: (f64::from(*human), judge),
@@ -308,8 +313,8 @@ fn ranks_of(rows: &[[f64; 3]], at: usize) -> Vec<f64> {
 
 /// The figures of people's and the judge's scores, clustered only where a source has more than one row: bias, distance and
 /// correlations from the means as they are, the others from whole scores.
-fn figures_of(pairs: &[Both], sources: &[u32]) -> Agreement {
-    let whole = |p: &Both| p.means == (f64::from(p.human), f64::from(p.judge));
+fn figures_of(pairs: &[PeopleAndJudge], sources: &[u32]) -> Agreement {
+    let whole = |p: &PeopleAndJudge| p.means == (f64::from(p.human), f64::from(p.judge));
     let scores: Vec<(u8, u8)> = pairs.iter().map(|p| (p.human, p.judge)).collect();
     let clusters = clusters(pairs.iter().map(|p| p.item), sources);
     if pairs.iter().all(whole) {
@@ -358,7 +363,7 @@ fn ceiling(
     by_item: &BTreeMap<u32, BTreeMap<&str, u8>>,
     sources: &[u32],
     two: Option<Agreement>,
-) -> Option<Ceiling> {
+) -> Option<PeopleAgreement> {
     let shared: Vec<(u32, Vec<u8>)> = by_item
         .iter()
         .filter(|(_, said)| said.len() > 1)
@@ -378,7 +383,7 @@ fn ceiling(
     let clusters = clusters(shared.iter().map(|(item, _)| *item), sources);
     let units: Vec<Vec<u8>> = shared.iter().map(|(_, scores)| scores.clone()).collect();
     figures.alpha_ordinal = raters_alpha(&units, Some(&clusters));
-    Some(Ceiling { items: shared.len(), figures })
+    Some(PeopleAgreement { items: shared.len(), figures })
 }
 
 impl Agreed {
@@ -393,7 +398,7 @@ impl Agreed {
     }
 }
 
-impl Ceiling {
+impl PeopleAgreement {
     /// As [`Agreed::table`].
     pub fn table(&self) -> [(&'static str, &'static str, Figure, usize); 7] {
         rows(&self.figures, self.items)

@@ -60,7 +60,7 @@ struct Spent {
 
 /// The shared account of a run's judge and model.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct RunBudget {
     caps: Caps,
     spent: Mutex<Spent>,
 }
@@ -78,7 +78,7 @@ pub(super) enum Room {
 /// Rounding of sums of prices must not refuse the last affordable call.
 const CENT_DUST: f64 = 1e-9;
 
-impl Budget {
+impl RunBudget {
     pub fn new(caps: Caps) -> Arc<Self> {
         Arc::new(Self { caps, spent: Mutex::default() })
     }
@@ -151,7 +151,7 @@ impl Budget {
 }
 
 struct Door {
-    budget: Arc<Budget>,
+    budget: Arc<RunBudget>,
     unit: Unit,
 }
 
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn calls_in_flight_never_pass_the_cap_together() {
-        let budget = Budget::new(Caps { calls: Some(3), ..Caps::default() });
+        let budget = RunBudget::new(Caps { calls: Some(3), ..Caps::default() });
         let gate = budget.gate(Unit::default());
         assert_eq!((0..10).filter(|_| gate.admit()).count(), 3);
         budget.settle(3, None, None, Unit::default());
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn money_is_reserved_at_its_highest_and_booked_at_what_it_was() {
-        let budget = Budget::new(Caps { usd: Some(1.0), ..Caps::default() });
+        let budget = RunBudget::new(Caps { usd: Some(1.0), ..Caps::default() });
         let gate = budget.gate(usd(0.4));
         assert!(gate.admit() && gate.admit() && !gate.admit());
         budget.settle(1, None, Some(0.1), usd(0.4));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn tokens_are_reserved_and_booked_in_the_same_way() {
-        let budget = Budget::new(Caps { tokens: Some(1000), ..Caps::default() });
+        let budget = RunBudget::new(Caps { tokens: Some(1000), ..Caps::default() });
         let unit = Unit { usd: 0.0, tokens: 400 };
         let gate = budget.gate(unit);
         assert!(gate.admit() && gate.admit() && !gate.admit());
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_judge_that_never_asks_is_held_too() {
-        let budget = Budget::new(Caps { calls: Some(2), usd: Some(1.0), tokens: None });
+        let budget = RunBudget::new(Caps { calls: Some(2), usd: Some(1.0), tokens: None });
         assert_eq!((budget.room(1, usd(0.1)), budget.room(2, usd(0.1))), (Room::Now, Room::Never));
         assert_eq!(budget.room(1, usd(0.6)), Room::Later);
         assert_eq!((budget.room(0, usd(0.6)), budget.room(0, usd(1.1))), (Room::Now, Room::Never));

@@ -39,7 +39,7 @@ pub struct Score<'a> {
 
 /// One case under both arms.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Case {
+pub struct ComparedCase {
     /// Its id.
     pub id: String,
     /// Its slices.
@@ -53,7 +53,7 @@ pub struct Case {
     pub items: [Option<u32>; 2],
 }
 
-impl Case {
+impl ComparedCase {
     /// Scored passes of A and of B.
     fn counts(&self) -> (usize, usize) {
         (self.passes[0].len(), self.passes[1].len())
@@ -71,7 +71,7 @@ pub struct Matched {
     /// The criterion.
     pub name: String,
     /// Every case that either arm was asked about.
-    pub cases: Vec<Case>,
+    pub cases: Vec<ComparedCase>,
 }
 
 /// A case whose score changed.
@@ -108,7 +108,7 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
         }
         let Some(place) = places.get_mut(id) else { continue };
         let at = *place.get_or_insert_with(|| {
-            row.cases.push(Case { id: s.case.to_owned(), ..Case::default() });
+            row.cases.push(ComparedCase { id: s.case.to_owned(), ..ComparedCase::default() });
             row.cases.len() - 1
         });
         let Some(case) = row.cases.get_mut(at) else { continue };
@@ -137,12 +137,12 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
 impl Matched {
     /// What the tests of a comparison take.
     pub fn input(&self) -> PairedInput {
-        let pair = |c: &Case| {
+        let pair = |c: &ComparedCase| {
             let [a, b] = c.means();
             Pair { a, b, cluster: c.cluster }
         };
         let said = |of: &BTreeMap<u32, f64>| mean(&of.values().copied().collect::<Vec<_>>());
-        let said_of = |c: &Case| [said(&c.people[0]), said(&c.people[1])];
+        let said_of = |c: &ComparedCase| [said(&c.people[0]), said(&c.people[1])];
         let people = if self.cases.iter().all(|c| c.people.iter().all(BTreeMap::is_empty)) {
             Vec::new()
         } else {
@@ -153,7 +153,7 @@ impl Matched {
 
     /// Scored passes of A and of B, case by case: what [`super::noise_floor`] takes.
     pub fn passes(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.cases.iter().map(Case::counts)
+        self.cases.iter().map(ComparedCase::counts)
     }
 
     /// Only the cases with this tag.

@@ -53,7 +53,7 @@ impl Mark {
 
 /// The change of a mean from one revision to another.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
+pub struct MeanChange {
     /// The revision it is a change from.
     pub since: u32,
     /// Mean difference in points over common cases; corrected by people where they decide.
@@ -68,7 +68,7 @@ pub struct Change {
     pub basis: Basis,
 }
 
-impl Change {
+impl MeanChange {
     fn of(since: u32, found: &Comparison) -> Option<Self> {
         let (difference, ci95) = found.decisive();
         Some(Self {
@@ -160,7 +160,7 @@ pub struct Point {
     /// Verdicts without one.
     pub failed: u32,
     /// The change from the nearest earlier revision that was scored on common cases.
-    pub change: Option<Change>,
+    pub change: Option<MeanChange>,
 }
 
 /// The fingerprint with most scores of this prompt: scores of two are never put side by side.
@@ -184,12 +184,12 @@ struct Said<'a> {
 type Place = (u32, u32);
 
 /// The cells of a criterion, by their place, and how many verdicts have no score.
-type Column<'a> = (Vec<(Place, Said<'a>)>, u32);
+type CriterionCells<'a> = (Vec<(Place, Said<'a>)>, u32);
 
 /// The scores of a revision under one judge: by criterion.
-type Columns<'a> = BTreeMap<&'a str, Column<'a>>;
+type JudgeScores<'a> = BTreeMap<&'a str, CriterionCells<'a>>;
 
-fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'_>> {
+fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, JudgeScores<'_>> {
     let mine = || scores.iter().filter(|s| s.fingerprint == judge);
     let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut last: &[(Arc<str>, f64)] = &[];
@@ -208,7 +208,7 @@ fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, Columns<'
     };
     let versions: BTreeSet<Digest> = mine().map(|s| s.criterion_version).collect();
     let versions: BTreeMap<Digest, u32> = versions.into_iter().zip(0..).collect();
-    let mut found: BTreeMap<u32, Columns<'_>> = BTreeMap::new();
+    let mut found: BTreeMap<u32, JudgeScores<'_>> = BTreeMap::new();
     for score in mine() {
         let entry = found.entry(score.seq).or_default().entry(&score.criterion).or_default();
         entry.1 += score.failed;
@@ -247,7 +247,7 @@ fn by_case(mut cells: Vec<(u32, f64)>) -> Vec<f64> {
 }
 
 /// What both revisions have on a criterion, or on all: as a comparison takes it.
-fn common(before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) -> PairedInput {
+fn common(before: &JudgeScores<'_>, after: &JudgeScores<'_>, criterion: Option<&str>) -> PairedInput {
     // A case, then and now.
     let mut cells: Vec<(u32, Said<'_>, Said<'_>)> = Vec::new();
     for (name, (now, _)) in after.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name)) {
@@ -292,8 +292,8 @@ fn common(before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) ->
 }
 
 /// On how many criteria two revisions have two independent cases in common: so many are corrected for.
-fn together(before: &Columns<'_>, after: &Columns<'_>) -> usize {
-    let counts = |(name, (now, _)): &(&&str, &Column<'_>)| {
+fn together(before: &JudgeScores<'_>, after: &JudgeScores<'_>) -> usize {
+    let counts = |(name, (now, _)): &(&&str, &CriterionCells<'_>)| {
         let Some((then, _)) = before.get(**name) else { return false };
         let mut sources: BTreeSet<(Option<&str>, u32)> = BTreeSet::new();
         let mut left = then.iter().peekable();
@@ -313,13 +313,18 @@ fn together(before: &Columns<'_>, after: &Columns<'_>) -> usize {
 
 /// The change from one revision to another, on one criterion or on all, corrected as a comparison of the two corrects it: for
 /// all criteria on which they have two independent cases in common.
-fn change(since: u32, before: &Columns<'_>, after: &Columns<'_>, criterion: Option<&str>) -> Option<Change> {
+fn change(
+    since: u32,
+    before: &JudgeScores<'_>,
+    after: &JudgeScores<'_>,
+    criterion: Option<&str>,
+) -> Option<MeanChange> {
     let input = common(before, after, criterion);
     if input.pairs.is_empty() {
         return None;
     }
     let together = if criterion.is_some() { together(before, after) } else { 1 };
-    Change::of(since, &decide_one(&input, together))
+    MeanChange::of(since, &decide_one(&input, together))
 }
 
 /// A prompt's revisions under its main judge, oldest first: on one criterion, or all together.
@@ -346,7 +351,7 @@ pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<
 /// Below so many cells threads take longer to start than to work.
 const FEW_CELLS: usize = 20_000;
 
-fn points_on(revisions: &BTreeMap<u32, Columns<'_>>, criterion: Option<&str>) -> Vec<Point> {
+fn points_on(revisions: &BTreeMap<u32, JudgeScores<'_>>, criterion: Option<&str>) -> Vec<Point> {
     let mut out = Vec::new();
     for (seq, columns) in revisions {
         let mine = || columns.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name));
@@ -377,7 +382,7 @@ pub fn criteria(scores: &[RevisionScore]) -> Vec<String> {
 }
 
 /// The change of each criterion from one revision to another, where both were judged alike on common cases.
-pub fn changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, Change)> {
+pub fn changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, MeanChange)> {
     let Some(judge) = main_judge(scores) else { return Vec::new() };
     let found = revisions(scores, judge);
     let (Some(before), Some(after)) = (found.get(&left), found.get(&right)) else { return Vec::new() };

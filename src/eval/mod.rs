@@ -63,6 +63,6 @@ pub use queue::{QueueSpec, RunQueue};
 pub use recorded::{RECORDED, is_recorded, recorded_as};
 pub use render::{RenderError, Rendered, render_case, render_with};
 pub use summary::{
-    ArmSummary, Asked, CriterionSummary, Row, RunSummary, coverage, doubts, mean_over, summarize,
+    ArmSummary, CriterionSummary, Expected, Row, RunSummary, coverage, doubts, mean_over, summarize,
     summarize_together,
 };

@@ -13,7 +13,7 @@ mod plan;
 pub use figures::{PairFigures, sentence as pair_sentence};
 pub use plan::{PairPlan, PairwiseRequest, plan_pairs};
 
-use super::budget::{Budget, Caps, Unit};
+use super::budget::{Caps, RunBudget, Unit};
 use super::control::Control;
 use super::error::EvalError;
 use super::estimate::Rates;
@@ -251,7 +251,7 @@ pub async fn compare_pairs(
     told: impl Fn(PairProgress),
 ) -> Result<PairwiseRun, EvalError> {
     let mut asking = open(&handle, config, request, plan).await?;
-    let budget = Budget::new(Caps { calls: request.max_calls, ..Caps::default() });
+    let budget = RunBudget::new(Caps { calls: request.max_calls, ..Caps::default() });
     asking.judge.set_gate(budget.gate(Unit::default()));
     let (retry, token) = (request.retry, control.token());
     let (mut done, mut open) = look(&handle, asking, retry).await?;

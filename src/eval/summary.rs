@@ -102,9 +102,9 @@ impl Scores {
 }
 
 /// By column, then by the item's place in the run.
-struct Columns(Vec<Vec<Scores>>);
+struct ItemCells(Vec<Vec<Scores>>);
 
-impl Columns {
+impl ItemCells {
     fn of(columns: usize, cells: &[Cell]) -> Self {
         let items = cells.iter().map(|c| c.item as usize + 1).max().unwrap_or(0);
         let mut all = vec![vec![Scores::default(); items]; columns];
@@ -134,11 +134,11 @@ pub fn doubts(
     items: &[RunItem],
     people: &People,
 ) -> Vec<(usize, useful::Doubt)> {
-    let columns = Columns::of(run.criteria.len(), cells);
+    let columns = ItemCells::of(run.criteria.len(), cells);
     let of = |(at, name): (u32, &String)| {
         let score = |item: &RunItem| columns.at(at, item.ord).mean();
         let said = |item: &RunItem| people.scores(item.ord, at);
-        useful::Column {
+        useful::CriterionScores {
             name: name.clone(),
             scores: items.iter().map(score).collect(),
             people: items.iter().map(said).collect(),
@@ -170,7 +170,7 @@ pub fn sources(items: &[RunItem]) -> Vec<u32> {
 
 /// What was to be judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct Expected {
     /// Responses.
     pub items: usize,
     /// Verdicts: responses x passes.
@@ -183,7 +183,7 @@ pub fn mean_over(
     name: &str,
     criterion: u32,
     rows: &[Row<'_>],
-    asked: Asked,
+    asked: Expected,
     people: &People,
 ) -> CriterionSummary {
     let mut values = Vec::with_capacity(rows.len());
@@ -222,12 +222,12 @@ pub fn coverage(scored: usize, asked: usize) -> f64 {
 
 /// What each arm was to be judged on, for each column, in the order of the run's arms: what any arm that shares a case with it was
 /// asked on the criterion. Imported arms that have no case in common were asked of different cases.
-fn asked(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> Vec<Vec<Asked>> {
+fn asked(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> Vec<Vec<Expected>> {
     let mut keys: Numbers<'_, (&str, u32)> = Numbers::default();
     let names: Vec<(&str, u32)> = items.iter().map(|item| (item.case_id.as_str(), item.repeat)).collect();
     let numbers: Vec<u32> = names.iter().map(|name| keys.of(name)).collect();
     if !run.imported {
-        let all = Asked { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize };
+        let all = Expected { items: keys.len(), verdicts: keys.len() * run.spec.repeats.max(1) as usize };
         return vec![vec![all; run.arms.len()]; run.criteria.len()];
     }
     let place = |arm: &String| run.arms.iter().position(|a| a == arm).unwrap_or(run.arms.len());
@@ -237,7 +237,7 @@ fn asked(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> Vec<Vec<Asked>> {
 }
 
 /// What the imported verdicts of a column hold, by arm.
-fn held(arms: usize, column: u32, key_of: &HashMap<u32, (u32, usize)>, cells: &[Cell]) -> Vec<Asked> {
+fn held(arms: usize, column: u32, key_of: &HashMap<u32, (u32, usize)>, cells: &[Cell]) -> Vec<Expected> {
     // Imported verdicts plan what they hold, and may have more passes of one item than of another.
     let mut together: Vec<usize> = (0..arms).collect();
     let mut first_of: HashMap<u32, usize> = HashMap::new();
@@ -256,9 +256,9 @@ fn held(arms: usize, column: u32, key_of: &HashMap<u32, (u32, usize)>, cells: &[
         let mine = held.iter().filter(|(_, _, arm)| together.get(*arm) == Some(&group));
         let verdicts: HashSet<(u32, u32)> = mine.map(|(key, repeat, _)| (*key, *repeat)).collect();
         let items: HashSet<u32> = verdicts.iter().map(|v| v.0).collect();
-        Asked { items: items.len(), verdicts: verdicts.len() }
+        Expected { items: items.len(), verdicts: verdicts.len() }
     };
-    let groups: HashMap<usize, Asked> =
+    let groups: HashMap<usize, Expected> =
         together.iter().copied().collect::<HashSet<_>>().into_iter().map(|g| (g, among(g))).collect();
     together.iter().map(|group| groups.get(group).copied().unwrap_or_default()).collect()
 }
@@ -293,16 +293,16 @@ struct Parts<'a> {
     run: &'a RunInfo,
     items: &'a [RunItem],
     people: &'a People,
-    columns: Columns,
+    columns: ItemCells,
     /// By column, then by arm.
-    asked: Vec<Vec<Asked>>,
+    asked: Vec<Vec<Expected>>,
     /// Of each item.
     sources: Vec<u32>,
 }
 
 impl<'a> Parts<'a> {
     fn of(run: &'a RunInfo, cells: &[Cell], items: &'a [RunItem], people: &'a People) -> Self {
-        let columns = Columns::of(run.criteria.len(), cells);
+        let columns = ItemCells::of(run.criteria.len(), cells);
         Self { run, items, people, columns, asked: asked(run, items, cells), sources: sources(items) }
     }
 
@@ -329,7 +329,7 @@ impl<'a> Parts<'a> {
                     })
                     .collect();
                 let asked = asked.get(arms.clone()).unwrap_or_default();
-                let asked = Asked {
+                let asked = Expected {
                     items: asked.iter().map(|a| a.items).sum(),
                     verdicts: asked.iter().map(|a| a.verdicts).sum(),
                 };

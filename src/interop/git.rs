@@ -57,7 +57,7 @@ struct Commit {
 }
 
 /// One changed path of a commit.
-struct Change {
+struct ChangedPath {
     status: u8,
     mode: String,
     blob: String,
@@ -183,7 +183,11 @@ impl Repo {
     }
 
     /// Reads a log, commit by commit, newest first. `renames` are found by contents (which needs them), or by equal ones alone.
-    fn log(&self, by_contents: bool, mut each: impl FnMut(Commit, Vec<Change>)) -> Result<(), ImportError> {
+    fn log(
+        &self,
+        by_contents: bool,
+        mut each: impl FnMut(Commit, Vec<ChangedPath>),
+    ) -> Result<(), ImportError> {
         let format = "--format=%H%x00%P%x00%an%x00%aI%x00%cn%x00%cI%x00%B%x00";
         let renames = if by_contents { "-M" } else { "-M100%" };
         let mut child = self
@@ -352,7 +356,7 @@ impl Tokens {
     }
 
     /// `:old-mode new-mode old-blob new-blob STATUS`, then the path, or two for a rename.
-    fn changes(&mut self) -> Vec<Change> {
+    fn changes(&mut self) -> Vec<ChangedPath> {
         let mut out = Vec::new();
         while let Some(part) = self.next() {
             let head = String::from_utf8_lossy(&part).into_owned();
@@ -370,7 +374,7 @@ impl Tokens {
             let status = status.bytes().next().unwrap_or(b'?');
             let path = self.next().unwrap_or_default();
             let to = if matches!(status, b'R' | b'C') { self.next() } else { None };
-            out.push(Change { status, mode: (*mode).to_owned(), blob: (*blob).to_owned(), path, to });
+            out.push(ChangedPath { status, mode: (*mode).to_owned(), blob: (*blob).to_owned(), path, to });
         }
         out
     }

@@ -7,7 +7,7 @@
 //! Nothing here decides when to send: the caller stores each id before it goes on.
 
 use super::config::JudgeConfig;
-use super::endpoint::{Answer, Broken, Endpoint};
+use super::endpoint::{Broken, Endpoint, HttpAnswer};
 use super::wire::{ApiError, one_line};
 use super::{Stop, StopKind};
 use serde_json::{Value, json};
@@ -189,7 +189,7 @@ impl<'a> BatchClient<'a> {
         Stop::new(StopKind::Unusable, format!("{origin} {what}: {why}"))
     }
 
-    fn refused(&self, what: &str, answer: &Answer) -> Stop {
+    fn refused(&self, what: &str, answer: &HttpAnswer) -> Stop {
         let why = format!("{}: {}", answer.status, ApiError::read(&answer.body).line());
         let kind = match answer.status {
             401 | 403 => StopKind::Key,
@@ -200,11 +200,11 @@ impl<'a> BatchClient<'a> {
     }
 
     /// Puts a question that costs nothing until it is answered: again after what passes.
-    async fn patiently<F: Future<Output = Result<Answer, Broken>>>(
+    async fn patiently<F: Future<Output = Result<HttpAnswer, Broken>>>(
         &self,
         what: &str,
         ask: impl Fn() -> F,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<HttpAnswer, Stop> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -226,7 +226,7 @@ impl<'a> BatchClient<'a> {
         }
     }
 
-    fn json(&self, what: &str, answer: &Answer) -> Result<Value, Stop> {
+    fn json(&self, what: &str, answer: &HttpAnswer) -> Result<Value, Stop> {
         serde_json::from_slice(&answer.body).map_err(|_| self.stop(what, "the answer is not JSON"))
     }
 

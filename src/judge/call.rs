@@ -9,9 +9,9 @@
 use super::capabilities::Shape;
 use super::config::JudgeConfig;
 use super::dialect::Dialect;
-use super::endpoint::{Answer, Endpoint};
+use super::endpoint::{Endpoint, HttpAnswer};
 use super::limit::{Limiter, PerMinute};
-use super::retry::{self, Attempt, Decision, Fault, Kind, Policy, Seen};
+use super::retry::{self, Attempt, Fault, Kind, Policy, RetryDecision, Seen};
 use super::wire::{ApiError, hidden_status};
 use super::{CallEvent, Gate, Stop};
 use crate::core::verdict::State;
@@ -27,7 +27,7 @@ const PAUSE_ALL: Duration = Duration::from_secs(2);
 
 /// What one ask came to.
 pub(super) enum End {
-    Answer(Answer),
+    Answer(HttpAnswer),
     /// Refused for good, and why: only while learning, where a refusal may name a parameter that can be changed.
     Refused(u16, ApiError, String),
     Failed(State, String),
@@ -35,7 +35,7 @@ pub(super) enum End {
 }
 
 /// One ask with all its requests.
-pub(super) struct Asked {
+pub(super) struct Exchanges {
     pub end: End,
     pub requests: u32,
     pub took: Duration,
@@ -106,12 +106,12 @@ impl Caller {
         learning: bool,
         events: Events<'_>,
         cancel: &CancellationToken,
-    ) -> Asked {
+    ) -> Exchanges {
         self.ask_for(body, false, learning, u32::MAX, events, cancel).await
     }
 
     /// As [`Caller::ask`] while learning, with no more requests than `most`.
-    pub async fn ask_to_learn(&self, body: String, most: u32, cancel: &CancellationToken) -> Asked {
+    pub async fn ask_to_learn(&self, body: String, most: u32, cancel: &CancellationToken) -> Exchanges {
         self.ask_for(body, false, true, most, &|_| (), cancel).await
     }
 
@@ -124,8 +124,8 @@ impl Caller {
         most: u32,
         events: Events<'_>,
         cancel: &CancellationToken,
-    ) -> Asked {
-        let mut asked = Asked { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
+    ) -> Exchanges {
+        let mut asked = Exchanges { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
         let end = tokio::select! {
             biased;
             () = cancel.cancelled() => return asked,
@@ -135,7 +135,7 @@ impl Caller {
         asked
     }
 
-    async fn send(&self, body: Vec<u8>, how: How, events: Events<'_>, asked: &mut Asked) -> End {
+    async fn send(&self, body: Vec<u8>, how: How, events: Events<'_>, asked: &mut Exchanges) -> End {
         let How { pieces, learning, most } = how;
         let mut first_sent = None;
         let mut failures = Failures::default();
@@ -226,9 +226,9 @@ impl Caller {
                 }
             };
             match decision {
-                Decision::Stop(stop) => return End::Stopped(stop),
-                Decision::Fail(state, reason) => return End::Failed(state, reason),
-                Decision::Retry { after, why, limited, told } => {
+                RetryDecision::Stop(stop) => return End::Stopped(stop),
+                RetryDecision::Fail(state, reason) => return End::Failed(state, reason),
+                RetryDecision::Retry { after, why, limited, told } => {
                     if limited {
                         place.limited();
                     }
@@ -245,15 +245,21 @@ impl Caller {
     }
 
     /// What the rules of [`retry`] make of an answer that is no success.
-    fn look(&self, answer: &Answer, learning: bool, failures: &mut Failures, elapsed: Duration) -> Settled {
+    fn look(
+        &self,
+        answer: &HttpAnswer,
+        learning: bool,
+        failures: &mut Failures,
+        elapsed: Duration,
+    ) -> Settled {
         let error = self.dialect.error(&answer.body);
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
         let attempt = self.attempt(failures.count(&seen), elapsed);
         match retry::decide(&self.policy, &attempt, &seen) {
-            Decision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
+            RetryDecision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
             // A refusal that names a parameter is not waited out, even under a status that would be (500).
-            Decision::Retry { why, .. }
+            RetryDecision::Retry { why, .. }
                 if learning
                     && Shape::first(true).learn(self.dialect, answer.status, &error, u32::MAX).is_some() =>
             {
@@ -289,7 +295,7 @@ impl Caller {
 /// What [`Caller::look`] makes of an answer that is no success.
 enum Settled {
     Refused(ApiError, String),
-    Decided(Decision),
+    Decided(RetryDecision),
 }
 
 /// Failures of one ask so far, by kind.

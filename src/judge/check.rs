@@ -3,7 +3,7 @@
 use super::capabilities::Shape;
 use super::config::JudgeConfig;
 use super::dialect::{Dialect, OpenAiChat};
-use super::endpoint::{Answer, Endpoint};
+use super::endpoint::{Endpoint, HttpAnswer};
 use super::models::listed;
 use super::open;
 use super::wire::ApiError;
@@ -201,7 +201,7 @@ async fn logprobs(endpoint: &Endpoint, config: &JudgeConfig, report: &mut CheckR
     });
     report.calls += 1;
     let Ok(answer) = endpoint.ask(body.to_string().into_bytes()).await else { return };
-    let given = |answer: &Answer| {
+    let given = |answer: &HttpAnswer| {
         let value: Value = serde_json::from_slice(&answer.body).ok()?;
         Some(
             value

@@ -238,7 +238,7 @@ impl Form {
 
 /// What is said after a reply that could not be read.
 #[derive(Debug, Clone)]
-pub struct Again {
+pub struct Correction {
     /// What the judge had said.
     pub said: String,
     /// What is asked now.
@@ -257,7 +257,7 @@ pub struct Ask<'a> {
     /// The user message.
     pub user: &'a str,
     /// The reply that could not be read, and what is asked now.
-    pub again: Option<&'a Again>,
+    pub again: Option<&'a Correction>,
     /// Which of several passes, from 0.
     pub repeat: u32,
     /// Room for the answer, in tokens.

@@ -35,7 +35,7 @@ const FILE_TIME: Duration = Duration::from_secs(600);
 
 /// An answer, whatever its status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// HTTP status.
     pub status: u16,
     /// Headers.
@@ -165,7 +165,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn ask(&self, body: Vec<u8>) -> Result<Answer, Broken> {
+    pub async fn ask(&self, body: Vec<u8>) -> Result<HttpAnswer, Broken> {
         let request = self.client.post(self.call.clone()).header(CONTENT_TYPE, "application/json");
         self.exchange(request.body(body), self.timeout).await
     }
@@ -179,7 +179,7 @@ impl Endpoint {
         &self,
         body: Vec<u8>,
         told: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<Answer, Broken> {
+    ) -> Result<HttpAnswer, Broken> {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), self.timeout);
         let request = self.client.post(self.call.clone()).header(CONTENT_TYPE, "application/json");
@@ -211,14 +211,14 @@ impl Endpoint {
             let cut = |why| Broken { fault: Fault::Cut, why: self.blank_text(why), took: begun.elapsed() };
             whole = assembly.finish().map_err(cut)?;
         }
-        Ok(Answer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
+        Ok(HttpAnswer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
     }
 
     /// Asks for the list of models; `None` where the dialect has none.
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn models(&self, timeout: Duration) -> Result<Option<Answer>, Broken> {
+    pub async fn models(&self, timeout: Duration) -> Result<Option<HttpAnswer>, Broken> {
         let Some(path) = self.dialect.models_path(self.address.path()) else { return Ok(None) };
         let request = self.client.get(self.address.at(&path));
         self.exchange(request, timeout.min(self.timeout)).await.map(Some)
@@ -228,7 +228,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Broken> {
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<HttpAnswer, Broken> {
         let mut request = self.client.post(self.address.join(path));
         if !body.is_null() {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
@@ -240,7 +240,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Answer, Broken> {
+    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<HttpAnswer, Broken> {
         let mut url = self.address.join(path);
         for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
             url.query_pairs_mut().append_pair(name, value);
@@ -252,7 +252,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Broken`] when no complete answer came.
-    pub async fn upload(&self, lines: &str) -> Result<Answer, Broken> {
+    pub async fn upload(&self, lines: &str) -> Result<HttpAnswer, Broken> {
         // A digest of the contents does not stand in them.
         let mark = crate::core::digest::Digest::of(lines).hex();
         let body = format!(
@@ -267,7 +267,11 @@ impl Endpoint {
         self.exchange(request.body(body), self.timeout.max(FILE_TIME)).await
     }
 
-    async fn exchange(&self, request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, Broken> {
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        timeout: Duration,
+    ) -> Result<HttpAnswer, Broken> {
         self.exchange_up_to(request, timeout, MOST_BYTES).await
     }
 
@@ -276,7 +280,7 @@ impl Endpoint {
         request: reqwest::RequestBuilder,
         timeout: Duration,
         most: usize,
-    ) -> Result<Answer, Broken> {
+    ) -> Result<HttpAnswer, Broken> {
         let begun = Instant::now();
         let broken = |error: reqwest::Error| self.broken(&error, begun.elapsed(), timeout);
         self.check_name(begun).await?;
@@ -294,7 +298,7 @@ impl Endpoint {
             body.extend_from_slice(&chunk);
         }
         let took = begun.elapsed();
-        Ok(Answer { status, headers, body: self.blank_key(body), took })
+        Ok(HttpAnswer { status, headers, body: self.blank_key(body), took })
     }
 
     fn broken(&self, error: &reqwest::Error, took: Duration, timeout: Duration) -> Broken {

@@ -10,7 +10,7 @@ use super::batch::{BatchClient, LineResult};
 use super::call::{Caller, End, Events};
 use super::capabilities::{Known, Rung, Shape};
 use super::config::{JudgeConfig, ReplyAs};
-use super::dialect::{Again, Ask, Dialect, Form, OpenAiChat};
+use super::dialect::{Ask, Correction, Dialect, Form, OpenAiChat};
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION, PROSE_TEMPLATE_VERSION, SYSTEM_PROSE};
 use super::wire::{Reply, one_line, settle, settle_verdict};
 use super::{
@@ -66,7 +66,7 @@ impl EndpointJudge {
     }
 
     /// The body of a question, in the form that the endpoint accepts.
-    fn question(&self, talk: &Talk<'_>, again: Option<&Again>, room: u32) -> String {
+    fn question(&self, talk: &Talk<'_>, again: Option<&Correction>, room: u32) -> String {
         let Talk { shape, form, user, repeat, .. } = talk;
         let ask = Ask { config: &self.config, shape, form: *form, user, again, repeat: *repeat, room };
         self.config.extras.put_into(self.dialect.ask(&ask))
@@ -213,7 +213,7 @@ impl EndpointJudge {
         cancel: &CancellationToken,
         outcome: &mut Outcome,
     ) -> Option<R> {
-        let (mut again, mut room, mut tokens) = (None::<Again>, 1, Tokens::default());
+        let (mut again, mut room, mut tokens) = (None::<Correction>, 1, Tokens::default());
         let mut cut = None;
         loop {
             let body =
@@ -266,7 +266,7 @@ impl EndpointJudge {
                     outcome.flags.push("more_room".to_owned());
                 }
                 Err((State::Unparseable, why, said)) if again.is_none() => {
-                    again = Some(Again { said, ask: (talk.again)(&why) });
+                    again = Some(Correction { said, ask: (talk.again)(&why) });
                     outcome.flags.push("asked_again".to_owned());
                 }
                 Err((state, why, _)) => {

@@ -1,11 +1,11 @@
 //! Lists of models, as endpoints give them.
 
 use super::body::one_line;
-use super::endpoint::Answer;
+use super::endpoint::HttpAnswer;
 use serde_json::Value;
 
 /// Ids and shutdown dates of a list of models.
-pub(super) fn listed(answer: &Answer) -> Option<Vec<(String, Option<String>)>> {
+pub(super) fn listed(answer: &HttpAnswer) -> Option<Vec<(String, Option<String>)>> {
     let value: Value = serde_json::from_slice(&answer.body).ok()?;
     // `data` of OpenAI and Anthropic, `models` of Gemini and Ollama.
     let models = value.get("data").or_else(|| value.get("models"))?.as_array()?;

@@ -83,13 +83,13 @@ struct Material<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     criterion: &'a str,
-    anchors: Anchors<'a>,
+    anchors: AnchorTexts<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     steps: &'a [String],
 }
 
 #[derive(Serialize)]
-struct Anchors<'a> {
+struct AnchorTexts<'a> {
     #[serde(rename = "1")]
     one: &'a str,
     #[serde(rename = "2")]
@@ -102,7 +102,7 @@ struct Anchors<'a> {
     five: &'a str,
 }
 
-impl<'a> Anchors<'a> {
+impl<'a> AnchorTexts<'a> {
     fn of(criterion: &'a Criterion) -> Self {
         let [one, two, three, four, five] = &criterion.anchors;
         Self { one, two, three, four, five }
@@ -146,7 +146,7 @@ fn message(request: &JudgeRequest, closing: &str) -> String {
         response: &request.response,
         reference: request.subject.reference.as_deref(),
         criterion: &request.criterion.question,
-        anchors: Anchors::of(&request.criterion),
+        anchors: AnchorTexts::of(&request.criterion),
         steps: &request.criterion.steps,
     };
     // Strings and a JSON map: serialising cannot fail; should it ever, the judge is given nothing rather than a part.

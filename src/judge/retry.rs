@@ -111,7 +111,7 @@ pub enum Seen<'a> {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
+pub enum RetryDecision {
     /// Wait, then send the same request again.
     Retry {
         /// How long to wait.
@@ -141,16 +141,16 @@ const REQUESTS_CROWDED: u32 = 6;
 const CONNECTING: Duration = Duration::from_millis(4500);
 
 /// Decides.
-pub fn decide(policy: &Policy, attempt: &Attempt<'_>, seen: &Seen<'_>) -> Decision {
+pub fn decide(policy: &Policy, attempt: &Attempt<'_>, seen: &Seen<'_>) -> RetryDecision {
     match seen {
         Seen::Broken(fault, why) => broken(policy, attempt, *fault, why),
         Seen::Answer { status, header, body } => {
             let error = attempt.dialect.error(body);
             if is_filtered(attempt, *status, &error) {
-                return Decision::Fail(State::Filtered, format!("{status}: {}", error.line()));
+                return RetryDecision::Fail(State::Filtered, format!("{status}: {}", error.line()));
             }
             if let Some(stop) = stop_for(attempt, *status, &error, header) {
-                return Decision::Stop(stop);
+                return RetryDecision::Stop(stop);
             }
             answered(policy, attempt, *status, seen.kind(), header, &error)
         }
@@ -162,7 +162,7 @@ fn backoff(policy: &Policy, attempt: &Attempt<'_>) -> Duration {
     doubled.mul_f64(1.0 - 0.25 * attempt.jitter.clamp(0.0, 1.0))
 }
 
-fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> Decision {
+fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> RetryDecision {
     let after = backoff(policy, attempt);
     let again = match fault {
         Fault::Connect => attempt.number < REQUESTS && attempt.elapsed + after < CONNECTING,
@@ -171,7 +171,7 @@ fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> De
     };
     let why = one_line(why, 160);
     if again {
-        return Decision::Retry { after, why, limited: fault == Fault::Timeout, told: false };
+        return RetryDecision::Retry { after, why, limited: fault == Fault::Timeout, told: false };
     }
     match fault {
         Fault::Connect => {
@@ -179,10 +179,10 @@ fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> De
                 "no connection to {}: {why}; is the server running, is base_url right?",
                 attempt.origin
             );
-            Decision::Stop(Stop::new(StopKind::Unreachable, text))
+            RetryDecision::Stop(Stop::new(StopKind::Unreachable, text))
         }
-        Fault::Timeout => Decision::Fail(State::TimedOut, format!("{why}, {} times", attempt.number)),
-        Fault::Cut => Decision::Fail(State::HttpError, format!("{why}, {} times", attempt.number)),
+        Fault::Timeout => RetryDecision::Fail(State::TimedOut, format!("{why}, {} times", attempt.number)),
+        Fault::Cut => RetryDecision::Fail(State::HttpError, format!("{why}, {} times", attempt.number)),
     }
 }
 
@@ -193,7 +193,7 @@ fn answered(
     kind: Kind,
     header: &(dyn Fn(&str) -> Option<String> + Sync),
     error: &ApiError,
-) -> Decision {
+) -> RetryDecision {
     let what = format!("{status}: {}", error.line());
     if error.is_context_overflow() || (status == 413 && !error.is_rate()) {
         let sizes = error.sizes().map(|(asked, held)| format!(" ({asked} tokens asked, {held} held)"));
@@ -202,7 +202,7 @@ fn answered(
             one_line(attempt.model, 80),
             sizes.unwrap_or_default()
         );
-        return Decision::Fail(State::HttpError, one_line(&reason, 300));
+        return RetryDecision::Fail(State::HttpError, one_line(&reason, 300));
     }
     let limited = kind == Kind::TooMuch;
     let state = match status {
@@ -218,12 +218,12 @@ fn answered(
         }
     };
     if !retryable {
-        return Decision::Fail(state, what);
+        return RetryDecision::Fail(state, what);
     }
     let told = wait_asked(attempt.dialect, header, attempt.now_s).or_else(|| error.wait());
     if let Some(wait) = told.filter(|wait| *wait > policy.most) {
         let (asked, most) = (wait.as_secs(), policy.most.as_secs());
-        return Decision::Fail(
+        return RetryDecision::Fail(
             state,
             format!("asked to wait {asked} s, more than {most} s is not waited for; {what}"),
         );
@@ -231,16 +231,16 @@ fn answered(
     let most = if limited { REQUESTS_LIMITED } else { REQUESTS };
     if attempt.number < most {
         let after = told.unwrap_or_else(|| backoff(policy, attempt));
-        return Decision::Retry { after, why: what, limited, told: told.is_some() };
+        return RetryDecision::Retry { after, why: what, limited, told: told.is_some() };
     }
     if status == 500 && !attempt.key_sent && !attempt.answered_before && error.is_plain {
         let text = format!(
             "{} answers 500 without a reason, and no key is sent: LiteLLM answers a missing key so; set api_key_env",
             attempt.origin
         );
-        return Decision::Stop(Stop::new(StopKind::Key, text));
+        return RetryDecision::Stop(Stop::new(StopKind::Key, text));
     }
-    Decision::Fail(state, format!("{what} ({} times)", attempt.number))
+    RetryDecision::Fail(state, format!("{what} ({} times)", attempt.number))
 }
 
 /// Whether a filter kept this one item back.
@@ -364,7 +364,7 @@ mod tests {
         }
     }
 
-    fn see(attempt: &Attempt<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> Decision {
+    fn see(attempt: &Attempt<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> RetryDecision {
         let header =
             |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
         decide(&POLICY, attempt, &Seen::Answer { status, header: &header, body: body.as_bytes() })
@@ -372,7 +372,7 @@ mod tests {
 
     fn wait(headers: &[(&str, &str)]) -> Option<u64> {
         match see(&attempt(1), 429, headers, "{}") {
-            Decision::Retry { after, .. } => Some(after.as_millis() as u64),
+            RetryDecision::Retry { after, .. } => Some(after.as_millis() as u64),
             _ => None,
         }
     }
@@ -427,22 +427,24 @@ mod tests {
         let mut waits = Vec::new();
         for number in 1..10 {
             match see(&attempt(number), 429, &[], "{}") {
-                Decision::Retry { after, limited, told, .. } => {
+                RetryDecision::Retry { after, limited, told, .. } => {
                     assert!(limited && !told);
                     waits.push(after.as_millis());
                 }
                 other => {
-                    assert!(matches!(other, Decision::Fail(State::RateLimited, _)), "{other:?}");
+                    assert!(matches!(other, RetryDecision::Fail(State::RateLimited, _)), "{other:?}");
                     break;
                 }
             }
         }
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
         let jittered = see(&Attempt { jitter: 1.0, ..attempt(1) }, 500, &[], "{}");
-        assert!(matches!(jittered, Decision::Retry { after, .. } if after == Duration::from_millis(375)));
-        assert!(matches!(see(&attempt(4), 500, &[], "{}"), Decision::Fail(State::HttpError, _)));
-        assert!(matches!(see(&attempt(4), 503, &[], "{}"), Decision::Retry { .. }));
-        assert!(matches!(see(&attempt(4), 408, &[], "{}"), Decision::Fail(State::TimedOut, _)));
+        assert!(
+            matches!(jittered, RetryDecision::Retry { after, .. } if after == Duration::from_millis(375))
+        );
+        assert!(matches!(see(&attempt(4), 500, &[], "{}"), RetryDecision::Fail(State::HttpError, _)));
+        assert!(matches!(see(&attempt(4), 503, &[], "{}"), RetryDecision::Retry { .. }));
+        assert!(matches!(see(&attempt(4), 408, &[], "{}"), RetryDecision::Fail(State::TimedOut, _)));
     }
 
     #[test]
@@ -500,10 +502,14 @@ mod tests {
                 "http://h:1 has no chat completions at this path (404: an HTML page); base_url usually ends in /v1",
             ),
         ] {
-            assert_eq!(see(&attempt, status, &[], body), Decision::Stop(Stop::new(kind, line)), "{body}");
+            assert_eq!(
+                see(&attempt, status, &[], body),
+                RetryDecision::Stop(Stop::new(kind, line)),
+                "{body}"
+            );
         }
         let redirect = see(&attempt(1), 302, &[("location", "https://evil.example/\u{1b}[31m")], "");
-        let Decision::Stop(stop) = redirect else { panic!("{redirect:?}") };
+        let RetryDecision::Stop(stop) = redirect else { panic!("{redirect:?}") };
         assert!(stop.message.contains("redirects are not followed") && !stop.message.contains('\u{1b}'));
     }
 
@@ -514,11 +520,11 @@ mod tests {
             decide(&POLICY, &attempt, &Seen::Broken(Fault::Connect, "refused"))
         };
         for (number, elapsed) in [(1, 0), (2, 500), (3, 1500)] {
-            assert!(matches!(refused(number, elapsed), Decision::Retry { .. }));
+            assert!(matches!(refused(number, elapsed), RetryDecision::Retry { .. }));
         }
         for (number, elapsed) in [(4, 3500), (1, 5000)] {
             assert!(
-                matches!(refused(number, elapsed), Decision::Stop(stop) if stop.kind == StopKind::Unreachable)
+                matches!(refused(number, elapsed), RetryDecision::Stop(stop) if stop.kind == StopKind::Unreachable)
             );
         }
     }
@@ -528,19 +534,21 @@ mod tests {
         for (fault, most, state) in [(Fault::Timeout, 2, State::TimedOut), (Fault::Cut, 4, State::HttpError)]
         {
             let at = |number| decide(&POLICY, &attempt(number), &Seen::Broken(fault, "cut"));
-            assert!(matches!(at(most - 1), Decision::Retry { .. }));
-            assert!(matches!(at(most), Decision::Fail(found, _) if found == state));
+            assert!(matches!(at(most - 1), RetryDecision::Retry { .. }));
+            assert!(matches!(at(most), RetryDecision::Fail(found, _) if found == state));
         }
     }
 
     #[test]
     fn a_context_that_is_too_small_is_the_items_failure() {
         let body = r#"{"error":{"code":400,"message":"request (6031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":6031,"n_ctx":2048}}"#;
-        let Decision::Fail(State::HttpError, reason) = see(&attempt(1), 400, &[], body) else { panic!() };
+        let RetryDecision::Fail(State::HttpError, reason) = see(&attempt(1), 400, &[], body) else {
+            panic!()
+        };
         assert!(reason.starts_with(
             "the context window of m is too small for this item (6031 tokens asked, 2048 held)"
         ));
         let proxied = r#"{"error":{"message":"litellm.ContextWindowExceededError: litellm.BadRequestError: this is a mock context window exceeded error","type":"invalid_request_error"}}"#;
-        assert!(matches!(see(&attempt(1), 400, &[], proxied), Decision::Fail(State::HttpError, _)));
+        assert!(matches!(see(&attempt(1), 400, &[], proxied), RetryDecision::Fail(State::HttpError, _)));
     }
 }

@@ -10,7 +10,7 @@ use crate::core::stats::repeat::Repeatability;
 use crate::eval::agreement;
 use crate::store::{Result, Store};
 
-pub use crate::eval::agreement::{Agreed, Ceiling, Ground, JudgeOf, Standard, TwoJudges, Wanted};
+pub use crate::eval::agreement::{Agreed, Ground, JudgeOf, PeopleAgreement, Standard, TwoJudges, Wanted};
 
 /// What is said of one criterion and slice.
 #[derive(Debug)]

@@ -39,41 +39,41 @@ pub(super) enum Of {
 
 /// One covered column.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct CoveredColumn {
     pub name: &'static str,
     pub of: Of,
     /// Whether it may be NULL.
     pub optional: bool,
 }
 
-pub(super) const fn own(name: &'static str) -> Column {
-    Column { name, of: Of::Own, optional: false }
+pub(super) const fn own(name: &'static str) -> CoveredColumn {
+    CoveredColumn { name, of: Of::Own, optional: false }
 }
 
-pub(super) const fn maybe(name: &'static str) -> Column {
-    Column { name, of: Of::Own, optional: true }
+pub(super) const fn maybe(name: &'static str) -> CoveredColumn {
+    CoveredColumn { name, of: Of::Own, optional: true }
 }
 
-const fn of(of: Of, name: &'static str) -> Column {
-    Column { name, of, optional: false }
+const fn of(of: Of, name: &'static str) -> CoveredColumn {
+    CoveredColumn { name, of, optional: false }
 }
 
-const fn maybe_of(of: Of, name: &'static str) -> Column {
-    Column { name, of, optional: true }
+const fn maybe_of(of: Of, name: &'static str) -> CoveredColumn {
+    CoveredColumn { name, of, optional: true }
 }
 
 /// A table, and what the digests of its rows cover, in order.
 pub(super) struct Covered {
     pub table: &'static str,
     pub tag: &'static str,
-    pub columns: &'static [Column],
+    pub columns: &'static [CoveredColumn],
     /// Which of them may be blanked when a text is forgotten.
     pub texts: &'static [&'static str],
     /// The index of what was said, and its column.
     pub index: Option<(&'static str, &'static str)>,
 }
 
-impl Column {
+impl CoveredColumn {
     /// As SQL reads it from the table `t`.
     fn sql(&self) -> String {
         let Self { name, of, .. } = self;
@@ -103,7 +103,7 @@ impl Covered {
     /// Reads what its digests cover, `more` columns first, of the rows that `narrow` picks (`WHERE`, `ORDER BY`; the table is
     /// `t`).
     pub(super) fn select(&self, more: &str, narrow: &str) -> String {
-        let columns: Vec<String> = self.columns.iter().map(Column::sql).collect();
+        let columns: Vec<String> = self.columns.iter().map(CoveredColumn::sql).collect();
         format!("SELECT {more}, {} FROM {} t {narrow}", columns.join(", "), self.table)
     }
 
@@ -115,7 +115,7 @@ impl Covered {
         from: usize,
     ) -> rusqlite::Result<Vec<Value>> {
         let mut values = values(row, from, self.columns.len())?;
-        let place = |of| self.columns.iter().position(|c: &Column| c.of == of);
+        let place = |of| self.columns.iter().position(|c: &CoveredColumn| c.of == of);
         if let Some(at) = place(Of::Payload) {
             let text = |name: &str| {
                 let at = self.columns.iter().position(|c| c.name == name)?;
@@ -156,7 +156,7 @@ pub(super) fn values(row: &Row<'_>, from: usize, count: usize) -> rusqlite::Resu
 }
 
 /// Adds a row's values to a digest.
-pub(super) fn fed(digest: RowDigest, columns: &[Column], values: &[Value]) -> RowDigest {
+pub(super) fn fed(digest: RowDigest, columns: &[CoveredColumn], values: &[Value]) -> RowDigest {
     columns.iter().zip(values).fold(digest, |digest, (column, value)| feed(digest, column.optional, value))
 }
 
@@ -350,7 +350,7 @@ pub(super) const ROWS: [Covered; 10] = [
 ];
 
 /// Of a run; its criteria and items follow. The names of its arms follow from its items.
-pub(super) const RUN: &[Column] = &[
+pub(super) const RUN: &[CoveredColumn] = &[
     own("id"),
     own("stamp"),
     own("created_at"),
@@ -361,8 +361,8 @@ pub(super) const RUN: &[Column] = &[
     own("planned"),
 ];
 pub(super) const RUN_TAG: &str = "assize.run.2";
-pub(super) const RUN_CRITERION: &[Column] = &[own("name"), own("own"), maybe("version"), own("json")];
-pub(super) const RUN_ITEM: &[Column] = &[
+pub(super) const RUN_CRITERION: &[CoveredColumn] = &[own("name"), own("own"), maybe("version"), own("json")];
+pub(super) const RUN_ITEM: &[CoveredColumn] = &[
     own("case_id"),
     of(Of::Arm, "arm_id"),
     of(Of::Set, "set_id"),
@@ -372,8 +372,8 @@ pub(super) const RUN_ITEM: &[Column] = &[
 ];
 
 /// Columns of a table as SQL reads them.
-pub(super) fn names(columns: &[Column]) -> String {
-    columns.iter().map(Column::sql).collect::<Vec<_>>().join(", ")
+pub(super) fn names(columns: &[CoveredColumn]) -> String {
+    columns.iter().map(CoveredColumn::sql).collect::<Vec<_>>().join(", ")
 }
 
 /// The digest of a whole plan as it is stored: the run's row, its columns and its items, in their order.

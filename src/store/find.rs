@@ -41,7 +41,7 @@ enum Only<'a> {
 }
 
 /// A revision that passes the filters.
-struct Chosen {
+struct MatchingRevision {
     name: PromptName,
     prompt: i64,
     seq: u32,
@@ -67,7 +67,7 @@ impl Store {
         if find.is_filtered() {
             if find.words.is_empty() {
                 let chosen = self.chosen(find, &Only::All, limit)?;
-                hits.lines = chosen.iter().map(Chosen::as_hit).collect();
+                hits.lines = chosen.iter().map(MatchingRevision::as_hit).collect();
                 return Ok(hits);
             }
             if find.looks_at(Place::Template) {
@@ -76,7 +76,7 @@ impl Store {
             if find.looks_at(Place::Message) {
                 let room = limit.saturating_sub(hits.lines.len());
                 let said = self.chosen(find, &Only::Saying(&find.words), room)?;
-                hits.lines.extend(said.iter().map(Chosen::as_hit));
+                hits.lines.extend(said.iter().map(MatchingRevision::as_hit));
             }
         } else {
             if find.looks_at(Place::Template) {
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// The newest revisions that pass the filters, at most `limit`.
-    fn chosen(&self, find: &Find, only: &Only, limit: usize) -> Result<Vec<Chosen>> {
+    fn chosen(&self, find: &Find, only: &Only, limit: usize) -> Result<Vec<MatchingRevision>> {
         let columns =
             "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '')";
         let mut values: Vec<Sql> = Vec::new();
@@ -170,7 +170,7 @@ impl Store {
         {
             let Ok(name) = r.get::<_, String>(0)?.parse() else { continue };
             let (kind, syntax): (String, String) = (r.get(4)?, r.get(5)?);
-            let one = Chosen {
+            let one = MatchingRevision {
                 name,
                 prompt: r.get(1)?,
                 seq: r.get(2)?,
@@ -186,13 +186,13 @@ impl Store {
         Ok(chosen)
     }
 
-    fn body_of(&self, one: &Chosen) -> Option<String> {
+    fn body_of(&self, one: &MatchingRevision) -> Option<String> {
         let digest = crate::core::digest::Digest::from_bytes(&one.digest)?;
         // What was forgotten holds nothing.
         self.text(&digest).ok()
     }
 
-    fn asks_for(&self, one: &Chosen, var: &str) -> bool {
+    fn asks_for(&self, one: &MatchingRevision, var: &str) -> bool {
         let Some(body) = self.body_of(one).filter(|b| may_ask(b, var)) else { return false };
         let template = Template { kind: one.kind, body };
         template.variables(one.syntax).is_ok_and(|all| all.iter().any(|v| v.name == var))
@@ -205,7 +205,7 @@ impl Store {
         names.sort();
         names.dedup();
         let chosen = self.chosen(find, &Only::Of(&names), REVISIONS)?;
-        let mut by_name: HashMap<&PromptName, Vec<&Chosen>> = HashMap::new();
+        let mut by_name: HashMap<&PromptName, Vec<&MatchingRevision>> = HashMap::new();
         for one in &chosen {
             by_name.entry(&one.name).or_default().push(one);
         }
@@ -308,7 +308,7 @@ fn may_ask(body: &str, var: &str) -> bool {
     body.get(open..close).is_some_and(|inside| inside.contains(var))
 }
 
-impl Chosen {
+impl MatchingRevision {
     fn as_hit(&self) -> Hit {
         let line = self.message.lines().next().unwrap_or_default().to_owned();
         Hit { name: self.name.clone(), seq: self.seq, line, place: Place::Message }

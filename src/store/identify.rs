@@ -7,7 +7,7 @@
 //! Verdicts stay as they are: their chain never covered a number of this registry alone.
 
 use super::covered::{
-    Column, Covered, ROWS, fed, imported_id, maybe, own, plan_digest, prompt_uid, set_uid, values,
+    Covered, CoveredColumn, ROWS, fed, imported_id, maybe, own, plan_digest, prompt_uid, set_uid, values,
 };
 use super::{Result, tally};
 use crate::core::digest::RowDigest;
@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
 /// What the digests covered before, by table: numbers of rows among them.
-fn before(table: &str) -> (&'static str, Vec<Column>) {
+fn before(table: &str) -> (&'static str, Vec<CoveredColumn>) {
     let (tag, columns): (_, &[&'static str]) = match table {
         "prompt" => ("assize.prompt.1", &["first_name", "created_at"]),
         "case_set" => ("assize.case_set.1", &["name", "digest", "kind", "created_at", "rows"]),
@@ -123,7 +123,7 @@ fn before(table: &str) -> (&'static str, Vec<Column>) {
     (tag, columns.iter().map(column).collect())
 }
 
-fn list(columns: &[Column]) -> String {
+fn list(columns: &[CoveredColumn]) -> String {
     columns.iter().map(|c| format!("t.{}", c.name)).collect::<Vec<_>>().join(", ")
 }
 

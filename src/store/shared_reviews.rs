@@ -59,9 +59,9 @@ fn shown(conn: &Connection, run: &str) -> Result<Vec<Shown>> {
 }
 
 /// A column of a run: its question's version, or none where each item brings its own.
-type Columns = Vec<(u32, String, Option<Vec<u8>>)>;
+type RunColumn = Vec<(u32, String, Option<Vec<u8>>)>;
 
-fn columns(conn: &Connection, run: &str) -> Result<Columns> {
+fn columns(conn: &Connection, run: &str) -> Result<RunColumn> {
     let mut stmt =
         conn.prepare_cached("SELECT ord, name, version FROM run_criterion WHERE run_id = ?1 ORDER BY ord")?;
     Ok(stmt.query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?)
@@ -96,7 +96,7 @@ pub struct StaleReview {
 struct Place<'a> {
     store: &'a Store,
     run: &'a str,
-    columns: Columns,
+    columns: RunColumn,
     shown: Vec<Shown>,
     by_response: HashMap<Digest, Vec<usize>>,
     fingerprint: Option<Vec<u8>>,
@@ -106,7 +106,7 @@ struct Place<'a> {
     /// What a bare name stands for.
     names: HashMap<(String, Digest), Digest>,
     /// Columns of other runs.
-    elsewhere: HashMap<String, Columns>,
+    elsewhere: HashMap<String, RunColumn>,
     drawn: HashMap<(String, String), bool>,
     /// Items of other runs.
     others: HashMap<String, HashMap<u32, Shown>>,

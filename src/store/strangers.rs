@@ -10,20 +10,19 @@
 use super::file::patiently;
 use super::migrate::{self, KNOWN};
 use super::{Remedy, Result, StoreError};
-use crate::core::digest::{Digest, RowDigest};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The digest of all that the newest schema is made of, so that a start does not make it anew; a test holds it.
-const NEWEST: &str = "8eaac6fcfdb94e9177de1155b9a3823d997dce335f96c3184eaea2149327cd45";
+/// All that the newest schema is made of, as [`listing`] has it, so that a start does not make it anew; a test holds it.
+const NEWEST: &str = include_str!("newest_schema.txt");
 
 /// Names of tables, indexes and triggers with their texts.
 type Texts = BTreeSet<(Vec<u8>, Vec<u8>)>;
 
 /// How a file's schema differs from what this program makes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Differences {
+pub(super) struct SchemaDifferences {
     /// Names of what is there and is not made so by this program.
     pub foreign: BTreeSet<String>,
     /// Names of what is not there.
@@ -40,9 +39,17 @@ fn texts(conn: &Connection) -> rusqlite::Result<Texts> {
     stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
 }
 
-fn digest(texts: &Texts) -> Digest {
-    let start = RowDigest::new("assize.schema.1");
-    texts.iter().fold(start, |all, (name, text)| all.bytes(name).bytes(text)).finish()
+/// Each name and text behind their lengths: no two schemas have one listing.
+fn listing(texts: &Texts) -> Vec<u8> {
+    let mut all = Vec::with_capacity(NEWEST.len());
+    for (name, text) in texts {
+        all.extend_from_slice(format!("{} {}\n", name.len(), text.len()).as_bytes());
+        all.extend_from_slice(name);
+        all.push(b'\n');
+        all.extend_from_slice(text);
+        all.push(b'\n');
+    }
+    all
 }
 
 /// What a file of this schema is made of, as this program makes it.
@@ -54,7 +61,7 @@ fn made(schema: u32) -> Result<Texts> {
 ///
 /// # Errors
 /// When its schema cannot be read.
-pub(super) fn differences(conn: &Connection) -> Result<Differences> {
+pub(super) fn differences(conn: &Connection) -> Result<SchemaDifferences> {
     // Version and texts of one moment: another process may be bringing it up to date.
     patiently(|| conn.execute_batch("SAVEPOINT look"))?;
     let read = patiently(|| {
@@ -63,15 +70,15 @@ pub(super) fn differences(conn: &Connection) -> Result<Differences> {
     });
     conn.execute_batch("RELEASE look")?;
     let (schema, there) = read?;
-    if schema > KNOWN || schema == KNOWN && digest(&there).hex() == NEWEST {
-        return Ok(Differences::default());
+    if schema > KNOWN || schema == KNOWN && listing(&there) == NEWEST.as_bytes() {
+        return Ok(SchemaDifferences::default());
     }
     let right = made(schema)?;
     let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let foreign: BTreeSet<String> = there.difference(&right).map(|(n, _)| name(n)).collect();
     let missing =
         right.difference(&there).map(|(n, _)| name(n)).filter(|name| !foreign.contains(name)).collect();
-    Ok(Differences { foreign, missing })
+    Ok(SchemaDifferences { foreign, missing })
 }
 
 /// Refuses a file with anything in it that would be run and that this program did not make.
@@ -100,15 +107,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_schema_is_known_by_its_digest() {
-        assert_eq!(digest(&made(KNOWN).unwrap()).hex(), NEWEST);
+    fn the_newest_schema_is_known_word_for_word() {
+        let made = listing(&made(KNOWN).unwrap());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/newest_schema.txt");
+            std::fs::write(file, &made).unwrap();
+        }
+        assert_eq!(String::from_utf8(made).unwrap(), NEWEST, "UPDATE_DOCS=1 writes it anew");
+        // Where a name ends is part of it.
+        let two = |name: &str, text: &str| {
+            listing(&Texts::from([(name.as_bytes().to_vec(), text.as_bytes().to_vec())]))
+        };
+        assert_ne!(two("a\n", "b"), two("a", "\nb"));
     }
 
     #[test]
     fn what_is_more_or_other_is_told_from_what_is_missing() {
         for schema in 1..=KNOWN {
             let conn = migrate::empty(schema).unwrap();
-            assert_eq!(differences(&conn).unwrap(), Differences::default(), "schema {schema}");
+            assert_eq!(differences(&conn).unwrap(), SchemaDifferences::default(), "schema {schema}");
             conn.execute_batch("DROP TRIGGER verdict_kept; ANALYZE").unwrap();
             let found = differences(&conn).unwrap();
             assert_eq!(

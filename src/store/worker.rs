@@ -36,7 +36,7 @@ const ALONE: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_millis(200);
 
 /// Runs on a thread's store, or is refused; hands back what is to be said once the group is committed.
-type Work = Box<dyn FnOnce(Result<&mut Store>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Result<&mut Store>) -> SendAnswer + Send>;
 /// What is queued.
 struct Job {
     work: Work,
@@ -51,7 +51,7 @@ enum Order {
     End,
 }
 /// Sends the job's answer; given the error of a commit that failed.
-type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
+type SendAnswer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 
 /// A cheap, cloneable handle to the registry's threads. They end when the last handle is dropped, after
 /// everything queued is committed.
@@ -75,7 +75,7 @@ struct Lock {
     closing: AtomicBool,
 }
 
-fn answer<T: Send + 'static>(value: Result<T>, tell: impl FnOnce(Result<T>) + Send + 'static) -> Answer {
+fn answer<T: Send + 'static>(value: Result<T>, tell: impl FnOnce(Result<T>) + Send + 'static) -> SendAnswer {
     Box::new(move |failed| {
         let value = match failed {
             Some(why) if value.is_ok() => Err(why.for_each_of_group()),

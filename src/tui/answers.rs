@@ -18,7 +18,7 @@ pub const COLOUR_QUESTION: &str = "\x1b]11;?\x1b\\\x1b[c";
 
 /// One answer or report of the terminal. None of them is a key, however late it comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum TerminalReport {
     /// The colour behind the text (OSC 11).
     Background(Rgb),
     /// Name and version (XTVERSION).
@@ -42,7 +42,7 @@ pub enum Answer {
     Other,
 }
 
-impl Answer {
+impl TerminalReport {
     /// Of a control sequence that is no key: its parameters, and its last byte.
     pub fn of_csi(body: &[u8], last: u8) -> Self {
         let text = str::from_utf8(body).unwrap_or_default();
@@ -139,18 +139,18 @@ impl Capabilities {
     }
 
     /// Takes an answer in; true when something is known now that was not.
-    pub fn learn(&mut self, answer: &Answer) -> bool {
+    pub fn learn(&mut self, answer: &TerminalReport) -> bool {
         let before = *self;
         match answer {
-            Answer::Background(colour) => self.background = Some(*colour),
-            Answer::Mode(2026, setting) => self.synchronized = (1..=3).contains(setting),
-            Answer::Mode(2031, setting) => self.color_reports = (1..=3).contains(setting),
-            Answer::KittyKeys => self.kitty_keys = true,
-            Answer::Version(name) => self.take_name(name),
-            Answer::Primary => self.titles = true,
+            TerminalReport::Background(colour) => self.background = Some(*colour),
+            TerminalReport::Mode(2026, setting) => self.synchronized = (1..=3).contains(setting),
+            TerminalReport::Mode(2031, setting) => self.color_reports = (1..=3).contains(setting),
+            TerminalReport::KittyKeys => self.kitty_keys = true,
+            TerminalReport::Version(name) => self.take_name(name),
+            TerminalReport::Primary => self.titles = true,
             // The innermost answers, whatever the environment has from outside.
-            Answer::Secondary(84) => self.multiplexer = Some(Multiplexer::Tmux),
-            Answer::Secondary(83) => self.multiplexer = Some(Multiplexer::Screen),
+            TerminalReport::Secondary(84) => self.multiplexer = Some(Multiplexer::Tmux),
+            TerminalReport::Secondary(83) => self.multiplexer = Some(Multiplexer::Screen),
             _ => {}
         }
         *self != before

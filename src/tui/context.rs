@@ -3,7 +3,7 @@
 use super::env::Env;
 use super::model::{Spot, Ticket, Use};
 use super::msg::Effect;
-use super::question::{Asked, Question};
+use super::question::{PendingAnswer, Question};
 use super::route::{Nav, Overlay, Purpose, Route, Tab, Toast};
 
 /// What a screen may use and what it may ask for while it handles something.
@@ -101,7 +101,7 @@ impl<'a> Cx<'a> {
 /// A question, its awaited answer, and what is kept of the last one. A new question replaces the one before it, and so does
 /// a screen that goes.
 pub struct Slot<Q: Question, T = <Q as Question>::Answer> {
-    asked: Option<Asked<Q::Answer>>,
+    asked: Option<PendingAnswer<Q::Answer>>,
     value: Option<T>,
 }
 
@@ -114,14 +114,14 @@ impl<Q: Question, T> Default for Slot<Q, T> {
 impl<Q: Question, T> Slot<Q, T> {
     /// Asks anew; the old value stays until the answer is there.
     pub fn ask(&mut self, cx: &mut Cx, purpose: Use, question: Q) {
-        let (asked, request) = Asked::new(cx.ticket(), question);
+        let (asked, request) = PendingAnswer::new(cx.ticket(), question);
         cx.effects.push(Effect::Load { ticket: asked.ticket(), purpose, request });
         self.asked = Some(asked);
     }
 
     /// Takes the answer, if it is the one awaited here.
     pub fn answer(&mut self, ticket: Ticket) -> Option<Result<Q::Answer, String>> {
-        self.asked.take_if(|asked| asked.ticket() == ticket).map(Asked::answer)
+        self.asked.take_if(|asked| asked.ticket() == ticket).map(PendingAnswer::answer)
     }
 
     /// Keeps a value.

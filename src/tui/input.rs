@@ -12,7 +12,7 @@
 
 mod pieces;
 
-use super::answers::Answer;
+use super::answers::TerminalReport;
 use super::layouts::by_place;
 use super::modes;
 use crossterm::event as ours;
@@ -35,7 +35,7 @@ pub(super) enum Typed {
     /// A key, a paste, the mouse.
     Event(ours::Event),
     /// Something the terminal says.
-    Answer(Answer),
+    Answer(TerminalReport),
 }
 
 enum Order {

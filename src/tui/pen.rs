@@ -64,8 +64,16 @@ fn heads(row: &[Cell]) -> impl Iterator<Item = (usize, &Cell)> {
     })
 }
 
+/// Whether each cell of a row is one column wide and seen.
+fn is_narrow(row: &[Cell]) -> bool {
+    row.iter().all(|cell| matches!(cell.symbol().as_bytes(), [b' '..=b'~']))
+}
+
 /// The column from which on a row shows nothing.
 fn bare_from(row: &[Cell]) -> usize {
+    if is_narrow(row) {
+        return row.iter().rposition(|cell| !is_bare(cell)).map_or(0, |last| last + 1);
+    }
     heads(row)
         .filter(|(_, cell)| !is_bare(cell))
         .last()
@@ -101,9 +109,13 @@ impl Piece {
 /// What changed in a row in which nothing is disputed, before or after.
 pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Piece>) {
     let bare_from = bare_from(new);
-    let mut covered = vec![false; old.len()];
-    for (x, cell) in heads(old) {
-        covered.iter_mut().skip(x + 1).take(columns(cell) - 1).for_each(|c| *c = true);
+    // Which cells of the former row stood behind a wide one; none where none is wide.
+    let mut covered = Vec::new();
+    if !is_narrow(old) {
+        covered.resize(old.len(), false);
+        for (x, cell) in heads(old) {
+            covered.iter_mut().skip(x + 1).take(columns(cell) - 1).for_each(|c| *c = true);
+        }
     }
     let was_covered = |at: usize| covered.get(at).copied().unwrap_or(false);
     let changed = |x: usize, cell: &Cell| {
@@ -111,7 +123,7 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
             || old.get(x).is_none_or(|before| before != cell)
             || (1..columns(cell)).any(|more| x + more < old.len() && !was_covered(x + more))
     };
-    let dirty: Vec<(usize, &Cell)> = heads(new).filter(|(x, cell)| changed(*x, cell)).collect();
+    let dirty = heads(new).filter(|(x, cell)| changed(*x, cell));
     let ends_the_row = false;
     let begun = pieces.len();
     for (x, cell) in dirty {

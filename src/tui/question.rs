@@ -83,19 +83,19 @@ impl Request {
 
 /// The other end of a [`Request`]: when this goes, the question need not be answered.
 #[derive(Debug)]
-pub struct Asked<A> {
+pub struct PendingAnswer<A> {
     ticket: super::model::Ticket,
     dropped: Arc<AtomicBool>,
     answer: oneshot::Receiver<Result<A, String>>,
 }
 
-impl<A> Drop for Asked<A> {
+impl<A> Drop for PendingAnswer<A> {
     fn drop(&mut self) {
         self.dropped.store(true, Ordering::Relaxed);
     }
 }
 
-impl<A: Send + 'static> Asked<A> {
+impl<A: Send + 'static> PendingAnswer<A> {
     /// Makes a request of a question.
     pub fn new<Q: Question<Answer = A>>(ticket: super::model::Ticket, question: Q) -> (Self, Request) {
         let (give, answer) = oneshot::channel();

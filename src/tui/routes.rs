@@ -4,8 +4,8 @@ use super::context::Cx;
 use super::layer::{Layer, plan::PlanDialog};
 use super::route::{Overlay, Route, Tab};
 use super::screen::Screen;
-use super::screen::agreement::Agreement;
-use super::screen::blame::Blame;
+use super::screen::agreement::AgreementScreen;
+use super::screen::blame::BlameScreen;
 use super::screen::compare::Compare;
 use super::screen::diff::DiffScreen;
 use super::screen::found::Found;
@@ -27,14 +27,14 @@ pub fn screen(route: Route) -> Box<dyn Screen> {
         Route::Tab(Tab::Trends) => Box::new(Trends::default()),
         Route::Diff { left, right, reasons } => Box::new(DiffScreen::new(left, right).with_reasons(reasons)),
         Route::Draft { base, text } => Box::new(DiffScreen::of_draft(*base, &text)),
-        Route::Blame(spot) => Box::new(Blame::new(spot)),
+        Route::Blame(spot) => Box::new(BlameScreen::new(spot)),
         Route::Found(words) => Box::new(Found::new(&words)),
         Route::Revisions(name) => Box::new(Revisions::new(name)),
         Route::Grid { run, begin } => Box::new(Grid::begun(run, begin)),
         Route::Item { run, item, within } => Box::new(ItemScreen::new(run, item).within(within)),
         Route::Review(run) => Box::new(Review::new(run)),
         Route::Compare(run) => Box::new(Compare::new(run)),
-        Route::Agreement(run) => Box::new(Agreement::new(run)),
+        Route::Agreement(run) => Box::new(AgreementScreen::new(run)),
         Route::Modes(run) => Box::new(Modes::new(run)),
     }
 }

@@ -1,6 +1,6 @@
 //! The loop: input first, then results, then a frame when something changed; nothing at all while nothing happens.
 
-use super::answers::{Answer, COLOUR_QUESTION, QUESTIONS, is_asked};
+use super::answers::{COLOUR_QUESTION, QUESTIONS, TerminalReport, is_asked};
 use super::app::App;
 use super::canvas::Canvas;
 use super::capabilities::{Capabilities, Multiplexer};
@@ -266,11 +266,11 @@ impl Loop {
 
     /// Takes in what the terminal says of itself: modes that it knows are switched on, and the looks are those for
     /// its background.
-    fn learn(&mut self, answer: &Answer) -> std::io::Result<()> {
-        if matches!(answer, Answer::Scheme { .. }) {
+    fn learn(&mut self, answer: &TerminalReport) -> std::io::Result<()> {
+        if matches!(answer, TerminalReport::Scheme { .. }) {
             return self.ask(COLOUR_QUESTION);
         }
-        if let Answer::Focus(focused) = answer {
+        if let TerminalReport::Focus(focused) = answer {
             self.herald.focused = Some(*focused);
             return Ok(());
         }

@@ -4,7 +4,7 @@ use super::super::context::Ctx;
 use super::super::fail::{DONE, Fail, Result};
 use super::super::output::clean;
 use super::number;
-use crate::core::stats::judges::Compared;
+use crate::core::stats::judges::FigureOfTwo;
 use crate::core::text::{p_value, plural};
 use crate::questions::agreement::{JudgeOf, TwoJudges};
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ fn named(judge: &JudgeOf, all: &[TwoJudges]) -> String {
 fn two_json(two: &TwoJudges) -> Value {
     let f = &two.figures;
     let judge = |j: &JudgeOf| json!({"judge": j.name, "fingerprint": j.fingerprint});
-    let compared = |c: &Compared| {
+    let compared = |c: &FigureOfTwo| {
         json!({
             "first": c.first, "second": c.second, "difference": c.difference, "ci95": c.ci.map(|(lo, hi)| [lo, hi]),
         })

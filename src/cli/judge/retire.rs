@@ -33,7 +33,7 @@ pub struct Args {
 }
 
 /// Fingerprints with the name that each has.
-type Chosen = BTreeMap<Digest, String>;
+type ChosenJudges = BTreeMap<Digest, String>;
 
 /// Retires, or takes it back.
 pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
@@ -87,7 +87,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 }
 
 /// The fingerprints that are meant; several under one name are listed, none is picked.
-fn chosen(store: &Store, args: &Args) -> Result<Chosen> {
+fn chosen(store: &Store, args: &Args) -> Result<ChosenJudges> {
     let text = args.judge.as_str();
     let named = eval::fingerprints(store, text)?;
     let short = |f: &Digest| f.hex().chars().take(16).collect::<String>();
@@ -110,7 +110,7 @@ fn chosen(store: &Store, args: &Args) -> Result<Chosen> {
     let prefix = text.to_ascii_lowercase();
     let is_hex = (4..=64).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_hexdigit());
     if is_hex {
-        let mut found = Chosen::new();
+        let mut found = ChosenJudges::new();
         for run in store.runs(None)? {
             if let Some(fingerprint) = run.fingerprint.filter(|f| f.hex().starts_with(&prefix)) {
                 found.entry(fingerprint).or_insert(run.spec.judge);

@@ -4,7 +4,7 @@ use super::super::context::{Ctx, place};
 use super::super::fail::{DONE, Result};
 use super::super::import::open;
 use super::column;
-use super::sampling::{Claim, Known, Taken, settle};
+use super::sampling::{Known, SamplingClaim, Taken, settle};
 use crate::core::digest::Digest;
 use crate::interop::ImportError;
 use crate::interop::jsonl::{Row, Rows, whole};
@@ -18,7 +18,7 @@ struct Line {
     /// Of the file.
     number: usize,
     review: NewReview,
-    claim: Claim,
+    claim: SamplingClaim,
     /// Its number where it was exported: a line of an export is a row of a log, not only a score in force.
     id: Option<i64>,
     /// The number of the earlier line that it takes back.
@@ -220,13 +220,13 @@ fn read(
         return Err(row.fault("'reviewer' is empty"));
     }
     let (sampling, claim) = match row.text("sampling")?.as_deref() {
-        None => (Sampling::Picked, Claim::Unsaid),
-        Some("all") => (Sampling::Picked, Claim::All),
+        None => (Sampling::Picked, SamplingClaim::Unsaid),
+        Some("all") => (Sampling::Picked, SamplingClaim::All),
         Some(name) => {
             let named = Sampling::named(name).ok_or_else(|| {
                 row.fault(format!("'sampling' is '{name}', and must be 'random', 'all' or 'picked'"))
             })?;
-            (named, Claim::Said)
+            (named, SamplingClaim::Said)
         }
     };
     let mut integer = |key: &str| match row.take(key) {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// What a row says of how it was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum SamplingClaim {
     /// Nothing: random where the labelling is complete, else picked.
     Unsaid,
     /// This.
@@ -33,13 +33,13 @@ pub(super) struct Incomplete {
 /// does not count: one score more beside a complete labelling is chosen all the same.
 pub(super) fn settle(
     store: &Store,
-    given: &mut [(NewReview, Claim)],
+    given: &mut [(NewReview, SamplingClaim)],
 ) -> Result<std::result::Result<(), Incomplete>> {
     /// Places in the file by reviewer.
     type Shares = BTreeMap<String, Vec<usize>>;
     let mut groups: BTreeMap<String, BTreeMap<u32, Shares>> = BTreeMap::new();
     for (index, (r, claim)) in given.iter().enumerate() {
-        if *claim != Claim::Said && !r.saw_judge && r.score.is_some() && r.undo.is_none() {
+        if *claim != SamplingClaim::Said && !r.saw_judge && r.score.is_some() && r.undo.is_none() {
             let columns = groups.entry(r.run.clone()).or_default();
             columns.entry(r.criterion).or_default().entry(r.reviewer.clone()).or_default().push(index);
         }
@@ -69,7 +69,7 @@ pub(super) fn settle(
                     }
                 }
             } else if let Some(index) =
-                together.into_iter().find(|i| given.get(*i).is_some_and(|g| g.1 == Claim::All))
+                together.into_iter().find(|i| given.get(*i).is_some_and(|g| g.1 == SamplingClaim::All))
             {
                 let why = format!(
                     "'sampling' is 'all', and {left} of {} items of run {run} have no score on this criterion: give \

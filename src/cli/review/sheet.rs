@@ -3,7 +3,7 @@
 use super::super::context::{Ctx, place, read_text};
 use super::super::fail::{DONE, Fail, Result};
 use super::super::output::clean;
-use super::sampling::{Claim, Known, Taken, settle};
+use super::sampling::{Known, SamplingClaim, Taken, settle};
 use super::{column, queue, who};
 use crate::core::queue::seals;
 use crate::core::text::plural;
@@ -216,7 +216,7 @@ fn mark_drawn(rows: &mut [Read]) {
 }
 
 /// The reviews of a sheet, each with its line: scores, and skips where they count.
-fn chosen(rows: Vec<Read>) -> Vec<((NewReview, Claim), u64)> {
+fn chosen(rows: Vec<Read>) -> Vec<((NewReview, SamplingClaim), u64)> {
     type Place = (String, String, u32);
     let of = |r: &NewReview| -> Place { (r.run.clone(), r.reviewer.clone(), r.criterion) };
     // How far down the drawn queue each reviewer came, and how many scores there are up to there.
@@ -244,7 +244,7 @@ fn chosen(rows: Vec<Read>) -> Vec<((NewReview, Claim), u64)> {
         } else if review.score.is_none() && !skipped {
             continue;
         }
-        let claim = if random { Claim::Said } else { Claim::Unsaid };
+        let claim = if random { SamplingClaim::Said } else { SamplingClaim::Unsaid };
         out.push(((review, claim), line));
     }
     out

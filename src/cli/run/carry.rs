@@ -23,7 +23,7 @@ pub(super) const MIN_COVERAGE: f64 = 0.5;
 
 // Arguments of `resume` and `retry`.
 #[derive(Debug, clap::Args)]
-pub struct Again {
+pub struct RunAgain {
     /// The run's id, or its first digits
     pub id: String,
     /// Calls in flight at once
@@ -35,7 +35,7 @@ pub struct Again {
 }
 
 /// Goes on with a run.
-pub(super) fn resume(ctx: &Ctx, again: &Again, scope: Scope) -> Result<u8> {
+pub(super) fn resume(ctx: &Ctx, again: &RunAgain, scope: Scope) -> Result<u8> {
     let config = ctx.config()?;
     let run = ctx.write()?.run(&again.id)?;
     carry_out(ctx, &config, &run.id, scope, again.concurrency.map(|n| n as usize), again.min_coverage)

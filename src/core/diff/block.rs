@@ -9,7 +9,7 @@
 
 use super::edits::Edits;
 use super::lines::Line;
-use super::words::{Bag, Budget};
+use super::words::{Bag, WordBudget};
 use imara_diff::InternedInput;
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ pub(super) enum Pair {
 
 /// Pairs up a block. Every line is in exactly one pair, each side in order; between two pairs the
 /// removed lines come before the added ones.
-pub(super) fn align(block: &Block<'_>, budget: &mut Budget) -> Vec<Pair> {
+pub(super) fn align(block: &Block<'_>, budget: &mut WordBudget) -> Vec<Pair> {
     let mut rows = Vec::with_capacity(block.left.len() + block.right.len());
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn align(block: &Block<'_>, budget: &mut Budget) -> Vec<Pair> {
 
 /// Pairs of lines that differ only in white space and line ends. Blank lines are all alike and would
 /// pull good pairs apart, so they are none.
-fn anchors(block: &Block<'_>, budget: &mut Budget) -> Vec<(usize, usize)> {
+fn anchors(block: &Block<'_>, budget: &mut WordBudget) -> Vec<(usize, usize)> {
     let key = |prefix: char, at: usize, line: &Line<'_>, moved: bool| {
         let mut squeezed: String = line.text.chars().filter(|c| !c.is_whitespace()).collect();
         if squeezed.is_empty() || moved {
@@ -98,7 +98,7 @@ fn match_gap(
     block: &Block<'_>,
     left: Range<usize>,
     right: Range<usize>,
-    budget: &mut Budget,
+    budget: &mut WordBudget,
     pairs: &mut Vec<(usize, usize)>,
 ) {
     if left.is_empty() || right.is_empty() {
@@ -166,7 +166,7 @@ fn best_pairs(left: &[Option<Bag>], right: &[Option<Bag>]) -> Vec<(usize, usize)
 }
 
 /// Each line with the first alike one among the next few.
-fn near_pairs(left: &[Option<Bag>], right: &[Option<Bag>], budget: &mut Budget) -> Vec<(usize, usize)> {
+fn near_pairs(left: &[Option<Bag>], right: &[Option<Bag>], budget: &mut WordBudget) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let mut from = 0;
     for (i, bag) in left.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::lines::{Line, split};
 use super::note;
 use super::rows::{Diff, Row, RowKind, Side, whole};
-use super::words::{self, Budget};
+use super::words::{self, WordBudget};
 use super::{anchors, block, moves};
 use imara_diff::InternedInput;
 use std::ops::Range;
@@ -23,7 +23,7 @@ impl Diff {
             left: &left_lines,
             right: &right_lines,
             moved: moves::Marks::new(&moves, left_lines.len(), right_lines.len()),
-            budget: Budget::default(),
+            budget: WordBudget::default(),
             used: (0, 0),
             diff: Self {
                 moves,
@@ -48,7 +48,7 @@ struct Builder<'a> {
     left: &'a [Line<'a>],
     right: &'a [Line<'a>],
     moved: moves::Marks,
-    budget: Budget,
+    budget: WordBudget,
     /// Lines used so far on the left and the right.
     used: (usize, usize),
     diff: Diff,

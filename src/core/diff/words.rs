@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 /// The work one diff may spend on words, so that a large one never blocks.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct WordBudget {
     /// Bytes that may still be split into words and compared.
     bytes: usize,
     /// Steps of comparing two lines' words that may still be made while pairing.
@@ -40,7 +40,7 @@ const FEW_WORDS: usize = 250;
 /// The words of a line that count while looking for its pair.
 const MAX_PAIR_WORDS: usize = 400;
 
-impl Default for Budget {
+impl Default for WordBudget {
     fn default() -> Self {
         Self {
             bytes: WORD_BYTES,
@@ -53,7 +53,7 @@ impl Default for Budget {
     }
 }
 
-impl Budget {
+impl WordBudget {
     /// Takes `bytes` of word work; false, and remembered, when there is not enough left.
     fn words(&mut self, bytes: usize) -> bool {
         match self.bytes.checked_sub(bytes) {
@@ -155,7 +155,7 @@ impl Bag {
 }
 
 /// The spans of two lines that stand for each other.
-pub(super) fn refine(left: &str, right: &str, budget: &mut Budget) -> (Vec<Span>, Vec<Span>) {
+pub(super) fn refine(left: &str, right: &str, budget: &mut WordBudget) -> (Vec<Span>, Vec<Span>) {
     if left == right {
         return (whole(left, false), whole(right, false));
     }
@@ -200,7 +200,7 @@ type Changes = (Vec<Range<usize>>, Vec<Range<usize>>);
 
 /// The byte ranges of each text that the other has not, by word; changes that only white space parts
 /// are one change. `None` when the comparison would cost too much.
-fn changed_ranges(left: &str, right: &str, budget: &mut Budget) -> Option<Changes> {
+fn changed_ranges(left: &str, right: &str, budget: &mut WordBudget) -> Option<Changes> {
     let mut input: InternedInput<&str> = InternedInput::default();
     input.update_before(tokens(left));
     input.update_after(tokens(right));
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     fn marked(left: &str, right: &str) -> (String, String) {
-        let (l, r) = refine(left, right, &mut Budget::default());
+        let (l, r) = refine(left, right, &mut WordBudget::default());
         let show = |text: &str, spans: &[Span]| -> String {
             spans
                 .iter()

@@ -102,7 +102,7 @@ pub fn rogan_gladen(observed: f64, sensitivity: f64, specificity: f64) -> Option
 
 /// A corrected distribution over the scores 1, 2, ...
 #[derive(Debug, Clone, PartialEq)]
-pub struct Corrected {
+pub struct CorrectedDistribution {
     /// Estimated true share of each score. Shares outside 0..1 are shown as they are: they mean that the confusion
     /// matrix does not fit these verdicts.
     pub shares: Vec<f64>,
@@ -118,7 +118,7 @@ const WORST_CONDITION: f64 = 1e3;
 /// Solves M^T pi = q: row t of `confusion` says how the judge scores what is truly t, q are the shares it gave.
 /// `None` when the shapes do not fit, a row is no distribution, or M is so near singular that sampling error would
 /// swamp the answer (its condition number, in the 1-norm, above 1000).
-pub fn misclassification(confusion: &[Vec<f64>], observed: &[f64]) -> Option<Corrected> {
+pub fn misclassification(confusion: &[Vec<f64>], observed: &[f64]) -> Option<CorrectedDistribution> {
     let n = observed.len();
     let is_distribution = |row: &[f64]| {
         row.len() == n
@@ -138,7 +138,7 @@ pub fn misclassification(confusion: &[Vec<f64>], observed: &[f64]) -> Option<Cor
         return None;
     }
     let average = |shares: &[f64]| sum(shares.iter().enumerate().map(|(i, p)| (i as f64 + 1.0) * p));
-    Some(Corrected { mean: finite(average(&shares))?, observed_mean: average(observed), shares })
+    Some(CorrectedDistribution { mean: finite(average(&shares))?, observed_mean: average(observed), shares })
 }
 
 /// Gaussian elimination with partial pivoting. `None` for a singular matrix.

@@ -88,7 +88,7 @@ pub struct CorrectedParts {
 /// unlabelled units the people stand alone (see [`bounded_ci`]). `None` with fewer than two labelled units or figures
 /// that are not finite.
 pub fn corrected(labelled: &[Labelled], rest: &[Unlabelled], bounds: Ends, level: f64) -> Option<Corrected> {
-    let data = Data::of(labelled, rest)?;
+    let data = ClusteredScores::of(labelled, rest)?;
     let (n_labelled, n_unlabelled, units) = (labelled.len(), rest.len(), data.units());
     if data.alone() {
         let ci = bounded_ci(&data.people, Some(&data.clusters), bounds, level);
@@ -121,7 +121,7 @@ pub fn corrected_parts(
     bounds: Ends,
     level: f64,
 ) -> Option<CorrectedParts> {
-    let data = Data::of(labelled, rest)?;
+    let data = ClusteredScores::of(labelled, rest)?;
     if data.alone() { None } else { data.parts(bounds, level) }
 }
 
@@ -149,7 +149,7 @@ pub struct Sandwich {
 
 /// PPI++ with one lam and the cluster sandwich.
 pub fn sandwich(labelled: &[Labelled], rest: &[Unlabelled], lambda: Lambda, level: f64) -> Option<Sandwich> {
-    let data = Data::of(labelled, rest)?;
+    let data = ClusteredScores::of(labelled, rest)?;
     let lam = match lambda {
         _ if data.rest.is_empty() => 0.0,
         Lambda::Fixed(lam) => finite(lam)?,
@@ -159,7 +159,7 @@ pub fn sandwich(labelled: &[Labelled], rest: &[Unlabelled], lambda: Lambda, leve
 }
 
 /// The scores with their clusters as numbers of one numbering.
-struct Data {
+struct ClusteredScores {
     people: Vec<f64>,
     judge: Vec<f64>,
     clusters: Vec<u32>,
@@ -168,7 +168,7 @@ struct Data {
     clustered: bool,
 }
 
-impl Data {
+impl ClusteredScores {
     fn of(labelled: &[Labelled], rest: &[Unlabelled]) -> Option<Self> {
         let fine = labelled.iter().all(|l| l.people.is_finite() && l.judge.is_finite())
             && rest.iter().all(|u| u.judge.is_finite());

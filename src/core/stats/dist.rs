@@ -244,6 +244,13 @@ pub(super) fn z_star(level: f64) -> Option<f64> {
 /// density of s = sqrt(chi2_df / df) (Johnson, Kotz and Balakrishnan, vol. 2, ch. 31), by Simpson's rule over 14
 /// standard deviations of s. Needs df >= 1; absolute error below 1e-8 at df = 1 and 1e-10 from df = 2.
 pub(super) fn noncentral_t_cdf(t: f64, df: f64, delta: f64) -> Option<f64> {
+    // Away from 0 the integrand is as smooth as a normal density, of which an eighth of a standard deviation is enough.
+    let is_smooth = df > 200.0 && t.abs() < 5.0;
+    noncentral_t_in(t, df, delta, if is_smooth { 224 } else { 800 })
+}
+
+/// The same in so many steps.
+fn noncentral_t_in(t: f64, df: f64, delta: f64, steps: u32) -> Option<f64> {
     if !(df >= 1.0 && t.is_finite() && delta.is_finite() && df.is_finite()) {
         return None;
     }
@@ -264,11 +271,10 @@ pub(super) fn noncentral_t_cdf(t: f64, df: f64, delta: f64) -> Option<f64> {
         };
         (constant + log_s - half * (s * s - 1.0)).exp() * normal_cdf(t * s - delta)
     };
-    const STEPS: u32 = 800;
-    let h = (high - low) / f64::from(STEPS);
-    let sum: f64 = (0..=STEPS)
+    let h = (high - low) / f64::from(steps);
+    let sum: f64 = (0..=steps)
         .map(|i| {
-            let weight = if i == 0 || i == STEPS {
+            let weight = if i == 0 || i == steps {
                 1.0
             } else if i % 2 == 1 {
                 4.0
@@ -327,6 +333,14 @@ mod tests {
         }
         // Adaptive quadrature of the same integral at 15 digits (mpmath).
         near(noncentral_t_cdf(2.0, 10.0, 1.0).unwrap(), 0.807_611_562_530_375, 1e-10);
+        // Fewer steps are as good where the integrand is smooth.
+        for df in [201.0, 1_000.0, 1e5] {
+            for (t, delta) in [(1.96, 2.8), (-1.96, 2.8), (4.9, 0.3), (1.96, 0.0)] {
+                let many = noncentral_t_in(t, df, delta, 4_000).unwrap();
+                let gap = noncentral_t_cdf(t, df, delta).unwrap() - many;
+                assert!(gap.abs() < 1e-11, "{t} {df} {delta}: {gap:e}");
+            }
+        }
     }
 
     #[test]

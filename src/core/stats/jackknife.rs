@@ -27,7 +27,7 @@ const BLOCKS: usize = 200;
 
 /// What a figure is asked of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum LeaveOut {
     /// All units.
     All,
     /// All but one of this kind.
@@ -44,13 +44,13 @@ pub fn held(
     clustered: bool,
     scale: Ends,
     level: f64,
-    of: impl Fn(Change) -> Option<f64>,
+    of: impl Fn(LeaveOut) -> Option<f64>,
 ) -> Option<Ends> {
     let units: usize = times.iter().sum();
     if units < LEAST {
         return None;
     }
-    let (value, pseudo) = pseudo_values(times, |k| of(k.map_or(Change::All, Change::Without)))?;
+    let (value, pseudo) = pseudo_values(times, |k| of(k.map_or(LeaveOut::All, LeaveOut::Without)))?;
     let found = of_pseudo_values(value, &pseudo, level)?;
     let g = units as f64;
     let tail = 0.5 * (1.0 - level);
@@ -58,7 +58,7 @@ pub fn held(
         // So many more units that their share is what may have been missed.
         let share = unseen_share(units, tail);
         let more = (g * share / (1.0 - share)).ceil() as usize;
-        let worst = (0..extra).filter_map(|k| of(Change::With(k, more)).and_then(finite)).map(|v| (v, v));
+        let worst = (0..extra).filter_map(|k| of(LeaveOut::With(k, more)).and_then(finite)).map(|v| (v, v));
         return hull(worst.chain([(value, value)]))
             .map(|ends| clip(ends, scale))
             .filter(|(lo, hi)| hi - lo > 1e-12);
@@ -79,7 +79,7 @@ pub fn held(
     let centre = seen.iter().map(|a| a.sum * f64::from(a.times)).sum::<f64>() / g;
     seen.iter_mut().for_each(|a| a.sum += value - centre);
     let could: Vec<Atom> = (0..extra)
-        .filter_map(|k| of(Change::With(k, 1)).and_then(finite))
+        .filter_map(|k| of(LeaveOut::With(k, 1)).and_then(finite))
         .map(|with| Atom { sum: (g + 1.0) * with - g * value, size: 1.0, times: 0 })
         .collect();
     let e = extreme(&seen, weight, q);
@@ -134,9 +134,9 @@ pub fn held_of_rows<R: Copy>(
     // One row that comes into a cluster's place is as many as a cluster has.
     let size = rows.len().div_ceil(units.len().max(1));
     held(&vec![1; units.len()], could.len(), clustered, scale, level, |change| {
-        let left_out = if let Change::Without(k) = change { Some(k) } else { None };
+        let left_out = if let LeaveOut::Without(k) = change { Some(k) } else { None };
         let mut drawn = all_but(&units, left_out);
-        if let Change::With(k, times) = change {
+        if let LeaveOut::With(k, times) = change {
             drawn.extend(std::iter::repeat_n(*could.get(k)?, times * size));
         }
         of(&drawn)
@@ -163,9 +163,9 @@ pub fn held_of_sums<S: Copy + Default>(
     let parts: Vec<S> = units.iter().map(|unit| sum(unit)).collect();
     let all = sum(&parts);
     held(&vec![1; parts.len()], could.len(), clustered, scale, level, |change| match change {
-        Change::All => of(&all),
-        Change::Without(k) => of(&plus(&all, parts.get(k)?, -1.0)),
-        Change::With(k, times) => of(&plus(&all, could.get(k)?, (times * size) as f64)),
+        LeaveOut::All => of(&all),
+        LeaveOut::Without(k) => of(&plus(&all, parts.get(k)?, -1.0)),
+        LeaveOut::With(k, times) => of(&plus(&all, could.get(k)?, (times * size) as f64)),
     })
 }
 
@@ -195,17 +195,17 @@ pub fn held_of_kinds(
     if clusters.is_none() {
         let times: Vec<usize> = all.iter().map(|n| *n as usize).collect();
         return held(&times, could.len(), false, scale, level, |change| match change {
-            Change::All => of(&all),
-            Change::Without(k) => moved(&[(k, -1.0)]),
-            Change::With(k, more) => moved(&[(*could.get(k)?, more as f64)]),
+            LeaveOut::All => of(&all),
+            LeaveOut::Without(k) => moved(&[(k, -1.0)]),
+            LeaveOut::With(k, more) => moved(&[(*could.get(k)?, more as f64)]),
         });
     }
     let units = in_blocks(units_of(rows, clusters));
     let size = rows.len().div_ceil(units.len().max(1));
     held(&vec![1; units.len()], could.len(), true, scale, level, |change| match change {
-        Change::All => of(&all),
-        Change::Without(k) => moved(&units.get(k)?.iter().map(|kind| (*kind, -1.0)).collect::<Vec<_>>()),
-        Change::With(k, more) => moved(&[(*could.get(k)?, (more * size) as f64)]),
+        LeaveOut::All => of(&all),
+        LeaveOut::Without(k) => moved(&units.get(k)?.iter().map(|kind| (*kind, -1.0)).collect::<Vec<_>>()),
+        LeaveOut::With(k, more) => moved(&[(*could.get(k)?, (more * size) as f64)]),
     })
 }
 

@@ -31,7 +31,7 @@ pub struct ByBoth {
 
 /// One figure of both judges and its difference.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Compared {
+pub struct FigureOfTwo {
     /// The first judge's.
     pub first: Option<f64>,
     /// The second's.
@@ -48,7 +48,7 @@ pub struct Compared {
     pub jackknife: Option<Ends>,
 }
 
-impl Compared {
+impl FigureOfTwo {
     /// Whether the interval leaves 0 out, and which side it is on: above 0 the first figure is larger.
     pub fn sign(&self) -> Option<std::cmp::Ordering> {
         let (lo, hi) = self.ci?;
@@ -66,11 +66,11 @@ pub struct JudgesDifference {
     /// Items.
     pub n: usize,
     /// Quadratic kappa with people.
-    pub kappa: Compared,
+    pub kappa: FigureOfTwo,
     /// Share of items with the same score as people (means rounded, halves up).
-    pub exact: Compared,
+    pub exact: FigureOfTwo,
     /// Mean distance from people in points: here the smaller one is the better judge.
-    pub mae: Compared,
+    pub mae: FigureOfTwo,
     /// Who scores as people do, counted: both, the second alone (`old_only`), the first alone (`new_only`), neither.
     pub counts: PairedShare,
     /// McNemar's exact p of `exact`; with clusters it takes their items for independent.
@@ -99,19 +99,19 @@ pub fn judges_difference(items: &[ByBoth], clusters: Option<&[u32]>, level: f64)
     JudgesDifference {
         n: items.len(),
         kappa: kappas(&scores, clusters, level),
-        exact: Compared {
+        exact: FigureOfTwo {
             first: share(counts.both + counts.new_only),
             second: share(counts.both + counts.old_only),
             difference: counts.difference(),
             ci: exact_ci,
-            ..Compared::default()
+            ..FigureOfTwo::default()
         },
-        mae: Compared {
+        mae: FigureOfTwo {
             first: mean(&first),
             second: mean(&second),
             difference: mae.mean,
             ci: mae.ci,
-            ..Compared::default()
+            ..FigureOfTwo::default()
         },
         counts,
         p_exact: counts.mcnemar(),
@@ -125,7 +125,7 @@ fn sources(items: usize, clusters: Option<&[u32]>) -> usize {
 
 /// The difference of two quadratic kappas: the jackknife's parts, and the interval of [`super::jackknife`], where any
 /// three scores might come in.
-fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> Compared {
+fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> FigureOfTwo {
     let kappa = |rows: &[[u8; 3]], judge: usize| {
         let pairs = rows.iter().filter_map(|row| Some((row[0], *row.get(judge)?)));
         Grid::of(pairs).kappa(Weights::Quadratic)
@@ -135,7 +135,7 @@ fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> Compared 
         all_pairs().into_iter().flat_map(|(p, a)| (1..=5_u8).map(move |b| [p, a, b])).collect();
     let (first, second) = (kappa(scores, 1), kappa(scores, 2));
     let parts = jackknife_of_rows(scores, clusters, level, gap);
-    Compared {
+    FigureOfTwo {
         first,
         second,
         difference: first.zip(second).map(|(a, b)| a - b),
@@ -206,7 +206,7 @@ mod tests {
         // 200 items are enough for kappas, but not when they are of 40 sources.
         assert!(plain.kappa.ci.is_some() && clustered.kappa.ci.is_none());
         let none = judges_difference(&[], None, 0.95);
-        assert_eq!((none.n, none.kappa, none.exact), (0, Compared::default(), Compared::default()));
+        assert_eq!((none.n, none.kappa, none.exact), (0, FigureOfTwo::default(), FigureOfTwo::default()));
         // Judges that are both right on all 200: what 200 cannot show.
         let (lo, hi) = judges_difference(&items(200, 0, 0, 1), None, 0.95).kappa.ci.unwrap();
         assert!(lo < -0.01 && hi > 0.01, "{lo} {hi}");

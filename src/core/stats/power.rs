@@ -67,7 +67,7 @@ pub fn t_test_power(effect: f64, n: f64, alpha: f64) -> Option<f64> {
 
 /// The real n at which the t test has the wanted power, by halving a bracket.
 fn cases_for_t(effect: f64, n_normal: f64, rates: Rates) -> Option<f64> {
-    let (mut low, mut high) = (2.0, n_normal + 10.0);
+    let (low, mut high) = (2.0, n_normal + 10.0);
     if t_test_power(effect, low, rates.alpha)? >= rates.power {
         return Some(low);
     }
@@ -77,12 +77,33 @@ fn cases_for_t(effect: f64, n_normal: f64, rates: Rates) -> Option<f64> {
             return None;
         }
     }
-    while high - low > 1e-7 * high {
-        let middle = 0.5 * (low + high);
-        if t_test_power(effect, middle, rates.alpha)? < rates.power {
-            low = middle;
+    crossing((low, high), 1e-7, |n| Some(t_test_power(effect, n, rates.alpha)? - rates.power))
+}
+
+/// Where a growing function becomes positive, within a relative `precision`: the upper end of a bracket that is cut by the
+/// Illinois rule (Dowell and Jarratt 1971) and each third time halved. The function must not be positive at its lower end, nor
+/// negative at its upper.
+fn crossing(bracket: (f64, f64), precision: f64, f: impl Fn(f64) -> Option<f64>) -> Option<f64> {
+    let (mut low, mut high) = bracket;
+    let (mut below, mut above) = (f(low)?, f(high)?);
+    let mut kept = 0;
+    // A hundred halves: more than a number has digits.
+    for turn in 0..300 {
+        if high - low <= precision * high {
+            break;
+        }
+        let secant = (low * above - high * below) / (above - below);
+        let cuts = turn % 3 != 2 && secant > low && secant < high;
+        let at = if cuts { secant } else { 0.5 * (low + high) };
+        let value = f(at)?;
+        if value < 0.0 {
+            (low, below) = (at, value);
+            above *= if kept < 0 { 0.5 } else { 1.0 };
+            kept = -1;
         } else {
-            high = middle;
+            (high, above) = (at, value);
+            below *= if kept > 0 { 0.5 } else { 1.0 };
+            kept = 1;
         }
     }
     Some(high)
@@ -115,15 +136,8 @@ pub fn smallest_change_df(se: f64, df: f64, rates: Rates) -> Option<f64> {
             return None;
         }
     }
-    while high - low > 1e-9 * high {
-        let middle = 0.5 * (low + high);
-        if power(middle)? < rates.power {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    finite(high * se)
+    let shift = crossing((low, high), 1e-9, |shift| Some(power(shift)? - rates.power))?;
+    finite(shift * se)
 }
 
 /// How many cases beyond the `have` there are would show a change of `delta` (t test, whole cases). 0 when there are

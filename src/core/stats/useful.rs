@@ -18,7 +18,7 @@ pub const AGREED: f64 = 0.667;
 
 /// One criterion's scores.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Column {
+pub struct CriterionScores {
     /// Its name.
     pub name: String,
     /// The judge's score of each item (mean of its passes), in the same order for every criterion.
@@ -73,7 +73,7 @@ impl Doubt {
 }
 
 /// The doubts about each criterion, as (index, doubt), in the order of the columns.
-pub fn doubts(columns: &[Column]) -> Vec<(usize, Doubt)> {
+pub fn doubts(columns: &[CriterionScores]) -> Vec<(usize, Doubt)> {
     let mut found = Vec::new();
     for (i, column) in columns.iter().enumerate() {
         let scored: Vec<f64> = column.scores.iter().flatten().copied().collect();
@@ -87,14 +87,14 @@ pub fn doubts(columns: &[Column]) -> Vec<(usize, Doubt)> {
     found
 }
 
-fn same(column: &Column, other: &Column) -> Option<Doubt> {
+fn same(column: &CriterionScores, other: &CriterionScores) -> Option<Doubt> {
     let pairs = column.scores.iter().zip(&other.scores).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
     let r = pearson(&a, &b).filter(|r| a.len() >= LEAST && *r > ALIKE)?;
     Some(Doubt::SameAs { other: other.name.clone(), r })
 }
 
-fn people(column: &Column) -> Option<Doubt> {
+fn people(column: &CriterionScores) -> Option<Doubt> {
     let units: Vec<Vec<f64>> = column.people.iter().filter(|p| p.len() > 1).cloned().collect();
     let n = units.len();
     let alpha = alpha_of_units(units, Metric::Ordinal).filter(|a| n >= LEAST && *a < AGREED)?;
@@ -105,8 +105,12 @@ fn people(column: &Column) -> Option<Doubt> {
 mod tests {
     use super::*;
 
-    fn column(name: &str, score: impl Fn(usize) -> f64, n: usize) -> Column {
-        Column { name: name.into(), scores: (0..n).map(|i| Some(score(i))).collect(), people: Vec::new() }
+    fn column(name: &str, score: impl Fn(usize) -> f64, n: usize) -> CriterionScores {
+        CriterionScores {
+            name: name.into(),
+            scores: (0..n).map(|i| Some(score(i))).collect(),
+            people: Vec::new(),
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl TwoJudges {
 type Key = (String, String, u32, Digest);
 
 /// People's mean, the judge's mean, and the source.
-type Both = (f64, f64, String);
+type MeanPair = (f64, f64, String);
 
 /// Every two judges of these runs that share labelled responses on a question, by criterion; `wanted` says which labels count
 /// (its criterion is not looked at). Of several runs of one judge the later in the list counts.
@@ -82,7 +82,7 @@ type Both = (f64, f64, String);
 /// # Errors
 /// When the registry cannot be read.
 pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<TwoJudges>> {
-    let mut said: BTreeMap<(String, Digest), BTreeMap<JudgeOf, HashMap<Key, Both>>> = BTreeMap::new();
+    let mut said: BTreeMap<(String, Digest), BTreeMap<JudgeOf, HashMap<Key, MeanPair>>> = BTreeMap::new();
     for ground in grounds {
         let run = &ground.run;
         let responses = store.shown_responses(&run.id)?;
@@ -141,11 +141,11 @@ pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<
 }
 
 /// The items of both, in a fixed order, with the source of each.
-fn shared(one: &HashMap<Key, Both>, other: &HashMap<Key, Both>) -> (Vec<ByBoth>, Vec<u32>) {
-    let both: BTreeMap<&Key, (&Both, &Both)> =
+fn shared(one: &HashMap<Key, MeanPair>, other: &HashMap<Key, MeanPair>) -> (Vec<ByBoth>, Vec<u32>) {
+    let both: BTreeMap<&Key, (&MeanPair, &MeanPair)> =
         one.iter().filter_map(|(key, a)| Some((key, (a, other.get(key)?)))).collect();
     let mut known: HashMap<&str, u32> = HashMap::new();
-    let row = |(a, b): (&'_ Both, &Both)| ByBoth { people: a.0, first: a.1, second: b.1 };
+    let row = |(a, b): (&'_ MeanPair, &MeanPair)| ByBoth { people: a.0, first: a.1, second: b.1 };
     let mut sources = Vec::with_capacity(both.len());
     for (a, _) in both.values() {
         let next = known.len() as u32;

@@ -8,7 +8,7 @@
 
 mod batch;
 
-use super::super::budget::{Budget, Caps, Room, Unit};
+use super::super::budget::{Caps, Room, RunBudget, Unit};
 use super::super::control::{Progress, Scope};
 use super::super::error::EvalError;
 use super::super::estimate::Rates;
@@ -81,7 +81,7 @@ pub(super) struct Engine {
     handle: Handle,
     run: Arc<str>,
     loader: Arc<Loader>,
-    budget: Arc<Budget>,
+    budget: Arc<RunBudget>,
     judging: Judging,
     model_rates: Rates,
     /// The most that one request of the judge, and of the model, may cost.
@@ -131,7 +131,7 @@ impl Engine {
             let bytes = handle.read(move |s| loader.largest(s, &keys)).await?;
             units = (judging.rates.most(bytes), model_rates.most(bytes));
         }
-        let budget = Budget::new(Caps {
+        let budget = RunBudget::new(Caps {
             calls: run.spec.max_calls,
             tokens: run.spec.max_tokens,
             usd: run.spec.max_cost_usd,

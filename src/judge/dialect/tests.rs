@@ -63,7 +63,7 @@ fn every_dialect_has_a_name_of_its_own_and_is_found_by_it() {
 #[test]
 fn every_dialect_puts_the_same_question() {
     let config = config();
-    let again = Again { said: "no verdict".into(), ask: "answer again".into() };
+    let again = Correction { said: "no verdict".into(), ask: "answer again".into() };
     for dialect in ALL {
         for rung in dialect.formats() {
             let shape = Shape { rung: *rung, ..Shape::first(true) };

@@ -8,7 +8,7 @@
 //!         --no verdict--> asked again, once --> shape fixed, and whether there was a verdict
 //! ```
 
-use super::{Again, End, EndpointJudge, Learned, Reply, Shown, StopKind, Talk, one_line, said};
+use super::{Correction, End, EndpointJudge, Learned, Reply, Shown, StopKind, Talk, one_line, said};
 use crate::core::item::Subject;
 use crate::core::near::nearest;
 use crate::core::rubric::Criterion;
@@ -39,7 +39,7 @@ impl EndpointJudge {
         let notes = self.known.as_ref().map(|known| known.notes.clone()).unwrap_or_default();
         let mut discovery = Discovery { calls: 0, model_returned: None, notes, no_verdict: None };
         let user = self.user_message(&trial());
-        let (mut again, mut last) = (None::<Again>, String::new());
+        let (mut again, mut last) = (None::<Correction>, String::new());
         loop {
             let left = MOST_REQUESTS.saturating_sub(discovery.calls);
             if left == 0 {
@@ -106,7 +106,7 @@ impl EndpointJudge {
                         Err((State::Unparseable, why, said))
                             if again.is_none() && discovery.calls < MOST_REQUESTS =>
                         {
-                            again = Some(Again { said, ask: self.ask_again()(&why) });
+                            again = Some(Correction { said, ask: self.ask_again()(&why) });
                             continue;
                         }
                         Err((_, why, _)) => discovery.no_verdict = Some(why),

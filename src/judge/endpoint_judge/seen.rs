@@ -1,6 +1,6 @@
 //! What the judge saw: the tokens that the endpoint says it read, against our own count of what was sent.
 
-use super::{Again, Talk};
+use super::{Correction, Talk};
 use crate::core::tokens::{TOKENIZER, count};
 use crate::judge::Usage;
 
@@ -17,7 +17,11 @@ const LEAST: u64 = 70;
 ///
 /// Servers that cut a prompt to their window answer as if nothing were amiss; only the number of tokens read says so. Tokens
 /// from a cache are read too, and some servers count them apart.
-pub(super) fn cut_prompt(talk: &Talk<'_>, again: Option<&Again>, usage: Option<Usage>) -> Option<String> {
+pub(super) fn cut_prompt(
+    talk: &Talk<'_>,
+    again: Option<&Correction>,
+    usage: Option<Usage>,
+) -> Option<String> {
     let usage = usage?;
     let read = usage.prompt_tokens + usage.cached_tokens.unwrap_or(0);
     let texts = [talk.form.system, talk.user]

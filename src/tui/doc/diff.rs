@@ -2,7 +2,7 @@
 
 use crate::core::diff::{Diff, Stats};
 use crate::core::prompt::Template;
-use crate::eval::history::{self, Change};
+use crate::eval::history::{self, MeanChange};
 use crate::questions::difference::{Difference, Side};
 use crate::questions::tokens;
 use crate::store::{RevisionInfo, RevisionScore};
@@ -78,7 +78,7 @@ pub struct DiffDoc {
     /// What the header says about variables and settings, in words.
     pub changes: Vec<String>,
     /// Change of the mean score per criterion, where both were judged alike on the same cases.
-    pub scores: Vec<(String, Change)>,
+    pub scores: Vec<(String, MeanChange)>,
     /// Tokens of both, where counting takes no time.
     pub tokens: Option<(usize, usize)>,
 }

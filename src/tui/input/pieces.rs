@@ -8,7 +8,7 @@
 //! the rest of a sequence, longer while answers are due. What comes later than that is still known as the rest of an
 //! answer by its form ([`continues`]). No clock is read here: whoever reads the bytes says when they came.
 
-use super::super::answers::Answer;
+use super::super::answers::TerminalReport;
 use std::time::{Duration, Instant};
 
 /// How long the rest of a sequence may take to come, before its first byte is the Escape key: 25 ms, which a terminal
@@ -38,7 +38,7 @@ pub enum Piece {
     /// A paste, without controls but tabs and line ends.
     Paste(String),
     /// Something the terminal says.
-    Answer(Answer),
+    Answer(TerminalReport),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -407,7 +407,7 @@ impl Pieces {
             }
             _ => {
                 out.extend(twice.then_some(Piece::Escape));
-                tell(Answer::of_csi(body, last), out, &mut self.due);
+                tell(TerminalReport::of_csi(body, last), out, &mut self.due);
             }
         }
     }
@@ -466,20 +466,20 @@ fn begun(kind: Kind) -> State {
 
 fn finish(kind: Kind, body: &[u8], out: &mut Vec<Piece>, due: &mut Option<Due>) {
     let answer = match kind {
-        Kind::Osc => Answer::of_osc(body),
-        Kind::Dcs => Answer::of_dcs(body),
-        Kind::Rest => Answer::Other,
+        Kind::Osc => TerminalReport::of_osc(body),
+        Kind::Dcs => TerminalReport::of_dcs(body),
+        Kind::Rest => TerminalReport::Other,
     };
     tell(answer, out, due);
 }
 
-fn tell(answer: Answer, out: &mut Vec<Piece>, due: &mut Option<Due>) {
+fn tell(answer: TerminalReport, out: &mut Vec<Piece>, due: &mut Option<Due>) {
     if let Some(awaited) = due {
-        awaited.primary &= answer != Answer::Primary;
-        awaited.colour &= !matches!(answer, Answer::Background(_));
+        awaited.primary &= answer != TerminalReport::Primary;
+        awaited.colour &= !matches!(answer, TerminalReport::Background(_));
     }
     due.take_if(|awaited| !awaited.primary && !awaited.colour);
-    if answer != Answer::Other {
+    if answer != TerminalReport::Other {
         out.push(Piece::Answer(answer));
     }
 }

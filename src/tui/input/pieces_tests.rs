@@ -218,7 +218,7 @@ fn brackets_typed_after_escape_are_keys() {
 
 #[test]
 fn strings_of_every_kind_are_taken_and_end_in_every_way() {
-    let light = Piece::Answer(Answer::Background(Rgb { red: 255, green: 255, blue: 255 }));
+    let light = Piece::Answer(TerminalReport::Background(Rgb { red: 255, green: 255, blue: 255 }));
     for end in [&b"\x1b\\"[..], b"\x07", b"\x9c", b"\xc2\x9c"] {
         for start in [&b"\x1b]"[..], b"\x9d", b"\xc2\x9d"] {
             let mut line = Line::new();

@@ -50,7 +50,7 @@ pub(super) enum Field {
 
 /// What the arms line offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Arms {
+pub(super) enum ArmChoices {
     /// The revisions it was opened with.
     Spots,
     /// All imported arms of the set.
@@ -111,7 +111,7 @@ const MOST_PASSES: u32 = 10;
 /// The dialog's state.
 pub struct PlanDialog {
     pub(super) spots: Vec<Spot>,
-    pub(super) choices: Slot<query::Choices>,
+    pub(super) choices: Slot<query::AskChoices>,
     pub(super) plan: Slot<query::PlanOf, Result<Plan, String>>,
     pub(super) endpoints: Slot<query::Endpoints>,
     created: Slot<query::CreateRun, ()>,
@@ -152,7 +152,7 @@ impl PlanDialog {
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
             dirty: false,
         };
-        dialog.choices.ask(cx, Use::Rest, query::Choices);
+        dialog.choices.ask(cx, Use::Rest, query::AskChoices);
         dialog
     }
 
@@ -160,13 +160,13 @@ impl PlanDialog {
         self.choices.get()?.sets.get(self.set)
     }
 
-    pub(super) fn arm_options(&self) -> Vec<Arms> {
+    pub(super) fn arm_options(&self) -> Vec<ArmChoices> {
         let imported = self.chosen_set().map_or(&[][..], |s| s.arms.as_slice());
         let mut options = Vec::new();
-        options.extend((!self.spots.is_empty()).then_some(Arms::Spots));
-        options.extend((!imported.is_empty()).then_some(Arms::All));
+        options.extend((!self.spots.is_empty()).then_some(ArmChoices::Spots));
+        options.extend((!imported.is_empty()).then_some(ArmChoices::All));
         if imported.len() > 1 {
-            options.extend(imported.iter().cloned().map(Arms::One));
+            options.extend(imported.iter().cloned().map(ArmChoices::One));
         }
         options
     }
@@ -200,7 +200,7 @@ impl PlanDialog {
 
     /// Which lines there are now.
     pub(super) fn fields(&self) -> Vec<Field> {
-        let generates = self.arm_options().get(self.arms) == Some(&Arms::Spots);
+        let generates = self.arm_options().get(self.arms) == Some(&ArmChoices::Spots);
         let typed = self.rubric_options().get(self.rubric) == Some(&Rubric::Typed);
         let address = self.judge_options().get(self.judge) == Some(&Endpoint::Typed)
             || generates && self.model_options().get(self.model) == Some(&Endpoint::Typed);
@@ -230,9 +230,9 @@ impl PlanDialog {
                 .collect()
         };
         let (arms, generates): (Vec<ArmChoice>, bool) = match self.arm_options().get(self.arms)? {
-            Arms::Spots => (spots(), true),
-            Arms::All => (Vec::new(), false),
-            Arms::One(name) => (vec![ArmChoice::Imported(name.clone())], false),
+            ArmChoices::Spots => (spots(), true),
+            ArmChoices::All => (Vec::new(), false),
+            ArmChoices::One(name) => (vec![ArmChoice::Imported(name.clone())], false),
         };
         let rubric = match self.rubric_options().get(self.rubric)? {
             Rubric::Own => RubricChoice::Own,
@@ -372,7 +372,7 @@ impl PlanDialog {
         self.rubric = 0;
         let options = self.judge_options();
         let replays = matches!(options.get(self.judge), Some(Endpoint::Named(name)) if is_recorded(name));
-        let wanted = if replays { Arms::All } else { Arms::Spots };
+        let wanted = if replays { ArmChoices::All } else { ArmChoices::Spots };
         self.arms = self.arm_options().iter().position(|a| *a == wanted).unwrap_or(0);
     }
 

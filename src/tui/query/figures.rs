@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// How far judge and people agree on one criterion and slice.
 #[derive(Debug)]
-pub struct Agreement {
+pub struct AskAgreement {
     /// The run.
     pub run: String,
     /// Criterion and slice.
@@ -27,7 +27,7 @@ pub struct Agreeing {
     pub found: Answer,
 }
 
-impl Question for Agreement {
+impl Question for AskAgreement {
     type Answer = Agreeing;
 
     fn work(self) -> Work<Agreeing> {
@@ -85,7 +85,7 @@ impl Question for Judges {
 
 /// Two arms of a run compared.
 #[derive(Debug)]
-pub struct Arms {
+pub struct AskArms {
     /// The run.
     pub run: String,
     /// Their places among the run's arms: the second against the first.
@@ -105,7 +105,7 @@ pub struct TwoArms {
     pub found: Versus,
 }
 
-impl Question for Arms {
+impl Question for AskArms {
     type Answer = TwoArms;
 
     fn work(self) -> Work<TwoArms> {

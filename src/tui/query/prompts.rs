@@ -324,14 +324,14 @@ impl Question for Charts {
 
 /// Two texts, compared.
 #[derive(Debug)]
-pub struct Compared {
+pub struct AskDifference {
     /// The older, or the first.
     pub left: Source,
     /// The newer, or the second.
     pub right: Source,
 }
 
-impl Question for Compared {
+impl Question for AskDifference {
     type Answer = DiffDoc;
 
     fn work(self) -> Work<DiffDoc> {
@@ -384,28 +384,28 @@ fn side(s: &crate::store::Store, source: Source) -> crate::store::Result<Side> {
 
 /// The revision that brought each line.
 #[derive(Debug)]
-pub struct Blame(pub Spot);
+pub struct AskBlame(pub Spot);
 
 /// The lines of a revision, and its prompt's scores.
 #[derive(Debug)]
-pub struct Blamed {
+pub struct BlamedRevision {
     /// Who brought each line.
     pub found: crate::questions::blame::Blamed,
     /// Scores of the history.
     pub scores: Vec<RevisionScore>,
 }
 
-impl Question for Blame {
-    type Answer = Blamed;
+impl Question for AskBlame {
+    type Answer = BlamedRevision;
 
-    fn work(self) -> Work<Blamed> {
+    fn work(self) -> Work<BlamedRevision> {
         Work::compute(move |handle| async move {
             let spot = self.0;
             let (history, scores) = handle
                 .read(move |s| Ok((History::read(s, &spot.name, spot.seq)?, history::scores(s, &spot.name)?)))
                 .await
                 .map_err(|e| told(&e))?;
-            Ok(Blamed { found: blocking(move || history.blame()).await?, scores })
+            Ok(BlamedRevision { found: blocking(move || history.blame()).await?, scores })
         })
     }
 }

@@ -146,9 +146,9 @@ impl Question for DraftRubric {
 
 /// What a plan can choose from.
 #[derive(Debug)]
-pub struct Choices;
+pub struct AskChoices;
 
-impl Question for Choices {
+impl Question for AskChoices {
     type Answer = plan::Choices;
 
     fn work(self) -> Work<Self::Answer> {

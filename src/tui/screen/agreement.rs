@@ -9,7 +9,7 @@
 use crate::core::stats::agree::{Agreement as Figures, Figure};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::questions::agreement::{Agreed, Answer, Ceiling, Ground, Wanted};
+use crate::questions::agreement::{Agreed, Answer, Ground, PeopleAgreement, Wanted};
 use crate::tui::context::{Cx, Slot};
 use crate::tui::env::Env;
 use crate::tui::keys::{Action, Scope};
@@ -57,9 +57,9 @@ impl Pane {
 }
 
 /// The state of the screen.
-pub struct Agreement {
+pub struct AgreementScreen {
     run: String,
-    said: Slot<query::Agreement, Answer>,
+    said: Slot<query::AskAgreement, Answer>,
     ground: Option<Arc<Ground>>,
     wanted: Wanted,
     /// (human, judge), 1 to 5 each.
@@ -69,7 +69,7 @@ pub struct Agreement {
     judges: Slot<query::Judges>,
 }
 
-impl Agreement {
+impl AgreementScreen {
     /// Over a run's reviews.
     pub fn new(run: impl Into<String>) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Agreement {
     }
 
     fn ask(&mut self, cx: &mut Cx) {
-        let question = query::Agreement {
+        let question = query::AskAgreement {
             run: self.run.clone(),
             wanted: self.wanted.clone(),
             ground: self.ground.clone(),
@@ -161,7 +161,7 @@ impl Agreement {
     }
 }
 
-impl Screen for Agreement {
+impl Screen for AgreementScreen {
     fn scope(&self) -> Scope {
         Scope::Agreement
     }
@@ -438,7 +438,7 @@ fn draw_figures(found: &Agreed, area: Rect, buf: &mut Buffer, env: &Env) -> u16 
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let fit = |t: &str, n: usize, a: text::Align| text::pad(t, n, a);
     let (left, right) = (text::Align::Left, text::Align::Right);
-    let ceiling = found.ceiling.as_ref().map(Ceiling::table);
+    let ceiling = found.ceiling.as_ref().map(PeopleAgreement::table);
     let columns = |first: &str, value: &str, ci: &str, n: &str| {
         format!("{}{} {} {}", fit(first, 18, left), fit(value, 6, right), fit(ci, 14, left), fit(n, 5, right))
     };

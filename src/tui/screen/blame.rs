@@ -2,7 +2,7 @@
 
 use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{self, Change};
+use crate::eval::history::{self, MeanChange};
 use crate::store::RevisionInfo;
 use crate::tui::context::{Cx, Slot};
 use crate::tui::env::Env;
@@ -22,16 +22,16 @@ use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
 /// Each line with the number of the revision that brought it, those revisions, and how scores changed with them.
-type Blamed = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>, HashMap<u32, Change>);
+type BlamedLines = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>, HashMap<u32, MeanChange>);
 
 /// The state of the screen.
-pub struct Blame {
+pub struct BlameScreen {
     spot: Spot,
-    lines: Slot<query::Blame, Blamed>,
+    lines: Slot<query::AskBlame, BlamedLines>,
     cursor: Cursor,
 }
 
-impl Blame {
+impl BlameScreen {
     /// Blame of a revision.
     pub fn new(spot: Spot) -> Self {
         Self { spot, lines: Slot::default(), cursor: Cursor::default() }
@@ -52,7 +52,7 @@ impl Blame {
     }
 }
 
-impl Screen for Blame {
+impl Screen for BlameScreen {
     fn scope(&self) -> Scope {
         Scope::Blame
     }
@@ -71,7 +71,7 @@ impl Screen for Blame {
 
     fn open(&mut self, cx: &mut Cx) {
         if self.lines.get().is_none() {
-            self.lines.ask(cx, Use::Picture, query::Blame(self.spot.clone()));
+            self.lines.ask(cx, Use::Picture, query::AskBlame(self.spot.clone()));
         }
     }
 
@@ -207,7 +207,7 @@ impl Screen for Blame {
 fn draw_origin(
     seq: u32,
     info: Option<&RevisionInfo>,
-    change: Option<&Change>,
+    change: Option<&MeanChange>,
     place: Rect,
     buf: &mut Buffer,
     env: &Env,

@@ -28,7 +28,7 @@ mod words;
 /// The state of the screen.
 pub struct Compare {
     run: String,
-    said: Slot<query::Arms, Versus>,
+    said: Slot<query::AskArms, Versus>,
     field: Option<Arc<Field>>,
     /// Indices into the run's arms, in their order.
     arms: (usize, usize),
@@ -98,7 +98,7 @@ impl Compare {
     }
 
     fn ask(&mut self, cx: &mut Cx) {
-        let question = query::Arms {
+        let question = query::AskArms {
             run: self.run.clone(),
             arms: self.pair(),
             slice: self.slice.clone(),

@@ -37,7 +37,7 @@ pub struct DiffScreen {
     draft: Option<Draft>,
     /// What a judge said of each side, shown below the texts.
     reasons: Option<Reasons>,
-    pub(super) doc: Slot<query::Compared, Arc<DiffDoc>>,
+    pub(super) doc: Slot<query::AskDifference, Arc<DiffDoc>>,
     tokens_left: Slot<query::Count>,
     tokens_right: Slot<query::Count>,
     pub(super) views: Vec<View>,
@@ -86,7 +86,7 @@ impl DiffScreen {
     }
 
     fn load(&mut self, cx: &mut Cx) {
-        let question = query::Compared { left: self.left.clone(), right: self.right.clone() };
+        let question = query::AskDifference { left: self.left.clone(), right: self.right.clone() };
         self.doc.ask(cx, Use::Picture, question);
     }
 

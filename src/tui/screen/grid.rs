@@ -31,7 +31,7 @@ use std::sync::Arc;
 mod view;
 
 /// A run as loaded, with what came since.
-pub(super) struct Data {
+pub(super) struct LoadedRun {
     pub run: Arc<RunInfo>,
     pub items: Arc<Vec<RunItem>>,
     pub board: Board,
@@ -62,7 +62,7 @@ pub(super) struct Live {
 /// The state of the screen.
 pub struct Grid {
     pub(super) id: String,
-    pub(super) data: Slot<query::Grid, Data>,
+    pub(super) data: Slot<query::Grid, LoadedRun>,
     pub(super) live: Option<Live>,
     pub(super) cursor: Cursor,
     /// The selected column, over all groups.
@@ -139,7 +139,7 @@ impl Grid {
             }
         }
         self.id.clone_from(&run.id);
-        self.data.set(Data {
+        self.data.set(LoadedRun {
             human: board::human(&reviews),
             reviewed,
             people,
@@ -317,7 +317,7 @@ impl Grid {
     }
 }
 
-impl Data {
+impl LoadedRun {
     /// The means as `run show` has them: of each arm where arms stand side by side, else of all items.
     fn summed(&self) -> Vec<CriterionSummary> {
         if self.notes.is_split {

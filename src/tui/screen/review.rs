@@ -13,7 +13,7 @@ use crate::tui::model::{Ticket, Use};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Route, Tab};
 use crate::tui::screen::Screen;
-use answer::Answer;
+use answer::ReviewAnswer;
 use queue::Queue;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -27,7 +27,7 @@ mod view;
 
 /// How much of the anchors is on the screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Anchors {
+pub(super) enum AnchorRoom {
     /// One line, each cut short.
     #[default]
     Line,
@@ -42,13 +42,13 @@ pub(super) enum Anchors {
 pub struct Review {
     wanted: Option<String>,
     pub(super) queue: Queue,
-    pub(super) answer: Answer,
+    pub(super) answer: ReviewAnswer,
     pub(super) reveal: Reveal,
     pub(super) scroll: usize,
     /// Anchors in full or in one line, as a key said; while it said nothing, in full where there is room.
     pub(super) anchors: Option<bool>,
     /// How the anchors were drawn last.
-    pub(super) anchors_drawn: Anchors,
+    pub(super) anchors_drawn: AnchorRoom,
     pub(super) unfolded: bool,
     pub(super) cache: Option<text::Cache>,
 }
@@ -112,7 +112,7 @@ impl Screen for Review {
                 self.scroll = 0;
             }
             Action::Anchors => {
-                self.anchors = Some(self.anchors_drawn == Anchors::Line);
+                self.anchors = Some(self.anchors_drawn == AnchorRoom::Line);
                 self.scroll = 0;
             }
             Action::Sort | Action::OnePass if self.queue.run.is_some() => return self.arrange(action, cx),

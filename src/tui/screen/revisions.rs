@@ -29,7 +29,7 @@ use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
 /// What is loaded.
-struct Data {
+struct RevisionRows {
     log: HashMap<u32, RevisionInfo>,
     scores: Vec<RevisionScore>,
     efforts: Vec<Effort>,
@@ -44,7 +44,7 @@ enum Row {
 /// The state of the screen.
 pub struct Revisions {
     name: PromptName,
-    data: Slot<query::Charts, Data>,
+    data: Slot<query::Charts, RevisionRows>,
     rows: Vec<Row>,
     metric: Metric,
     cursor: Cursor,
@@ -153,7 +153,7 @@ impl Screen for Revisions {
         match self.data.answer(ticket) {
             Some(Ok(found)) => {
                 let log = found.log.into_iter().map(|r| (r.seq, r)).collect();
-                self.data.set(Data { log, scores: found.scores, efforts: found.efforts });
+                self.data.set(RevisionRows { log, scores: found.scores, efforts: found.efforts });
                 self.work();
             }
             Some(Err(why)) => cx.fail(why),

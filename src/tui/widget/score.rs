@@ -2,7 +2,7 @@
 
 use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{Change, Point};
+use crate::eval::history::{MeanChange, Point};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::decided::look;
 
@@ -23,7 +23,7 @@ pub fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
 }
 
 /// `▲.12`, `▼.31`, or `?` where there is no evidence and `·` where cases are too few; and its colour.
-pub fn change_words(change: &Change) -> (String, Meaning) {
+pub fn change_words(change: &MeanChange) -> (String, Meaning) {
     let look = look(change.decision);
     let size = match change.decision {
         Decision::Better | Decision::Worse => short(change.difference.abs()),

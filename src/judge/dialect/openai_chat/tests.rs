@@ -1,7 +1,7 @@
 //! What is sent, and what comes back from servers of every kind.
 
 use super::super::super::wire::settle;
-use super::super::{Again, Form, MOST_TOKENS};
+use super::super::{Correction, Form, MOST_TOKENS};
 use super::*;
 use crate::core::verdict::State;
 use crate::judge::JudgeConfig;
@@ -19,7 +19,7 @@ fn each_body_is_json_with_what_its_shape_says() {
     let config = JudgeConfig { model: "m\"".into(), seed: Some(7), ..JudgeConfig::default() };
     for rung in [Rung::Schema, Rung::Tool, Rung::JsonObject, Rung::Text] {
         let shape = Shape { rung, ..Shape::first(true) };
-        let again = Again { said: "no\n".into(), ask: "again".into() };
+        let again = Correction { said: "no\n".into(), ask: "again".into() };
         let body: Value =
             serde_json::from_str(&OpenAiChat.ask(&Ask { again: Some(&again), ..ask(&config, &shape) }))
                 .unwrap();

@@ -1,6 +1,6 @@
 //! Drawing the plan dialog: the choices above, what they would mean below.
 
-use super::{Arms, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
+use super::{ArmChoices, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
 use crate::core::text;
 use crate::eval::{Plan, is_recorded};
 use crate::tui::env::Env;
@@ -148,21 +148,21 @@ fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String,
     }
 }
 
-fn arms(dialog: &PlanDialog, chosen: Option<&Arms>, env: &Env) -> String {
+fn arms(dialog: &PlanDialog, chosen: Option<&ArmChoices>, env: &Env) -> String {
     match chosen {
         None => env.filled(
             Scope::Prompts,
             "none: this set has no responses; open the plan with {Judge} on a prompt",
         ),
-        Some(Arms::Spots) => {
+        Some(ArmChoices::Spots) => {
             let spots: Vec<String> = dialog.spots.iter().map(|s| format!("{} r{}", s.name, s.seq)).collect();
             format!("{}, generated", spots.join(", "))
         }
-        Some(Arms::All) => match dialog.chosen_set().map_or(&[][..], |s| s.arms.as_slice()) {
+        Some(ArmChoices::All) => match dialog.chosen_set().map_or(&[][..], |s| s.arms.as_slice()) {
             [one] => format!("{one}, imported"),
             several => format!("all {}: {}", several.len(), several.join(", ")),
         },
-        Some(Arms::One(name)) => format!("{name}, imported"),
+        Some(ArmChoices::One(name)) => format!("{name}, imported"),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{DiffDoc, DiffScreen, Source, sign, size_words};
 use crate::core::diff::RowKind;
 use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::Change;
+use crate::eval::history::MeanChange;
 use crate::store::RevisionInfo;
 use crate::tui::env::Env;
 use crate::tui::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
@@ -127,7 +127,7 @@ fn end_words<'a>(
     out
 }
 
-fn score_words<'a>(criterion: &str, change: &Change, env: &Env) -> Vec<Seg<'a>> {
+fn score_words<'a>(criterion: &str, change: &MeanChange, env: &Env) -> Vec<Seg<'a>> {
     let (words, meaning) = change_words(change);
     let short = |v: f64| text::fixed(Some(v), 2).replacen("0.", ".", 1);
     match (change.decision, change.ci95) {

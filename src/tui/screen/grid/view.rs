@@ -1,6 +1,6 @@
 //! Drawing a run. Widths come from the plan, not from what has arrived: no column moves while the grid fills.
 
-use super::{Data, Grid, Sort};
+use super::{Grid, LoadedRun, Sort};
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::questions::grid::board;
@@ -94,7 +94,7 @@ fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 /// What the gauge's line says after the bar.
-fn going(grid: &Grid, data: &Data, now: i64) -> (String, Meaning) {
+fn going(grid: &Grid, data: &LoadedRun, now: i64) -> (String, Meaning) {
     let run = &data.run;
     let spent = match (run.usage.cost_usd, grid.live.as_ref().and_then(|l| l.cost)) {
         (None, None) => None,
@@ -161,7 +161,7 @@ fn at_rest(run: &RunInfo, cost: Option<String>) -> (String, Meaning) {
 }
 
 /// Where columns stand.
-struct Columns {
+struct GridColumns {
     label: u16,
     width: u16,
     /// (column, x) of those in sight.
@@ -178,11 +178,11 @@ const SPAN: usize = 9;
 /// From so many rows of the table on, every figure of a mean is shown.
 const TALL: u16 = 26;
 
-fn columns(grid: &mut Grid, area: Rect) -> Columns {
+fn columns(grid: &mut Grid, area: Rect) -> GridColumns {
     let total = grid.columns();
     let column = grid.column.min(total.saturating_sub(1));
     let Some(data) = grid.data.get() else {
-        return Columns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
+        return GridColumns { label: 0, width: 0, seen: Vec::new(), change: None, hidden: 0 };
     };
     let label = (data.sheet.label_width as u16).min(area.width / 3).max(9);
     let change = data.sheet.groups.len() == 2;
@@ -215,11 +215,11 @@ fn columns(grid: &mut Grid, area: Rect) -> Columns {
     grid.left = left;
     grid.column = column;
     let after = seen.last().map_or(area.x, |(_, x)| x + width + GAP);
-    Columns { label, width, change: change.then_some(after), seen, hidden }
+    GridColumns { label, width, change: change.then_some(after), seen, hidden }
 }
 
 /// As wide as names, coverage and passes need; where each arm has one column, wider for its name if all still fit.
-fn column_width(data: &Data, room: u16) -> u16 {
+fn column_width(data: &LoadedRun, room: u16) -> u16 {
     let wide = |name: &String| text::width(&text::escape_line(name));
     let names = data.run.criteria.iter().map(wide).max().unwrap_or(0).min(14);
     let scored = text::width(&format!("{0}/{0}", text::count(data.sheet.rows.len() as u64)));
@@ -268,7 +268,7 @@ fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
     }
 }
 
-fn group_names(data: &Data, columns: &Columns, y: u16, buf: &mut Buffer, env: &Env) {
+fn group_names(data: &LoadedRun, columns: &GridColumns, y: u16, buf: &mut Buffer, env: &Env) {
     let each = data.board.columns().max(1);
     for (i, (column, x)) in columns.seen.iter().enumerate() {
         if column % each != 0 && i != 0 {
@@ -285,7 +285,7 @@ fn group_names(data: &Data, columns: &Columns, y: u16, buf: &mut Buffer, env: &E
 type HeadRow = (&'static str, fn(&CriterionSummary) -> (String, Meaning));
 
 /// Rows under the names of the criteria: what there is room for, and what people say where they scored.
-fn head_rows(data: &Data, tall: bool) -> Vec<HeadRow> {
+fn head_rows(data: &LoadedRun, tall: bool) -> Vec<HeadRow> {
     let mut rows: Vec<HeadRow> = vec![
         ("mean", |c| (means::value(c.mean), Meaning::Text)),
         ("95 %", |c| (means::span(c.ci95), Meaning::Dim)),
@@ -316,8 +316,8 @@ fn people_words(c: &CriterionSummary) -> String {
 
 /// Criteria and the figures of their means.
 fn head(
-    data: &Data,
-    columns: &Columns,
+    data: &LoadedRun,
+    columns: &GridColumns,
     selected: usize,
     rows: &[HeadRow],
     area: Rect,
@@ -350,7 +350,7 @@ fn head(
     }
 }
 
-fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_row(data: &LoadedRun, row: &Row, columns: &GridColumns, line: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, line.x + 1, line.y, columns.label, &[seg(row.label.as_str(), Style::default())]);
     let each = data.board.columns().max(1);
     for (column, x) in &columns.seen {
@@ -372,7 +372,7 @@ fn draw_row(data: &Data, row: &Row, columns: &Columns, line: Rect, buf: &mut Buf
     reason = "a cell's place is four numbers, and a struct for them would be made once per cell"
 )]
 fn draw_cell(
-    data: &Data,
+    data: &LoadedRun,
     item: u32,
     criterion: usize,
     x: u16,

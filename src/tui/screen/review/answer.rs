@@ -20,7 +20,7 @@ pub(in super::super) struct Held {
 
 /// What is being answered.
 #[derive(Default)]
-pub(in super::super) struct Answer {
+pub(in super::super) struct ReviewAnswer {
     pub comment: String,
     pub modes: Vec<String>,
     /// An answer given before the reviewer had a name.

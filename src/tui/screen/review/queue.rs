@@ -1,6 +1,6 @@
 //! The queue: which item comes next, and what is shown of it.
 
-use super::{Anchors, Review, view};
+use super::{AnchorRoom, Review, view};
 use crate::config::Reveal as When;
 use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
@@ -98,7 +98,7 @@ impl Review {
     pub(super) fn show(&mut self, cx: &mut Cx) {
         self.scroll = 0;
         self.unfolded = false;
-        if self.anchors_drawn == Anchors::Alone {
+        if self.anchors_drawn == AnchorRoom::Alone {
             // The next item is to be seen before it is scored.
             self.anchors = None;
         }

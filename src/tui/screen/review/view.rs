@@ -1,6 +1,6 @@
 //! Drawing the review queue: the item, its question and anchors.
 
-use super::{Anchors, Review, reveal, text as lines};
+use super::{AnchorRoom, Review, reveal, text as lines};
 use crate::core::queue::{Order, Pass};
 use crate::core::rubric::Criterion;
 use crate::core::text;
@@ -34,16 +34,18 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let full = anchor_lines(&criterion, true, width, env);
     let tall = u16::try_from(full.len()).unwrap_or(u16::MAX);
     s.anchors_drawn = match s.anchors {
-        Some(false) => Anchors::Line,
+        Some(false) => AnchorRoom::Line,
         // Unasked they take a third at most, and only of a tall screen: the item is what is read.
-        None if tall > body.height / 3 || body.height < 24 || fit_in_line(&criterion, width) => Anchors::Line,
-        Some(true) if tall > body.height.saturating_sub(5) => Anchors::Alone,
-        _ => Anchors::Below,
+        None if tall > body.height / 3 || body.height < 24 || fit_in_line(&criterion, width) => {
+            AnchorRoom::Line
+        }
+        Some(true) if tall > body.height.saturating_sub(5) => AnchorRoom::Alone,
+        _ => AnchorRoom::Below,
     };
     let foot = match s.anchors_drawn {
-        Anchors::Alone => return draw_anchors(s, &full, body, buf, env),
-        Anchors::Below => full,
-        Anchors::Line => anchor_lines(&criterion, false, width, env),
+        AnchorRoom::Alone => return draw_anchors(s, &full, body, buf, env),
+        AnchorRoom::Below => full,
+        AnchorRoom::Line => anchor_lines(&criterion, false, width, env),
     };
     let room = u16::try_from(foot.len()).unwrap_or(u16::MAX).min(body.height.saturating_sub(5));
     let split = body.bottom() - room;

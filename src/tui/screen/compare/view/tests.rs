@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare, verdict_sentence};
 use crate::core::stats::decision::Decision;
-use crate::eval::history::Change;
+use crate::eval::history::MeanChange;
 use crate::eval::worlds::{FEW, World, many, world};
 use crate::questions::comparison::PairOf;
 use crate::tui::keys::Keymap;
@@ -125,7 +125,7 @@ fn drawn(seeds: impl Iterator<Item = u64>) -> BTreeSet<&'static str> {
 fn history_mark(c: &Comparison) {
     let (Some(difference), ci95) = c.decisive() else { return };
     let decision = c.decision(None);
-    let change = Change { since: 1, difference, ci95, n: c.n, decision, basis: c.basis() };
+    let change = MeanChange { since: 1, difference, ci95, n: c.n, decision, basis: c.basis() };
     let (words, meaning) = crate::tui::widget::score::change_words(&change);
     assert!(words.starts_with(look(decision).sign), "{words}");
     assert_eq!(meaning, look(decision).meaning);
