@@ -10,7 +10,7 @@ use assize::core::prompt::Syntax;
 use assize::core::stats::agree::agreement;
 use assize::core::stats::compare::{Pair, PairedInput, paired_compare};
 use assize::core::{parse, template, text, tokens};
-use assize::interop::generated::Shape;
+use assize::interop::generated::RegistrySize;
 use assize::store::Store;
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
@@ -22,7 +22,7 @@ fn main() {
 
 /// A prompt of about this many bytes.
 fn prompt(bytes: usize) -> String {
-    let shape = Shape { prompts: 1, revisions: 1, verdicts: 0, seed: 1 };
+    let shape = RegistrySize { prompts: 1, revisions: 1, verdicts: 0, seed: 1 };
     let mut text = String::new();
     for n in 0.. {
         if text.len() >= bytes {
@@ -115,7 +115,7 @@ fn agreement_with_intervals(bencher: Bencher, n: usize) {
 fn draw_the_prompts_screen(bencher: Bencher, size: (u16, u16)) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r.db");
-    let shape = Shape { prompts: 500, revisions: 1_500, verdicts: 0, seed: 3 };
+    let shape = RegistrySize { prompts: 500, revisions: 1_500, verdicts: 0, seed: 3 };
     let mut store = Store::open(&path).unwrap();
     for rows in shape.revisions() {
         store.import_revisions(rows).unwrap();

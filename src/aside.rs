@@ -10,7 +10,7 @@
 //! Starting one takes some milliseconds, asking it some ten microseconds; one or two are kept. A template that was too
 //! costly three times is not tried again: the next thousand cases need not wait for it.
 
-use crate::core::aside::{self, Done, Job, Lost};
+use crate::core::aside::{self, BoundedJob, JobResult, Lost};
 use crate::core::digest::Digest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -85,7 +85,7 @@ fn costly() -> std::sync::MutexGuard<'static, HashMap<Digest, u32>> {
     COSTLY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn carry_out(job: &Job) -> Result<Done, Lost> {
+fn carry_out(job: &BoundedJob) -> Result<JobResult, Lost> {
     let key = Digest::of(job.key());
     if costly().get(&key).is_some_and(|tries| *tries >= TRIES) {
         return Err(Lost::TooCostly);
@@ -104,7 +104,7 @@ fn carry_out(job: &Job) -> Result<Done, Lost> {
     done
 }
 
-fn asked(job: &[u8]) -> Result<Done, Lost> {
+fn asked(job: &[u8]) -> Result<JobResult, Lost> {
     // Taken out first: the lock is not held while one starts.
     let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let mut worker = match idle {
@@ -237,7 +237,7 @@ pub fn serve() {
 
 fn answer_all() -> Option<()> {
     let (mut stdin, mut stdout) = (std::io::stdin().lock(), std::io::stdout().lock());
-    let since: &'static Watch = Box::leak(Box::default());
+    let since: &'static JobWatch = Box::leak(Box::default());
     std::thread::Builder::new().stack_size(64 << 10).spawn(|| watch(since)).ok()?;
     answer(&mut stdout, READY)?;
     loop {
@@ -246,7 +246,7 @@ fn answer_all() -> Option<()> {
         let mut job = Vec::new();
         (&mut stdin).take(u64::from_le_bytes(length)).read_to_end(&mut job).ok()?;
         since.set(Some(Instant::now()));
-        let job: Job = serde_json::from_slice(&job).ok()?;
+        let job: BoundedJob = serde_json::from_slice(&job).ok()?;
         let result = serde_json::to_vec(&job.run()).ok()?;
         since.set(None);
         answer(&mut stdout, &result)?;
@@ -255,12 +255,12 @@ fn answer_all() -> Option<()> {
 
 /// Since when a job is at work.
 #[derive(Default)]
-struct Watch {
+struct JobWatch {
     since: Mutex<Option<Instant>>,
     changed: Condvar,
 }
 
-impl Watch {
+impl JobWatch {
     fn set(&self, since: Option<Instant>) {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
         self.changed.notify_one();
@@ -269,7 +269,7 @@ impl Watch {
 
 /// Ends this process when a job goes on long after its time: whoever asked for it is gone. Nothing wakes while none is
 /// at work.
-fn watch(watch: &Watch) {
+fn watch(watch: &JobWatch) {
     let mut since = watch.since.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         since = match *since {

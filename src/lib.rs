@@ -76,12 +76,12 @@ pub mod tui;
 pub use crate::core::diff::{Diff, LineEnd, Move, Note, Row, RowKind, Side, Span, Stats, unified};
 pub use crate::core::item::Subject;
 pub use crate::core::prompt::{
-    Base, Kind, Label, NameError, PromptName, Selector, Settings, Syntax, Template,
+    Base, Label, NameError, PromptName, Selector, Settings, Syntax, Template, TemplateKind,
 };
 pub use crate::core::rubric::{Criterion, by_name as criterion};
 pub use crate::core::stats::compare::{Comparison, PairedInput, paired_compare, verdict_sentence};
 pub use crate::core::stats::pair::Pair;
-pub use crate::core::verdict::State;
+pub use crate::core::verdict::VerdictState;
 pub use crate::eval::{Evaluation, Evaluator};
 pub use crate::judge::{RecordedJudge, Stop, StopKind};
 pub use crate::store::registry::{Registry, Version};

@@ -15,7 +15,8 @@ fn run() -> ExitCode {
         Next::Exit(code) => ExitCode::from(code),
         Next::Screens(screens) => {
             let plain = screens.color == cli::output::ColorChoice::Never;
-            let options = assize::tui::Options { registry: screens.registry, demo: screens.demo, plain };
+            let options =
+                assize::tui::ScreenOptions { registry: screens.registry, demo: screens.demo, plain };
             let ran = assize::config::Config::load(None).map_err(anyhow::Error::from).and_then(|mut c| {
                 c.review.name = screens.reviewer.or(c.review.name.take());
                 assize::tui::run(options, c)

@@ -13,7 +13,7 @@ mod scripts;
 use assize::config::Config;
 use assize::core::prompt::Template;
 use assize::core::text;
-use assize::interop::generated::Shape;
+use assize::interop::generated::RegistrySize;
 use assize::store::{NewRevision, Store};
 use assize::tui::capabilities::Capabilities;
 use assize::tui::testing::Harness;
@@ -416,7 +416,7 @@ fn in_real_multiplexers_keys_clicks_copies_and_stops_work_and_nothing_is_left() 
 fn a_key_costs_few_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry.db");
-    let shape = Shape { prompts: 40, revisions: 400, verdicts: 400, seed: 1 };
+    let shape = RegistrySize { prompts: 40, revisions: 400, verdicts: 400, seed: 1 };
     let mut store = Store::open(&path).unwrap();
     for rows in shape.revisions() {
         store.import_revisions(rows).unwrap();

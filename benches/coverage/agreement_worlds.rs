@@ -3,7 +3,7 @@
 
 use crate::cells::{Cell, World, run};
 use crate::worlds::{Sources, unit};
-use assize::core::stats::agree::{Grid, Weights, coefficient_ci, raters_alpha};
+use assize::core::stats::agree::{ScoreTable, Weights, coefficient_ci, raters_alpha};
 use assize::core::stats::alpha::Coincidences;
 use assize::core::stats::jackknife::jackknife_of_rows;
 use assize::core::stats::judges::{ByBoth, judges_difference};
@@ -58,8 +58,8 @@ pub fn joints() -> Vec<Joint> {
 }
 
 /// So many pairs of each kind that nothing is left of chance.
-fn grid(table: &Table) -> Grid {
-    let mut grid = Grid::default();
+fn grid(table: &Table) -> ScoreTable {
+    let mut grid = ScoreTable::default();
     for (row, shares) in grid.cells.iter_mut().zip(table) {
         row.iter_mut().zip(shares).for_each(|(cell, share)| *cell = (share * 1e9).round() as u64);
     }
@@ -107,7 +107,7 @@ pub enum Coefficient {
 }
 
 impl Coefficient {
-    fn of(self, grid: &Grid) -> Option<f64> {
+    fn of(self, grid: &ScoreTable) -> Option<f64> {
         match self {
             Self::Kappa => grid.kappa(Weights::Quadratic),
             Self::Alpha => grid.alpha_ordinal(),
@@ -130,7 +130,7 @@ pub fn coefficients(
     run(worlds, seed, |rng| {
         let pairs = sample(&clusters, rng, |rng| draw(&joint.table, rng));
         let ours = coefficient_ci(&pairs, Some(&clusters), &|grid| what.of(grid));
-        let of = |rows: &[(u8, u8)]| what.of(&Grid::of(rows.iter().copied()));
+        let of = |rows: &[(u8, u8)]| what.of(&ScoreTable::of(rows.iter().copied()));
         let twin = jackknife_of_rows(&pairs, Some(&clusters), 0.95, of).map(|j| j.ci);
         World { truth, scale: (-1.0, 1.0), ours, twin, passed: None }
     })

@@ -6,7 +6,7 @@ use crate::pairs::median;
 use crate::{Bench, line, target, targets};
 use assize::core::digest::Digest;
 use assize::core::prompt::{PromptName, Selector, Template};
-use assize::interop::generated::Shape;
+use assize::interop::generated::RegistrySize;
 use assize::store::{ListQuery, NewRevision, Store};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,8 +18,8 @@ const EACH: usize = 10;
 /// Registered one by one.
 const REGISTERED: usize = 500;
 
-fn shape(revisions: usize) -> Shape {
-    Shape { prompts: revisions / EACH, revisions, verdicts: 0, seed: 1 }
+fn shape(revisions: usize) -> RegistrySize {
+    RegistrySize { prompts: revisions / EACH, revisions, verdicts: 0, seed: 1 }
 }
 
 /// Milliseconds of the middle one of `n` calls, after some that do not count.

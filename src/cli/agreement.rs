@@ -1,12 +1,14 @@
 //! `assize agreement`: how well a judge agrees with the people who scored the same responses.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, table};
 use crate::core::stats::agree::Figure;
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text::{self, plural};
-use crate::questions::agreement::{self, Agreed, Among, Answer, Ground, PeopleAgreement, Standard, Wanted};
+use crate::questions::agreement::{
+    self, Agreed, AgreementData, AgreementFilter, Among, Answer, PeopleAgreement, StandardFigures,
+};
 use serde_json::{Value, json};
 
 mod judges;
@@ -39,8 +41,8 @@ pub struct Args {
 }
 
 impl Args {
-    fn wanted(&self, criterion: u32) -> Wanted {
-        Wanted {
+    fn wanted(&self, criterion: u32) -> AgreementFilter {
+        AgreementFilter {
             criterion,
             slice: self.slice.clone(),
             reviewer: self.reviewer.clone(),
@@ -50,12 +52,12 @@ impl Args {
 }
 
 /// One criterion of one run.
-struct Found {
+struct CriterionFigures {
     run: String,
     judge: String,
     name: String,
     agreed: Agreed,
-    standard: Standard,
+    standard: StandardFigures,
     itself: Option<Repeatability>,
     slices: Vec<(String, Agreed)>,
 }
@@ -71,9 +73,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Some(id) => vec![agreement::ground(&store, id)?],
         None => agreement::grounds(&store)?,
     };
-    let found: Vec<Found> = grounds.iter().flat_map(|ground| of_run(args, ground)).collect();
+    let found: Vec<CriterionFigures> = grounds.iter().flat_map(|ground| of_run(args, ground)).collect();
     if found.is_empty() {
-        return Err(Fail::input(match &args.slice {
+        return Err(CliError::input(match &args.slice {
             Some(tag) => format!(
                 "no response with the tag '{}' has a judge's score beside a person's, or two passes; \
                  `assize agreement --by-slice` lists the tags there are",
@@ -97,7 +99,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 }
 
 /// The criteria side by side, on as many threads as the machine has: nothing here but arithmetic.
-fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
+fn of_run(args: &Args, ground: &AgreementData) -> Vec<CriterionFigures> {
     let columns = (0_u32..).zip(&ground.run.criteria);
     std::thread::scope(|scope| {
         let each: Vec<_> = columns
@@ -108,13 +110,13 @@ fn of_run(args: &Args, ground: &Ground) -> Vec<Found> {
     })
 }
 
-fn of_criterion(args: &Args, ground: &Ground, criterion: u32, name: &str) -> Option<Found> {
+fn of_criterion(args: &Args, ground: &AgreementData, criterion: u32, name: &str) -> Option<CriterionFigures> {
     let wanted = args.wanted(criterion);
     let (answer, standard) = Answer::with_standard(ground, &wanted);
     if answer.is_empty() {
         return None;
     }
-    Some(Found {
+    Some(CriterionFigures {
         run: ground.run.id.clone(),
         judge: ground.run.spec.judge.clone(),
         name: name.to_owned(),
@@ -183,7 +185,7 @@ pub(super) fn itself_words(r: &Repeatability) -> String {
     )
 }
 
-fn criterion_json(args: &Args, f: &Found) -> Value {
+fn criterion_json(args: &Args, f: &CriterionFigures) -> Value {
     let mut out = json!({
         "run": f.run, "judge": f.judge, "name": f.name, "slice": args.slice, "n": f.agreed.figures.n,
         "items": f.agreed.items, "reviewers": f.agreed.people, "grid": f.agreed.figures.grid.cells,
@@ -232,7 +234,7 @@ fn meaning(key: &str) -> &'static str {
     }
 }
 
-fn tell(ctx: &Ctx, args: &Args, f: &Found) -> Result<()> {
+fn tell(ctx: &Ctx, args: &Args, f: &CriterionFigures) -> Result<()> {
     let slice = args.slice.as_ref().map(|tag| format!("  slice {}", clean(tag))).unwrap_or_default();
     let people = f.agreed.people.iter().map(|p| clean(p).into_owned()).collect::<Vec<_>>().join(", ");
     ctx.out.line(format!(

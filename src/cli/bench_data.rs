@@ -5,9 +5,9 @@
 //! ```
 
 use super::context::{Ctx, shown};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::talk;
-use crate::interop::generated::{Shape, judged};
+use crate::interop::generated::{RegistrySize, judged};
 use crate::store::Store;
 use serde_json::json;
 use std::path::PathBuf;
@@ -39,13 +39,13 @@ pub struct Args {
 }
 
 /// Whether the first prompt has a revision for each run.
-fn check_runs(shape: &Shape, runs: usize) -> Result<()> {
+fn check_runs(shape: &RegistrySize, runs: usize) -> Result<()> {
     if runs == 0 || runs > 1 && shape.revisions_of(0) < runs {
         let why = format!(
             "{runs} runs want as many revisions of the first prompt, which has {}: give more --revisions or fewer --prompts",
             shape.revisions_of(0)
         );
-        return Err(Fail::input(why));
+        return Err(CliError::input(why));
     }
     Ok(())
 }
@@ -54,13 +54,17 @@ fn check_runs(shape: &Shape, runs: usize) -> Result<()> {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if args.file.exists() {
         let why = format!("{} is there already: made-up data go into a file of their own", shown(&args.file));
-        return Err(Fail::input(why));
+        return Err(CliError::input(why));
     }
     if args.prompts == 0 || args.revisions < args.prompts || args.prompts > 10_000_000 {
-        return Err(Fail::input("there must be 1 to 10000000 prompts, and a revision for each of them"));
+        return Err(CliError::input("there must be 1 to 10000000 prompts, and a revision for each of them"));
     }
-    let shape =
-        Shape { prompts: args.prompts, revisions: args.revisions, verdicts: args.verdicts, seed: args.seed };
+    let shape = RegistrySize {
+        prompts: args.prompts,
+        revisions: args.revisions,
+        verdicts: args.verdicts,
+        seed: args.seed,
+    };
     check_runs(&shape, args.runs)?;
     let begun = Instant::now();
     let mut store = Store::open(&args.file)?;

@@ -1,7 +1,7 @@
 //! `assize completions` and `assize man`: made from the grammar, so they never lag behind it.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use clap_complete::Shell;
 
 // Arguments of `completions`.
@@ -38,7 +38,7 @@ pub fn man(ctx: &Ctx, args: &ManArgs, grammar: clap::Command) -> Result<u8> {
             let found = grammar.find_subcommand(verb);
             found
                 .cloned()
-                .ok_or_else(|| Fail::input(format!("there is no verb '{verb}'; see `assize --help`")))?
+                .ok_or_else(|| CliError::input(format!("there is no verb '{verb}'; see `assize --help`")))?
         }
     };
     let mut bytes = Vec::new();

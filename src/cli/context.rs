@@ -1,6 +1,6 @@
 //! What every command needs: where the registry lies, how to print, and how to open what it asks for.
 
-use super::fail::{Fail, Result};
+use super::fail::{CliError, Result};
 use super::output::{ColorChoice, Out, clean};
 use crate::config::Config;
 use crate::core::prompt::{PromptName, Reference, Selector};
@@ -45,7 +45,7 @@ impl Ctx {
             Some(path) if !path.as_os_str().is_empty() => at_home(path),
             // Of the variable it says nothing; of the option that something went wrong in a script.
             Some(_) if std::env::var_os("ASSIZE_REGISTRY").is_none_or(|v| !v.is_empty()) || is_given() => {
-                Err(Fail::input("--registry needs a path"))
+                Err(CliError::input("--registry needs a path"))
             }
             _ => Ok(data_dir()?.join("registry.db")),
         }
@@ -81,7 +81,7 @@ impl Ctx {
     /// # Errors
     /// When the file has faults, all named.
     pub fn config(&self) -> Result<Config> {
-        Config::load(None).map_err(|e| Fail::input(e.to_string()))
+        Config::load(None).map_err(|e| CliError::input(e.to_string()))
     }
 }
 
@@ -91,7 +91,7 @@ fn at_home(path: &Path) -> Result<PathBuf> {
         Err(_) => Ok(path.to_path_buf()),
         Ok(rest) => match etcetera::home_dir() {
             Ok(home) => Ok(home.join(rest)),
-            Err(_) => Err(Fail::input(format!("no home folder is known for {}: set HOME", shown(path)))),
+            Err(_) => Err(CliError::input(format!("no home folder is known for {}: set HOME", shown(path)))),
         },
     }
 }
@@ -102,7 +102,7 @@ fn at_home(path: &Path) -> Result<PathBuf> {
 /// When no home folder is known.
 pub fn data_dir() -> Result<PathBuf> {
     let base = etcetera::base_strategy::choose_base_strategy().map_err(|_| {
-        Fail::input("no home folder is known: set HOME, or name the registry with --registry PATH")
+        CliError::input("no home folder is known: set HOME, or name the registry with --registry PATH")
     })?;
     Ok(base.data_dir().join("assize"))
 }
@@ -185,9 +185,9 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
             file.take(MAX_TEXT + 1).read_to_end(&mut bytes)
         })
     };
-    read.map_err(|e| Fail::input(format!("cannot read {place}: {e}")))?;
+    read.map_err(|e| CliError::input(format!("cannot read {place}: {e}")))?;
     if bytes.len() as u64 > MAX_TEXT {
-        return Err(Fail::input(format!("{place} is larger than {} MiB", MAX_TEXT >> 20)));
+        return Err(CliError::input(format!("{place} is larger than {} MiB", MAX_TEXT >> 20)));
     }
     Ok(bytes)
 }
@@ -201,7 +201,7 @@ pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let byte = e.as_bytes().get(at).copied().unwrap_or_default();
-        Fail::input(format!(
+        CliError::input(format!(
             "{} is not UTF-8: byte 0x{byte:02x} at offset {at}; convert it first, e.g. with iconv -t UTF-8",
             place(path)
         ))
@@ -217,7 +217,7 @@ pub fn place(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::core::digest::Digest;
-    use crate::core::prompt::{Kind, Syntax};
+    use crate::core::prompt::{Syntax, TemplateKind};
 
     fn revision(text: &str) -> RevisionInfo {
         RevisionInfo {
@@ -225,7 +225,7 @@ mod tests {
             seq: 1,
             digest: Digest::of(text),
             settings_digest: Digest::of(text),
-            kind: Kind::Text,
+            kind: TemplateKind::Text,
             syntax: Syntax::Jinja,
             config: serde_json::Map::new(),
             parent: None,

@@ -7,7 +7,7 @@
 //! ```
 
 use super::context::{Ctx, data_dir, shown};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{ColorChoice, talk};
 use super::screens::{Next, Screens, need_terminal};
 use crate::core::digest::RowDigest;
@@ -63,7 +63,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
     let open = !args.no_tui && !ctx.json;
     if open {
         need_terminal().map_err(|f| {
-            Fail::input(format!("{}\nto build the demo only: assize demo --no-tui", f.message))
+            CliError::input(format!("{}\nto build the demo only: assize demo --no-tui", f.message))
         })?;
     }
     let dir = match &args.dir {
@@ -102,7 +102,7 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
     let entries: Vec<std::fs::DirEntry> = match std::fs::read_dir(dir) {
         Ok(entries) => entries.collect::<std::io::Result<_>>()?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(Fail::input(format!("cannot use {}: {e}", shown(dir)))),
+        Err(e) => return Err(CliError::input(format!("cannot use {}: {e}", shown(dir)))),
     };
     let stranger = entries.iter().find(|e| !ours(e));
     if stranger.is_some() || (!entries.is_empty() && !marker.exists()) {
@@ -110,7 +110,7 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
             .or(entries.first())
             .map(|e| e.file_name().to_string_lossy().into_owned())
             .unwrap_or_default();
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "{} holds other things ({}): the demo takes only a folder of its own; name another with --dir",
             shown(dir),
             super::output::clean(&what)
@@ -123,11 +123,11 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
     }
     for entry in entries.iter().filter(|e| e.file_name() != MARKER) {
         std::fs::remove_file(entry.path())
-            .map_err(|e| Fail::input(format!("cannot remove {}: {e}", shown(&entry.path()))))?;
+            .map_err(|e| CliError::input(format!("cannot remove {}: {e}", shown(&entry.path()))))?;
     }
     std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
         .create(dir)
-        .map_err(|e| Fail::input(format!("cannot make {}: {e}", shown(dir))))?;
+        .map_err(|e| CliError::input(format!("cannot make {}: {e}", shown(dir))))?;
     mark(&marker, "building")?;
     build(&dir.join(REGISTRY))?;
     mark(&marker, "ready")?;
@@ -137,7 +137,7 @@ fn prepare(dir: &Path, reset: bool) -> Result<bool> {
 fn mark(marker: &Path, state: &str) -> Result<()> {
     let text = json!({ "assize_demo": 1, "state": state, "edition": edition() }).to_string();
     std::fs::write(marker, text + "\n")
-        .map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(marker))))
+        .map_err(|e| CliError::input(format!("cannot write {}: {e}", shown(marker))))
 }
 
 /// The text of a packed file.
@@ -151,7 +151,7 @@ fn unpack(packed: &'static [u8]) -> impl BufRead {
 /// When the file cannot be written.
 pub fn build(path: &Path) -> Result<()> {
     let mut store = Store::open(path)?;
-    let options = prompts::Options { slug: true, body: None };
+    let options = prompts::NameOptions { slug: true, body: None };
     let mut rows = prompts::read(unpack(FABRIC), "fabric", &options)?.rows;
     rows.extend(prompts::read(unpack(AWESOME), "awesome", &options)?.rows);
     store.import_revisions(rows)?;

@@ -6,11 +6,11 @@
 //! ```
 
 use super::context::{Ctx, has_prompt, read_text, reference};
-use super::fail::{DONE, FAILED, Fail, Result};
+use super::fail::{CliError, DONE, FAILED, Result};
 use super::output::{Tint, clean, columns, talk};
 use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};
-use crate::core::prompt::{Kind, Selector, Settings, Template};
+use crate::core::prompt::{Selector, Settings, Template, TemplateKind};
 use crate::core::text;
 use crate::questions::difference::{self, Difference, Side};
 use crate::questions::tokens;
@@ -71,7 +71,7 @@ impl End {
 /// Prints the difference.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if args.a == "-" && args.b.as_deref() == Some("-") {
-        return Err(Fail::input("only one side can be stdin"));
+        return Err(CliError::input("only one side can be stdin"));
     }
     let registry = Lazy { ctx, store: OnceCell::new() };
     let mut left = side(&registry, &args.a)?;
@@ -101,7 +101,7 @@ fn as_unified(ctx: &Ctx, args: &Args) -> bool {
 /// What is printed with the tokens of both sides: they are counted while the texts are compared.
 fn with_tokens(ctx: &Ctx, args: &Args, left: &End, right: &End) -> Result<bool> {
     std::thread::scope(|scope| {
-        let count = || Tokens { left: tokens::of(left.template()), right: tokens::of(right.template()) };
+        let count = || SideTokens { left: tokens::of(left.template()), right: tokens::of(right.template()) };
         // Where there is no thread to be had, they are counted when they are asked for.
         let counted = std::thread::Builder::new().spawn_scoped(scope, count).ok();
         let difference = Difference::of(&left.side, &right.side);
@@ -122,7 +122,7 @@ fn with_tokens(ctx: &Ctx, args: &Args, left: &End, right: &End) -> Result<bool> 
 }
 
 /// How long both sides are, in tokens.
-struct Tokens {
+struct SideTokens {
     left: usize,
     right: usize,
 }
@@ -171,7 +171,7 @@ fn side(registry: &Lazy, argument: &str) -> Result<End> {
 fn draft(store: &Store, argument: &str) -> Result<End> {
     let wanted = reference(argument)?;
     let Some((_, base, text)) = store.draft(&wanted.name)? else {
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "{} has no draft: an edit begun on the screen with e, and not saved, leaves one",
             wanted.name
         )));
@@ -182,12 +182,12 @@ fn draft(store: &Store, argument: &str) -> Result<End> {
     Ok(End { name: format!("{}@draft", wanted.name), side, bare: false })
 }
 
-fn document(left: &End, right: &End, difference: &Difference, tokens: &Tokens) -> Value {
+fn document(left: &End, right: &End, difference: &Difference, tokens: &SideTokens) -> Value {
     let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<String>>();
     let variables = &difference.variables;
     // Hunks are of exact lines, so that they can be applied: a chat is one line of JSON.
     let of_bytes;
-    let exact = if left.template().kind == Kind::Text && right.template().kind == Kind::Text {
+    let exact = if left.template().kind == TemplateKind::Text && right.template().kind == TemplateKind::Text {
         &difference.rows
     } else {
         of_bytes = Diff::new(&left.template().body, &right.template().body);
@@ -222,7 +222,7 @@ fn messages(all: &[diff::MessageDiff]) -> Value {
 }
 
 /// What a reader should know before the lines: counts, variables, settings, tokens.
-fn header(ctx: &Ctx, left: &End, right: &End, difference: &Difference, tokens: &Tokens) -> Result<()> {
+fn header(ctx: &Ctx, left: &End, right: &End, difference: &Difference, tokens: &SideTokens) -> Result<()> {
     let out = &ctx.out;
     out.line(out.tint(Tint::Bold, format!("{} -> {}", clean(&left.name), clean(&right.name))))?;
     let mut parts = vec![

@@ -4,7 +4,7 @@ use super::context::Ctx;
 use super::fail::{DONE, Result};
 use super::output::clean;
 use crate::config::Config;
-use crate::judge::Key;
+use crate::judge::KeySource;
 use crate::store::{Store, leftovers, migrate, open};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -98,11 +98,11 @@ fn config() -> Value {
             let endpoint = |j: &crate::judge::JudgeConfig| {
                 // Whether there is a key is told; the key, never. A command is not run for this.
                 let key = match &j.key {
-                    Key::None => json!("none needed"),
-                    Key::Env(name) => {
+                    KeySource::None => json!("none needed"),
+                    KeySource::Env(name) => {
                         json!({"variable": name, "present": std::env::var_os(name).is_some_and(|v| !v.is_empty())})
                     }
-                    Key::Command(_) => json!("from a command"),
+                    KeySource::Command(_) => json!("from a command"),
                 };
                 json!({"base_url": j.base_url, "model": j.model, "key": key})
             };

@@ -1,7 +1,7 @@
 //! `assize export`: prompts with their histories, as JSON Lines or a folder; `import prompts` takes both back.
 
 use super::context::{Ctx, shown};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::talk;
 use crate::core::prompt::PromptName;
 use crate::interop::{folder, prompts};
@@ -38,7 +38,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     };
     let to_stdout = args.out == Path::new("-");
     if to_stdout && ctx.json {
-        return Err(Fail::input(
+        return Err(CliError::input(
             "--json reports on an export to a file; `--out -` prints the rows themselves",
         ));
     }
@@ -107,14 +107,14 @@ fn create_below(root: &Path, path: &Path, force: bool) -> Result<std::fs::File> 
     folder::create(root, path, force).map_err(|e| cannot_make(path, &e))
 }
 
-fn cannot_make(path: &Path, e: &std::io::Error) -> Fail {
+fn cannot_make(path: &Path, e: &std::io::Error) -> CliError {
     let hint = if e.kind() == std::io::ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
-    Fail::input(format!("cannot write {}: {e}{hint}", shown(path)))
+    CliError::input(format!("cannot write {}: {e}{hint}", shown(path)))
 }
 
 fn write_folder(store: &Store, names: &[PromptName], args: &Args) -> Result<usize> {
     let root = &args.out;
-    let cannot = |e: std::io::Error| Fail::input(format!("cannot write {}: {e}", shown(root)));
+    let cannot = |e: std::io::Error| CliError::input(format!("cannot write {}: {e}", shown(root)));
     std::fs::create_dir_all(root).map_err(cannot)?;
     let mut index = BufWriter::new(create_below(root, &root.join(folder::INDEX), args.force)?);
     let count = write_rows(store, names, args.events, Some((root, args.force)), &mut index)?;
@@ -141,7 +141,7 @@ fn write_rows(
                     let path = folder::body_path(root, name, u64::from(info.seq));
                     create_below(root, &path, replace)?
                         .write_all(body.as_bytes())
-                        .map_err(|e| Fail::input(format!("cannot write {}: {e}", shown(&path))))?;
+                        .map_err(|e| CliError::input(format!("cannot write {}: {e}", shown(&path))))?;
                     put(out, &prompts::row(info, None))?;
                 }
             }
@@ -157,6 +157,6 @@ fn write_rows(
 }
 
 fn put(out: &mut dyn Write, row: &Value) -> Result<()> {
-    serde_json::to_writer(&mut *out, row).map_err(|e| Fail::from(std::io::Error::from(e)))?;
+    serde_json::to_writer(&mut *out, row).map_err(|e| CliError::from(std::io::Error::from(e)))?;
     Ok(out.write_all(b"\n")?)
 }

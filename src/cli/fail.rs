@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use std::io;
 
 /// The result of a command.
-pub type Result<T, E = Fail> = std::result::Result<T, E>;
+pub type Result<T, E = CliError> = std::result::Result<T, E>;
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -27,14 +27,14 @@ pub const TERMINATED: u8 = 143;
 
 /// A failure with its exit code and what to tell.
 #[derive(Debug)]
-pub struct Fail {
+pub struct CliError {
     /// The exit code.
     pub code: u8,
     /// What happened, where, and what to do next; empty when there is nothing to add.
     pub message: String,
 }
 
-impl Fail {
+impl CliError {
     /// Something asked wrongly: exit 2.
     pub fn input(message: impl Into<String>) -> Self {
         Self { code: INPUT, message: message.into() }
@@ -51,7 +51,7 @@ impl Fail {
     }
 }
 
-impl From<io::Error> for Fail {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         // A reader that has seen enough (`| head`) is no failure.
         match error.kind() {
@@ -61,32 +61,32 @@ impl From<io::Error> for Fail {
     }
 }
 
-impl From<StoreError> for Fail {
+impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the registry");
         Self { code: error.exit_code(), message: super::advice::told(&error) }
     }
 }
 
-impl From<NameError> for Fail {
+impl From<NameError> for CliError {
     fn from(error: NameError) -> Self {
         Self::input(error.to_string())
     }
 }
 
-impl From<ChatError> for Fail {
+impl From<ChatError> for CliError {
     fn from(error: ChatError) -> Self {
         Self::input(error.to_string())
     }
 }
 
-impl From<ImportError> for Fail {
+impl From<ImportError> for CliError {
     fn from(error: ImportError) -> Self {
         Self::input(error.to_string())
     }
 }
 
-impl From<crate::core::rubric::RubricError> for Fail {
+impl From<crate::core::rubric::RubricError> for CliError {
     fn from(error: crate::core::rubric::RubricError) -> Self {
         Self::input(error.to_string())
     }

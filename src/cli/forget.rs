@@ -2,7 +2,7 @@
 //! taken out of everything, and comes from stdin, for arguments are seen by others and kept by shells.
 
 use super::context::{Ctx, read_text};
-use super::fail::{DONE, Fail, REGISTRY, Result};
+use super::fail::{CliError, DONE, REGISTRY, Result};
 use super::output::{clean, talk};
 use crate::core::digest::Digest;
 use crate::store::{Cause, Forgotten, Store, StoreError};
@@ -38,12 +38,16 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let cause = Cause { author: args.author.clone(), reason: args.message.clone() };
     let Some(digest) = &args.digest else { return run_text(ctx, args, &cause) };
     let digest: Digest = digest.parse().map_err(|_| {
-        Fail::input("forget takes the whole digest, 64 hex digits: `assize show NAME@SEL --json` prints it")
+        CliError::input(
+            "forget takes the whole digest, 64 hex digits: `assize show NAME@SEL --json` prints it",
+        )
     })?;
     let mut store = ctx.write()?;
     match store.body(&digest) {
         Err(StoreError::Damaged(_)) => {
-            return Err(Fail::input(format!("no text here has the digest {digest}; nothing was changed")));
+            return Err(CliError::input(format!(
+                "no text here has the digest {digest}; nothing was changed"
+            )));
         }
         // Forgotten already: what could not be reached then is done now.
         Err(StoreError::Forgotten(_)) => {}
@@ -62,7 +66,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 fn run_text(ctx: &Ctx, args: &Args, cause: &Cause) -> Result<u8> {
     if args.text.as_deref() != Some("-") {
         // Not repeated: it may be the secret.
-        return Err(Fail::input(
+        return Err(CliError::input(
             "--text reads the secret from stdin: assize forget --text - < FILE (arguments are seen by others and kept by shells)",
         ));
     }
@@ -71,7 +75,7 @@ fn run_text(ctx: &Ctx, args: &Args, cause: &Cause) -> Result<u8> {
     let digest = Digest::of(text);
     let Some(typed) = &args.confirm else {
         let bodies = ctx.read()?.holding(text)?;
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "{bodies} texts hold it and would be emptied, and it would be taken out of all others for good; nothing was changed. \
              Give it again with --confirm {}",
             digest.short()
@@ -87,7 +91,7 @@ fn confirmed(typed: &str, digest: &Digest) -> Result<()> {
     if typed.trim() == digest.short() {
         return Ok(());
     }
-    Err(Fail::input(format!(
+    Err(CliError::input(format!(
         "not confirmed: type {} (or --confirm {0}); nothing was changed",
         digest.short()
     )))
@@ -119,7 +123,7 @@ fn tell(ctx: &Ctx, digest: &Digest, done: &Forgotten) -> Result<u8> {
         return Ok(DONE);
     }
     let list: Vec<String> = done.unreached.iter().map(|what| format!("  {what}")).collect();
-    Err(Fail {
+    Err(CliError {
         code: REGISTRY,
         message: format!("it could not be reached everywhere yet:\n{}", list.join("\n")),
     })
@@ -127,7 +131,7 @@ fn tell(ctx: &Ctx, digest: &Digest, done: &Forgotten) -> Result<u8> {
 
 fn ask(digest: &Digest) -> Result<String> {
     if !std::io::stdin().is_terminal() {
-        return Err(Fail::input(format!("forget asks before it acts: add --confirm {}", digest.short())));
+        return Err(CliError::input(format!("forget asks before it acts: add --confirm {}", digest.short())));
     }
     talk(format!(
         "This text and raw replies quoting it will be gone for good. Type {} to go on:",

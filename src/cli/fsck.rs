@@ -3,7 +3,7 @@
 
 use super::advice::of_fault;
 use super::context::{Ctx, shown};
-use super::fail::{DONE, Fail, REGISTRY, Result};
+use super::fail::{CliError, DONE, REGISTRY, Result};
 use super::output::{Tint, clean, talk};
 use crate::store::Fault;
 use crate::store::inspect::fsck_file;
@@ -40,7 +40,7 @@ pub struct RestoreArgs {
 pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
     let path = ctx.registry_path()?;
     if !path.exists() {
-        return Err(Fail::registry(format!("there is no registry at {}", shown(&path))));
+        return Err(CliError::registry(format!("there is no registry at {}", shown(&path))));
     }
     let report = fsck_file(&path)?;
     let sound = report.faults.is_empty();
@@ -84,7 +84,7 @@ pub fn run(ctx: &Ctx, _args: &Args) -> Result<u8> {
 pub fn backup(ctx: &Ctx, args: &BackupArgs) -> Result<u8> {
     let path = ctx.registry_path()?;
     if !path.exists() {
-        return Err(Fail::registry(format!("there is no registry at {}", shown(&path))));
+        return Err(CliError::registry(format!("there is no registry at {}", shown(&path))));
     }
     ctx.read()?.backup(&args.file)?;
     let bytes = std::fs::metadata(&args.file).map_or(0, |m| m.len());

@@ -6,12 +6,12 @@
 //! ```
 
 use super::context::Ctx;
-use super::fail::{Fail, Result};
+use super::fail::{CliError, Result};
 use super::output::{clean, talk};
 use super::run::Narrow;
 use crate::core::stats::gate::{GateInput, GateReport, GateRule, safe_lo};
 use crate::questions::comparison::{Decided, gate};
-use report::{Flagged, Names, annotations, each_alone, junit, markdown};
+use report::{ArmNames, Flagged, annotations, each_alone, junit, markdown};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ pub struct Args {
 /// Decides.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if !(args.margin.is_finite() && args.margin >= 0.0) {
-        return Err(Fail::input("--margin is a number of points, 0 or more"));
+        return Err(CliError::input("--margin is a number of points, 0 or more"));
     }
     let rule = GateRule {
         margin: args.margin,
@@ -115,7 +115,7 @@ fn tell(
     names: &(String, String),
     flagged: Flagged,
 ) -> Result<()> {
-    let both = Names(&names.0, &names.1);
+    let both = ArmNames(&names.0, &names.1);
     let summary = || markdown(report, inputs, &both, args.margin, flagged);
     if let Some(file) = &args.junit {
         write(file, junit(report, inputs, &both, flagged))?;
@@ -157,5 +157,5 @@ fn tell(
 fn write(file: &Path, text: String) -> Result<()> {
     super::export::open_new(file, true)
         .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|e| Fail::input(format!("cannot write {}: {e}", super::context::shown(file))))
+        .map_err(|e| CliError::input(format!("cannot write {}: {e}", super::context::shown(file))))
 }

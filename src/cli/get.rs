@@ -1,10 +1,10 @@
 //! `assize get`: a revision's exact bytes, or the text rendered with variables.
 
 use super::context::{self, Ctx, place, read_text, reference};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use super::shape;
-use crate::core::prompt::Kind;
+use crate::core::prompt::TemplateKind;
 use crate::interop::json::strict;
 use crate::questions::rendered::Prompt;
 use crate::store::RevisionInfo;
@@ -61,8 +61,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         }
         if let Some(text) = &rendered {
             document["rendered"] = match info.kind {
-                Kind::Text => Value::from(text.as_str()),
-                Kind::Chat => shape::body(Kind::Chat, text).1,
+                TemplateKind::Text => Value::from(text.as_str()),
+                TemplateKind::Chat => shape::body(TemplateKind::Chat, text).1,
             };
         }
         ctx.out.json(&document)?;
@@ -97,8 +97,10 @@ pub fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option
     let mut map = match file {
         Some(file) => match strict(&read_text(file)?) {
             Ok(Value::Object(map)) => map,
-            Ok(_) => return Err(Fail::input(format!("{} is not a JSON object of variables", place(file)))),
-            Err(e) => return Err(Fail::input(format!("{} is not JSON: {e}", place(file)))),
+            Ok(_) => {
+                return Err(CliError::input(format!("{} is not a JSON object of variables", place(file))));
+            }
+            Err(e) => return Err(CliError::input(format!("{} is not JSON: {e}", place(file)))),
         },
         None => Map::new(),
     };
@@ -106,14 +108,14 @@ pub fn values(pairs: &[String], file: Option<&std::path::Path>) -> Result<Option
         let (key, value) = pair
             .split_once('=')
             .filter(|(key, _)| !key.is_empty())
-            .ok_or_else(|| Fail::input(format!("--var takes NAME=VALUE, and '{pair}' is none")))?;
+            .ok_or_else(|| CliError::input(format!("--var takes NAME=VALUE, and '{pair}' is none")))?;
         map.insert(key.to_owned(), Value::from(value));
     }
     Ok(Some(map))
 }
 
-fn cannot(info: &RevisionInfo, why: &str) -> Fail {
-    Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(why)))
+fn cannot(info: &RevisionInfo, why: &str) -> CliError {
+    CliError::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(why)))
 }
 
 /// The text with its variables filled in; the canonical JSON of the messages for chat.
@@ -128,7 +130,7 @@ fn render(prompt: &Prompt, values: &Map<String, Value>, given: &[&str]) -> Resul
         talk(format!("note: {} r{} does not use: {}", info.name, info.seq, keys.join(", ")));
     }
     if let Some(unknown) = slips.first() {
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "{} r{} has no variable '{unknown}'; it has: {}",
             info.name,
             info.seq,

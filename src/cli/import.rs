@@ -4,12 +4,12 @@
 mod any;
 
 use super::context::{Ctx, place};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
 use crate::interop::batch::Refused;
-use crate::interop::prompts::{Options, PromptFile};
-use crate::interop::source::Source;
+use crate::interop::prompts::{NameOptions, PromptFile};
+use crate::interop::source::ImportSource;
 use crate::interop::{ImportError, align, cases, folder, git, items, jsonl, prompts, responses};
 use crate::store::{EventInfo, Imported, NewRevision, Store};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// Which of them
     #[command(subcommand)]
-    pub word: Option<Word>,
+    pub word: Option<ImportFormat>,
     /// A file, a folder, or -
     #[command(flatten)]
     pub any: any::Any,
@@ -36,7 +36,7 @@ pub struct Args {
 // Words after `import`.
 #[derive(Debug, clap::Subcommand)]
 #[command(defer = true)]
-pub enum Word {
+pub enum ImportFormat {
     /// Revisions from JSON Lines, an exported folder or a folder of files
     #[command(
         after_help = "Examples:\n  assize import prompts history.jsonl\n  assize import prompts old-names.jsonl --slug\n  assize import prompts exported/\n\nEach line: {\"name\",\"template\"|\"messages\",\"created_at\"?,\"author\"?,\"message\"?,\"labels\"?,\"metadata\"?}; other keys go to metadata."
@@ -120,15 +120,15 @@ pub enum Word {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let Some(word) = &args.word else { return any::run(ctx, &args.any) };
     match word {
-        Word::Prompts { file, slug } => import_prompts(ctx, file, *slug),
-        Word::Cases { file, set, strict } => import_cases(ctx, file, set.as_deref(), *strict),
-        Word::Responses { file, set } => {
+        ImportFormat::Prompts { file, slug } => import_prompts(ctx, file, *slug),
+        ImportFormat::Cases { file, set, strict } => import_cases(ctx, file, set.as_deref(), *strict),
+        ImportFormat::Responses { file, set } => {
             let rows = responses::read(open(file)?, &place(file))?;
             let count = ctx.write()?.import_responses(set, rows)?;
             told(ctx, "responses", count, json!({ "set": set }))
         }
-        Word::Items { file, set } => import_items(ctx, file, set.as_deref()),
-        Word::Traces { file, set, dry_run, strict } => {
+        ImportFormat::Items { file, set } => import_items(ctx, file, set.as_deref()),
+        ImportFormat::Traces { file, set, dry_run, strict } => {
             let (file, set) = (Some(file.clone()), set.clone());
             let any = any::Any {
                 file,
@@ -140,7 +140,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             };
             any::run(ctx, &any)
         }
-        Word::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
+        ImportFormat::Git { repo, path, name } => import_git(ctx, repo, path, name.as_deref()),
     }
 }
 
@@ -152,11 +152,11 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead>> {
     if file == Path::new("-") {
         return Ok(Box::new(BufReader::new(std::io::stdin())));
     }
-    let cannot = |e: std::io::Error| Fail::input(format!("cannot read {}: {e}", place(file)));
+    let cannot = |e: std::io::Error| CliError::input(format!("cannot read {}: {e}", place(file)));
     let opened = std::fs::File::open(file).map_err(cannot)?;
     let about = opened.metadata().map_err(cannot)?;
     if about.is_dir() {
-        return Err(Fail::input(format!("{} is a folder, and a file is needed", place(file))));
+        return Err(CliError::input(format!("{} is a folder, and a file is needed", place(file))));
     }
     if about.len() > jsonl::MAX_FILE {
         let why = format!("holds {} MiB, {}", about.len() >> 20, jsonl::too_much());
@@ -171,9 +171,9 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead>> {
 /// When stdin is read and no name was given.
 pub fn set_name(file: &Path, set: Option<&str>) -> Result<String> {
     match set {
-        Some("") => Err(Fail::input("--set is empty")),
+        Some("") => Err(CliError::input("--set is empty")),
         Some(name) => Ok(name.to_owned()),
-        None if file == Path::new("-") => Err(Fail::input("stdin has no name: add --set NAME")),
+        None if file == Path::new("-") => Err(CliError::input("stdin has no name: add --set NAME")),
         None => {
             Ok(file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_else(|| "items".into()))
         }
@@ -217,7 +217,7 @@ fn import_prompts(ctx: &Ctx, file: &Path, slug: bool) -> Result<u8> {
     let parsed = if file.is_dir() {
         folder::read_folder(file, &place(file), slug)?
     } else {
-        prompts::read(open(file)?, &place(file), &Options { slug, body: None })?
+        prompts::read(open(file)?, &place(file), &NameOptions { slug, body: None })?
     };
     for (given, name) in dedup(&parsed.converted) {
         talk(format!("note: '{}' is taken in as {name}", clean(given)));
@@ -289,7 +289,7 @@ fn without_known(store: &Store, rows: Vec<NewRevision>) -> Result<(Vec<NewRevisi
         let mut history = store.log(name, None, None)?;
         history.reverse();
         let of_prompt: Vec<&NewRevision> = places.iter().filter_map(|i| rows.get(*i)).collect();
-        let flags = align::known(&history, &of_prompt).map_err(|e| Fail::input(e.to_string()))?;
+        let flags = align::known(&history, &of_prompt).map_err(|e| CliError::input(e.to_string()))?;
         known.extend(places.into_iter().zip(flags).filter(|(_, known)| *known).map(|(i, _)| i));
     }
     let count = known.len();
@@ -300,7 +300,7 @@ fn without_known(store: &Store, rows: Vec<NewRevision>) -> Result<(Vec<NewRevisi
 fn import_cases(ctx: &Ctx, file: &Path, set: Option<&str>, strict: bool) -> Result<u8> {
     let name = set_name(file, set)?;
     let path = (file != Path::new("-")).then_some(file);
-    let parsed = cases::read(&Source::read(&place(file), path, open(file)?)?)?;
+    let parsed = cases::read(&ImportSource::read(&place(file), path, open(file)?)?)?;
     if let Some(Refused { place, why }) = parsed.refused.first().filter(|_| strict) {
         return Err(ImportError::new(place, why.as_str()).into());
     }

@@ -1,13 +1,13 @@
 //! `assize judge`: which judges there are, whether one works, and which are no longer to be used.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, table, talk};
 use crate::core::secrets::shown_name;
 use crate::eval;
-use crate::judge::capabilities::Known;
+use crate::judge::capabilities::RememberedEndpoint;
 use crate::judge::endpoint::Address;
-use crate::judge::{JudgeConfig, Key, standard};
+use crate::judge::{JudgeConfig, KeySource, standard};
 use crate::store::{LabelUse, Store};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 }
 
 /// A judge as `judge list` tells it.
-struct Listed {
+struct ListedJudge {
     name: String,
     /// Scheme, host and port.
     origin: Option<String>,
@@ -64,18 +64,20 @@ struct Listed {
     base: Option<String>,
     model: String,
     api: &'static str,
-    key: Key,
-    known: Option<Known>,
+    key: KeySource,
+    known: Option<RememberedEndpoint>,
     /// Fingerprint, runs, since when it is retired.
     fingerprints: Vec<(String, usize, Option<String>)>,
 }
 
-impl Listed {
+impl ListedJudge {
     fn of(store: &Store, name: &str, config: &JudgeConfig) -> Result<Self> {
         let address = Address::parse(&config.base_url, config.allow_http);
         let base = address.as_ref().ok().map(Address::base);
         let known = match config.learned_under() {
-            Some(under) => store.capability(&under, &config.model)?.and_then(|text| Known::stored(&text)),
+            Some(under) => {
+                store.capability(&under, &config.model)?.and_then(|text| RememberedEndpoint::stored(&text))
+            }
             None => None,
         };
         let fingerprints = eval::fingerprints(store, name)?
@@ -151,8 +153,11 @@ fn day(time: &str) -> String {
 fn list(ctx: &Ctx) -> Result<u8> {
     let (config, store) = (ctx.config()?, ctx.read()?);
     let now = crate::clock::now().as_second();
-    let judges: Vec<Listed> =
-        config.judges.iter().map(|(name, judge)| Listed::of(&store, name, judge)).collect::<Result<_>>()?;
+    let judges: Vec<ListedJudge> = config
+        .judges
+        .iter()
+        .map(|(name, judge)| ListedJudge::of(&store, name, judge))
+        .collect::<Result<_>>()?;
     if ctx.json {
         let judges: Vec<Value> = judges.iter().map(|j| j.json(now)).collect();
         let found = standard::found(&standard::environment);
@@ -189,7 +194,7 @@ fn tell_environment(ctx: &Ctx) -> Result<()> {
 /// The judge of this name, or `URL#MODEL`.
 fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
     if eval::is_recorded(name) {
-        return Err(Fail::input(
+        return Err(CliError::input(
             "a recorded judge replays verdicts that were imported with items: there is no endpoint to check; \
              `assize run --cases SET --judge recorded:NAME --dry-run` says how much of a run it knows",
         ));
@@ -197,11 +202,11 @@ fn endpoint(ctx: &Ctx, name: &str) -> Result<JudgeConfig> {
     let config = ctx.config()?;
     let found = match config.judges.get(name) {
         Some(found) => Some(found.clone()),
-        None => JudgeConfig::from_url(name).map_err(|stop| Fail::input(stop.message))?,
+        None => JudgeConfig::from_url(name).map_err(|stop| CliError::input(stop.message))?,
     };
     found.ok_or_else(|| {
         let known: Vec<&str> = config.judges.keys().map(String::as_str).collect();
-        Fail::input(format!(
+        CliError::input(format!(
             "no judge is named {} (known: {}); a URL is given as URL#MODEL",
             shown_name(name),
             if known.is_empty() { "none".into() } else { known.join(", ") }

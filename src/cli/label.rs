@@ -1,7 +1,7 @@
 //! `assize label`: movable pointers, their log and their protection.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{brief, clean, talk};
 use super::run::Narrow;
 use super::shape;
@@ -157,7 +157,7 @@ fn expectation(text: &str) -> Result<Expect> {
 fn named_again(label: &Label, cause: &CauseArgs) -> Result<bool> {
     match cause.confirm.as_deref() {
         Some(text) if text == label.as_str() => Ok(true),
-        Some(text) => Err(Fail::input(format!("--confirm says '{text}', but the label is '{label}'"))),
+        Some(text) => Err(CliError::input(format!("--confirm says '{text}', but the label is '{label}'"))),
         None => Ok(false),
     }
 }
@@ -166,7 +166,7 @@ fn named_again(label: &Label, cause: &CauseArgs) -> Result<bool> {
 fn confirmed(store: &Store, label: &Label, cause: &CauseArgs) -> Result<bool> {
     match named_again(label, cause)? {
         true => Ok(true),
-        false if store.protected()?.iter().any(|p| p == label.as_str()) => Err(Fail::input(format!(
+        false if store.protected()?.iter().any(|p| p == label.as_str()) => Err(CliError::input(format!(
             "the label '{label}' is protected: add --confirm {label} to move it all the same"
         ))),
         false => Ok(false),
@@ -251,8 +251,8 @@ fn gated(
         format!("{label} stays at r{now}: it moves only after a gate of margin {margin} has passed; {why}")
     };
     let report = gate(store, &baseline, &candidate, &rule, &narrow.asked(true))
-        .map_err(Fail::from)
-        .map_err(|e| Fail { code: e.code, message: unmoved(&e.message) })?
+        .map_err(CliError::from)
+        .map_err(|e| CliError { code: e.code, message: unmoved(&e.message) })?
         .report;
     if report.verdict == GateVerdict::Pass {
         return Ok(true);
@@ -263,13 +263,13 @@ fn gated(
         .filter(|c| c.verdict != GateVerdict::Pass)
         .map(|c| format!("{}: {}", clean(&c.name), clean(&c.reason)))
         .collect();
-    Err(Fail { code: report.verdict.exit_code(), message: unmoved(&worst.join("; ")) })
+    Err(CliError { code: report.verdict.exit_code(), message: unmoved(&worst.join("; ")) })
 }
 
 fn protect(ctx: &Ctx, label: &str, gate: Option<f64>, cause: &CauseArgs) -> Result<u8> {
     let label: Label = label.parse()?;
     if gate.is_some_and(|margin| !(margin.is_finite() && margin >= 0.0)) {
-        return Err(Fail::input("--gate is a number of points, 0 or more"));
+        return Err(CliError::input("--gate is a number of points, 0 or more"));
     }
     let named = named_again(&label, cause)?;
     ctx.write()?.protect(&label, gate, named, &cause.cause())?;

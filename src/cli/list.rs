@@ -1,8 +1,8 @@
 //! `assize list`: the prompts by name.
 
 use super::context::{self, Ctx};
-use super::fail::{DONE, Fail, Result};
-use super::output::{Tint, Widths, brief, talk};
+use super::fail::{CliError, DONE, Result};
+use super::output::{ColumnWidths, Tint, brief, talk};
 use super::shape;
 use crate::store::{ListQuery, PromptInfo, Store};
 use serde_json::{Map, Value, json};
@@ -51,7 +51,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         ]
     };
     // The widths of columns follow from all rows. Of a long list these are read twice, so that it is never held whole.
-    let (mut widths, mut held, mut count) = (Widths::default(), Vec::new(), 0_usize);
+    let (mut widths, mut held, mut count) = (ColumnWidths::default(), Vec::new(), 0_usize);
     store.list_each(&query, |prompt| {
         let row = row(&prompt);
         widths.fit(&row);
@@ -59,7 +59,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         if count <= HELD {
             held.push(row);
         }
-        Ok::<(), Fail>(())
+        Ok::<(), CliError>(())
     })?;
     if count <= HELD {
         for row in &held {

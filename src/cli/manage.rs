@@ -2,7 +2,7 @@
 //! Each is an event; none touches a text.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::clean;
 use crate::core::prompt::{Label, PromptName};
 use crate::store::Cause;
@@ -169,7 +169,7 @@ pub fn copy(ctx: &Ctx, args: &CopyArgs) -> Result<u8> {
 pub fn describe(ctx: &Ctx, args: &DescribeArgs) -> Result<u8> {
     let name: PromptName = args.name.parse()?;
     if args.text.contains(['\n', '\r']) {
-        return Err(Fail::input("a description is one line"));
+        return Err(CliError::input("a description is one line"));
     }
     ctx.write()?.describe(&name, &args.text, &args.why.cause())?;
     told(

@@ -45,7 +45,7 @@ mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Ctx;
-use fail::{Fail, Result};
+use fail::{CliError, Result};
 use output::ColorChoice;
 use std::path::PathBuf;
 
@@ -263,7 +263,10 @@ fn start_log(cli: &Cli) -> Result<()> {
         LogLevel::Debug => tracing::level_filters::LevelFilter::DEBUG,
     };
     crate::logfile::start(path, level).map_err(|e| {
-        Fail::input(format!("cannot write the log {}: {e}; name another with --log", context::shown(path)))
+        CliError::input(format!(
+            "cannot write the log {}: {e}; name another with --log",
+            context::shown(path)
+        ))
     })?;
     let named = |argument: String| {
         let name = argument.split('=').next().unwrap_or_default().to_owned();
@@ -318,7 +321,7 @@ pub fn grammar() -> clap::Command {
 
 fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Next> {
     if ctx.json {
-        return Err(Fail::input("--json needs a verb; see `assize --help`"));
+        return Err(CliError::input("--json needs a verb; see `assize --help`"));
     }
     need_terminal()?;
     Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color, reviewer }))

@@ -1,7 +1,7 @@
 //! `assize mode`: the failure modes that reviewers tagged: counted, renamed, merged.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::text::plural;
 use crate::eval::modes::{draft, pareto};
@@ -57,7 +57,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         Args::Rename { from, to } => {
             let taken = ctx.read()?.reviews(None)?.iter().any(|r| r.review.modes.contains(to));
             if taken {
-                return Err(Fail::input(format!(
+                return Err(CliError::input(format!(
                     "'{}' is in use already: `assize mode merge` makes one of the two",
                     clean(to)
                 )));
@@ -71,7 +71,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 /// Reviews are append-only: each that carries one of the modes gets a successor with the same score and other tags.
 fn relabel(ctx: &Ctx, from: &[String], to: &str) -> Result<u8> {
     if to.trim().is_empty() {
-        return Err(Fail::input("a failure mode needs a name"));
+        return Err(CliError::input("a failure mode needs a name"));
     }
     let mut store = ctx.write()?;
     let held: Vec<_> = store
@@ -80,7 +80,7 @@ fn relabel(ctx: &Ctx, from: &[String], to: &str) -> Result<u8> {
         .filter(|r| r.review.modes.iter().any(|m| from.contains(m)))
         .collect();
     if let Some(unknown) = from.iter().find(|m| !held.iter().any(|r| r.review.modes.contains(m))) {
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "no review carries the failure mode '{}'; `assize mode list` shows them",
             clean(unknown)
         )));
@@ -138,7 +138,7 @@ fn criterion(ctx: &Ctx, mode: &str, run: &str) -> Result<u8> {
     let run = store.run(run)?;
     let list = pareto(&store.reviews(Some(&run.id))?);
     let found = list.iter().find(|m| m.name == mode).ok_or_else(|| {
-        Fail::input(format!(
+        CliError::input(format!(
             "no review of run {} carries the failure mode '{}'; `assize mode list` shows them",
             run.id,
             clean(mode)

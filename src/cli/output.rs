@@ -9,7 +9,7 @@
 //! In a GitHub workflow a line that begins with `::` or holds `##[` is a command to the runner: there, lines of plain output
 //! and talk that do so show their first character as an escape. Text from a model must not set what a job does.
 
-use super::fail::{Fail, Result};
+use super::fail::{CliError, Result};
 use crate::core::text;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -140,7 +140,7 @@ impl Out {
     /// When stdout cannot be written.
     pub fn json(&self, value: &Value) -> Result<()> {
         let text =
-            serde_json::to_string(value).map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
+            serde_json::to_string(value).map_err(|e| CliError::input(format!("cannot write JSON: {e}")))?;
         // It begins with a brace; what is inside is exact.
         self.command(text)
     }
@@ -162,7 +162,7 @@ impl Out {
                 text.push(b',');
             }
             serde_json::to_writer(&mut text, value)
-                .map_err(|e| Fail::input(format!("cannot write JSON: {e}")))?;
+                .map_err(|e| CliError::input(format!("cannot write JSON: {e}")))?;
             if text.len() > HELD {
                 self.bytes(&text)?;
                 text.clear();
@@ -251,9 +251,9 @@ fn uncoloured(line: &str) -> &str {
 
 /// How wide the columns of a table are.
 #[derive(Debug, Default)]
-pub struct Widths(Vec<usize>);
+pub struct ColumnWidths(Vec<usize>);
 
-impl Widths {
+impl ColumnWidths {
     /// Makes room for a row.
     pub fn fit(&mut self, row: &[String]) {
         self.0.resize(self.0.len().max(row.len()), 0);
@@ -279,7 +279,7 @@ impl Widths {
 
 /// Left-aligned columns with two blanks between; widths from the contents, the last column free.
 pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
-    let mut widths = Widths::default();
+    let mut widths = ColumnWidths::default();
     rows.iter().for_each(|row| widths.fit(row));
     rows.iter().map(|row| widths.line(row, right)).collect()
 }

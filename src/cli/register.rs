@@ -1,7 +1,7 @@
 //! `assize register`: a text or chat messages become a prompt's newest revision.
 
 use super::context::{self, Ctx, place, read_text};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::chat::ChatBody;
 use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};
@@ -119,7 +119,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 /// For any other text.
 pub fn syntax(text: &str) -> Result<Syntax> {
     text.parse().map_err(|_| {
-        Fail::input(format!("'{text}' is no syntax: use jinja, fstring, braces, mustache or literal"))
+        CliError::input(format!("'{text}' is no syntax: use jinja, fstring, braces, mustache or literal"))
     })
 }
 
@@ -131,8 +131,8 @@ fn read_template(file: &Path, chat: bool) -> Result<(Template, Map<String, Value
     }
     // A mark of the byte order is no part of JSON, and editors leave one.
     let value = crate::interop::json::strict(text.trim_start_matches('\u{feff}'))
-        .map_err(|e| Fail::input(format!("{} holds no chat messages: {e}", place(file))))?;
-    let body = ChatBody::read(&value).map_err(|e| Fail::input(format!("{}: {e}", place(file))))?;
+        .map_err(|e| CliError::input(format!("{} holds no chat messages: {e}", place(file))))?;
+    let body = ChatBody::read(&value).map_err(|e| CliError::input(format!("{}: {e}", place(file))))?;
     if !body.dropped.is_empty() {
         let keys: Vec<_> = body.dropped.iter().map(|key| clean(key)).collect();
         talk(format!("note: {}: not kept: {}", place(file), keys.join(", ")));
@@ -147,10 +147,10 @@ fn metadata(pairs: &[String]) -> Result<Map<String, Value>> {
         let (key, value) = pair
             .split_once('=')
             .filter(|(key, _)| !key.is_empty())
-            .ok_or_else(|| Fail::input(format!("--meta takes KEY=VALUE, and '{pair}' is none")))?;
+            .ok_or_else(|| CliError::input(format!("--meta takes KEY=VALUE, and '{pair}' is none")))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
         if map.insert(key.to_owned(), value).is_some() {
-            return Err(Fail::input(format!("--meta gives '{key}' twice")));
+            return Err(CliError::input(format!("--meta gives '{key}' twice")));
         }
     }
     Ok(map)
@@ -159,10 +159,10 @@ fn metadata(pairs: &[String]) -> Result<Map<String, Value>> {
 fn read_config(file: &Path) -> Result<Map<String, Value>> {
     let text = read_text(file)?;
     let table: toml::Table =
-        text.parse().map_err(|e| Fail::input(format!("{} is not TOML: {e}", place(file))))?;
+        text.parse().map_err(|e| CliError::input(format!("{} is not TOML: {e}", place(file))))?;
     match serde_json::to_value(table) {
         Ok(Value::Object(map)) => Ok(map),
-        _ => Err(Fail::input(format!("{} holds values that JSON cannot carry", place(file)))),
+        _ => Err(CliError::input(format!("{} holds values that JSON cannot carry", place(file)))),
     }
 }
 
@@ -172,7 +172,7 @@ fn refuse_protected(store: &Store, name: &PromptName, labels: &[Label], confirme
     for label in labels {
         let guarded = protected.iter().any(|p| p == label.as_str());
         if guarded && !confirmed.iter().any(|c| c == label.as_str()) {
-            return Err(Fail::input(format!(
+            return Err(CliError::input(format!(
                 "the label '{label}' is protected: to move it on {name}, add --confirm {label}; nothing was registered"
             )));
         }

@@ -1,9 +1,9 @@
 //! `assize review`: score from the command line, or bring scores from a sheet and take them to one.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::clean;
-use crate::core::queue::{Order, Pass};
+use crate::core::queue::{Pass, ReviewOrder};
 use crate::eval::{PASS_MARK, QueueSpec, RunQueue};
 use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub enum Args {
         reviewer: Option<String>,
         /// Which come first; all but random are picked, and correct no mean
         #[arg(long, value_name = "ORDER", default_value = "random", value_parser = order)]
-        order: Order,
+        order: ReviewOrder,
     },
     /// Store a score: of the item that `review next` gives now, it counts as drawn at random; of any other, as picked
     #[command(
@@ -159,7 +159,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             }
         }
         Args::Renew { run, criterion, reviewer, from, reason, by, dry_run } => {
-            let wanted = renew::Wanted {
+            let wanted = renew::RenewFilter {
                 criterion: criterion.as_deref(),
                 reviewer: reviewer.as_deref(),
                 from: from.as_deref(),
@@ -174,9 +174,9 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 }
 
 /// An order by its name; near the gate is near the mark that counts as good.
-fn order(name: &str) -> std::result::Result<Order, String> {
-    let known = || Order::all(PASS_MARK).map(Order::name).join(", ");
-    Order::named(name, PASS_MARK).ok_or_else(|| format!("there are: {}", known()))
+fn order(name: &str) -> std::result::Result<ReviewOrder, String> {
+    let known = || ReviewOrder::all(PASS_MARK).map(ReviewOrder::name).join(", ");
+    ReviewOrder::named(name, PASS_MARK).ok_or_else(|| format!("there are: {}", known()))
 }
 
 fn who(ctx: &Ctx, given: Option<&str>) -> Result<String> {
@@ -186,13 +186,17 @@ fn who(ctx: &Ctx, given: Option<&str>) -> Result<String> {
         .or(configured)
         .or_else(|| std::env::var("USER").ok())
         .filter(|n| !n.trim().is_empty())
-        .ok_or_else(|| Fail::input("who reviews? give --as NAME, or [review] name in config.toml"))
+        .ok_or_else(|| CliError::input("who reviews? give --as NAME, or [review] name in config.toml"))
 }
 
 fn column(run: &RunInfo, name: Option<&str>) -> Result<u32> {
     let Some(name) = name else { return Ok(0) };
     run.criteria.iter().position(|c| c == name).and_then(|i| u32::try_from(i).ok()).ok_or_else(|| {
-        Fail::input(format!("run {} has no criterion '{name}'; it has: {}", run.id, run.criteria.join(", ")))
+        CliError::input(format!(
+            "run {} has no criterion '{name}'; it has: {}",
+            run.id,
+            run.criteria.join(", ")
+        ))
     })
 }
 
@@ -202,7 +206,7 @@ fn queue(
     store: &Store,
     run: &RunInfo,
     reviews: &[ReviewInfo],
-    (who, order): (&str, Order),
+    (who, order): (&str, ReviewOrder),
 ) -> Result<RunQueue> {
     let spec = QueueSpec {
         reviewer: who.to_owned(),
@@ -216,7 +220,7 @@ fn queue(
 /// Whether an item is the one that the random queue asks for now, or a score of it that is corrected was drawn so.
 fn drawn(ctx: &Ctx, store: &Store, run: &RunInfo, place: (u32, u32), who: &str) -> Result<Sampling> {
     let reviews = store.reviews(Some(&run.id))?;
-    let queue = queue(ctx, store, run, &reviews, (who, Order::Random))?;
+    let queue = queue(ctx, store, run, &reviews, (who, ReviewOrder::Random))?;
     let asked = queue.places.get(queue.next()).is_some_and(|next| next.0 == place.0);
     let corrected = reviews.iter().map(|r| &r.review).any(|r| {
         let same = (r.item, r.criterion) == place && r.reviewer == who;
@@ -225,7 +229,7 @@ fn drawn(ctx: &Ctx, store: &Store, run: &RunInfo, place: (u32, u32), who: &str) 
     Ok(if asked || corrected { Sampling::Random } else { Sampling::Picked })
 }
 
-fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: Order) -> Result<u8> {
+fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Result<u8> {
     let store: Store = ctx.read()?;
     let run = store.run(run)?;
     let who = who(ctx, reviewer)?;

@@ -1,7 +1,7 @@
 //! `assize rubric`: add, list and show rubrics.
 
 use super::context::{Ctx, place, read_text};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{Tint, brief, clean, table, talk};
 use crate::core::rubric::Rubric;
 use crate::core::rubric::read as read_rubric;
@@ -110,7 +110,7 @@ fn show(ctx: &Ctx, name: &str) -> Result<u8> {
     let list = by_name(&ctx.read()?)?;
     let info = list.iter().find(|r| r.rubric.name == name).ok_or_else(|| {
         let names: Vec<&str> = list.iter().map(|r| r.rubric.name.as_str()).collect();
-        Fail::input(format!("there is no rubric '{name}'; there are: {}", names.join(", ")))
+        CliError::input(format!("there is no rubric '{name}'; there are: {}", names.join(", ")))
     })?;
     if ctx.json {
         let mut document = rubric_json(info);

@@ -6,7 +6,7 @@
 //! ```
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use crate::core::prompt::Reference;
 use crate::core::stats::sequential::Until;
 use crate::eval::{ArmChoice, RunRequest};
@@ -30,7 +30,7 @@ pub(super) use compare::Narrow;
 pub struct Args {
     /// What to do with a run that is there already
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub verb: Option<RunVerb>,
     /// Judge the items of this file (JSONL; - is stdin)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["arms", "cases"])]
     pub items: Option<PathBuf>,
@@ -117,7 +117,7 @@ impl Args {
 // Words after `run`.
 #[derive(Debug, clap::Subcommand)]
 #[command(defer = true)]
-pub enum Verb {
+pub enum RunVerb {
     /// One run: its means with coverage, or every verdict
     #[command(after_help = "Example:\n  assize run show 7f3c --items --json")]
     Show {
@@ -170,24 +170,24 @@ pub enum Verb {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match &args.verb {
         None => start(ctx, args),
-        Some(_) if args.has_flags() => Err(Fail::input(
+        Some(_) if args.has_flags() => Err(CliError::input(
             "flags of a new run do not go with show, resume, retry, compare, cancel, pairwise, export or noise; see `assize run --help`",
         )),
-        Some(Verb::Show { id, items }) => show::run(ctx, id, *items),
-        Some(Verb::Resume(again)) => carry::resume(ctx, again, crate::eval::Scope::Missing),
-        Some(Verb::Retry(again)) => carry::resume(ctx, again, crate::eval::Scope::Failed),
-        Some(Verb::Compare(args)) => compare::run(ctx, args),
-        Some(Verb::Cancel { id }) => carry::cancel(ctx, id),
-        Some(Verb::Pairwise(args)) => pairwise::run(ctx, args),
-        Some(Verb::Export { id, full }) => export::run(ctx, id, *full),
-        Some(Verb::Noise { id }) => show::noise(ctx, id),
+        Some(RunVerb::Show { id, items }) => show::run(ctx, id, *items),
+        Some(RunVerb::Resume(again)) => carry::resume(ctx, again, crate::eval::RunScope::Missing),
+        Some(RunVerb::Retry(again)) => carry::resume(ctx, again, crate::eval::RunScope::Failed),
+        Some(RunVerb::Compare(args)) => compare::run(ctx, args),
+        Some(RunVerb::Cancel { id }) => carry::cancel(ctx, id),
+        Some(RunVerb::Pairwise(args)) => pairwise::run(ctx, args),
+        Some(RunVerb::Export { id, full }) => export::run(ctx, id, *full),
+        Some(RunVerb::Noise { id }) => show::noise(ctx, id),
     }
 }
 
 fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
     let config = ctx.config()?;
     let judge = args.judge.clone().ok_or_else(|| {
-        Fail::input("which judge? give --judge NAME (from config.toml), or --judge URL#MODEL, for example http://127.0.0.1:8080/v1#qwen3")
+        CliError::input("which judge? give --judge NAME (from config.toml), or --judge URL#MODEL, for example http://127.0.0.1:8080/v1#qwen3")
     })?;
     let mut stage = inputs::stage(ctx, args)?;
     let store = &mut stage.store;
@@ -221,7 +221,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         return carry::tell_plan(ctx, &plan);
     }
     if let Some(why) = &plan.refused {
-        return Err(Fail::input(why.clone()));
+        return Err(CliError::input(why.clone()));
     }
     let id = store.create_run(&plan.run)?;
     drop(stage);
@@ -229,7 +229,7 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         ctx,
         &config,
         &id,
-        crate::eval::Scope::Missing,
+        crate::eval::RunScope::Missing,
         request.concurrency,
         args.min_coverage.unwrap_or(carry::MIN_COVERAGE),
     )
@@ -238,9 +238,9 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
 /// The rule to stop by, with its margin.
 fn until(args: &Args) -> Result<Option<Until>> {
     match (args.until, args.margin) {
-        (Some(Until::Ci(_)), Some(_)) => Err(Fail::input("--margin goes with --until decided")),
+        (Some(Until::Ci(_)), Some(_)) => Err(CliError::input("--margin goes with --until decided")),
         (Some(Until::Decided(_)), Some(m)) if !(m > 0.0 && m < 4.0) => {
-            Err(Fail::input("--margin is a number of points, more than 0 and less than 4"))
+            Err(CliError::input("--margin is a number of points, more than 0 and less than 4"))
         }
         (Some(Until::Decided(_)), Some(m)) => Ok(Some(Until::Decided(m))),
         (rule, _) => Ok(rule),
@@ -254,15 +254,15 @@ fn arm_choice(text: &str, imported: &[String]) -> Result<ArmChoice> {
     }
     match text.parse::<Reference>() {
         Ok(reference) => Ok(ArmChoice::Prompt { name: reference.name, selector: reference.selector }),
-        Err(_) => Err(Fail::input(format!(
+        Err(_) => Err(CliError::input(format!(
             "no imported arm is named '{text}', and it is no prompt's NAME[@SEL]; `assize cases list` shows the arms of each set"
         ))),
     }
 }
 
 /// An engine's error as this program's.
-pub(super) fn fail(error: crate::eval::EvalError) -> Fail {
-    Fail { code: error.exit_code(), message: super::advice::told_of_run(&error) }
+pub(super) fn fail(error: crate::eval::EvalError) -> CliError {
+    CliError { code: error.exit_code(), message: super::advice::told_of_run(&error) }
 }
 
 /// Nothing went wrong.

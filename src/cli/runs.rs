@@ -30,7 +30,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let mut rows =
         vec![["run", "state", "created", "set", "rubric", "judge", "scored"].map(str::to_owned).to_vec()];
     for run in &runs {
-        let scored = run.verdicts.get(&crate::core::verdict::State::Scored).copied().unwrap_or(0);
+        let scored = run.verdicts.get(&crate::core::verdict::VerdictState::Scored).copied().unwrap_or(0);
         let state = json!(run.state).as_str().unwrap_or("").to_owned();
         rows.push(vec![
             run.id.clone(),

@@ -1,6 +1,6 @@
 //! When a command leads to the screens, and where they open.
 
-use super::fail::{Fail, Result};
+use super::fail::{CliError, Result};
 use super::output::ColorChoice;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub fn need_terminal() -> Result<()> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
-    Err(Fail::input(
+    Err(CliError::input(
         "the screens need a terminal, and stdin or stdout is none; each action also exists as a command: assize --help",
     ))
 }

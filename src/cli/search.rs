@@ -1,7 +1,7 @@
 //! `assize search`: lines, messages, explanations and comments that hold the words, and revisions by filters.
 
 use super::context::Ctx;
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::output::{Tint, clean, talk};
 use crate::core::find::{Find, matches};
 use serde_json::json;
@@ -24,10 +24,10 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let query = args.query.join(" ");
     if query.trim().is_empty() {
-        return Err(Fail::input("the search is empty: give a word"));
+        return Err(CliError::input("the search is empty: give a word"));
     }
     let store = ctx.read()?;
-    let find = Find::parse(&query).map_err(|e| Fail::input(clean(&e.to_string()).into_owned()))?;
+    let find = Find::parse(&query).map_err(|e| CliError::input(clean(&e.to_string()).into_owned()))?;
     // As much as SQLite can count, when no limit is given.
     let hits = store.find(&find, args.limit.unwrap_or(1 << 40))?;
     if ctx.json {

@@ -1,8 +1,8 @@
 //! The JSON shapes that several verbs share, so that a revision or a run looks the same everywhere.
 
-use crate::core::prompt::Kind;
+use crate::core::prompt::TemplateKind;
 use crate::core::stats::compare::Comparison;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::eval::{ArmSummary, CriterionSummary};
 use crate::store::{BatchInfo, LabelMove, RevisionInfo, RunInfo, RunUsage};
 use serde_json::{Map, Value, json};
@@ -30,10 +30,10 @@ pub fn revision(info: &RevisionInfo, version: &str) -> Value {
 }
 
 /// A body under the key that says what it is: `template`, or `messages` for chat.
-pub fn body(kind: Kind, text: &str) -> (&'static str, Value) {
+pub fn body(kind: TemplateKind, text: &str) -> (&'static str, Value) {
     match kind {
-        Kind::Text => ("template", Value::from(text)),
-        Kind::Chat => ("messages", serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))),
+        TemplateKind::Text => ("template", Value::from(text)),
+        TemplateKind::Chat => ("messages", serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))),
     }
 }
 
@@ -44,10 +44,10 @@ pub fn label_move(name: &str, moved: &LabelMove) -> Value {
 }
 
 /// Verdicts by state; only states that occur, `scored` always.
-pub fn verdicts(counts: &BTreeMap<State, u32>) -> Value {
+pub fn verdicts(counts: &BTreeMap<VerdictState, u32>) -> Value {
     let mut map = Map::new();
-    map.insert("scored".into(), json!(counts.get(&State::Scored).copied().unwrap_or(0)));
-    for (state, count) in counts.iter().filter(|(s, n)| **s != State::Scored && **n > 0) {
+    map.insert("scored".into(), json!(counts.get(&VerdictState::Scored).copied().unwrap_or(0)));
+    for (state, count) in counts.iter().filter(|(s, n)| **s != VerdictState::Scored && **n > 0) {
         map.insert(state.name().into(), json!(count));
     }
     Value::Object(map)

@@ -4,7 +4,7 @@ use super::context::{self, Ctx, reference};
 use super::fail::{DONE, Result};
 use super::output::{Tint, clean};
 use super::shape;
-use crate::core::prompt::{Kind, Template};
+use crate::core::prompt::{Template, TemplateKind};
 use crate::core::tokens::TOKENIZER;
 use crate::questions::tokens;
 use serde_json::json;
@@ -96,8 +96,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     ))?;
     out.line("")?;
     match info.kind {
-        Kind::Text => print_lines(ctx, &template.body)?,
-        Kind::Chat => {
+        TemplateKind::Text => print_lines(ctx, &template.body)?,
+        TemplateKind::Chat => {
             for message in template.messages() {
                 out.line(out.tint(Tint::Bold, format!("[{}]", clean(&message.role))))?;
                 print_lines(ctx, &message.shown())?;

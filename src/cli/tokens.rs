@@ -1,11 +1,11 @@
 //! `assize tokens`: how long a prompt is, part by part, and whether it fits a model's window.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{DONE, Fail, Result};
+use super::fail::{CliError, DONE, Result};
 use super::get;
 use super::output::{Tint, clean, table};
 use crate::config::Role;
-use crate::core::context::{Fit, Usage, Window};
+use crate::core::context::{Fit, PromptTokens, Window};
 use crate::core::text;
 use crate::core::tokens::TOKENIZER;
 use crate::questions::rendered::Prompt;
@@ -49,9 +49,9 @@ struct Measure {
 }
 
 /// One way to fill the prompt in.
-struct Row {
+struct FillRow {
     case: Option<String>,
-    usage: std::result::Result<Usage, String>,
+    usage: std::result::Result<PromptTokens, String>,
 }
 
 /// Counts.
@@ -60,7 +60,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let store = ctx.read()?;
     let prompt = Prompt::read(&store, &wanted.name, &wanted.selector)?;
     if let Err(why) = &prompt.parts {
-        return Err(Fail::input(clean(why).into_owned()));
+        return Err(CliError::input(clean(why).into_owned()));
     }
     let info = &prompt.info;
     let measure = measure(ctx, args)?;
@@ -84,7 +84,8 @@ fn measure(ctx: &Ctx, args: &Args) -> Result<Measure> {
         }
         (Some(name), None) => {
             let config = ctx.config()?;
-            let model = config.resolve_endpoint(Role::Model, name).map_err(|e| Fail::input(e.to_string()))?;
+            let model =
+                config.resolve_endpoint(Role::Model, name).map_err(|e| CliError::input(e.to_string()))?;
             let window =
                 model.context_window.map(Window::configured).or_else(|| Window::of_model(&model.model));
             if window.is_none() {
@@ -101,21 +102,25 @@ fn measure(ctx: &Ctx, args: &Args) -> Result<Measure> {
     Ok(Measure { window, room })
 }
 
-fn rows(store: &Store, args: &Args, prompt: &Prompt) -> Result<Vec<Row>> {
+fn rows(store: &Store, args: &Args, prompt: &Prompt) -> Result<Vec<FillRow>> {
     let info = &prompt.info;
-    let count = |case: Option<String>, values: &Map<String, Value>| Row { case, usage: prompt.usage(values) };
+    let count =
+        |case: Option<String>, values: &Map<String, Value>| FillRow { case, usage: prompt.usage(values) };
     if let Some(set) = &args.cases {
         let cases = store.cases(store.case_set(set)?.id)?;
         return Ok(cases.iter().map(|c| count(Some(c.id.clone()), &c.vars)).collect());
     }
     match get::values(&args.var, args.vars.as_deref())? {
-        None => Ok(vec![Row { case: None, usage: Ok(Usage::of_template(&prompt.template)) }]),
+        None => Ok(vec![FillRow { case: None, usage: Ok(PromptTokens::of_template(&prompt.template)) }]),
         Some(values) => {
             let row = count(None, &values);
             match row.usage {
-                Err(why) => {
-                    Err(Fail::input(format!("cannot render {} r{}: {}", info.name, info.seq, clean(&why))))
-                }
+                Err(why) => Err(CliError::input(format!(
+                    "cannot render {} r{}: {}",
+                    info.name,
+                    info.seq,
+                    clean(&why)
+                ))),
                 Ok(_) => Ok(vec![row]),
             }
         }
@@ -128,7 +133,7 @@ impl Measure {
     }
 }
 
-fn document(info: &RevisionInfo, version: &str, rows: &[Row], measure: &Measure) -> Value {
+fn document(info: &RevisionInfo, version: &str, rows: &[FillRow], measure: &Measure) -> Value {
     let counted: Vec<Value> = rows
         .iter()
         .map(|row| match &row.usage {
@@ -151,7 +156,7 @@ fn document(info: &RevisionInfo, version: &str, rows: &[Row], measure: &Measure)
     })
 }
 
-fn one(ctx: &Ctx, info: &RevisionInfo, row: &Row, measure: &Measure) -> Result<()> {
+fn one(ctx: &Ctx, info: &RevisionInfo, row: &FillRow, measure: &Measure) -> Result<()> {
     let Ok(usage) = &row.usage else { return Ok(()) };
     let out = &ctx.out;
     let line = |what: &str, name: &str, tokens: usize| {
@@ -186,7 +191,7 @@ fn meter(ctx: &Ctx, total: usize, measure: &Measure) -> Result<()> {
     ctx.out.line(tint)
 }
 
-fn cases(ctx: &Ctx, rows: &[Row], measure: &Measure) -> Result<()> {
+fn cases(ctx: &Ctx, rows: &[FillRow], measure: &Measure) -> Result<()> {
     let mut lines = Vec::new();
     for row in rows {
         let case = clean(row.case.as_deref().unwrap_or_default()).into_owned();

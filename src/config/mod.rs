@@ -15,7 +15,7 @@ use crate::core::secrets::{holds_key, shown_name};
 use crate::core::toml_doc::Problem;
 use crate::judge::prices::priced;
 use crate::judge::standard::{environment, with_key};
-use crate::judge::{JudgeConfig, Key};
+use crate::judge::{JudgeConfig, KeySource};
 use etcetera::BaseStrategy;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -216,13 +216,13 @@ fn names<'a>(names: impl Iterator<Item = &'a String>) -> String {
 fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
     let or = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.into());
     let key = match &endpoint.key {
-        Key::None => ("api_key_env", "(no key is sent)".to_owned()),
-        Key::Env(name) => {
+        KeySource::None => ("api_key_env", "(no key is sent)".to_owned()),
+        KeySource::Env(name) => {
             let set = std::env::var_os(name).is_some_and(|v| !v.is_empty());
             ("api_key_env", format!("{name} ({})", if set { "set" } else { "not set" }))
         }
         // A command line may hold a secret of its own.
-        Key::Command(_) => ("api_key_command", "(a command)".to_owned()),
+        KeySource::Command(_) => ("api_key_command", "(a command)".to_owned()),
     };
     vec![
         ("base_url", endpoint.base_url.clone()),
@@ -289,7 +289,10 @@ mod tests {
         let config = parse(&text).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(config.judges.len(), 2);
         assert_eq!(config.models.len(), 1);
-        assert_eq!(config.judges["local"], JudgeConfig { key: Key::None, ..config.judges["local"].clone() });
+        assert_eq!(
+            config.judges["local"],
+            JudgeConfig { key: KeySource::None, ..config.judges["local"].clone() }
+        );
         assert_eq!(config.ui.reveal, Reveal::Batch);
     }
 

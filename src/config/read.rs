@@ -3,10 +3,10 @@
 use super::settings::{Config, Reveal, ReviewConfig, Role, UiConfig};
 use crate::core::secrets::is_key_like;
 use crate::core::theme_file::BASES;
-use crate::core::toml_doc::{Doc, Problem, Section};
+use crate::core::toml_doc::{Doc, Problem, TomlSection};
 use crate::judge::config::check_model;
 use crate::judge::endpoint::Address;
-use crate::judge::{JudgeConfig, Key};
+use crate::judge::{JudgeConfig, KeySource};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,7 +48,7 @@ const LITERAL: [&str; 6] = ["api_key", "apikey", "key", "token", "secret", "auth
 /// Reads all settings.
 pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
     let (mut doc, table) = Doc::parse(text);
-    let top = Section { name: "the configuration".into(), at: 0, table: &table };
+    let top = TomlSection { name: "the configuration".into(), at: 0, table: &table };
     doc.only(&top, &["judge", "model", "ui", "review"]);
     let mut config = Config::default();
     let mut lines = BTreeMap::new();
@@ -78,13 +78,13 @@ pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
 
 fn section<'t, 'i>(
     doc: &mut Doc<'i>,
-    of: &Section<'t, 'i>,
+    of: &TomlSection<'t, 'i>,
     key: &str,
     name: &str,
-) -> Option<Section<'t, 'i>> {
+) -> Option<TomlSection<'t, 'i>> {
     let value = Doc::value(of, key)?;
     match value.get_ref() {
-        DeValue::Table(table) => Some(Section { name: name.to_owned(), at: value.span().start, table }),
+        DeValue::Table(table) => Some(TomlSection { name: name.to_owned(), at: value.span().start, table }),
         _ => {
             doc.problem(value.span().start, format!("{key} is a table: write {name} on a line of its own"));
             None
@@ -92,7 +92,12 @@ fn section<'t, 'i>(
     }
 }
 
-fn note_lines(doc: &Doc<'_>, section: &Section<'_, '_>, prefix: &str, lines: &mut BTreeMap<String, usize>) {
+fn note_lines(
+    doc: &Doc<'_>,
+    section: &TomlSection<'_, '_>,
+    prefix: &str,
+    lines: &mut BTreeMap<String, usize>,
+) {
     for key in section.table.keys() {
         lines.insert(format!("{prefix}.{}", key.get_ref()), doc.line(key.span().start));
     }
@@ -100,7 +105,7 @@ fn note_lines(doc: &Doc<'_>, section: &Section<'_, '_>, prefix: &str, lines: &mu
 
 fn endpoints<'i>(
     doc: &mut Doc<'i>,
-    top: &Section<'_, 'i>,
+    top: &TomlSection<'_, 'i>,
     role: Role,
     lines: &mut BTreeMap<String, usize>,
 ) -> BTreeMap<String, JudgeConfig> {
@@ -111,7 +116,7 @@ fn endpoints<'i>(
         let at = name.span().start;
         let name = name.get_ref().to_string();
         let Some(table) = as_endpoint(doc, word, &name, at, value) else { continue };
-        let section = Section { name: format!("[{word}.{name}]"), at, table };
+        let section = TomlSection { name: format!("[{word}.{name}]"), at, table };
         note_lines(doc, &section, &format!("{word}.{name}"), lines);
         if let Some(endpoint) = endpoint(doc, &section, &name) {
             found.insert(name, endpoint);
@@ -158,7 +163,7 @@ fn as_endpoint<'t, 'i>(
     Some(table)
 }
 
-fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Option<JudgeConfig> {
+fn endpoint<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>, name: &str) -> Option<JudgeConfig> {
     let literal = refuse_literal_keys(doc, section);
     if literal {
         let known: Vec<&str> = ENDPOINT_KEYS.iter().chain(&LITERAL).copied().collect();
@@ -213,7 +218,7 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
         allow_http,
         backoff_ms: number(doc.whole(section, "backoff_ms", 1..600_001), base.backoff_ms),
         max_wait_s: number(doc.whole(section, "max_wait_s", 0..86_401), base.max_wait_s),
-        key: Key::None,
+        key: KeySource::None,
         base_url: String::new(),
         model: String::new(),
         ..base
@@ -231,7 +236,7 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, name: &str) -> Opt
     Some(JudgeConfig { base_url: base_url?, model: model?, key: key?, ..endpoint })
 }
 
-fn refuse_literal_keys<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> bool {
+fn refuse_literal_keys<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> bool {
     let mut any = false;
     for key in section.table.keys() {
         if LITERAL.iter().any(|l| key.get_ref().eq_ignore_ascii_case(l)) {
@@ -249,12 +254,12 @@ fn refuse_literal_keys<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> bool
     any
 }
 
-fn key<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Key> {
+fn key<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<KeySource> {
     let env = doc.text(section, "api_key_env");
     let command = doc.text(section, "api_key_command");
     let at = |key: &str| Doc::value(section, key).map_or(section.at, |v| v.span().start);
     match (env, command) {
-        (None, None) => Some(Key::None),
+        (None, None) => Some(KeySource::None),
         (Some(_), Some(_)) => {
             doc.problem(
                 at("api_key_command"),
@@ -275,17 +280,17 @@ fn key<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Key> {
                 );
                 return None;
             }
-            Some(Key::Env(name))
+            Some(KeySource::Env(name))
         }
         (None, Some(command)) if command.trim().is_empty() => {
             doc.problem(at("api_key_command"), format!("{} api_key_command is empty", section.name));
             None
         }
-        (None, Some(command)) => Some(Key::Command(command)),
+        (None, Some(command)) => Some(KeySource::Command(command)),
     }
 }
 
-fn ui<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, lines: &mut BTreeMap<String, usize>) -> UiConfig {
+fn ui<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>, lines: &mut BTreeMap<String, usize>) -> UiConfig {
     doc.only(section, &["theme", "keys", "mouse", "reveal"]);
     note_lines(doc, section, "ui", lines);
     let mut keys = Vec::new();
@@ -376,7 +381,7 @@ mod tests {
         let text = "[judge.a]\nbase_url = \"https://h/v1\"\nmodel = \"m\"\napi_key_env = \"A_KEY\"\ntemperature = 1\nmax_tokens = 2_000\nconcurrency = 16\nprice_in = 0.5\nprice_out = 1\nseed = 7\n[ui]\ntheme = \"light\"\n[ui.keys]\n\"prompts.diff\" = \"D\"\n[review]\nname = \"ada\"\n";
         let config = read(text).unwrap();
         let judge = &config.judges["a"];
-        assert_eq!(judge.key, Key::Env("A_KEY".into()));
+        assert_eq!(judge.key, KeySource::Env("A_KEY".into()));
         assert_eq!(
             (judge.temperature, judge.max_tokens, judge.concurrency, judge.seed),
             (Some(1.0), 2000, 16, Some(7))

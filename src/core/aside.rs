@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 /// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Job {
+pub enum BoundedJob {
     /// Render a template.
     Render {
         /// The template.
@@ -41,7 +41,7 @@ pub enum Job {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Done {
+pub enum JobResult {
     /// The text that a template gave, or why it gives none.
     Rendered(Result<String, TemplateError>),
     /// How a check ended.
@@ -58,12 +58,12 @@ pub enum Lost {
 }
 
 /// Carries out a job elsewhere, within bounds.
-pub type Place = fn(&Job) -> Result<Done, Lost>;
+pub type Worker = fn(&BoundedJob) -> Result<JobResult, Lost>;
 
-static PLACE: OnceLock<Place> = OnceLock::new();
+static PLACE: OnceLock<Worker> = OnceLock::new();
 
 /// Names the place, once for the process; a later one is not taken.
-pub fn install(place: Place) {
+pub fn install(place: Worker) {
     let _ = PLACE.set(place);
 }
 
@@ -73,11 +73,11 @@ pub(super) fn is_there() -> bool {
 }
 
 /// Carries it out in the place that was named; `None` where none is.
-pub(super) fn carried_out(job: impl FnOnce() -> Job) -> Option<Result<Done, Lost>> {
+pub(super) fn carried_out(job: impl FnOnce() -> BoundedJob) -> Option<Result<JobResult, Lost>> {
     PLACE.get().map(|place| place(&job()))
 }
 
-impl Job {
+impl BoundedJob {
     /// To render a template with what it includes.
     pub(super) fn render(text: &str, syntax: Syntax, values: &Map<String, Value>, parts: &Parts) -> Self {
         Self::Render {

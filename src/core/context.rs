@@ -33,7 +33,7 @@ pub struct Share {
 
 /// The tokens of a prompt, by part.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Usage {
+pub struct PromptTokens {
     /// The template as written, before values are put in.
     pub template: usize,
     /// The values of the variables it asks for.
@@ -44,7 +44,7 @@ pub struct Usage {
     pub total: usize,
 }
 
-impl Usage {
+impl PromptTokens {
     /// Counts a template alone.
     pub fn of_template(template: &Template) -> Self {
         let shares = shares(&template.messages());
@@ -174,12 +174,12 @@ impl Fit {
 }
 
 #[derive(Deserialize, Default)]
-struct Table {
+struct WindowTable {
     as_of: String,
     windows: BTreeMap<String, u64>,
 }
 
-static TABLE: LazyLock<Table> =
+static TABLE: LazyLock<WindowTable> =
     LazyLock::new(|| toml::from_str(include_str!("../../assets/windows.toml")).unwrap_or_default());
 
 #[cfg(test)]
@@ -222,7 +222,8 @@ mod tests {
         ]))
         .unwrap();
         let values = json!({"who": "hello world", "q": [1, 2], "unused": "x"});
-        let usage = Usage::of(&chat, &Settings::default(), &Parts::default(), values.as_object().unwrap());
+        let usage =
+            PromptTokens::of(&chat, &Settings::default(), &Parts::default(), values.as_object().unwrap());
         let usage = usage.unwrap();
         let count = tokens::count;
         assert_eq!(usage.template, count("You are {{ who }}.") + count("{{ q }} {{ who }}"));
@@ -241,7 +242,8 @@ mod tests {
             ..Settings::default()
         };
         let text =
-            Usage::of(&Template::text("S"), &input, &Parts::default(), values.as_object().unwrap()).unwrap();
+            PromptTokens::of(&Template::text("S"), &input, &Parts::default(), values.as_object().unwrap())
+                .unwrap();
         assert_eq!((text.messages.len(), text.messages[1].tokens), (2, count("[1,2]")));
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// Which side of a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Than {
+pub enum Comparison {
     /// `<`
     Less,
     /// `<=`
@@ -22,7 +22,7 @@ pub enum Than {
     AtLeast,
 }
 
-impl Than {
+impl Comparison {
     /// As SQL and people write it.
     pub fn sign(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl Than {
 
 /// Where words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum SearchField {
     /// Lines of templates.
     Template,
     /// Messages of revisions.
@@ -47,7 +47,7 @@ pub enum Place {
     Comment,
 }
 
-impl Place {
+impl SearchField {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Template, Self::Message, Self::Explanation, Self::Comment];
 
@@ -72,15 +72,15 @@ pub struct Find {
     /// Part of an author's name.
     pub author: Option<String>,
     /// Age of the revision in days.
-    pub changed: Option<(Than, f64)>,
+    pub changed: Option<(Comparison, f64)>,
     /// Mean score.
-    pub score: Option<(Than, f64)>,
+    pub score: Option<(Comparison, f64)>,
     /// Of this criterion; alone: judged by it.
     pub criterion: Option<String>,
     /// Asks for this variable.
     pub var: Option<String>,
     /// Only here.
-    pub place: Option<Place>,
+    pub place: Option<SearchField>,
 }
 
 /// A filter whose value means nothing.
@@ -119,7 +119,7 @@ impl Find {
     }
 
     /// Whether this place is looked at.
-    pub fn looks_at(&self, place: Place) -> bool {
+    pub fn looks_at(&self, place: SearchField) -> bool {
         self.place.is_none_or(|only| only == place)
     }
 
@@ -143,7 +143,7 @@ impl Find {
                     Some(score(value).ok_or_else(|| bad("write a score, as in score:<3 or score:>=4.5"))?);
             }
             "in" => {
-                let found = Place::ALL.into_iter().find(|p| p.name() == value);
+                let found = SearchField::ALL.into_iter().find(|p| p.name() == value);
                 self.place =
                     Some(found.ok_or_else(|| bad("look in: template, message, explanation or comment"))?);
             }
@@ -215,8 +215,8 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
-fn than(value: &str, bare: Than) -> (Than, &str) {
-    for than in [Than::AtMost, Than::AtLeast, Than::Less, Than::More] {
+fn than(value: &str, bare: Comparison) -> (Comparison, &str) {
+    for than in [Comparison::AtMost, Comparison::AtLeast, Comparison::Less, Comparison::More] {
         if let Some(rest) = value.strip_prefix(than.sign()) {
             return (than, rest);
         }
@@ -225,8 +225,8 @@ fn than(value: &str, bare: Than) -> (Than, &str) {
 }
 
 /// `<7d`, `>3mo`; a bare age is `<`. In days: a month is 365/12 of them.
-fn age(value: &str) -> Option<(Than, f64)> {
-    let (than, rest) = than(value, Than::Less);
+fn age(value: &str) -> Option<(Comparison, f64)> {
+    let (than, rest) = than(value, Comparison::Less);
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = rest.split_at_checked(end)?;
     let days = match unit {
@@ -241,8 +241,8 @@ fn age(value: &str) -> Option<(Than, f64)> {
     Some((than, number.parse::<f64>().ok()? * days))
 }
 
-fn score(value: &str) -> Option<(Than, f64)> {
-    let (than, rest) = than(value, Than::AtLeast);
+fn score(value: &str) -> Option<(Comparison, f64)> {
+    let (than, rest) = than(value, Comparison::AtLeast);
     rest.parse().ok().filter(|n: &f64| n.is_finite()).map(|n| (than, n))
 }
 
@@ -258,9 +258,16 @@ mod tests {
         .unwrap();
         assert_eq!(find.words, ["step", "by", "http://x"]);
         assert_eq!((find.label.as_deref(), find.author.as_deref()), (Some("production"), Some("Ana Maria")));
-        assert_eq!((find.changed, find.score), (Some((Than::Less, 7.0)), Some((Than::Less, 3.0))));
+        assert_eq!(
+            (find.changed, find.score),
+            (Some((Comparison::Less, 7.0)), Some((Comparison::Less, 3.0)))
+        );
         assert_eq!((find.criterion.as_deref(), find.var.as_deref()), (Some("clarity"), Some("name")));
-        assert!(find.looks_at(Place::Comment) && !find.looks_at(Place::Template) && find.is_filtered());
+        assert!(
+            find.looks_at(SearchField::Comment)
+                && !find.looks_at(SearchField::Template)
+                && find.is_filtered()
+        );
         assert_eq!(Find::parse("\"a b\" c").unwrap().words, ["a b", "c"]);
         assert!(!Find::parse("a:b").unwrap().is_filtered());
     }
@@ -283,13 +290,13 @@ mod tests {
     #[test]
     fn ages_and_scores_have_their_units() {
         for (text, want) in [
-            ("changed:2w", Some((Than::Less, 14.0))),
-            ("changed:>12h", Some((Than::More, 0.5))),
-            ("changed:<=1y", Some((Than::AtMost, 365.0))),
+            ("changed:2w", Some((Comparison::Less, 14.0))),
+            ("changed:>12h", Some((Comparison::More, 0.5))),
+            ("changed:<=1y", Some((Comparison::AtMost, 365.0))),
         ] {
             assert_eq!(Find::parse(text).unwrap().changed, want, "{text}");
         }
-        assert_eq!(Find::parse("score:4.5").unwrap().score, Some((Than::AtLeast, 4.5)));
+        assert_eq!(Find::parse("score:4.5").unwrap().score, Some((Comparison::AtLeast, 4.5)));
         for bad in ["changed:7", "changed:soon", "score:high", "label:", "in:nowhere", "score:nan"] {
             let error = Find::parse(bad).unwrap_err().to_string();
             assert!(error.starts_with(bad.split(':').next().unwrap()), "{error}");

@@ -60,7 +60,7 @@ pub struct PairReading {
 /// What a pair comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum PairVerdict {
     /// A is better in both orders.
     A,
     /// B is better in both orders.
@@ -72,18 +72,18 @@ pub enum Outcome {
 }
 
 /// What a pair comes to: `a_first` was said when A stood first, `b_first` when B did; `None` is no answer.
-pub fn outcome(a_first: Option<Choice>, b_first: Option<Choice>) -> Outcome {
+pub fn outcome(a_first: Option<Choice>, b_first: Option<Choice>) -> PairVerdict {
     match (a_first, b_first) {
-        (None, _) | (_, None) => Outcome::Open,
-        (Some(Choice::First), Some(Choice::Second)) => Outcome::A,
-        (Some(Choice::Second), Some(Choice::First)) => Outcome::B,
-        _ => Outcome::Tie,
+        (None, _) | (_, None) => PairVerdict::Open,
+        (Some(Choice::First), Some(Choice::Second)) => PairVerdict::A,
+        (Some(Choice::Second), Some(Choice::First)) => PairVerdict::B,
+        _ => PairVerdict::Tie,
     }
 }
 
 /// Pairs of one criterion, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct PairCounts {
     /// Pairs in which A won.
     pub a: u32,
     /// Pairs in which B won.
@@ -100,14 +100,14 @@ pub struct Tally {
     pub equal: u32,
 }
 
-impl Tally {
+impl PairCounts {
     /// Counts one pair.
     pub fn add(&mut self, a_first: Option<Choice>, b_first: Option<Choice>) {
         match outcome(a_first, b_first) {
-            Outcome::A => self.a += 1,
-            Outcome::B => self.b += 1,
-            Outcome::Tie => self.ties += 1,
-            Outcome::Open => self.open += 1,
+            PairVerdict::A => self.a += 1,
+            PairVerdict::B => self.b += 1,
+            PairVerdict::Tie => self.ties += 1,
+            PairVerdict::Open => self.open += 1,
         }
         match (a_first, b_first) {
             (Some(Choice::First), Some(Choice::First)) => self.always_first += 1,
@@ -142,15 +142,15 @@ mod tests {
     #[test]
     fn only_both_orders_together_make_a_winner() {
         for (a_first, b_first, want) in [
-            (Some(First), Some(Second), Outcome::A),
-            (Some(Second), Some(First), Outcome::B),
-            (Some(First), Some(First), Outcome::Tie),
-            (Some(Second), Some(Second), Outcome::Tie),
-            (Some(First), Some(Tie), Outcome::Tie),
-            (Some(Tie), Some(Tie), Outcome::Tie),
-            (Some(First), None, Outcome::Open),
-            (None, Some(First), Outcome::Open),
-            (None, None, Outcome::Open),
+            (Some(First), Some(Second), PairVerdict::A),
+            (Some(Second), Some(First), PairVerdict::B),
+            (Some(First), Some(First), PairVerdict::Tie),
+            (Some(Second), Some(Second), PairVerdict::Tie),
+            (Some(First), Some(Tie), PairVerdict::Tie),
+            (Some(Tie), Some(Tie), PairVerdict::Tie),
+            (Some(First), None, PairVerdict::Open),
+            (None, Some(First), PairVerdict::Open),
+            (None, None, PairVerdict::Open),
         ] {
             assert_eq!(outcome(a_first, b_first), want, "{a_first:?} {b_first:?}");
         }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn position_bias_counts_places_and_only_answered_pairs() {
-        let mut tally = Tally::default();
+        let mut tally = PairCounts::default();
         assert_eq!(tally.position_bias(), None);
         for (a_first, b_first) in [
             (Some(First), Some(First)),

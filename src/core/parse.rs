@@ -24,7 +24,7 @@ pub use pair::{read_choice, read_choice_about};
 pub use prose::{read_plain, read_prose};
 pub use recorded::read_recorded;
 pub use refusal::is_refusal;
-pub use shown::Shown;
+pub use shown::JudgedMaterial;
 
 use super::verdict::Reading;
 use json::{Parsed, Scan};
@@ -59,7 +59,7 @@ impl Unread {
 /// [`Unread`] when the reply holds no valid object, a score that is no whole number from 1 to 5, no explanation, or
 /// two scores that differ.
 pub fn read(content: &str) -> Result<Reading, Unread> {
-    read_about(content, "", &Shown::default())
+    read_about(content, "", &JudgedMaterial::default())
 }
 
 /// Reads a judge's reply about what it was shown. `beside` is what the reply says in another place (content beside a
@@ -68,13 +68,13 @@ pub fn read(content: &str) -> Result<Reading, Unread> {
 /// # Errors
 /// As [`read`]; and when the verdict stands in what was shown, answers another criterion, or is disowned by the text
 /// around it.
-pub fn read_about(content: &str, beside: &str, shown: &Shown) -> Result<Reading, Unread> {
+pub fn read_about(content: &str, beside: &str, shown: &JudgedMaterial) -> Result<Reading, Unread> {
     let mut repairs = Vec::new();
     let decoded = wrapped::decoded(content);
     if decoded.is_some() {
         note(&mut repairs, wrapped::ENCODED_TWICE);
     }
-    let Found { scan, mut prose } = objects_of(decoded.as_deref().unwrap_or(content), &mut repairs)?;
+    let BareReply { scan, mut prose } = objects_of(decoded.as_deref().unwrap_or(content), &mut repairs)?;
     let unwrapped = wrapped::unwrapped(&scan.objects, shown);
     let scan = match &unwrapped {
         Some((inner, how)) => {
@@ -140,7 +140,7 @@ fn quoted() -> Unread {
 }
 
 /// Whether an object gives another score under any key at any depth.
-fn other_score(parsed: &Parsed<'_>, score: u8, shown: &Shown) -> bool {
+fn other_score(parsed: &Parsed<'_>, score: u8, shown: &JudgedMaterial) -> bool {
     let mut differs = false;
     parsed.scalars(|path, raw| {
         // The root has no key.
@@ -155,14 +155,14 @@ fn other_score(parsed: &Parsed<'_>, score: u8, shown: &Shown) -> bool {
 }
 
 /// What a reply holds once its thinking and its fence are off.
-struct Found<'t> {
+struct BareReply<'t> {
     scan: Scan<'t>,
     /// Text before the thinking.
     prose: Vec<&'t str>,
 }
 
 /// The top-level objects of a reply, its thinking and a fence around it taken off; at least one, all closed.
-fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Found<'t>, Unread> {
+fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<BareReply<'t>, Unread> {
     let text = content.trim_start_matches('\u{feff}').trim();
     let (text, before) = thinking::taken_off(text, repairs)?;
     let text = without_fence(text, repairs);
@@ -176,7 +176,7 @@ fn objects_of<'t>(content: &'t str, repairs: &mut Vec<String>) -> Result<Found<'
     if scan.objects.is_empty() {
         return Err(Unread::new("the reply holds no JSON object"));
     }
-    Ok(Found { scan, prose: if before.is_empty() { Vec::new() } else { vec![before] } })
+    Ok(BareReply { scan, prose: if before.is_empty() { Vec::new() } else { vec![before] } })
 }
 
 fn note(repairs: &mut Vec<String>, repair: &str) {
@@ -195,7 +195,10 @@ fn without_fence<'t>(text: &'t str, repairs: &mut Vec<String>) -> &'t str {
 }
 
 /// The last verdict among `objects`, when no other object of the reply says otherwise.
-fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'static str>, &'t str), Unread> {
+fn choose<'t>(
+    objects: &[&'t str],
+    shown: &JudgedMaterial,
+) -> Result<(Reading, Vec<&'static str>, &'t str), Unread> {
     let mut chosen: Option<(Reading, Vec<&'static str>, &'t str)> = None;
     let mut problem: Option<Unread> = None;
     let mut scores: Vec<Result<u8, Unread>> = Vec::new();
@@ -240,7 +243,11 @@ fn choose<'t>(objects: &[&'t str], shown: &Shown) -> Result<(Reading, Vec<&'stat
 const EXPLANATIONS: [&str; 7] =
     ["explanation", "reasoning", "reason", "rationale", "feedback", "justification", "analysis"];
 
-fn verdict(parsed: &Parsed<'_>, score: Option<Result<u8, Unread>>, shown: &Shown) -> Result<Reading, Unread> {
+fn verdict(
+    parsed: &Parsed<'_>,
+    score: Option<Result<u8, Unread>>,
+    shown: &JudgedMaterial,
+) -> Result<Reading, Unread> {
     let score = score.ok_or_else(|| Unread::new("the object has no field \"score\""))??;
     let foreign = |(name, value): (&str, &Value)| {
         let begins = name.trim_start().chars().next().map(shown::plain);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 /// Whether a template is one text or a list of chat messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum TemplateKind {
     /// One text, kept byte for byte.
     #[default]
     Text,
@@ -24,7 +24,7 @@ pub enum Kind {
     Chat,
 }
 
-impl Kind {
+impl TemplateKind {
     /// `text` or `chat`.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// Text or chat.
-    pub kind: Kind,
+    pub kind: TemplateKind,
     /// The text, or the canonical JSON of the messages.
     pub body: String,
 }
@@ -51,7 +51,7 @@ pub struct ChatError(pub String);
 impl Template {
     /// A text template; no byte is changed.
     pub fn text(body: impl Into<String>) -> Self {
-        Self { kind: Kind::Text, body: body.into() }
+        Self { kind: TemplateKind::Text, body: body.into() }
     }
 
     /// A chat template from JSON: a list of messages, each with `role` and `content` (a text, parts, or null beside calls);
@@ -68,7 +68,7 @@ impl Template {
             Message::read(message).map_err(|why| ChatError(format!("message {} {why}", number + 1)))?;
         }
         let body = canonical::to_string(messages, Numbers::Shortest).map_err(|e| ChatError(e.to_string()))?;
-        Ok(Self { kind: Kind::Chat, body })
+        Ok(Self { kind: TemplateKind::Chat, body })
     }
 
     /// The version's full name.
@@ -79,11 +79,11 @@ impl Template {
     /// The messages of a chat template; a text template is one `user` message.
     pub fn messages(&self) -> Vec<Message> {
         match self.kind {
-            Kind::Chat => {
+            TemplateKind::Chat => {
                 let list: Vec<Value> = serde_json::from_str(&self.body).unwrap_or_default();
                 list.iter().filter_map(|message| Message::read(message).ok()).collect()
             }
-            Kind::Text => vec![Message::new("user", self.body.clone())],
+            TemplateKind::Text => vec![Message::new("user", self.body.clone())],
         }
     }
 }
@@ -92,8 +92,8 @@ impl Template {
     /// The text itself; chat messages one after the other under their roles, for reading and comparing.
     pub fn written_out(&self) -> String {
         match self.kind {
-            Kind::Text => self.body.clone(),
-            Kind::Chat => {
+            TemplateKind::Text => self.body.clone(),
+            TemplateKind::Chat => {
                 self.messages().iter().map(|m| format!("── {} ──\n{}\n", m.role, m.shown())).collect()
             }
         }

@@ -75,7 +75,7 @@ pub fn places(items: &[u32], criteria: u32, pass: Pass) -> Vec<(u32, u32)> {
 
 /// Which items come first.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Order {
+pub enum ReviewOrder {
     /// Shuffled: the only order whose reviews may correct a judge's mean.
     #[default]
     Random,
@@ -89,7 +89,7 @@ pub enum Order {
     RareSlice,
 }
 
-impl Order {
+impl ReviewOrder {
     /// Whether items reviewed in this order are a random sample.
     pub fn is_random(self) -> bool {
         self == Self::Random
@@ -151,17 +151,17 @@ impl Candidate {
 
 /// Indices of `items` in the order asked for. What an order cannot tell apart stays shuffled by `seed`, so that the
 /// order of import never decides.
-pub fn arrange(order_by: Order, seed: u64, items: &[Candidate]) -> Vec<usize> {
+pub fn arrange(order_by: ReviewOrder, seed: u64, items: &[Candidate]) -> Vec<usize> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for slice in items.iter().filter_map(|item| item.slice.as_deref()) {
         *sizes.entry(slice).or_default() += 1;
     }
     let urgency = |item: &Candidate| match order_by {
-        Order::Random => 0.0,
-        Order::Disagreement => -item.range(),
-        Order::NearGate(mark) => item.distance(mark),
-        Order::Flagged => f64::from(u8::from(!item.flagged)),
-        Order::RareSlice => {
+        ReviewOrder::Random => 0.0,
+        ReviewOrder::Disagreement => -item.range(),
+        ReviewOrder::NearGate(mark) => item.distance(mark),
+        ReviewOrder::Flagged => f64::from(u8::from(!item.flagged)),
+        ReviewOrder::RareSlice => {
             let size = item.slice.as_deref().and_then(|slice| sizes.get(slice));
             size.map_or(f64::INFINITY, |n| *n as f64)
         }
@@ -198,24 +198,29 @@ mod tests {
     fn not_random_orders_say_so_and_put_first_what_they_promise() {
         let items =
             [scored(&[4.0, 4.0]), scored(&[1.0, 5.0]), scored(&[3.0, 4.0]), scored(&[]), scored(&[2.0, 3.0])];
-        let by_range = arrange(Order::Disagreement, 1, &items);
+        let by_range = arrange(ReviewOrder::Disagreement, 1, &items);
         assert_eq!(by_range.first(), Some(&1));
-        let near = arrange(Order::NearGate(4.0), 1, &items);
+        let near = arrange(ReviewOrder::NearGate(4.0), 1, &items);
         assert_eq!((near.first(), near.last()), (Some(&0), Some(&3)));
         let mut flagged = items.to_vec();
         flagged[3].flagged = true;
-        assert_eq!(arrange(Order::Flagged, 1, &flagged).first(), Some(&3));
+        assert_eq!(arrange(ReviewOrder::Flagged, 1, &flagged).first(), Some(&3));
         let mut sliced = items.to_vec();
         for (i, slice) in [(0, "long"), (1, "long"), (2, "legal"), (4, "long")] {
             sliced[i].slice = Some(slice.to_owned());
         }
-        let rare = arrange(Order::RareSlice, 1, &sliced);
+        let rare = arrange(ReviewOrder::RareSlice, 1, &sliced);
         assert_eq!((rare.first(), rare.last()), (Some(&2), Some(&3)));
-        for o in [Order::Disagreement, Order::NearGate(4.0), Order::Flagged, Order::RareSlice] {
+        for o in [
+            ReviewOrder::Disagreement,
+            ReviewOrder::NearGate(4.0),
+            ReviewOrder::Flagged,
+            ReviewOrder::RareSlice,
+        ] {
             assert!(!o.is_random());
         }
-        assert!(Order::Random.is_random());
-        assert_eq!(arrange(Order::Random, 5, &items), order(5, items.len()));
+        assert!(ReviewOrder::Random.is_random());
+        assert_eq!(arrange(ReviewOrder::Random, 5, &items), order(5, items.len()));
     }
 
     #[test]
@@ -253,7 +258,7 @@ mod tests {
         #[test]
         fn every_order_shows_every_item_once(seed: u64, scores in prop::collection::vec(prop::num::f64::ANY, 0..40)) {
             let items: Vec<Candidate> = scores.iter().map(|s| scored(&[*s, 3.0])).collect();
-            for o in [Order::Random, Order::Disagreement, Order::NearGate(3.0), Order::Flagged, Order::RareSlice] {
+            for o in [ReviewOrder::Random, ReviewOrder::Disagreement, ReviewOrder::NearGate(3.0), ReviewOrder::Flagged, ReviewOrder::RareSlice] {
                 let mut all = arrange(o, seed, &items);
                 all.sort_unstable();
                 prop_assert_eq!(all, (0..items.len()).collect::<Vec<_>>());

@@ -8,7 +8,7 @@
 //! error = { fg = "light-red", bold = true }
 //! ```
 
-use super::toml_doc::{Doc, Problem, Section};
+use super::toml_doc::{Doc, Problem, TomlSection};
 use toml::de::{DeTable, DeValue};
 
 /// The names of what can be given a look.
@@ -73,7 +73,7 @@ pub enum Colour {
 
 /// How something looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub struct ThemeStyle {
     /// Colour of the letters.
     pub fg: Option<Colour>,
     /// Colour behind them.
@@ -94,7 +94,7 @@ pub struct ThemeFile {
     /// One of [`BASES`].
     pub base: String,
     /// One of [`MEANINGS`] and its look.
-    pub looks: Vec<(&'static str, Look)>,
+    pub looks: Vec<(&'static str, ThemeStyle)>,
 }
 
 /// Reads a theme file.
@@ -103,7 +103,7 @@ pub struct ThemeFile {
 /// All that is wrong, by line.
 pub fn read(text: &str) -> Result<ThemeFile, Vec<Problem>> {
     let (mut doc, table) = Doc::parse(text);
-    let top = Section { name: "the theme".into(), at: 0, table: &table };
+    let top = TomlSection { name: "the theme".into(), at: 0, table: &table };
     doc.only(&top, &["base", "looks"]);
     let base = doc.text(&top, "base").unwrap_or_else(|| "dark".into());
     if !BASES.contains(&base.as_str()) {
@@ -114,7 +114,7 @@ pub fn read(text: &str) -> Result<ThemeFile, Vec<Problem>> {
     match Doc::value(&top, "looks").map(|v| (v.span().start, v.get_ref())) {
         None => {}
         Some((at, DeValue::Table(table))) => {
-            let section = Section { name: "[looks]".into(), at, table };
+            let section = TomlSection { name: "[looks]".into(), at, table };
             doc.only(&section, &MEANINGS);
             for meaning in MEANINGS {
                 looks.extend(look(&mut doc, &section, meaning).map(|look| (meaning, look)));
@@ -125,11 +125,11 @@ pub fn read(text: &str) -> Result<ThemeFile, Vec<Problem>> {
     if doc.is_sound() { Ok(ThemeFile { base, looks }) } else { Err(doc.into_problems()) }
 }
 
-fn look<'i>(doc: &mut Doc<'i>, of: &Section<'_, 'i>, meaning: &str) -> Option<Look> {
+fn look<'i>(doc: &mut Doc<'i>, of: &TomlSection<'_, 'i>, meaning: &str) -> Option<ThemeStyle> {
     let value = Doc::value(of, meaning)?;
     let at = value.span().start;
     match value.get_ref() {
-        DeValue::String(name) => Some(Look { fg: colour(doc, at, name), ..Look::default() }),
+        DeValue::String(name) => Some(ThemeStyle { fg: colour(doc, at, name), ..ThemeStyle::default() }),
         DeValue::Table(table) => Some(detailed(doc, of, meaning, (at, table))),
         _ => {
             doc.problem(
@@ -143,11 +143,11 @@ fn look<'i>(doc: &mut Doc<'i>, of: &Section<'_, 'i>, meaning: &str) -> Option<Lo
 
 fn detailed<'t, 'i>(
     doc: &mut Doc<'i>,
-    of: &Section<'t, 'i>,
+    of: &TomlSection<'t, 'i>,
     meaning: &str,
     (at, table): (usize, &'t DeTable<'i>),
-) -> Look {
-    let section = Section { name: format!("{} {meaning}", of.name), at, table };
+) -> ThemeStyle {
+    let section = TomlSection { name: format!("{} {meaning}", of.name), at, table };
     doc.only(&section, &["fg", "bg", "bold", "dim", "underline", "reverse"]);
     let mut paint = |key: &str| {
         let name = doc.text(&section, key)?;
@@ -156,7 +156,7 @@ fn detailed<'t, 'i>(
     };
     let (fg, bg) = (paint("fg"), paint("bg"));
     let mut flag = |key: &str| doc.boolean(&section, key).unwrap_or(false);
-    Look {
+    ThemeStyle {
         fg,
         bg,
         bold: flag("bold"),
@@ -189,8 +189,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(file.base, "light");
-        let accent = Look { fg: Some(Colour::Rgb(0x7a, 0xa2, 0xf7)), ..Look::default() };
-        let added = Look { bg: Some(Colour::Terminal(2)), bold: true, ..Look::default() };
+        let accent = ThemeStyle { fg: Some(Colour::Rgb(0x7a, 0xa2, 0xf7)), ..ThemeStyle::default() };
+        let added = ThemeStyle { bg: Some(Colour::Terminal(2)), bold: true, ..ThemeStyle::default() };
         assert_eq!(file.looks, [("accent", accent), ("added", added)]);
         assert_eq!(read("").unwrap(), ThemeFile { base: "dark".into(), looks: vec![] });
         let text = "base = \"dusk\"\n[looks]\naccnt = \"red\"\nerror = \"#12\"\nlabel = 3\nkey = { fg = \"pink\", blink = true }\n";

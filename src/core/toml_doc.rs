@@ -28,7 +28,7 @@ impl fmt::Display for Problem {
 }
 
 /// A table and where it begins.
-pub struct Section<'t, 'i> {
+pub struct TomlSection<'t, 'i> {
     /// How it is called in messages: `[judge.local]`.
     pub name: String,
     /// Byte offset of its heading.
@@ -93,7 +93,7 @@ impl<'i> Doc<'i> {
     }
 
     /// Notes each key that is none of `known`, with the nearest known one where there is one.
-    pub fn only(&mut self, section: &Section<'_, 'i>, known: &[&str]) {
+    pub fn only(&mut self, section: &TomlSection<'_, 'i>, known: &[&str]) {
         for key in section.table.keys().filter(|k| !known.contains(&k.get_ref().as_ref())) {
             let name = shown(key.get_ref());
             let near = nearest(key.get_ref(), known).map_or_else(
@@ -104,17 +104,17 @@ impl<'i> Doc<'i> {
         }
     }
 
-    fn wrong(&mut self, section: &Section<'_, 'i>, key: &str, span: Range<usize>, want: &str, got: &str) {
+    fn wrong(&mut self, section: &TomlSection<'_, 'i>, key: &str, span: Range<usize>, want: &str, got: &str) {
         self.problem(span.start, format!("{} {key}: {want} is wanted, not {got}", section.name));
     }
 
     /// A value as it stands, if it is there.
-    pub fn value<'t>(section: &Section<'t, 'i>, key: &str) -> Option<&'t Spanned<DeValue<'i>>> {
+    pub fn value<'t>(section: &TomlSection<'t, 'i>, key: &str) -> Option<&'t Spanned<DeValue<'i>>> {
         section.table.iter().find(|(k, _)| k.get_ref() == key).map(|(_, v)| v)
     }
 
     /// A text, if it is there.
-    pub fn text(&mut self, section: &Section<'_, 'i>, key: &str) -> Option<String> {
+    pub fn text(&mut self, section: &TomlSection<'_, 'i>, key: &str) -> Option<String> {
         let value = Self::value(section, key)?;
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
@@ -126,7 +126,7 @@ impl<'i> Doc<'i> {
     }
 
     /// A text that must be there and hold more than white space.
-    pub fn needed(&mut self, section: &Section<'_, 'i>, key: &str, what: &str) -> Option<String> {
+    pub fn needed(&mut self, section: &TomlSection<'_, 'i>, key: &str, what: &str) -> Option<String> {
         let Some(value) = Self::value(section, key) else {
             self.problem(section.at, format!("{} has no {key}: {what}", section.name));
             return None;
@@ -141,7 +141,7 @@ impl<'i> Doc<'i> {
     }
 
     /// A number within `range`, if it is there.
-    pub fn number(&mut self, section: &Section<'_, 'i>, key: &str, range: Range<f64>) -> Option<f64> {
+    pub fn number(&mut self, section: &TomlSection<'_, 'i>, key: &str, range: Range<f64>) -> Option<f64> {
         let value = Self::value(section, key)?;
         let number = match value.get_ref() {
             DeValue::Float(f) => f.as_str().replace('_', "").parse::<f64>().ok(),
@@ -159,7 +159,7 @@ impl<'i> Doc<'i> {
     }
 
     /// A whole number within `range`, if it is there.
-    pub fn whole(&mut self, section: &Section<'_, 'i>, key: &str, range: Range<u64>) -> Option<u64> {
+    pub fn whole(&mut self, section: &TomlSection<'_, 'i>, key: &str, range: Range<u64>) -> Option<u64> {
         let value = Self::value(section, key)?;
         let number = match value.get_ref() {
             DeValue::Integer(i) if i.radix() == 10 => i.as_str().replace('_', "").parse::<u64>().ok(),
@@ -176,7 +176,7 @@ impl<'i> Doc<'i> {
     }
 
     /// `true` or `false`, if it is there.
-    pub fn boolean(&mut self, section: &Section<'_, 'i>, key: &str) -> Option<bool> {
+    pub fn boolean(&mut self, section: &TomlSection<'_, 'i>, key: &str) -> Option<bool> {
         let value = Self::value(section, key)?;
         match value.get_ref() {
             DeValue::Boolean(b) => Some(*b),
@@ -188,7 +188,7 @@ impl<'i> Doc<'i> {
     }
 
     /// A list of texts; empty when it is not there.
-    pub fn texts(&mut self, section: &Section<'_, 'i>, key: &str) -> Vec<String> {
+    pub fn texts(&mut self, section: &TomlSection<'_, 'i>, key: &str) -> Vec<String> {
         let Some(value) = Self::value(section, key) else { return Vec::new() };
         let DeValue::Array(list) = value.get_ref() else {
             self.wrong(section, key, value.span(), "a list of texts", kind(value.get_ref()));

@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum State {
+pub enum VerdictState {
     /// A score from 1 to 5 with its explanation.
     Scored,
     /// A reply arrived, and no unambiguous score from 1 to 5 with reasons could be read from it.
@@ -36,7 +36,7 @@ pub enum State {
     NotGenerated,
 }
 
-impl State {
+impl VerdictState {
     /// All states, in the order in which they are listed.
     pub const ALL: [Self; 13] = [
         Self::Scored,
@@ -117,7 +117,7 @@ impl State {
 #[error("'{0}' is not the state of a verdict")]
 pub struct NotAState(pub String);
 
-impl FromStr for State {
+impl FromStr for VerdictState {
     type Err = NotAState;
     fn from_str(text: &str) -> Result<Self, NotAState> {
         Self::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| NotAState(text.to_owned()))

@@ -30,11 +30,11 @@ mod judges;
 mod standard;
 
 pub use judges::{JudgeOf, TwoJudges, judges};
-pub use standard::{ByLevel, Correlations, Standard, TwoPeople};
+pub use standard::{ByLevel, Correlations, StandardFigures, TwoPeople};
 
 /// All that agreement is worked out from.
 #[derive(Debug, Clone)]
-pub struct Ground {
+pub struct AgreementData {
     /// The run.
     pub run: RunInfo,
     /// Its items, by their place in it.
@@ -59,7 +59,7 @@ struct Counted<'a> {
 
 /// Which scores count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct AgreementFilter {
     /// Column of the run.
     pub criterion: u32,
     /// Only cases with this tag.
@@ -124,7 +124,7 @@ pub struct Agreed {
     pub length: Length,
 }
 
-impl Ground {
+impl AgreementData {
     /// Reads it.
     ///
     /// # Errors
@@ -145,11 +145,11 @@ impl Ground {
     }
 
     /// Tags of the items with a pair of scores on this criterion, and how many items have each, the commonest first.
-    pub fn slices(&self, wanted: &Wanted) -> Vec<(String, usize)> {
+    pub fn slices(&self, wanted: &AgreementFilter) -> Vec<(String, usize)> {
         if self.items.iter().all(|i| i.tags.is_empty()) {
             return Vec::new();
         }
-        let all = Wanted { slice: None, ..wanted.clone() };
+        let all = AgreementFilter { slice: None, ..wanted.clone() };
         let scored: BTreeSet<u32> = self.counted(&all).pairs.iter().map(|p| p.item).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for item in self.items.iter().filter(|i| scored.contains(&i.ord)) {
@@ -161,7 +161,7 @@ impl Ground {
     }
 
     /// The judge against itself on a criterion, over all items of the slice: also where nobody has reviewed anything.
-    pub fn itself(&self, wanted: &Wanted) -> Option<Repeatability> {
+    pub fn itself(&self, wanted: &AgreementFilter) -> Option<Repeatability> {
         let inside = self.inside(wanted);
         let mut passes: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
         for cell in &self.cells {
@@ -173,13 +173,13 @@ impl Ground {
     }
 
     /// The items of the slice; `None` where all count.
-    fn inside(&self, wanted: &Wanted) -> Option<BTreeSet<u32>> {
+    fn inside(&self, wanted: &AgreementFilter) -> Option<BTreeSet<u32>> {
         let tag = wanted.slice.as_ref()?;
         Some(self.items.iter().filter(|i| i.tags.contains(tag)).map(|i| i.ord).collect())
     }
 
     /// Scores that count, by item and then by reviewer.
-    fn people(&self, wanted: &Wanted) -> BTreeMap<u32, BTreeMap<&str, u8>> {
+    fn people(&self, wanted: &AgreementFilter) -> BTreeMap<u32, BTreeMap<&str, u8>> {
         let inside = self.inside(wanted);
         let mut found: BTreeMap<u32, BTreeMap<&str, u8>> = BTreeMap::new();
         // Newest last: of a blind score and one given with the judge in sight the later one counts.
@@ -207,7 +207,7 @@ impl Ground {
         found.into_iter().map(|(item, (sum, n))| (item, sum / n)).collect()
     }
 
-    fn counted(&self, wanted: &Wanted) -> Counted<'_> {
+    fn counted(&self, wanted: &AgreementFilter) -> Counted<'_> {
         let (people, judged) = (self.people(wanted), self.judged(wanted.criterion));
         let pair = |(item, said): (&u32, &BTreeMap<&str, u8>)| {
             let judge = *judged.get(item)?;
@@ -224,12 +224,12 @@ impl Ground {
     }
 
     /// Works the figures out.
-    pub fn agree(&self, wanted: &Wanted) -> Agreed {
+    pub fn agree(&self, wanted: &AgreementFilter) -> Agreed {
         self.agree_on(self.counted(wanted), None)
     }
 
     /// [`Ground::agree`] and [`Ground::standard`] of the same scores.
-    pub fn told(&self, wanted: &Wanted) -> (Agreed, Standard) {
+    pub fn told(&self, wanted: &AgreementFilter) -> (Agreed, StandardFigures) {
         let counted = self.counted(wanted);
         let standard = self.standard_of(&counted);
         // Of two people in all the ceiling is what the two come to.

@@ -3,14 +3,14 @@
 use super::error::EvalError;
 use super::execute::{PRICE, aside};
 use super::open::open_endpoint_judge;
-use super::plan::Plan;
+use super::plan::RunPlan;
 use super::recorded::is_recorded;
 use crate::config::Config;
 use crate::store::{BatchInfo, BatchStage, Handle};
 
 /// Makes a plan one that is asked in batches, or refuses it: a batch cannot be stopped in the middle, so what it may cost
 /// must be within the caps before it is sent.
-pub fn as_batch(plan: &mut Plan) {
+pub fn as_batch(plan: &mut RunPlan) {
     let spec = &mut plan.run.spec;
     let mut refused: Vec<String> = plan.refused.take().into_iter().collect();
     if is_recorded(&spec.judge) {

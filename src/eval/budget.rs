@@ -67,7 +67,7 @@ pub(super) struct RunBudget {
 
 /// Whether a key may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum MayBegin {
     Now,
     /// When calls in flight have cost less than they might.
     Later,
@@ -94,17 +94,17 @@ impl RunBudget {
 
     /// Whether a key may begin, with `in_flight` calls under way that may not have asked for admission yet, each of
     /// them taking at most `unit`. A judge that never asks is held to the caps by this alone.
-    pub fn room(&self, in_flight: u64, unit: Unit) -> Room {
+    pub fn room(&self, in_flight: u64, unit: Unit) -> MayBegin {
         let spent = self.lock();
         let calls = spent.admitted.max(spent.settled + in_flight);
         let reserved = spent.reserved.most(unit.times(in_flight));
         if self.caps.calls.is_some_and(|most| calls >= most) || self.is_over(spent.spent.plus(unit)) {
-            Room::Never
+            MayBegin::Never
         } else if self.is_over(spent.spent.plus(reserved).plus(unit)) {
             // What calls in flight give back may be enough.
-            if in_flight == 0 { Room::Never } else { Room::Later }
+            if in_flight == 0 { MayBegin::Never } else { MayBegin::Later }
         } else {
-            Room::Now
+            MayBegin::Now
         }
     }
 
@@ -146,16 +146,16 @@ impl RunBudget {
 
     /// A gate whose requests take at most `unit` each.
     pub fn gate(self: &Arc<Self>, unit: Unit) -> Arc<dyn Gate> {
-        Arc::new(Door { budget: Arc::clone(self), unit })
+        Arc::new(BudgetGate { budget: Arc::clone(self), unit })
     }
 }
 
-struct Door {
+struct BudgetGate {
     budget: Arc<RunBudget>,
     unit: Unit,
 }
 
-impl Gate for Door {
+impl Gate for BudgetGate {
     fn admit(&self) -> bool {
         let mut spent = self.budget.lock();
         let sum = spent.spent.plus(spent.reserved).plus(self.unit);
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!((0..10).filter(|_| gate.admit()).count(), 3);
         budget.settle(3, None, None, Unit::default());
         assert!(!gate.admit());
-        assert_eq!(budget.room(0, Unit::default()), Room::Never);
+        assert_eq!(budget.room(0, Unit::default()), MayBegin::Never);
     }
 
     #[test]
@@ -210,22 +210,22 @@ mod tests {
         let unit = Unit { usd: 0.0, tokens: 400 };
         let gate = budget.gate(unit);
         assert!(gate.admit() && gate.admit() && !gate.admit());
-        assert_eq!(budget.room(2, unit), Room::Later);
+        assert_eq!(budget.room(2, unit), MayBegin::Later);
         budget.settle(1, used(100), None, unit);
         assert!(gate.admit() && !gate.admit());
         budget.settle(2, None, None, unit);
-        assert_eq!(budget.room(0, unit), Room::Never);
+        assert_eq!(budget.room(0, unit), MayBegin::Never);
         assert_eq!(budget.words(), "the cap of 1000 tokens was reached");
     }
 
     #[test]
     fn a_judge_that_never_asks_is_held_too() {
         let budget = RunBudget::new(Caps { calls: Some(2), usd: Some(1.0), tokens: None });
-        assert_eq!((budget.room(1, usd(0.1)), budget.room(2, usd(0.1))), (Room::Now, Room::Never));
-        assert_eq!(budget.room(1, usd(0.6)), Room::Later);
-        assert_eq!((budget.room(0, usd(0.6)), budget.room(0, usd(1.1))), (Room::Now, Room::Never));
+        assert_eq!((budget.room(1, usd(0.1)), budget.room(2, usd(0.1))), (MayBegin::Now, MayBegin::Never));
+        assert_eq!(budget.room(1, usd(0.6)), MayBegin::Later);
+        assert_eq!((budget.room(0, usd(0.6)), budget.room(0, usd(1.1))), (MayBegin::Now, MayBegin::Never));
         budget.settle(2, None, Some(0.0), usd(0.1));
-        assert_eq!(budget.room(0, usd(0.1)), Room::Never);
+        assert_eq!(budget.room(0, usd(0.1)), MayBegin::Never);
         assert_eq!(budget.words(), "the cap of 2 calls or 1 USD was reached");
     }
 }

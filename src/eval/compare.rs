@@ -10,7 +10,7 @@ use super::numbers::Numbers;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
 use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
-use crate::core::stats::power::{Rates, more_cases, smallest_change_df};
+use crate::core::stats::power::{ErrorRates, more_cases, smallest_change_df};
 use crate::core::text;
 use std::collections::BTreeMap;
 
@@ -203,14 +203,14 @@ pub fn is_noise(c: &Comparison, floor: Option<f64>) -> bool {
 
 /// The smallest change that this many cases would show four times in five, at 5 %; `None` below two cases.
 pub fn smallest(c: &Comparison) -> Option<f64> {
-    smallest_change_df(c.se?, c.df?, Rates::default())
+    smallest_change_df(c.se?, c.df?, ErrorRates::default())
 }
 
 /// How many more cases would show a change of `delta` four times in five; `None` where the cases so far cannot say.
 pub fn more(c: &Comparison, delta: f64) -> Option<u64> {
     match c.sd()? {
         0.0 => None,
-        sd => more_cases(c.n, sd, delta, Rates::default()),
+        sd => more_cases(c.n, sd, delta, ErrorRates::default()),
     }
 }
 

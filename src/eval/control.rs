@@ -68,7 +68,7 @@ impl Control {
 
 /// Which keys of a run are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Scope {
+pub enum RunScope {
     /// Those without a verdict, and those cancelled or over budget.
     #[default]
     Missing,

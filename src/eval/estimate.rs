@@ -6,7 +6,7 @@
 use super::budget::Unit;
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
-use crate::judge::capabilities::Known;
+use crate::judge::capabilities::RememberedEndpoint;
 use crate::judge::{JudgeConfig, Usage, prompt};
 use crate::store::Store;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) const UNWRITTEN: usize = 1_200;
 
 /// USD per million tokens and the room for an answer, of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Rates {
+pub(super) struct PriceRates {
     pub price_in: Option<f64>,
     pub price_out: Option<f64>,
     pub price_cached: Option<f64>,
@@ -29,7 +29,7 @@ pub(super) struct Rates {
     pub free: bool,
 }
 
-impl Rates {
+impl PriceRates {
     pub fn of(config: &JudgeConfig) -> Self {
         Self {
             price_in: config.price_in,
@@ -44,7 +44,7 @@ impl Rates {
     pub fn with_learned_room(self, store: &Store, config: &JudgeConfig) -> Self {
         // A cache: without it the configured room counts.
         let stored = config.learned_under().and_then(|under| store.capability(&under, &config.model).ok()?);
-        let room = stored.and_then(|text| Known::stored(&text)?.shape.room_tokens);
+        let room = stored.and_then(|text| RememberedEndpoint::stored(&text)?.shape.room_tokens);
         Self { room: room.map_or(self.room, u64::from), ..self }
     }
 
@@ -132,7 +132,7 @@ impl Guess {
     }
 
     /// Adds `calls` calls over so many bytes each.
-    pub(super) fn add(&mut self, rates: &Rates, bytes: usize, calls: u64) {
+    pub(super) fn add(&mut self, rates: &PriceRates, bytes: usize, calls: u64) {
         if rates.free || calls == 0 {
             return;
         }
@@ -158,27 +158,28 @@ mod tests {
             ..JudgeConfig::default()
         };
         let mut store = Store::in_memory().unwrap();
-        let room = |store: &Store| Rates::of(&config).with_learned_room(store, &config).room;
+        let room = |store: &Store| PriceRates::of(&config).with_learned_room(store, &config).room;
         assert_eq!(room(&store), 1024);
-        let shape = crate::judge::capabilities::Shape::first(false);
-        let shape = crate::judge::capabilities::Shape { room_tokens: Some(16_384), ..shape };
-        let known = serde_json::to_string(&Known { shape, notes: Vec::new(), at: 0 }).unwrap();
+        let shape = crate::judge::capabilities::RequestShape::first(false);
+        let shape = crate::judge::capabilities::RequestShape { room_tokens: Some(16_384), ..shape };
+        let known = serde_json::to_string(&RememberedEndpoint { shape, notes: Vec::new(), at: 0 }).unwrap();
         store.set_capability("https://h/v1", "m", &known).unwrap();
         assert_eq!(room(&store), 16_384);
     }
 
     #[test]
     fn low_and_high_follow_the_rule_and_an_unknown_price_stays_unknown() {
-        let rates = Rates { price_in: Some(1.0), price_out: Some(10.0), room: 1000, ..Rates::default() };
+        let rates =
+            PriceRates { price_in: Some(1.0), price_out: Some(10.0), room: 1000, ..PriceRates::default() };
         let mut guess = Guess::default();
         guess.add(&rates, 1200, 2);
         assert_eq!(guess.tokens, (2 * (300 + 150), 2 * (400 + 1000)));
         assert_eq!(guess.cost, (Some(2.0 * 1800.0 / 1e6), Some(2.0 * 10_400.0 / 1e6)));
-        guess.add(&Rates { price_in: None, ..rates }, 1200, 1);
+        guess.add(&PriceRates { price_in: None, ..rates }, 1200, 1);
         assert_eq!(guess.cost, (None, None));
         assert!(guess.tokens.0 > 900);
         let mut none = Guess::default();
-        none.add(&Rates { free: true, ..Rates::default() }, 1200, 5);
+        none.add(&PriceRates { free: true, ..PriceRates::default() }, 1200, 5);
         assert_eq!(none, Guess::default());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::{Judge, JudgeConfig, JudgeRequest, Lookup, RecordedJudge, Stop, StopKind};
 use futures_util::future::join_all;
 use serde_json::Map;
@@ -16,7 +16,7 @@ pub struct Evaluation {
     /// The criterion's name.
     pub criterion: String,
     /// [`State::Scored`], or the one reason why there is no score.
-    pub state: State,
+    pub state: VerdictState,
     /// 1 to 5; present exactly when scored.
     pub score: Option<u8>,
     /// The judge's reasons; for failures, what went wrong.
@@ -107,11 +107,11 @@ impl Evaluator {
             criteria.iter().map(|c| Evaluation::failed(&c.name, state, why)).collect()
         };
         if response.trim().is_empty() {
-            return failed(State::NotGenerated, "the response is empty");
+            return failed(VerdictState::NotGenerated, "the response is empty");
         }
         let cancel = CancellationToken::new();
         if let Err(stop) = self.judge.discover(&cancel).await {
-            return failed(State::HttpError, &stop.message);
+            return failed(VerdictState::HttpError, &stop.message);
         }
         let (subject, response): (Arc<Subject>, Arc<str>) = (Arc::new(subject), response.into());
         let calls = criteria.iter().map(|criterion| {
@@ -127,9 +127,9 @@ impl Evaluator {
         let outcome = self.judge.judge(&request, &|_| (), cancel).await;
         let name = &request.criterion.name;
         match (outcome.state, outcome.reading) {
-            (State::Scored, Some(reading)) => Evaluation {
+            (VerdictState::Scored, Some(reading)) => Evaluation {
                 criterion: name.clone(),
-                state: State::Scored,
+                state: VerdictState::Scored,
                 score: Some(reading.score),
                 explanation: reading.explanation,
                 evidence: reading.evidence,
@@ -143,7 +143,7 @@ impl Evaluator {
 }
 
 impl Evaluation {
-    fn failed(criterion: &str, state: State, why: &str) -> Self {
+    fn failed(criterion: &str, state: VerdictState, why: &str) -> Self {
         Self {
             criterion: criterion.to_owned(),
             state,

@@ -12,18 +12,18 @@ mod engine;
 mod load;
 mod save;
 
-use super::control::{Control, Progress, Scope};
+use super::control::{Control, Progress, RunScope};
 use super::error::EvalError;
 use super::judges;
 use super::open::{open_endpoint_judge, open_endpoint_model, remembered};
 use super::recorded::{self, is_recorded, recorded_name};
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::{Judge, Model, Stop};
 use crate::store::lease::holder;
 use crate::store::{Handle, RunInfo, RunState, RunUsage, Store, StoreError};
-use engine::{Ending, Engine};
+use engine::{Ending, RunEngine};
 use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -45,9 +45,9 @@ const CONCURRENCY: usize = 8;
 type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// What one invocation works with.
-struct Work {
+struct Invocation {
     run: RunInfo,
-    scope: Scope,
+    scope: RunScope,
     judge: Arc<dyn Judge>,
     model: Option<Arc<dyn Model>>,
     concurrency: usize,
@@ -70,7 +70,7 @@ pub async fn execute(
     model: Option<Arc<dyn Model>>,
     concurrency: usize,
     control: Control,
-    scope: Scope,
+    scope: RunScope,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RunInfo, EvalError> {
     let run = handle.read(move |s| s.run(&run_id)).await?;
@@ -85,7 +85,7 @@ pub async fn execute(
     }
     let configured = config.resolve_endpoint(Role::Judge, &run.spec.judge).ok().map(|j| j.concurrency);
     let concurrency = if concurrency > 0 { concurrency } else { configured.unwrap_or(CONCURRENCY) };
-    let work = Work { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
+    let work = Invocation { run, scope, judge, model, concurrency, control, tell: Arc::new(progress) };
     lease_and_run(handle, work).await
 }
 
@@ -97,7 +97,7 @@ pub async fn execute_stored(
     handle: Handle,
     config: &Config,
     run_id: String,
-    scope: Scope,
+    scope: RunScope,
     concurrency: Option<usize>,
     control: Control,
     progress: impl Fn(Progress) + Send + Sync + 'static,
@@ -144,7 +144,7 @@ pub(super) async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|e| EvalError::Internal(e.to_string()))?
 }
 
-async fn lease_and_run(handle: Handle, work: Work) -> Result<RunInfo, EvalError> {
+async fn lease_and_run(handle: Handle, work: Invocation) -> Result<RunInfo, EvalError> {
     let run = work.run.id.clone();
     let mut lease = Lease::take(&handle, &run).await?;
     let (tell, begun, give_up) = (Arc::clone(&work.tell), Instant::now(), work.control.token());
@@ -257,10 +257,10 @@ pub(super) async fn tell_lock(handle: &Handle, tell: impl Fn(Option<&'static str
 }
 
 /// Discovery, then the keys; how the run stands afterwards.
-async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalError> {
+async fn begin(handle: &Handle, work: Invocation) -> Result<(RunState, String), EvalError> {
     let id = work.run.id.clone();
     let cells = handle.read(move |s| s.cells(&id)).await?;
-    let mut engine = Engine::new(handle.clone(), work, &cells).await?;
+    let mut engine = RunEngine::new(handle.clone(), work, &cells).await?;
     // Also when nothing is missing: a batch of retried keys may be under way.
     if engine.work.run.spec.batch {
         return engine.by_batch().await;
@@ -305,9 +305,9 @@ async fn begin(handle: &Handle, work: Work) -> Result<(RunState, String), EvalEr
 /// cap stopped it or fewer than `min_coverage` (0 to 1) are scored; 5 when the endpoint stopped it or nothing was scored.
 /// A cancelled run is the caller's to tell (130, 143).
 pub fn exit_code(run: &RunInfo, min_coverage: f64) -> u8 {
-    let count = |state: State| run.verdicts.get(&state).copied().unwrap_or_default();
-    let scored = count(State::Scored);
-    if run.state == RunState::Stopped && count(State::OverBudget) > 0 {
+    let count = |state: VerdictState| run.verdicts.get(&state).copied().unwrap_or_default();
+    let scored = count(VerdictState::Scored);
+    if run.state == RunState::Stopped && count(VerdictState::OverBudget) > 0 {
         return 3;
     }
     if run.state == RunState::Stopped || scored == 0 {

@@ -63,7 +63,7 @@ pub fn grouped(
 /// What is to be known before a run's figures are read, one line each: that several models answered, so that nothing is
 /// pooled; what is stale.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notes {
+pub struct RunNotes {
     /// The lines.
     pub lines: Vec<String>,
     /// Several models answered: no mean over all of them says anything.
@@ -74,7 +74,7 @@ pub struct Notes {
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn notes(store: &Store, run: &RunInfo) -> Result<Notes> {
+pub fn notes(store: &Store, run: &RunInfo) -> Result<RunNotes> {
     let models = if run.imported { 0 } else { store.models_returned(&run.id)?.len() };
     let mut lines: Vec<String> = retired(run).into_iter().chain(stale(store, run)?).collect();
     if models > 1 {
@@ -84,7 +84,7 @@ pub fn notes(store: &Store, run: &RunInfo) -> Result<Notes> {
             format!("{models} models answered: no means are pooled; `assize run show {id}` tells them apart"),
         );
     }
-    Ok(Notes { lines, is_split: models > 1 })
+    Ok(RunNotes { lines, is_split: models > 1 })
 }
 
 /// That the run's judge is retired, as one line; its scores are kept.

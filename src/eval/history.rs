@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// What a change can be taken to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum ChangeMark {
     /// Better beyond chance.
     Better,
     /// Worse beyond chance.
@@ -31,7 +31,7 @@ pub enum Mark {
     NoEvidence,
 }
 
-impl Mark {
+impl ChangeMark {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -82,11 +82,11 @@ impl MeanChange {
     }
 
     /// The decision as a sign.
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> ChangeMark {
         match self.decision {
-            Decision::Better => Mark::Better,
-            Decision::Worse => Mark::Worse,
-            Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => Mark::NoEvidence,
+            Decision::Better => ChangeMark::Better,
+            Decision::Worse => ChangeMark::Worse,
+            Decision::NotWorse | Decision::NoEvidence | Decision::TooFew => ChangeMark::NoEvidence,
         }
     }
 }
@@ -146,7 +146,7 @@ pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
 
 /// One revision on one criterion, or on all of them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub struct HistoryPoint {
     /// The revision.
     pub seq: u32,
     /// The criterion; `None` for all together.
@@ -174,17 +174,17 @@ pub fn main_judge(scores: &[RevisionScore]) -> Option<Digest> {
 
 /// One case of a revision on one version of a criterion.
 #[derive(Debug, Clone, Copy)]
-struct Said<'a> {
+struct ScoredCase<'a> {
     judge: f64,
     people: Option<(f64, bool)>,
     cluster: Option<&'a str>,
 }
 
 /// Which question and which case: what two revisions must share to be compared. Numbers, in the order of the cases' ids.
-type Place = (u32, u32);
+type CasePlace = (u32, u32);
 
 /// The cells of a criterion, by their place, and how many verdicts have no score.
-type CriterionCells<'a> = (Vec<(Place, Said<'a>)>, u32);
+type CriterionCells<'a> = (Vec<(CasePlace, ScoredCase<'a>)>, u32);
 
 /// The scores of a revision under one judge: by criterion.
 type JudgeScores<'a> = BTreeMap<&'a str, CriterionCells<'a>>;
@@ -217,7 +217,7 @@ fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, JudgeScor
         entry.0.extend(score.cases.iter().filter_map(|(case, mean)| {
             let place = number(case, near)?;
             near = place + 1;
-            let said = Said {
+            let said = ScoredCase {
                 judge: *mean,
                 people: score.people.get(&**case).copied(),
                 cluster: score.clusters.get(&**case).map(String::as_str),
@@ -249,7 +249,7 @@ fn by_case(mut cells: Vec<(u32, f64)>) -> Vec<f64> {
 /// What both revisions have on a criterion, or on all: as a comparison takes it.
 fn common(before: &JudgeScores<'_>, after: &JudgeScores<'_>, criterion: Option<&str>) -> PairedInput {
     // A case, then and now.
-    let mut cells: Vec<(u32, Said<'_>, Said<'_>)> = Vec::new();
+    let mut cells: Vec<(u32, ScoredCase<'_>, ScoredCase<'_>)> = Vec::new();
     for (name, (now, _)) in after.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name)) {
         let Some((then, _)) = before.get(name) else { continue };
         let mut left = then.iter().peekable();
@@ -328,12 +328,12 @@ fn change(
 }
 
 /// A prompt's revisions under its main judge, oldest first: on one criterion, or all together.
-pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<Point> {
+pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<HistoryPoint> {
     points_of_each(scores, &[criterion]).remove(0)
 }
 
 /// [`points`] for each of these, on as many threads as the machine has.
-pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<Vec<Point>> {
+pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<Vec<HistoryPoint>> {
     let Some(judge) = main_judge(scores) else { return vec![Vec::new(); wanted.len()] };
     let revisions = revisions(scores, judge);
     let few = revisions.values().flat_map(BTreeMap::values).map(|(cells, _)| cells.len()).sum::<usize>()
@@ -351,7 +351,7 @@ pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<
 /// Below so many cells threads take longer to start than to work.
 const FEW_CELLS: usize = 20_000;
 
-fn points_on(revisions: &BTreeMap<u32, JudgeScores<'_>>, criterion: Option<&str>) -> Vec<Point> {
+fn points_on(revisions: &BTreeMap<u32, JudgeScores<'_>>, criterion: Option<&str>) -> Vec<HistoryPoint> {
     let mut out = Vec::new();
     for (seq, columns) in revisions {
         let mine = || columns.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name));
@@ -363,7 +363,7 @@ fn points_on(revisions: &BTreeMap<u32, JudgeScores<'_>>, criterion: Option<&str>
             .range(..*seq)
             .rev()
             .find_map(|(since, before)| change(*since, before, columns, criterion));
-        out.push(Point {
+        out.push(HistoryPoint {
             seq: *seq,
             criterion: criterion.map(ToOwned::to_owned),
             mean,
@@ -420,8 +420,11 @@ mod tests {
             [score(1, "tone", "v", &base), score(3, "tone", "v", &up), score(4, "tone", "v", &noise)];
         let found = points(&scores, None);
         let marks: Vec<_> = found.iter().map(|p| (p.seq, p.change.map(|c| (c.since, c.mark())))).collect();
-        assert_eq!(marks, [(1, None), (3, Some((1, Mark::Better))), (4, Some((3, Mark::NoEvidence)))]);
-        assert_eq!(changes(&scores, 3, 1)[0].1.mark(), Mark::Worse);
+        assert_eq!(
+            marks,
+            [(1, None), (3, Some((1, ChangeMark::Better))), (4, Some((3, ChangeMark::NoEvidence)))]
+        );
+        assert_eq!(changes(&scores, 3, 1)[0].1.mark(), ChangeMark::Worse);
         // Five cases that all rise may be chance.
         let few = [score(1, "tone", "v", &base[..5]), score(2, "tone", "v", &up[..5])];
         assert_eq!(points(&few, None)[1].change.map(|c| c.decision), Some(Decision::TooFew));
@@ -444,18 +447,22 @@ mod tests {
         let up: Vec<f64> = (0..60).map(|i| if i % 4 == 0 { 3.0 } else { 4.0 }).collect();
         let mut scores = [score(1, "tone", "v", &base), score(2, "tone", "v", &up)];
         let mark = |scores: &[RevisionScore]| changes(scores, 1, 2)[0].1;
-        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (Mark::Better, Basis::Judge));
+        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (ChangeMark::Better, Basis::Judge));
         // People see no such gain.
         for row in &mut scores {
             row.people = (0..60).step_by(2).map(|i| (format!("c{i}"), (3.0, true))).collect();
         }
         let by_people = mark(&scores);
-        assert_eq!((by_people.mark(), by_people.basis), (Mark::NoEvidence, Basis::People), "{by_people:?}");
+        assert_eq!(
+            (by_people.mark(), by_people.basis),
+            (ChangeMark::NoEvidence, Basis::People),
+            "{by_people:?}"
+        );
         // The twin: of labels that were picked nothing follows.
         for row in &mut scores {
             row.people.values_mut().for_each(|said| said.1 = false);
         }
-        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (Mark::Better, Basis::Judge));
+        assert_eq!((mark(&scores).mark(), mark(&scores).basis), (ChangeMark::Better, Basis::Judge));
         for row in &mut scores {
             row.clusters = (0..60).map(|i| (format!("c{i}"), format!("d{}", i % 4))).collect();
         }

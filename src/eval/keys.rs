@@ -1,14 +1,14 @@
 //! The keys of a run: what was planned, and what of it is still to be asked. Pure.
 
-use super::control::Scope;
+use super::control::RunScope;
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::store::Cell;
 use std::collections::HashMap;
 
 /// One verdict that a run plans: a response, a question, a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct VerdictKey {
     /// `RunItem::ord`.
     pub item: u32,
     /// Column.
@@ -17,7 +17,7 @@ pub struct Key {
     pub repeat: u32,
 }
 
-impl Key {
+impl VerdictKey {
     /// The key of a cell.
     pub fn of(cell: &Cell) -> Self {
         Self { item: cell.item, criterion: cell.criterion, repeat: cell.repeat }
@@ -25,10 +25,10 @@ impl Key {
 }
 
 /// All keys of a run, by item, then criterion, then pass.
-pub fn planned(items: u32, criteria: u32, repeats: u32) -> impl Iterator<Item = Key> {
+pub fn planned(items: u32, criteria: u32, repeats: u32) -> impl Iterator<Item = VerdictKey> {
     (0..items).flat_map(move |item| {
         (0..criteria)
-            .flat_map(move |criterion| (0..repeats).map(move |repeat| Key { item, criterion, repeat }))
+            .flat_map(move |criterion| (0..repeats).map(move |repeat| VerdictKey { item, criterion, repeat }))
     })
 }
 
@@ -36,11 +36,16 @@ pub fn planned(items: u32, criteria: u32, repeats: u32) -> impl Iterator<Item = 
 ///
 /// [`Scope::Missing`]: no verdict, or one that never got an answer of its own (see [`State::is_open_on_resume`]).
 /// [`Scope::Failed`]: these, and all failures.
-pub fn missing(planned: impl IntoIterator<Item = Key>, cells: &[Cell], scope: Scope) -> Vec<Key> {
-    let known: HashMap<Key, State> = cells.iter().map(|c| (Key::of(c), c.state)).collect();
-    let is_open = |state: State| match scope {
-        Scope::Missing => state.is_open_on_resume(),
-        Scope::Failed => state != State::Scored,
+pub fn missing(
+    planned: impl IntoIterator<Item = VerdictKey>,
+    cells: &[Cell],
+    scope: RunScope,
+) -> Vec<VerdictKey> {
+    let known: HashMap<VerdictKey, VerdictState> =
+        cells.iter().map(|c| (VerdictKey::of(c), c.state)).collect();
+    let is_open = |state: VerdictState| match scope {
+        RunScope::Missing => state.is_open_on_resume(),
+        RunScope::Failed => state != VerdictState::Scored,
     };
     planned.into_iter().filter(|key| known.get(key).is_none_or(|state| is_open(*state))).collect()
 }
@@ -69,8 +74,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    fn cell(key: Key, state: State) -> Cell {
-        let score = (state == State::Scored).then_some(3);
+    fn cell(key: VerdictKey, state: VerdictState) -> Cell {
+        let score = (state == VerdictState::Scored).then_some(3);
         Cell { item: key.item, criterion: key.criterion, repeat: key.repeat, state, score, flagged: false }
     }
 
@@ -101,19 +106,19 @@ mod tests {
             (items, criteria, repeats) in (0u32..6, 0u32..4, 1u32..4),
             states in proptest::collection::vec(proptest::option::of(0usize..12), 0..80),
         ) {
-            let all: Vec<Key> = planned(items, criteria, repeats).collect();
+            let all: Vec<VerdictKey> = planned(items, criteria, repeats).collect();
             prop_assert_eq!(all.len(), (items * criteria * repeats) as usize);
             let cells: Vec<Cell> = all.iter().zip(&states)
-                .filter_map(|(key, state)| state.map(|s| cell(*key, State::ALL[s])))
+                .filter_map(|(key, state)| state.map(|s| cell(*key, VerdictState::ALL[s])))
                 .collect();
-            for scope in [Scope::Missing, Scope::Failed] {
+            for scope in [RunScope::Missing, RunScope::Failed] {
                 let open = missing(all.iter().copied(), &cells, scope);
-                let closed: HashSet<Key> = cells.iter()
-                    .filter(|c| c.state == State::Scored || scope == Scope::Missing && !c.state.is_open_on_resume())
-                    .map(Key::of)
+                let closed: HashSet<VerdictKey> = cells.iter()
+                    .filter(|c| c.state == VerdictState::Scored || scope == RunScope::Missing && !c.state.is_open_on_resume())
+                    .map(VerdictKey::of)
                     .collect();
                 prop_assert!(open.iter().all(|k| !closed.contains(k)));
-                let union: HashSet<Key> = open.iter().copied().chain(closed).collect();
+                let union: HashSet<VerdictKey> = open.iter().copied().chain(closed).collect();
                 prop_assert_eq!(union, all.iter().copied().collect::<HashSet<_>>());
                 prop_assert!(open.is_sorted());
             }

@@ -40,14 +40,14 @@ pub(crate) mod worlds;
 
 pub use batch::{as_batch, cancel_batches};
 pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
-pub use control::{Control, Progress, Scope};
+pub use control::{Control, Progress, RunScope};
 pub use error::EvalError;
 pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
-pub use groups::{ModelGroup, Notes, grouped, notes, retired, stale};
+pub use groups::{ModelGroup, RunNotes, grouped, notes, retired, stale};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
-pub use keys::{Key, missing, planned};
+pub use keys::{VerdictKey, missing, planned};
 #[cfg(test)]
 pub(crate) use noise::made_up;
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
@@ -58,11 +58,11 @@ pub use pairwise::{
     pair_sentence, plan_pairs, rehearse,
 };
 pub use people::{Checked, People};
-pub use plan::{ArmChoice, Overflow, Plan, RubricChoice, RunRequest, SetChoice, plan};
+pub use plan::{ArmChoice, Overflow, RubricChoice, RunPlan, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};
 pub use recorded::{RECORDED, is_recorded, recorded_as};
-pub use render::{RenderError, Rendered, render_case, render_with};
+pub use render::{RenderError, RenderedCase, render_case, render_with};
 pub use summary::{
-    ArmSummary, CriterionSummary, Expected, Row, RunSummary, coverage, doubts, mean_over, summarize,
+    ArmSummary, CriterionSummary, Expected, RunSummary, ScoredItem, coverage, doubts, mean_over, summarize,
     summarize_together,
 };

@@ -20,7 +20,7 @@ const EXCERPT: usize = 400;
 
 /// One failure mode.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mode {
+pub struct FailureMode {
     /// As tagged.
     pub name: String,
     /// Reviews that carry it.
@@ -36,7 +36,7 @@ pub struct Mode {
 }
 
 /// Modes by how often they were tagged, the commonest first; names decide among equals.
-pub fn pareto(reviews: &[ReviewInfo]) -> Vec<Mode> {
+pub fn pareto(reviews: &[ReviewInfo]) -> Vec<FailureMode> {
     let mut found: BTreeMap<&str, (BTreeMap<String, usize>, BTreeSet<(String, u32)>)> = BTreeMap::new();
     for info in reviews {
         for mode in &info.review.modes {
@@ -45,9 +45,9 @@ pub fn pareto(reviews: &[ReviewInfo]) -> Vec<Mode> {
             entry.1.insert((info.review.run.clone(), info.review.item));
         }
     }
-    let mut modes: Vec<Mode> = found
+    let mut modes: Vec<FailureMode> = found
         .into_iter()
-        .map(|(name, (arms, items))| Mode {
+        .map(|(name, (arms, items))| FailureMode {
             name: name.to_owned(),
             count: arms.values().sum(),
             share: 0.0,
@@ -118,7 +118,7 @@ fn rubric_of(store: &Store, run: &RunInfo) -> Result<Rubric> {
 ///
 /// # Errors
 /// When a text cannot be read.
-pub fn draft(store: &Store, run: &str, mode: Option<&Mode>) -> Result<String> {
+pub fn draft(store: &Store, run: &str, mode: Option<&FailureMode>) -> Result<String> {
     let run = store.run(run)?;
     let mut rubric = rubric_of(store, &run)?;
     let mut out = String::from(

@@ -169,9 +169,9 @@ pub(crate) fn made_up(case: &str, arm: &str, version: &str, repeat: u32, score: 
         generation: 0,
         repeat,
         state: if score.is_some() {
-            crate::core::verdict::State::Scored
+            crate::core::verdict::VerdictState::Scored
         } else {
-            crate::core::verdict::State::Refused
+            crate::core::verdict::VerdictState::Refused
         },
         score,
         dictated: false,
@@ -183,7 +183,7 @@ pub(crate) fn made_up(case: &str, arm: &str, version: &str, repeat: u32, score: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::verdict::State;
+    use crate::core::verdict::VerdictState;
 
     fn pooled(case: &str, repeat: u32, score: u8) -> PooledVerdict {
         made_up(case, "a", "v", repeat, Some(score))
@@ -230,7 +230,7 @@ mod tests {
                     item,
                     criterion: 0,
                     repeat,
-                    state: State::Scored,
+                    state: VerdictState::Scored,
                     score: Some(score),
                     flagged: false,
                 })

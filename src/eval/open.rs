@@ -3,7 +3,7 @@
 use super::error::EvalError;
 use super::recorded::{self, recorded_name};
 use crate::config::{Config, Role};
-use crate::judge::capabilities::Known;
+use crate::judge::capabilities::RememberedEndpoint;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;
 use crate::judge::{Judge, JudgeConfig, Model, open};
 use crate::store::Store;
@@ -40,7 +40,7 @@ pub(super) fn open_endpoint_judge(
     concurrency: Option<usize>,
     known: Option<&str>,
 ) -> Result<Arc<dyn Judge>, EvalError> {
-    let known = known.and_then(|text| Known::read(text, crate::clock::now().as_second()));
+    let known = known.and_then(|text| RememberedEndpoint::read(text, crate::clock::now().as_second()));
     Ok(Arc::new(open::judge(resolve(config, Role::Judge, name, concurrency)?, known)?))
 }
 
@@ -80,12 +80,12 @@ pub(super) fn stored_config(config: &JudgeConfig) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Key;
+    use crate::judge::KeySource;
 
     #[test]
     fn a_stored_plan_keeps_nothing_of_a_key() {
         let config = JudgeConfig {
-            key: Key::Command("echo sk-secret".into()),
+            key: KeySource::Command("echo sk-secret".into()),
             model: "m".into(),
             ..JudgeConfig::default()
         };

@@ -16,24 +16,24 @@ pub use plan::{PairPlan, PairwiseRequest, plan_pairs};
 use super::budget::{Caps, RunBudget, Unit};
 use super::control::Control;
 use super::error::EvalError;
-use super::estimate::Rates;
+use super::estimate::PriceRates;
 use super::execute::{HEARTBEAT, aside, refuse_retired, tell_lock};
 use super::open::{open_endpoint_judge, remembered};
 use super::recorded::is_recorded;
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
-use crate::core::pairwise::{Choice, Outcome, Tally, outcome};
+use crate::core::pairwise::{Choice, PairCounts, PairVerdict, outcome};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
-use crate::judge::capabilities::Known;
-use crate::judge::{CallEvent, Judge, JudgeConfig, Key, PairOutcome, PairRequest, Stop, open};
+use crate::core::verdict::VerdictState;
+use crate::judge::capabilities::RememberedEndpoint;
+use crate::judge::{CallEvent, Judge, JudgeConfig, KeySource, PairOutcome, PairRequest, Stop, open};
 use crate::store::lease::holder;
 use crate::store::{
-    Arm, Claim, Handle, NewPairAnswer, PairAnswer, Question as Asked, Result as StoreResult, Store,
+    Arm, Claim, Handle, NewPairAnswer, PaidQuestion as Asked, PairAnswer, Result as StoreResult, Store,
     StoreError, pair_key,
 };
 use futures_util::{FutureExt, StreamExt};
-use plan::Pair;
+use plan::ResponsePair;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,7 +62,7 @@ impl PairResult {
     }
 
     /// What both orders together amount to.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> PairVerdict {
         let (a_first, b_first) = self.choices();
         outcome(a_first, b_first)
     }
@@ -91,8 +91,8 @@ pub struct PairwiseRun {
 
 impl PairwiseRun {
     /// The pairs of one criterion, counted.
-    pub fn tally(&self, criterion: usize) -> Tally {
-        let mut tally = Tally::default();
+    pub fn tally(&self, criterion: usize) -> PairCounts {
+        let mut tally = PairCounts::default();
         for result in self.results.iter().filter(|r| r.criterion == criterion) {
             let (a_first, b_first) = result.choices();
             tally.add(a_first, b_first);
@@ -107,7 +107,7 @@ impl PairwiseRun {
 }
 
 /// One question: a pair, a criterion, an order.
-struct Question {
+struct PairQuestion {
     pair: usize,
     criterion: usize,
     /// A's response stands first.
@@ -122,18 +122,18 @@ struct Asking {
     fingerprint: Digest,
     judge: Arc<dyn Judge>,
     name: String,
-    rates: Rates,
+    rates: PriceRates,
 }
 
 impl Asking {
-    fn questions(&self) -> Vec<Question> {
+    fn questions(&self) -> Vec<PairQuestion> {
         let mut questions = Vec::new();
         for (at, pair) in self.plan.pairs.iter().enumerate() {
             for (criterion, (_, version)) in self.criteria.iter().enumerate() {
                 for a_first in [true, false] {
                     let (first, second) = pair.digests(a_first);
                     let key = pair_key(&self.fingerprint, &pair.subject_digest, (first, second), version);
-                    questions.push(Question { pair: at, criterion, a_first, key });
+                    questions.push(PairQuestion { pair: at, criterion, a_first, key });
                 }
             }
         }
@@ -141,12 +141,14 @@ impl Asking {
     }
 
     /// The questions that are still to be put.
-    fn open(&self, store: &Store, retry: bool) -> StoreResult<Vec<Question>> {
+    fn open(&self, store: &Store, retry: bool) -> StoreResult<Vec<PairQuestion>> {
         let mut open = Vec::new();
         for question in self.questions() {
             let is_open = match store.pair_answer(&question.key)? {
                 None => true,
-                Some(known) => known.state.is_open_on_resume() || retry && known.state != State::Scored,
+                Some(known) => {
+                    known.state.is_open_on_resume() || retry && known.state != VerdictState::Scored
+                }
             };
             if is_open {
                 open.push(question);
@@ -175,7 +177,7 @@ impl Asking {
         Ok(results)
     }
 
-    fn request(&self, question: &Question) -> Option<(&Pair, PairRequest)> {
+    fn request(&self, question: &PairQuestion) -> Option<(&ResponsePair, PairRequest)> {
         let pair = self.plan.pairs.get(question.pair)?;
         let (criterion, _) = self.criteria.get(question.criterion)?;
         let (first, second) = pair.texts(question.a_first);
@@ -183,7 +185,13 @@ impl Asking {
         Some((pair, request))
     }
 
-    fn answer(&self, question: &Question, pair: &Pair, nonce: String, done: PairOutcome) -> NewPairAnswer {
+    fn answer(
+        &self,
+        question: &PairQuestion,
+        pair: &ResponsePair,
+        nonce: String,
+        done: PairOutcome,
+    ) -> NewPairAnswer {
         let PairOutcome { outcome: o, reading } = done;
         let (a, b): (&Arm, &Arm) = (&self.plan.arms.0, &self.plan.arms.1);
         let (first, second) = if question.a_first { (a, b) } else { (b, a) };
@@ -225,7 +233,7 @@ enum Put {
     Saved(crate::store::Spend),
     Stopped(Stop),
     /// Cancelled, or refused by a cap: nothing is stored, it stays open.
-    Left(State),
+    Left(VerdictState),
 }
 
 /// How the asking goes on.
@@ -317,12 +325,16 @@ async fn open(
         fingerprint: judge.pairs_fingerprint(),
         judge,
         name,
-        rates: Rates::of(&config.resolve_endpoint(Role::Judge, &request.judge)?),
+        rates: PriceRates::of(&config.resolve_endpoint(Role::Judge, &request.judge)?),
     })
 }
 
 /// What is still to be asked; the asking comes back with it, for it was lent to the reading thread.
-async fn look(handle: &Handle, asking: Asking, retry: bool) -> Result<(Asking, Vec<Question>), EvalError> {
+async fn look(
+    handle: &Handle,
+    asking: Asking,
+    retry: bool,
+) -> Result<(Asking, Vec<PairQuestion>), EvalError> {
     Ok(handle
         .read(move |s| {
             let open = asking.open(s, retry)?;
@@ -344,10 +356,10 @@ impl Asker {
     /// Which of these may be put, and which another process is putting.
     async fn claim(
         &self,
-        open: Vec<Question>,
+        open: Vec<PairQuestion>,
         retry: bool,
         token: &CancellationToken,
-    ) -> StoreResult<(Vec<Question>, HashSet<Digest>)> {
+    ) -> StoreResult<(Vec<PairQuestion>, HashSet<Digest>)> {
         let asked: Vec<Asked> = open.iter().map(|q| Asked::Pair(q.key, retry)).collect();
         let holder = self.holder.clone();
         let claims = self.handle.write_paid(token.clone(), move |s| s.claim(&holder, &asked)).await?;
@@ -388,7 +400,7 @@ impl Drop for Asker {
 async fn put_in_turn(
     asker: &Asker,
     mut asking: Asking,
-    mut open: Vec<Question>,
+    mut open: Vec<PairQuestion>,
     (request, config): (&PairwiseRequest, &Config),
     control: &Control,
     run: &mut PairwiseRun,
@@ -417,7 +429,7 @@ async fn put_in_turn(
 async fn put_all(
     asker: &Asker,
     asking: &Asking,
-    open: Vec<Question>,
+    open: Vec<PairQuestion>,
     (request, config): (&PairwiseRequest, &Config),
     control: &Control,
     run: &mut PairwiseRun,
@@ -444,7 +456,7 @@ async fn put_all(
                 run.stopped = Some(stop.message);
                 break;
             }
-            Put::Left(State::OverBudget) => run.capped = Some(String::new()),
+            Put::Left(VerdictState::OverBudget) => run.capped = Some(String::new()),
             Put::Left(_) => break,
         }
     }
@@ -455,10 +467,12 @@ async fn put_all(
 async fn put(
     asker: &Asker,
     asking: &Asking,
-    question: &Question,
+    question: &PairQuestion,
     token: &CancellationToken,
 ) -> Result<Put, EvalError> {
-    let Some((pair, request)) = asking.request(question) else { return Ok(Put::Left(State::Cancelled)) };
+    let Some((pair, request)) = asking.request(question) else {
+        return Ok(Put::Left(VerdictState::Cancelled));
+    };
     let sent = AtomicU64::new(0);
     let count = |event| {
         if event == CallEvent::Sent {
@@ -505,9 +519,9 @@ pub fn rehearse(
     }
     let resolved = config.resolve_endpoint(Role::Judge, &request.judge)?;
     let known = remembered(config, store, &request.judge);
-    let known = known.and_then(|text| Known::read(&text, crate::clock::now().as_second()));
+    let known = known.and_then(|text| RememberedEndpoint::read(&text, crate::clock::now().as_second()));
     // Nothing is sent, so no key is fetched.
-    let keyless = JudgeConfig { key: Key::None, ..resolved.clone() };
+    let keyless = JudgeConfig { key: KeySource::None, ..resolved.clone() };
     let judge: Arc<dyn Judge> = Arc::new(open::judge(keyless, known)?);
     let asking = Asking {
         criteria: plan.criteria.iter().map(|c| (Arc::new(c.clone()), c.version())).collect(),
@@ -515,7 +529,7 @@ pub fn rehearse(
         fingerprint: judge.pairs_fingerprint(),
         judge,
         name: request.judge.clone(),
-        rates: Rates::of(&resolved),
+        rates: PriceRates::of(&resolved),
     };
     let open = asking.open(store, request.retry)?;
     let mut guess = super::Guess::default();

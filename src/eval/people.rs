@@ -9,7 +9,7 @@
 //! somebody picked count as checked and correct nothing.
 
 use crate::core::queue::{order, seed};
-use crate::core::stats::by_people::{LEAST, Row, SCORE, corrected_mean};
+use crate::core::stats::by_people::{LEAST, LabelledItem, SCORE, corrected_mean};
 use crate::core::stats::corrected::Corrected;
 use crate::core::stats::mean::mean;
 use crate::store::{ReviewInfo, RunItem, Sampling};
@@ -20,16 +20,16 @@ const LEVEL: f64 = 0.95;
 
 /// A person's word on an item.
 #[derive(Debug, Clone, Copy)]
-struct Word {
+struct PersonScore {
     score: f64,
     blind: bool,
 }
 
 /// One item's scores by people on one criterion.
 #[derive(Debug, Clone, Default)]
-struct Scores {
+struct ItemScores {
     /// One for each person: the newest blind one, else the newest given with the judge in sight.
-    words: BTreeMap<String, Word>,
+    words: BTreeMap<String, PersonScore>,
     /// Whether the queue of some run drew it at random for one of these.
     drawn: bool,
     /// The means of the blind ones, and of all.
@@ -37,7 +37,7 @@ struct Scores {
     all: Option<f64>,
 }
 
-impl Scores {
+impl ItemScores {
     fn average(&mut self) {
         let of = |blind: bool| {
             let words = self.words.values().filter(|w| w.blind || !blind);
@@ -50,7 +50,7 @@ impl Scores {
 /// People's scores in a run, by item and criterion.
 #[derive(Debug, Clone, Default)]
 pub struct People {
-    scores: HashMap<(u32, u32), Scores>,
+    scores: HashMap<(u32, u32), ItemScores>,
     /// Items that the queue drew and nobody scored.
     skipped: HashSet<(u32, u32)>,
     /// Where each item stands in the run's random order.
@@ -134,14 +134,14 @@ impl People {
             };
             let scores = found.scores.entry(key).or_default();
             scores.drawn |= drawn;
-            let word = Word { score, blind: !r.saw_judge };
+            let word = PersonScore { score, blind: !r.saw_judge };
             match scores.words.get_mut(&r.reviewer) {
                 Some(before) if before.blind && !word.blind => {}
                 Some(before) => *before = word,
                 None => drop(scores.words.insert(r.reviewer.clone(), word)),
             }
         }
-        found.scores.values_mut().for_each(Scores::average);
+        found.scores.values_mut().for_each(ItemScores::average);
         let scores = &found.scores;
         found.skipped.retain(|key| scores.get(key).is_none_or(|s| s.blind.is_none()));
         found
@@ -193,16 +193,16 @@ impl People {
         }
         let complete =
             !items.is_empty() && items.iter().all(|(item, _)| self.blind(*item, criterion).is_some());
-        let row = |(item, judge): &(u32, Option<f64>)| Row {
+        let row = |(item, judge): &(u32, Option<f64>)| LabelledItem {
             people: self.label(*item, criterion, complete),
             judge: *judge,
             source: self.sources.get(item).copied().unwrap_or(u32::MAX - item),
         };
-        let rows: Vec<Row> = items.iter().map(row).collect();
+        let rows: Vec<LabelledItem> = items.iter().map(row).collect();
         let skipped: Vec<bool> = items.iter().map(|(item, _)| self.is_skipped(*item, criterion)).collect();
-        let with = |value: f64| -> Vec<Row> {
-            let at = |(row, skipped): (&Row, &bool)| {
-                if *skipped { Row { people: Some(value), ..*row } } else { *row }
+        let with = |value: f64| -> Vec<LabelledItem> {
+            let at = |(row, skipped): (&LabelledItem, &bool)| {
+                if *skipped { LabelledItem { people: Some(value), ..*row } } else { *row }
             };
             rows.iter().zip(&skipped).map(at).collect()
         };

@@ -13,7 +13,7 @@ mod recordings;
 pub use fits::Overflow;
 
 use super::error::EvalError;
-use super::estimate::{Guess, Rates, UNWRITTEN, question_bytes};
+use super::estimate::{Guess, PriceRates, UNWRITTEN, question_bytes};
 use super::keys::cache_key;
 use super::open::stored_config;
 use super::recorded::{candidates, recorded_as, recorded_name};
@@ -26,7 +26,7 @@ use crate::core::stats::sequential::Until;
 use crate::core::template::Included;
 use crate::judge::JudgeConfig;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
-use arms::{Response, Row};
+use arms::{PlanItem, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ pub enum RubricChoice {
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct RunPlan {
     /// To be stored by `Store::create_run`.
     pub run: NewRun,
     /// Judge calls, if each is answered at once; cached ones and missing responses left out.
@@ -130,7 +130,7 @@ pub struct Plan {
 
 /// What is gathered while planning.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(super) struct PlanNotes {
     pub(super) warnings: Vec<String>,
     refused: Vec<String>,
     includes: BTreeMap<String, Vec<Included>>,
@@ -141,7 +141,7 @@ pub(super) struct Notes {
 /// # Errors
 /// When a name in the request does not exist or is ambiguous. What could be meant but must not be started comes back as
 /// [`Plan::refused`].
-pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan, EvalError> {
+pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<RunPlan, EvalError> {
     if request.repeats == 0 || request.generations == 0 {
         return Err(EvalError::Input("--repeats is at least 1, and so is --generations".into()));
     }
@@ -157,7 +157,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     };
     let model =
         request.model.as_deref().map(|name| config.resolve_endpoint(Role::Model, name)).transpose()?;
-    let mut notes = Notes::default();
+    let mut notes = PlanNotes::default();
     let rows = arms::choose(store, &set, request, model.as_ref(), &mut notes)?;
     let (rubric, criteria, checks) = criteria_of(store, &request.rubric, &mut notes)?;
     if request.generations > 1 && !rows.iter().any(|r| r.generation > 0) {
@@ -171,10 +171,10 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     let mut spec = spec_of(&set, request, judge.as_ref(), model.as_ref(), rubric, criteria);
     spec.includes = std::mem::take(&mut notes.includes);
     spec.checks = checks;
-    let judge_rates = judge.as_ref().map_or(Rates { free: true, ..Rates::default() }, |judge| {
-        Rates::of(judge).with_learned_room(store, judge)
+    let judge_rates = judge.as_ref().map_or(PriceRates { free: true, ..PriceRates::default() }, |judge| {
+        PriceRates::of(judge).with_learned_room(store, judge)
     });
-    let model_rates = model.as_ref().map(Rates::of).unwrap_or_default();
+    let model_rates = model.as_ref().map(PriceRates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
     let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(fits::warnings(&overflows));
@@ -197,7 +197,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
     }
     let source = |config: Option<&JudgeConfig>| config.map(|c| c.price_source.clone()).unwrap_or_default();
     let guess = sums.judging.plus(&sums.generating);
-    Ok(Plan {
+    Ok(RunPlan {
         price_sources: (source(judge.as_ref()), source(model.as_ref())),
         judging: sums.judging,
         generating: sums.generating,
@@ -216,7 +216,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<Plan
 }
 
 /// A decision is about one arm against another.
-fn require_two_arms(items: &[(RunItem, crate::store::Arm)], notes: &mut Notes) {
+fn require_two_arms(items: &[(RunItem, crate::store::Arm)], notes: &mut PlanNotes) {
     let arms: std::collections::BTreeSet<&str> = items.iter().map(|(item, _)| item.arm.as_str()).collect();
     if arms.len() != 2 {
         notes.refused.push(format!(
@@ -260,7 +260,7 @@ fn spec_of(
 pub(super) fn criteria_of(
     store: &Store,
     choice: &RubricChoice,
-    notes: &mut Notes,
+    notes: &mut PlanNotes,
 ) -> Result<(String, Vec<Criterion>, Vec<Check>), EvalError> {
     let whole = |rubric: &Rubric| (rubric.name.clone(), rubric.criteria.clone(), rubric.checks.clone());
     match choice {
@@ -309,7 +309,7 @@ pub(super) fn criteria_of(
     }
 }
 
-fn require_own(rows: &[Row], notes: &mut Notes) {
+fn require_own(rows: &[PlanItem], notes: &mut PlanNotes) {
     let without: Vec<&str> = rows
         .iter()
         .filter(|r| !matches!(&r.response, Response::Stored { subject, .. } if subject.criterion.is_some()))
@@ -325,7 +325,13 @@ fn require_own(rows: &[Row], notes: &mut Notes) {
     }
 }
 
-fn check_caps(request: &RunRequest, judge: &Rates, model: Option<&Rates>, rows: &[Row], notes: &mut Notes) {
+fn check_caps(
+    request: &RunRequest,
+    judge: &PriceRates,
+    model: Option<&PriceRates>,
+    rows: &[PlanItem],
+    notes: &mut PlanNotes,
+) {
     if request.max_calls == Some(0) || request.max_tokens == Some(0) {
         notes.refused.push("a cap on calls or tokens is at least 1".into());
     }
@@ -359,9 +365,9 @@ struct Sums {
 fn count(
     store: &Store,
     spec: &RunSpec,
-    rows: &[Row],
-    judge: &Rates,
-    model: &Rates,
+    rows: &[PlanItem],
+    judge: &PriceRates,
+    model: &PriceRates,
 ) -> Result<Sums, EvalError> {
     let fingerprint = if judge.free { None } else { known_fingerprint(store, spec)? };
     let versions: Vec<Digest> = spec.criteria.iter().map(Criterion::version).collect();
@@ -426,7 +432,7 @@ fn known_fingerprint(store: &Store, spec: &RunSpec) -> Result<Option<Digest>, Ev
         .and_then(|r| r.fingerprint))
 }
 
-impl Row {
+impl PlanItem {
     fn into_item(self, ord: usize, set_id: i64) -> (RunItem, crate::store::Arm) {
         let item = RunItem {
             ord: u32::try_from(ord).unwrap_or(u32::MAX),
@@ -449,7 +455,7 @@ pub(super) fn some(names: &[String]) -> String {
 }
 
 /// What a plan says of itself in JSON: for `--dry-run`.
-impl Plan {
+impl RunPlan {
     /// Counts and money as one JSON object.
     pub fn to_json(&self) -> Value {
         json!({

@@ -5,7 +5,7 @@
 //! ```
 //! The order looks at the judge's scores where it is asked to; what it hands out never shows them.
 
-use crate::core::queue::{Candidate, Order, Pass, arrange, doubled, places, seed};
+use crate::core::queue::{Candidate, Pass, ReviewOrder, arrange, doubled, places, seed};
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub struct QueueSpec {
     /// Who reviews.
     pub reviewer: String,
     /// Which items come first.
-    pub order: Order,
+    pub order: ReviewOrder,
     /// All criteria of an item at once, or one criterion at a time.
     pub pass: Pass,
     /// Share of items that every reviewer scores; the others go to whoever comes first.

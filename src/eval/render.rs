@@ -1,7 +1,7 @@
 //! A prompt's revision and a case become the messages that a model is sent.
 
 use crate::core::item::{Case, Subject};
-use crate::core::prompt::{Kind, Settings, Template};
+use crate::core::prompt::{Settings, Template, TemplateKind};
 use crate::core::template::{Parts, TemplateError};
 use crate::judge::ChatMessage;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 /// A case made into messages.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rendered {
+pub struct RenderedCase {
     /// What the model is sent.
     pub messages: Vec<ChatMessage>,
     /// What the judge is shown of it.
@@ -44,7 +44,11 @@ pub enum RenderError {
 ///
 /// # Errors
 /// When a variable has no value, or the template fails.
-pub fn render_case(template: &Template, settings: &Settings, case: &Case) -> Result<Rendered, RenderError> {
+pub fn render_case(
+    template: &Template,
+    settings: &Settings,
+    case: &Case,
+) -> Result<RenderedCase, RenderError> {
     render_with(template, settings, case, &Parts::default())
 }
 
@@ -57,7 +61,7 @@ pub fn render_with(
     settings: &Settings,
     case: &Case,
     parts: &Parts,
-) -> Result<Rendered, RenderError> {
+) -> Result<RenderedCase, RenderError> {
     let failed = |why: String| RenderError::Failed { case: case.id.clone(), why };
     let word = |key: &str| settings.config.get(key).and_then(Value::as_str).filter(|w| !w.is_empty());
     let input = word("input");
@@ -79,7 +83,7 @@ pub fn render_with(
         )?;
         messages.push(ChatMessage { role: message.role, content });
     }
-    if template.kind == Kind::Text
+    if template.kind == TemplateKind::Text
         && let Some(only) = messages.first_mut()
     {
         only.role = word("role").unwrap_or(if input.is_some() { "system" } else { "user" }).to_owned();
@@ -93,7 +97,7 @@ pub fn render_with(
         messages.push(ChatMessage { role: "user".into(), content });
     }
     let unused = case.vars.keys().filter(|k| !used.contains(*k)).cloned().collect();
-    Ok(Rendered { subject: subject(&messages, case), messages, unused })
+    Ok(RenderedCase { subject: subject(&messages, case), messages, unused })
 }
 
 fn subject(messages: &[ChatMessage], case: &Case) -> Subject {
@@ -127,7 +131,7 @@ mod tests {
         Settings { config: serde_json::from_value(config).unwrap(), ..Settings::default() }
     }
 
-    fn roles(rendered: &Rendered) -> Vec<(&str, &str)> {
+    fn roles(rendered: &RenderedCase) -> Vec<(&str, &str)> {
         rendered.messages.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect()
     }
 

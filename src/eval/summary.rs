@@ -16,7 +16,7 @@ use super::people::{Checked, People};
 use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::stats::useful;
 use crate::core::text;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::store::{Cell, RunInfo, RunItem};
 use std::collections::{HashMap, HashSet};
 
@@ -85,13 +85,13 @@ pub struct RunSummary {
 
 /// The scores of one item's passes on one criterion.
 #[derive(Debug, Clone, Copy, Default)]
-struct Scores {
+struct PassScores {
     sum: f64,
     scored: usize,
     failed: usize,
 }
 
-impl Scores {
+impl PassScores {
     fn mean(self) -> Option<f64> {
         (self.scored > 0).then(|| self.sum / self.scored as f64)
     }
@@ -102,17 +102,17 @@ impl Scores {
 }
 
 /// By column, then by the item's place in the run.
-struct ItemCells(Vec<Vec<Scores>>);
+struct ItemCells(Vec<Vec<PassScores>>);
 
 impl ItemCells {
     fn of(columns: usize, cells: &[Cell]) -> Self {
         let items = cells.iter().map(|c| c.item as usize + 1).max().unwrap_or(0);
-        let mut all = vec![vec![Scores::default(); items]; columns];
+        let mut all = vec![vec![PassScores::default(); items]; columns];
         for cell in cells {
             let column = all.get_mut(cell.criterion as usize);
             let Some(scores) = column.and_then(|c| c.get_mut(cell.item as usize)) else { continue };
             match (cell.state, cell.score) {
-                (State::Scored, Some(score)) => {
+                (VerdictState::Scored, Some(score)) => {
                     scores.scored += 1;
                     scores.sum += f64::from(score);
                 }
@@ -122,7 +122,7 @@ impl ItemCells {
         Self(all)
     }
 
-    fn at(&self, column: u32, item: u32) -> Scores {
+    fn at(&self, column: u32, item: u32) -> PassScores {
         self.0.get(column as usize).and_then(|c| c.get(item as usize)).copied().unwrap_or_default()
     }
 }
@@ -149,7 +149,7 @@ pub fn doubts(
 
 /// One item on one criterion, as a mean takes it.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct ScoredItem<'a> {
     /// The item.
     pub item: &'a RunItem,
     /// The mean of its scored passes.
@@ -182,7 +182,7 @@ pub struct Expected {
 pub fn mean_over(
     name: &str,
     criterion: u32,
-    rows: &[Row<'_>],
+    rows: &[ScoredItem<'_>],
     asked: Expected,
     people: &People,
 ) -> CriterionSummary {
@@ -265,7 +265,7 @@ fn held(arms: usize, column: u32, key_of: &HashMap<u32, (u32, usize)>, cells: &[
 
 /// Sums up a run from its newest cells. Only scored verdicts enter a mean.
 pub fn summarize(run: &RunInfo, cells: &[Cell], items: &[RunItem], people: &People) -> RunSummary {
-    let parts = Parts::of(run, cells, items, people);
+    let parts = MeanParts::of(run, cells, items, people);
     let arms = run
         .arms
         .iter()
@@ -285,11 +285,11 @@ pub fn summarize_together(
     items: &[RunItem],
     people: &People,
 ) -> Vec<CriterionSummary> {
-    Parts::of(run, cells, items, people).all()
+    MeanParts::of(run, cells, items, people).all()
 }
 
 /// What means of a run are made of.
-struct Parts<'a> {
+struct MeanParts<'a> {
     run: &'a RunInfo,
     items: &'a [RunItem],
     people: &'a People,
@@ -300,7 +300,7 @@ struct Parts<'a> {
     sources: Vec<u32>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> MeanParts<'a> {
     fn of(run: &'a RunInfo, cells: &[Cell], items: &'a [RunItem], people: &'a People) -> Self {
         let columns = ItemCells::of(run.criteria.len(), cells);
         Self { run, items, people, columns, asked: asked(run, items, cells), sources: sources(items) }
@@ -316,11 +316,11 @@ impl<'a> Parts<'a> {
         (0..)
             .zip(self.run.criteria.iter().zip(&self.asked))
             .map(|(column, (name, asked))| {
-                let rows: Vec<Row<'_>> = mine
+                let rows: Vec<ScoredItem<'_>> = mine
                     .iter()
                     .map(|(item, source)| (*item, *source, self.columns.at(column, item.ord)))
                     .filter(|(.., s)| s.seen() > 0 || !self.run.imported)
-                    .map(|(item, source, s)| Row {
+                    .map(|(item, source, s)| ScoredItem {
                         item,
                         score: s.mean(),
                         scored: s.scored,

@@ -7,7 +7,7 @@
 //! Cases are looked at in the order in which they were drawn, not in that in which answers come: a quick answer may be
 //! a short one, and a short one may score otherwise. Cases of one source are one unit, whose score is their mean.
 
-use super::keys::Key;
+use super::keys::VerdictKey;
 use crate::core::digest::Digest;
 use crate::core::stats::mean::mean;
 use crate::core::stats::rng::Rng;
@@ -29,7 +29,7 @@ struct Series {
 }
 
 /// Watches a run's verdicts.
-pub(super) struct Watch {
+pub(super) struct StopWatch {
     rule: Until,
     arms: Vec<String>,
     /// Items of each unit by arm, in the order drawn.
@@ -38,13 +38,13 @@ pub(super) struct Watch {
     place: Vec<usize>,
     /// Keys of each unit that have no verdict yet.
     open: Vec<usize>,
-    known: HashSet<Key>,
+    known: HashSet<VerdictKey>,
     scores: HashMap<(u32, u32), Vec<f64>>,
     next: usize,
     series: Vec<Series>,
 }
 
-impl Watch {
+impl StopWatch {
     /// Over a run's items; `cells` are the verdicts there are.
     pub fn new(rule: Until, run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> Self {
         let (units, place) = drawn(run, items);
@@ -76,7 +76,7 @@ impl Watch {
         if let Some(score) = cell.score {
             self.scores.entry((cell.item, cell.criterion)).or_default().push(f64::from(score));
         }
-        if self.known.insert(Key::of(cell))
+        if self.known.insert(VerdictKey::of(cell))
             && let Some(open) = self.open.get_mut(unit)
         {
             *open = open.saturating_sub(1);

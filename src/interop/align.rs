@@ -108,7 +108,7 @@ pub fn known(history: &[RevisionInfo], rows: &[&NewRevision]) -> Result<Vec<bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::prompt::{Kind, Settings, Syntax, Template};
+    use crate::core::prompt::{Settings, Syntax, Template, TemplateKind};
 
     fn revision(seq: u32, text: &str) -> RevisionInfo {
         let template = Template::text(text);
@@ -117,7 +117,7 @@ mod tests {
             seq,
             digest: template.digest(),
             settings_digest: Settings::default().digest(&template).unwrap(),
-            kind: Kind::Text,
+            kind: TemplateKind::Text,
             syntax: Syntax::Jinja,
             config: Default::default(),
             parent: None,

@@ -24,7 +24,7 @@ pub struct Refused {
 
 /// What a field of the source became.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Field {
+pub struct FieldFate {
     /// Its path, with `[]` for each entry of a list and `*` for each key of a map: `results[].response.output`.
     pub field: String,
     /// A target (`vars.q`, `reference`, `template`), `metadata` or `dropped`.
@@ -40,14 +40,14 @@ pub const METADATA: &str = "metadata";
 
 /// Cases or items, for one set.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rows {
+pub enum BatchRows {
     /// Inputs.
     Cases(Vec<Case>),
     /// Prompts with responses, and verdicts that came with them.
     Items(Vec<Item>),
 }
 
-impl Rows {
+impl BatchRows {
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {
@@ -68,7 +68,7 @@ pub struct Batch {
     /// Revisions, in their order.
     pub prompts: Vec<NewRevision>,
     /// Sets by name.
-    pub sets: Vec<(String, Rows)>,
+    pub sets: Vec<(String, BatchRows)>,
     /// Criteria that came along.
     pub rubrics: Vec<Rubric>,
     /// What does not come in.
@@ -106,8 +106,8 @@ impl Batch {
         for (name, rows) in other.sets {
             let same = self.sets.iter_mut().find(|(known, _)| *known == name).map(|(_, rows)| rows);
             match (same, rows) {
-                (Some(Rows::Cases(all)), Rows::Cases(more)) => all.extend(more),
-                (Some(Rows::Items(all)), Rows::Items(more)) => all.extend(more),
+                (Some(BatchRows::Cases(all)), BatchRows::Cases(more)) => all.extend(more),
+                (Some(BatchRows::Items(all)), BatchRows::Items(more)) => all.extend(more),
                 (_, rows) => self.sets.push((name, rows)),
             }
         }
@@ -121,12 +121,12 @@ impl Batch {
 /// What each field of a source became.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Ledger {
-    entries: Vec<Entry>,
+    entries: Vec<BatchEntry>,
     fields: BTreeMap<String, (String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
+struct BatchEntry {
     pattern: Vec<String>,
     to: String,
     why: String,
@@ -136,12 +136,16 @@ impl Ledger {
     /// Says what all leaves became whose path fits `pattern`: names with points between, `[]` for entries of a list, `*` for any
     /// key, and `**` at the end for all below. What is said first counts.
     pub fn say(&mut self, pattern: &str, to: &str, why: &str) {
-        self.entries.push(Entry { pattern: split(pattern), to: to.to_owned(), why: why.to_owned() });
+        self.entries.push(BatchEntry { pattern: split(pattern), to: to.to_owned(), why: why.to_owned() });
     }
 
     /// As [`Ledger::say`], where a name may itself hold points and brackets (a column, a variable).
     pub fn say_name(&mut self, name: &str, to: &str, why: &str) {
-        self.entries.push(Entry { pattern: vec![name.to_owned()], to: to.to_owned(), why: why.to_owned() });
+        self.entries.push(BatchEntry {
+            pattern: vec![name.to_owned()],
+            to: to.to_owned(),
+            why: why.to_owned(),
+        });
     }
 
     /// Several that are dropped for one reason.
@@ -188,8 +192,8 @@ impl Ledger {
     }
 
     /// What became of each field that was there.
-    pub fn fields(&self) -> Vec<Field> {
-        let of = |(field, (to, why)): (&String, &(String, String))| Field {
+    pub fn fields(&self) -> Vec<FieldFate> {
+        let of = |(field, (to, why)): (&String, &(String, String))| FieldFate {
             field: field.clone(),
             to: to.clone(),
             why: why.clone(),
@@ -285,7 +289,7 @@ mod tests {
             cluster: None,
         };
         let batch = |set: &str, id: &str| Batch {
-            sets: vec![(set.into(), Rows::Cases(vec![case(id)]))],
+            sets: vec![(set.into(), BatchRows::Cases(vec![case(id)]))],
             ..Batch::default()
         };
         let mut all = batch("s", "1");

@@ -1,10 +1,10 @@
 //! Braintrust: results of an evaluation as JSON. Trials are equal rows; a task that failed is `not_generated`.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
+use super::batch::{Batch, BatchRows, DROPPED};
 use super::foreign::{self, Answers, OTHER_SCALE};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::Subject;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub const BRAINTRUST: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.json().map_err(|why| source.fault(format!("is not JSON: {why}")))?;
     let mut batch = Batch::default();
     for (path, to, why) in [
@@ -75,6 +75,6 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         };
         answers.add(&id, "default", foreign::said(row.get("output")), subject);
     }
-    batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));
+    batch.sets.push((options.set_name(source)?, BatchRows::Items(answers.done())));
     Ok(batch)
 }

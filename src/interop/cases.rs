@@ -1,10 +1,10 @@
 //! Cases: inputs with their variables, from rows of any shape ([`super::table`]).
 
 use super::ImportError;
-use super::batch::{Batch, Refused, Rows};
-use super::importer::Options;
+use super::batch::{Batch, BatchRows, Refused};
+use super::importer::ImportOptions;
 use super::mapping::Target;
-use super::source::Source;
+use super::source::ImportSource;
 use super::table;
 use crate::core::item::Case;
 use std::collections::BTreeSet;
@@ -26,12 +26,12 @@ pub struct CaseFile {
 ///
 /// # Errors
 /// When no row is a case; when one id stands for two cases that differ.
-pub fn read(source: &Source) -> Result<CaseFile, ImportError> {
+pub fn read(source: &ImportSource) -> Result<CaseFile, ImportError> {
     let rows = table::records(source)?;
     let mut batch = Batch::default();
-    let cases = match table::convert(source, &rows, &Options::default(), &mut batch)? {
-        Rows::Cases(cases) => cases,
-        Rows::Items(_) => {
+    let cases = match table::convert(source, &rows, &ImportOptions::default(), &mut batch)? {
+        BatchRows::Cases(cases) => cases,
+        BatchRows::Items(_) => {
             let why = "holds prompts with responses: `assize import FILE` takes them in as items";
             return Err(source.fault(why));
         }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<CaseFile, ImportError> {
-        read(&Source::new("f", None, text.as_bytes().to_vec()))
+        read(&ImportSource::new("f", None, text.as_bytes().to_vec()))
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::ImportError;
 use super::batch::{Batch, DROPPED};
-use super::folder::Names;
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::chat::ChatBody;
 use crate::core::prompt::Syntax;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub const CHAT: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, _: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.json().map_err(|why| source.fault(format!("is not JSON: {why}")))?;
     let body = ChatBody::read(value).map_err(|e| source.fault(e.to_string()))?;
     let mut batch = Batch::default();
@@ -43,7 +43,7 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     batch.ledger.say("**", "template", "the prompt");
     batch.ledger.account(value);
     let stem = source.stem.clone().unwrap_or_else(|| "chat".into());
-    let (name, _) = Names::default().of(&stem).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) = FileNames::default().of(&stem).ok_or_else(|| source.fault("gives no prompt's name"))?;
     batch.prompts.push(foreign::revision(name, body.template, Syntax::Jinja, body.config));
     Ok(batch)
 }

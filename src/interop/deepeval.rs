@@ -1,10 +1,10 @@
 //! deepeval: results of `evaluate()` and the test runs that it saves. Goldens are tables ([`super::table`]).
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
+use super::batch::{Batch, BatchRows, DROPPED};
 use super::foreign::{self, Answers, OTHER_SCALE};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::Subject;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn first<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
         .filter(|case| case.get("metrics_data").is_some() || case.get("metricsData").is_some())
 }
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.json().map_err(|why| source.fault(format!("is not JSON: {why}")))?;
     let mut batch = Batch::default();
     let mut answers = Answers::default();
@@ -59,6 +59,6 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         }
     }
     batch.ledger.account(value);
-    batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));
+    batch.sets.push((options.set_name(source)?, BatchRows::Items(answers.done())));
     Ok(batch)
 }

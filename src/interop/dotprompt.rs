@@ -2,11 +2,11 @@
 
 use super::ImportError;
 use super::batch::{Batch, METADATA};
-use super::folder::Names;
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
+use super::importer::{ImportOptions, Importer};
 use super::prompt_yml::settings;
-use super::source::Source;
+use super::source::ImportSource;
 use crate::core::prompt::{Syntax, Template};
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ fn push(out: &mut Vec<(String, String)>, text: &str) {
     }
 }
 
-fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, _: &ImportOptions) -> Result<Batch, ImportError> {
     let (head, body) = foreign::head_and_body(source)?;
     let empty = Map::new();
     let map = head.as_object().unwrap_or(&empty);
@@ -63,7 +63,7 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     batch.ledger.account(&head);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let given = map.get("name").and_then(Value::as_str).unwrap_or(&stem);
-    let (name, _) = Names::default().of(given).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) = FileNames::default().of(given).ok_or_else(|| source.fault("gives no prompt's name"))?;
     let mut config = settings(map, &["config"]);
     if let Some(model) = map.get("model").filter(|m| !m.is_null()) {
         config.insert("model".into(), model.clone());

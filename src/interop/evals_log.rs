@@ -1,10 +1,10 @@
 //! openai/evals: the log of a run. The answer is a sample's first `sampling`; a later one is a judge's.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
+use super::batch::{Batch, BatchRows, DROPPED};
 use super::foreign::{self, Answers, OTHER_SCALE};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::Subject;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub const EVALS_LOG: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let mut batch = Batch::default();
     for (path, to, why) in [
         ("sample_id", "id", "of the case"),
@@ -73,6 +73,6 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
             answers.add(&id, &arm, response, subject);
         }
     }
-    batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));
+    batch.sets.push((options.set_name(source)?, BatchRows::Items(answers.done())));
     Ok(batch)
 }

@@ -10,7 +10,7 @@
 use super::ImportError;
 use super::batch::Refused;
 use super::jsonl::{MAX_FILE, MAX_LINE, too_much};
-use super::prompts::{Options, PromptFile, read};
+use super::prompts::{NameOptions, PromptFile, read};
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{PromptName, Template};
 use crate::store::NewRevision;
@@ -66,7 +66,7 @@ fn refuse_links(root: &Path, path: &Path) -> std::io::Result<()> {
 /// The first fault.
 pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, ImportError> {
     let index = root.join(INDEX);
-    let room = Room(Cell::new(MAX_FILE));
+    let room = ByteBudget(Cell::new(MAX_FILE));
     if index.symlink_metadata().is_err() {
         return read_files(root, shown, &room);
     }
@@ -79,13 +79,13 @@ pub fn read_folder(root: &Path, shown: &str, slug: bool) -> Result<PromptFile, I
             .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
             .map_err(|e| format!("cannot read the text of {name} r{revision}: {e}"))
     };
-    read(BufReader::new(file), &format!("{shown}/{INDEX}"), &Options { slug, body: Some(&body) })
+    read(BufReader::new(file), &format!("{shown}/{INDEX}"), &NameOptions { slug, body: Some(&body) })
 }
 
 /// How many bytes of a folder may still be read.
-struct Room(Cell<u64>);
+struct ByteBudget(Cell<u64>);
 
-impl Room {
+impl ByteBudget {
     fn take(&self, bytes: u64) -> std::io::Result<()> {
         let left = self.0.get().checked_sub(bytes);
         let left = left.ok_or_else(|| std::io::Error::other(format!("the folder holds {}", too_much())))?;
@@ -104,7 +104,7 @@ fn open(root: &Path, path: &Path) -> std::io::Result<File> {
 }
 
 /// All of a file that a registry may hold; a larger one is refused before it fills the memory.
-fn read_bounded(root: &Path, path: &Path, room: &Room) -> std::io::Result<Vec<u8>> {
+fn read_bounded(root: &Path, path: &Path, room: &ByteBudget) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(root, path)?.take(MAX_LINE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LINE {
@@ -142,10 +142,14 @@ pub type FileRead = (String, Vec<u8>);
 /// # Errors
 /// When the folder itself cannot be read, or holds more than is read at once.
 pub fn files(root: &Path, shown: &str) -> Result<(Vec<FileRead>, Vec<Refused>), ImportError> {
-    each_file(root, shown, &Room(Cell::new(MAX_FILE)))
+    each_file(root, shown, &ByteBudget(Cell::new(MAX_FILE)))
 }
 
-fn each_file(root: &Path, shown: &str, room: &Room) -> Result<(Vec<FileRead>, Vec<Refused>), ImportError> {
+fn each_file(
+    root: &Path,
+    shown: &str,
+    room: &ByteBudget,
+) -> Result<(Vec<FileRead>, Vec<Refused>), ImportError> {
     let mut paths = Vec::new();
     walk(root, &mut paths, 0).map_err(|e| ImportError::new(shown, format!("cannot be read: {e}")))?;
     paths.sort();
@@ -166,11 +170,11 @@ fn each_file(root: &Path, shown: &str, room: &Room) -> Result<(Vec<FileRead>, Ve
 
 /// Gives each file a name of its own: the nearest valid one for its path, and a number behind it where it is taken.
 #[derive(Default)]
-pub struct Names {
+pub struct FileNames {
     taken: HashSet<PromptName>,
 }
 
-impl Names {
+impl FileNames {
     /// The name of a file, and whether it had to be told apart from another's; `None` when nothing is left of the path.
     pub fn of(&mut self, label: &str) -> Option<(PromptName, bool)> {
         let name = PromptName::from_foreign_long(label)?;
@@ -183,10 +187,10 @@ impl Names {
     }
 }
 
-fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, ImportError> {
+fn read_files(root: &Path, shown: &str, room: &ByteBudget) -> Result<PromptFile, ImportError> {
     let (files, refused) = each_file(root, shown, room)?;
     let mut out = PromptFile { refused, ..PromptFile::default() };
-    let mut names = Names::default();
+    let mut names = FileNames::default();
     for (label, bytes) in files {
         match text_prompt(&label, bytes, &mut names) {
             Ok((row, told_apart)) => {
@@ -210,7 +214,11 @@ fn read_files(root: &Path, shown: &str, room: &Room) -> Result<PromptFile, Impor
 ///
 /// # Errors
 /// Why it is none.
-pub fn text_prompt(label: &str, bytes: Vec<u8>, names: &mut Names) -> Result<(NewRevision, bool), String> {
+pub fn text_prompt(
+    label: &str,
+    bytes: Vec<u8>,
+    names: &mut FileNames,
+) -> Result<(NewRevision, bool), String> {
     let text = String::from_utf8(bytes)
         .map_err(|e| format!("is not UTF-8 at byte {}, and so no text", e.utf8_error().valid_up_to()))?;
     // Pictures and archives may be UTF-8 by chance, but hold what no prompt does.

@@ -2,8 +2,8 @@
 
 use super::ImportError;
 use super::batch::Batch;
-use super::folder::Names;
-use super::source::Source;
+use super::folder::FileNames;
+use super::source::ImportSource;
 use crate::core::canonical::{self, Numbers};
 use crate::core::chat::ChatBody;
 use crate::core::item::{Item, Subject};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// A prompt's name out of a label: the label where it reads like one, else the source's name and a number.
-pub fn prompt_name(names: &mut Names, stem: &str, label: &str, number: usize) -> Option<PromptName> {
+pub fn prompt_name(names: &mut FileNames, stem: &str, label: &str, number: usize) -> Option<PromptName> {
     let short = label.chars().count() <= 60 && !label.contains(['\n', '{']);
     let wanted =
         if short && !label.trim().is_empty() { label.to_owned() } else { format!("{stem}/prompt-{number}") };
@@ -183,7 +183,7 @@ pub const OTHER_SCALE: &str = "a score, label or grade on another scale; scores 
 ///
 /// # Errors
 /// When it has none, or one that is no YAML.
-pub(super) fn head_and_body(source: &Source) -> Result<(Value, &str), ImportError> {
+pub(super) fn head_and_body(source: &ImportSource) -> Result<(Value, &str), ImportError> {
     let (head, body) = source.front_matter().ok_or_else(|| source.fault("has no front matter"))?;
     let head = head.map_err(|why| source.fault(format!("its front matter is not YAML: {why}")))?;
     Ok((head, body))

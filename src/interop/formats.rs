@@ -5,7 +5,7 @@
 //! ```
 
 use super::importer::Importer;
-use super::source::Source;
+use super::source::ImportSource;
 use super::{
     braintrust, chat_file, deepeval, dotprompt, evals_log, inspect, langchain, langfuse, llm_template,
     openai_evals, phoenix, prompt_yml, promptfoo, prompty, semantic_kernel, table, traces,
@@ -46,6 +46,6 @@ pub fn named(name: &str) -> Result<&'static Importer, String> {
 }
 
 /// The first importer that knows a source.
-pub fn sniffed(source: &Source) -> Option<&'static Importer> {
+pub fn sniffed(source: &ImportSource) -> Option<&'static Importer> {
     ALL.iter().find(|importer| (importer.sniff)(source)).copied()
 }

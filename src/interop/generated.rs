@@ -77,7 +77,7 @@ const BATCH: usize = 4_000;
 
 /// How large a made-up registry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct RegistrySize {
     /// Prompts.
     pub prompts: usize,
     /// Revisions of all prompts together.
@@ -118,7 +118,7 @@ fn line(dice: &mut Dice) -> String {
     text
 }
 
-impl Shape {
+impl RegistrySize {
     /// The name of a prompt: a few folders, all of one length, so that they sort as they are numbered.
     ///
     /// # Errors
@@ -234,11 +234,11 @@ mod tests {
 
     #[test]
     fn a_shape_is_filled_exactly_and_twice_alike() {
-        let shape = Shape { prompts: 30, revisions: 100, verdicts: 200, seed: 7 };
+        let shape = RegistrySize { prompts: 30, revisions: 100, verdicts: 200, seed: 7 };
         let rows: Vec<NewRevision> = shape.revisions().flatten().collect();
         assert_eq!(rows.len(), 100);
         assert_eq!(rows, shape.revisions().flatten().collect::<Vec<_>>());
-        assert_ne!(shape.text(3, 1), Shape { seed: 8, ..shape }.text(3, 1));
+        assert_ne!(shape.text(3, 1), RegistrySize { seed: 8, ..shape }.text(3, 1));
         let mut store = Store::in_memory().unwrap();
         let count = store.import_revisions(rows).unwrap();
         assert_eq!((count.new, store.count(&ListQuery::default()).unwrap()), (100, (30, 100)));
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_revision_changes_a_few_lines_of_the_one_before() {
-        let shape = Shape { prompts: 1, revisions: 9, verdicts: 0, seed: 1 };
+        let shape = RegistrySize { prompts: 1, revisions: 9, verdicts: 0, seed: 1 };
         let (before, after) = (shape.text(0, 3), shape.text(0, 4));
         assert!((1_500..3_500).contains(&after.len()), "{} bytes", after.len());
         let changed = before.lines().zip(after.lines()).filter(|(a, b)| a != b).count();

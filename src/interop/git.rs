@@ -9,7 +9,7 @@
 //! What is odd (a name, a date, an encoding, an object that is missing, a size) costs that entry, which is named.
 
 use super::ImportError;
-use super::folder::Names;
+use super::folder::FileNames;
 use crate::children;
 use crate::core::digest::RowDigest;
 use crate::core::prompt::{PromptName, Template};
@@ -67,7 +67,7 @@ struct ChangedPath {
 }
 
 /// A version of a file: which commit, under which path, which blob.
-struct Version {
+struct FileVersion {
     commit: usize,
     path: Vec<u8>,
     blob: String,
@@ -77,7 +77,7 @@ struct Version {
 struct Followed {
     path: String,
     blob: String,
-    versions: Vec<Version>,
+    versions: Vec<FileVersion>,
 }
 
 impl Repo {
@@ -205,7 +205,7 @@ impl Repo {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| self.cannot_start(&e))?;
-        let mut tokens = Tokens::of(&mut child).ok_or_else(|| self.fail("git gave no stream"))?;
+        let mut tokens = ZeroParts::of(&mut child).ok_or_else(|| self.fail("git gave no stream"))?;
         while let Some(hash) = tokens.text() {
             let mut next = || tokens.text().unwrap_or_default();
             let commit = Commit {
@@ -252,7 +252,7 @@ impl Repo {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| self.cannot_start(&e))?;
-        let mut tokens = Tokens::of(&mut child).ok_or_else(|| self.fail("git gave no stream"))?;
+        let mut tokens = ZeroParts::of(&mut child).ok_or_else(|| self.fail("git gave no stream"))?;
         let mut found = HashMap::new();
         while let Some(hash) = tokens.text() {
             let author = tokens.text().unwrap_or_default();
@@ -327,12 +327,12 @@ impl Repo {
 }
 
 /// What git prints with `-z`: parts that end with a zero byte.
-struct Tokens {
+struct ZeroParts {
     reader: BufReader<std::process::ChildStdout>,
     ahead: Option<Vec<u8>>,
 }
 
-impl Tokens {
+impl ZeroParts {
     fn of(child: &mut Child) -> Option<Self> {
         Some(Self { reader: BufReader::with_capacity(1 << 16, child.stdout.take()?), ahead: None })
     }
@@ -403,7 +403,8 @@ fn follow(repo: &Repo, files: &mut [Followed], by_contents: bool) -> Result<Vec<
                 && change.mode.starts_with("100")
                 && let Some(followed) = files.get_mut(file)
             {
-                let version = Version { commit: commits.len(), path: now.clone(), blob: change.blob.clone() };
+                let version =
+                    FileVersion { commit: commits.len(), path: now.clone(), blob: change.blob.clone() };
                 followed.versions.push(version);
             }
             if change.status == b'R' {
@@ -463,7 +464,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         .map(|v| v.blob.as_str())
         .collect();
     let writers = if merged.is_empty() { HashMap::new() } else { repo.writers(&merged)? };
-    let mut names = Names::default();
+    let mut names = FileNames::default();
     let mut called: Vec<Option<PromptName>> = Vec::new();
     for file in &files {
         let own = match name {
@@ -480,7 +481,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         called.push(own.map(|(name, _)| name));
     }
     // Oldest first, and what is as it was before is not asked for.
-    let mut asked: Vec<(usize, &Version)> = Vec::new();
+    let mut asked: Vec<(usize, &FileVersion)> = Vec::new();
     for (at, file) in files.iter().enumerate().filter(|(at, _)| called.get(*at).is_some_and(Option::is_some))
     {
         let mut before = "";
@@ -492,7 +493,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
         }
     }
     let blobs: Vec<&str> = asked.iter().map(|(_, version)| version.blob.as_str()).collect();
-    let mut taken: BTreeMap<usize, Taken> = BTreeMap::new();
+    let mut taken: BTreeMap<usize, TakenVersions> = BTreeMap::new();
     repo.blobs(&blobs, |at, blob| {
         let Some((file, version)) = asked.get(at) else { return };
         let (Some(Some(name)), Some(commit)) = (called.get(*file), commits.get(version.commit)) else {
@@ -533,7 +534,7 @@ pub fn read(dir: &Path, path: &str, name: Option<&PromptName>) -> Result<GitHist
 
 /// What came of a file's versions so far.
 #[derive(Default)]
-struct Taken {
+struct TakenVersions {
     rows: Vec<NewRevision>,
     /// The blob of the newest row.
     newest: String,
@@ -541,12 +542,12 @@ struct Taken {
     last_fault: Option<String>,
 }
 
-impl Taken {
+impl TakenVersions {
     fn add(
         &mut self,
         name: &PromptName,
         commit: &Commit,
-        version: &Version,
+        version: &FileVersion,
         blob: Blob,
         writer: Option<&(String, String)>,
         out: &mut GitHistory,

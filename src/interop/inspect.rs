@@ -4,10 +4,10 @@
 //! convert --to json` unpacks it.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
+use super::batch::{Batch, BatchRows, DROPPED};
 use super::foreign::{self, Answers, OTHER_SCALE};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::Subject;
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ pub const INSPECT: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     if source.bytes().starts_with(b"PK") {
         return Err(
             source.fault("is a packed log: `inspect log convert --to json --output-dir DIR FILE` unpacks it")
@@ -91,6 +91,6 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         };
         answers.add(&id, arm, said.filter(|_| error.is_none()), subject);
     }
-    batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));
+    batch.sets.push((options.set_name(source)?, BatchRows::Items(answers.done())));
     Ok(batch)
 }

@@ -9,11 +9,11 @@
 //! ```
 
 use super::ImportError;
-use super::jsonl::{Row, Rows, kind, whole};
+use super::jsonl::{JsonRow, JsonRows, kind, whole};
 use crate::core::evidence;
 use crate::core::item::{ImportedReply, ImportedVerdict, Item, Subject};
-use crate::core::parse::{Shown, read_recorded};
-use crate::core::verdict::State;
+use crate::core::parse::{JudgedMaterial, read_recorded};
+use crate::core::verdict::VerdictState;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::io::BufRead;
@@ -34,9 +34,9 @@ pub struct ItemFile {
 pub fn read(reader: impl BufRead, file: &str) -> Result<ItemFile, ImportError> {
     let mut out = ItemFile::default();
     let mut seen: HashMap<(String, String), (usize, usize)> = HashMap::new();
-    for row in Rows::new(reader, file) {
+    for row in JsonRows::new(reader, file) {
         let (line, map) = row?;
-        let mut row = Row::new(file, line, map);
+        let mut row = JsonRow::new(file, line, map);
         let item = read_item(&mut row)?;
         let key = (item.id.clone(), item.arm.clone());
         if let Some((first, index)) = seen.get(&key) {
@@ -61,7 +61,7 @@ pub fn read(reader: impl BufRead, file: &str) -> Result<ItemFile, ImportError> {
     Ok(out)
 }
 
-fn read_item(row: &mut Row<'_>) -> Result<Item, ImportError> {
+fn read_item(row: &mut JsonRow<'_>) -> Result<Item, ImportError> {
     let id = row.id("id")?.ok_or_else(|| row.fault("has no 'id'"))?;
     let arm = row.text("arm")?.unwrap_or_else(|| "default".into());
     if arm.trim().is_empty() {
@@ -82,7 +82,7 @@ fn read_item(row: &mut Row<'_>) -> Result<Item, ImportError> {
 }
 
 /// Anchors for 1..5: a list of five texts, or an object with the keys 1 to 5.
-fn read_anchors(row: &mut Row<'_>) -> Result<Option<[String; 5]>, ImportError> {
+fn read_anchors(row: &mut JsonRow<'_>) -> Result<Option<[String; 5]>, ImportError> {
     let Some(value) = row.take("anchors") else { return Ok(None) };
     let list: Option<Vec<String>> = match &value {
         Value::Array(list) => list.iter().map(|v| v.as_str().map(str::to_owned)).collect(),
@@ -100,7 +100,7 @@ fn read_anchors(row: &mut Row<'_>) -> Result<Option<[String; 5]>, ImportError> {
 const REPLY_UNREAD: &str = "reply_unread";
 
 fn read_verdicts(
-    row: &mut Row<'_>,
+    row: &mut JsonRow<'_>,
     subject: &Subject,
     response: &str,
 ) -> Result<Vec<ImportedVerdict>, ImportError> {
@@ -152,14 +152,14 @@ fn read_verdict(value: Value, subject: &Subject, response: &str) -> Result<Impor
         }
     };
     let state = match text("state")? {
-        Some(name) => Some(name.parse::<State>().map_err(|e| e.to_string())?),
+        Some(name) => Some(name.parse::<VerdictState>().map_err(|e| e.to_string())?),
         None => None,
     };
     let reply = read_reply(&map)?;
     let raw = reply.as_ref().and_then(|r| r.raw.as_deref());
     match (score, state, raw) {
-        (Some(_), None | Some(State::Scored), _) | (None, None, Some(_)) => {}
-        (None, Some(state), _) if state != State::Scored => {}
+        (Some(_), None | Some(VerdictState::Scored), _) | (None, None, Some(_)) => {}
+        (None, Some(state), _) if state != VerdictState::Scored => {}
         (None, _, _) => return Err("has no 'score', and no 'state' that says why".into()),
         (Some(_), Some(state), _) => {
             return Err(format!("has a score and the state '{}'", state.name()));
@@ -171,7 +171,7 @@ fn read_verdict(value: Value, subject: &Subject, response: &str) -> Result<Impor
         repeat,
         score,
         explanation: text("explanation")?.unwrap_or_default(),
-        state: state.filter(|s| *s != State::Scored).map(|s| s.name().to_owned()),
+        state: state.filter(|s| *s != VerdictState::Scored).map(|s| s.name().to_owned()),
         reply,
     };
     Ok(settled(verdict, subject, response))
@@ -225,7 +225,7 @@ fn settled(mut verdict: ImportedVerdict, subject: &Subject, response: &str) -> I
     if let Some(raw) = reply.raw.as_deref().filter(|_| verdict.state.is_none()) {
         let fail = |verdict: &mut ImportedVerdict, why: String| {
             (verdict.score, verdict.explanation) = (None, why);
-            verdict.state = Some(State::Unparseable.name().to_owned());
+            verdict.state = Some(VerdictState::Unparseable.name().to_owned());
         };
         match (read_recorded(raw, &shown(&verdict.criterion, subject, response)), verdict.score) {
             (Ok(read), Some(score)) if read.score != score => {
@@ -258,11 +258,11 @@ fn settled(mut verdict: ImportedVerdict, subject: &Subject, response: &str) -> I
 }
 
 /// What a judge of this item was shown.
-fn shown(criterion: &str, subject: &Subject, response: &str) -> Shown {
+fn shown(criterion: &str, subject: &Subject, response: &str) -> JudgedMaterial {
     let vars = Value::Object(subject.vars.clone()).to_string();
     let texts = [response, subject.prompt.as_str(), vars.as_str(), criterion].into_iter();
     let anchors = subject.anchors.iter().flatten().map(String::as_str);
-    Shown::new(texts.chain(subject.reference.as_deref()).chain(anchors), [criterion])
+    JudgedMaterial::new(texts.chain(subject.reference.as_deref()).chain(anchors), [criterion])
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub fn too_much() -> String {
 }
 
 /// The rows of a file, with their line numbers.
-pub struct Rows<'a, R> {
+pub struct JsonRows<'a, R> {
     reader: R,
     file: &'a str,
     line: usize,
@@ -29,7 +29,7 @@ pub struct Rows<'a, R> {
     failed: bool,
 }
 
-impl<'a, R: BufRead> Rows<'a, R> {
+impl<'a, R: BufRead> JsonRows<'a, R> {
     /// Over `reader`, which messages call `file`.
     pub fn new(reader: R, file: &'a str) -> Self {
         Self { reader, file, line: 0, offset: 0, most: MAX_FILE, failed: false }
@@ -83,7 +83,7 @@ impl<'a, R: BufRead> Rows<'a, R> {
     }
 }
 
-impl<R: BufRead> Iterator for Rows<'_, R> {
+impl<R: BufRead> Iterator for JsonRows<'_, R> {
     type Item = Result<(usize, Map<String, Value>), ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -115,14 +115,14 @@ pub fn kind(value: &Value) -> &'static str {
 }
 
 /// One row being taken apart: typed access, each fault naming the key and the line.
-pub struct Row<'a> {
+pub struct JsonRow<'a> {
     file: &'a str,
     /// Its line.
     pub line: usize,
     map: Map<String, Value>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> JsonRow<'a> {
     /// Over one object.
     pub fn new(file: &'a str, line: usize, map: Map<String, Value>) -> Self {
         Self { file, line, map }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Vec<(usize, Map<String, Value>)>, ImportError> {
-        Rows::new(bytes, "f.jsonl").collect()
+        JsonRows::new(bytes, "f.jsonl").collect()
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_stream_without_an_end_is_refused_while_it_is_read() {
-        let mut rows = Rows::new(&b"{}\n{}\n{}\n{}\n"[..], "stdin");
+        let mut rows = JsonRows::new(&b"{}\n{}\n{}\n{}\n"[..], "stdin");
         rows.most = 7;
         let error = rows.find_map(Result::err).unwrap();
         assert_eq!(error.line, Some(3));

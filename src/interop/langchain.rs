@@ -2,10 +2,10 @@
 
 use super::ImportError;
 use super::batch::{Batch, METADATA};
-use super::folder::Names;
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::prompt::{Syntax, Template};
 use serde_json::{Map, Value, json};
 
@@ -21,7 +21,7 @@ pub const LANGCHAIN: Importer = Importer {
     read,
 };
 
-fn value(source: &Source) -> Option<&Value> {
+fn value(source: &ImportSource) -> Option<&Value> {
     match source.ending().as_str() {
         "yaml" | "yml" => source.yaml().ok(),
         _ => source.json().ok(),
@@ -59,7 +59,7 @@ fn message(value: &Value) -> Result<(Value, Option<Value>), String> {
     Ok((json!({ "role": role, "content": text }), inner.and_then(|p| p.get("template_format")).cloned()))
 }
 
-fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, _: &ImportOptions) -> Result<Batch, ImportError> {
     let value = value(source).ok_or_else(|| source.fault("is neither JSON nor YAML"))?;
     let mut batch = Batch::default();
     let prefix = if value.get("kwargs").is_some() { "kwargs." } else { "" };
@@ -85,8 +85,9 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     }
     batch.ledger.account(value);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
-    let (name, _) =
-        Names::default().of(named.unwrap_or(&stem)).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) = FileNames::default()
+        .of(named.unwrap_or(&stem))
+        .ok_or_else(|| source.fault("gives no prompt's name"))?;
     let mut formats = vec![map.get("template_format").cloned()];
     let template =
         match (map.get("template").and_then(Value::as_str), map.get("messages").and_then(Value::as_array)) {

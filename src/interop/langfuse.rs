@@ -7,12 +7,12 @@
 //! `latest` is left out: it follows from the order here. A reference that stands unresolved in a text stays in it.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::folder::Names;
+use super::batch::{Batch, BatchRows, DROPPED, METADATA};
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
+use super::importer::{ImportOptions, Importer};
 use super::prompts::template;
-use super::source::Source;
+use super::source::ImportSource;
 use crate::core::item::Case;
 use crate::core::prompt::{PromptName, Syntax};
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ fn is_dataset_item(map: &Map<String, Value>) -> bool {
 }
 
 /// The first object of a file: to look at before all are taken apart.
-fn first(source: &Source) -> Option<Map<String, Value>> {
+fn first(source: &ImportSource) -> Option<Map<String, Value>> {
     let row = match source.json() {
         Ok(Value::Array(all)) => all.first()?.as_object()?.clone(),
         Ok(value) => match value.get("data") {
@@ -51,7 +51,7 @@ fn first(source: &Source) -> Option<Map<String, Value>> {
 }
 
 /// The objects of a file with their places: a page, a list, one alone, or one a line.
-fn entries(source: &Source) -> Vec<(String, Map<String, Value>)> {
+fn entries(source: &ImportSource) -> Vec<(String, Map<String, Value>)> {
     let list = |prefix: &str, list: &[Value]| -> Vec<(String, Map<String, Value>)> {
         let entry =
             |(at, value): (usize, &Value)| Some((format!("{prefix}/{at}"), value.as_object()?.clone()));
@@ -87,7 +87,7 @@ fn texts(map: &Map<String, Value>, key: &str) -> Vec<String> {
     list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let mut batch = Batch::default();
     for (path, to, why) in [
         ("name", "name", "of the prompt"),
@@ -119,7 +119,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     rows.iter().for_each(|(_, map)| batch.ledger.account(&Value::Object(map.clone())));
     // A page lists the newest first; the history begins with the oldest.
     rows.sort_by_key(|(_, map)| map.get("version").and_then(Value::as_u64).unwrap_or(u64::MAX));
-    let (mut names, mut known) = (Names::default(), HashMap::<String, PromptName>::new());
+    let (mut names, mut known) = (FileNames::default(), HashMap::<String, PromptName>::new());
     let mut sets: Vec<(String, Vec<Case>)> = Vec::new();
     for (place, map) in rows {
         let place = source.at(&place);
@@ -178,7 +178,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
             }
         }
     }
-    batch.sets.extend(sets.into_iter().map(|(name, cases)| (name, Rows::Cases(cases))));
+    batch.sets.extend(sets.into_iter().map(|(name, cases)| (name, BatchRows::Cases(cases))));
     Ok(batch)
 }
 

@@ -2,10 +2,10 @@
 
 use super::ImportError;
 use super::batch::{Batch, DROPPED, METADATA};
-use super::folder::Names;
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::prompt::{Syntax, Template};
 use serde_json::{Map, Value, json};
 
@@ -83,7 +83,7 @@ fn as_fstring(text: &str) -> Result<String, String> {
     Ok(out)
 }
 
-fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, _: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.yaml().map_err(|why| source.fault(format!("is not YAML: {why}")))?;
     let map = value.as_object().ok_or_else(|| source.fault("is no object"))?;
     let mut batch = Batch::default();
@@ -101,7 +101,7 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
     batch.ledger.account(value);
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
-    let (name, _) = Names::default()
+    let (name, _) = FileNames::default()
         .of(text("name").unwrap_or(&stem))
         .ok_or_else(|| source.fault("gives no prompt's name"))?;
     let made = |text: &str| as_fstring(text).map_err(|why| source.fault(why));

@@ -12,11 +12,11 @@
 //! Grades are on each grader's own range, which the rows do not tell: they are told, not stored.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::folder::Names;
+use super::batch::{Batch, BatchRows, DROPPED, METADATA};
+use super::folder::FileNames;
 use super::foreign::{self, key_of};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::chat::{ChatBody, with_texts};
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::Syntax;
@@ -32,7 +32,7 @@ pub const OPENAI: Importer = Importer {
     read,
 };
 
-enum Layout<'a> {
+enum LogLayout<'a> {
     Page(&'a [Value]),
     Lines,
     Eval(&'a Value),
@@ -44,7 +44,7 @@ fn is_object(value: &Value, kind: &str) -> bool {
     value.get("object").and_then(Value::as_str) == Some(kind)
 }
 
-fn layout(source: &Source) -> Option<Layout<'_>> {
+fn layout(source: &ImportSource) -> Option<LogLayout<'_>> {
     if let Ok(value) = source.json() {
         let list = value.get("data").and_then(Value::as_array);
         if let Some(list) = list
@@ -52,16 +52,16 @@ fn layout(source: &Source) -> Option<Layout<'_>> {
                 is_object(v, "eval.run.output_item") || is_object(v, "eval.run") || is_object(v, "eval")
             })
         {
-            return Some(Layout::Page(list));
+            return Some(LogLayout::Page(list));
         }
         if value.get("testing_criteria").is_some() && is_object(value, "eval") {
-            return Some(Layout::Eval(value));
+            return Some(LogLayout::Eval(value));
         }
         if value.get("runs").is_some_and(Value::is_array) && value.get("eval").is_some_and(Value::is_object) {
-            return Some(Layout::Export(value));
+            return Some(LogLayout::Export(value));
         }
         if value.get("openai_prompt_id").is_some() && value.get("versions").is_some_and(Value::is_array) {
-            return Some(Layout::Prompt(value));
+            return Some(LogLayout::Prompt(value));
         }
     }
     let first = source.first_row()?;
@@ -69,7 +69,7 @@ fn layout(source: &Source) -> Option<Layout<'_>> {
     let lines = first.get("item").is_some_and(Value::is_object)
         && first.keys().all(|k| LINE.contains(&k.as_str()))
         || has("datasource_item") && has("results");
-    lines.then_some(Layout::Lines)
+    lines.then_some(LogLayout::Lines)
 }
 
 const LINE: [&str; 8] =
@@ -77,23 +77,28 @@ const LINE: [&str; 8] =
 
 const GRADES: &str = "a grade on its grader's own range; scores here are 1 to 5";
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let layout = layout(source).ok_or_else(|| source.fault("is no save of OpenAI's Evals or prompts"))?;
     let mut batch = Batch::default();
     let set = options.set_name(source)?;
-    let mut reader =
-        Reader { set, names: Names::default(), cases: Vec::new(), items: Vec::new(), seen: HashMap::new() };
+    let mut reader = Reader {
+        set,
+        names: FileNames::default(),
+        cases: Vec::new(),
+        items: Vec::new(),
+        seen: HashMap::new(),
+    };
     match layout {
-        Layout::Prompt(value) => {
+        LogLayout::Prompt(value) => {
             reader.prompt_object(source, value, &mut batch);
             batch.ledger.account(value);
         }
-        Layout::Eval(value) => {
+        LogLayout::Eval(value) => {
             tell_eval(&mut batch, "");
             reader.eval(value, &mut batch);
             batch.ledger.account(value);
         }
-        Layout::Page(list) => {
+        LogLayout::Page(list) => {
             for (at, value) in list.iter().enumerate() {
                 let place = source.at(&format!("/data/{at}"));
                 reader.object(&place, value, &mut batch);
@@ -105,7 +110,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
                 batch.ledger.account(value);
             }
         }
-        Layout::Export(value) => {
+        LogLayout::Export(value) => {
             tell_eval(&mut batch, "eval.");
             tell_run(&mut batch, "runs[].run.");
             tell_item(&mut batch, "runs[].output_items[].");
@@ -129,7 +134,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
             }
             batch.ledger.account(value);
         }
-        Layout::Lines => {
+        LogLayout::Lines => {
             tell_item(&mut batch, "");
             for row in source.rows() {
                 match row {
@@ -150,10 +155,10 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     let alone = !cases.iter().all(answered);
     if !items.is_empty() {
         let name = if alone { format!("{set}-answers") } else { set.clone() };
-        batch.sets.push((name, Rows::Items(items)));
+        batch.sets.push((name, BatchRows::Items(items)));
     }
     if alone {
-        batch.sets.push((set, Rows::Cases(cases)));
+        batch.sets.push((set, BatchRows::Cases(cases)));
     }
     Ok(batch)
 }
@@ -210,7 +215,7 @@ fn tell_eval(batch: &mut Batch, prefix: &str) {
 
 struct Reader {
     set: String,
-    names: Names,
+    names: FileNames,
     cases: Vec<Case>,
     items: Vec<Item>,
     /// Ids of cases by what is in them.
@@ -369,7 +374,7 @@ impl Reader {
         batch.rubrics.extend(foreign::rubric(name, "Graders of an OpenAI eval", criteria));
     }
 
-    fn prompt_object(&mut self, source: &Source, value: &Value, batch: &mut Batch) {
+    fn prompt_object(&mut self, source: &ImportSource, value: &Value, batch: &mut Batch) {
         for (path, to, why) in [
             ("openai_prompt_id", METADATA, "beside each version"),
             ("name", "name", "of the prompt"),

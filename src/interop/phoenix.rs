@@ -3,11 +3,11 @@
 //! Versions come without their prompt's name: the file's name is taken.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
-use super::folder::Names;
+use super::batch::{Batch, BatchRows, DROPPED};
+use super::folder::FileNames;
 use super::foreign::{self, Answers, OTHER_SCALE};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::chat::ChatBody;
 use crate::core::item::{Case, Subject};
 use crate::core::prompt::Syntax;
@@ -46,7 +46,7 @@ fn experiment(value: &Value) -> Option<&Vec<Value>> {
     (first.get("example_id").is_some() && first.get("repetition_number").is_some()).then_some(list)
 }
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.json().map_err(|why| source.fault(format!("is not JSON: {why}")))?;
     let mut batch = Batch::default();
     for prefix in ["data[].", "data.", "version.", ""] {
@@ -81,7 +81,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     batch.ledger.account(value);
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let given = value.pointer("/prompt/name").and_then(Value::as_str).unwrap_or(&stem);
-    let name = Names::default()
+    let name = FileNames::default()
         .of(given)
         .map(|(name, _)| name)
         .ok_or_else(|| source.fault("gives no prompt's name"))?;
@@ -121,7 +121,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
                 _ => batch.refuse(place, "gives an empty case: it has no id or no input"),
             }
         }
-        batch.sets.push((options.set_name(source)?, Rows::Cases(cases)));
+        batch.sets.push((options.set_name(source)?, BatchRows::Cases(cases)));
     }
     if let Some(list) = experiment(value) {
         let mut answers = Answers::default();
@@ -143,7 +143,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
             };
             answers.add(&id, &stem, foreign::said(row.get("output")), subject);
         }
-        batch.sets.push((options.set_name(source)?, Rows::Items(answers.done())));
+        batch.sets.push((options.set_name(source)?, BatchRows::Items(answers.done())));
     }
     Ok(batch)
 }

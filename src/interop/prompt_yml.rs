@@ -3,10 +3,10 @@
 //! `{{x}}` without blanks is a variable there, and `{{ x }}` is text; here both are variables, and that is told.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::folder::Names;
-use super::importer::{Importer, Options};
-use super::source::{Record, Source};
+use super::batch::{Batch, BatchRows, DROPPED, METADATA};
+use super::folder::FileNames;
+use super::importer::{ImportOptions, Importer};
+use super::source::{ImportSource, SourceRecord};
 use super::{foreign, table};
 use crate::core::chat::ChatBody;
 use crate::core::prompt::Syntax;
@@ -29,7 +29,7 @@ pub const PROMPT_YML: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.yaml().map_err(|why| source.fault(format!("is not YAML: {why}")))?;
     let map = value.as_object().ok_or_else(|| source.fault("is no object"))?;
     let mut batch = Batch::default();
@@ -51,7 +51,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let stem = stem.trim_end_matches(".prompt").to_owned();
     let text = |key: &str| map.get(key).and_then(Value::as_str);
-    let name = Names::default().of(text("name").unwrap_or(&stem)).map(|(name, _)| name);
+    let name = FileNames::default().of(text("name").unwrap_or(&stem)).map(|(name, _)| name);
     let name = name.ok_or_else(|| source.fault("gives no prompt's name"))?;
     let body = ChatBody::read(map.get("messages").unwrap_or(&Value::Null))
         .map_err(|e| source.fault(e.to_string()))?;
@@ -76,7 +76,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         .map(|(at, test)| {
             let place = format!("/testData/{at}");
             match test.as_object() {
-                Some(fields) => Ok(Record { place, fields: fields.clone(), notes: Vec::new() }),
+                Some(fields) => Ok(SourceRecord { place, fields: fields.clone(), notes: Vec::new() }),
                 None => Err((place, "is no object".to_owned())),
             }
         })
@@ -86,7 +86,7 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
         let rows = table::convert(source, &records, options, &mut inner)?;
         batch.refused.extend(inner.refused);
         inner.notes.into_iter().for_each(|note| batch.note(note));
-        if let Rows::Cases(_) = &rows {
+        if let BatchRows::Cases(_) = &rows {
             batch.sets.push((options.set.clone().unwrap_or_else(|| name.to_string()), rows));
         }
     }

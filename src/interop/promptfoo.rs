@@ -9,11 +9,11 @@
 //! passes are told, not stored: a score here is 1 to 5.
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, METADATA, Rows};
-use super::folder::Names;
+use super::batch::{Batch, BatchRows, DROPPED, METADATA};
+use super::folder::FileNames;
 use super::foreign::{self, key_of, said, tags_of, template_of};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::Syntax;
 use crate::core::rubric::Criterion;
@@ -46,13 +46,13 @@ const CONFIG_KEYS: [&str; 5] = ["providers", "targets", "tests", "defaultTest", 
 /// Why scores do not come in.
 const OTHER_SCALE: &str = "a pass, or a score from 0 to 1; scores here are 1 to 5";
 
-struct Row<'a> {
+struct ResultRow<'a> {
     place: String,
     map: &'a Map<String, Value>,
     number: usize,
 }
 
-impl Row<'_> {
+impl ResultRow<'_> {
     fn number(&self, key: &str) -> u64 {
         self.map.get(key).and_then(Value::as_u64).unwrap_or(u64::MAX)
     }
@@ -68,7 +68,7 @@ impl Row<'_> {
 }
 
 /// The result rows, and the list of prompts where there is one.
-fn rows_of(source: &Source) -> Option<(Vec<Row<'_>>, Vec<&Value>)> {
+fn rows_of(source: &ImportSource) -> Option<(Vec<ResultRow<'_>>, Vec<&Value>)> {
     let is_row = |map: &Map<String, Value>| {
         map.contains_key("promptIdx") && map.contains_key("testIdx") && map.contains_key("vars")
     };
@@ -79,7 +79,11 @@ fn rows_of(source: &Source) -> Option<(Vec<Row<'_>>, Vec<&Value>)> {
             .iter()
             .enumerate()
             .filter_map(|(number, value)| {
-                Some(Row { place: format!("/results/results/{number}"), map: value.as_object()?, number })
+                Some(ResultRow {
+                    place: format!("/results/results/{number}"),
+                    map: value.as_object()?,
+                    number,
+                })
             })
             .collect();
         let prompts =
@@ -91,12 +95,12 @@ fn rows_of(source: &Source) -> Option<(Vec<Row<'_>>, Vec<&Value>)> {
     }
     let rows = source.rows().iter().enumerate().filter_map(|(number, row)| {
         let record = row.as_ref().ok()?;
-        Some(Row { place: record.place.clone(), map: &record.fields, number })
+        Some(ResultRow { place: record.place.clone(), map: &record.fields, number })
     });
     Some((rows.collect(), Vec::new()))
 }
 
-fn read_results(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read_results(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let (mut rows, prompts) = rows_of(source).ok_or_else(|| source.fault("holds no promptfoo results"))?;
     let mut batch = Batch::default();
     let set = options.set_name(source)?;
@@ -106,7 +110,7 @@ fn read_results(source: &Source, options: &Options) -> Result<Batch, ImportError
             batch.refuse(source.at(place), why.clone());
         }
     }
-    let mut names = Names::default();
+    let mut names = FileNames::default();
     let mut seen = HashSet::new();
     for (number, prompt) in prompts.iter().enumerate() {
         let text = |key: &str| prompt.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -132,7 +136,7 @@ fn read_results(source: &Source, options: &Options) -> Result<Batch, ImportError
     // They come in the order in which they were done.
     rows.sort_by_key(|row| (row.number("testIdx"), row.number("promptIdx"), row.number));
     let items = items(source, &rows, &mut batch);
-    batch.sets.push((set, Rows::Items(items)));
+    batch.sets.push((set, BatchRows::Items(items)));
     Ok(batch)
 }
 
@@ -186,9 +190,9 @@ fn tell_results(batch: &mut Batch, whole: bool) {
     }
 }
 
-fn items(source: &Source, rows: &[Row<'_>], batch: &mut Batch) -> Vec<Item> {
+fn items(source: &ImportSource, rows: &[ResultRow<'_>], batch: &mut Batch) -> Vec<Item> {
     // A case is what its test says; nothing marks repeats of it.
-    let key = |row: &Row<'_>| {
+    let key = |row: &ResultRow<'_>| {
         let test = |key: &str| row.at(&["testCase", key]).cloned().unwrap_or(Value::Null);
         let vars = row.at(&["vars"]).cloned().unwrap_or(Value::Null);
         key_of(&Value::Array(vec![test("description"), vars, test("assert")]))
@@ -251,7 +255,7 @@ fn items(source: &Source, rows: &[Row<'_>], batch: &mut Batch) -> Vec<Item> {
 }
 
 /// An arm for each prompt and provider: `LABEL [PROVIDER]`, each name once.
-fn arms(rows: &[Row<'_>]) -> BTreeMap<u64, String> {
+fn arms(rows: &[ResultRow<'_>]) -> BTreeMap<u64, String> {
     let mut arms: BTreeMap<u64, String> = BTreeMap::new();
     let mut labels: Vec<String> = Vec::new();
     for row in rows {
@@ -284,7 +288,7 @@ fn arms(rows: &[Row<'_>]) -> BTreeMap<u64, String> {
     arms
 }
 
-fn config_of(source: &Source) -> Option<&Map<String, Value>> {
+fn config_of(source: &ImportSource) -> Option<&Map<String, Value>> {
     let value = match source.ending().as_str() {
         "yaml" | "yml" => source.yaml().ok(),
         _ => source.json().ok(),
@@ -302,7 +306,7 @@ const GRADED: [&str; 6] = [
     "agent-rubric",
 ];
 
-fn read_config(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read_config(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let config = config_of(source).ok_or_else(|| source.fault("holds no promptfoo configuration"))?;
     let set = match (&options.set, config.get("description").and_then(Value::as_str)) {
         (None, Some(words)) if words.chars().count() <= 40 && !words.trim().is_empty() => {
@@ -346,7 +350,7 @@ fn read_config(source: &Source, options: &Options) -> Result<Batch, ImportError>
     }
     batch.ledger.account(&Value::Object(config.clone()));
     batch.rubrics.extend(foreign::rubric(&set, "Questions of promptfoo's model-graded assertions", graded));
-    batch.sets.push((set, Rows::Cases(cases)));
+    batch.sets.push((set, BatchRows::Cases(cases)));
     Ok(batch)
 }
 
@@ -404,7 +408,7 @@ fn names_a_file(text: &str) -> bool {
         && ends.iter().any(|end| text.ends_with(end)))
 }
 
-fn prompts(source: &Source, config: &Map<String, Value>, set: &str, batch: &mut Batch) {
+fn prompts(source: &ImportSource, config: &Map<String, Value>, set: &str, batch: &mut Batch) {
     let single;
     let list: &[Value] = match config.get("prompts") {
         Some(Value::Array(list)) => list,
@@ -423,7 +427,7 @@ fn prompts(source: &Source, config: &Map<String, Value>, set: &str, batch: &mut 
         }
         _ => return,
     };
-    let mut names = Names::default();
+    let mut names = FileNames::default();
     for (number, prompt) in list.iter().enumerate() {
         let place = source.at(&format!("/prompts/{number}"));
         let label = prompt.get("label").and_then(Value::as_str).unwrap_or_default();

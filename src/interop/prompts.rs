@@ -7,11 +7,11 @@
 //! ```
 
 use super::batch::Refused;
-use super::jsonl::{Row, Rows};
+use super::jsonl::{JsonRow, JsonRows};
 use super::{ImportError, align};
 use crate::core::chat::ChatBody;
 use crate::core::digest::Digest;
-use crate::core::prompt::{Kind, Label, PromptName, Settings, Syntax, Template};
+use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template, TemplateKind};
 use crate::store::{EventInfo, NewRevision, RevisionInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ pub struct PromptFile {
 
 /// How names are taken and where bodies are.
 #[derive(Default)]
-pub struct Options<'a> {
+pub struct NameOptions<'a> {
     /// Convert names that are none into the nearest valid ones.
     pub slug: bool,
     /// Finds the body of a row that carries none (exported folders): by name and revision number.
@@ -45,17 +45,17 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// The first fault, with its line.
-pub fn read(reader: impl BufRead, file: &str, options: &Options<'_>) -> Result<PromptFile, ImportError> {
+pub fn read(reader: impl BufRead, file: &str, options: &NameOptions<'_>) -> Result<PromptFile, ImportError> {
     let mut out = PromptFile::default();
     let mut newest: HashMap<PromptName, usize> = HashMap::new();
     let mut seen: HashMap<Digest, i64> = HashMap::new();
-    for row in Rows::new(reader, file) {
+    for row in JsonRows::new(reader, file) {
         let (line, map) = row?;
         if map.contains_key("assize") && !map.contains_key("name") {
             header(file, line, &map)?;
             continue;
         }
-        let mut row = Row::new(file, line, map);
+        let mut row = JsonRow::new(file, line, map);
         if let Some(event) = row.take("event") {
             out.events.push(read_event(&row, event)?);
             continue;
@@ -97,8 +97,8 @@ fn row_key(row: &NewRevision) -> Result<Digest, serde_json::Error> {
 }
 
 fn read_revision(
-    mut row: Row<'_>,
-    options: &Options<'_>,
+    mut row: JsonRow<'_>,
+    options: &NameOptions<'_>,
     converted: &mut Vec<(String, PromptName)>,
 ) -> Result<NewRevision, ImportError> {
     let given = row.need("name")?;
@@ -155,7 +155,7 @@ fn read_revision(
     Ok(revision)
 }
 
-fn read_name(row: &Row<'_>, given: &str, slug: bool) -> Result<PromptName, ImportError> {
+fn read_name(row: &JsonRow<'_>, given: &str, slug: bool) -> Result<PromptName, ImportError> {
     given.parse::<PromptName>().or_else(|error| match PromptName::from_foreign(given) {
         Some(name) if slug => Ok(name),
         Some(name) => {
@@ -166,9 +166,9 @@ fn read_name(row: &Row<'_>, given: &str, slug: bool) -> Result<PromptName, Impor
 }
 
 fn read_template(
-    row: &mut Row<'_>,
+    row: &mut JsonRow<'_>,
     name: &PromptName,
-    options: &Options<'_>,
+    options: &NameOptions<'_>,
 ) -> Result<Template, ImportError> {
     let text = row.text("template")?;
     let messages = row.take("messages");
@@ -190,7 +190,8 @@ fn read_template(
             let digest = row.need("digest")?;
             let text = body(name, number).map_err(|e| row.fault(e))?;
             let chat = row.take("kind").is_some_and(|k| k == "chat");
-            let template = Template { kind: if chat { Kind::Chat } else { Kind::Text }, body: text };
+            let template =
+                Template { kind: if chat { TemplateKind::Chat } else { TemplateKind::Text }, body: text };
             if digest != template.digest().hex() {
                 return Err(row
                     .fault(format!("the file of {name} r{number} does not fit its digest: it was changed")));
@@ -211,7 +212,7 @@ pub fn template(prompt: Option<&Value>) -> Result<Template, String> {
     }
 }
 
-fn read_settings(row: &mut Row<'_>, template: &Template) -> Result<Settings, ImportError> {
+fn read_settings(row: &mut JsonRow<'_>, template: &Template) -> Result<Settings, ImportError> {
     let syntax = match row.text("syntax")?.as_deref() {
         None => Syntax::default(),
         Some(text) => text.parse().map_err(|_| {
@@ -225,7 +226,7 @@ fn read_settings(row: &mut Row<'_>, template: &Template) -> Result<Settings, Imp
     Ok(settings)
 }
 
-fn read_event(row: &Row<'_>, event: Value) -> Result<(PromptName, EventInfo), ImportError> {
+fn read_event(row: &JsonRow<'_>, event: Value) -> Result<(PromptName, EventInfo), ImportError> {
     let text = |key: &str| event.get(key).and_then(Value::as_str).map(str::to_owned);
     let need = |key: &str| text(key).ok_or_else(|| row.fault(format!("the event has no '{key}'")));
     let name = need("name")?.parse::<PromptName>().map_err(|e| row.fault(e.to_string()))?;
@@ -249,10 +250,10 @@ pub fn row(info: &RevisionInfo, body: Option<&str>) -> Value {
     let mut row = Map::new();
     row.insert("name".into(), json!(info.name));
     match (body, info.kind) {
-        (Some(text), Kind::Text) => {
+        (Some(text), TemplateKind::Text) => {
             row.insert("template".into(), json!(text));
         }
-        (Some(text), Kind::Chat) => {
+        (Some(text), TemplateKind::Chat) => {
             row.insert("messages".into(), serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
         }
         (None, kind) => {
@@ -287,7 +288,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<PromptFile, ImportError> {
-        read(text.as_bytes(), "f.jsonl", &Options::default())
+        read(text.as_bytes(), "f.jsonl", &NameOptions::default())
     }
 
     #[test]
@@ -346,12 +347,12 @@ mod tests {
             ("Hi {{x}}", Some("c"), 1)
         );
         assert_eq!((&row.settings.config["model"], &row.metadata["version"]), (&json!("m"), &json!(3)));
-        assert_eq!(file.rows[1].template.kind, Kind::Chat);
+        assert_eq!(file.rows[1].template.kind, TemplateKind::Chat);
     }
 
     #[test]
     fn names_are_converted_only_when_asked() {
-        let options = Options { slug: true, body: None };
+        let options = NameOptions { slug: true, body: None };
         let text = "{\"name\":\"Code Review\",\"template\":\"x\"}";
         let file = read(text.as_bytes(), "f", &options).unwrap();
         assert_eq!(file.rows[0].name.as_str(), "code-review");

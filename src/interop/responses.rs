@@ -1,7 +1,7 @@
 //! responses.jsonl: texts that arms gave for cases of a set.
 
 use super::ImportError;
-use super::jsonl::{Row, Rows};
+use super::jsonl::{JsonRow, JsonRows};
 use std::collections::HashMap;
 use std::io::BufRead;
 
@@ -12,9 +12,9 @@ use std::io::BufRead;
 pub fn read(reader: impl BufRead, file: &str) -> Result<Vec<(String, String, String)>, ImportError> {
     let mut out: Vec<(String, String, String)> = Vec::new();
     let mut seen: HashMap<(String, String), (usize, usize)> = HashMap::new();
-    for row in Rows::new(reader, file) {
+    for row in JsonRows::new(reader, file) {
         let (line, map) = row?;
-        let mut row = Row::new(file, line, map);
+        let mut row = JsonRow::new(file, line, map);
         let case = row.id("case")?.ok_or_else(|| row.fault("has no 'case'"))?;
         let arm = row.need("arm")?;
         if arm.trim().is_empty() {

@@ -2,10 +2,10 @@
 
 use super::ImportError;
 use super::batch::{Batch, METADATA};
-use super::folder::Names;
+use super::folder::FileNames;
 use super::foreign;
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::prompt::{Syntax, Template};
 use serde_json::{Map, Value};
 
@@ -21,7 +21,7 @@ pub const SEMANTIC_KERNEL: Importer = Importer {
     read,
 };
 
-fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, _: &ImportOptions) -> Result<Batch, ImportError> {
     let value = source.yaml().map_err(|why| source.fault(format!("is not YAML: {why}")))?;
     let map = value.as_object().ok_or_else(|| source.fault("is no object"))?;
     let mut batch = Batch::default();
@@ -39,7 +39,7 @@ fn read(source: &Source, _: &Options) -> Result<Batch, ImportError> {
         map.get("template").and_then(Value::as_str).ok_or_else(|| source.fault("has no text 'template'"))?;
     let stem = source.stem.clone().unwrap_or_else(|| "prompt".into());
     let given = map.get("name").and_then(Value::as_str).unwrap_or(&stem);
-    let (name, _) = Names::default().of(given).ok_or_else(|| source.fault("gives no prompt's name"))?;
+    let (name, _) = FileNames::default().of(given).ok_or_else(|| source.fault("gives no prompt's name"))?;
     let format = map.get("template_format").and_then(Value::as_str).unwrap_or("semantic-kernel");
     let (body, syntax) = match format {
         "handlebars" => (text.to_owned(), Syntax::Mustache),

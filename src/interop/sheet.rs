@@ -20,7 +20,7 @@ const SKIP: &str = "skip";
 
 /// One row of a sheet: a response to be scored on one criterion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
+pub struct SheetRow {
     /// The run's id.
     pub run: String,
     /// The item's place in it.
@@ -48,12 +48,12 @@ pub struct Row {
     /// Its seal in the drawn queue; none where the sheet is not blind.
     pub seal: String,
     /// What a blind sheet leaves out.
-    pub shown: Option<Shown>,
+    pub shown: Option<OpenView>,
 }
 
 /// What a reviewer who is not blind sees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct OpenView {
     /// The case's id.
     pub case: String,
     /// What produced the response.
@@ -135,7 +135,7 @@ fn split(cell: &str) -> Vec<String> {
 ///
 /// # Errors
 /// When a row cannot be written, which memory never refuses.
-pub fn write(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+pub fn write(rows: &[SheetRow]) -> Result<Vec<u8>, csv::Error> {
     let open = rows.iter().any(|r| r.shown.is_some());
     let mut out = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     let mut head = vec!["run", "item", "criterion", "question", "anchors", "prompt", "response", "reference"];
@@ -307,8 +307,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn row(comment: &str, score: Option<u8>) -> Row {
-        Row {
+    fn row(comment: &str, score: Option<u8>) -> SheetRow {
+        SheetRow {
             run: "abc".into(),
             item: 7,
             criterion: "accuracy".into(),
@@ -316,7 +316,7 @@ mod tests {
             response: "=HYPERLINK(\"http://evil\")".into(),
             comment: comment.into(),
             score,
-            ..Row::default()
+            ..SheetRow::default()
         }
     }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// A row of JSON Lines, of a list or of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+pub struct SourceRecord {
     /// Where it stands: `line 3`, `/rows/2`.
     pub place: String,
     /// Its fields.
@@ -26,10 +26,10 @@ pub struct Record {
 }
 
 /// A record, or why it is none and where.
-pub type MaybeRecord = Result<Record, (String, String)>;
+pub type MaybeRecord = Result<SourceRecord, (String, String)>;
 
 /// One file, or stdin.
-pub struct Source {
+pub struct ImportSource {
     /// How messages call it.
     pub shown: String,
     /// The file's name without its ending; `None` for stdin.
@@ -43,7 +43,7 @@ pub struct Source {
     yaml: OnceCell<Result<Value, String>>,
 }
 
-impl Source {
+impl ImportSource {
     /// Of bytes that were read already.
     pub fn new(shown: &str, path: Option<&Path>, bytes: Vec<u8>) -> Self {
         let name = |os: Option<&std::ffi::OsStr>| os.map(|s| s.to_string_lossy().into_owned());
@@ -179,7 +179,7 @@ impl Source {
 fn row(number: usize, line: &str) -> MaybeRecord {
     let place = format!("line {number}");
     match lenient(line) {
-        Ok((Value::Object(fields), notes)) => Ok(Record { place, fields, notes }),
+        Ok((Value::Object(fields), notes)) => Ok(SourceRecord { place, fields, notes }),
         Ok((other, _)) => Err((place, format!("is {}, and each line must be an object", kind(&other)))),
         Err(why) => Err((place, format!("is not a JSON object: {why}"))),
     }
@@ -212,8 +212,8 @@ fn decoded(bytes: &[u8]) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn source(bytes: &[u8]) -> Source {
-        Source::new("f", Some(Path::new("a/f.Name.CSV")), bytes.to_vec())
+    fn source(bytes: &[u8]) -> ImportSource {
+        ImportSource::new("f", Some(Path::new("a/f.Name.CSV")), bytes.to_vec())
     }
 
     #[test]

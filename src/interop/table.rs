@@ -6,11 +6,11 @@
 //! ```
 
 use super::ImportError;
-use super::batch::{Batch, Rows};
-use super::importer::{Importer, Options};
+use super::batch::{Batch, BatchRows};
+use super::importer::{ImportOptions, Importer};
 use super::jsonl::kind;
 use super::mapping::{self, Mapped, Target};
-use super::source::{MaybeRecord, Record, Source};
+use super::source::{ImportSource, MaybeRecord, SourceRecord};
 use crate::core::item::{Case, Item, Subject};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ const LISTS: [&str; 12] = [
 ///
 /// # Errors
 /// When it holds none.
-pub fn records(source: &Source) -> Result<Vec<MaybeRecord>, ImportError> {
+pub fn records(source: &ImportSource) -> Result<Vec<MaybeRecord>, ImportError> {
     let bytes = source.bytes();
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
         return Err(
@@ -62,7 +62,7 @@ pub fn records(source: &Source) -> Result<Vec<MaybeRecord>, ImportError> {
     if rows.is_empty() { Err(source.fault("holds no rows")) } else { Ok(rows) }
 }
 
-fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportError> {
+fn of_list(value: &Value, source: &ImportSource) -> Result<Vec<MaybeRecord>, ImportError> {
     let notes = source.json_notes();
     let (prefix, list) = match value {
         Value::Array(list) => (String::new(), list),
@@ -74,7 +74,7 @@ fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportErr
                 None if matches!(source.ending().as_str(), "jsonl" | "ndjson" | "")
                     || map.contains_key("vars") =>
                 {
-                    return Ok(vec![Ok(Record {
+                    return Ok(vec![Ok(SourceRecord {
                         place: "line 1".into(),
                         fields: map.clone(),
                         notes: notes.to_vec(),
@@ -88,7 +88,9 @@ fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportErr
     let record = |(at, value): (usize, &Value)| {
         let place = format!("{prefix}/{at}");
         match value {
-            Value::Object(fields) => Ok(Record { place, fields: fields.clone(), notes: notes.to_vec() }),
+            Value::Object(fields) => {
+                Ok(SourceRecord { place, fields: fields.clone(), notes: notes.to_vec() })
+            }
             other => Err((place, format!("is {}, and each row must be an object", kind(other)))),
         }
     };
@@ -96,7 +98,7 @@ fn of_list(value: &Value, source: &Source) -> Result<Vec<MaybeRecord>, ImportErr
 }
 
 /// Text with a separator between fields: comma, semicolon or tab, whichever parts the first line most.
-fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportError> {
+fn delimited(source: &ImportSource, text: &str) -> Result<Vec<MaybeRecord>, ImportError> {
     // Excel's own first line, which names the separator.
     let (named, text, skipped) = match text.strip_prefix("sep=") {
         Some(rest) => {
@@ -175,12 +177,12 @@ fn delimited(source: &Source, text: &str) -> Result<Vec<MaybeRecord>, ImportErro
                 record.get(*at).is_some_and(|v| !v.is_empty()) || !name.starts_with("column_")
             })
             .map(|(at, name)| (name.clone(), Value::from(record.get(at).unwrap_or_default())));
-        out.push(Ok(Record { place, fields: fields.collect(), notes: Vec::new() }));
+        out.push(Ok(SourceRecord { place, fields: fields.collect(), notes: Vec::new() }));
     }
     Ok(out)
 }
 
-fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
+fn read(source: &ImportSource, options: &ImportOptions) -> Result<Batch, ImportError> {
     let rows = records(source)?;
     let mut batch = Batch::default();
     let rows = convert(source, &rows, options, &mut batch)?;
@@ -193,12 +195,12 @@ fn read(source: &Source, options: &Options) -> Result<Batch, ImportError> {
 /// # Errors
 /// When `--map` names a field that no row has.
 pub fn convert(
-    source: &Source,
+    source: &ImportSource,
     rows: &[MaybeRecord],
-    options: &Options,
+    options: &ImportOptions,
     batch: &mut Batch,
-) -> Result<Rows, ImportError> {
-    let good: Vec<&Record> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
+) -> Result<BatchRows, ImportError> {
+    let good: Vec<&SourceRecord> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
     let maps: Vec<&Map<String, Value>> = good.iter().map(|row| &row.fields).collect();
     let mut fields: Vec<String> = Vec::new();
     let mut known = std::collections::HashSet::new();
@@ -210,7 +212,7 @@ pub fn convert(
     let plan = mapping::plan(&fields, &maps, &options.map).map_err(|why| source.fault(why))?;
     mapping::tell(&plan, &mut batch.ledger);
     let are_items = plan.iter().any(|m| m.target == Target::Response);
-    let mut taken = Taken::default();
+    let mut taken = TakenRows::default();
     for row in rows {
         match row {
             Err((place, why)) => batch.refuse(source.at(place), why.clone()),
@@ -226,11 +228,11 @@ pub fn convert(
             }
         }
     }
-    Ok(if are_items { Rows::Items(taken.items) } else { Rows::Cases(taken.cases) })
+    Ok(if are_items { BatchRows::Items(taken.items) } else { BatchRows::Cases(taken.cases) })
 }
 
 #[derive(Default)]
-struct Taken {
+struct TakenRows {
     cases: Vec<Case>,
     items: Vec<Item>,
     /// Each id (with its arm), with the place and the index of the row that bears it.
@@ -240,7 +242,7 @@ struct Taken {
 
 /// A row taken apart.
 #[derive(Default)]
-struct Parts {
+struct RowParts {
     id: Option<String>,
     vars: Map<String, Value>,
     reference: Option<String>,
@@ -253,14 +255,14 @@ struct Parts {
     own: bool,
 }
 
-impl Taken {
+impl TakenRows {
     fn row(
         &mut self,
-        record: &Record,
+        record: &SourceRecord,
         plan: &[Mapped],
         are_items: bool,
         notes: &mut Vec<String>,
-        source: &Source,
+        source: &ImportSource,
     ) -> Result<(), String> {
         self.rows += 1;
         let mut told = Vec::new();
@@ -331,8 +333,8 @@ impl Taken {
     }
 }
 
-fn take(record: &Record, plan: &[Mapped], told: &mut Vec<String>) -> Result<Parts, String> {
-    let mut parts = Parts::default();
+fn take(record: &SourceRecord, plan: &[Mapped], told: &mut Vec<String>) -> Result<RowParts, String> {
+    let mut parts = RowParts::default();
     for mapped in plan {
         let Some(value) = mapping::find(&record.fields, &mapped.field) else { continue };
         let field = &mapped.field;
@@ -421,15 +423,15 @@ mod tests {
     use std::path::Path;
 
     fn import(name: &str, bytes: &[u8], map: &str) -> Batch {
-        let source = Source::new(name, Some(Path::new(name)), bytes.to_vec());
-        let options = Options { map: mapping::parse(map).unwrap(), ..Options::default() };
+        let source = ImportSource::new(name, Some(Path::new(name)), bytes.to_vec());
+        let options = ImportOptions { map: mapping::parse(map).unwrap(), ..ImportOptions::default() };
         read(&source, &options).unwrap()
     }
 
     fn cases(batch: &Batch) -> Vec<Value> {
         match &batch.sets[0].1 {
-            Rows::Cases(cases) => cases.iter().map(|case| json!(case)).collect(),
-            Rows::Items(items) => panic!("{items:?}"),
+            BatchRows::Cases(cases) => cases.iter().map(|case| json!(case)).collect(),
+            BatchRows::Items(items) => panic!("{items:?}"),
         }
     }
 
@@ -466,8 +468,8 @@ mod tests {
                 "{\"id\":\"1\",\"vars\":{\"question\":\"What, now?\"},\"reference\":\"yes\"}\n{\"id\":\"02\",\"vars\":{\"question\":\"Two\\nlines\"},\"reference\":\"no\"}\n",
             ),
         ] {
-            let source = Source::new("f", Some(Path::new(name)), text.as_bytes().to_vec());
-            let options = Options { set: Some("s".into()), ..Options::default() };
+            let source = ImportSource::new("f", Some(Path::new(name)), text.as_bytes().to_vec());
+            let options = ImportOptions { set: Some("s".into()), ..ImportOptions::default() };
             let batch = read(&source, &options).unwrap();
             assert_eq!(cases(&batch), expected, "{name}: {text}");
             assert_eq!(batch.refused, [], "{name}");
@@ -513,7 +515,7 @@ mod tests {
     #[test]
     fn prompts_with_responses_are_items() {
         let batch = import("g.csv", b"input,actual_output,expected_output,model\nq,a,e,m1\nq2,,e,m1\n", "");
-        let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
+        let BatchRows::Items(items) = &batch.sets[0].1 else { panic!() };
         let first = (items[0].subject.prompt.as_str(), items[0].response.as_str(), items[0].arm.as_str());
         assert_eq!((first, items.len()), (("q", "a", "m1"), 2));
         let fields: Vec<String> =
@@ -538,7 +540,7 @@ mod tests {
             ("a.csv", b"", "no rows"),
             ("a.yaml", b"a: [1\nb: }", "not YAML"),
         ] {
-            let source = Source::new(name, Some(Path::new(name)), bytes.to_vec());
+            let source = ImportSource::new(name, Some(Path::new(name)), bytes.to_vec());
             let error = records(&source).unwrap_err().to_string();
             assert!(error.contains(words), "{name}: {error}");
         }

@@ -17,7 +17,7 @@ pub type Document = (usize, Value);
 /// # Errors
 /// What is wrong, with its line.
 pub fn documents(text: &str) -> Result<Vec<Document>, String> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    let mut reader = YamlReader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     let mut out = Vec::new();
     while let Some((event, _)) = reader.next()? {
         match event {
@@ -46,7 +46,7 @@ pub fn read(text: &str) -> Result<Value, String> {
     }
 }
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     anchors: HashMap<usize, (Value, usize)>,
     nodes: usize,
@@ -56,7 +56,7 @@ fn at(span: &Span, what: &str) -> String {
     format!("line {}: {what}", span.start.line())
 }
 
-impl<'a> Reader<'a> {
+impl<'a> YamlReader<'a> {
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, String> {
         loop {
             match self.parser.next_event() {

@@ -1,7 +1,7 @@
 //! What a refusal changes of the shape in which an endpoint is asked: the parameter it names, or the next reply format.
 
 use super::api_error::ApiError;
-use super::capabilities::{ROOM_NAMES, RoomName, Rung, Shape};
+use super::capabilities::{ROOM_NAMES, RequestShape, RoomName, Rung};
 use super::dialect::Dialect;
 
 impl Rung {
@@ -11,7 +11,7 @@ impl Rung {
     }
 }
 
-impl Shape {
+impl RequestShape {
     /// Changes what a refusal names. Gives the line to tell people, or `None` when it names nothing that could change:
     /// then it is an error like any other. `room` is the room for the answer that was sent.
     pub fn learn(
@@ -124,42 +124,42 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::super::capabilities::{KEEPS, Known};
+    use super::super::capabilities::{KEEPS, RememberedEndpoint};
     use super::super::dialect::OpenAiChat;
     use super::*;
 
-    fn learn(shape: &mut Shape, status: u16, body: &str) -> Option<String> {
+    fn learn(shape: &mut RequestShape, status: u16, body: &str) -> Option<String> {
         shape.learn(&OpenAiChat, status, &ApiError::read(body.as_bytes()), 1024)
     }
 
     #[test]
     fn exactly_the_named_parameter_changes() {
-        let first = Shape::first(true);
+        let first = RequestShape::first(true);
         for (status, body, expected) in [
             (
                 400,
                 r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}"#,
-                Shape { temperature: false, ..first },
+                RequestShape { temperature: false, ..first },
             ),
             (
                 400,
                 r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#,
-                Shape { room: RoomName::MaxCompletionTokens, ..first },
+                RequestShape { room: RoomName::MaxCompletionTokens, ..first },
             ),
             (
                 422,
                 r#"{"detail":[{"loc":["body","seed"],"msg":"Extra inputs are not permitted","type":"extra_forbidden"}]}"#,
-                Shape { seed: false, ..first },
+                RequestShape { seed: false, ..first },
             ),
             (
                 400,
                 r#"{"error":{"message":"This response_format type is unavailable now","type":"invalid_request_error","param":null,"code":"invalid_request_error"}}"#,
-                Shape { rung: Rung::Tool, ..first },
+                RequestShape { rung: Rung::Tool, ..first },
             ),
             (
                 500,
                 r#"{"error":{"message":"1 validation error: {'loc': ('body', 'response_format', 'type'), 'input': 'json_schema'}","type":"internal_server_error","param":null,"code":null}}"#,
-                Shape { rung: Rung::Tool, ..first },
+                RequestShape { rung: Rung::Tool, ..first },
             ),
         ] {
             let mut shape = first;
@@ -170,30 +170,35 @@ mod tests {
 
     #[test]
     fn what_is_remembered_begins_the_next_time_unless_it_is_old() {
-        let learned = Shape { rung: Rung::JsonObject, temperature: false, seed: false, ..Shape::first(true) };
-        let known = Known { shape: learned, notes: vec!["a note".into()], at: 1_000_000 };
+        let learned = RequestShape {
+            rung: Rung::JsonObject,
+            temperature: false,
+            seed: false,
+            ..RequestShape::first(true)
+        };
+        let known = RememberedEndpoint { shape: learned, notes: vec!["a note".into()], at: 1_000_000 };
         let stored = serde_json::to_string(&known).unwrap();
-        let read = Known::read(&stored, 1_000_060).unwrap();
+        let read = RememberedEndpoint::read(&stored, 1_000_060).unwrap();
         assert_eq!(read, known);
         // The seed was refused: asking for one does not bring it back; what is new is tried.
-        assert_eq!(read.begin(Shape::first(true)), learned);
-        assert_eq!(Known::read(&stored, 1_000_000 + KEEPS), None);
-        assert_eq!(Known::read(&stored, 999_999), None, "from a clock that was wrong");
-        assert_eq!(Known::read("{}", 1_000_000), None);
+        assert_eq!(read.begin(RequestShape::first(true)), learned);
+        assert_eq!(RememberedEndpoint::read(&stored, 1_000_000 + KEEPS), None);
+        assert_eq!(RememberedEndpoint::read(&stored, 999_999), None, "from a clock that was wrong");
+        assert_eq!(RememberedEndpoint::read("{}", 1_000_000), None);
     }
 
     #[test]
     fn logprobs_are_left_out_where_they_are_refused() {
-        let first = Shape { logprobs: true, ..Shape::first(false) };
+        let first = RequestShape { logprobs: true, ..RequestShape::first(false) };
         let mut shape = first;
         let body = r#"{"error":{"message":"logprobs is not supported with this model","param":"logprobs"}}"#;
         assert!(learn(&mut shape, 400, body).unwrap().contains("logprobs are refused"));
-        assert_eq!(shape, Shape { logprobs: false, ..first });
+        assert_eq!(shape, RequestShape { logprobs: false, ..first });
     }
 
     #[test]
     fn what_names_nothing_changes_nothing() {
-        let first = Shape::first(false);
+        let first = RequestShape::first(false);
         for (status, body) in [
             (
                 400,
@@ -213,13 +218,13 @@ mod tests {
 
     #[test]
     fn learning_ends() {
-        let mut shape = Shape::first(true);
+        let mut shape = RequestShape::first(true);
         let everything = r#"{"error":{"message":"'max_tokens' 'max_completion_tokens' 'temperature' 'seed' 'response_format' 'maxItems' 'tools'"}}"#;
         let steps = std::iter::from_fn(|| learn(&mut shape, 400, everything)).take(50).count();
         assert_eq!(steps, 8);
         assert_eq!(
             shape,
-            Shape {
+            RequestShape {
                 rung: Rung::Text,
                 bounded: false,
                 room: RoomName::Neither,

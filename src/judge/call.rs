@@ -6,37 +6,37 @@
 //!     `------- wait (place given back) <--- retry
 //! ```
 
-use super::capabilities::Shape;
+use super::capabilities::RequestShape;
 use super::config::JudgeConfig;
 use super::dialect::Dialect;
 use super::endpoint::{Endpoint, HttpAnswer};
 use super::limit::{Limiter, PerMinute};
-use super::retry::{self, Attempt, Fault, Kind, Policy, RetryDecision, Seen};
+use super::retry::{self, Attempt, FailedRequest, FailureKind, Policy, RequestFault, RetryDecision};
 use super::wire::{ApiError, hidden_status};
 use super::{CallEvent, Gate, Stop};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
-pub(super) type Events<'a> = &'a (dyn Fn(CallEvent) + Send + Sync);
+pub(super) type CallEvents<'a> = &'a (dyn Fn(CallEvent) + Send + Sync);
 
 /// A wait the endpoint names, from this long on, holds for all calls to it and not only for the one that was told.
 const PAUSE_ALL: Duration = Duration::from_secs(2);
 
 /// What one ask came to.
-pub(super) enum End {
+pub(super) enum AskResult {
     Answer(HttpAnswer),
     /// Refused for good, and why: only while learning, where a refusal may name a parameter that can be changed.
     Refused(u16, ApiError, String),
-    Failed(State, String),
+    Failed(VerdictState, String),
     Stopped(Stop),
 }
 
 /// One ask with all its requests.
 pub(super) struct Exchanges {
-    pub end: End,
+    pub end: AskResult,
     pub requests: u32,
     pub took: Duration,
     /// The last body that came, for failures.
@@ -104,7 +104,7 @@ impl Caller {
         &self,
         body: String,
         learning: bool,
-        events: Events<'_>,
+        events: CallEvents<'_>,
         cancel: &CancellationToken,
     ) -> Exchanges {
         self.ask_for(body, false, learning, u32::MAX, events, cancel).await
@@ -122,7 +122,7 @@ impl Caller {
         pieces: bool,
         learning: bool,
         most: u32,
-        events: Events<'_>,
+        events: CallEvents<'_>,
         cancel: &CancellationToken,
     ) -> Exchanges {
         let mut asked = Exchanges { end: cancelled(), requests: 0, took: Duration::ZERO, raw: Vec::new() };
@@ -135,7 +135,13 @@ impl Caller {
         asked
     }
 
-    async fn send(&self, body: Vec<u8>, how: How, events: Events<'_>, asked: &mut Exchanges) -> End {
+    async fn send(
+        &self,
+        body: Vec<u8>,
+        how: How,
+        events: CallEvents<'_>,
+        asked: &mut Exchanges,
+    ) -> AskResult {
         let How { pieces, learning, most } = how;
         let mut first_sent = None;
         let mut failures = Failures::default();
@@ -150,13 +156,16 @@ impl Caller {
                 events(CallEvent::Retrying);
             }
             if !self.admitted() {
-                return End::Failed(
-                    State::OverBudget,
+                return AskResult::Failed(
+                    VerdictState::OverBudget,
                     "a spending cap was reached before this call".to_owned(),
                 );
             }
             if asked.requests >= most {
-                return End::Failed(State::HttpError, format!("no answer after {most} requests"));
+                return AskResult::Failed(
+                    VerdictState::HttpError,
+                    format!("no answer after {most} requests"),
+                );
             }
             let beside = self.limiter.in_flight();
             let generation = self.endpoint.generation();
@@ -194,7 +203,7 @@ impl Caller {
                         let why = format!("the endpoint says that no {what} are left until then");
                         self.limiter.pause(left, &why);
                     }
-                    return End::Answer(answer);
+                    return AskResult::Answer(answer);
                 }
                 // A key that worked has ended: its command is run once more.
                 Ok(answer) if answer.status == 401 && self.endpoint.renew(generation).await => continue,
@@ -202,22 +211,22 @@ impl Caller {
                 Ok(answer) if (201..300).contains(&answer.status) => {
                     (asked.took, asked.raw) = (answer.took, answer.body);
                     let why = format!("{}: not a whole answer, which comes with 200", answer.status);
-                    return End::Failed(State::HttpError, why);
+                    return AskResult::Failed(VerdictState::HttpError, why);
                 }
                 Ok(answer) => {
                     asked.took = answer.took;
                     let settled = self.look(&answer, learning, &mut failures, begun.elapsed());
                     asked.raw = answer.body;
                     match settled {
-                        Settled::Refused(error, why) => return End::Refused(answer.status, error, why),
+                        Settled::Refused(error, why) => return AskResult::Refused(answer.status, error, why),
                         Settled::Decided(decision) => decision,
                     }
                 }
                 Err(broken) => {
                     asked.took = broken.took;
-                    let seen = Seen::Broken(broken.fault, &broken.why);
+                    let seen = FailedRequest::Broken(broken.fault, &broken.why);
                     let crowded = beside > 1;
-                    if broken.fault == Fault::Timeout {
+                    if broken.fault == RequestFault::Timeout {
                         place.was_late(self.allowed);
                     }
                     let number = if crowded { failures.crowded(&seen) } else { failures.count(&seen) };
@@ -226,8 +235,8 @@ impl Caller {
                 }
             };
             match decision {
-                RetryDecision::Stop(stop) => return End::Stopped(stop),
-                RetryDecision::Fail(state, reason) => return End::Failed(state, reason),
+                RetryDecision::Stop(stop) => return AskResult::Stopped(stop),
+                RetryDecision::Fail(state, reason) => return AskResult::Failed(state, reason),
                 RetryDecision::Retry { after, why, limited, told } => {
                     if limited {
                         place.limited();
@@ -254,14 +263,16 @@ impl Caller {
     ) -> Settled {
         let error = self.dialect.error(&answer.body);
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let seen = Seen::Answer { status: answer.status, header: &header, body: &answer.body };
+        let seen = FailedRequest::Answer { status: answer.status, header: &header, body: &answer.body };
         let attempt = self.attempt(failures.count(&seen), elapsed);
         match retry::decide(&self.policy, &attempt, &seen) {
-            RetryDecision::Fail(State::HttpError, why) if learning => Settled::Refused(error, why),
+            RetryDecision::Fail(VerdictState::HttpError, why) if learning => Settled::Refused(error, why),
             // A refusal that names a parameter is not waited out, even under a status that would be (500).
             RetryDecision::Retry { why, .. }
                 if learning
-                    && Shape::first(true).learn(self.dialect, answer.status, &error, u32::MAX).is_some() =>
+                    && RequestShape::first(true)
+                        .learn(self.dialect, answer.status, &error, u32::MAX)
+                        .is_some() =>
             {
                 Settled::Refused(error, why)
             }
@@ -308,19 +319,19 @@ struct Failures {
 }
 
 impl Failures {
-    fn count(&mut self, seen: &Seen<'_>) -> u32 {
+    fn count(&mut self, seen: &FailedRequest<'_>) -> u32 {
         let counter = match seen.kind() {
-            Kind::TooMuch => &mut self.too_much,
-            Kind::Late => &mut self.late,
-            Kind::Faulty => &mut self.faulty,
+            FailureKind::TooMuch => &mut self.too_much,
+            FailureKind::Late => &mut self.late,
+            FailureKind::Faulty => &mut self.faulty,
         };
         *counter += 1;
         *counter
     }
 
     /// The same for a request that had others beside it: its time-outs are counted apart, since a queue may have caused them.
-    fn crowded(&mut self, seen: &Seen<'_>) -> u32 {
-        if seen.kind() != Kind::Late {
+    fn crowded(&mut self, seen: &FailedRequest<'_>) -> u32 {
+        if seen.kind() != FailureKind::Late {
             return self.count(seen);
         }
         self.crowded += 1;
@@ -336,11 +347,11 @@ struct How {
     most: u32,
 }
 
-fn cancelled() -> End {
-    End::Failed(State::Cancelled, "the run was cancelled".to_owned())
+fn cancelled() -> AskResult {
+    AskResult::Failed(VerdictState::Cancelled, "the run was cancelled".to_owned())
 }
 
-async fn wait(how_long: Duration, why: &str, events: Events<'_>) {
+async fn wait(how_long: Duration, why: &str, events: CallEvents<'_>) {
     let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(how_long);
     events(CallEvent::Waiting {
         until_ms: u64::try_from(until.as_millis()).unwrap_or(u64::MAX),

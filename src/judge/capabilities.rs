@@ -59,7 +59,7 @@ impl RoomName {
 
 /// The form requests to one (base URL, model) take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shape {
+pub struct RequestShape {
     /// How the reply's form is asked for.
     pub rung: Rung,
     /// Whether the schema bounds its texts.
@@ -84,9 +84,9 @@ pub struct Shape {
 
 /// What was learned of one (base URL, model), as it is remembered from run to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct RememberedEndpoint {
     /// What it accepts.
-    pub shape: Shape,
+    pub shape: RequestShape,
     /// What was learned, one line each.
     pub notes: Vec<String>,
     /// When, in Unix seconds. An endpoint learns too: what is old is found out anew.
@@ -96,7 +96,7 @@ pub struct Known {
 /// How long what was learned is relied on, in seconds: a week.
 pub(super) const KEEPS: i64 = 7 * 24 * 3600;
 
-impl Known {
+impl RememberedEndpoint {
     /// Reads what was stored; `None` when it does not read or is too old at `now` (Unix seconds).
     pub fn read(stored: &str, now: i64) -> Option<Self> {
         Self::stored(stored).filter(|known| !known.is_old(now))
@@ -113,9 +113,13 @@ impl Known {
     }
 
     /// The shape to begin with: what is refused stays left out, what is not configured is not sent.
-    pub fn begin(&self, wanted: Shape) -> Shape {
-        let Shape { seed, logprobs, .. } = wanted;
-        Shape { seed: seed && self.shape.seed, logprobs: logprobs && self.shape.logprobs, ..self.shape }
+    pub fn begin(&self, wanted: RequestShape) -> RequestShape {
+        let RequestShape { seed, logprobs, .. } = wanted;
+        RequestShape {
+            seed: seed && self.shape.seed,
+            logprobs: logprobs && self.shape.logprobs,
+            ..self.shape
+        }
     }
 }
 
@@ -130,7 +134,7 @@ pub(super) const ROOM_NAMES: [&str; 7] = [
     "num_predict",
 ];
 
-impl Shape {
+impl RequestShape {
     /// Room for an answer in tokens.
     pub fn room_of(&self, config: &JudgeConfig) -> u32 {
         self.room_tokens.unwrap_or(config.max_tokens)

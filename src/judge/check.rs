@@ -1,6 +1,6 @@
 //! `judge check`: a few cheap calls that say whether a judge can be used; and a look for endpoints on this machine.
 
-use super::capabilities::Shape;
+use super::capabilities::RequestShape;
 use super::config::JudgeConfig;
 use super::dialect::{Dialect, OpenAiChat};
 use super::endpoint::{Endpoint, HttpAnswer};
@@ -46,7 +46,7 @@ pub struct CheckReport {
     /// When the endpoint says the model will be shut down.
     pub shutdown_date: Option<String>,
     /// What requests to it look like; `None` when discovery did not end.
-    pub capabilities: Option<Shape>,
+    pub capabilities: Option<RequestShape>,
     /// The same as the registry keeps it.
     #[serde(skip)]
     pub learnt: Option<Learnt>,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Where a key comes from. Printing or serialising it shows neither the key nor the command, in which people have been
 /// known to write one.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub enum Key {
+pub enum KeySource {
     /// No key is sent (a local server).
     #[default]
     None,
@@ -26,7 +26,7 @@ pub enum Key {
     Command(String),
 }
 
-impl Key {
+impl KeySource {
     /// Fetches the key. Called once, when a client is built.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ fn run_within(command: &str, most: Duration) -> Result<String, String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for KeySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::None => f.write_str("no key"),
@@ -129,13 +129,13 @@ impl std::fmt::Display for Key {
     }
 }
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for KeySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Key({self})")
     }
 }
 
-impl Serialize for Key {
+impl Serialize for KeySource {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -172,7 +172,7 @@ pub struct JudgeConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
     /// Where the key comes from.
-    pub key: Key,
+    pub key: KeySource,
     /// Sampling temperature. A judge without one asks for 0 and leaves it out where refused; a model without one sends
     /// none.
     pub temperature: Option<f64>,
@@ -227,7 +227,7 @@ impl Default for JudgeConfig {
             base_url: String::new(),
             model: String::new(),
             api: None,
-            key: Key::None,
+            key: KeySource::None,
             temperature: None,
             max_tokens: 1024,
             concurrency: 8,
@@ -276,30 +276,32 @@ mod tests {
 
     #[test]
     fn a_key_comes_from_a_variable_or_a_command_and_is_never_printed() {
-        assert!(Key::None.resolve().unwrap().is_none());
-        let path = Key::Env("PATH".into()).resolve().unwrap().unwrap();
+        assert!(KeySource::None.resolve().unwrap().is_none());
+        let path = KeySource::Env("PATH".into()).resolve().unwrap().unwrap();
         assert!(!path.expose_secret().is_empty());
-        let echoed = Key::Command("echo ' sk-42 '; echo more".into()).resolve().unwrap().unwrap();
+        let echoed = KeySource::Command("echo ' sk-42 '; echo more".into()).resolve().unwrap().unwrap();
         assert_eq!(echoed.expose_secret(), "sk-42");
         assert!(!format!("{echoed:?}").contains("sk-42"));
-        let careless = JudgeConfig { key: Key::Command("echo sk-42".into()), ..JudgeConfig::default() };
+        let careless = JudgeConfig { key: KeySource::Command("echo sk-42".into()), ..JudgeConfig::default() };
         let shown = format!("{careless:?} {} {}", careless.key, serde_json::to_string(&careless).unwrap());
         assert!(!shown.contains("sk-42") && shown.contains("api_key_command"), "{shown}");
     }
 
     #[test]
     fn a_key_that_is_not_there_is_one_clear_line() {
-        let unset = Key::Env("ASSIZE_NO_SUCH_VARIABLE".into()).resolve().unwrap_err();
+        let unset = KeySource::Env("ASSIZE_NO_SUCH_VARIABLE".into()).resolve().unwrap_err();
         assert_eq!(unset.kind, StopKind::Key);
         assert_eq!(
             unset.message,
             "the key's variable ASSIZE_NO_SUCH_VARIABLE is not set; export it, or change api_key_env"
         );
-        assert_eq!(Key::Env("ASSIZE_NO_SUCH_VARIABLE".into()).is_present(), Some(false));
-        assert_eq!(Key::Env("PATH".into()).is_present(), Some(true));
-        assert_eq!(Key::Command("false".into()).is_present(), None, "no command is run to look");
-        assert!(Key::Command("exit 3".into()).resolve().unwrap_err().message.contains("exit status: 3"));
-        assert!(Key::Command("true".into()).resolve().unwrap_err().message.contains("empty key"));
+        assert_eq!(KeySource::Env("ASSIZE_NO_SUCH_VARIABLE".into()).is_present(), Some(false));
+        assert_eq!(KeySource::Env("PATH".into()).is_present(), Some(true));
+        assert_eq!(KeySource::Command("false".into()).is_present(), None, "no command is run to look");
+        assert!(
+            KeySource::Command("exit 3".into()).resolve().unwrap_err().message.contains("exit status: 3")
+        );
+        assert!(KeySource::Command("true".into()).resolve().unwrap_err().message.contains("empty key"));
     }
 
     #[test]

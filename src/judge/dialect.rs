@@ -25,11 +25,11 @@ pub use ollama::Ollama;
 pub use openai_chat::OpenAiChat;
 pub use openai_responses::OpenAiResponses;
 
-use super::capabilities::{Rung, Shape};
+use super::capabilities::{RequestShape, Rung};
 use super::config::{Api, JudgeConfig};
 use super::prompt::{SCHEMA, SCHEMA_BOUNDED, SYSTEM};
 use super::reset;
-use super::wire::{ApiError, Reply};
+use super::wire::{ApiError, JudgeReply};
 use super::{ChatMessage, Usage};
 use serde_json::{Map, Value, json};
 use std::fmt::Debug;
@@ -41,7 +41,7 @@ pub static ALL: [&dyn Dialect; 7] =
     [&OpenAiChat, &OpenAiResponses, &Anthropic, &Gemini, &Ollama, &Azure, &Bedrock];
 
 /// Looks a header up by its lower-case name.
-pub type Header<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+pub type HeaderLookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// One API that judges and models are reached by.
 pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
@@ -58,7 +58,7 @@ pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     }
 
     /// Whether an address is one of this dialect. The first that says so is taken; where none does, [`OpenAiChat`].
-    fn speaks_at(&self, place: &Place<'_>) -> bool;
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool;
 
     /// What an answer of it is called: `chat completion`.
     fn answer_words(&self) -> &'static str {
@@ -110,13 +110,13 @@ pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     fn ask(&self, ask: &Ask<'_>) -> String;
 
     /// The body that asks a model for a response.
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value>;
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value>;
 
     /// Reads a successful answer.
     ///
     /// # Errors
     /// One line saying what came instead of one.
-    fn reply(&self, body: &[u8]) -> Result<Reply, String>;
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String>;
 
     /// Reads the body of any other answer.
     fn error(&self, body: &[u8]) -> ApiError {
@@ -129,7 +129,7 @@ pub trait Dialect: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     }
 
     /// How long no more requests or tokens are left, and of which, by the headers of any answer.
-    fn limits(&self, header: Header<'_>, now_s: i64) -> Option<(Duration, &'static str)> {
+    fn limits(&self, header: HeaderLookup<'_>, now_s: i64) -> Option<(Duration, &'static str)> {
         reset::used_up(header, now_s)
     }
 
@@ -171,7 +171,7 @@ pub struct Home {
 
 /// An address as far as a guess needs it, and the model asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct EndpointAddress<'a> {
     /// The host, in lower case.
     pub host: &'a str,
     /// The port, where one is written.
@@ -187,11 +187,11 @@ pub fn guess(base_url: &str, model: &str) -> &'static dyn Dialect {
     let Ok(url) = reqwest::Url::parse(base_url.trim()) else { return &OpenAiChat };
     let path = url.path().trim_end_matches('/');
     let host = url.host_str().unwrap_or_default();
-    at(&Place { host, port: url.port(), path, model })
+    at(&EndpointAddress { host, port: url.port(), path, model })
 }
 
 /// The dialect that this address is one of.
-pub fn at(place: &Place<'_>) -> &'static dyn Dialect {
+pub fn at(place: &EndpointAddress<'_>) -> &'static dyn Dialect {
     ALL.into_iter().skip(1).find(|dialect| dialect.speaks_at(place)).unwrap_or(&OpenAiChat)
 }
 
@@ -231,7 +231,7 @@ impl Form {
     pub const SCORE: Self = Self { system: SYSTEM, schema: SCHEMA, bounded: SCHEMA_BOUNDED };
 
     /// The schema that requests of this shape carry.
-    pub fn schema_of(&self, shape: &Shape) -> &'static str {
+    pub fn schema_of(&self, shape: &RequestShape) -> &'static str {
         if shape.bounded { self.bounded } else { self.schema }
     }
 }
@@ -251,7 +251,7 @@ pub struct Ask<'a> {
     /// Model, temperature, seed.
     pub config: &'a JudgeConfig,
     /// What the endpoint accepts.
-    pub shape: &'a Shape,
+    pub shape: &'a RequestShape,
     /// What is asked for.
     pub form: Form,
     /// The user message.
@@ -289,7 +289,7 @@ impl Ask<'_> {
 
 /// One response to be written by a model.
 #[derive(Debug, Clone, Copy)]
-pub struct Writing<'a> {
+pub struct ModelAsk<'a> {
     /// Model and parameters.
     pub config: &'a JudgeConfig,
     /// The prompt.
@@ -302,7 +302,7 @@ pub struct Writing<'a> {
     pub pieces: bool,
 }
 
-impl Writing<'_> {
+impl ModelAsk<'_> {
     /// The temperature; `None` when none is sent.
     pub fn temperature(&self) -> Option<f64> {
         self.params.get("temperature").and_then(Value::as_f64).or(self.config.temperature)

@@ -9,15 +9,15 @@
 mod address;
 mod held;
 
-use super::config::{JudgeConfig, Key};
+use super::config::{JudgeConfig, KeySource};
 use super::dialect::Dialect;
-use super::extras::{Extras, Given};
-use super::retry::Fault;
+use super::extras::{ExtraValue, Extras};
+use super::retry::RequestFault;
 use super::{Stop, StopKind};
 use crate::core::blank;
 pub use address::{Address, is_url};
 use address::{Guarded, refuse};
-use held::Held;
+use held::HeldKey;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -50,7 +50,7 @@ pub struct HttpAnswer {
 #[derive(Debug)]
 pub struct Broken {
     /// How.
-    pub fault: Fault,
+    pub fault: RequestFault,
     /// One line.
     pub why: String,
     /// From sending to the failure.
@@ -65,7 +65,7 @@ pub struct Endpoint {
     call: Url,
     client: Client,
     timeout: Duration,
-    held: Held,
+    held: HeldKey,
     /// A proxy finds the host's address.
     proxied: bool,
 }
@@ -89,7 +89,7 @@ impl Endpoint {
         install_crypto();
         // A header of that name which is configured stands.
         let own = config.extras.headers.contains_key(dialect.auth("").0);
-        let held = Held::fetch(if own { &Key::None } else { &config.key }, dialect)?;
+        let held = HeldKey::fetch(if own { &KeySource::None } else { &config.key }, dialect)?;
         let mut headers = HeaderMap::new();
         for (name, value) in dialect.headers() {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -128,7 +128,11 @@ impl Endpoint {
             return Ok(());
         }
         let checked = address::check_name(self.address.host()).await;
-        checked.map_err(|why| Broken { fault: Fault::Connect, why: why.to_owned(), took: begun.elapsed() })
+        checked.map_err(|why| Broken {
+            fault: RequestFault::Connect,
+            why: why.to_owned(),
+            took: begun.elapsed(),
+        })
     }
 
     /// The checked address.
@@ -197,7 +201,7 @@ impl Endpoint {
             size += piece.len();
             if size > MOST_BYTES {
                 let why = format!("the answer is larger than {} MiB", MOST_BYTES >> 20);
-                return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
+                return Err(Broken { fault: RequestFault::Cut, why, took: begun.elapsed() });
             }
             let Some(assembly) = &mut assembly else {
                 whole.extend_from_slice(&piece);
@@ -208,7 +212,8 @@ impl Endpoint {
             }
         }
         if let Some(assembly) = assembly {
-            let cut = |why| Broken { fault: Fault::Cut, why: self.blank_text(why), took: begun.elapsed() };
+            let cut =
+                |why| Broken { fault: RequestFault::Cut, why: self.blank_text(why), took: begun.elapsed() };
             whole = assembly.finish().map_err(cut)?;
         }
         Ok(HttpAnswer { status, headers, body: self.blank_key(whole), took: begun.elapsed() })
@@ -293,7 +298,7 @@ impl Endpoint {
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > most {
                 let why = format!("the answer is larger than {} MiB", most >> 20);
-                return Err(Broken { fault: Fault::Cut, why, took: begun.elapsed() });
+                return Err(Broken { fault: RequestFault::Cut, why, took: begun.elapsed() });
             }
             body.extend_from_slice(&chunk);
         }
@@ -303,12 +308,12 @@ impl Endpoint {
 
     fn broken(&self, error: &reqwest::Error, took: Duration, timeout: Duration) -> Broken {
         let (fault, why) = if error.is_connect() {
-            (Fault::Connect, self.blank_text(root_cause(error)))
+            (RequestFault::Connect, self.blank_text(root_cause(error)))
         } else if error.is_timeout() {
-            (Fault::Timeout, format!("no complete answer within {} s", timeout.as_secs_f64()))
+            (RequestFault::Timeout, format!("no complete answer within {} s", timeout.as_secs_f64()))
         } else {
             (
-                Fault::Cut,
+                RequestFault::Cut,
                 format!(
                     "the connection broke before the answer was complete ({})",
                     self.blank_text(root_cause(error))
@@ -362,7 +367,7 @@ fn more_headers(extras: &Extras, headers: &mut HeaderMap) -> Result<Vec<SecretSt
             known.map_err(|_| Stop::new(StopKind::Address, format!("{what} is no name of a header")))?,
             written,
         );
-        secrets.extend(matches!(given, Given::Env(_)).then_some(value));
+        secrets.extend(matches!(given, ExtraValue::Env(_)).then_some(value));
     }
     Ok(secrets)
 }
@@ -423,7 +428,7 @@ mod tests {
             streams(&["Your key: sk-se", "cret", "-1. Or", " sk%2", "Dsecret-1", ", or sk-s", "o."], arrived);
         let config = JudgeConfig {
             base_url: format!("http://127.0.0.1:{port}/v1"),
-            key: Key::Command("echo sk-secret-1".into()),
+            key: KeySource::Command("echo sk-secret-1".into()),
             ..JudgeConfig::default()
         };
         let told = Mutex::new(Vec::new());
@@ -469,7 +474,7 @@ mod tests {
     fn an_echoed_key_is_blanked() {
         let config = JudgeConfig {
             base_url: "http://127.0.0.1:9/v1".into(),
-            key: Key::Command("echo sk-secret-1".into()),
+            key: KeySource::Command("echo sk-secret-1".into()),
             ..JudgeConfig::default()
         };
         let endpoint = Endpoint::open(&config, &OpenAiChat).unwrap();

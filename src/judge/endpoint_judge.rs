@@ -7,12 +7,12 @@
 //! ```
 
 use super::batch::{BatchClient, LineResult};
-use super::call::{Caller, End, Events};
-use super::capabilities::{Known, Rung, Shape};
+use super::call::{AskResult, CallEvents, Caller};
+use super::capabilities::{RememberedEndpoint, RequestShape, Rung};
 use super::config::{JudgeConfig, ReplyAs};
 use super::dialect::{Ask, Correction, Dialect, Form, OpenAiChat};
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION, PROSE_TEMPLATE_VERSION, SYSTEM_PROSE};
-use super::wire::{Reply, one_line, settle, settle_verdict};
+use super::wire::{JudgeReply, one_line, settle, settle_verdict};
 use super::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Learnt, Model, Outcome,
     PairOutcome, PairRequest, Stop, StopKind, Usage,
@@ -20,9 +20,9 @@ use super::{
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::item::Subject;
-use crate::core::parse::{self, PARSER_VERSION, Shown, Unread};
+use crate::core::parse::{self, JudgedMaterial, PARSER_VERSION, Unread};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// What discovery leaves behind.
-struct Learned {
-    shape: Shape,
+struct LearnedShape {
+    shape: RequestShape,
     discovery: Discovery,
 }
 
@@ -41,8 +41,8 @@ pub struct EndpointJudge {
     config: JudgeConfig,
     dialect: &'static dyn Dialect,
     caller: Caller,
-    known: Option<Known>,
-    learned: OnceCell<Learned>,
+    known: Option<RememberedEndpoint>,
+    learned: OnceCell<LearnedShape>,
 }
 
 impl EndpointJudge {
@@ -50,7 +50,7 @@ impl EndpointJudge {
     pub(super) fn with(
         config: JudgeConfig,
         dialect: &'static dyn Dialect,
-        known: Option<Known>,
+        known: Option<RememberedEndpoint>,
     ) -> Result<Self, Stop> {
         check_config(&config)?;
         let caller = Caller::open(&config, dialect)?;
@@ -58,24 +58,24 @@ impl EndpointJudge {
     }
 
     /// Everything that is asked for, before anything is learned.
-    fn wanted(&self) -> Shape {
-        Shape {
+    fn wanted(&self) -> RequestShape {
+        RequestShape {
             logprobs: self.config.logprobs && self.dialect.gives_logprobs(),
-            ..Shape::first(self.config.seed.is_some() && self.dialect.takes_seed())
+            ..RequestShape::first(self.config.seed.is_some() && self.dialect.takes_seed())
         }
     }
 
     /// The body of a question, in the form that the endpoint accepts.
-    fn question(&self, talk: &Talk<'_>, again: Option<&Correction>, room: u32) -> String {
-        let Talk { shape, form, user, repeat, .. } = talk;
+    fn question(&self, talk: &Conversation<'_>, again: Option<&Correction>, room: u32) -> String {
+        let Conversation { shape, form, user, repeat, .. } = talk;
         let ask = Ask { config: &self.config, shape, form: *form, user, again, repeat: *repeat, room };
         self.config.extras.put_into(self.dialect.ask(&ask))
     }
 
-    fn first(&self) -> Shape {
+    fn first(&self) -> RequestShape {
         let first = self.known.as_ref().map_or(self.wanted(), |known| known.begin(self.wanted()));
         // Prose is asked for in words alone.
-        if self.in_prose() { Shape { rung: Rung::Text, ..first } } else { first }
+        if self.in_prose() { RequestShape { rung: Rung::Text, ..first } } else { first }
     }
 
     fn in_prose(&self) -> bool {
@@ -95,7 +95,7 @@ impl EndpointJudge {
     }
 
     /// Reads a reply in the form that was asked for.
-    fn read_text(&self, text: &str, beside: &str, shown: &Shown) -> Result<Reading, Unread> {
+    fn read_text(&self, text: &str, beside: &str, shown: &JudgedMaterial) -> Result<Reading, Unread> {
         if self.in_prose() {
             parse::read_recorded(text, shown)
         } else {
@@ -109,15 +109,15 @@ impl EndpointJudge {
     }
 
     /// The shape requests take; before discovery, the one it begins with.
-    pub fn shape(&self) -> Shape {
+    pub fn shape(&self) -> RequestShape {
         self.learned.get().map_or_else(|| self.first(), |learned| learned.shape)
     }
 
-    async fn learned(&self, cancel: &CancellationToken) -> Result<&Learned, Stop> {
+    async fn learned(&self, cancel: &CancellationToken) -> Result<&LearnedShape, Stop> {
         self.learned.get_or_try_init(|| self.learn(cancel)).await
     }
 
-    fn describe_with(&self, shape: Shape) -> Value {
+    fn describe_with(&self, shape: RequestShape) -> Value {
         let config = &self.config;
         let mut described = json!({
             "endpoint": self.caller.endpoint.address().base(),
@@ -170,27 +170,32 @@ impl EndpointJudge {
         );
     }
 
-    async fn reach(&self, request: &JudgeRequest, events: Events<'_>, cancel: &CancellationToken) -> Outcome {
+    async fn reach(
+        &self,
+        request: &JudgeRequest,
+        events: CallEvents<'_>,
+        cancel: &CancellationToken,
+    ) -> Outcome {
         if request.response.trim().is_empty() {
-            return Outcome::failed(State::NotGenerated, "the response is empty");
+            return Outcome::failed(VerdictState::NotGenerated, "the response is empty");
         }
         let had = self.learned.get().is_some();
         let learned = match self.learned(cancel).await {
             Ok(learned) => learned,
             Err(stop) if stop.kind == StopKind::Cancelled => {
-                return Outcome::failed(State::Cancelled, stop.message);
+                return Outcome::failed(VerdictState::Cancelled, stop.message);
             }
             Err(stop) => {
                 let reason = stop.message.clone();
-                return Outcome { stop: Some(stop), ..Outcome::failed(State::HttpError, reason) };
+                return Outcome { stop: Some(stop), ..Outcome::failed(VerdictState::HttpError, reason) };
             }
         };
-        let mut outcome = Outcome::failed(State::Unparseable, "");
+        let mut outcome = Outcome::failed(VerdictState::Unparseable, "");
         outcome.rung = learned.shape.rung.name();
         if !had {
             outcome.attempts += learned.discovery.calls;
         }
-        let talk = Talk {
+        let talk = Conversation {
             user: &self.user_message(request),
             form: self.form(),
             shape: learned.shape,
@@ -207,13 +212,13 @@ impl EndpointJudge {
     /// Asks, asks with more room, asks again: each at most once.
     async fn converse<R>(
         &self,
-        talk: &Talk<'_>,
+        talk: &Conversation<'_>,
         read_text: ReadText<'_, R>,
-        events: Events<'_>,
+        events: CallEvents<'_>,
         cancel: &CancellationToken,
         outcome: &mut Outcome,
     ) -> Option<R> {
-        let (mut again, mut room, mut tokens) = (None::<Correction>, 1, Tokens::default());
+        let (mut again, mut room, mut tokens) = (None::<Correction>, 1, TokenSum::default());
         let mut cut = None;
         loop {
             let body =
@@ -222,10 +227,12 @@ impl EndpointJudge {
             outcome.attempts += asked.requests;
             outcome.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             let answer = match asked.end {
-                End::Answer(answer) => answer,
+                AskResult::Answer(answer) => answer,
                 end => {
                     outcome.usage = tokens.sum();
-                    if let (Some((state, why)), End::Failed(State::HttpError, refused)) = (&cut, &end) {
+                    if let (Some((state, why)), AskResult::Failed(VerdictState::HttpError, refused)) =
+                        (&cut, &end)
+                    {
                         // Twice the room is more than the endpoint gives: the answer is what it was, a cut one.
                         end_with(outcome, *state, format!("{why}; twice the room is refused ({refused})"));
                         return None;
@@ -243,7 +250,7 @@ impl EndpointJudge {
                 Ok(reply) => reply,
                 Err(why) => {
                     outcome.usage = None;
-                    end_with(outcome, State::HttpError, why);
+                    end_with(outcome, VerdictState::HttpError, why);
                     return None;
                 }
             };
@@ -252,20 +259,20 @@ impl EndpointJudge {
             outcome.finish_reason.clone_from(&reply.finish_reason);
             outcome.model_returned.clone_from(&reply.model);
             if let Some(why) = seen::cut_prompt(talk, again.as_ref(), reply.usage) {
-                end_with(outcome, State::TruncatedPrompt, why);
+                end_with(outcome, VerdictState::TruncatedPrompt, why);
                 return None;
             }
             match said(&reply, talk.shape.rung, read_text) {
                 Ok(reading) => {
-                    (outcome.state, outcome.reason) = (State::Scored, String::new());
+                    (outcome.state, outcome.reason) = (VerdictState::Scored, String::new());
                     return Some(reading);
                 }
-                Err((State::Truncated, why, _)) if room == 1 => {
+                Err((VerdictState::Truncated, why, _)) if room == 1 => {
                     room = 2;
-                    cut = Some((State::Truncated, why));
+                    cut = Some((VerdictState::Truncated, why));
                     outcome.flags.push("more_room".to_owned());
                 }
-                Err((State::Unparseable, why, said)) if again.is_none() => {
+                Err((VerdictState::Unparseable, why, said)) if again.is_none() => {
                     again = Some(Correction { said, ask: (talk.again)(&why) });
                     outcome.flags.push("asked_again".to_owned());
                 }
@@ -279,10 +286,10 @@ impl EndpointJudge {
 }
 
 /// One question and how it is put.
-struct Talk<'a> {
+struct Conversation<'a> {
     user: &'a str,
     form: Form,
-    shape: Shape,
+    shape: RequestShape,
     repeat: u32,
     /// What is said when a reply could not be read, from why.
     again: fn(&str) -> String,
@@ -292,33 +299,37 @@ struct Talk<'a> {
 type ReadText<'a, R> = &'a (dyn Fn(&str, &str) -> Result<R, Unread> + Sync);
 
 /// What this request shows the judge.
-fn shown(request: &JudgeRequest) -> Shown {
+fn shown(request: &JudgeRequest) -> JudgedMaterial {
     let (subject, criterion) = (&request.subject, &request.criterion);
     shown_texts(subject, &[&request.response], criterion)
 }
 
 /// The material about a subject: what is judged, and what stands around it.
-fn shown_texts(subject: &Subject, judged: &[&str], criterion: &Criterion) -> Shown {
+fn shown_texts(subject: &Subject, judged: &[&str], criterion: &Criterion) -> JudgedMaterial {
     let variables = Value::Object(subject.vars.clone()).to_string();
     let question = [criterion.question.as_str()].into_iter();
     let asked = question.chain(criterion.anchors.iter().chain(&criterion.steps).map(String::as_str));
     let texts = judged.iter().copied().chain([subject.prompt.as_str(), variables.as_str()]);
-    Shown::new(
+    JudgedMaterial::new(
         texts.chain(subject.reference.as_deref()).chain(asked),
         [criterion.name.as_str(), criterion.question.as_str()],
     )
 }
 
 /// The reading, or the state, why, and what the judge had said (cut to a few thousand characters).
-fn said<R>(reply: &Reply, rung: Rung, read: ReadText<'_, R>) -> Result<R, (State, String, String)> {
+fn said<R>(
+    reply: &JudgeReply,
+    rung: Rung,
+    read: ReadText<'_, R>,
+) -> Result<R, (VerdictState, String, String)> {
     let (text, beside) =
         settle_verdict(reply, rung).map_err(|(state, why)| (state, why, "(nothing)".to_owned()))?;
     read(text, beside).map_err(|unread| {
         if !unread.conflict && beside.is_empty() && parse::is_refusal(text) {
             let why = format!("the judge declined in words: {}", one_line(text, 200));
-            return (State::Refused, why, String::new());
+            return (VerdictState::Refused, why, String::new());
         }
-        (State::Unparseable, unread.why, text.chars().take(4000).collect())
+        (VerdictState::Unparseable, unread.why, text.chars().take(4000).collect())
     })
 }
 
@@ -328,12 +339,12 @@ fn both(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 
 /// Sums tokens over the exchanges of a verdict: unknown as soon as one is.
 #[derive(Default)]
-struct Tokens {
+struct TokenSum {
     known: Option<Usage>,
     unknown: bool,
 }
 
-impl Tokens {
+impl TokenSum {
     fn add(&mut self, usage: Option<Usage>) {
         let Some(more) = usage else {
             self.unknown = true;
@@ -357,18 +368,22 @@ impl Tokens {
     }
 }
 
-fn end_with(outcome: &mut Outcome, state: State, reason: String) {
+fn end_with(outcome: &mut Outcome, state: VerdictState, reason: String) {
     outcome.state = state;
     outcome.reason = one_line(&reason, 400);
 }
 
-fn fail(outcome: &mut Outcome, end: End) {
+fn fail(outcome: &mut Outcome, end: AskResult) {
     match end {
-        End::Answer(_) => {}
-        End::Refused(_, _, why) => end_with(outcome, State::HttpError, why),
-        End::Failed(state, reason) => end_with(outcome, state, reason),
-        End::Stopped(stop) => {
-            let state = if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
+        AskResult::Answer(_) => {}
+        AskResult::Refused(_, _, why) => end_with(outcome, VerdictState::HttpError, why),
+        AskResult::Failed(state, reason) => end_with(outcome, state, reason),
+        AskResult::Stopped(stop) => {
+            let state = if stop.kind == StopKind::Quota {
+                VerdictState::RateLimited
+            } else {
+                VerdictState::HttpError
+            };
             end_with(outcome, state, stop.message.clone());
             outcome.stop = Some(stop);
         }
@@ -512,7 +527,7 @@ impl Judge for EndpointJudge {
             learned.discovery.notes.iter().filter(|n| {
                 n.contains(" is refused") || n.contains(" are refused") || n.contains(" is ignored")
             });
-        let known = Known {
+        let known = RememberedEndpoint {
             shape: learned.shape,
             notes: notes.cloned().collect(),
             at: crate::clock::now().as_second(),
@@ -527,7 +542,7 @@ impl Judge for EndpointJudge {
     fn body(&self, request: &JudgeRequest) -> Option<String> {
         let user = self.user_message(request);
         let (shape, repeat) = (self.shape(), request.repeat);
-        let talk = Talk { user: &user, form: self.form(), shape, repeat, again: self.ask_again() };
+        let talk = Conversation { user: &user, form: self.form(), shape, repeat, again: self.ask_again() };
         Some(self.question(&talk, None, shape.room_of(&self.config)))
     }
 }

@@ -13,14 +13,14 @@ use std::fmt;
 
 /// A value as the configuration gives it.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum ExtraValue {
     /// Written there.
     Text(String),
     /// The environment variable of this name.
     Env(String),
 }
 
-impl Given {
+impl ExtraValue {
     /// The value; `what` names it in messages.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Given {
     }
 }
 
-impl fmt::Debug for Given {
+impl fmt::Debug for ExtraValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(_) => f.write_str("Given(a text)"),
@@ -58,9 +58,9 @@ impl fmt::Debug for Given {
 #[derive(Clone, PartialEq, Default)]
 pub struct Extras {
     /// Headers, by their names in lower case.
-    pub headers: BTreeMap<String, Given>,
+    pub headers: BTreeMap<String, ExtraValue>,
     /// Parameters of the address.
-    pub query: BTreeMap<String, Given>,
+    pub query: BTreeMap<String, ExtraValue>,
     /// Fields of the body.
     pub body: Map<String, Value>,
 }
@@ -91,7 +91,7 @@ impl Extras {
 
     /// What tells one set from another, without a value.
     pub fn digest(&self) -> Digest {
-        let of = |map: &BTreeMap<String, Given>| -> Map<String, Value> {
+        let of = |map: &BTreeMap<String, ExtraValue>| -> Map<String, Value> {
             map.iter().map(|(name, given)| (name.clone(), given.in_digest())).collect()
         };
         let whole = json!({"headers": of(&self.headers), "query": of(&self.query), "extra": self.body});
@@ -152,11 +152,11 @@ mod tests {
     fn extras() -> Extras {
         Extras {
             headers: [
-                ("x-team".to_owned(), Given::Text("canary-team".into())),
-                ("x-auth".to_owned(), Given::Env("A_VARIABLE".into())),
+                ("x-team".to_owned(), ExtraValue::Text("canary-team".into())),
+                ("x-auth".to_owned(), ExtraValue::Env("A_VARIABLE".into())),
             ]
             .into(),
-            query: [("api-version".to_owned(), Given::Text("canary-version".into()))].into(),
+            query: [("api-version".to_owned(), ExtraValue::Text("canary-version".into()))].into(),
             body: json!({"top_p": 0.5, "options": {"num_gpu": 7}}).as_object().unwrap().clone(),
         }
     }
@@ -168,8 +168,8 @@ mod tests {
         assert!(!shown.contains("canary") && shown.contains("x-team"), "{shown}");
         let mut others = vec![Extras::default()];
         for change in [
-            |e: &mut Extras| _ = e.headers.insert("x-team".into(), Given::Text("b".into())),
-            |e: &mut Extras| _ = e.headers.insert("x-auth".into(), Given::Env("B".into())),
+            |e: &mut Extras| _ = e.headers.insert("x-team".into(), ExtraValue::Text("b".into())),
+            |e: &mut Extras| _ = e.headers.insert("x-auth".into(), ExtraValue::Env("B".into())),
             |e: &mut Extras| _ = e.query.remove("api-version"),
             |e: &mut Extras| _ = e.body.insert("top_p".into(), json!(0.6)),
         ] {
@@ -193,11 +193,11 @@ mod tests {
     #[test]
     fn a_variable_that_is_not_set_is_one_clear_line() {
         use secrecy::ExposeSecret;
-        let why = Given::Env("ASSIZE_NO_SUCH".into()).resolve("the header x-auth").unwrap_err();
+        let why = ExtraValue::Env("ASSIZE_NO_SUCH".into()).resolve("the header x-auth").unwrap_err();
         assert_eq!(
             why.message,
             "the header x-auth comes from the variable ASSIZE_NO_SUCH, which is not set; export it"
         );
-        assert_eq!(Given::Text("t".into()).resolve("x").unwrap().expose_secret(), "t");
+        assert_eq!(ExtraValue::Text("t".into()).resolve("x").unwrap().expose_secret(), "t");
     }
 }

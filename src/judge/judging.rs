@@ -6,7 +6,7 @@ use super::outcome::{
 };
 use super::pair::{PairOutcome, PairRequest};
 use crate::core::digest::Digest;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub trait Judge: Send + Sync {
         _events: &'a (dyn Fn(CallEvent) + Send + Sync),
         _cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, PairOutcome> {
-        let outcome = Outcome::failed(State::HttpError, "this judge does not compare responses");
+        let outcome = Outcome::failed(VerdictState::HttpError, "this judge does not compare responses");
         Box::pin(std::future::ready(PairOutcome { outcome, reading: None }))
     }
     /// As [`Judge::fingerprint`], for what [`Judge::prefer`] says.

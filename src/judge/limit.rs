@@ -25,12 +25,12 @@ struct Inner {
     paused: Option<(Instant, String)>,
     /// The limit that was too much last.
     too_much: Option<f64>,
-    pace: Option<Pace>,
+    pace: Option<SerialPace>,
 }
 
 /// What a server that may do one thing at a time can be sent: as many calls as it would answer, one after the other, within half
 /// of the time allowed. How many it really does at once shows in how long they take.
-struct Pace {
+struct SerialPace {
     /// Half of the time allowed for one call, in seconds.
     budget: f64,
     /// The limit does not grow beyond it.
@@ -144,11 +144,11 @@ impl Limiter {
     /// Starts at one, and grows to what is answered in parallel: for a server on this machine, which may do one thing at a time.
     /// `allowed` is the time that one call may take.
     pub fn careful(most: usize, allowed: Duration) -> Self {
-        let pace = Pace { budget: allowed.as_secs_f64() / 2.0, ceiling: 1.0, worst: 0.0, seen: 0 };
+        let pace = SerialPace { budget: allowed.as_secs_f64() / 2.0, ceiling: 1.0, worst: 0.0, seen: 0 };
         Self::with(most, 1, Some(pace))
     }
 
-    fn with(most: usize, start: usize, pace: Option<Pace>) -> Self {
+    fn with(most: usize, start: usize, pace: Option<SerialPace>) -> Self {
         let (most, start) = (most.clamp(1, 4096), start.clamp(1, 4096));
         let inner = Inner {
             limit: start as f64,
@@ -193,7 +193,7 @@ impl Limiter {
         let mut inner = self.inner();
         let ceiling = inner.limit;
         let budget = allowed.as_secs_f64() / 2.0;
-        let pace = inner.pace.get_or_insert(Pace { budget, ceiling, worst: 0.0, seen: 0 });
+        let pace = inner.pace.get_or_insert(SerialPace { budget, ceiling, worst: 0.0, seen: 0 });
         pace.ceiling = pace.ceiling.min(ceiling);
     }
 

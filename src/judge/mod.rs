@@ -38,7 +38,7 @@ pub mod weighted;
 pub mod wire;
 
 pub use check::{CheckReport, FoundEndpoint, check, endpoints_here};
-pub use config::{JudgeConfig, Key};
+pub use config::{JudgeConfig, KeySource};
 pub use endpoint_judge::{EndpointJudge, EndpointModel};
 pub use judging::{Judge, Model};
 pub use outcome::{

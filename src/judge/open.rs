@@ -1,6 +1,6 @@
 //! The one place that makes judges and models of endpoints.
 
-use super::capabilities::Known;
+use super::capabilities::RememberedEndpoint;
 use super::config::JudgeConfig;
 use super::{EndpointJudge, EndpointModel, Stop};
 
@@ -9,7 +9,7 @@ use super::{EndpointJudge, EndpointModel, Stop};
 ///
 /// # Errors
 /// One clear line when the address is refused, the model is missing or the key cannot be had.
-pub fn judge(config: JudgeConfig, known: Option<Known>) -> Result<EndpointJudge, Stop> {
+pub fn judge(config: JudgeConfig, known: Option<RememberedEndpoint>) -> Result<EndpointJudge, Stop> {
     let dialect = config.dialect();
     EndpointJudge::with(config, dialect, known)
 }

@@ -3,7 +3,7 @@
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -183,7 +183,7 @@ pub trait Gate: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Scored, or the one reason why not.
-    pub state: State,
+    pub state: VerdictState,
     /// Present exactly when scored.
     pub reading: Option<Reading>,
     /// For failures: one line saying why. Empty when scored.
@@ -211,7 +211,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A failure before anything was sent.
-    pub fn failed(state: State, reason: impl Into<String>) -> Self {
+    pub fn failed(state: VerdictState, reason: impl Into<String>) -> Self {
         Self {
             state,
             reading: None,
@@ -269,7 +269,7 @@ pub struct Generated {
     /// The response; empty unless `state` is `Scored`.
     pub text: String,
     /// [`State::Scored`] stands for "generated"; otherwise why there is no response.
-    pub state: State,
+    pub state: VerdictState,
     /// For failures: one line saying why.
     pub reason: String,
     /// The body of the last reply.

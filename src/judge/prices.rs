@@ -23,12 +23,12 @@ pub struct Price {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct PriceTable {
     as_of: String,
     host: BTreeMap<String, BTreeMap<String, Price>>,
 }
 
-static TABLE: LazyLock<Table> =
+static TABLE: LazyLock<PriceTable> =
     // A test reads the file; were it unreadable all the same, every price would be unknown, which is safe.
     LazyLock::new(|| toml::from_str(include_str!("../../assets/prices.toml")).unwrap_or_default());
 
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_table_reads_and_its_prices_are_prices() {
-        let table: Table = toml::from_str(include_str!("../../assets/prices.toml")).unwrap();
+        let table: PriceTable = toml::from_str(include_str!("../../assets/prices.toml")).unwrap();
         assert!(table.as_of.parse::<jiff::civil::Date>().is_ok());
         let prices: Vec<&Price> = table.host.values().flat_map(BTreeMap::values).collect();
         assert!(prices.len() > 1000, "{}", prices.len());

@@ -11,7 +11,7 @@
 use super::{CallEvent, Discovery, Judge, JudgeRequest, Lookup, Outcome, Stop};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ pub struct RecordedKey {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// Present exactly when scored; its explanation may be empty.
     pub reading: Option<Reading>,
     /// What went wrong, for failures.
@@ -53,7 +53,7 @@ pub struct Recording {
 
 /// What is known of a question.
 #[derive(Debug, PartialEq)]
-pub enum Found<'a> {
+pub enum RecordedAnswer<'a> {
     /// It was never recorded.
     Nothing,
     /// This text was recorded under this criterion, but as the answer to another prompt.
@@ -97,7 +97,7 @@ impl RecordedJudge {
             repairs: Vec::new(),
         };
         let recording = Recording {
-            state: State::Scored,
+            state: VerdictState::Scored,
             reading: Some(reading),
             reason: String::new(),
             raw: None,
@@ -132,8 +132,8 @@ impl RecordedJudge {
     }
 
     /// What is known of a response that stands at `place` and answers `prompt`.
-    pub fn find(&self, key: &RecordedKey, place: &Lookup, prompt: &str) -> Found<'_> {
-        let Some(all) = self.replies.get(key) else { return Found::Nothing };
+    pub fn find(&self, key: &RecordedKey, place: &Lookup, prompt: &str) -> RecordedAnswer<'_> {
+        let Some(all) = self.replies.get(key) else { return RecordedAnswer::Nothing };
         let here: Vec<&Recording> = all.iter().filter(|r| r.place.as_ref() == Some(place)).collect();
         let fitting = if here.is_empty() {
             let asked = (!prompt.is_empty()).then(|| Digest::of(prompt));
@@ -144,9 +144,11 @@ impl RecordedJudge {
         };
         let result = |r: &Recording| (r.state, r.reading.as_ref().map(|r| r.score));
         match fitting.last() {
-            None => Found::OtherPrompt,
-            Some(newest) if fitting.iter().all(|r| result(r) == result(newest)) => Found::Reply(newest),
-            Some(_) => Found::Conflict(fitting),
+            None => RecordedAnswer::OtherPrompt,
+            Some(newest) if fitting.iter().all(|r| result(r) == result(newest)) => {
+                RecordedAnswer::Reply(newest)
+            }
+            Some(_) => RecordedAnswer::Conflict(fitting),
         }
     }
 
@@ -164,18 +166,19 @@ impl RecordedJudge {
     fn replay(&self, key: &RecordedKey, request: &JudgeRequest, latency_ms: u64) -> Outcome {
         let failed = |state, why: String| Outcome { rung: RUNG, ..Outcome::failed(state, why) };
         match self.find(key, &request.lookup, &request.subject.prompt) {
-            Found::Nothing => {
+            RecordedAnswer::Nothing => {
                 let why = format!("the judge '{}' never scored this response on this criterion", self.of);
-                failed(State::HttpError, why)
+                failed(VerdictState::HttpError, why)
             }
-            Found::OtherPrompt => failed(
-                State::HttpError,
+            RecordedAnswer::OtherPrompt => failed(
+                VerdictState::HttpError,
                 format!("the judge '{}' scored this text only as the answer to another prompt", self.of),
             ),
-            Found::Conflict(all) => {
-                failed(State::Unparseable, format!("recorded with different results: {}", places(&all)))
-            }
-            Found::Reply(recording) => self.outcome(recording, latency_ms),
+            RecordedAnswer::Conflict(all) => failed(
+                VerdictState::Unparseable,
+                format!("recorded with different results: {}", places(&all)),
+            ),
+            RecordedAnswer::Reply(recording) => self.outcome(recording, latency_ms),
         }
     }
 
@@ -266,7 +269,7 @@ impl Judge for RecordedJudge {
             let latency_ms = self.latency_of(&key);
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => Outcome::failed(State::Cancelled, "the run was cancelled"),
+                () = cancel.cancelled() => Outcome::failed(VerdictState::Cancelled, "the run was cancelled"),
                 () = tokio::time::sleep(Duration::from_millis(latency_ms)) => self.replay(&key, request, latency_ms),
             }
         })
@@ -290,7 +293,13 @@ mod tests {
     }
 
     /// What was said of `text`, the answer to `prompt`, at `at`: a score, or the failure it was.
-    fn learn(judge: &mut RecordedJudge, prompt: &str, text: &str, at: Lookup, said: Result<u8, State>) {
+    fn learn(
+        judge: &mut RecordedJudge,
+        prompt: &str,
+        text: &str,
+        at: Lookup,
+        said: Result<u8, VerdictState>,
+    ) {
         let known = RecordedJudge::new("x").with_score(text, &by_name("accuracy"), said.unwrap_or(1), "");
         for (key, recordings) in known.replies {
             for mut recording in recordings {
@@ -304,7 +313,7 @@ mod tests {
         }
     }
 
-    async fn say(judge: &RecordedJudge, request: &JudgeRequest) -> (State, Option<u8>, String) {
+    async fn say(judge: &RecordedJudge, request: &JudgeRequest) -> (VerdictState, Option<u8>, String) {
         let out = judge.judge(request, &|_| (), &CancellationToken::new()).await;
         (out.state, out.reading.map(|r| r.score), out.reason)
     }
@@ -324,30 +333,30 @@ mod tests {
         ] {
             // The same id, set and arm: none of them is what was judged.
             let (state, score, why) = say(&judge, &ask(prompt, text, place("s2", "1"))).await;
-            assert_eq!((state, score), (State::HttpError, None), "{prompt} {text}");
+            assert_eq!((state, score), (VerdictState::HttpError, None), "{prompt} {text}");
             assert!(why.contains(words), "{why}");
         }
         let mut other = ask("Capital of France?", "Paris.", place("s1", "1"));
         other.criterion = Arc::new(by_name("clarity"));
-        assert_eq!(say(&judge, &other).await.0, State::HttpError);
+        assert_eq!(say(&judge, &other).await.0, VerdictState::HttpError);
         let mut later = ask("Capital of France?", "Paris.", place("s1", "1"));
         later.repeat = 1;
-        assert_eq!(say(&judge, &later).await.0, State::HttpError);
+        assert_eq!(say(&judge, &later).await.0, VerdictState::HttpError);
         let cancel = CancellationToken::new();
         cancel.cancel();
-        assert_eq!(judge.judge(&other, &|_| (), &cancel).await.state, State::Cancelled);
+        assert_eq!(judge.judge(&other, &|_| (), &cancel).await.state, VerdictState::Cancelled);
     }
 
     #[tokio::test]
     async fn a_failure_stays_that_failure_and_an_empty_explanation_a_score() {
         let mut judge = RecordedJudge::new("harsh").with_latency(0, 0);
-        learn(&mut judge, "p", "x", place("s", "1"), Err(State::Refused));
+        learn(&mut judge, "p", "x", place("s", "1"), Err(VerdictState::Refused));
         learn(&mut judge, "p", "y", place("s", "2"), Ok(3));
         let refused = say(&judge, &request("p", "x", place("s", "1"))).await;
-        assert_eq!(refused, (State::Refused, None, "why".to_owned()));
+        assert_eq!(refused, (VerdictState::Refused, None, "why".to_owned()));
         assert_eq!(
             say(&judge, &request("p", "y", place("s", "2"))).await,
-            (State::Scored, Some(3), String::new())
+            (VerdictState::Scored, Some(3), String::new())
         );
     }
 
@@ -359,7 +368,7 @@ mod tests {
         assert_eq!(say(&judge, &request("p", "x", place("one", "1"))).await.1, Some(5));
         assert_eq!(say(&judge, &request("p", "x", place("two", "1"))).await.1, Some(3));
         let (state, score, why) = say(&judge, &request("p", "x", place("three", "1"))).await;
-        assert_eq!((state, score), (State::Unparseable, None));
+        assert_eq!((state, score), (VerdictState::Unparseable, None));
         assert!(why.contains("5 in run one, 3 in run two"), "{why}");
         // Alike, they are one.
         learn(&mut judge, "p", "y", place("one", "2"), Ok(4));

@@ -20,7 +20,7 @@ use super::dialect::Dialect;
 use super::reset::until_date;
 use super::wire::{ApiError, one_line};
 use super::{Stop, StopKind};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use std::time::Duration;
 
 /// How often and how long.
@@ -61,7 +61,7 @@ pub struct Attempt<'a> {
 
 /// How a request failed to get an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum RequestFault {
     /// Refused, no such host, TLS failure.
     Connect,
     /// Not complete within the time allowed.
@@ -72,7 +72,7 @@ pub enum Fault {
 
 /// Failures that are counted together: being told "too much" a few times leaves the patience for faults whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// 429, 503, 529, and what says that it is overloaded.
     TooMuch,
     /// No complete answer in time.
@@ -81,21 +81,23 @@ pub enum Kind {
     Faulty,
 }
 
-impl Seen<'_> {
+impl FailedRequest<'_> {
     /// The kind of this failure.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Answer { status: 429 | 503 | 529, .. } => Kind::TooMuch,
-            Self::Answer { status: 400.., body, .. } if ApiError::read(body).is_overloaded() => Kind::TooMuch,
-            Self::Broken(Fault::Timeout, _) => Kind::Late,
-            _ => Kind::Faulty,
+            Self::Answer { status: 429 | 503 | 529, .. } => FailureKind::TooMuch,
+            Self::Answer { status: 400.., body, .. } if ApiError::read(body).is_overloaded() => {
+                FailureKind::TooMuch
+            }
+            Self::Broken(RequestFault::Timeout, _) => FailureKind::Late,
+            _ => FailureKind::Faulty,
         }
     }
 }
 
 /// A failed request.
 #[derive(Clone, Copy)]
-pub enum Seen<'a> {
+pub enum FailedRequest<'a> {
     /// An answer that is no success.
     Answer {
         /// The HTTP status.
@@ -106,7 +108,7 @@ pub enum Seen<'a> {
         body: &'a [u8],
     },
     /// No answer.
-    Broken(Fault, &'a str),
+    Broken(RequestFault, &'a str),
 }
 
 /// What to do.
@@ -126,7 +128,7 @@ pub enum RetryDecision {
     /// Nothing can be judged: end the run.
     Stop(Stop),
     /// This item ends in this state, for this reason.
-    Fail(State, String),
+    Fail(VerdictState, String),
 }
 
 /// The failure of [`Kind::Faulty`] that is the last.
@@ -141,13 +143,13 @@ const REQUESTS_CROWDED: u32 = 6;
 const CONNECTING: Duration = Duration::from_millis(4500);
 
 /// Decides.
-pub fn decide(policy: &Policy, attempt: &Attempt<'_>, seen: &Seen<'_>) -> RetryDecision {
+pub fn decide(policy: &Policy, attempt: &Attempt<'_>, seen: &FailedRequest<'_>) -> RetryDecision {
     match seen {
-        Seen::Broken(fault, why) => broken(policy, attempt, *fault, why),
-        Seen::Answer { status, header, body } => {
+        FailedRequest::Broken(fault, why) => broken(policy, attempt, *fault, why),
+        FailedRequest::Answer { status, header, body } => {
             let error = attempt.dialect.error(body);
             if is_filtered(attempt, *status, &error) {
-                return RetryDecision::Fail(State::Filtered, format!("{status}: {}", error.line()));
+                return RetryDecision::Fail(VerdictState::Filtered, format!("{status}: {}", error.line()));
             }
             if let Some(stop) = stop_for(attempt, *status, &error, header) {
                 return RetryDecision::Stop(stop);
@@ -162,27 +164,33 @@ fn backoff(policy: &Policy, attempt: &Attempt<'_>) -> Duration {
     doubled.mul_f64(1.0 - 0.25 * attempt.jitter.clamp(0.0, 1.0))
 }
 
-fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: Fault, why: &str) -> RetryDecision {
+fn broken(policy: &Policy, attempt: &Attempt<'_>, fault: RequestFault, why: &str) -> RetryDecision {
     let after = backoff(policy, attempt);
     let again = match fault {
-        Fault::Connect => attempt.number < REQUESTS && attempt.elapsed + after < CONNECTING,
-        Fault::Timeout => attempt.number < if attempt.crowded { REQUESTS_CROWDED } else { REQUESTS_TIMEOUT },
-        Fault::Cut => attempt.number < REQUESTS,
+        RequestFault::Connect => attempt.number < REQUESTS && attempt.elapsed + after < CONNECTING,
+        RequestFault::Timeout => {
+            attempt.number < if attempt.crowded { REQUESTS_CROWDED } else { REQUESTS_TIMEOUT }
+        }
+        RequestFault::Cut => attempt.number < REQUESTS,
     };
     let why = one_line(why, 160);
     if again {
-        return RetryDecision::Retry { after, why, limited: fault == Fault::Timeout, told: false };
+        return RetryDecision::Retry { after, why, limited: fault == RequestFault::Timeout, told: false };
     }
     match fault {
-        Fault::Connect => {
+        RequestFault::Connect => {
             let text = format!(
                 "no connection to {}: {why}; is the server running, is base_url right?",
                 attempt.origin
             );
             RetryDecision::Stop(Stop::new(StopKind::Unreachable, text))
         }
-        Fault::Timeout => RetryDecision::Fail(State::TimedOut, format!("{why}, {} times", attempt.number)),
-        Fault::Cut => RetryDecision::Fail(State::HttpError, format!("{why}, {} times", attempt.number)),
+        RequestFault::Timeout => {
+            RetryDecision::Fail(VerdictState::TimedOut, format!("{why}, {} times", attempt.number))
+        }
+        RequestFault::Cut => {
+            RetryDecision::Fail(VerdictState::HttpError, format!("{why}, {} times", attempt.number))
+        }
     }
 }
 
@@ -190,7 +198,7 @@ fn answered(
     policy: &Policy,
     attempt: &Attempt<'_>,
     status: u16,
-    kind: Kind,
+    kind: FailureKind,
     header: &(dyn Fn(&str) -> Option<String> + Sync),
     error: &ApiError,
 ) -> RetryDecision {
@@ -202,13 +210,13 @@ fn answered(
             one_line(attempt.model, 80),
             sizes.unwrap_or_default()
         );
-        return RetryDecision::Fail(State::HttpError, one_line(&reason, 300));
+        return RetryDecision::Fail(VerdictState::HttpError, one_line(&reason, 300));
     }
-    let limited = kind == Kind::TooMuch;
+    let limited = kind == FailureKind::TooMuch;
     let state = match status {
-        413 | 429 => State::RateLimited,
-        408 => State::TimedOut,
-        _ => State::HttpError,
+        413 | 429 => VerdictState::RateLimited,
+        408 => VerdictState::TimedOut,
+        _ => VerdictState::HttpError,
     };
     let retryable = match header("x-should-retry").as_deref() {
         Some("true") => true,
@@ -367,7 +375,7 @@ mod tests {
     fn see(attempt: &Attempt<'_>, status: u16, headers: &[(&str, &str)], body: &str) -> RetryDecision {
         let header =
             |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
-        decide(&POLICY, attempt, &Seen::Answer { status, header: &header, body: body.as_bytes() })
+        decide(&POLICY, attempt, &FailedRequest::Answer { status, header: &header, body: body.as_bytes() })
     }
 
     fn wait(headers: &[(&str, &str)]) -> Option<u64> {
@@ -432,7 +440,7 @@ mod tests {
                     waits.push(after.as_millis());
                 }
                 other => {
-                    assert!(matches!(other, RetryDecision::Fail(State::RateLimited, _)), "{other:?}");
+                    assert!(matches!(other, RetryDecision::Fail(VerdictState::RateLimited, _)), "{other:?}");
                     break;
                 }
             }
@@ -442,9 +450,9 @@ mod tests {
         assert!(
             matches!(jittered, RetryDecision::Retry { after, .. } if after == Duration::from_millis(375))
         );
-        assert!(matches!(see(&attempt(4), 500, &[], "{}"), RetryDecision::Fail(State::HttpError, _)));
+        assert!(matches!(see(&attempt(4), 500, &[], "{}"), RetryDecision::Fail(VerdictState::HttpError, _)));
         assert!(matches!(see(&attempt(4), 503, &[], "{}"), RetryDecision::Retry { .. }));
-        assert!(matches!(see(&attempt(4), 408, &[], "{}"), RetryDecision::Fail(State::TimedOut, _)));
+        assert!(matches!(see(&attempt(4), 408, &[], "{}"), RetryDecision::Fail(VerdictState::TimedOut, _)));
     }
 
     #[test]
@@ -517,7 +525,7 @@ mod tests {
     fn a_dead_endpoint_is_told_of_within_ten_seconds() {
         let refused = |number, elapsed| {
             let attempt = Attempt { elapsed: Duration::from_millis(elapsed), ..attempt(number) };
-            decide(&POLICY, &attempt, &Seen::Broken(Fault::Connect, "refused"))
+            decide(&POLICY, &attempt, &FailedRequest::Broken(RequestFault::Connect, "refused"))
         };
         for (number, elapsed) in [(1, 0), (2, 500), (3, 1500)] {
             assert!(matches!(refused(number, elapsed), RetryDecision::Retry { .. }));
@@ -531,9 +539,11 @@ mod tests {
 
     #[test]
     fn time_outs_are_tried_twice_and_cut_bodies_four_times() {
-        for (fault, most, state) in [(Fault::Timeout, 2, State::TimedOut), (Fault::Cut, 4, State::HttpError)]
-        {
-            let at = |number| decide(&POLICY, &attempt(number), &Seen::Broken(fault, "cut"));
+        for (fault, most, state) in [
+            (RequestFault::Timeout, 2, VerdictState::TimedOut),
+            (RequestFault::Cut, 4, VerdictState::HttpError),
+        ] {
+            let at = |number| decide(&POLICY, &attempt(number), &FailedRequest::Broken(fault, "cut"));
             assert!(matches!(at(most - 1), RetryDecision::Retry { .. }));
             assert!(matches!(at(most), RetryDecision::Fail(found, _) if found == state));
         }
@@ -542,13 +552,16 @@ mod tests {
     #[test]
     fn a_context_that_is_too_small_is_the_items_failure() {
         let body = r#"{"error":{"code":400,"message":"request (6031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":6031,"n_ctx":2048}}"#;
-        let RetryDecision::Fail(State::HttpError, reason) = see(&attempt(1), 400, &[], body) else {
+        let RetryDecision::Fail(VerdictState::HttpError, reason) = see(&attempt(1), 400, &[], body) else {
             panic!()
         };
         assert!(reason.starts_with(
             "the context window of m is too small for this item (6031 tokens asked, 2048 held)"
         ));
         let proxied = r#"{"error":{"message":"litellm.ContextWindowExceededError: litellm.BadRequestError: this is a mock context window exceeded error","type":"invalid_request_error"}}"#;
-        assert!(matches!(see(&attempt(1), 400, &[], proxied), RetryDecision::Fail(State::HttpError, _)));
+        assert!(matches!(
+            see(&attempt(1), 400, &[], proxied),
+            RetryDecision::Fail(VerdictState::HttpError, _)
+        ));
     }
 }

@@ -1,6 +1,6 @@
 //! Names that every library of a provider reads from the environment: found here, told by name, never by value.
 
-use super::config::{Api, JudgeConfig, Key, check_model};
+use super::config::{Api, JudgeConfig, KeySource, check_model};
 use super::dialect::{self, Dialect};
 use super::endpoint::{Address, is_url};
 use super::{Stop, StopKind};
@@ -25,7 +25,7 @@ const PROXIES: [&str; 6] =
 
 /// A variable that is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct SetVariable {
     /// Its name.
     pub variable: &'static str,
     /// What it holds: `key`, `address`, `version`, `proxy`.
@@ -35,7 +35,7 @@ pub struct Found {
 }
 
 /// Looks a variable up; empty ones are not set.
-pub type Look<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type VariableLookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The environment.
 pub fn environment(name: &str) -> Option<String> {
@@ -43,7 +43,7 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// All that is set, in the order of the dialects.
-pub fn found(look: Look<'_>) -> Vec<Found> {
+pub fn found(look: VariableLookup<'_>) -> Vec<SetVariable> {
     let mut out = Vec::new();
     let is_set = |name: &str| look(name).is_some();
     for dialect in dialect::ALL {
@@ -51,20 +51,24 @@ pub fn found(look: Look<'_>) -> Vec<Found> {
         let reachable = !home.base_url.is_empty() || base_of(dialect, look).is_some();
         let judge = || reachable.then(|| format!("{}#MODEL", dialect.name()));
         let keys = home.key_variables.iter().filter(|name| is_set(name));
-        out.extend(keys.map(|name| Found { variable: name, holds: "key", judge: judge() }));
+        out.extend(keys.map(|name| SetVariable { variable: name, holds: "key", judge: judge() }));
         let bases = home.base_variables.iter().filter(|name| is_set(name));
-        out.extend(bases.map(|name| Found { variable: name, holds: "address", judge: judge() }));
+        out.extend(bases.map(|name| SetVariable { variable: name, holds: "address", judge: judge() }));
     }
     for (host, name) in COMPATIBLE.into_iter().filter(|(_, name)| is_set(name)) {
-        out.push(Found { variable: name, holds: "key", judge: Some(format!("{}#MODEL", address_of(host))) });
+        out.push(SetVariable {
+            variable: name,
+            holds: "key",
+            judge: Some(format!("{}#MODEL", address_of(host))),
+        });
     }
-    out.extend(is_set("OPENAI_API_VERSION").then_some(Found {
+    out.extend(is_set("OPENAI_API_VERSION").then_some(SetVariable {
         variable: "OPENAI_API_VERSION",
         holds: "version",
         judge: None,
     }));
     let proxies = PROXIES.into_iter().filter(|name| is_set(name));
-    out.extend(proxies.map(|variable| Found { variable, holds: "proxy", judge: None }));
+    out.extend(proxies.map(|variable| SetVariable { variable, holds: "proxy", judge: None }));
     out
 }
 
@@ -79,7 +83,7 @@ fn address_of(host: &str) -> String {
 }
 
 /// The address that a dialect's variables name.
-fn base_of(dialect: &dyn Dialect, look: Look<'_>) -> Option<String> {
+fn base_of(dialect: &dyn Dialect, look: VariableLookup<'_>) -> Option<String> {
     let home = dialect.home()?;
     if let Some(set) = home.base_variables.iter().find_map(|name| look(name)) {
         return Some(if dialect.name() == "ollama" { ollama_host(&set) } else { set.trim().to_owned() });
@@ -110,7 +114,7 @@ fn ollama_host(text: &str) -> String {
 ///
 /// # Errors
 /// When the address is not known, or refused.
-pub fn by_name(text: &str, look: Look<'_>) -> Result<Option<JudgeConfig>, Stop> {
+pub fn by_name(text: &str, look: VariableLookup<'_>) -> Result<Option<JudgeConfig>, Stop> {
     let Some((name, model)) = text.trim().split_once('#') else { return Ok(None) };
     let Some(dialect) = dialect::named(name) else { return Ok(None) };
     // What has no address of its own is a way of speaking to another's.
@@ -141,13 +145,16 @@ pub fn by_name(text: &str, look: Look<'_>) -> Result<Option<JudgeConfig>, Stop> 
     // A provider wants a key: where none is set the first name is the one that is told to be missing.
     let key =
         set.or_else(|| variables.first().filter(|_| !address.is_loopback() && dialect.name() != "ollama"));
-    Ok(Some(JudgeConfig { key: key.map_or(Key::None, |name| Key::Env((*name).to_owned())), ..config }))
+    Ok(Some(JudgeConfig {
+        key: key.map_or(KeySource::None, |name| KeySource::Env((*name).to_owned())),
+        ..config
+    }))
 }
 
 /// The same endpoint with the key of its own provider's variable, where it names none and that variable is set. A key goes to
 /// nobody but the host that it is for.
-pub fn with_key(config: JudgeConfig, look: Look<'_>) -> JudgeConfig {
-    if config.key != Key::None {
+pub fn with_key(config: JudgeConfig, look: VariableLookup<'_>) -> JudgeConfig {
+    if config.key != KeySource::None {
         return config;
     }
     let Ok(address) = Address::parse(&config.base_url, config.allow_http) else { return config };
@@ -160,7 +167,7 @@ pub fn with_key(config: JudgeConfig, look: Look<'_>) -> JudgeConfig {
     let own = dialect::ALL.into_iter().find_map(home_of).unwrap_or_default();
     let compatible = COMPATIBLE.iter().filter(|(at, _)| *at == host).map(|(_, name)| name);
     match own.iter().chain(compatible).find(|name| look(name).is_some()) {
-        Some(name) => JudgeConfig { key: Key::Env((*name).to_owned()), ..config },
+        Some(name) => JudgeConfig { key: KeySource::Env((*name).to_owned()), ..config },
         None => config,
     }
 }
@@ -215,7 +222,7 @@ mod tests {
     fn a_dialects_name_is_enough_for_a_judge() {
         let none = with(&[]);
         let of = |text: &str| by_name(text, &none).unwrap().map(|c| (c.base_url, c.model, c.key));
-        let env = |name: &str| Key::Env(name.into());
+        let env = |name: &str| KeySource::Env(name.into());
         assert_eq!(
             of("openai#gpt-x"),
             Some(("https://api.openai.com/v1".into(), "gpt-x".into(), env("OPENAI_API_KEY")))
@@ -229,7 +236,10 @@ mod tests {
             (anthropic.0.as_str(), anthropic.2),
             ("https://api.anthropic.com", env("ANTHROPIC_API_KEY"))
         );
-        assert_eq!(of("ollama#q:4b"), Some(("http://127.0.0.1:11434".into(), "q:4b".into(), Key::None)));
+        assert_eq!(
+            of("ollama#q:4b"),
+            Some(("http://127.0.0.1:11434".into(), "q:4b".into(), KeySource::None))
+        );
         assert_eq!((of("local#m"), of("openai")), (None, None));
         assert!(by_name("azure#d", &none).unwrap_err().message.contains("AZURE_OPENAI_ENDPOINT"));
         assert!(by_name("openai#sk-canary-0123456789", &none).is_err());
@@ -246,9 +256,9 @@ mod tests {
         let of = |text: &str| by_name(text, &set).unwrap().unwrap();
         assert_eq!(
             (of("openai#m").base_url.as_str(), of("openai#m").key),
-            ("http://127.0.0.1:9/v1", Key::None)
+            ("http://127.0.0.1:9/v1", KeySource::None)
         );
-        assert_eq!(of("gemini#m").key, Key::Env("GOOGLE_API_KEY".into()));
+        assert_eq!(of("gemini#m").key, KeySource::Env("GOOGLE_API_KEY".into()));
         assert_eq!(of("bedrock#m").base_url, "https://bedrock-runtime.eu-west-1.amazonaws.com");
         assert_eq!(of("ollama#m").base_url, "http://127.0.0.1:1234");
         for (host, base) in [
@@ -271,18 +281,18 @@ mod tests {
         let set = with(&[("OPENAI_API_KEY", "k"), ("GROQ_API_KEY", "k")]);
         let key =
             |url: &str| with_key(JudgeConfig { base_url: url.into(), ..JudgeConfig::default() }, &set).key;
-        assert_eq!(key("https://api.openai.com/v1"), Key::Env("OPENAI_API_KEY".into()));
-        assert_eq!(key("https://api.groq.com/openai/v1"), Key::Env("GROQ_API_KEY".into()));
+        assert_eq!(key("https://api.openai.com/v1"), KeySource::Env("OPENAI_API_KEY".into()));
+        assert_eq!(key("https://api.groq.com/openai/v1"), KeySource::Env("GROQ_API_KEY".into()));
         for other in
             ["https://api.openai.com.example.net/v1", "http://127.0.0.1:8080/v1", "https://example.com/v1"]
         {
-            assert_eq!(key(other), Key::None, "{other}");
+            assert_eq!(key(other), KeySource::None, "{other}");
         }
         let own = JudgeConfig {
             base_url: "https://api.openai.com/v1".into(),
-            key: Key::Env("MINE".into()),
+            key: KeySource::Env("MINE".into()),
             ..JudgeConfig::default()
         };
-        assert_eq!(with_key(own, &set).key, Key::Env("MINE".into()));
+        assert_eq!(with_key(own, &set).key, KeySource::Env("MINE".into()));
     }
 }

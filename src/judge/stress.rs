@@ -10,7 +10,7 @@
 use super::{CallEvent, Judge, JudgeRequest, Lookup, Outcome, Stop};
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Map;
@@ -104,7 +104,7 @@ pub struct Sung {
     /// Which.
     pub canary: Canary,
     /// How its verdict ended.
-    pub state: State,
+    pub state: VerdictState,
     /// 1 to 5 when scored.
     pub score: Option<u8>,
     /// Against the plain bad answer, in points; `None` where either is not scored.
@@ -245,10 +245,10 @@ mod tests {
 
     fn found(scores: [Option<u8>; 8]) -> CriterionStress {
         let outcome = |score: Option<u8>| match score {
-            None => Outcome::failed(State::Refused, "no"),
+            None => Outcome::failed(VerdictState::Refused, "no"),
             Some(score) => {
                 let reading = crate::core::parse::read(&format!(r#"{{"explanation":"x","score":{score}}}"#));
-                Outcome { reading: reading.ok(), ..Outcome::failed(State::Scored, "") }
+                Outcome { reading: reading.ok(), ..Outcome::failed(VerdictState::Scored, "") }
             }
         };
         let outcomes = Canary::ALL.into_iter().zip(scores).map(|(c, s)| (c, outcome(s))).collect();

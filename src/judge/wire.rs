@@ -7,12 +7,12 @@ use super::body::is_compressed;
 pub use super::body::{compressed, one_line};
 use super::capabilities::Rung;
 use super::prompt::SCHEMA_NAME;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use serde_json::Value;
 
 /// What a successful answer holds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Reply {
+pub struct JudgeReply {
     /// The content, when there is any.
     pub content: Option<String>,
     /// Arguments of the function call, when there is one.
@@ -99,7 +99,7 @@ pub(super) fn one_answer(calls: &[(Option<&str>, String)]) -> (Option<String>, O
 }
 
 /// What a finish reason says of an answer.
-fn finished(reply: &Reply, rung: Rung) -> Result<(), (State, String)> {
+fn finished(reply: &JudgeReply, rung: Rung) -> Result<(), (VerdictState, String)> {
     let told = reply.finish_reason.as_deref().unwrap_or_default();
     match told.trim().to_ascii_lowercase().as_str() {
         // Servers that tell no reason give whole answers.
@@ -115,7 +115,7 @@ fn finished(reply: &Reply, rung: Rung) -> Result<(), (State, String)> {
         | "model_length"
         | "model_context_window_exceeded"
         | "token_limit"
-        | "incomplete" => Err((State::Truncated, "the answer was cut at the token limit".to_owned())),
+        | "incomplete" => Err((VerdictState::Truncated, "the answer was cut at the token limit".to_owned())),
         "content_filter"
         | "content_filtered"
         | "safety"
@@ -128,12 +128,12 @@ fn finished(reply: &Reply, rung: Rung) -> Result<(), (State, String)> {
         | "sensitive"
         | "model_armor"
         | "guardrail_intervened" => {
-            Err((State::Filtered, "the endpoint's content filter withheld the answer".to_owned()))
+            Err((VerdictState::Filtered, "the endpoint's content filter withheld the answer".to_owned()))
         }
-        "refusal" => Err((State::Refused, "the judge declined: no reason given".to_owned())),
+        "refusal" => Err((VerdictState::Refused, "the judge declined: no reason given".to_owned())),
         // An answer that ended otherwise is no whole answer: the endpoint's fault, whatever it calls it.
         _ => Err((
-            State::HttpError,
+            VerdictState::HttpError,
             format!(
                 "the endpoint ended the answer with \"{}\", which is no whole answer",
                 one_line(told, 40)
@@ -146,13 +146,13 @@ fn finished(reply: &Reply, rung: Rung) -> Result<(), (State, String)> {
 ///
 /// # Errors
 /// The state the verdict ends in (`truncated`, `filtered`, `refused`, `unparseable`, `http_error`) and one line.
-pub fn settle(reply: &Reply, rung: Rung) -> Result<&str, (State, String)> {
+pub fn settle(reply: &JudgeReply, rung: Rung) -> Result<&str, (VerdictState, String)> {
     let ended = finished(reply, rung);
-    if let Err((State::Filtered, _)) = ended {
+    if let Err((VerdictState::Filtered, _)) = ended {
         return ended.map(|()| "");
     }
     if let Some(refusal) = &reply.refusal {
-        return Err((State::Refused, format!("the judge declined: {}", one_line(refusal, 200))));
+        return Err((VerdictState::Refused, format!("the judge declined: {}", one_line(refusal, 200))));
     }
     ended?;
     let text = match rung {
@@ -167,7 +167,7 @@ pub fn settle(reply: &Reply, rung: Rung) -> Result<&str, (State, String)> {
                  (reasoning_effort = \"none\", or extra = {{ chat_template_kwargs = {{ enable_thinking = false }} }})"
             ),
         };
-        (State::Unparseable, why)
+        (VerdictState::Unparseable, why)
     })
 }
 
@@ -175,10 +175,10 @@ pub fn settle(reply: &Reply, rung: Rung) -> Result<&str, (State, String)> {
 ///
 /// # Errors
 /// As [`settle`]; `unparseable` when the reply holds no single answer of the judge.
-pub fn settle_verdict(reply: &Reply, rung: Rung) -> Result<(&str, &str), (State, String)> {
+pub fn settle_verdict(reply: &JudgeReply, rung: Rung) -> Result<(&str, &str), (VerdictState, String)> {
     let text = settle(reply, rung)?;
     if let Some(why) = &reply.unsure {
-        return Err((State::Unparseable, why.clone()));
+        return Err((VerdictState::Unparseable, why.clone()));
     }
     let both = match (&reply.content, &reply.arguments) {
         (Some(content), Some(_)) if rung == Rung::Tool => content.as_str(),

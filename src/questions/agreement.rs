@@ -10,7 +10,9 @@ use crate::core::stats::repeat::Repeatability;
 use crate::eval::agreement;
 use crate::store::{Result, Store};
 
-pub use crate::eval::agreement::{Agreed, Ground, JudgeOf, PeopleAgreement, Standard, TwoJudges, Wanted};
+pub use crate::eval::agreement::{
+    Agreed, AgreementData, AgreementFilter, JudgeOf, PeopleAgreement, StandardFigures, TwoJudges,
+};
 
 /// What is said of one criterion and slice.
 #[derive(Debug)]
@@ -25,12 +27,12 @@ pub struct Answer {
 
 impl Answer {
     /// Works it out. Resampling takes a moment: not on the screens' loop.
-    pub fn of(ground: &Ground, wanted: &Wanted) -> Self {
+    pub fn of(ground: &AgreementData, wanted: &AgreementFilter) -> Self {
         Self { agreed: ground.agree(wanted), itself: ground.itself(wanted), slices: ground.slices(wanted) }
     }
 
     /// The same with the field's standard figures of the same scores.
-    pub fn with_standard(ground: &Ground, wanted: &Wanted) -> (Self, Standard) {
+    pub fn with_standard(ground: &AgreementData, wanted: &AgreementFilter) -> (Self, StandardFigures) {
         let (agreed, standard) = ground.told(wanted);
         (Self { agreed, itself: ground.itself(wanted), slices: ground.slices(wanted) }, standard)
     }
@@ -41,9 +43,9 @@ impl Answer {
     }
 
     /// The same for each tag alone.
-    pub fn by_slice(&self, ground: &Ground, wanted: &Wanted) -> Vec<(String, Agreed)> {
+    pub fn by_slice(&self, ground: &AgreementData, wanted: &AgreementFilter) -> Vec<(String, Agreed)> {
         let of = |(tag, _): &(String, usize)| {
-            (tag.clone(), ground.agree(&Wanted { slice: Some(tag.clone()), ..wanted.clone() }))
+            (tag.clone(), ground.agree(&AgreementFilter { slice: Some(tag.clone()), ..wanted.clone() }))
         };
         self.slices.iter().map(of).collect()
     }
@@ -53,15 +55,15 @@ impl Answer {
 ///
 /// # Errors
 /// When there is no such run.
-pub fn ground(store: &Store, run: &str) -> Result<Ground> {
-    Ground::read(store, run)
+pub fn ground(store: &Store, run: &str) -> Result<AgreementData> {
+    AgreementData::read(store, run)
 }
 
 /// All runs that say something of their judge, newest first: those with reviews or several passes.
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn grounds(store: &Store) -> Result<Vec<Ground>> {
+pub fn grounds(store: &Store) -> Result<Vec<AgreementData>> {
     let mut grounds = Vec::new();
     for run in store.runs(None)? {
         let ground = ground(store, &run.id)?;
@@ -73,7 +75,7 @@ pub fn grounds(store: &Store) -> Result<Vec<Ground>> {
 }
 
 /// The field's standard figures of one criterion.
-pub fn standard(ground: &Ground, wanted: &Wanted) -> Standard {
+pub fn standard(ground: &AgreementData, wanted: &AgreementFilter) -> StandardFigures {
     ground.standard(wanted)
 }
 
@@ -93,7 +95,7 @@ const RUNS_OF_A_SET: usize = 20;
 ///
 /// # Errors
 /// When there is no such run.
-pub fn judges(store: &Store, among: Among, wanted: &Wanted) -> Result<Vec<TwoJudges>> {
+pub fn judges(store: &Store, among: Among, wanted: &AgreementFilter) -> Result<Vec<TwoJudges>> {
     // Of several runs of one judge the last in the list counts.
     let mut ids: Vec<String> = Vec::new();
     match among {

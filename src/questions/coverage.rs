@@ -6,7 +6,9 @@
 //! A mean and its share of scored verdicts are made by `eval::summary`.
 
 use super::grid::Gridded;
-use crate::eval::{ArmSummary, CriterionSummary, ModelGroup, Notes, People, RunSummary, grouped, summarize};
+use crate::eval::{
+    ArmSummary, CriterionSummary, ModelGroup, People, RunNotes, RunSummary, grouped, summarize,
+};
 use crate::store::{Cell, Result, RunInfo, RunItem, Store};
 
 /// What a run's scores come to.
@@ -25,7 +27,7 @@ pub struct Coverage {
     /// Verdicts that bear a flag.
     pub flagged: usize,
     /// What is to be known before they are read.
-    pub notes: Notes,
+    pub notes: RunNotes,
 }
 
 impl Coverage {

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::core::diff::{Diff, MessageDiff, Stats, diff_messages};
-use crate::core::prompt::{Kind, Settings, Template};
+use crate::core::prompt::{Settings, Template, TemplateKind};
 use crate::core::template::{Variable, VariableChanges};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -30,9 +30,9 @@ impl Side {
 
     /// What an unfinished edit has left of a prompt of this kind. An edit that is no chat any more is a text until it is one
     /// again: it has no messages that could be set beside others.
-    pub fn draft(kind: Kind, body: String, settings: Settings) -> Self {
+    pub fn draft(kind: TemplateKind, body: String, settings: Settings) -> Self {
         let chat = || serde_json::from_str(&body).is_ok_and(|v: Value| Template::chat(&v).is_ok());
-        let kind = if kind == Kind::Chat && !chat() { Kind::Text } else { kind };
+        let kind = if kind == TemplateKind::Chat && !chat() { TemplateKind::Text } else { kind };
         Self::prompt(Template { kind, body }, settings)
     }
 
@@ -46,7 +46,7 @@ impl Side {
     }
 
     fn is_chat(&self) -> bool {
-        self.template.kind == Kind::Chat
+        self.template.kind == TemplateKind::Chat
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_draft_that_is_no_chat_any_more_counts_the_lines_that_are_shown() {
         let left = chat(&[("system", "Be kind."), ("user", "{{ q }}")]);
-        let draft = |body: &str| Side::draft(Kind::Chat, body.to_owned(), Settings::default());
+        let draft = |body: &str| Side::draft(TemplateKind::Chat, body.to_owned(), Settings::default());
         let broken = draft("[{\"role\": \"system\",");
         let found = Difference::of(&left, &broken);
         let shown =

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::core::stats::useful::Doubt;
-use crate::eval::{Notes, People, doubts, notes};
+use crate::eval::{People, RunNotes, doubts, notes};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 
 pub mod board;
@@ -23,7 +23,7 @@ pub struct Gridded {
     /// Reviews by people that count for its responses.
     pub reviews: Vec<ReviewInfo>,
     /// What is to be known before its figures are read.
-    pub notes: Notes,
+    pub notes: RunNotes,
 }
 
 impl Gridded {

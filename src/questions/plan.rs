@@ -10,7 +10,7 @@ use crate::core::rubric::builtin_rubrics;
 use crate::eval::EvalError;
 use crate::store::{CaseSetInfo, Result, RubricInfo, Store};
 
-pub use crate::eval::{Plan, RunRequest};
+pub use crate::eval::{RunPlan, RunRequest};
 
 /// What can be chosen from.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,6 @@ pub fn rubrics(store: &Store) -> Result<Vec<RubricInfo>> {
 ///
 /// # Errors
 /// When something named is not there, or cannot be rendered or reached as configured.
-pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> std::result::Result<Plan, EvalError> {
+pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> std::result::Result<RunPlan, EvalError> {
     crate::eval::plan(store, config, request)
 }

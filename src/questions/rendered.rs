@@ -7,9 +7,9 @@
 
 use crate::core::canonical::{self, Numbers};
 use crate::core::chat;
-use crate::core::context::Usage;
+use crate::core::context::PromptTokens;
 use crate::core::item::Case;
-use crate::core::prompt::{Kind, PromptName, Selector, Template};
+use crate::core::prompt::{PromptName, Selector, Template, TemplateKind};
 use crate::core::template::Parts;
 use crate::eval::render_with;
 use crate::store::{Result, RevisionInfo, Store, StoreError};
@@ -67,8 +67,8 @@ impl Prompt {
         let parts = self.included()?;
         let made = |text: &str| parts.render(text, self.info.syntax, values).map_err(|e| e.to_string());
         match self.template.kind {
-            Kind::Text => made(&self.template.body),
-            Kind::Chat => {
+            TemplateKind::Text => made(&self.template.body),
+            TemplateKind::Chat => {
                 let messages: Value = serde_json::from_str(&self.template.body).map_err(|e| e.to_string())?;
                 let rendered = chat::with_texts(&messages, made)?;
                 canonical::to_string(&rendered, Numbers::Shortest).map_err(|e| e.to_string())
@@ -80,8 +80,9 @@ impl Prompt {
     ///
     /// # Errors
     /// As [`Prompt::text`].
-    pub fn usage(&self, values: &Map<String, Value>) -> std::result::Result<Usage, String> {
-        Usage::of(&self.template, &self.info.settings(), self.included()?, values).map_err(|e| e.to_string())
+    pub fn usage(&self, values: &Map<String, Value>) -> std::result::Result<PromptTokens, String> {
+        PromptTokens::of(&self.template, &self.info.settings(), self.included()?, values)
+            .map_err(|e| e.to_string())
     }
 }
 
@@ -108,7 +109,7 @@ pub struct Rendered {
     /// Variables of the case that nothing uses.
     pub unused: Vec<String>,
     /// Tokens by part.
-    pub usage: Option<Usage>,
+    pub usage: Option<PromptTokens>,
 }
 
 /// Renders a revision with the case `step` places after `from`; with the first case that has all variables, when there

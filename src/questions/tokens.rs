@@ -3,22 +3,22 @@
 //! The tokens of the text, or of the contents of a chat's messages. What a chat format puts around messages is told apart
 //! (`core::context::Usage::total`): it belongs to a request, not to the prompt.
 
-use crate::core::prompt::{Kind, Template};
+use crate::core::prompt::{Template, TemplateKind};
 use crate::core::tokens;
 
 /// Tokens by the offline tokenizer ([`tokens::TOKENIZER`]). Takes some ten milliseconds a megabyte: not on the screens' loop.
 pub fn of(template: &Template) -> usize {
     match template.kind {
-        Kind::Text => tokens::count(&template.body),
-        Kind::Chat => template.messages().iter().map(|m| tokens::count(&m.content)).sum(),
+        TemplateKind::Text => tokens::count(&template.body),
+        TemplateKind::Chat => template.messages().iter().map(|m| tokens::count(&m.content)).sum(),
     }
 }
 
 /// The same, if that takes no time.
 pub fn at_once(template: &Template) -> Option<usize> {
     match template.kind {
-        Kind::Text => tokens::count_at_once(&template.body),
-        Kind::Chat => template.messages().iter().map(|m| tokens::count_at_once(&m.content)).sum(),
+        TemplateKind::Text => tokens::count_at_once(&template.body),
+        TemplateKind::Chat => template.messages().iter().map(|m| tokens::count_at_once(&m.content)).sum(),
     }
 }
 

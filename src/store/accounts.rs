@@ -8,7 +8,7 @@ use super::rows::{FsckReport, RunInfo, RunUsage};
 use super::{Result, Store};
 
 /// What a run's verdicts say of themselves, each covered by its digest.
-struct Told {
+struct RecountedUsage {
     /// Planned keys that have a verdict.
     keys: u32,
     prompt: f64,
@@ -18,7 +18,7 @@ struct Told {
 }
 
 /// The moving columns as they are stored.
-struct Kept {
+struct StoredUsage {
     state: String,
     reason: String,
     /// Whether there is a writer, its heartbeat, and a time when the writing ended.
@@ -44,20 +44,20 @@ impl Store {
         Ok(())
     }
 
-    fn kept(&self, run: &str) -> Result<Kept> {
+    fn kept(&self, run: &str) -> Result<StoredUsage> {
         let sql = "SELECT state, reason, holder IS NOT NULL, heartbeat IS NOT NULL, finished_at IS NOT NULL \
             FROM run_state WHERE run_id = ?1";
         Ok(self.conn.prepare_cached(sql)?.query_row([run], |r| {
-            Ok(Kept { state: r.get(0)?, reason: r.get(1)?, has: (r.get(2)?, r.get(3)?, r.get(4)?) })
+            Ok(StoredUsage { state: r.get(0)?, reason: r.get(1)?, has: (r.get(2)?, r.get(3)?, r.get(4)?) })
         })?)
     }
 
-    fn told(&self, run: &str) -> Result<Told> {
+    fn told(&self, run: &str) -> Result<RecountedUsage> {
         // total() is a float: numbers that were damaged must not end the check by an overflow.
         let sql = "SELECT count(DISTINCT item || ' ' || criterion || ' ' || repeat), total(prompt_tokens), \
             total(completion_tokens), total(cost_usd), coalesce(sum(cached), 0) FROM verdict WHERE run_id = ?1";
         Ok(self.conn.prepare_cached(sql)?.query_row([run], |r| {
-            Ok(Told {
+            Ok(RecountedUsage {
                 keys: r.get(0)?,
                 prompt: r.get(1)?,
                 completion: r.get(2)?,
@@ -68,7 +68,7 @@ impl Store {
     }
 }
 
-fn impossible_state(info: &RunInfo, kept: &Kept, told: &Told) -> Vec<String> {
+fn impossible_state(info: &RunInfo, kept: &StoredUsage, told: &RecountedUsage) -> Vec<String> {
     let (writer, heartbeat, ended) = kept.has;
     let complete = kept.state == "complete";
     // A run that ends when enough is known is complete without the rest, and its reason says what is known.
@@ -94,7 +94,7 @@ fn impossible_state(info: &RunInfo, kept: &Kept, told: &Told) -> Vec<String> {
 }
 
 /// What is accounted for less than the verdicts themselves used.
-fn too_little(usage: &RunUsage, told: &Told) -> Vec<String> {
+fn too_little(usage: &RunUsage, told: &RecountedUsage) -> Vec<String> {
     let of = |tokens: Option<u64>| tokens.unwrap_or(0) as f64;
     let rows = [
         ("prompt tokens", of(usage.prompt_tokens), told.prompt),

@@ -22,7 +22,7 @@ const LONG: usize = 512 << 20;
 const PROOF: usize = 8;
 
 /// A body as it lies in the file.
-struct Stored {
+struct StoredBody {
     bytes: Vec<u8>,
     /// Length of the text, when `bytes` are packed.
     unpacked: Option<i64>,
@@ -40,11 +40,11 @@ fn packed(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Reads the columns `bytes` and `unpacked`, the second right after the first.
-fn stored_at(row: &Row, at: usize) -> rusqlite::Result<Stored> {
-    Ok(Stored { bytes: row.get(at)?, unpacked: row.get(at + 1)? })
+fn stored_at(row: &Row, at: usize) -> rusqlite::Result<StoredBody> {
+    Ok(StoredBody { bytes: row.get(at)?, unpacked: row.get(at + 1)? })
 }
 
-impl Stored {
+impl StoredBody {
     /// The text; what is wrong with it where it cannot be read.
     fn text(self) -> std::result::Result<Vec<u8>, &'static str> {
         const WRONG: &str = "it cannot be unpacked";
@@ -127,7 +127,7 @@ impl Store {
     /// # Errors
     /// When it is not there, or was forgotten.
     pub fn body(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let row: Option<(Stored, bool)> = self
+        let row: Option<(StoredBody, bool)> = self
             .conn
             .prepare_cached("SELECT bytes, unpacked, forgotten FROM body WHERE digest = ?1")?
             .query_row([digest.as_bytes()], |r| Ok((stored_at(r, 0)?, r.get(2)?)))
@@ -155,10 +155,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn stored(text: &[u8]) -> Stored {
+    fn stored(text: &[u8]) -> StoredBody {
         match packed(text) {
-            Some(bytes) => Stored { bytes, unpacked: Some(text.len() as i64) },
-            None => Stored { bytes: text.to_vec(), unpacked: None },
+            Some(bytes) => StoredBody { bytes, unpacked: Some(text.len() as i64) },
+            None => StoredBody { bytes: text.to_vec(), unpacked: None },
         }
     }
 
@@ -193,13 +193,16 @@ mod tests {
         for bit in 0..63 {
             let row = sound();
             let unpacked = row.unpacked.map(|n| n ^ (1 << bit));
-            assert!(Stored { unpacked, ..row }.fault(named.as_bytes()).is_some(), "bit {bit} of the length");
+            assert!(
+                StoredBody { unpacked, ..row }.fault(named.as_bytes()).is_some(),
+                "bit {bit} of the length"
+            );
         }
         for unpacked in [None, Some(-1), Some(0), Some(i64::MAX)] {
-            assert!(Stored { unpacked, ..sound() }.fault(named.as_bytes()).is_some(), "{unpacked:?}");
+            assert!(StoredBody { unpacked, ..sound() }.fault(named.as_bytes()).is_some(), "{unpacked:?}");
         }
         for bytes in [vec![], vec![0; PROOF - 1], vec![0; PROOF]] {
-            assert!(Stored { bytes, unpacked: Some(10) }.text().is_err());
+            assert!(StoredBody { bytes, unpacked: Some(10) }.text().is_err());
         }
     }
 
@@ -214,7 +217,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_unpacked_or_refused(bytes in any::<Vec<u8>>(), unpacked in any::<Option<i64>>()) {
-            let _ = Stored { bytes, unpacked }.text();
+            let _ = StoredBody { bytes, unpacked }.text();
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Result, StoreError};
 use crate::core::canonical::{self, Numbers};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::item::{Case, Item, Subject};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
@@ -242,12 +242,12 @@ pub(super) fn add_response(conn: &Connection, ord: i64, new: &NewResponse) -> Re
     Ok(match (text, &new.text) {
         (Some(digest), _) => ResponseText::Text(digest),
         (None, Err((state, reason))) => ResponseText::Failed(*state, reason.clone()),
-        (None, Ok(_)) => ResponseText::Failed(State::NotGenerated, "the response is empty".into()),
+        (None, Ok(_)) => ResponseText::Failed(VerdictState::NotGenerated, "the response is empty".into()),
     })
 }
 
 /// A stored response: what it answered and its text, or why there is none.
-pub(super) type StoredResponse = (Digest, Result<Digest, (State, String)>);
+pub(super) type StoredResponse = (Digest, Result<Digest, (VerdictState, String)>);
 
 /// The newest response of a key.
 pub(super) fn response_of(
@@ -269,7 +269,7 @@ pub(super) fn response_of(
             } else {
                 let detail: Value = serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or(Value::Null);
                 let reason = detail.get("reason").and_then(Value::as_str).unwrap_or("no reason was stored");
-                Err((state.parse().unwrap_or(State::NotGenerated), reason.to_owned()))
+                Err((state.parse().unwrap_or(VerdictState::NotGenerated), reason.to_owned()))
             };
             Ok((digest_at(r, 0)?, text))
         })

@@ -7,16 +7,16 @@
 //! ```
 //! A claimant has a heartbeat as the writer of a run has; what a process that is gone was asking is anybody's.
 
-use super::lease::{Sight, Watch, seconds};
+use super::lease::{LeaseWatch, Sight, seconds};
 use super::{Result, Store};
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
 /// What is asked of an endpoint, and paid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
+pub enum PaidQuestion {
     /// A verdict, by the key under which it may be used again.
     Verdict(Digest),
     /// Which of two responses is better, by [`pair_key`](super::pair_key); whether a failed answer is asked for again.
@@ -45,7 +45,7 @@ pub enum Claim {
     Held,
 }
 
-impl Question {
+impl PaidQuestion {
     fn key(&self) -> Digest {
         match self {
             Self::Verdict(key) | Self::Pair(key, _) => *key,
@@ -72,8 +72,8 @@ impl Question {
                     .prepare_cached("SELECT state FROM pair_answer WHERE key = ?1 ORDER BY id DESC LIMIT 1")?
                     .query_row([key.as_bytes()], |r| r.get(0))
                     .optional()?;
-                let state = state.and_then(|state| state.parse::<State>().ok());
-                Ok(state.is_some_and(|s| s == State::Scored || !again && !s.is_open_on_resume()))
+                let state = state.and_then(|state| state.parse::<VerdictState>().ok());
+                Ok(state.is_some_and(|s| s == VerdictState::Scored || !again && !s.is_open_on_resume()))
             }
             Self::Response { set, arm, case, repeat } => exists(
                 // As a run reads it: a later row for the same key replaces the one before.
@@ -85,7 +85,12 @@ impl Question {
     }
 }
 
-fn claim(conn: &Connection, watch: &mut Watch, mine: &str, questions: &[Question]) -> Result<Vec<Claim>> {
+fn claim(
+    conn: &Connection,
+    watch: &mut LeaseWatch,
+    mine: &str,
+    questions: &[PaidQuestion],
+) -> Result<Vec<Claim>> {
     conn.prepare_cached(
         "INSERT INTO claimant (holder, heartbeat) VALUES (?1, ?2) ON CONFLICT (holder) DO UPDATE SET heartbeat = ?2",
     )?
@@ -145,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub fn claim(&mut self, holder: &str, questions: &[Question]) -> Result<Vec<Claim>> {
+    pub fn claim(&mut self, holder: &str, questions: &[PaidQuestion]) -> Result<Vec<Claim>> {
         let mut watch = std::mem::take(&mut self.watch);
         let done = self.write(|conn| claim(conn, &mut watch, holder, questions));
         self.watch = watch;
@@ -156,7 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub fn claim_for_run(&mut self, run: &str, questions: &[Question]) -> Result<Vec<Claim>> {
+    pub fn claim_for_run(&mut self, run: &str, questions: &[PaidQuestion]) -> Result<Vec<Claim>> {
         match self.leases.get(run).cloned() {
             Some(holder) => self.claim(&holder, questions),
             None => Ok(vec![Claim::Mine; questions.len()]),
@@ -167,7 +172,7 @@ impl Store {
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub fn release(&mut self, holder: &str, question: &Question) -> Result<()> {
+    pub fn release(&mut self, holder: &str, question: &PaidQuestion) -> Result<()> {
         let key = question.key();
         self.write(|conn| {
             conn.prepare_cached("DELETE FROM claim WHERE key = ?1 AND holder = ?2")?
@@ -180,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub fn release_for_run(&mut self, run: &str, question: &Question) -> Result<()> {
+    pub fn release_for_run(&mut self, run: &str, question: &PaidQuestion) -> Result<()> {
         match self.leases.get(run).cloned() {
             Some(holder) => self.release(&holder, question),
             None => Ok(()),
@@ -215,7 +220,8 @@ mod tests {
         let path = dir.path().join("r.db");
         let (mut one, mut two) = (Store::open(&path).unwrap(), Store::open(&path).unwrap());
         let (me, other) = (holder(), holder());
-        let questions: Vec<Question> = (0..3_u8).map(|n| Question::Verdict(Digest::of([n]))).collect();
+        let questions: Vec<PaidQuestion> =
+            (0..3_u8).map(|n| PaidQuestion::Verdict(Digest::of([n]))).collect();
         assert_eq!(one.claim(&me, &questions[..2]).unwrap(), [Claim::Mine, Claim::Mine]);
         assert_eq!(two.claim(&other, &questions).unwrap(), [Claim::Held, Claim::Held, Claim::Mine]);
         assert_eq!(one.claim(&me, &questions).unwrap(), [Claim::Mine, Claim::Mine, Claim::Held]);
@@ -226,7 +232,7 @@ mod tests {
         assert_eq!(two.claim(&other, &questions[1..2]).unwrap(), [Claim::Mine]);
         // A process that is not there any more.
         let dead = format!("4194999@{}", host_name());
-        let fresh = [Question::Pair(Digest::of("p"), false)];
+        let fresh = [PaidQuestion::Pair(Digest::of("p"), false)];
         assert_eq!(one.claim(&dead, &fresh).unwrap(), [Claim::Mine]);
         assert_eq!(two.claim(&other, &fresh).unwrap(), [Claim::Mine]);
         let left: i64 = two

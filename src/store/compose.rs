@@ -9,7 +9,7 @@
 use super::rows::{NewRevision, RevisionInfo};
 use super::{Result, Store, StoreError};
 use crate::core::digest::Digest;
-use crate::core::prompt::{Kind, PromptName, Reference, Selector, Syntax, Template};
+use crate::core::prompt::{PromptName, Reference, Selector, Syntax, Template, TemplateKind};
 use crate::core::template::{ComposeError, Included, Part, Parts, compose};
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Store {
 
     fn part(&self, written: &str, reference: &Reference) -> std::result::Result<Part, String> {
         let info = self.resolve(&reference.name, &reference.selector).map_err(|e| e.to_string())?;
-        if info.kind == Kind::Chat {
+        if info.kind == TemplateKind::Chat {
             return Err(format!("{} r{} is a chat; only texts can be included", info.name, info.seq));
         }
         self.part_of(Included {

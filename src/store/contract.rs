@@ -8,7 +8,7 @@ use crate::core::digest::Digest;
 use crate::core::item::Case;
 use crate::core::prompt::{Label, PromptName, Selector, Template};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use serde_json::json;
 
 /// Tells a story to each storage.
@@ -207,7 +207,7 @@ fn verdict(item: u32, criterion: u32, score: Option<u8>) -> NewVerdict {
         item,
         criterion,
         repeat: 0,
-        state: if score.is_some() { State::Scored } else { State::Refused },
+        state: if score.is_some() { VerdictState::Scored } else { VerdictState::Refused },
         reading: score.map(|score| Reading {
             score,
             explanation: "so".into(),
@@ -251,13 +251,13 @@ fn a_run_keeps_the_newest_verdict_of_each_key(mut tx: impl WriteTx) {
     }
     let cells: Vec<_> =
         tx.cells(&id).unwrap().iter().map(|c| (c.item, c.criterion, c.state, c.score)).collect();
-    let scored = State::Scored;
+    let scored = VerdictState::Scored;
     assert_eq!(cells, [(0, 0, scored, Some(5)), (0, 1, scored, Some(2)), (1, 0, scored, Some(4))]);
     let texts: Vec<_> =
         tx.verdicts(&id).unwrap().into_iter().map(|v| v.verdict.reading.unwrap().score).collect();
     assert_eq!(texts, [5, 2, 4]);
     let run = tx.run(&id).unwrap();
-    assert_eq!(run.verdicts, [(State::Scored, 3)].into());
+    assert_eq!(run.verdicts, [(VerdictState::Scored, 3)].into());
     assert_eq!((run.usage.prompt_tokens, run.usage.cost_usd), (Some(40), Some(2.0)));
     tx.finish_run(&id, RunState::Stopped, "enough").unwrap();
     let run = tx.run(&id).unwrap();

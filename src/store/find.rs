@@ -11,8 +11,8 @@
 use super::rows::{Hit, ItemHit};
 use super::search::wanted;
 use super::{Result, Store, StoreError};
-use crate::core::find::{Find, Place};
-use crate::core::prompt::{Kind, PromptName, Syntax, Template};
+use crate::core::find::{Find, SearchField};
+use crate::core::prompt::{PromptName, Syntax, Template, TemplateKind};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub struct Hits {
 }
 
 /// Which revisions filters choose from.
-enum Only<'a> {
+enum TextFilter<'a> {
     All,
     /// Those of these prompts.
     Of(&'a [&'a PromptName]),
@@ -46,7 +46,7 @@ struct MatchingRevision {
     prompt: i64,
     seq: u32,
     digest: Vec<u8>,
-    kind: Kind,
+    kind: TemplateKind,
     syntax: Syntax,
     message: String,
 }
@@ -66,27 +66,27 @@ impl Store {
         let mut hits = Hits::default();
         if find.is_filtered() {
             if find.words.is_empty() {
-                let chosen = self.chosen(find, &Only::All, limit)?;
+                let chosen = self.chosen(find, &TextFilter::All, limit)?;
                 hits.lines = chosen.iter().map(MatchingRevision::as_hit).collect();
                 return Ok(hits);
             }
-            if find.looks_at(Place::Template) {
+            if find.looks_at(SearchField::Template) {
                 hits.lines = self.filtered_lines(find, &words, limit)?;
             }
-            if find.looks_at(Place::Message) {
+            if find.looks_at(SearchField::Message) {
                 let room = limit.saturating_sub(hits.lines.len());
-                let said = self.chosen(find, &Only::Saying(&find.words), room)?;
+                let said = self.chosen(find, &TextFilter::Saying(&find.words), room)?;
                 hits.lines.extend(said.iter().map(MatchingRevision::as_hit));
             }
         } else {
-            if find.looks_at(Place::Template) {
+            if find.looks_at(SearchField::Template) {
                 hits.lines = self.search(&words, limit)?;
             }
-            if find.looks_at(Place::Message) {
+            if find.looks_at(SearchField::Message) {
                 hits.lines.extend(self.messages(find, limit.saturating_sub(hits.lines.len()))?);
             }
         }
-        for place in [Place::Explanation, Place::Comment] {
+        for place in [SearchField::Explanation, SearchField::Comment] {
             if find.looks_at(place) {
                 let room = limit.saturating_sub(hits.items.len());
                 hits.items.extend(self.item_hits(find, place, room)?);
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// The newest revisions that pass the filters, at most `limit`.
-    fn chosen(&self, find: &Find, only: &Only, limit: usize) -> Result<Vec<MatchingRevision>> {
+    fn chosen(&self, find: &Find, only: &TextFilter, limit: usize) -> Result<Vec<MatchingRevision>> {
         let columns =
             "SELECT p.name, r.prompt_id, r.seq, r.digest, r.kind, r.syntax, coalesce(r.message, '')";
         let mut values: Vec<Sql> = Vec::new();
@@ -104,9 +104,9 @@ impl Store {
         // wanted. Left to itself it goes through all prompts, and sorts.
         let saying;
         let (from, newest) = match only {
-            Only::All => ("FROM revision r CROSS JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
-            Only::Of(_) => ("FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
-            Only::Saying(words) => {
+            TextFilter::All => ("FROM revision r CROSS JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
+            TextFilter::Of(_) => ("FROM revision r JOIN prompt p ON p.id = r.prompt_id WHERE", "r.id"),
+            TextFilter::Saying(words) => {
                 let Some(wanted) = wanted(words, "message_fts", "coalesce(r.message, '')", 1) else {
                     return Ok(Vec::new());
                 };
@@ -119,7 +119,7 @@ impl Store {
             }
         };
         let mut sql = format!("{columns} {from} p.archived = 0");
-        if let Only::Of(names) = only {
+        if let TextFilter::Of(names) = only {
             sql += " AND p.name IN (SELECT value FROM json_each(?))";
             values.push(serde_json::json!(names).to_string().into());
         }
@@ -175,7 +175,7 @@ impl Store {
                 prompt: r.get(1)?,
                 seq: r.get(2)?,
                 digest: r.get(3)?,
-                kind: if kind == "chat" { Kind::Chat } else { Kind::Text },
+                kind: if kind == "chat" { TemplateKind::Chat } else { TemplateKind::Text },
                 syntax: syntax.parse().unwrap_or_default(),
                 message: r.get(6)?,
             };
@@ -204,7 +204,7 @@ impl Store {
         let mut names: Vec<&PromptName> = lines.iter().map(|hit| &hit.name).collect();
         names.sort();
         names.dedup();
-        let chosen = self.chosen(find, &Only::Of(&names), REVISIONS)?;
+        let chosen = self.chosen(find, &TextFilter::Of(&names), REVISIONS)?;
         let mut by_name: HashMap<&PromptName, Vec<&MatchingRevision>> = HashMap::new();
         for one in &chosen {
             by_name.entry(&one.name).or_default().push(one);
@@ -239,16 +239,16 @@ impl Store {
             .query_map(params_from_iter(wanted.values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let hit = |(name, seq, line): (String, u32, String)| {
-            Some(Hit { name: name.parse().ok()?, seq, line, place: Place::Message })
+            Some(Hit { name: name.parse().ok()?, seq, line, place: SearchField::Message })
         };
         Ok(found.into_iter().filter_map(hit).collect())
     }
 
     /// Explanations or comments that hold the words, newest first; filters of author and label do not reach them, those of
     /// score and criterion do.
-    fn item_hits(&self, find: &Find, place: Place, limit: usize) -> Result<Vec<ItemHit>> {
+    fn item_hits(&self, find: &Find, place: SearchField, limit: usize) -> Result<Vec<ItemHit>> {
         let (from, index, text) = match place {
-            Place::Comment => {
+            SearchField::Comment => {
                 ("comment_fts f CROSS JOIN review v ON v.id = f.rowid", "comment_fts", "v.comment")
             }
             _ => (
@@ -311,6 +311,6 @@ fn may_ask(body: &str, var: &str) -> bool {
 impl MatchingRevision {
     fn as_hit(&self) -> Hit {
         let line = self.message.lines().next().unwrap_or_default().to_owned();
-        Hit { name: self.name.clone(), seq: self.seq, line, place: Place::Message }
+        Hit { name: self.name.clone(), seq: self.seq, line, place: SearchField::Message }
     }
 }

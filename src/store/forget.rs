@@ -18,7 +18,7 @@ use super::{Result, Store, StoreError, peek, search, tally};
 use crate::core::blank;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
-use rows::Done;
+use rows::ForgottenRows;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -59,7 +59,7 @@ pub(super) struct Secret<'a> {
 }
 
 /// What a reply becomes.
-pub(super) struct Reply {
+pub(super) struct ReplyFate {
     bytes: Vec<u8>,
     /// Its digest, where it is a new one.
     digest: Option<Digest>,
@@ -76,15 +76,15 @@ impl Secret<'_> {
         self.is_in(text.as_bytes()).then(|| String::from_utf8_lossy(&blanked()).into_owned())
     }
 
-    fn out_of_reply(&self, raw: &[u8]) -> Option<Reply> {
+    fn out_of_reply(&self, raw: &[u8]) -> Option<ReplyFate> {
         if !self.is_in(raw) {
             return None;
         }
         if self.empties {
-            return Some(Reply { bytes: Vec::new(), digest: None });
+            return Some(ReplyFate { bytes: Vec::new(), digest: None });
         }
         let bytes = blank::blank(raw.to_vec(), self.text, MARK);
-        Some(Reply { digest: Some(Digest::of(&bytes)), bytes })
+        Some(ReplyFate { digest: Some(Digest::of(&bytes)), bytes })
     }
 }
 
@@ -326,7 +326,7 @@ fn forget_in(
         forget_body(conn, digest)?;
         revisions.push(count);
     }
-    let (mut done, mut drafts) = (Done::default(), 0);
+    let (mut done, mut drafts) = (ForgottenRows::default(), 0);
     if let Some(secret) = secret {
         let unsound = tally::unsound(conn)?;
         done = rows::blank_all(conn, secret)?;

@@ -8,7 +8,7 @@
 use super::body::fault_of;
 use super::covered::{Covered, plan_digest};
 use super::report::{FsckReport, RESTORE};
-use super::verdicts::{Reply, each_verdict};
+use super::verdicts::{StoredReply, each_verdict};
 use super::{Result, Store};
 use crate::core::digest::Digest;
 use rusqlite::{Row, params};
@@ -283,10 +283,12 @@ impl Store {
                 bad.push((link.seq, "the row does not fit its digest or its chain"));
             }
             match link.reply() {
-                Reply::Whole => {}
+                StoredReply::Whole => {}
                 // A reply that quoted a forgotten text was emptied on purpose.
-                Reply::Emptied if report.forgotten > 0 => {}
-                Reply::Emptied | Reply::Changed => bad.push((link.seq, "its reply does not fit its digest")),
+                StoredReply::Emptied if report.forgotten > 0 => {}
+                StoredReply::Emptied | StoredReply::Changed => {
+                    bad.push((link.seq, "its reply does not fit its digest"))
+                }
             }
             if judge.as_ref().is_some_and(|j| j != link.info.verdict.fingerprint.as_bytes()) {
                 others += 1;

@@ -41,7 +41,7 @@ impl Store {
                     fresh.insert(name, None);
                 }
             }
-            let (mut count, mut seen) = (Imported::default(), super::search::Seen::default());
+            let (mut count, mut seen) = (Imported::default(), super::search::IndexedLines::default());
             let mut added = Vec::new();
             for mut row in rows {
                 let name = row.name.clone();

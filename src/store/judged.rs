@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Sums over all verdict rows of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Judged {
+pub struct VerdictSums {
     /// Rows; fewer than the run has where an earlier build wrote some: then the rows themselves are read.
     pub verdicts: u64,
     /// Those without a score.
@@ -18,7 +18,7 @@ pub struct Judged {
     pub cost_usd: Option<f64>,
 }
 
-impl Judged {
+impl VerdictSums {
     pub(super) fn is_none(&self) -> bool {
         *self == Self::default()
     }

@@ -65,9 +65,9 @@ fn sight(holder: &str, heartbeat: Option<i64>, program: &str) -> Sight {
 
 /// Heartbeats of holders that cannot be told by sight, and since when each has not moved, by this process's own clock.
 #[derive(Debug, Default)]
-pub(super) struct Watch(HashMap<String, (i64, Instant)>);
+pub(super) struct LeaseWatch(HashMap<String, (i64, Instant)>);
 
-impl Watch {
+impl LeaseWatch {
     /// What is known of a holder by now: one whose heartbeat moves is alive, one whose does not for as long as five of them
     /// take is gone. To be asked again while it is unsure.
     pub(super) fn sees(&mut self, holder: &str, heartbeat: Option<i64>) -> Sight {
@@ -167,7 +167,7 @@ mod tests {
         let look = |holder: &str, age: i64| sight(holder, Some(now - age), "no-such-program");
         assert_eq!((look(&elsewhere, 3), look(&elsewhere, 3_600)), (Sight::Alive, Sight::Unsure));
         assert_eq!((look(&own, 3_600), look("1.a.1.b@other", -3_600)), (Sight::Unsure, Sight::Unsure));
-        let (mut watch, long) = (Watch::default(), Duration::from_secs(3_600));
+        let (mut watch, long) = (LeaseWatch::default(), Duration::from_secs(3_600));
         let mut sees = |beat: i64, long| watch.judged(&elsewhere, Some(beat), Sight::Unsure, long);
         assert_eq!(
             (sees(1, long), sees(1, long), sees(2, long)),

@@ -16,7 +16,7 @@ pub(super) const PART: &str = ".part";
 
 /// A file beside the registry that somebody should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct Leftover {
     /// Where it is.
     pub file: String,
     /// What it is.
@@ -69,12 +69,12 @@ pub(super) fn copies(registry: &Path) -> Vec<PathBuf> {
 }
 
 /// All that is worth a word.
-pub fn left(registry: &Path) -> Vec<Left> {
+pub fn left(registry: &Path) -> Vec<Leftover> {
     let registry = &registry.canonicalize().unwrap_or_else(|_| registry.to_owned());
     let of_restores = of_restores(registry);
-    let mut all: Vec<Left> = Vec::new();
+    let mut all: Vec<Leftover> = Vec::new();
     let mut tell = |path: &Path, what: &str, advice: String| {
-        all.push(Left { file: path.display().to_string(), what: what.to_owned(), advice });
+        all.push(Leftover { file: path.display().to_string(), what: what.to_owned(), advice });
     };
     if let Some(why) = second_name(registry) {
         let advice = "until then it is opened for reading only";

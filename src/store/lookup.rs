@@ -4,7 +4,7 @@ use super::rows::RevisionInfo;
 use super::rules::near::nearest;
 use super::{Result, StoreError, There};
 use crate::core::digest::Digest;
-use crate::core::prompt::{Base, Kind, PromptName, Selector, Syntax};
+use crate::core::prompt::{Base, PromptName, Selector, Syntax, TemplateKind};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub(super) const REVISION: &str = "SELECT r.seq, r.digest, r.settings_digest, r.kind, r.syntax, r.config, r.parent, r.author, \
@@ -59,7 +59,7 @@ pub(super) fn read_revision(row: &Row) -> rusqlite::Result<(RevisionInfo, i64, i
         seq: row.get(0)?,
         digest: digest_at(row, 1)?,
         settings_digest: digest_at(row, 2)?,
-        kind: if text(3)? == "chat" { Kind::Chat } else { Kind::Text },
+        kind: if text(3)? == "chat" { TemplateKind::Chat } else { TemplateKind::Text },
         syntax: text(4)?.parse().unwrap_or(Syntax::Jinja),
         config: map(5)?,
         parent: row.get(6)?,

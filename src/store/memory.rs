@@ -13,7 +13,7 @@ use super::rules::near::nearest;
 use super::rules::reviews::in_force;
 use super::rules::verdicts::{Texts, verdict_digest};
 use super::time::now;
-use super::told::Told;
+use super::told::Projections;
 use super::tx::ReadTx;
 use super::{Result, StoreError, There};
 use crate::core::digest::Digest;
@@ -245,7 +245,7 @@ impl ReadTx for Memory {
     }
 
     fn protected(&self) -> Result<Vec<String>> {
-        let mut told = Told::default();
+        let mut told = Projections::default();
         for event in self.events.iter().filter(|e| e.prompt.is_none()) {
             told.hear(None, &event.info.kind, &event.info.payload, &[]);
         }
@@ -355,7 +355,7 @@ impl ReadTx for Memory {
             }
         }
         // Labels are what their events say.
-        let mut told = Told::default();
+        let mut told = Projections::default();
         for event in &self.events {
             told.hear(event.prompt.map(|at| at as i64), &event.info.kind, &event.info.payload, &[]);
         }

@@ -37,20 +37,20 @@ pub const KNOWN: u32 = STEPS.len() as u32;
 const APPLICATION: u32 = 0x6173_7a65;
 
 /// What a file says of itself.
-struct Header {
+struct FileHeader {
     schema: u32,
     application: u32,
     has_log: bool,
 }
 
 /// Reads the file's header without SQLite, and so without touching anything.
-fn header(path: &Path) -> Option<Header> {
+fn header(path: &Path) -> Option<FileHeader> {
     let mut header = [0_u8; 100];
     peek::beginning(path, &mut header).ok()?;
     let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
     header.starts_with(b"SQLite format 3\0").then_some(())?;
     // Its versions for writing and reading are both 2 while it is kept with a log beside it.
-    Some(Header { schema: number(60)?, application: number(68)?, has_log: header.get(18..20)? == [2, 2] })
+    Some(FileHeader { schema: number(60)?, application: number(68)?, has_log: header.get(18..20)? == [2, 2] })
 }
 
 /// Whether a file is a registry as this program leaves it: opening it for writing changes nothing about it.
@@ -123,14 +123,16 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
         }
     }
     match found {
-        Header { application, .. } if application != APPLICATION && application != 0 => {
+        FileHeader { application, .. } if application != APPLICATION && application != 0 => {
             not_ours("another program's database")
         }
-        Header { schema, .. } if schema > KNOWN => {
+        FileHeader { schema, .. } if schema > KNOWN => {
             Err(StoreError::Newer { path: path.to_owned(), found: schema, known: KNOWN })
         }
         // Somebody else's tables, or what a process left that died while it made the file: then there are none.
-        Header { application: 0, .. } if has_foreign_tables(path) => not_ours("another program's database"),
+        FileHeader { application: 0, .. } if has_foreign_tables(path) => {
+            not_ours("another program's database")
+        }
         _ => Ok(()),
     }
 }

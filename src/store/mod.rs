@@ -74,11 +74,11 @@ pub mod worker;
 
 pub use batches::{BatchInfo, BatchStage, NewBatch};
 pub use cases::NewSet;
-pub use claims::{Claim, Question};
+pub use claims::{Claim, PaidQuestion};
 pub use error::{Guarded, Remedy, Result, SqliteError, StoreError, There};
 pub use find::Hits;
 pub use forget::{Forgotten, QUOTABLE};
-pub use judged::Judged;
+pub use judged::VerdictSums;
 pub use judges::{LabelUse, Retired};
 pub use labels::Consent;
 pub use memory::Memory;

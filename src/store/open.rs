@@ -11,7 +11,7 @@ use super::file::{
     BUSY, IN_MEMORY, cannot_open, is_write_protected, make_folder, one_name, patiently, sync_folder,
 };
 pub use super::file::{file_system, on_network};
-use super::peek::{self, Look};
+use super::peek::{self, SharedFile};
 use super::{Remedy, Result, StoreError, lease, migrate, said, strangers, tally};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
@@ -29,11 +29,11 @@ pub struct Store {
     /// Inside a group of the worker: writes are savepoints of one transaction.
     pub(super) in_group: bool,
     /// What was in the indexes and counted when the group began.
-    heads: Heads,
+    heads: DerivedHeads,
     /// Runs this registry was asked to write, and as whom: a lease lost to another process ends the writing.
     pub(super) leases: std::collections::HashMap<String, String>,
     /// Holders of leases and claims that cannot be seen from here.
-    pub(super) watch: lease::Watch,
+    pub(super) watch: lease::LeaseWatch,
     /// Which file it is.
     file: Option<(u64, u64)>,
     /// Which log, once there is one.
@@ -41,20 +41,20 @@ pub struct Store {
     /// How long the log was when it could not be shortened.
     pub(super) log_tried: Cell<u64>,
     /// Dropped after the connection.
-    _seen: Option<Look>,
+    _seen: Option<SharedFile>,
 }
 
 /// What follows from rows that were written, brought up to date before their transaction ends: the indexes of messages,
 /// explanations and comments, and the count of the rows themselves.
 #[derive(Debug, Clone, Copy, Default)]
-struct Heads {
-    said: said::Heads,
-    tally: tally::Heads,
+struct DerivedHeads {
+    said: said::IndexHeads,
+    tally: tally::TallyHeads,
 }
 
-impl Heads {
+impl DerivedHeads {
     fn now(conn: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { said: said::Heads::now(conn)?, tally: tally::Heads::now(conn)? })
+        Ok(Self { said: said::IndexHeads::now(conn)?, tally: tally::TallyHeads::now(conn)? })
     }
 
     fn catch_up(self, conn: &Connection) -> rusqlite::Result<()> {
@@ -120,9 +120,9 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        let (path, heads, _seen) = (path.to_owned(), Heads::default(), peek::look(path).ok());
-        let file = _seen.as_ref().and_then(Look::identity);
-        let watch = lease::Watch::default();
+        let (path, heads, _seen) = (path.to_owned(), DerivedHeads::default(), peek::look(path).ok());
+        let file = _seen.as_ref().and_then(SharedFile::identity);
+        let watch = lease::LeaseWatch::default();
         Self {
             watch,
             conn,
@@ -290,8 +290,8 @@ impl Store {
     }
 
     /// Where indexes and counts stand, when it is this transaction that brings them up to date, and not its group.
-    fn heads_before(&self) -> Result<Option<Heads>> {
-        if self.in_group { Ok(None) } else { Ok(Some(Heads::now(&self.conn)?)) }
+    fn heads_before(&self) -> Result<Option<DerivedHeads>> {
+        if self.in_group { Ok(None) } else { Ok(Some(DerivedHeads::now(&self.conn)?)) }
     }
 
     /// One statement without values, prepared once.
@@ -347,7 +347,7 @@ impl Store {
             let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
             self.conn.busy_timeout(BUSY)?;
             begun?;
-            match self.still_there().and_then(|()| Ok(Heads::now(&self.conn)?)) {
+            match self.still_there().and_then(|()| Ok(DerivedHeads::now(&self.conn)?)) {
                 Ok(heads) => (self.heads, self.in_group) = (heads, true),
                 Err(e) => {
                     let _ = self.conn.execute_batch("ROLLBACK");
@@ -445,7 +445,7 @@ pub(super) fn is_denied(e: &rusqlite::Error) -> bool {
 }
 
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
-fn prepare(path: &Path) -> Result<(bool, Option<Look>)> {
+fn prepare(path: &Path) -> Result<(bool, Option<SharedFile>)> {
     let folder = make_folder(path)?;
     match peek::make(path, 0o600) {
         Ok(look) => {

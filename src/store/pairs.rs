@@ -13,7 +13,7 @@ use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::pairwise::{Choice, PairReading};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// An answer to be stored.
@@ -38,7 +38,7 @@ pub struct NewPairAnswer {
     /// And its fingerprint for pairs.
     pub fingerprint: Digest,
     /// How it ended; `scored` stands for "answered".
-    pub state: State,
+    pub state: VerdictState,
     /// Present exactly when answered.
     pub reading: Option<PairReading>,
     /// Why there is no answer; empty when there is.
@@ -71,7 +71,7 @@ pub struct NewPairAnswer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairAnswer {
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// Which was better, when answered.
     pub choice: Option<Choice>,
     /// Why; or the reason why there is no answer.
@@ -101,7 +101,7 @@ pub fn pair_key(
 }
 
 /// A row as it is stored: what `fsck` hashes again.
-struct Stored {
+struct StoredPairAnswer {
     key: Vec<u8>,
     set_id: i64,
     case_id: String,
@@ -132,7 +132,7 @@ const COLUMNS: &str = "key, set_id, case_id, first_arm, second_arm, first, secon
     fingerprint, state, choice, explanation, flags, repairs, rung, model_returned, finish_reason, prompt_tokens, \
     completion_tokens, cost_usd, latency_ms, attempts, nonce, raw_digest, at";
 
-impl Stored {
+impl StoredPairAnswer {
     fn of(a: &NewPairAnswer, arms: (ArmKey, ArmKey)) -> Result<Self> {
         let none = Vec::new();
         let bytes = |d: &Digest| d.as_bytes().to_vec();
@@ -249,7 +249,7 @@ impl Store {
     /// # Errors
     /// When it is neither answered nor failed, or the registry cannot be written; then nothing of it was stored.
     pub fn save_pair_answer(&mut self, answer: &NewPairAnswer) -> Result<()> {
-        if (answer.state == State::Scored) != answer.reading.is_some() {
+        if (answer.state == VerdictState::Scored) != answer.reading.is_some() {
             return Err(StoreError::Invalid(format!(
                 "an answer is either given or failed without a winner; this one is '{}'",
                 answer.state.name()
@@ -257,7 +257,7 @@ impl Store {
         }
         self.write(|conn| {
             let arms = (arm_key(conn, &answer.arms.0)?, arm_key(conn, &answer.arms.1)?);
-            Stored::of(answer, arms)?.insert(conn, &answer.raw)
+            StoredPairAnswer::of(answer, arms)?.insert(conn, &answer.raw)
         })
     }
 
@@ -273,7 +273,7 @@ impl Store {
             .prepare_cached(sql)?
             .query_row([key.as_bytes()], |r| {
                 Ok(PairAnswer {
-                    state: r.get::<_, String>(0)?.parse().unwrap_or(State::Unparseable),
+                    state: r.get::<_, String>(0)?.parse().unwrap_or(VerdictState::Unparseable),
                     choice: r.get::<_, Option<String>>(1)?.and_then(|c| c.parse().ok()),
                     explanation: r.get(2)?,
                     flags: serde_json::from_str(&r.get::<_, String>(3)?).unwrap_or_default(),

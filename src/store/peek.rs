@@ -20,16 +20,16 @@ static SEEN: Mutex<Vec<Arc<File>>> = Mutex::new(Vec::new());
 
 /// A file open for reading, the same for all who look at it: to be held for as long as a connection to it is open, and
 /// from before that on.
-pub(super) struct Look(Option<Arc<File>>);
+pub(super) struct SharedFile(Option<Arc<File>>);
 
-impl Look {
+impl SharedFile {
     /// Which file is looked at, whatever its path leads to now.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
         self.0.as_ref().and_then(|file| file.metadata().ok()).map(|about| id(&about))
     }
 }
 
-impl Drop for Look {
+impl Drop for SharedFile {
     /// The last one closes the file, while nobody else can begin to look at it.
     fn drop(&mut self) {
         let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 ///
 /// # Errors
 /// When it is none, or cannot be opened.
-pub(super) fn look(path: &Path) -> std::io::Result<Look> {
+pub(super) fn look(path: &Path) -> std::io::Result<SharedFile> {
     let about = path.metadata()?;
     if !about.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "it is no file"));
@@ -60,25 +60,25 @@ pub(super) fn look(path: &Path) -> std::io::Result<Look> {
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = seen.iter().find(|file| file.metadata().is_ok_and(|of| id(&of) == id(&about)));
     if let Some(file) = known {
-        return Ok(Look(Some(Arc::clone(file))));
+        return Ok(SharedFile(Some(Arc::clone(file))));
     }
     let file = Arc::new(File::open(path)?);
     seen.push(Arc::clone(&file));
-    Ok(Look(Some(file)))
+    Ok(SharedFile(Some(file)))
 }
 
 /// Makes a file that is not there yet.
 ///
 /// # Errors
 /// When it is there, or cannot be made.
-pub(super) fn make(path: &Path, mode: u32) -> std::io::Result<Look> {
+pub(super) fn make(path: &Path, mode: u32) -> std::io::Result<SharedFile> {
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     let made = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?;
     // Whatever the umask.
     made.set_permissions(Permissions::from_mode(mode))?;
     let file = Arc::new(made);
     seen.push(Arc::clone(&file));
-    Ok(Look(Some(file)))
+    Ok(SharedFile(Some(file)))
 }
 
 /// Fills `bytes` from the file's beginning.

@@ -9,7 +9,7 @@
 use super::covered::{Covered, prompt_uid};
 use super::report::{Advice, RESTORE};
 use super::rows::FsckReport;
-use super::told::{Told, beside_another};
+use super::told::{Projections, beside_another};
 use super::{Result, Store, said, search};
 use crate::core::digest::Digest;
 use rusqlite::{Connection, OptionalExtension};
@@ -17,8 +17,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All events in their order, taken together.
-pub(super) fn told(conn: &Connection) -> Result<Told> {
-    let mut told = Told::default();
+pub(super) fn told(conn: &Connection) -> Result<Projections> {
+    let mut told = Projections::default();
     let mut stmt = conn.prepare("SELECT prompt_id, kind, payload FROM event ORDER BY id")?;
     let mut rows = stmt.query([])?;
     while let Some(r) = rows.next()? {
@@ -53,7 +53,7 @@ fn stood(conn: &Connection, payload: &Value) -> Result<Vec<(i64, i64)>> {
 
 /// What prompts are called: by their events, and of two live ones of one name that of the lower uid has it; the other has
 /// the beginning of its uid behind it until one of them is renamed or archived.
-pub(super) fn names_in_force(conn: &Connection, told: &Told) -> Result<BTreeMap<i64, String>> {
+pub(super) fn names_in_force(conn: &Connection, told: &Projections) -> Result<BTreeMap<i64, String>> {
     let mut names = BTreeMap::new();
     let mut stmt = conn.prepare("SELECT id, first_name, uid FROM prompt ORDER BY uid")?;
     let mut rows = stmt.query([])?;
@@ -91,7 +91,7 @@ impl Store {
         Ok(())
     }
 
-    fn check_prompts(&self, told: &Told, report: &mut FsckReport) -> Result<()> {
+    fn check_prompts(&self, told: &Projections, report: &mut FsckReport) -> Result<()> {
         let sql = Covered::by_name("prompt").map(|covered| {
             let more = "t.id, t.name, t.first_name, t.nth, t.row_digest, t.archived, t.description, t.latest, \
                 coalesce((SELECT max(seq) FROM revision r WHERE r.prompt_id = t.id), 0), \
@@ -126,7 +126,7 @@ impl Store {
         })
     }
 
-    fn check_labels(&self, told: &Told, report: &mut FsckReport) -> Result<()> {
+    fn check_labels(&self, told: &Projections, report: &mut FsckReport) -> Result<()> {
         let mut stored: BTreeMap<(i64, String), i64> = BTreeMap::new();
         self.each("SELECT prompt_id, label, seq FROM label", |r| {
             report.count("label");

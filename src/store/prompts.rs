@@ -131,7 +131,7 @@ impl Before {
 pub(super) fn add_revision(
     conn: &Connection,
     new: &NewRevision,
-    seen: &mut search::Seen,
+    seen: &mut search::IndexedLines,
 ) -> Result<(i64, u32, bool)> {
     let created_at = check_time(new.created_at.as_deref())?;
     let before = match Before::find(conn, &new.name)? {
@@ -259,7 +259,7 @@ impl Store {
     pub fn register(&mut self, mut new: NewRevision) -> Result<Registered> {
         self.record_includes(&mut new)?;
         self.write(|conn| {
-            let (prompt, seq, is_new) = add_revision(conn, &new, &mut search::Seen::default())?;
+            let (prompt, seq, is_new) = add_revision(conn, &new, &mut search::IndexedLines::default())?;
             let cause = Cause { author: new.author.clone(), reason: None };
             for label in &new.labels {
                 super::labels::move_label(
@@ -430,7 +430,7 @@ impl Store {
         self.record_includes(&mut new)?;
         self.write(|conn| {
             refuse_taken(conn, to)?;
-            let (prompt, seq, _) = add_revision(conn, &new, &mut search::Seen::default())?;
+            let (prompt, seq, _) = add_revision(conn, &new, &mut search::IndexedLines::default())?;
             log_event(
                 conn,
                 Some(prompt),

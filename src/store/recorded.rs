@@ -12,7 +12,7 @@ use crate::core::digest::Digest;
 use crate::core::evidence::INJECTION_SUSPECTED;
 use crate::core::item::{Item, Subject};
 use crate::core::rubric::{self, Criterion};
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub struct RecordedVerdict {
     /// Which of several passes.
     pub repeat: u32,
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// Present exactly when scored.
     pub reading: Option<Reading>,
     /// What went wrong, for failures.
@@ -106,7 +106,7 @@ impl Store {
                 response: digest_at(r, 4)?,
                 criterion: version_meant(&digest_at(r, 5)?, &r.get::<_, String>(14)?, subject),
                 repeat: r.get(6)?,
-                state: r.get::<_, String>(7)?.parse().unwrap_or(State::Unparseable),
+                state: r.get::<_, String>(7)?.parse().unwrap_or(VerdictState::Unparseable),
                 reason: if reading.is_some() { String::new() } else { explanation },
                 reading,
                 raw: r.get(13)?,
@@ -144,7 +144,7 @@ pub(super) fn import_verdicts(
 }
 
 /// What a judge's verdicts span.
-struct Shape<'a> {
+struct RecordedSpan<'a> {
     /// Names of the criteria, in order of first use.
     columns: Vec<&'a str>,
     /// The items that have any.
@@ -152,7 +152,7 @@ struct Shape<'a> {
     repeats: u32,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> RecordedSpan<'a> {
     fn of(items: &'a [Item], judge: &str) -> Result<Self> {
         let mut columns: Vec<&str> = Vec::new();
         let (mut chosen, mut repeats) = (Vec::new(), 1);
@@ -187,7 +187,7 @@ fn import_run(
     judge: &str,
 ) -> Result<(String, String, usize)> {
     let fingerprint = Digest::of(format!("imported:{judge}"));
-    let Shape { columns, chosen, repeats } = Shape::of(items, judge)?;
+    let RecordedSpan { columns, chosen, repeats } = RecordedSpan::of(items, judge)?;
     let criteria: Vec<_> = columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect();
     let run_items: Vec<(RunItem, Arm)> = chosen
         .iter()
@@ -262,7 +262,7 @@ fn imported_verdict(
     let bad = |what: String| StoreError::Invalid(format!("item '{}' of arm '{}': {what}", item.id, item.arm));
     let (state, reading) = match (verdict.score, &verdict.state) {
         (Some(score @ 1..=5), None) => (
-            State::Scored,
+            VerdictState::Scored,
             Some(Reading {
                 score,
                 evidence: reply.evidence,
@@ -272,8 +272,8 @@ fn imported_verdict(
             }),
         ),
         (Some(score), None) => return Err(bad(format!("the score {score} is not one of 1 to 5"))),
-        (None, Some(name)) => match name.parse::<State>().map_err(|e| bad(e.to_string()))? {
-            State::Scored => return Err(bad("a scored verdict needs a score".into())),
+        (None, Some(name)) => match name.parse::<VerdictState>().map_err(|e| bad(e.to_string()))? {
+            VerdictState::Scored => return Err(bad("a scored verdict needs a score".into())),
             state => (state, None),
         },
         (Some(1..=5), Some(name)) if name == "scored" => {

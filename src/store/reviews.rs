@@ -18,7 +18,14 @@ struct Ids {
 }
 
 /// What a review's row digest covers, as `covered.rs` lists it.
-fn review_digest(r: &NewReview, modes: &str, about: &Judged, ids: &Ids, at: &str, stamp: i64) -> Digest {
+fn review_digest(
+    r: &NewReview,
+    modes: &str,
+    about: &ReviewSubject,
+    ids: &Ids,
+    at: &str,
+    stamp: i64,
+) -> Digest {
     RowDigest::new("assize.review.2")
         .text(&r.run)
         .int(i64::from(r.item))
@@ -42,7 +49,7 @@ fn review_digest(r: &NewReview, modes: &str, about: &Judged, ids: &Ids, at: &str
 }
 
 /// What is taken back must be there, by the same reviewer, in the same run or of the same response and question.
-fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<()> {
+fn check_undo(conn: &Connection, review: &NewReview, about: &ReviewSubject) -> Result<()> {
     let Some(earlier) = review.undo else { return Ok(()) };
     let column: Option<String> = conn
         .prepare_cached("SELECT name FROM run_criterion WHERE run_id = ?1 AND ord = ?2")?
@@ -66,14 +73,14 @@ fn check_undo(conn: &Connection, review: &NewReview, about: &Judged) -> Result<(
 }
 
 /// What a review is about.
-struct Judged {
+struct ReviewSubject {
     case_id: String,
     arm: i64,
     version: Vec<u8>,
     response: Option<Vec<u8>>,
 }
 
-fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<Judged> {
+fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<ReviewSubject> {
     let (case_id, arm): (String, i64) = conn
         .prepare_cached("SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2")?
         .query_row(params![run, item], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -109,7 +116,7 @@ fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<Jud
             .optional()?
             .flatten(),
     };
-    Ok(Judged { case_id, arm, version, response })
+    Ok(ReviewSubject { case_id, arm, version, response })
 }
 
 /// Adds one within a transaction.
@@ -131,7 +138,7 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
             .transpose()?,
     };
     let digest = review_digest(review, &modes, &about, &ids, &at, stamp);
-    let Judged { case_id, arm, version, response } = about;
+    let ReviewSubject { case_id, arm, version, response } = about;
     conn.prepare_cached(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
                  modes, saw_judge, sampling, undone, seconds, at, row_digest, stamp) \

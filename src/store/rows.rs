@@ -5,7 +5,7 @@
 pub use super::report::{Advice, Fault, FsckReport};
 pub use super::run_info::*;
 use crate::core::digest::Digest;
-use crate::core::prompt::{Kind, Label, PromptName, Selector, Settings, Syntax, Template};
+use crate::core::prompt::{Label, PromptName, Selector, Settings, Syntax, Template, TemplateKind};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ pub struct RevisionInfo {
     /// sha256 over template, kind, syntax and config.
     pub settings_digest: Digest,
     /// Text or chat.
-    pub kind: Kind,
+    pub kind: TemplateKind,
     /// How variables are written.
     pub syntax: Syntax,
     /// Model parameters, `role`, `input`.
@@ -197,7 +197,7 @@ pub struct Hit {
     /// The line.
     pub line: String,
     /// Whether it is of the template or of the revision's message.
-    pub place: crate::core::find::Place,
+    pub place: crate::core::find::SearchField,
 }
 
 /// An explanation or a comment that a search found.
@@ -216,7 +216,7 @@ pub struct ItemHit {
     /// The text.
     pub text: String,
     /// Which of the two it is.
-    pub place: crate::core::find::Place,
+    pub place: crate::core::find::SearchField,
 }
 
 /// A versioned set of cases or items.

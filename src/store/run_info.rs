@@ -1,12 +1,12 @@
 //! What goes into the registry and comes out of it about runs: arms, responses, plans, verdicts, reviews. Plain values, no SQL.
 
-use super::judged::Judged;
+use super::judged::VerdictSums;
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
 use crate::core::prompt::PromptName;
 use crate::core::rubric::{Criterion, Rubric};
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub enum ResponseText {
     /// The text, stored under this digest.
     Text(Digest),
     /// No text: [`State::Overflow`] or [`State::NotGenerated`], and why.
-    Failed(State, String),
+    Failed(VerdictState, String),
 }
 
 /// A response to be stored.
@@ -46,7 +46,7 @@ pub struct NewResponse {
     /// What it answered.
     pub subject: Subject,
     /// The text, or why there is none.
-    pub text: Result<String, (State, String)>,
+    pub text: Result<String, (VerdictState, String)>,
     /// Usage, model returned, latency: JSON object.
     pub detail: Value,
 }
@@ -78,7 +78,7 @@ pub struct FullItem {
     /// The prompt, variables and reference; absent while the response has yet to be generated.
     pub subject: Option<Subject>,
     /// The response; absent while it has yet to be generated.
-    pub response: Option<Result<String, (State, String)>>,
+    pub response: Option<Result<String, (VerdictState, String)>>,
 }
 
 /// All that is needed to carry out or resume a run: stored before the first call, never with a key.
@@ -196,8 +196,8 @@ pub struct RunUsage {
     /// Time spent running, in all invocations.
     pub wall_s: f64,
     /// What its verdicts took, each as it was stored; kept so that nobody has to read them for it.
-    #[serde(skip_serializing_if = "Judged::is_none")]
-    pub judged: Judged,
+    #[serde(skip_serializing_if = "VerdictSums::is_none")]
+    pub judged: VerdictSums,
 }
 
 impl RunUsage {
@@ -283,7 +283,7 @@ pub struct RunInfo {
     /// Names of the arms, in order of first use.
     pub arms: Vec<String>,
     /// Newest verdict per key, counted by state.
-    pub verdicts: BTreeMap<State, u32>,
+    pub verdicts: BTreeMap<VerdictState, u32>,
     /// What it cost.
     pub usage: RunUsage,
     /// pid@host of the present writer.
@@ -302,7 +302,7 @@ pub struct Cell {
     /// Pass.
     pub repeat: u32,
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// 1..5 when scored.
     pub score: Option<u8>,
     /// Whether it carries a flag that a person should look into.
@@ -319,7 +319,7 @@ pub struct NewVerdict {
     /// Pass.
     pub repeat: u32,
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// Score and reasons, when scored.
     pub reading: Option<Reading>,
     /// Why there is no score.
@@ -401,7 +401,7 @@ pub struct PooledVerdict {
     /// Pass.
     pub repeat: u32,
     /// How it ended.
-    pub state: State,
+    pub state: VerdictState,
     /// 1..5 when scored.
     pub score: Option<u8>,
     /// The response, or the judge, speaks of an attempt to dictate the verdict.

@@ -29,7 +29,7 @@ pub(super) struct RunRow<'a> {
 
 /// A plan's row. Its digest covers all but the fingerprint, which is known only after discovery, its number here, and the names
 /// of its arms, which follow from its items.
-struct Plan<'a> {
+struct PlanRow<'a> {
     id: &'a str,
     seq: i64,
     stamp: i64,
@@ -42,7 +42,7 @@ struct Plan<'a> {
     arms: &'a str,
 }
 
-impl Plan<'_> {
+impl PlanRow<'_> {
     /// The beginning of the digest; criteria follow, then items, in their order.
     fn digest(&self) -> RowDigest {
         RowDigest::new(RUN_TAG)
@@ -90,7 +90,7 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
     let arm_names = to_json(&arms)?;
     let newest = "SELECT coalesce(max(seq), 0) + 1, coalesce((SELECT stamp FROM run ORDER BY seq DESC LIMIT 1), 0) + 1 FROM run";
     let (seq, stamp) = conn.query_row(newest, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let plan = Plan {
+    let plan = PlanRow {
         id: &id,
         seq,
         stamp,
@@ -122,7 +122,12 @@ pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
     Ok(id)
 }
 
-fn insert_plan(conn: &Connection, plan: &Plan, fingerprint: Option<&Digest>, digest: &Digest) -> Result<()> {
+fn insert_plan(
+    conn: &Connection,
+    plan: &PlanRow,
+    fingerprint: Option<&Digest>,
+    digest: &Digest,
+) -> Result<()> {
     conn.execute(
         "INSERT INTO run (id, seq, created_at, spec, judge, fingerprint, imported, items, planned, arms, row_digest, stamp) \
          VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",

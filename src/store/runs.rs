@@ -20,7 +20,7 @@ use super::time::now;
 use super::{Result, Store, StoreError, claims};
 use crate::core::digest::Digest;
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -222,7 +222,7 @@ impl Store {
         Ok(self.conn.prepare_cached(sql)?.query_map([id], |r| r.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn kept_counts(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+    pub(super) fn kept_counts(&self, id: &str) -> Result<BTreeMap<VerdictState, u32>> {
         let text: String = self
             .conn
             .prepare_cached("SELECT counts FROM run_state WHERE run_id = ?1")?

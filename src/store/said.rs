@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row, Rows};
 use std::collections::BTreeSet;
 
 /// An index and the texts it is of.
-pub(super) struct Index {
+pub(super) struct TextIndex {
     pub name: &'static str,
     /// Where it comes from: row number and text.
     table: &'static str,
@@ -23,17 +23,17 @@ pub(super) struct Index {
 }
 
 /// All of them.
-pub(super) const ALL: [Index; 3] = [
-    Index { name: "message_fts", table: "revision", id: "id", text: "message" },
-    Index { name: "explanation_fts", table: "verdict_text", id: "verdict_id", text: "explanation" },
-    Index { name: "comment_fts", table: "review", id: "id", text: "comment" },
+pub(super) const ALL: [TextIndex; 3] = [
+    TextIndex { name: "message_fts", table: "revision", id: "id", text: "message" },
+    TextIndex { name: "explanation_fts", table: "verdict_text", id: "verdict_id", text: "explanation" },
+    TextIndex { name: "comment_fts", table: "review", id: "id", text: "comment" },
 ];
 
 /// The newest row of each table: all up to it are in the indexes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Heads([i64; 3]);
+pub(super) struct IndexHeads([i64; 3]);
 
-impl Heads {
+impl IndexHeads {
     /// As they stand now; asked for at the beginning of a writing transaction.
     pub(super) fn now(conn: &Connection) -> rusqlite::Result<Self> {
         let sql = "SELECT coalesce((SELECT max(id) FROM revision), 0), \
@@ -48,7 +48,7 @@ impl Heads {
         let now = Self::now(conn)?;
         for ((index, before), after) in ALL.iter().zip(self.0).zip(now.0) {
             if after > before {
-                let Index { name, table, id, text } = index;
+                let TextIndex { name, table, id, text } = index;
                 let sql = format!(
                     "INSERT INTO {name} (rowid, {text}) SELECT {id}, {text} FROM {table} WHERE {id} > ?1 AND {text} <> ''"
                 );
@@ -61,13 +61,13 @@ impl Heads {
 
 /// A word of an index: in which row, and at which place of it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Word {
+struct IndexedWord {
     term: Vec<u8>,
     row: i64,
     place: i64,
 }
 
-impl Word {
+impl IndexedWord {
     fn read(row: Option<&Row>) -> rusqlite::Result<Option<Self>> {
         let Some(row) = row else { return Ok(None) };
         // Bytes, for a damaged index need not hold text.
@@ -77,7 +77,7 @@ impl Word {
 
 const WORDS: &str = "SELECT term, doc, offset FROM temp.said_words ORDER BY term, doc, offset";
 
-impl Index {
+impl TextIndex {
     /// The rows whose words are not in the index, or that it has other words of.
     pub(super) fn check(&self, conn: &Connection) -> Result<BTreeSet<i64>> {
         // Others may write meanwhile: index and texts are read as they were at one moment.
@@ -118,7 +118,7 @@ fn open_words(conn: &Connection, index: &str) -> rusqlite::Result<()> {
 
 /// Walks two ordered lists of words side by side.
 fn differ(right: &mut Rows, there: &mut Rows, bad: &mut BTreeSet<i64>) -> rusqlite::Result<()> {
-    let (mut a, mut b) = (Word::read(right.next()?)?, Word::read(there.next()?)?);
+    let (mut a, mut b) = (IndexedWord::read(right.next()?)?, IndexedWord::read(there.next()?)?);
     loop {
         let (left, stored) = match (&a, &b) {
             (None, None) => return Ok(()),
@@ -130,10 +130,10 @@ fn differ(right: &mut Rows, there: &mut Rows, bad: &mut BTreeSet<i64>) -> rusqli
             bad.extend(if left { &a } else { &b }.as_ref().map(|word| word.row));
         }
         if left {
-            a = Word::read(right.next()?)?;
+            a = IndexedWord::read(right.next()?)?;
         }
         if stored {
-            b = Word::read(there.next()?)?;
+            b = IndexedWord::read(there.next()?)?;
         }
     }
 }

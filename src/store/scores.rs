@@ -1,13 +1,13 @@
 //! Scores pooled over runs, for compare, gate, history and trends.
 
-use super::judged::Judged;
+use super::judged::VerdictSums;
 use super::lookup::{digest_at, prompt_id};
 use super::rows::{PoolQuery, PooledVerdict, RevisionScore, RunUsage};
 use super::{Result, Store};
 use crate::core::digest::Digest;
 use crate::core::evidence;
 use crate::core::prompt::PromptName;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use rusqlite::{Row, params};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -38,7 +38,7 @@ impl Store {
     /// When there is no such prompt.
     pub fn effort(&self, name: Option<&PromptName>) -> Result<Vec<Effort>> {
         let arms = name.map(|name| self.arms_of(name)).transpose()?;
-        let mut sums: BTreeMap<(u32, String), Judged> = BTreeMap::new();
+        let mut sums: BTreeMap<(u32, String), VerdictSums> = BTreeMap::new();
         let mut stmt = self.conn.prepare_cached(
             "SELECT r.id, r.arms, lower(hex(coalesce(r.fingerprint, \
              (SELECT v.fingerprint FROM verdict v WHERE v.run_id = r.id LIMIT 1)))), s.verdicts, s.usage FROM run r JOIN run_state s ON s.run_id = r.id \
@@ -56,12 +56,13 @@ impl Store {
             let usage: RunUsage =
                 serde_json::from_str(r.get_ref(4)?.as_str().unwrap_or_default()).unwrap_or_default();
             let whole = usage.judged.verdicts == count(r, 3)?;
-            let parts: Vec<(u32, Judged)> = match (&arms, held.as_slice()) {
+            let parts: Vec<(u32, VerdictSums)> = match (&arms, held.as_slice()) {
                 (None, _) if whole => vec![(0, usage.judged)],
                 (Some(_), [one]) if whole => vec![(seq_of(one).unwrap_or_default(), usage.judged)],
                 (Some(arms), _) => {
-                    let of =
-                        |(arm, sum): (i64, Judged)| Some((arms.values().find(|(id, _)| *id == arm)?.1, sum));
+                    let of = |(arm, sum): (i64, VerdictSums)| {
+                        Some((arms.values().find(|(id, _)| *id == arm)?.1, sum))
+                    };
                     self.effort_of(&run)?.into_iter().filter_map(of).collect()
                 }
                 (None, _) => self.effort_of(&run)?.into_iter().map(|(_, sum)| (0, sum)).collect(),
@@ -72,7 +73,7 @@ impl Store {
                 *sum = sum.plus(&part);
             }
         }
-        let told = |((seq, of), sum): ((u32, String), Judged)| Effort {
+        let told = |((seq, of), sum): ((u32, String), VerdictSums)| Effort {
             seq,
             of,
             verdicts: sum.verdicts,
@@ -84,14 +85,14 @@ impl Store {
     }
 
     /// The same from a run's rows, by arm.
-    fn effort_of(&self, run: &str) -> Result<Vec<(i64, Judged)>> {
+    fn effort_of(&self, run: &str) -> Result<Vec<(i64, VerdictSums)>> {
         let mut stmt = self.conn.prepare_cached(
             "SELECT i.arm_id, count(*), count(*) - count(v.score), count(CASE WHEN v.cached = 0 AND v.latency_ms > 0 THEN 1 END), \
              coalesce(sum(CASE WHEN v.cached = 0 THEN v.latency_ms END), 0), sum(v.cost_usd) FROM verdict v \
              JOIN run_item i ON i.run_id = v.run_id AND i.ord = v.item WHERE v.run_id = ?1 GROUP BY 1",
         )?;
         let rows = stmt.query_map([run], |r| {
-            let sum = Judged {
+            let sum = VerdictSums {
                 verdicts: count(r, 1)?,
                 failed: count(r, 2)?,
                 timed: count(r, 3)?,
@@ -234,7 +235,7 @@ impl Store {
                 continue;
             }
             let state =
-                r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(State::Unparseable);
+                r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(VerdictState::Unparseable);
             found.push(PoolRow {
                 key: (r.get(0)?, r.get(1)?, r.get(2)?),
                 state,
@@ -350,7 +351,7 @@ impl Store {
             }
             if item.shared {
                 let place = (item.case, item.arm, item.generation, key.2);
-                group.verdicts.push(Told { place, run: run.seq, score });
+                group.verdicts.push(ScoredVerdict { place, run: run.seq, score });
             } else {
                 group.count(item.case, score);
             }
@@ -427,7 +428,7 @@ impl Cases {
 
 /// A verdict of a group: case, arm, generation and pass; the run it is of.
 #[derive(Clone, Copy)]
-struct Told {
+struct ScoredVerdict {
     place: (u32, i64, u32, u32),
     run: i64,
     score: Option<u8>,
@@ -437,7 +438,7 @@ struct Told {
 #[derive(Default)]
 struct Group {
     /// Those of revisions that several runs judged: of one place one counts.
-    verdicts: Vec<Told>,
+    verdicts: Vec<ScoredVerdict>,
     /// By case: the sum of the scores that count, and their number.
     sums: Vec<(u32, u32)>,
     failed: u32,
@@ -527,7 +528,7 @@ struct PoolItem {
 /// A verdict as it stands in its row: item, column and pass are its key.
 struct PoolRow {
     key: (u32, u32, u32),
-    state: State,
+    state: VerdictState,
     score: Option<u8>,
     version: Digest,
     fingerprint: Digest,

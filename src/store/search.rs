@@ -29,15 +29,21 @@ fn cut(line: &str) -> &str {
 
 /// The lines of one prompt that are in the index for sure: an import asks the table but once for each.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct IndexedLines {
     prompt: i64,
     hashes: HashSet<i64>,
 }
 
 /// Adds the lines of a new revision that its prompt did not hold before.
-pub(super) fn index(conn: &Connection, prompt: i64, seq: u32, text: &str, seen: &mut Seen) -> Result<()> {
+pub(super) fn index(
+    conn: &Connection,
+    prompt: i64,
+    seq: u32,
+    text: &str,
+    seen: &mut IndexedLines,
+) -> Result<()> {
     if seen.prompt != prompt {
-        *seen = Seen { prompt, hashes: HashSet::new() };
+        *seen = IndexedLines { prompt, hashes: HashSet::new() };
     }
     let mut add = conn.prepare_cached(
         "INSERT INTO line (prompt_id, hash, first_seq) VALUES (?1, ?2, ?3) ON CONFLICT (prompt_id, hash) DO NOTHING",
@@ -181,7 +187,7 @@ fn is_unspaced(c: char) -> bool {
 }
 
 /// How words are found: by an index, or, of scripts without blanks, in the column itself.
-pub(super) struct Wanted {
+pub(super) struct WordLookup {
     /// The condition, its values as `?N` from `first` on.
     pub sql: String,
     /// The values.
@@ -191,7 +197,12 @@ pub(super) struct Wanted {
 }
 
 /// The condition for all of the words, over the index `index` and the text that stands in `column`. None of no words.
-pub(super) fn wanted<W: AsRef<str>>(words: &[W], index: &str, column: &str, first: usize) -> Option<Wanted> {
+pub(super) fn wanted<W: AsRef<str>>(
+    words: &[W],
+    index: &str,
+    column: &str,
+    first: usize,
+) -> Option<WordLookup> {
     let (held, plain): (Vec<&str>, Vec<&str>) =
         words.iter().map(AsRef::as_ref).filter(|w| !w.is_empty()).partition(|w| w.chars().any(is_unspaced));
     let expression = match_expression(&plain);
@@ -206,7 +217,7 @@ pub(super) fn wanted<W: AsRef<str>>(words: &[W], index: &str, column: &str, firs
         conditions.push(format!("instr({column}, ?{}) > 0", first + values.len()));
         values.push(word.to_owned());
     }
-    (!conditions.is_empty()).then(|| Wanted { sql: conditions.join(" AND "), values, indexed })
+    (!conditions.is_empty()).then(|| WordLookup { sql: conditions.join(" AND "), values, indexed })
 }
 
 impl Store {
@@ -222,7 +233,8 @@ impl Store {
     /// When the query has no words.
     pub fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>> {
         let given: Vec<&str> = query.split_whitespace().collect();
-        let Some(Wanted { sql: condition, values, indexed }) = wanted(&given, "line_fts", "f.text", 2) else {
+        let Some(WordLookup { sql: condition, values, indexed }) = wanted(&given, "line_fts", "f.text", 2)
+        else {
             return Err(StoreError::Invalid("nothing to search for: give one word or more".into()));
         };
         // Only the index knows ranks.
@@ -262,7 +274,12 @@ impl Store {
         Ok(found
             .into_iter()
             .filter_map(|(name, seq, line)| {
-                Some(Hit { name: name.parse().ok()?, seq, line, place: crate::core::find::Place::Template })
+                Some(Hit {
+                    name: name.parse().ok()?,
+                    seq,
+                    line,
+                    place: crate::core::find::SearchField::Template,
+                })
             })
             .collect())
     }

@@ -23,7 +23,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a run shows at one place.
-struct Shown {
+struct ShownResponse {
     item: u32,
     case_id: String,
     arm: String,
@@ -33,7 +33,7 @@ struct Shown {
     payload: Option<Digest>,
 }
 
-fn shown(conn: &Connection, run: &str) -> Result<Vec<Shown>> {
+fn shown(conn: &Connection, run: &str) -> Result<Vec<ShownResponse>> {
     let mut stmt = conn.prepare_cached(
         "SELECT i.ord, i.case_id, a.name, r.text, r.subject, c.payload FROM run_item i JOIN arm a ON a.id = i.arm_id \
          JOIN response r ON r.id = (SELECT max(n.id) FROM response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id \
@@ -42,7 +42,7 @@ fn shown(conn: &Connection, run: &str) -> Result<Vec<Shown>> {
          WHERE i.run_id = ?1 AND r.text IS NOT NULL ORDER BY i.ord",
     )?;
     let rows = stmt.query_map([run], |r| {
-        Ok(Shown {
+        Ok(ShownResponse {
             item: r.get(0)?,
             case_id: r.get(1)?,
             arm: r.get(2)?,
@@ -93,11 +93,11 @@ pub struct StaleReview {
 }
 
 /// A run as reviews from elsewhere see it.
-struct Place<'a> {
+struct ReviewedRun<'a> {
     store: &'a Store,
     run: &'a str,
     columns: RunColumn,
-    shown: Vec<Shown>,
+    shown: Vec<ShownResponse>,
     by_response: HashMap<Digest, Vec<usize>>,
     fingerprint: Option<Vec<u8>>,
     /// Versions of questions that items bring themselves.
@@ -109,10 +109,10 @@ struct Place<'a> {
     elsewhere: HashMap<String, RunColumn>,
     drawn: HashMap<(String, String), bool>,
     /// Items of other runs.
-    others: HashMap<String, HashMap<u32, Shown>>,
+    others: HashMap<String, HashMap<u32, ShownResponse>>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ReviewedRun<'a> {
     fn of(store: &'a Store, run: &'a str) -> Result<Self> {
         let shown = shown(&store.conn, run)?;
         let mut by_response: HashMap<Digest, Vec<usize>> = HashMap::new();
@@ -296,7 +296,11 @@ fn foreign(conn: &Connection, run: &str) -> Result<Vec<Foreign>> {
 
 /// Of these rows only those about a response that is shown here, or that does not say which it is about; and what rows of other
 /// runs take back. Most runs show nothing that others were asked about, and read no text of a review for that.
-fn foreign_about(conn: &Connection, run: &str, place: &Place<'_>) -> Result<(Vec<Foreign>, HashSet<i64>)> {
+fn foreign_about(
+    conn: &Connection,
+    run: &str,
+    place: &ReviewedRun<'_>,
+) -> Result<(Vec<Foreign>, HashSet<i64>)> {
     let mut stmt =
         conn.prepare_cached("SELECT id, response, undone FROM review WHERE run_id <> ?1 ORDER BY id")?;
     let mut rows = stmt.query([run])?;
@@ -334,7 +338,7 @@ pub(super) fn bearing(store: &Store, run: &str) -> Result<(Vec<ReviewInfo>, Hash
     if !is_any_foreign(&store.conn, run)? {
         return Ok((rows, undone));
     }
-    let mut place = Place::of(store, run)?;
+    let mut place = ReviewedRun::of(store, run)?;
     let (others, taken_back) = foreign_about(&store.conn, run, &place)?;
     undone.extend(taken_back);
     for (row, fingerprint) in others {
@@ -491,7 +495,7 @@ impl Store {
         if others.is_empty() {
             return Ok(Vec::new());
         }
-        let mut place = Place::of(self, run)?;
+        let mut place = ReviewedRun::of(self, run)?;
         let undone: HashSet<i64> = others.iter().filter_map(|(r, _)| r.info.review.undo).collect();
         let mut found: BTreeMap<(u32, u32, String), StaleReview> = BTreeMap::new();
         for (row, _) in others {

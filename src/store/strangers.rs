@@ -18,7 +18,7 @@ use std::path::Path;
 const NEWEST: &str = include_str!("newest_schema.txt");
 
 /// Names of tables, indexes and triggers with their texts.
-type Texts = BTreeSet<(Vec<u8>, Vec<u8>)>;
+type SchemaTexts = BTreeSet<(Vec<u8>, Vec<u8>)>;
 
 /// How a file's schema differs from what this program makes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) struct SchemaDifferences {
     pub missing: BTreeSet<String>,
 }
 
-fn texts(conn: &Connection) -> rusqlite::Result<Texts> {
+fn texts(conn: &Connection) -> rusqlite::Result<SchemaTexts> {
     // As bytes, for damaged text need not be text; with the storage classes, for equal bytes may be no text. What ANALYZE
     // keeps is read by nobody but the planner.
     let sql = "SELECT CAST(name AS BLOB), CAST(typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' \
@@ -40,7 +40,7 @@ fn texts(conn: &Connection) -> rusqlite::Result<Texts> {
 }
 
 /// Each name and text behind their lengths: no two schemas have one listing.
-fn listing(texts: &Texts) -> Vec<u8> {
+fn listing(texts: &SchemaTexts) -> Vec<u8> {
     let mut all = Vec::with_capacity(NEWEST.len());
     for (name, text) in texts {
         all.extend_from_slice(format!("{} {}\n", name.len(), text.len()).as_bytes());
@@ -53,7 +53,7 @@ fn listing(texts: &Texts) -> Vec<u8> {
 }
 
 /// What a file of this schema is made of, as this program makes it.
-fn made(schema: u32) -> Result<Texts> {
+fn made(schema: u32) -> Result<SchemaTexts> {
     Ok(texts(&migrate::empty(schema)?)?)
 }
 
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(String::from_utf8(made).unwrap(), NEWEST, "UPDATE_DOCS=1 writes it anew");
         // Where a name ends is part of it.
         let two = |name: &str, text: &str| {
-            listing(&Texts::from([(name.as_bytes().to_vec(), text.as_bytes().to_vec())]))
+            listing(&SchemaTexts::from([(name.as_bytes().to_vec(), text.as_bytes().to_vec())]))
         };
         assert_ne!(two("a\n", "b"), two("a", "\nb"));
     }

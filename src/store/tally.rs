@@ -70,19 +70,19 @@ const CHAINED: [Chained; 5] = [
 
 /// The highest number of each table: all up to it are counted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Heads {
+pub(super) struct TallyHeads {
     counted: [i64; COUNTED.len()],
     chained: [i64; CHAINED.len()],
 }
 
 /// Rows of one table, or of one run, set or prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Rows {
+struct RowCount {
     count: i64,
     chain: Option<Vec<u8>>,
 }
 
-impl Rows {
+impl RowCount {
     fn add(&mut self, row: &[u8]) {
         // A sum: the same rows in another order are the same rows.
         let row = RowDigest::new("assize.tally.2").bytes(row).finish();
@@ -118,7 +118,7 @@ impl Vanished {
     }
 }
 
-impl Heads {
+impl TallyHeads {
     /// As they stand now; asked for at the beginning of a writing transaction.
     pub(super) fn now(conn: &Connection) -> rusqlite::Result<Self> {
         let highest =
@@ -153,13 +153,13 @@ impl Heads {
     }
 }
 
-fn stored(conn: &Connection, table: &str, scope: &str) -> rusqlite::Result<Rows> {
+fn stored(conn: &Connection, table: &str, scope: &str) -> rusqlite::Result<RowCount> {
     let sql = "SELECT rows, chain FROM tally WHERE what = ?1 AND scope = ?2";
-    let row = |r: &rusqlite::Row<'_>| Ok(Rows { count: r.get(0)?, chain: r.get(1)? });
+    let row = |r: &rusqlite::Row<'_>| Ok(RowCount { count: r.get(0)?, chain: r.get(1)? });
     Ok(conn.prepare_cached(sql)?.query_row([table, scope], row).optional()?.unwrap_or_default())
 }
 
-fn keep(conn: &Connection, table: &str, scope: &str, rows: &Rows) -> rusqlite::Result<()> {
+fn keep(conn: &Connection, table: &str, scope: &str, rows: &RowCount) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT INTO tally (what, scope, rows, chain) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (what, scope) DO UPDATE SET rows = ?3, chain = ?4",
@@ -205,7 +205,7 @@ impl Chained {
     }
 
     fn catch_up(&self, conn: &Connection, before: i64) -> rusqlite::Result<()> {
-        let mut touched: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut touched: BTreeMap<String, RowCount> = BTreeMap::new();
         self.walk(conn, before, |scope, digest| {
             let rows = match touched.get_mut(scope) {
                 Some(rows) => rows,
@@ -221,16 +221,20 @@ impl Chained {
     }
 
     /// What it was given, by what its rows are of.
-    fn told(&self, conn: &Connection) -> rusqlite::Result<BTreeMap<String, Rows>> {
+    fn told(&self, conn: &Connection) -> rusqlite::Result<BTreeMap<String, RowCount>> {
         conn.prepare_cached("SELECT scope, rows, chain FROM tally WHERE what = ?1")?
-            .query_map([self.table], |r| Ok((r.get(0)?, Rows { count: r.get(1)?, chain: r.get(2)? })))?
+            .query_map([self.table], |r| Ok((r.get(0)?, RowCount { count: r.get(1)?, chain: r.get(2)? })))?
             .collect()
     }
 
     /// Where what is there differs from what it was given.
-    fn compared(&self, conn: &Connection, there: &BTreeMap<String, Rows>) -> rusqlite::Result<Vec<Vanished>> {
+    fn compared(
+        &self,
+        conn: &Connection,
+        there: &BTreeMap<String, RowCount>,
+    ) -> rusqlite::Result<Vec<Vanished>> {
         let told = self.told(conn)?;
-        let (none, mut out) = (Rows::default(), Vec::new());
+        let (none, mut out) = (RowCount::default(), Vec::new());
         for scope in told.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
             let (told, there) = (told.get(scope).unwrap_or(&none), there.get(scope).unwrap_or(&none));
             // A look at their number alone has no chain to compare.
@@ -264,8 +268,8 @@ impl Chained {
 
 impl Chained {
     /// What is there, by what it is of.
-    fn there(&self, conn: &Connection) -> rusqlite::Result<BTreeMap<String, Rows>> {
-        let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+    fn there(&self, conn: &Connection) -> rusqlite::Result<BTreeMap<String, RowCount>> {
+        let mut there: BTreeMap<String, RowCount> = BTreeMap::new();
         self.walk(conn, i64::MIN, |scope, digest| {
             match there.get_mut(scope) {
                 Some(rows) => rows.add(digest),
@@ -313,7 +317,7 @@ fn linked(before: Option<&[u8]>, row: &[u8]) -> Digest {
 
 /// What was kept of rows before they had content ids: those of a table that are of one prompt, case set or run, by its
 /// number, and whether they are there as they were written.
-pub(super) struct Earlier(Vec<(&'static str, String, Rows, bool)>);
+pub(super) struct Earlier(Vec<(&'static str, String, RowCount, bool)>);
 
 /// Reads what was kept, and holds it against what is there.
 pub(super) fn earlier(conn: &Connection) -> rusqlite::Result<Earlier> {
@@ -323,14 +327,14 @@ pub(super) fn earlier(conn: &Connection) -> rusqlite::Result<Earlier> {
         let sql = format!(
             "SELECT CAST(coalesce({scope}, '') AS TEXT), CAST(row_digest AS BLOB) FROM {table} ORDER BY {order}"
         );
-        let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut there: BTreeMap<String, RowCount> = BTreeMap::new();
         let mut stmt = conn.prepare(&sql)?;
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {
             let of = String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned();
             let here = there.entry(of).or_default();
             let next = linked(here.chain.as_deref(), row.get_ref(1)?.as_bytes()?);
-            *here = Rows { count: here.count + 1, chain: Some(next.as_bytes().to_vec()) };
+            *here = RowCount { count: here.count + 1, chain: Some(next.as_bytes().to_vec()) };
         }
         for (scope, told) in chained.told(conn)? {
             let sound = there.get(&scope) == Some(&told);
@@ -368,7 +372,7 @@ pub(super) fn count_again(conn: &Connection, tables: &BTreeSet<&'static str>) ->
 
 /// Counts all that is there: for a registry of an older schema, when it is brought up to date.
 pub(super) fn count_all(conn: &Connection) -> rusqlite::Result<()> {
-    Heads::default().catch_up(conn)
+    TallyHeads::default().catch_up(conn)
 }
 
 /// Each table has as many rows as it was given, and those of a run, a case set or a prompt are the same ones. Rows are
@@ -385,7 +389,7 @@ pub(super) fn check(conn: &Connection, report: &mut FsckReport) -> Result<()> {
             report.fault(format!("table {table}"), what, RESTORE);
         }
     }
-    let highest = Heads::now(conn)?.chained;
+    let highest = TallyHeads::now(conn)?.chained;
     for (chained, highest) in CHAINED.iter().zip(highest) {
         let there = chained.there(conn)?;
         let (missing, count) =
@@ -407,7 +411,7 @@ pub(super) fn check(conn: &Connection, report: &mut FsckReport) -> Result<()> {
 /// # Errors
 /// When the registry cannot be read.
 pub(super) fn missing(conn: &Connection) -> Result<Vec<Vanished>> {
-    let (heads, mut out) = (Heads::now(conn)?, Vec::new());
+    let (heads, mut out) = (TallyHeads::now(conn)?, Vec::new());
     for ((table, _), there) in COUNTED.iter().zip(heads.counted) {
         let written = stored(conn, table, "")?.count;
         if there != written {
@@ -418,7 +422,7 @@ pub(super) fn missing(conn: &Connection) -> Result<Vec<Vanished>> {
         let Chained { table, scope, .. } = chained;
         let sql =
             format!("SELECT CAST(coalesce({scope}, '') AS TEXT), count(*) FROM {table} GROUP BY {scope}");
-        let mut there: BTreeMap<String, Rows> = BTreeMap::new();
+        let mut there: BTreeMap<String, RowCount> = BTreeMap::new();
         let mut stmt = conn.prepare(&sql)?;
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {

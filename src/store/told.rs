@@ -19,7 +19,7 @@ pub(super) struct Stand {
 
 /// What the events say, taken together.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Projections {
     pub names: BTreeMap<i64, String>,
     pub archived: BTreeSet<i64>,
     pub descriptions: BTreeMap<i64, String>,
@@ -30,7 +30,7 @@ pub(super) struct Told {
     pub protected: BTreeSet<String>,
 }
 
-impl Told {
+impl Projections {
     /// Where a label stands in a prompt.
     pub(super) fn stand(&self, key: &(i64, String)) -> Option<i64> {
         self.labels.get(key).and_then(|stand| stand.at)
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_move_that_did_not_see_the_one_before_it_is_a_conflict_until_somebody_moves_again() {
-        let (mut told, key) = (Told::default(), (1, "production".to_owned()));
+        let (mut told, key) = (Projections::default(), (1, "production".to_owned()));
         told.hear(Some(1), "label_set", &set(None, Some(3)), &[]);
         assert_eq!(told.labels[&key], Stand { at: Some(3), other: None });
         told.hear(Some(1), "label_set", &set(Some(3), Some(4)), &[]);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_protected_label_stays_where_it_stood_for_whoever_protected_it() {
-        let (mut told, key) = (Told::default(), (1, "production".to_owned()));
+        let (mut told, key) = (Projections::default(), (1, "production".to_owned()));
         let open = |from, to| {
             let mut payload = set(from, to);
             payload["open"] = json!(true);

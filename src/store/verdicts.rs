@@ -7,7 +7,7 @@
 
 use super::columns::to_json;
 use super::covered::feed;
-use super::judged::Judged;
+use super::judged::VerdictSums;
 use super::lookup::digest_at;
 use super::rows::*;
 use super::rules::verdicts::{Texts, check, price, verdict_digest};
@@ -15,7 +15,7 @@ use super::time::now;
 use super::{Result, Store};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::evidence::is_suspicious;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -138,9 +138,9 @@ pub(super) fn insert_verdict(conn: &Connection, run: &str, v: &NewVerdict, used:
 }
 
 /// What a verdict adds to what its run took.
-pub(super) fn judged_by(v: &NewVerdict) -> Judged {
+pub(super) fn judged_by(v: &NewVerdict) -> VerdictSums {
     let timed = !v.cached && v.latency_ms > 0;
-    Judged {
+    VerdictSums {
         verdicts: 1,
         failed: u64::from(v.reading.is_none()),
         timed: u64::from(timed),
@@ -162,14 +162,14 @@ pub(super) fn used_by(verdict: &NewVerdict) -> RunUsage {
 
 /// The counts by state once this verdict is the newest of its key.
 fn recounted(conn: &Connection, run: &str, v: &NewVerdict, counts: &str) -> Result<String> {
-    let mut counts: BTreeMap<State, u32> = serde_json::from_str(counts).unwrap_or_default();
+    let mut counts: BTreeMap<VerdictState, u32> = serde_json::from_str(counts).unwrap_or_default();
     let before: Option<String> = conn
         .prepare_cached(
             "SELECT state FROM verdict WHERE run_id = ?1 AND item = ?2 AND criterion = ?3 AND repeat = ?4 ORDER BY seq DESC LIMIT 1",
         )?
         .query_row(params![run, v.item, v.criterion, v.repeat], |r| r.get(0))
         .optional()?;
-    if let Some(old) = before.and_then(|s| s.parse::<State>().ok()) {
+    if let Some(old) = before.and_then(|s| s.parse::<VerdictState>().ok()) {
         let left = counts.remove(&old).unwrap_or(1).saturating_sub(1);
         if left > 0 {
             counts.insert(old, left);
@@ -224,7 +224,7 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
             item: row.get(1)?,
             criterion: row.get(2)?,
             repeat: row.get(3)?,
-            state: state.parse().unwrap_or(State::Unparseable),
+            state: state.parse().unwrap_or(VerdictState::Unparseable),
             reading: reading.transpose()?,
             reason: if score.is_some() { String::new() } else { explanation },
             criterion_version: digest_at(row, 6)?,
@@ -249,7 +249,7 @@ fn read_verdict(row: &Row) -> rusqlite::Result<VerdictInfo> {
 }
 
 /// A link of a run's chain as it is stored.
-pub(super) struct Link {
+pub(super) struct ChainLink {
     pub seq: i64,
     pub info: VerdictInfo,
     pub row_digest: Vec<u8>,
@@ -260,7 +260,7 @@ pub(super) struct Link {
     previous: Option<Vec<u8>>,
 }
 
-impl Link {
+impl ChainLink {
     /// Whether the row fits its digest, given the row before it.
     pub(super) fn fits(&self, previous: Option<&[u8]>, run: &str) -> bool {
         let v = &self.info.verdict;
@@ -271,21 +271,21 @@ impl Link {
     }
 
     /// Whether its reply is the one that came, or was emptied.
-    pub(super) fn reply(&self) -> Reply {
+    pub(super) fn reply(&self) -> StoredReply {
         let raw = &self.info.verdict.raw;
         if Digest::of(raw).as_bytes() == self.texts.raw_digest {
-            Reply::Whole
+            StoredReply::Whole
         } else if raw.is_empty() {
-            Reply::Emptied
+            StoredReply::Emptied
         } else {
-            Reply::Changed
+            StoredReply::Changed
         }
     }
 }
 
 /// What became of a stored reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(super) enum StoredReply {
     Whole,
     /// As `forget` leaves it.
     Emptied,
@@ -293,12 +293,12 @@ pub(super) enum Reply {
 }
 
 /// Walks a run's chain.
-pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&Link)) -> Result<()> {
+pub(super) fn each_verdict(conn: &Connection, run: &str, mut visit: impl FnMut(&ChainLink)) -> Result<()> {
     let sql = format!("{VERDICT} WHERE v.run_id = ?1 ORDER BY v.seq");
     let mut stmt = conn.prepare(&sql)?;
     let mut rows = stmt.query([run])?;
     while let Some(row) = rows.next()? {
-        visit(&Link {
+        visit(&ChainLink {
             seq: row.get(26)?,
             info: read_verdict(row)?,
             row_digest: row.get(27)?,
@@ -360,10 +360,13 @@ impl Store {
             let score: Option<u8> = r.get(4)?;
             // The table holds that what has a score is scored.
             let state = match score {
-                Some(_) => State::Scored,
-                None => {
-                    r.get_ref(3)?.as_str().ok().and_then(|s| s.parse().ok()).unwrap_or(State::Unparseable)
-                }
+                Some(_) => VerdictState::Scored,
+                None => r
+                    .get_ref(3)?
+                    .as_str()
+                    .ok()
+                    .and_then(|s| s.parse().ok())
+                    .unwrap_or(VerdictState::Unparseable),
             };
             let cell = Cell {
                 item: r.get(0)?,
@@ -421,13 +424,13 @@ impl Store {
     }
 
     /// Counted anew from the rows: `fsck` compares it with what is kept.
-    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<State, u32>> {
+    pub(super) fn counted(&self, id: &str) -> Result<BTreeMap<VerdictState, u32>> {
         count_states(&self.conn, id)
     }
 }
 
 /// The newest verdicts of each key of a run, by state.
-pub(super) fn count_states(conn: &Connection, run: &str) -> Result<BTreeMap<State, u32>> {
+pub(super) fn count_states(conn: &Connection, run: &str) -> Result<BTreeMap<VerdictState, u32>> {
     let sql =
         format!("SELECT state, count(*) FROM verdict WHERE run_id = ?1 AND seq IN ({NEWEST}) GROUP BY state");
     let mut stmt = conn.prepare_cached(&sql)?;
@@ -435,7 +438,7 @@ pub(super) fn count_states(conn: &Connection, run: &str) -> Result<BTreeMap<Stat
     let mut counts = BTreeMap::new();
     for row in rows {
         let (state, n) = row?;
-        counts.insert(state.parse().unwrap_or(State::Unparseable), n);
+        counts.insert(state.parse().unwrap_or(VerdictState::Unparseable), n);
     }
     Ok(counts)
 }

@@ -36,17 +36,17 @@ const ALONE: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_millis(200);
 
 /// Runs on a thread's store, or is refused; hands back what is to be said once the group is committed.
-type Work = Box<dyn FnOnce(Result<&mut Store>) -> SendAnswer + Send>;
+type StoreWork = Box<dyn FnOnce(Result<&mut Store>) -> SendAnswer + Send>;
 /// What is queued.
-struct Job {
-    work: Work,
+struct QueuedJob {
+    work: StoreWork,
     since: Instant,
     /// What it saves was paid for: it waits for a lock until this is cancelled.
     paid: Option<CancellationToken>,
 }
 /// What goes through a queue.
-enum Order {
-    Do(Job),
+enum QueueOrder {
+    Do(QueuedJob),
     /// Everything before this, and then no more.
     End,
 }
@@ -57,8 +57,8 @@ type SendAnswer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
 /// everything queued is committed.
 #[derive(Clone)]
 pub struct Handle {
-    write: Sender<Order>,
-    read: Sender<Order>,
+    write: Sender<QueueOrder>,
+    read: Sender<QueueOrder>,
     /// Ends after the reading thread.
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
     read_only: Option<String>,
@@ -89,8 +89,8 @@ fn job<T: Send + 'static>(
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     paid: Option<CancellationToken>,
     tell: impl FnOnce(Result<T>) + Send + 'static,
-) -> Job {
-    let work: Work = Box::new(move |store| {
+) -> QueuedJob {
+    let work: StoreWork = Box::new(move |store| {
         let done = store.and_then(|store| {
             store.as_one_job(|store| {
                 catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|_| {
@@ -100,24 +100,24 @@ fn job<T: Send + 'static>(
         });
         answer(done, tell)
     });
-    Job { work, since: Instant::now(), paid }
+    QueuedJob { work, since: Instant::now(), paid }
 }
 
 /// Queues a job; one for a thread that has ended is answered at once.
 fn queue<T: Send + 'static>(
-    queue: &Sender<Order>,
+    queue: &Sender<QueueOrder>,
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     paid: Option<CancellationToken>,
     tell: impl FnOnce(Result<T>) + Send + 'static,
 ) {
-    if let Err(SendError(Order::Do(job))) = queue.send(Order::Do(job(work, paid, tell))) {
+    if let Err(SendError(QueueOrder::Do(job))) = queue.send(QueueOrder::Do(job(work, paid, tell))) {
         (job.work)(Err(StoreError::Closed))(None);
     }
 }
 
 /// As [`queue`], for who waits for the answer.
 fn ask<T: Send + 'static>(
-    to: &Sender<Order>,
+    to: &Sender<QueueOrder>,
     work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     paid: Option<CancellationToken>,
 ) -> oneshot::Receiver<Result<T>> {
@@ -137,7 +137,7 @@ impl Handle {
         let file = identity(path);
         match Store::open_settled(path) {
             Some(reader) if file.is_some() && file == identity(path) => {
-                let writer = Writer::Later { path: path.to_owned(), file };
+                let writer = WriteConnection::Later { path: path.to_owned(), file };
                 Self::start(writer, Some(reader), PATIENCE, held_by_another)
             }
             _ => Self::over(Store::open(path)?),
@@ -155,24 +155,25 @@ impl Handle {
 
     fn with_patience(writer: Store, patience: Duration, is_held: fn(&Path) -> bool) -> Result<Self> {
         let reader = if writer.is_in_memory() { None } else { Some(Store::open_read_only(writer.path())?) };
-        Self::start(Writer::Open(Box::new(writer)), reader, patience, is_held)
+        Self::start(WriteConnection::Open(Box::new(writer)), reader, patience, is_held)
     }
 
     fn start(
-        writer: Writer,
+        writer: WriteConnection,
         reader: Option<Store>,
         patience: Duration,
         is_held: fn(&Path) -> bool,
     ) -> Result<Self> {
         let no_thread = |e: std::io::Error| StoreError::Invalid(format!("no thread for the registry: {e}"));
-        let read_only = if let Writer::Open(store) = &writer { store.read_only.clone() } else { None };
+        let read_only =
+            if let WriteConnection::Open(store) = &writer { store.read_only.clone() } else { None };
         let first = reader.as_ref().map(Store::data_version).transpose()?;
-        let (write, queue) = channel::<Order>();
+        let (write, queue) = channel::<QueueOrder>();
         let (mut read, mut reading) = (write.clone(), None);
         if let Some(mut reader) = reader {
-            let (ask, asked) = channel::<Order>();
+            let (ask, asked) = channel::<QueueOrder>();
             let answer_all = move || {
-                while let Ok(Order::Do(job)) = asked.recv() {
+                while let Ok(QueueOrder::Do(job)) = asked.recv() {
                     let answer = match reader.still_there() {
                         Ok(()) => reader.in_one_view(|reader| (job.work)(Ok(reader))),
                         // What is read of a file that is gone, or is another one's now, is told as such.
@@ -296,7 +297,7 @@ impl Handle {
         self.lock.closing.store(true, Ordering::Relaxed);
         for queue in [&self.write, &self.read] {
             // It may have ended already.
-            let _ = queue.send(Order::End);
+            let _ = queue.send(QueueOrder::End);
         }
         let thread = self.writer.lock().map(|mut thread| thread.take()).unwrap_or_default();
         let _ = thread.map(JoinHandle::join);
@@ -304,18 +305,18 @@ impl Handle {
 }
 
 /// The connection that writes.
-enum Writer {
+enum WriteConnection {
     /// It is there.
     Open(Box<Store>),
     /// It is opened for the first write, if it is the same file then.
     Later { path: PathBuf, file: Option<(u64, u64)> },
 }
 
-impl Writer {
+impl WriteConnection {
     /// Does what is queued, to the end; the connection, if there is one now.
     fn write_all(
         self,
-        queue: Receiver<Order>,
+        queue: Receiver<QueueOrder>,
         lock: Arc<Lock>,
         patience: Duration,
         is_held: fn(&Path) -> bool,
@@ -325,8 +326,8 @@ impl Writer {
             Self::Open(store) => *store,
             Self::Later { path, file } => loop {
                 let job = match queue.recv() {
-                    Ok(Order::Do(job)) => job,
-                    Ok(Order::End) => {
+                    Ok(QueueOrder::Do(job)) => job,
+                    Ok(QueueOrder::End) => {
                         refuse_late(&queue);
                         return open_again(&path, file).ok();
                     }
@@ -343,7 +344,7 @@ impl Writer {
             },
         };
         let mut writing =
-            Writing { store, queue, waiting, ended: false, lock, patience, is_held, alone: None };
+            WriteThread { store, queue, waiting, ended: false, lock, patience, is_held, alone: None };
         writing.run();
         refuse_late(&writing.queue);
         Some(writing.store)
@@ -351,9 +352,9 @@ impl Writer {
 }
 
 /// Answers what was queued behind the end.
-fn refuse_late(queue: &Receiver<Order>) {
+fn refuse_late(queue: &Receiver<QueueOrder>) {
     while let Ok(order) = queue.try_recv() {
-        if let Order::Do(job) = order {
+        if let QueueOrder::Do(job) = order {
             (job.work)(Err(StoreError::Closed))(None);
         }
     }
@@ -377,11 +378,11 @@ fn open_again(path: &Path, file: Option<(u64, u64)>) -> Result<Store> {
 }
 
 /// The writing thread.
-struct Writing {
+struct WriteThread {
     store: Store,
-    queue: Receiver<Order>,
+    queue: Receiver<QueueOrder>,
     /// Taken from the queue and not done yet, in order.
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<QueuedJob>,
     /// Nothing more is taken from the queue.
     ended: bool,
     lock: Arc<Lock>,
@@ -393,13 +394,13 @@ struct Writing {
     alone: Option<Instant>,
 }
 
-impl Writing {
+impl WriteThread {
     fn run(&mut self) {
         while !(self.ended && self.waiting.is_empty()) {
             if self.waiting.is_empty() {
                 match self.queue.recv() {
-                    Ok(Order::Do(job)) => self.waiting.push_back(job),
-                    Ok(Order::End) | Err(_) => return,
+                    Ok(QueueOrder::Do(job)) => self.waiting.push_back(job),
+                    Ok(QueueOrder::End) | Err(_) => return,
                 }
             }
             while let Some(job) = self.next() {
@@ -424,13 +425,13 @@ impl Writing {
     }
 
     /// What was queued meanwhile.
-    fn next(&mut self) -> Option<Job> {
+    fn next(&mut self) -> Option<QueuedJob> {
         if self.ended {
             return None;
         }
         match self.queue.try_recv() {
-            Ok(Order::Do(job)) => Some(job),
-            Ok(Order::End) => {
+            Ok(QueueOrder::Do(job)) => Some(job),
+            Ok(QueueOrder::End) => {
                 self.ended = true;
                 None
             }
@@ -447,11 +448,12 @@ impl Writing {
         let hopeless = self.alone.is_some_and(|since| since.elapsed() >= ALONE);
         let closing = hopeless || self.lock.closing.load(Ordering::Relaxed);
         let patience = self.patience;
-        let is_patient = |job: &Job| match &job.paid {
+        let is_patient = |job: &QueuedJob| match &job.paid {
             Some(give_up) if !closing && !give_up.is_cancelled() => job.since.elapsed() < PAID_PATIENCE,
             _ => job.since.elapsed() < patience,
         };
-        let (stay, over): (VecDeque<Job>, VecDeque<Job>) = self.waiting.drain(..).partition(is_patient);
+        let (stay, over): (VecDeque<QueuedJob>, VecDeque<QueuedJob>) =
+            self.waiting.drain(..).partition(is_patient);
         self.waiting = stay;
         for job in over {
             tracing::warn!(waited_ms = job.since.elapsed().as_millis() as u64, "a write was given up");

@@ -8,11 +8,11 @@
 mod bars;
 mod mouse;
 
-use super::context::{Cx, Wishes};
+use super::context::{Context, Wishes};
 use super::env::Env;
-use super::keys::{Action, Scope};
-use super::layer::{Layer, Outcome};
-use super::model::{Ticket, Use};
+use super::keys::{Action, KeyScope};
+use super::layer::{Layer, LayerOutcome};
+use super::model::{Priority, Ticket};
 use super::msg::{Effect, Msg};
 use super::route::{Nav, Overlay, Route, Tab, Toast};
 use super::routes;
@@ -29,9 +29,9 @@ pub struct App {
     tab: Tab,
     stacks: [Vec<Box<dyn Screen>>; 4],
     layer: Option<Layer>,
-    said: Option<Said>,
+    said: Option<StatusMessage>,
     next_ticket: Ticket,
-    awaited: HashMap<Ticket, Use>,
+    awaited: HashMap<Ticket, Priority>,
     /// The longest awaited of these at the last tick.
     oldest: Option<Ticket>,
     running: Vec<(String, crate::eval::Control)>,
@@ -48,7 +48,7 @@ pub struct App {
 }
 
 /// Words on the bottom line.
-struct Said {
+struct StatusMessage {
     toast: Toast,
     /// When they came, in Unix seconds.
     at: i64,
@@ -61,7 +61,7 @@ const WORDS_S: i64 = 6;
 /// How long a refusal stays at least, whatever is pressed: it may come long after its own key, in the midst of others.
 const READABLE_S: i64 = 3;
 
-impl Said {
+impl StatusMessage {
     fn is_over(&self, now: i64) -> bool {
         let age = now - self.at;
         if self.toast.error { self.passed && age > READABLE_S } else { age > WORDS_S }
@@ -126,11 +126,11 @@ impl App {
 
     /// Whether answers are awaited that come soon and change what is seen: a frame waits a moment for them.
     pub fn awaits_its_picture(&self) -> bool {
-        self.awaited.values().any(|purpose| *purpose == Use::Picture)
+        self.awaited.values().any(|purpose| *purpose == Priority::Picture)
     }
 
     /// The screen whose keys count; none while something on top takes all of them.
-    pub fn scope(&self) -> Option<Scope> {
+    pub fn scope(&self) -> Option<KeyScope> {
         self.layer.is_none().then(|| self.screen().scope())
     }
 
@@ -157,11 +157,12 @@ impl App {
 
     /// A refusal that nobody can have read yet makes room for another one only, unless somebody went on since.
     fn tell(&mut self, toast: Toast) {
-        let unread = |said: &Said| said.toast.error && !said.passed && self.env.now - said.at <= READABLE_S;
+        let unread =
+            |said: &StatusMessage| said.toast.error && !said.passed && self.env.now - said.at <= READABLE_S;
         if !toast.error && self.said.as_ref().is_some_and(unread) {
             return;
         }
-        self.said = Some(Said { toast, at: self.env.now, passed: false });
+        self.said = Some(StatusMessage { toast, at: self.env.now, passed: false });
     }
 
     /// Takes words away whose time is over.
@@ -182,21 +183,21 @@ impl App {
     }
 
     /// Lets the top screen handle something, then carries out what it asked for.
-    fn with_screen(&mut self, handle: impl FnOnce(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
+    fn with_screen(&mut self, handle: impl FnOnce(&mut dyn Screen, &mut Context)) -> Vec<Effect> {
         let stack = &mut self.stacks[index(self.tab)];
         let top = stack.len() - 1;
-        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+        let mut cx = Context::new(&self.env, &mut self.next_ticket);
         handle(stack[top].as_mut(), &mut cx);
         let wishes = cx.wishes();
         self.settle(wishes)
     }
 
     /// Lets every screen handle something.
-    fn with_all(&mut self, mut handle: impl FnMut(&mut dyn Screen, &mut Cx)) -> Vec<Effect> {
+    fn with_all(&mut self, mut handle: impl FnMut(&mut dyn Screen, &mut Context)) -> Vec<Effect> {
         let mut all = Vec::new();
         for tab in 0..self.stacks.len() {
             for at in 0..self.stacks[tab].len() {
-                let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+                let mut cx = Context::new(&self.env, &mut self.next_ticket);
                 handle(self.stacks[tab][at].as_mut(), &mut cx);
                 let mut wishes = cx.wishes();
                 // Where one is not, nothing opens.
@@ -212,29 +213,29 @@ impl App {
         all
     }
 
-    fn with_layer(&mut self, handle: impl FnOnce(&mut Layer, &mut Cx) -> Outcome) -> Vec<Effect> {
+    fn with_layer(&mut self, handle: impl FnOnce(&mut Layer, &mut Context) -> LayerOutcome) -> Vec<Effect> {
         let Some(mut layer) = self.layer.take() else { return Vec::new() };
-        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+        let mut cx = Context::new(&self.env, &mut self.next_ticket);
         let outcome = handle(&mut layer, &mut cx);
         let wishes = cx.wishes();
-        if matches!(outcome, Outcome::Stay | Outcome::Typing(..)) {
+        if matches!(outcome, LayerOutcome::Stay | LayerOutcome::Typing(..)) {
             self.layer = Some(layer);
         }
         let mut effects = self.settle(wishes);
         effects.extend(match outcome {
-            Outcome::Act(action) => self.act(action),
-            Outcome::Typing(purpose, text) => self.with_screen(|s, cx| s.typing(&purpose, &text, cx)),
-            Outcome::Answer(purpose, text) => {
+            LayerOutcome::Act(action) => self.act(action),
+            LayerOutcome::Typing(purpose, text) => self.with_screen(|s, cx| s.typing(&purpose, &text, cx)),
+            LayerOutcome::Answer(purpose, text) => {
                 self.with_screen(|s, cx| s.answered(&purpose, text.as_deref(), cx))
             }
-            Outcome::Stay | Outcome::Close => Vec::new(),
+            LayerOutcome::Stay | LayerOutcome::Close => Vec::new(),
         });
         effects
     }
 
     /// Puts something on top; what it asks for.
     fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
-        let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+        let mut cx = Context::new(&self.env, &mut self.next_ticket);
         self.layer = Some(routes::layer(overlay, &mut cx));
         let wishes = cx.wishes();
         self.settle(wishes)
@@ -248,7 +249,7 @@ impl App {
                     self.awaited.insert(*ticket, *purpose);
                 }
                 Effect::Edit { ticket, .. } => {
-                    self.awaited.insert(*ticket, Use::Rest);
+                    self.awaited.insert(*ticket, Priority::Rest);
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));
@@ -351,7 +352,7 @@ impl App {
             Some(action) => {
                 self.unknown = 0;
                 // What was said about the key before makes room for the keys again; moving about leaves it.
-                if !Scope::moves(action) {
+                if !KeyScope::moves(action) {
                     self.said.take_if(|said| !said.toast.error);
                 }
                 self.act(action)
@@ -362,7 +363,7 @@ impl App {
                 if self.unknown >= PUZZLED {
                     let words =
                         "keys are Latin letters here: switch the keyboard's layout; {Help} shows them all";
-                    let words = self.env.filled(Scope::Everywhere, words);
+                    let words = self.env.filled(KeyScope::Everywhere, words);
                     self.say(&words);
                 }
                 Vec::new()
@@ -370,7 +371,11 @@ impl App {
         }
     }
 
-    fn answered(&mut self, ticket: Ticket, give: impl Fn(&mut dyn Screen, &mut Cx) -> bool) -> Vec<Effect> {
+    fn answered(
+        &mut self,
+        ticket: Ticket,
+        give: impl Fn(&mut dyn Screen, &mut Context) -> bool,
+    ) -> Vec<Effect> {
         if self.awaited.remove(&ticket).is_none() {
             return Vec::new();
         }
@@ -409,7 +414,7 @@ impl App {
                 let mut effects = Vec::new();
                 if matches!(self.layer, Some(Layer::Plan(_))) && self.awaited.contains_key(&ticket) {
                     let Some(mut layer) = self.layer.take() else { return effects };
-                    let mut cx = Cx::new(&self.env, &mut self.next_ticket);
+                    let mut cx = Context::new(&self.env, &mut self.next_ticket);
                     layer_took = layer.reply(ticket, &mut cx);
                     let wishes = cx.wishes();
                     // A dialog that went on to a screen has done its work.

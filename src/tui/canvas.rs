@@ -8,7 +8,7 @@
 //! Where the terminal is known to hold back what it shows until a frame is whole, the frame says where it begins and ends.
 
 use super::capabilities::Capabilities;
-use super::links::{self, Link};
+use super::links::{self, ScreenLink};
 use super::pen::{Pen, changes, is_disputed};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,7 +22,7 @@ pub(super) struct Canvas<W: Write> {
     /// Which of the shown rows hold something that terminals give different room.
     disputed: Vec<bool>,
     /// The links in each of the shown rows; empty while there are none.
-    links: Vec<Vec<Link>>,
+    links: Vec<Vec<ScreenLink>>,
     /// Nothing is known of what the terminal shows.
     unknown: bool,
     /// What the terminal takes.
@@ -111,7 +111,7 @@ impl<W: Write> Canvas<W> {
             let rows = self.shown.content.chunks(width).zip(self.next.content.chunks(width));
             for (y, ((old, new), disputed)) in rows.zip(&mut self.disputed).enumerate() {
                 let [had, has] =
-                    [&self.links, &links].map(|all| all.get(y).map_or(&[] as &[Link], Vec::as_slice));
+                    [&self.links, &links].map(|all| all.get(y).map_or(&[] as &[ScreenLink], Vec::as_slice));
                 if old == new && had == has {
                     continue;
                 }

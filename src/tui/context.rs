@@ -1,13 +1,13 @@
 //! What a screen or an overlay may use and ask for while it handles something, and the places that hold its answers.
 
 use super::env::Env;
-use super::model::{Spot, Ticket, Use};
+use super::model::{Priority, RevisionRef, Ticket};
 use super::msg::Effect;
 use super::question::{PendingAnswer, Question};
 use super::route::{Nav, Overlay, Purpose, Route, Tab, Toast};
 
 /// What a screen may use and what it may ask for while it handles something.
-pub struct Cx<'a> {
+pub struct Context<'a> {
     /// Facts of this session.
     pub env: &'a Env,
     /// Asked for.
@@ -34,7 +34,7 @@ pub struct Wishes {
     pub toast: Option<Toast>,
 }
 
-impl<'a> Cx<'a> {
+impl<'a> Context<'a> {
     /// With nothing asked for yet.
     pub fn new(env: &'a Env, next_ticket: &'a mut Ticket) -> Self {
         Self { env, effects: Vec::new(), nav: None, overlay: None, toast: None, next_ticket }
@@ -88,7 +88,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Plans a run over revisions, or over imported responses when there are none.
-    pub fn plan(&mut self, spots: Vec<Spot>) {
+    pub fn plan(&mut self, spots: Vec<RevisionRef>) {
         self.overlay = Some(Overlay::Plan(spots));
     }
 
@@ -100,20 +100,20 @@ impl<'a> Cx<'a> {
 
 /// A question, its awaited answer, and what is kept of the last one. A new question replaces the one before it, and so does
 /// a screen that goes.
-pub struct Slot<Q: Question, T = <Q as Question>::Answer> {
+pub struct Pending<Q: Question, T = <Q as Question>::Answer> {
     asked: Option<PendingAnswer<Q::Answer>>,
     value: Option<T>,
 }
 
-impl<Q: Question, T> Default for Slot<Q, T> {
+impl<Q: Question, T> Default for Pending<Q, T> {
     fn default() -> Self {
         Self { asked: None, value: None }
     }
 }
 
-impl<Q: Question, T> Slot<Q, T> {
+impl<Q: Question, T> Pending<Q, T> {
     /// Asks anew; the old value stays until the answer is there.
-    pub fn ask(&mut self, cx: &mut Cx, purpose: Use, question: Q) {
+    pub fn ask(&mut self, cx: &mut Context, purpose: Priority, question: Q) {
         let (asked, request) = PendingAnswer::new(cx.ticket(), question);
         cx.effects.push(Effect::Load { ticket: asked.ticket(), purpose, request });
         self.asked = Some(asked);
@@ -161,9 +161,9 @@ impl<Q: Question, T> Slot<Q, T> {
     }
 }
 
-impl<Q: Question> Slot<Q> {
+impl<Q: Question> Pending<Q> {
     /// Takes the answer, if it is the one awaited here, and keeps it: true then. A failure is told to the user.
-    pub fn keep(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub fn keep(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.answer(ticket) {
             None => return false,
             Some(Ok(value)) => self.value = Some(value),

@@ -70,7 +70,7 @@ impl Effects {
         None
     }
 
-    fn execute(&self, run: String, scope: eval::Scope, control: eval::Control) {
+    fn execute(&self, run: String, scope: eval::RunScope, control: eval::Control) {
         let (handle, config, send) = (self.handle.clone(), Arc::clone(&self.config), self.send.clone());
         tokio::spawn(async move {
             let (to, id) = (send.clone(), run.clone());

@@ -1,6 +1,6 @@
 //! Facts of this session that every screen may read.
 
-use super::keys::{Action, Keymap, Scope};
+use super::keys::{Action, KeyScope, Keymap};
 use super::theme::{Meaning, Theme};
 use crate::config::Config;
 use crate::eval::Control;
@@ -43,12 +43,12 @@ impl Env {
     }
 
     /// The key of an action, as a message of this screen names it.
-    pub fn hint(&self, scope: Scope, action: Action) -> &str {
+    pub fn hint(&self, scope: KeyScope, action: Action) -> &str {
         self.keymap.hint(scope, action)
     }
 
     /// A text of a screen with `{Fold}` and the like replaced by the keys in force.
-    pub fn filled(&self, scope: Scope, text: &str) -> String {
+    pub fn filled(&self, scope: KeyScope, text: &str) -> String {
         self.keymap.filled(scope, text)
     }
 

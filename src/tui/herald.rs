@@ -2,7 +2,7 @@
 //! its end. Only to terminals that are known to take it; our own words alone, never those of a model or a file.
 
 use super::capabilities::Capabilities;
-use super::modes::{self, Mode};
+use super::modes::{self, TerminalMode};
 use super::msg::Msg;
 use std::io::Write;
 
@@ -29,10 +29,10 @@ impl Herald {
     ) -> std::io::Result<()> {
         if known.progress && (running > 0) != (self.runs > 0) {
             if running > 0 {
-                modes::want(Mode::Progress);
+                modes::want(TerminalMode::Progress);
                 modes::restore(out)?;
             } else {
-                modes::drop_mode(Mode::Progress, out)?;
+                modes::drop_mode(TerminalMode::Progress, out)?;
             }
         }
         self.runs = running;

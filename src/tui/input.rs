@@ -16,7 +16,7 @@ use super::answers::TerminalReport;
 use super::layouts::by_place;
 use super::modes;
 use crossterm::event as ours;
-use pieces::{Piece, Pieces};
+use pieces::{InputPiece, Pieces};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,7 +38,7 @@ pub(super) enum Typed {
     Answer(TerminalReport),
 }
 
-enum Order {
+enum InputOrder {
     /// Answers are due from now on; the colour may come last.
     Expect(bool),
     /// Reads nothing more; before that, what is still due for at most so long.
@@ -47,13 +47,13 @@ enum Order {
 }
 
 /// The reading thread's handle; the thread ends when this is dropped.
-pub(super) struct Input {
-    orders: Sender<Order>,
+pub(super) struct InputThread {
+    orders: Sender<InputOrder>,
     wake: UnixStream,
     parked: Receiver<()>,
 }
 
-impl Input {
+impl InputThread {
     /// Reads the process's terminal: standard input when it is one, else the controlling terminal.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Input {
         let (tell, parked) = channel();
         std::thread::Builder::new().name("keys".into()).spawn(move || {
             let (pieces, parser) = (Pieces::default(), termina::Parser::default());
-            let mut reader = Reader { woken, ordered, tell, send, pieces, parser, out: Vec::new() };
+            let mut reader = InputReader { woken, ordered, tell, send, pieces, parser, out: Vec::new() };
             // An end of any kind closes the queue, which is how the loop learns that its user is gone.
             let _ = reader.run(source.as_fd());
         })?;
@@ -90,7 +90,7 @@ impl Input {
     /// Questions are about to be written: for a second, or until the last answer, what comes may be one. `colour_last`
     /// where the colour may come after that.
     pub(super) fn expect(&mut self, colour_last: bool) {
-        if self.orders.send(Order::Expect(colour_last)).is_ok() {
+        if self.orders.send(InputOrder::Expect(colour_last)).is_ok() {
             let _ = self.wake.write_all(b"?");
         }
     }
@@ -98,28 +98,28 @@ impl Input {
     /// Stops reading. When this returns, the terminal's bytes are the next program's: answers that are due are read
     /// away first, as far as they come within `patience`.
     pub(super) fn park(&mut self, patience: Duration) {
-        if self.orders.send(Order::Park(patience)).is_ok() && self.wake.write_all(b"!").is_ok() {
+        if self.orders.send(InputOrder::Park(patience)).is_ok() && self.wake.write_all(b"!").is_ok() {
             let _ = self.parked.recv();
         }
     }
 
     /// Reads again.
     pub(super) fn resume(&mut self) {
-        let _ = self.orders.send(Order::Resume);
+        let _ = self.orders.send(InputOrder::Resume);
     }
 }
 
-struct Reader {
+struct InputReader {
     woken: UnixStream,
-    ordered: Receiver<Order>,
+    ordered: Receiver<InputOrder>,
     tell: Sender<()>,
     send: UnboundedSender<Typed>,
     pieces: Pieces,
     parser: termina::Parser,
-    out: Vec<Piece>,
+    out: Vec<InputPiece>,
 }
 
-impl Reader {
+impl InputReader {
     /// Until the source ends, fails, or nobody listens any more.
     fn run(&mut self, source: BorrowedFd<'_>) -> std::io::Result<()> {
         let mut bytes = [0_u8; 16 * 1024];
@@ -172,12 +172,12 @@ impl Reader {
         let Ok(mut order) = self.ordered.recv() else { return Ok(false) };
         loop {
             match order {
-                Order::Expect(colour_last) => {
+                InputOrder::Expect(colour_last) => {
                     self.pieces.expect(Instant::now() + DUE, colour_last);
                     return Ok(true);
                 }
-                Order::Resume => return Ok(true),
-                Order::Park(patience) => {
+                InputOrder::Resume => return Ok(true),
+                InputOrder::Park(patience) => {
                     // What came before the hand-over is settled: an Escape is an Escape.
                     self.read_what_is_due(source, bytes, Instant::now() + patience)?;
                     self.pieces.settle(Instant::now(), &mut self.out);
@@ -220,7 +220,7 @@ impl Reader {
     fn pass_on(&mut self) -> bool {
         for piece in self.out.drain(..) {
             let event = match piece {
-                Piece::Keys(bytes) => {
+                InputPiece::Keys(bytes) => {
                     let bytes = by_place(&bytes).unwrap_or(bytes);
                     self.parser.parse(&bytes, false);
                     let mut none = true;
@@ -238,12 +238,12 @@ impl Reader {
                     }
                     continue;
                 }
-                Piece::Escape => Typed::Event(ours::Event::Key(ours::KeyEvent::new(
+                InputPiece::Escape => Typed::Event(ours::Event::Key(ours::KeyEvent::new(
                     ours::KeyCode::Esc,
                     ours::KeyModifiers::NONE,
                 ))),
-                Piece::Paste(text) => Typed::Event(ours::Event::Paste(text)),
-                Piece::Answer(answer) => {
+                InputPiece::Paste(text) => Typed::Event(ours::Event::Paste(text)),
+                InputPiece::Answer(answer) => {
                     if !self.pieces.is_due(Instant::now()) {
                         modes::answered();
                     }
@@ -344,10 +344,10 @@ mod tests {
     use ours::{Event, KeyCode, KeyEvent, KeyModifiers};
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-    fn reader() -> (UnixStream, Input, UnboundedReceiver<Typed>) {
+    fn reader() -> (UnixStream, InputThread, UnboundedReceiver<Typed>) {
         let (hand, terminal) = UnixStream::pair().unwrap();
         let (send, receive) = unbounded_channel();
-        (hand, Input::on(terminal, send).unwrap(), receive)
+        (hand, InputThread::on(terminal, send).unwrap(), receive)
     }
 
     fn plain(code: KeyCode) -> Typed {
@@ -391,7 +391,7 @@ mod tests {
         let (mut hand, terminal) = UnixStream::pair().unwrap();
         let mut editor = terminal.try_clone().unwrap();
         let (send, mut got) = unbounded_channel();
-        let mut input = Input::on(terminal, send).unwrap();
+        let mut input = InputThread::on(terminal, send).unwrap();
         for round in 0..200 {
             hand.write_all(b"a").unwrap();
             assert_eq!(got.blocking_recv(), Some(plain(KeyCode::Char('a'))));

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// Where a key counts. A screen's own scope goes before [`Scope::Move`], and that before [`Scope::Everywhere`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are those of the screens")]
-pub enum Scope {
+pub enum KeyScope {
     Everywhere,
     Move,
     Prompts,
@@ -29,7 +29,7 @@ pub enum Scope {
     Trends,
 }
 
-impl Scope {
+impl KeyScope {
     /// The screen's name, as help shows it and as the config writes it.
     pub fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Scope {
     }
 }
 
-impl Scope {
+impl KeyScope {
     /// Whether an action only moves about on a screen.
     pub fn moves(action: Action) -> bool {
         TABLE.iter().any(|b| b.scope == Self::Move && b.action == action && action != Action::Enter)
@@ -95,7 +95,7 @@ actions! {
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
     /// Where it counts.
-    pub scope: Scope,
+    pub scope: KeyScope,
     /// Keys, separated by blanks: `j Down`, `C-c`, `Space`.
     pub keys: &'static str,
     /// What it does.
@@ -107,7 +107,7 @@ pub struct Binding {
 }
 
 const fn key(
-    scope: Scope,
+    scope: KeyScope,
     keys: &'static str,
     action: Action,
     hint: &'static str,
@@ -119,7 +119,7 @@ const fn key(
 /// All keys of all screens, in the order in which help shows them.
 pub const TABLE: &[Binding] = &{
     use Action as A;
-    use Scope as S;
+    use KeyScope as S;
     [
         key(S::Everywhere, "?", A::Help, "keys", "keys of this screen, and what its figures mean"),
         key(S::Everywhere, ": C-p", A::Palette, "", "palette: every action by name"),
@@ -377,9 +377,9 @@ const NO_KEY: &str = "(no key)";
 /// Keys in force: the table, changed by the config.
 #[derive(Debug, Clone)]
 pub struct Keymap {
-    by_key: HashMap<(Scope, Chord), Action>,
-    shown: HashMap<(Scope, Action), String>,
-    changed: HashMap<(Scope, Action), String>,
+    by_key: HashMap<(KeyScope, Chord), Action>,
+    shown: HashMap<(KeyScope, Action), String>,
+    changed: HashMap<(KeyScope, Action), String>,
 }
 
 impl Default for Keymap {
@@ -392,7 +392,7 @@ impl Keymap {
     /// The table with changes `("prompts.Diff", "D")`; all that is wrong with them is returned together.
     pub fn with(changes: &[(String, String)]) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
-        let mut wanted: HashMap<(Scope, Action), &str> = HashMap::new();
+        let mut wanted: HashMap<(KeyScope, Action), &str> = HashMap::new();
         for (what, keys) in changes {
             let found = TABLE
                 .iter()
@@ -432,10 +432,10 @@ impl Keymap {
     }
 
     /// What a key does in a screen.
-    pub fn action(&self, scope: Scope, event: &KeyEvent) -> Option<Action> {
+    pub fn action(&self, scope: KeyScope, event: &KeyEvent) -> Option<Action> {
         let found = |event: &KeyEvent| {
             let chord = Chord::of(event);
-            [scope, Scope::Move, Scope::Everywhere]
+            [scope, KeyScope::Move, KeyScope::Everywhere]
                 .into_iter()
                 .find_map(|s| self.by_key.get(&(s, chord)).copied())
         };
@@ -449,18 +449,18 @@ impl Keymap {
 
     /// The key that a message in a screen names for an action: the first of its own there, else of those that move about,
     /// else of those that count everywhere.
-    pub fn hint(&self, scope: Scope, action: Action) -> &str {
+    pub fn hint(&self, scope: KeyScope, action: Action) -> &str {
         // The reveal explains the figures of the review around it, and a message may be of a screen elsewhere.
         let other = match scope {
-            Scope::Reveal => Scope::Review,
+            KeyScope::Reveal => KeyScope::Review,
             _ => TABLE.iter().find(|b| b.action == action).map_or(scope, |b| b.scope),
         };
-        let keys = [scope, Scope::Move, Scope::Everywhere, other].map(|s| self.shown(s, action));
+        let keys = [scope, KeyScope::Move, KeyScope::Everywhere, other].map(|s| self.shown(s, action));
         keys.into_iter().find_map(|keys| keys.split_whitespace().next()).unwrap_or(NO_KEY)
     }
 
     /// A text of a screen in which an action in braces stands for its key: `{Fold} shows them`.
-    pub fn filled(&self, scope: Scope, text: &str) -> String {
+    pub fn filled(&self, scope: KeyScope, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -483,7 +483,7 @@ impl Keymap {
     }
 
     /// The keys of an action as shown to people.
-    pub fn shown(&self, scope: Scope, action: Action) -> &str {
+    pub fn shown(&self, scope: KeyScope, action: Action) -> &str {
         self.shown.get(&(scope, action)).map_or("", String::as_str)
     }
 }
@@ -518,23 +518,23 @@ mod tests {
         for (letter, action) in
             [('о', Action::Down), ('й', Action::Quit), ('П', Action::Last), ('в', Action::Diff)]
         {
-            assert_eq!(at(Scope::Prompts, letter), Some(action), "{letter}");
+            assert_eq!(at(KeyScope::Prompts, letter), Some(action), "{letter}");
         }
-        assert_eq!(at(Scope::Prompts, 'é'), None);
+        assert_eq!(at(KeyScope::Prompts, 'é'), None);
         // A key that the config gave to the letter itself goes before.
         let (own, _) = Keymap::with(&[("prompts.blame".into(), "о".into())]);
         let event = KeyEvent::new(KeyCode::Char('о'), KeyModifiers::NONE);
-        assert_eq!(own.action(Scope::Prompts, &event), Some(Action::Blame));
+        assert_eq!(own.action(KeyScope::Prompts, &event), Some(Action::Blame));
     }
 
     #[test]
     fn changes_are_applied_and_all_problems_come_together() {
         let (map, problems) = Keymap::with(&[("prompts.diff".into(), "D".into())]);
         assert_eq!(problems, Vec::<String>::new());
-        assert_eq!(map.shown(Scope::Prompts, Action::Diff), "D");
-        assert_eq!(map.hint(Scope::Prompts, Action::Diff), "D");
-        assert_eq!(map.hint(Scope::Reveal, Action::Fold), "f");
-        assert_eq!(map.filled(Scope::Prompts, "{Diff}, {Enter}, {Help}: {no} {"), "D, Enter, ?: {no} {");
+        assert_eq!(map.shown(KeyScope::Prompts, Action::Diff), "D");
+        assert_eq!(map.hint(KeyScope::Prompts, Action::Diff), "D");
+        assert_eq!(map.hint(KeyScope::Reveal, Action::Fold), "f");
+        assert_eq!(map.filled(KeyScope::Prompts, "{Diff}, {Enter}, {Help}: {no} {"), "D, Enter, ?: {no} {");
         let (_, problems) = Keymap::with(&[
             ("prompts.nothing".into(), "x".into()),
             ("diff.Fold".into(), "n".into()),

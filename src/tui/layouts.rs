@@ -7,47 +7,47 @@
 //! Text that is typed into a field stays as it is: only what would be a key of the table of keys is looked up here.
 
 /// Letters of a layout, each with the US key it is on: in the order of the keys, without Shift and with it.
-struct Layout {
+struct KeyboardLayout {
     keys: &'static str,
     letters: &'static str,
 }
 
 /// The layouts whose letters nobody else has on another key. Cyrillic is the Russian one with the letters that only
 /// Ukrainian and Belarusian have.
-const LAYOUTS: &[Layout] = &[
+const LAYOUTS: &[KeyboardLayout] = &[
     // Russian.
-    Layout { keys: "qwertyuiop[]", letters: "йцукенгшщзхъ" },
-    Layout { keys: "asdfghjkl;'", letters: "фывапролджэ" },
-    Layout { keys: "zxcvbnm,.`", letters: "ячсмитьбюё" },
-    Layout { keys: "QWERTYUIOP{}", letters: "ЙЦУКЕНГШЩЗХЪ" },
-    Layout { keys: "ASDFGHJKL:\"", letters: "ФЫВАПРОЛДЖЭ" },
-    Layout { keys: "ZXCVBNM<>~", letters: "ЯЧСМИТЬБЮЁ" },
+    KeyboardLayout { keys: "qwertyuiop[]", letters: "йцукенгшщзхъ" },
+    KeyboardLayout { keys: "asdfghjkl;'", letters: "фывапролджэ" },
+    KeyboardLayout { keys: "zxcvbnm,.`", letters: "ячсмитьбюё" },
+    KeyboardLayout { keys: "QWERTYUIOP{}", letters: "ЙЦУКЕНГШЩЗХЪ" },
+    KeyboardLayout { keys: "ASDFGHJKL:\"", letters: "ФЫВАПРОЛДЖЭ" },
+    KeyboardLayout { keys: "ZXCVBNM<>~", letters: "ЯЧСМИТЬБЮЁ" },
     // What Ukrainian and Belarusian have in place of some of them.
-    Layout { keys: "s'o]SO}\"", letters: "ієўїІЎЇЄ" },
+    KeyboardLayout { keys: "s'o]SO}\"", letters: "ієўїІЎЇЄ" },
     // Greek.
-    Layout { keys: "wertyuiop", letters: "ςερτυθιοπ" },
-    Layout { keys: "asdfghjkl", letters: "ασδφγηξκλ" },
-    Layout { keys: "zxcvbnm", letters: "ζχψωβνμ" },
-    Layout { keys: "ERTYUIOP", letters: "ΕΡΤΥΘΙΟΠ" },
-    Layout { keys: "ASDFGHJKL", letters: "ΑΣΔΦΓΗΞΚΛ" },
-    Layout { keys: "ZXCVBNM", letters: "ΖΧΨΩΒΝΜ" },
+    KeyboardLayout { keys: "wertyuiop", letters: "ςερτυθιοπ" },
+    KeyboardLayout { keys: "asdfghjkl", letters: "ασδφγηξκλ" },
+    KeyboardLayout { keys: "zxcvbnm", letters: "ζχψωβνμ" },
+    KeyboardLayout { keys: "ERTYUIOP", letters: "ΕΡΤΥΘΙΟΠ" },
+    KeyboardLayout { keys: "ASDFGHJKL", letters: "ΑΣΔΦΓΗΞΚΛ" },
+    KeyboardLayout { keys: "ZXCVBNM", letters: "ΖΧΨΩΒΝΜ" },
     // Hebrew.
-    Layout { keys: "ertyuiop", letters: "קראטוןםפ" },
-    Layout { keys: "asdfghjkl;", letters: "שדגכעיחלךף" },
-    Layout { keys: "zxcvbnm,.", letters: "זסבהנמצתץ" },
+    KeyboardLayout { keys: "ertyuiop", letters: "קראטוןםפ" },
+    KeyboardLayout { keys: "asdfghjkl;", letters: "שדגכעיחלךף" },
+    KeyboardLayout { keys: "zxcvbnm,.", letters: "זסבהנמצתץ" },
     // Arabic (101).
-    Layout { keys: "qwertyuiop[]", letters: "ضصثقفغعهخحجد" },
-    Layout { keys: "asdfghjkl;'", letters: "شسيبلاتنمكط" },
-    Layout { keys: "zxcvnm,./`", letters: "ئءؤرىةوزظذ" },
+    KeyboardLayout { keys: "qwertyuiop[]", letters: "ضصثقفغعهخحجد" },
+    KeyboardLayout { keys: "asdfghjkl;'", letters: "شسيبلاتنمكط" },
+    KeyboardLayout { keys: "zxcvnm,./`", letters: "ئءؤرىةوزظذ" },
     // Korean (two sets), before letters are put together.
-    Layout { keys: "qwertyuiop", letters: "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ" },
-    Layout { keys: "asdfghjkl", letters: "ㅁㄴㅇㄹㅎㅗㅓㅏㅣ" },
-    Layout { keys: "zxcvbnm", letters: "ㅋㅌㅊㅍㅠㅜㅡ" },
-    Layout { keys: "QWERTOP", letters: "ㅃㅉㄸㄲㅆㅒㅖ" },
+    KeyboardLayout { keys: "qwertyuiop", letters: "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ" },
+    KeyboardLayout { keys: "asdfghjkl", letters: "ㅁㄴㅇㄹㅎㅗㅓㅏㅣ" },
+    KeyboardLayout { keys: "zxcvbnm", letters: "ㅋㅌㅊㅍㅠㅜㅡ" },
+    KeyboardLayout { keys: "QWERTOP", letters: "ㅃㅉㄸㄲㅆㅒㅖ" },
     // Thai (Kedmanee).
-    Layout { keys: "wertyuiop[]", letters: "ไำพะัีรนยบล" },
-    Layout { keys: "asdfghjkl;'", letters: "ฟหกดเ้่าสวง" },
-    Layout { keys: "zxcvbnm,.", letters: "ผปแอิืทมใ" },
+    KeyboardLayout { keys: "wertyuiop[]", letters: "ไำพะัีรนยบล" },
+    KeyboardLayout { keys: "asdfghjkl;'", letters: "ฟหกดเ้่าสวง" },
+    KeyboardLayout { keys: "zxcvbnm,.", letters: "ผปแอิืทมใ" },
 ];
 
 /// The US key that a letter is on in its own layout; a wide letter's is that of the narrow one. None for Latin letters

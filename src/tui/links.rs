@@ -23,14 +23,14 @@ const TAIL: Modifier = Modifier::from_bits_retain(1 << 14);
 
 /// Part of an address in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct ScreenLink {
     /// Its cells, in columns from 0.
     pub columns: Range<usize>,
     /// The whole address, printable ASCII.
     pub address: Arc<str>,
 }
 
-impl Link {
+impl ScreenLink {
     /// The bytes that begin it. Parts of one address have one name, so that a terminal shows them as one.
     pub fn opening(&self) -> String {
         let mut name = std::hash::DefaultHasher::new();
@@ -75,14 +75,14 @@ pub(super) fn marked(line: Vec<Seg<'static>>, at: usize, addresses: &[Range<usiz
 }
 
 /// Cells of one row that belong to one address.
-struct Part {
+struct LinkCells {
     columns: Range<usize>,
     text: String,
     marks: Modifier,
 }
 
-fn parts(row: &[Cell]) -> Vec<Part> {
-    let mut out: Vec<Part> = Vec::new();
+fn parts(row: &[Cell]) -> Vec<LinkCells> {
+    let mut out: Vec<LinkCells> = Vec::new();
     for (x, cell) in row.iter().enumerate().filter(|(_, cell)| cell.modifier.contains(ADDRESS)) {
         let marks = cell.modifier & (ADDRESS | HEAD | TAIL);
         match out.last_mut().filter(|part| part.columns.end == x && part.marks == marks) {
@@ -90,19 +90,19 @@ fn parts(row: &[Cell]) -> Vec<Part> {
                 part.columns.end = x + 1;
                 part.text.push_str(cell.symbol());
             }
-            None => out.push(Part { columns: x..x + 1, text: cell.symbol().to_owned(), marks }),
+            None => out.push(LinkCells { columns: x..x + 1, text: cell.symbol().to_owned(), marks }),
         }
     }
     out
 }
 
 /// The links of a frame, a list for each row; no rows where there is none.
-pub(super) fn of(frame: &Buffer) -> Vec<Vec<Link>> {
+pub(super) fn of(frame: &Buffer) -> Vec<Vec<ScreenLink>> {
     let width = usize::from(frame.area.width).max(1);
     if !frame.content.iter().any(|cell| cell.modifier.contains(ADDRESS)) {
         return Vec::new();
     }
-    let rows: Vec<Vec<Part>> = frame.content.chunks(width).map(parts).collect();
+    let rows: Vec<Vec<LinkCells>> = frame.content.chunks(width).map(parts).collect();
     let mut links = vec![Vec::new(); rows.len()];
     for (y, row) in rows.iter().enumerate() {
         for head in row.iter().filter(|part| part.marks.contains(HEAD)) {
@@ -112,8 +112,9 @@ pub(super) fn of(frame: &Buffer) -> Vec<Vec<Link>> {
             {
                 // It goes on at the left edge of its own pane: the nearest part that does not begin further right.
                 let next = rows.get(below + 1).and_then(|row| {
-                    let fits =
-                        |next: &&Part| !next.marks.contains(HEAD) && next.columns.start <= part.columns.start;
+                    let fits = |next: &&LinkCells| {
+                        !next.marks.contains(HEAD) && next.columns.start <= part.columns.start
+                    };
                     row.iter().rev().find(fits)
                 });
                 match next {
@@ -126,7 +127,8 @@ pub(super) fn of(frame: &Buffer) -> Vec<Vec<Link>> {
                 chain.iter().map(|(_, part)| part.text.as_str()).collect::<String>().into();
             if is_whole && address.bytes().all(|b| b.is_ascii_graphic()) {
                 for (y, part) in chain {
-                    links[y].push(Link { columns: part.columns.clone(), address: Arc::clone(&address) });
+                    links[y]
+                        .push(ScreenLink { columns: part.columns.clone(), address: Arc::clone(&address) });
                 }
             }
         }

@@ -42,7 +42,7 @@ pub mod theme;
 mod watch;
 pub mod widget;
 
-pub use options::Options;
+pub use options::ScreenOptions;
 
 use crate::config::Config;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When there is no terminal, or the registry cannot be opened.
-pub fn run(options: Options, config: Config) -> anyhow::Result<()> {
+pub fn run(options: ScreenOptions, config: Config) -> anyhow::Result<()> {
     // Two threads: one for the loop's work, one for what only computes; SQLite has threads of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(term_loop::run(options, Arc::new(config)));

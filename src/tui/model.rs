@@ -8,7 +8,7 @@ pub type Ticket = u64;
 
 /// What an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum Priority {
     /// What is looked at: a frame waits for it a moment.
     Picture,
     /// Anything else.
@@ -17,7 +17,7 @@ pub enum Use {
 
 /// Which revision: a prompt and a number in its sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct RevisionRef {
     /// The prompt.
     pub name: PromptName,
     /// Its revision.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// One mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum TerminalMode {
     /// Presses, releases and the wheel (1000), with places of any size (1006).
     Mouse = 1,
     /// Changes of the colours (2031).
@@ -28,7 +28,7 @@ pub(super) enum Mode {
     Progress = 32,
 }
 
-impl Mode {
+impl TerminalMode {
     const ALL: [Self; 6] =
         [Self::Mouse, Self::ColourReports, Self::KittyKeys, Self::Title, Self::Focus, Self::Progress];
 
@@ -63,7 +63,7 @@ static ACTIVE: AtomicU8 = AtomicU8::new(0);
 static DUE: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Wants a mode from the next [`restore`] on.
-pub(super) fn want(mode: Mode) {
+pub(super) fn want(mode: TerminalMode) {
     WANTED.fetch_or(mode as u8, Ordering::SeqCst);
 }
 
@@ -71,7 +71,7 @@ pub(super) fn want(mode: Mode) {
 ///
 /// # Errors
 /// When the terminal is gone.
-pub(super) fn drop_mode(mode: Mode, out: &mut impl Write) -> std::io::Result<()> {
+pub(super) fn drop_mode(mode: TerminalMode, out: &mut impl Write) -> std::io::Result<()> {
     WANTED.fetch_and(!(mode as u8), Ordering::SeqCst);
     if ACTIVE.fetch_and(!(mode as u8), Ordering::SeqCst) & mode as u8 != 0 {
         out.write_all(mode.off().as_bytes())?;
@@ -86,7 +86,7 @@ pub(super) fn drop_mode(mode: Mode, out: &mut impl Write) -> std::io::Result<()>
 pub(super) fn restore(out: &mut impl Write) -> std::io::Result<()> {
     let wanted = WANTED.load(Ordering::SeqCst);
     let before = ACTIVE.fetch_or(wanted, Ordering::SeqCst);
-    for mode in Mode::ALL.into_iter().filter(|mode| wanted & !before & *mode as u8 != 0) {
+    for mode in TerminalMode::ALL.into_iter().filter(|mode| wanted & !before & *mode as u8 != 0) {
         out.write_all(mode.on().as_bytes())?;
     }
     out.flush()
@@ -95,7 +95,7 @@ pub(super) fn restore(out: &mut impl Write) -> std::io::Result<()> {
 /// Switches off what is on. Any number of times: what is off already is not written again.
 pub(super) fn release(out: &mut impl Write) {
     let active = ACTIVE.swap(0, Ordering::SeqCst);
-    for mode in Mode::ALL.into_iter().rev().filter(|mode| active & *mode as u8 != 0) {
+    for mode in TerminalMode::ALL.into_iter().rev().filter(|mode| active & *mode as u8 != 0) {
         let _ = out.write_all(mode.off().as_bytes());
     }
     let _ = out.flush();
@@ -157,9 +157,9 @@ mod tests {
         let on = |out: &mut Vec<u8>| restore(out).unwrap();
         let off = |out: &mut Vec<u8>| release(out);
         assert_eq!(written(&on) + &written(&off), "");
-        want(Mode::Mouse);
-        assert_eq!(written(&on), Mode::Mouse.on());
-        want(Mode::KittyKeys);
+        want(TerminalMode::Mouse);
+        assert_eq!(written(&on), TerminalMode::Mouse.on());
+        want(TerminalMode::KittyKeys);
         assert_eq!(written(&on), "\x1b[>5u");
         assert_eq!(written(&on), "");
         // To pop twice would take what belongs to the shell.

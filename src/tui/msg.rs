@@ -6,9 +6,9 @@
 //! progress  ---+                         +--> Edit, Copy, Quit ...
 //! ```
 
-use super::model::{Ticket, Use};
+use super::model::{Priority, Ticket};
 use super::question::Request;
-use crate::eval::{Control, Progress, Scope};
+use crate::eval::{Control, Progress, RunScope};
 use crate::store::RunInfo;
 use crossterm::event::Event;
 
@@ -64,7 +64,7 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: Ticket,
         /// What for.
-        purpose: Use,
+        purpose: Priority,
         /// The question.
         request: Request,
     },
@@ -73,7 +73,7 @@ pub enum Effect {
         /// Its id.
         run: String,
         /// What to ask for.
-        scope: Scope,
+        scope: RunScope,
         /// To pause and cancel it.
         control: Control,
     },

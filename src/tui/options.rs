@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// How to start the screens.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ScreenOptions {
     /// The registry's file.
     pub registry: PathBuf,
     /// Whether it is the demo's: said on the screen.

@@ -10,7 +10,7 @@
 //! VTE, kitty, alacritty, mlterm, tmux, GNU screen). Lines must not wrap meanwhile (`terminal.rs` sees to it): a cluster
 //! wider than its room would spill into the next row.
 
-use super::links::Link;
+use super::links::ScreenLink;
 use crate::core::text;
 use ratatui::buffer::{Cell, CellWidth as _};
 use ratatui::style::{Color, Modifier};
@@ -21,15 +21,15 @@ const GAP: usize = 4;
 
 /// The look of what is written next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Look {
+struct CellStyle {
     fg: Color,
     bg: Color,
     modifier: Modifier,
 }
 
-const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+const PLAIN: CellStyle = CellStyle { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell) -> Self {
         Self { fg: cell.fg, bg: cell.bg, modifier: cell.modifier & Modifier::all() }
     }
@@ -46,7 +46,7 @@ fn columns(cell: &Cell) -> usize {
 
 /// Whether a cell is what erasing leaves.
 fn is_bare(cell: &Cell) -> bool {
-    cell.symbol() == " " && Look::of(cell) == PLAIN
+    cell.symbol() == " " && CellStyle::of(cell) == PLAIN
 }
 
 /// Whether terminals disagree on the room of anything in a row.
@@ -83,21 +83,21 @@ fn bare_from(row: &[Cell]) -> usize {
 
 /// Neighbours of one look in one row.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct StyledCells {
     x: usize,
     y: usize,
     /// The column behind it.
     end: usize,
-    look: Look,
+    look: CellStyle,
     /// What is written; none when the rest of the row is erased.
     text: String,
     ends_the_row: bool,
 }
 
-impl Piece {
+impl StyledCells {
     /// Whether a cell behind it can be part of it.
     fn takes(&self, cell: &Cell) -> bool {
-        Look::of(cell) == self.look
+        CellStyle::of(cell) == self.look
     }
 
     fn push(&mut self, cell: &Cell) {
@@ -107,7 +107,7 @@ impl Piece {
 }
 
 /// What changed in a row in which nothing is disputed, before or after.
-pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Piece>) {
+pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<StyledCells>) {
     let bare_from = bare_from(new);
     // Which cells of the former row stood behind a wide one; none where none is wide.
     let mut covered = Vec::new();
@@ -130,11 +130,11 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
         // Blanks at the end are erased, as in a picture drawn anew: a multiplexer tells one from the other.
         if x >= bare_from {
             let (look, text) = (PLAIN, String::new());
-            pieces.push(Piece { x: bare_from, y, end: bare_from, look, text, ends_the_row });
+            pieces.push(StyledCells { x: bare_from, y, end: bare_from, look, text, ends_the_row });
             break;
         }
         // What stands between is written once more, where that is shorter than a move.
-        let last = pieces.get_mut(begun..).and_then(<[Piece]>::last_mut);
+        let last = pieces.get_mut(begun..).and_then(<[StyledCells]>::last_mut);
         let joined = last.filter(|piece| {
             let between = new.get(piece.end..x).unwrap_or_default();
             let cheap = |cell: &Cell| cell.symbol().len() == 1 && piece.takes(cell);
@@ -146,8 +146,8 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
                 piece
             }
             None => {
-                let look = Look::of(cell);
-                pieces.push(Piece { x, y, end: x, look, text: String::new(), ends_the_row });
+                let look = CellStyle::of(cell);
+                pieces.push(StyledCells { x, y, end: x, look, text: String::new(), ends_the_row });
                 let Some(piece) = pieces.last_mut() else { continue };
                 piece
             }
@@ -160,7 +160,7 @@ pub(super) fn changes(y: usize, old: &[Cell], new: &[Cell], pieces: &mut Vec<Pie
 /// Writes one frame.
 pub(super) struct Pen<'a> {
     out: &'a mut Vec<u8>,
-    look: Look,
+    look: CellStyle,
     /// Column and row of the cursor, while they are certain.
     at: Option<(usize, usize)>,
 }
@@ -183,8 +183,8 @@ impl<'a> Pen<'a> {
 
     /// Writes pieces of rows in which nothing is disputed: row by row, or look by look where that is shorter (a colour
     /// costs as much as three moves).
-    pub fn lay(&mut self, pieces: &[Piece]) {
-        let mut looks: Vec<Look> = Vec::new();
+    pub fn lay(&mut self, pieces: &[StyledCells]) {
+        let mut looks: Vec<CellStyle> = Vec::new();
         let mut places = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let known = looks.iter().position(|look| *look == piece.look);
@@ -210,7 +210,7 @@ impl<'a> Pen<'a> {
         (self.look, self.at) = (look, at);
     }
 
-    fn piece(&mut self, piece: &Piece) {
+    fn piece(&mut self, piece: &StyledCells) {
         self.go(piece.x, piece.y);
         self.wear(piece.look);
         if piece.text.is_empty() {
@@ -224,7 +224,7 @@ impl<'a> Pen<'a> {
 
     /// Writes a row whole, after erasing it: what stood there before, and how a terminal counted it, leaves no trace.
     /// `links` are those of the row, from left to right.
-    pub fn whole(&mut self, y: usize, row: &[Cell], links: &[Link]) {
+    pub fn whole(&mut self, y: usize, row: &[Cell], links: &[ScreenLink]) {
         self.go(0, y);
         self.wear(PLAIN);
         self.put("\x1b[2K");
@@ -252,7 +252,7 @@ impl<'a> Pen<'a> {
             spilled = true;
             let room = columns(cell).min(row.len() - x);
             self.go(x, y);
-            self.wear(Look::of(cell));
+            self.wear(CellStyle::of(cell));
             self.out.extend(std::iter::repeat_n(b' ', room));
             self.at = None;
             self.go(x, y);
@@ -271,7 +271,7 @@ impl<'a> Pen<'a> {
     }
 
     fn cell(&mut self, x: usize, y: usize, cell: &Cell, width: usize) {
-        self.wear(Look::of(cell));
+        self.wear(CellStyle::of(cell));
         self.put(cell.symbol());
         let next = x + columns(cell);
         // Behind the last column terminals put the cursor in different places.
@@ -299,7 +299,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Puts a look on, by the shorter way: what differs, or all of it anew.
-    fn wear(&mut self, look: Look) {
+    fn wear(&mut self, look: CellStyle) {
         if look == self.look {
             return;
         }
@@ -315,7 +315,7 @@ impl<'a> Pen<'a> {
 }
 
 /// The codes (SGR) that lead from a look to another.
-fn codes(from: Look, to: Look) -> String {
+fn codes(from: CellStyle, to: CellStyle) -> String {
     const SWITCHES: [(Modifier, &str, &str); 9] = [
         (Modifier::BOLD, "1", "22"),
         (Modifier::DIM, "2", "22"),

@@ -22,7 +22,7 @@ pub trait Question: Send + 'static {
     type Answer: Send + 'static;
 
     /// How the answer is found, and on which thread.
-    fn work(self) -> Work<Self::Answer>;
+    fn work(self) -> Lane<Self::Answer>;
 }
 
 type Read<A> = Box<dyn FnOnce(&Store, &Config) -> crate::store::Result<A> + Send>;
@@ -31,7 +31,7 @@ type Computed<A> = Pin<Box<dyn Future<Output = Result<A, String>> + Send>>;
 type Compute<A> = Box<dyn FnOnce(Handle) -> Computed<A> + Send>;
 
 /// Where the work on an answer is done.
-pub enum Work<A> {
+pub enum Lane<A> {
     /// On the reading thread. No question for a list loads a body.
     Read(Read<A>),
     /// On the writing thread; done even when nobody waits for it any more.
@@ -40,7 +40,7 @@ pub enum Work<A> {
     Compute(Compute<A>),
 }
 
-impl<A: Send + 'static> Work<A> {
+impl<A: Send + 'static> Lane<A> {
     /// Reads the registry.
     pub fn read(work: impl FnOnce(&Store, &Config) -> crate::store::Result<A> + Send + 'static) -> Self {
         Self::Read(Box::new(work))
@@ -130,11 +130,11 @@ fn request<Q: Question>(
             let _ = give.send(answer);
         };
         match question.work() {
-            Work::Write(work) => handle.write_then(work, move |result| {
+            Lane::Write(work) => handle.write_then(work, move |result| {
                 tell(result.map_err(|e| told(&e)));
                 done();
             }),
-            Work::Read(work) => {
+            Lane::Read(work) => {
                 let config = Arc::clone(config);
                 let work = move |store: &Store| {
                     if is_dropped() { Ok(None) } else { work(store, &config).map(Some) }
@@ -146,7 +146,7 @@ fn request<Q: Question>(
                     done();
                 });
             }
-            Work::Compute(work) => {
+            Lane::Compute(work) => {
                 let handle = handle.clone();
                 tokio::spawn(async move {
                     if !is_dropped() {

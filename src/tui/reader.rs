@@ -6,7 +6,7 @@ use crate::store::RevisionInfo;
 
 /// A model that would read the prompt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reader {
+pub struct TargetModel {
     /// Its name in the config, else the model's own.
     pub name: String,
     /// How much it takes, where that is known.
@@ -17,7 +17,7 @@ pub struct Reader {
     pub price_in: Option<f64>,
 }
 
-impl Reader {
+impl TargetModel {
     /// The model named in the revision's settings (`model`), else the `at`-th of the configured ones, in their order.
     pub fn of(env: &Env, info: Option<&RevisionInfo>, at: usize) -> Option<Self> {
         let wanted = info.and_then(|i| i.config.get("model")).and_then(serde_json::Value::as_str);

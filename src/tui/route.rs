@@ -1,9 +1,9 @@
 //! Where one can go and what can lie on top, as data: screens name a [`Route`] or an [`Overlay`] and know no other screen.
 //! `routes.rs` makes the screen or the overlay of it.
 
-use super::doc::diff::Source;
-use super::keys::{Action, Scope};
-use super::model::Spot;
+use super::doc::diff::DiffSource;
+use super::keys::{Action, KeyScope};
+use super::model::RevisionRef;
 use crate::core::prompt::{Label, PromptName};
 use crate::eval::Control;
 use crate::store::{RevisionInfo, RunInfo, RunItem};
@@ -39,9 +39,9 @@ pub enum Route {
     /// Two texts, compared; with what a judge said of each.
     Diff {
         /// The older, or the first.
-        left: Source,
+        left: DiffSource,
         /// The newer, or the second.
-        right: Source,
+        right: DiffSource,
         /// What a judge said of the left and of the right text.
         reasons: Option<[String; 2]>,
     },
@@ -53,7 +53,7 @@ pub enum Route {
         text: String,
     },
     /// Who brought each line of a revision.
-    Blame(Spot),
+    Blame(RevisionRef),
     /// What a search for these words finds.
     Found(String),
     /// The charts of a prompt.
@@ -72,7 +72,7 @@ pub enum Route {
         /// Its place in the run.
         item: u32,
         /// The run around it where that is loaded already, and the criterion to select.
-        within: Option<(Context, u32)>,
+        within: Option<(ItemContext, u32)>,
     },
     /// The blind queue of a run.
     Review(String),
@@ -86,8 +86,8 @@ pub enum Route {
 
 impl Route {
     /// Two revisions, compared.
-    pub fn diff(left: Spot, right: Spot) -> Self {
-        Self::Diff { left: Source::Revision(left), right: Source::Revision(right), reasons: None }
+    pub fn diff(left: RevisionRef, right: RevisionRef) -> Self {
+        Self::Diff { left: DiffSource::Revision(left), right: DiffSource::Revision(right), reasons: None }
     }
 
     /// A run to be looked at.
@@ -108,7 +108,7 @@ pub enum Begin {
 
 /// The run around an item.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub struct ItemContext {
     /// The run.
     pub run: Arc<RunInfo>,
     /// Its items, by their place in it.
@@ -124,7 +124,7 @@ pub enum Nav {
     /// Out of this screen.
     Pop,
     /// Out of this screen, to the revision that was saved on it.
-    Saved(Spot),
+    Saved(RevisionRef),
     /// To a tab, and into a screen there if given.
     Tab(Tab, Option<Route>),
 }
@@ -134,12 +134,12 @@ pub enum Overlay {
     /// The keys of a screen, and what its figures mean.
     Help {
         /// Whose keys.
-        scope: Scope,
+        scope: KeyScope,
         /// Name and meaning of each figure.
         figures: &'static [(&'static str, &'static str)],
     },
     /// Every action of a screen, to be found by name.
-    Palette(Scope),
+    Palette(KeyScope),
     /// One line to be typed.
     Input {
         /// What it is.
@@ -159,7 +159,7 @@ pub enum Overlay {
         purpose: Purpose,
     },
     /// What a run over these revisions would do; over imported responses when there are none.
-    Plan(Vec<Spot>),
+    Plan(Vec<RevisionRef>),
 }
 
 /// One line for the user, in the place of the hints.

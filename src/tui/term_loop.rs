@@ -9,14 +9,14 @@ use super::effects::{Effects, Yielded, edit};
 use super::env::Env;
 use super::frames::Frames;
 use super::herald::{Ended, Herald};
-use super::input::{DUE, Input, Typed};
-use super::keys::{Keymap, Scope};
-use super::modes::{self, Mode};
+use super::input::{DUE, InputThread, Typed};
+use super::keys::{KeyScope, Keymap};
+use super::modes::{self, TerminalMode};
 use super::msg::{Effect, Msg};
-use super::options::Options;
+use super::options::ScreenOptions;
 use super::terminal::{Guard, give_back, is_ours, output};
 use super::theme::Theme;
-use super::watch::Watch;
+use super::watch::RegistryWatch;
 use crate::config::Config;
 use crate::store::Handle;
 use crossterm::event::Event;
@@ -35,7 +35,7 @@ const BATCH: usize = 256;
 
 /// Facts of a session over a registry.
 pub(super) fn environment(
-    options: &Options,
+    options: &ScreenOptions,
     config: Arc<Config>,
     read_only: Option<String>,
 ) -> (Env, Vec<String>) {
@@ -81,7 +81,7 @@ fn now() -> i64 {
 ///
 /// # Errors
 /// When the registry or the terminal cannot be opened. The terminal is as it was before, in every case.
-pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
+pub async fn run(options: ScreenOptions, config: Arc<Config>) -> anyhow::Result<()> {
     let handle = Handle::open(&options.registry)?;
     let (env, problems) =
         environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
@@ -94,7 +94,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     // What the first frame shows is read while the terminal is made ready for it.
     let first: Vec<_> = app.start().into_iter().filter_map(|effect| effects.run(effect)).collect();
     if takes_the_mouse(app.env.config.ui.mouse, variable) {
-        modes::want(Mode::Mouse);
+        modes::want(TerminalMode::Mouse);
     }
     let panics = send.clone();
     // Where the loop has ended already, nobody can be told.
@@ -104,7 +104,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
     let plain = options.plain;
     let signals = signals(send.clone());
     let (keys, typed) = unbounded_channel();
-    let input = Input::start(keys)?;
+    let input = InputThread::start(keys)?;
     let mut screens = Loop {
         app,
         effects,
@@ -118,7 +118,7 @@ pub async fn run(options: Options, config: Arc<Config>) -> anyhow::Result<()> {
         asked: false,
         herald: Herald::default(),
         frames: Frames::new(Instant::now()),
-        watch: Watch::later(options.registry, handle.clone(), send),
+        watch: RegistryWatch::later(options.registry, handle.clone(), send),
         #[cfg(debug_assertions)]
         fault: None,
     };
@@ -142,7 +142,7 @@ struct Loop {
     terminal: Canvas<File>,
     receive: UnboundedReceiver<Msg>,
     typed: UnboundedReceiver<Typed>,
-    input: Input,
+    input: InputThread,
     guard: Guard,
     capabilities: Capabilities,
     /// Without colours, as the command line wants it.
@@ -151,7 +151,7 @@ struct Loop {
     asked: bool,
     herald: Herald,
     frames: Frames,
-    watch: Watch,
+    watch: RegistryWatch,
     #[cfg(debug_assertions)]
     fault: Option<String>,
 }
@@ -281,10 +281,10 @@ impl Loop {
         let known = self.capabilities;
         self.terminal.known = known;
         for (mode, takes) in [
-            (Mode::ColourReports, known.color_reports),
-            (Mode::KittyKeys, known.kitty_keys),
-            (Mode::Title, known.takes_titles()),
-            (Mode::Focus, known.notifications),
+            (TerminalMode::ColourReports, known.color_reports),
+            (TerminalMode::KittyKeys, known.kitty_keys),
+            (TerminalMode::Title, known.takes_titles()),
+            (TerminalMode::Focus, known.notifications),
         ] {
             if takes {
                 modes::want(mode);
@@ -335,7 +335,7 @@ impl Loop {
             Yielded::Suspend { by_key: true } if can_be_continued() => self.outside(halt_the_job).await?,
             Yielded::Suspend { by_key: true } => {
                 let words = "not stopped: there is no shell with job control here to go on with fg; {Quit} or Ctrl-C ends";
-                let words = self.app.env.filled(Scope::Everywhere, words);
+                let words = self.app.env.filled(KeyScope::Everywhere, words);
                 self.app.announce(words);
             }
         }

@@ -8,7 +8,7 @@ use super::capabilities::Capabilities;
 use super::effects::{Effects, Yielded};
 use super::keys::Chord;
 use super::msg::Msg;
-use super::options::Options;
+use super::options::ScreenOptions;
 use super::term_loop::environment;
 use super::theme::Theme;
 use crate::config::Config;
@@ -52,7 +52,7 @@ impl Harness {
             Ok(handle) => handle,
             Err(e) => panic!("{e}"),
         };
-        let options = Options { registry: path.to_owned(), demo, plain: false };
+        let options = ScreenOptions { registry: path.to_owned(), demo, plain: false };
         let (mut env, _) =
             environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
         env.theme = theme;

@@ -7,7 +7,7 @@
 mod looks;
 
 use super::capabilities::Rgb;
-use crate::core::theme_file::{self, Colour, Look, ThemeFile};
+use crate::core::theme_file::{self, Colour, ThemeFile, ThemeStyle};
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::HashMap;
 
@@ -99,7 +99,7 @@ impl Own {
     }
 }
 
-fn styled(look: Look) -> Style {
+fn styled(look: ThemeStyle) -> Style {
     let colour = |c| match c {
         Colour::Rgb(r, g, b) => Color::Rgb(r, g, b),
         Colour::Terminal(n) => Color::Indexed(n),

@@ -21,7 +21,7 @@ const APART: Duration = Duration::from_millis(400);
 
 /// The watch over one registry.
 #[derive(Default)]
-pub(super) enum Watch {
+pub(super) enum RegistryWatch {
     /// It has not begun: nothing is shown yet that could be old.
     Later(PathBuf, Handle, UnboundedSender<Msg>),
     /// It goes on until this is dropped.
@@ -31,7 +31,7 @@ pub(super) enum Watch {
     Without,
 }
 
-impl Watch {
+impl RegistryWatch {
     /// One that is yet to begin.
     pub fn later(registry: PathBuf, handle: Handle, send: UnboundedSender<Msg>) -> Self {
         Self::Later(registry, handle, send)
@@ -56,7 +56,7 @@ impl Watch {
     }
 }
 
-fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watch> {
+fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<RegistryWatch> {
     let folder = path.parent()?.to_owned();
     let name = path.file_name()?.to_string_lossy().into_owned();
     let touched = Arc::new(Notify::new());
@@ -80,7 +80,7 @@ fn begun(path: &Path, handle: Handle, send: UnboundedSender<Msg>) -> Option<Watc
     log.push("-wal");
     let writing = Path::new(&log).metadata().is_ok_and(|about| about.len() > 0);
     let waits: &[u64] = if writing { &AGAIN_MS } else { &[0] };
-    Some(Watch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed, waits))))
+    Some(RegistryWatch::Kept(watcher, tokio::spawn(confirm(handle, send, confirmed, waits))))
 }
 
 /// When the registry is asked again after its file was touched. A commit can be read only some time after its bytes were
@@ -141,7 +141,7 @@ mod tests {
         write("before-it-was-opened");
         let handle = Handle::open(&path).unwrap();
         let (send, mut told) = unbounded_channel();
-        let mut watch = Watch::later(path.clone(), handle.clone(), send);
+        let mut watch = RegistryWatch::later(path.clone(), handle.clone(), send);
         write("before-the-first-frame");
         watch.begin();
         watch.begin();
@@ -170,7 +170,7 @@ mod tests {
         // The twin: while it stays where it is, it is read.
         assert_eq!(handle.read(|s| s.names()).await.unwrap().len(), 1);
         let (send, mut told) = unbounded_channel();
-        let mut watch = Watch::later(path.clone(), handle.clone(), send);
+        let mut watch = RegistryWatch::later(path.clone(), handle.clone(), send);
         watch.begin();
         std::fs::rename(&path, &aside).unwrap();
         let msg = tokio::time::timeout(Duration::from_secs(60), told.recv()).await;

@@ -3,9 +3,9 @@
 use assize::config::Config;
 use assize::core::digest::Digest;
 use assize::core::item::{Item, Subject};
-use assize::core::verdict::{Reading, State};
+use assize::core::verdict::{Reading, VerdictState};
 use assize::eval::{
-    Control, EvalError, Plan, Progress, RubricChoice, RunRequest, Scope, SetChoice, execute, plan,
+    Control, EvalError, Progress, RubricChoice, RunPlan, RunRequest, RunScope, SetChoice, execute, plan,
 };
 use assize::judge::{
     CallEvent, ChatMessage, Discovery, Gate, Generated, Judge, JudgeRequest, Model, Outcome, Stop, StopKind,
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
     Score(u8),
-    Fail(State),
+    Fail(VerdictState),
     Stop,
     /// Never answers.
     Hang,
@@ -92,7 +92,7 @@ impl Scripted {
             Act::Fail(state) => return Outcome { attempts: 1, ..Outcome::failed(state, "as scripted") },
             Act::Stop => {
                 let stop = Some(Stop::new(StopKind::Quota, "the quota is used up"));
-                return Outcome { attempts: 1, stop, ..Outcome::failed(State::HttpError, "quota") };
+                return Outcome { attempts: 1, stop, ..Outcome::failed(VerdictState::HttpError, "quota") };
             }
             Act::Hang => std::future::pending().await,
             Act::Panic => panic!("on purpose"),
@@ -107,7 +107,7 @@ impl Scripted {
             attempts: 1,
             rung: "schema",
             model_returned: Some(model.to_owned()),
-            ..Outcome::failed(State::Scored, "")
+            ..Outcome::failed(VerdictState::Scored, "")
         }
     }
 }
@@ -144,7 +144,7 @@ impl Judge for Scripted {
     ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             if !self.admitted() {
-                return Outcome::failed(State::OverBudget, "the gate is shut");
+                return Outcome::failed(VerdictState::OverBudget, "the gate is shut");
             }
             events(CallEvent::Sent);
             self.act(request).await
@@ -158,11 +158,11 @@ impl Judge for Scripted {
 /// A model that answers by a script over the last message.
 pub struct Writing {
     pub asked: AtomicU64,
-    script: Box<dyn Fn(&str) -> Result<String, State> + Send + Sync>,
+    script: Box<dyn Fn(&str) -> Result<String, VerdictState> + Send + Sync>,
 }
 
 impl Writing {
-    pub fn new(script: impl Fn(&str) -> Result<String, State> + Send + Sync + 'static) -> Arc<Self> {
+    pub fn new(script: impl Fn(&str) -> Result<String, VerdictState> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { asked: AtomicU64::new(0), script: Box::new(script) })
     }
 }
@@ -185,7 +185,7 @@ impl Model for Writing {
         events(CallEvent::Sent);
         let last = messages.last().map(|m| m.content.clone()).unwrap_or_default();
         let (text, state) = match (self.script)(&last) {
-            Ok(text) => (text, State::Scored),
+            Ok(text) => (text, VerdictState::Scored),
             Err(state) => (String::new(), state),
         };
         Box::pin(std::future::ready(Generated {
@@ -260,11 +260,11 @@ impl Registry {
         self.dir.path().join("r.db")
     }
 
-    pub async fn plan(&self, request: RunRequest) -> Plan {
+    pub async fn plan(&self, request: RunRequest) -> RunPlan {
         self.try_plan(request).await.unwrap_or_else(|e| panic!("{e}"))
     }
 
-    pub async fn try_plan(&self, request: RunRequest) -> Result<Plan, EvalError> {
+    pub async fn try_plan(&self, request: RunRequest) -> Result<RunPlan, EvalError> {
         self.handle.read(move |s: &Store| Ok(plan(s, &config(), &request))).await.unwrap()
     }
 
@@ -284,7 +284,7 @@ impl Registry {
         &self,
         id: &str,
         judge: &Arc<Scripted>,
-        scope: Scope,
+        scope: RunScope,
         control: &Control,
     ) -> Result<RunInfo, EvalError> {
         self.go_telling(id, judge, None, scope, control, |_| ()).await
@@ -295,7 +295,7 @@ impl Registry {
         id: &str,
         judge: &Arc<Scripted>,
         model: Option<Arc<dyn Model>>,
-        scope: Scope,
+        scope: RunScope,
         control: &Control,
         tell: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<RunInfo, EvalError> {

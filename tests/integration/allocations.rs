@@ -9,7 +9,7 @@ use assize::core::diff::Diff;
 use assize::core::digest::Digest;
 use assize::core::parse;
 use assize::core::prompt::{PromptName, Template};
-use assize::interop::generated::Shape;
+use assize::interop::generated::RegistrySize;
 use assize::store::{ListQuery, NewRevision, Store};
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
@@ -42,8 +42,8 @@ fn holds(path: &str, bound: Bound, real: AllocationInfo, twin: AllocationInfo) {
     assert!(!within(&twin), "{path}: the bound does not catch its broken twin");
 }
 
-fn shape(prompts: usize) -> Shape {
-    Shape { prompts, revisions: prompts * 3, verdicts: 0, seed: 3 }
+fn shape(prompts: usize) -> RegistrySize {
+    RegistrySize { prompts, revisions: prompts * 3, verdicts: 0, seed: 3 }
 }
 
 fn registry(path: &Path, prompts: usize) -> Store {

@@ -1,10 +1,10 @@
 //! What people bring: tables, chats, templates and names of any kind; files of other programs; each field accounted for.
 
 use crate::cli_support::{Home, err};
-use assize::interop::batch::{Batch, Rows};
+use assize::interop::batch::{Batch, BatchRows};
 use assize::interop::formats;
-use assize::interop::importer::Options;
-use assize::interop::source::Source;
+use assize::interop::importer::ImportOptions;
+use assize::interop::source::ImportSource;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,17 @@ fn all_fixtures() -> Vec<PathBuf> {
     out
 }
 
-fn source(path: &Path) -> Source {
-    Source::new(&path.file_name().unwrap().to_string_lossy(), Some(path), std::fs::read(path).unwrap())
+fn source(path: &Path) -> ImportSource {
+    ImportSource::new(&path.file_name().unwrap().to_string_lossy(), Some(path), std::fs::read(path).unwrap())
 }
 
 fn batch(path: &str) -> (&'static str, Batch) {
     let source = source(&fixtures().join(path));
     let importer = formats::sniffed(&source).unwrap_or_else(|| panic!("{path} is of no known format"));
-    (importer.name, (importer.read)(&source, &Options::default()).unwrap_or_else(|e| panic!("{path}: {e}")))
+    (
+        importer.name,
+        (importer.read)(&source, &ImportOptions::default()).unwrap_or_else(|e| panic!("{path}: {e}")),
+    )
 }
 
 /// Every leaf of a value with its path: names, and `[]` for entries of lists.
@@ -63,8 +66,8 @@ fn stored(batch: &Batch) -> String {
     for (name, rows) in &batch.sets {
         out += name;
         match rows {
-            Rows::Cases(cases) => out += &json!(cases).to_string(),
-            Rows::Items(items) => {
+            BatchRows::Cases(cases) => out += &json!(cases).to_string(),
+            BatchRows::Items(items) => {
                 for item in items {
                     out += &json!([item.id, item.arm, item.response, item.subject]).to_string();
                 }
@@ -82,7 +85,7 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
         let Some(importer) = formats::sniffed(&source) else {
             panic!("{} is of no known format", path.display())
         };
-        let batch = (importer.read)(&source, &Options::default()).unwrap();
+        let batch = (importer.read)(&source, &ImportOptions::default()).unwrap();
         assert!(!batch.is_empty() || !batch.refused.is_empty(), "{}", path.display());
         let value = match source.json() {
             Ok(value) => value.clone(),
@@ -146,7 +149,7 @@ fn each_leaf_of_a_foreign_file_is_kept_or_said_to_be_dropped() {
 fn results_of_promptfoo_become_items_with_states_repeats_and_no_invented_score() {
     let (format, batch) = batch("promptfoo/results-2x2x4-human-rated.min.json");
     assert_eq!(format, "promptfoo-results");
-    let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
+    let BatchRows::Items(items) = &batch.sets[0].1 else { panic!() };
     assert_eq!(items.len(), 16);
     let arms: std::collections::BTreeSet<&str> = items.iter().map(|i| i.arm.as_str()).collect();
     assert_eq!(arms.len(), 4, "{arms:?}");
@@ -159,7 +162,7 @@ fn results_of_promptfoo_become_items_with_states_repeats_and_no_invented_score()
         assert!(!all.contains(secret), "{secret}");
     }
     let (_, repeated) = self::batch("promptfoo/results-repeat3-matrix.jsonl");
-    let Rows::Items(items) = &repeated.sets[0].1 else { panic!() };
+    let BatchRows::Items(items) = &repeated.sets[0].1 else { panic!() };
     let mut ids: Vec<&str> = items.iter().map(|i| i.id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(
@@ -178,7 +181,7 @@ fn results_of_promptfoo_become_items_with_states_repeats_and_no_invented_score()
     );
     assert!(items.iter().all(|i| i.subject.cluster.is_some()));
     let (_, old) = self::batch("promptfoo/results-2x2x4-repeat2.min.json");
-    assert!(matches!(&old.sets[0].1, Rows::Items(items) if items.len() == 32));
+    assert!(matches!(&old.sets[0].1, BatchRows::Items(items) if items.len() == 32));
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn a_configuration_of_promptfoo_becomes_prompts_cases_and_criteria() {
         "{questions:?}"
     );
     let (_, matrix) = self::batch("promptfoo/promptfooconfig-repeat3.yaml");
-    let Rows::Cases(cases) = &matrix.sets[0].1 else { panic!() };
+    let BatchRows::Cases(cases) = &matrix.sets[0].1 else { panic!() };
     let all: Vec<Value> = cases.iter().map(|c| json!([c.id, c.vars["country"], c.vars["tone"]])).collect();
     assert_eq!(
         json!(all),
@@ -224,14 +227,15 @@ fn saves_of_openai_come_in_from_every_layout() {
         let (format, batch) = batch(&format!("openai/{file}"));
         let sets = batch.sets.iter().map(|(_, rows)| rows.len()).sum::<usize>();
         assert_eq!((format, sets, batch.prompts.len()), ("openai-evals", rows, prompts), "{file}");
-        let is_kind = batch.sets.iter().all(|(_, rows)| matches!(rows, Rows::Items(_)) == (kind == "items"));
+        let is_kind =
+            batch.sets.iter().all(|(_, rows)| matches!(rows, BatchRows::Items(_)) == (kind == "items"));
         assert!(is_kind || kind == "both", "{file}");
     }
     let (_, prompts) = batch("openai/openai-prompts-export.HAND-MADE.json");
     assert_eq!(prompts.prompts[1].labels[0].as_str(), "production");
     assert_eq!(prompts.prompts[1].settings.config["reasoning"]["effort"], "low");
     let (_, items) = batch("openai/output_items.loop.jsonl");
-    let Rows::Items(items) = &items.sets[0].1 else { panic!() };
+    let BatchRows::Items(items) = &items.sets[0].1 else { panic!() };
     assert_eq!((items[0].response.as_str(), items[1].response.as_str()), ("The capital is Paris.", ""));
     assert!(items[0].subject.prompt.contains("[developer]\nYou are terse."));
 }
@@ -274,8 +278,8 @@ fn results_of_other_tools_become_items_and_no_judge_is_taken_for_an_answer() {
     let items = |file: &str| {
         let (format, batch) = batch(file);
         match &batch.sets[0].1 {
-            Rows::Items(items) => (format, items.clone()),
-            Rows::Cases(_) => panic!("{file}"),
+            BatchRows::Items(items) => (format, items.clone()),
+            BatchRows::Cases(_) => panic!("{file}"),
         }
     };
     let (format, inspect) = items("results/tiny-epochs2-NaN.min.json");
@@ -321,7 +325,7 @@ fn calls_in_traces_become_items_and_what_is_not_there_is_named() {
     for file in ["genai", "openinference", "langfuse", "vercel", "mlflow", "events"] {
         let (format, batch) = batch(&format!("traces/{file}.jsonl"));
         assert_eq!(format, "traces", "{file}");
-        let Rows::Items(items) = &batch.sets[0].1 else { panic!() };
+        let BatchRows::Items(items) = &batch.sets[0].1 else { panic!() };
         let said: Vec<&str> = items.iter().map(|i| i.response.as_str()).collect();
         assert_eq!(
             said.len(),

@@ -4,7 +4,7 @@ use crate::cli_support::{Home, err};
 use crate::eval_support::{Registry, Scripted, Writing, request};
 use assize::core::item::Case;
 use assize::core::prompt::{Selector, Template};
-use assize::eval::{ArmChoice, Control, Progress, RunRequest, Scope};
+use assize::eval::{ArmChoice, Control, Progress, RunRequest, RunScope};
 use assize::store::{Cause, NewRevision};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
@@ -107,7 +107,10 @@ async fn a_run_uses_what_its_plan_recorded_however_labels_move() {
     });
     let judge = Scripted::scoring(4);
     let tell = |_: Progress| {};
-    registry.go_telling(&id, &judge, Some(model as _), Scope::Missing, &Control::new(), tell).await.unwrap();
+    registry
+        .go_telling(&id, &judge, Some(model as _), RunScope::Missing, &Control::new(), tell)
+        .await
+        .unwrap();
     let mut sent = prompts.lock().unwrap().clone();
     sent.sort();
     assert_eq!(sent, ["old 1", "old 2"]);

@@ -6,8 +6,8 @@
 
 use crate::eval_support::{Registry, item, request};
 use assize::config::Config;
-use assize::core::verdict::State;
-use assize::eval::{Control, Scope, execute_stored, plan};
+use assize::core::verdict::VerdictState;
+use assize::eval::{Control, RunScope, execute_stored, plan};
 use assize::store::RunState;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,10 +84,17 @@ async fn every_verdict_of_a_real_model_ends_in_a_state() {
         patience.await;
         stop.cancel();
     });
-    let done =
-        execute_stored(registry.handle.clone(), &config, id.clone(), Scope::Missing, None, control, |_| ())
-            .await
-            .expect("the run ends");
+    let done = execute_stored(
+        registry.handle.clone(),
+        &config,
+        id.clone(),
+        RunScope::Missing,
+        None,
+        control,
+        |_| (),
+    )
+    .await
+    .expect("the run ends");
     let in_time = !watch.is_finished();
     watch.abort();
     eprintln!(
@@ -112,12 +119,15 @@ async fn every_verdict_of_a_real_model_ends_in_a_state() {
         let verdict = &info.verdict;
         match &verdict.reading {
             Some(reading) => {
-                assert_eq!(verdict.state, State::Scored);
+                assert_eq!(verdict.state, VerdictState::Scored);
                 assert!((1..=5).contains(&reading.score) && !reading.explanation.trim().is_empty());
             }
-            None => assert!(verdict.state != State::Scored && !verdict.reason.is_empty()),
+            None => assert!(verdict.state != VerdictState::Scored && !verdict.reason.is_empty()),
         }
-        assert!(!verdict.raw.is_empty() || verdict.state == State::TimedOut);
+        assert!(!verdict.raw.is_empty() || verdict.state == VerdictState::TimedOut);
     }
-    assert!(verdicts.iter().any(|v| v.verdict.state == State::Scored), "a schema is kept by this server");
+    assert!(
+        verdicts.iter().any(|v| v.verdict.state == VerdictState::Scored),
+        "a schema is kept by this server"
+    );
 }

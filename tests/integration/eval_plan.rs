@@ -3,9 +3,9 @@
 use crate::eval_support::{Act, Registry, Scripted, Writing, config, item, items, request};
 use assize::core::item::{Case, ImportedVerdict};
 use assize::core::prompt::{Selector, Template};
-use assize::core::verdict::State;
+use assize::core::verdict::VerdictState;
 use assize::eval::{
-    ArmChoice, Control, Progress, RubricChoice, RunRequest, Scope, execute_stored, summarize,
+    ArmChoice, Control, Progress, RubricChoice, RunRequest, RunScope, execute_stored, summarize,
 };
 use assize::store::{NewRevision, RunState, Store};
 use serde_json::{Value, json};
@@ -171,7 +171,7 @@ async fn responses_are_generated_once_and_judged_as_often_as_wanted() {
     let id = registry.create(generating()).await;
     let model = Writing::new(|prompt| match prompt {
         "Say value 1" => Ok("  ".into()),
-        "Say value 2" => Err(State::Overflow),
+        "Say value 2" => Err(VerdictState::Overflow),
         other => Ok(format!("You said: {other}")),
     });
     let judge = Arc::new(Scripted::new(|r, _| {
@@ -186,12 +186,17 @@ async fn responses_are_generated_once_and_judged_as_often_as_wanted() {
         }
     };
     let done = registry
-        .go_telling(&id, &judge, Some(Arc::clone(&model) as _), Scope::Missing, &Control::new(), tell)
+        .go_telling(&id, &judge, Some(Arc::clone(&model) as _), RunScope::Missing, &Control::new(), tell)
         .await
         .unwrap();
     let count = |state| done.verdicts.get(&state).copied().unwrap_or(0);
     assert_eq!(
-        (done.state, count(State::Scored), count(State::NotGenerated), count(State::Overflow)),
+        (
+            done.state,
+            count(VerdictState::Scored),
+            count(VerdictState::NotGenerated),
+            count(VerdictState::Overflow)
+        ),
         (RunState::Complete, 4, 2, 2)
     );
     assert_eq!((model.asked.load(Ordering::SeqCst), generated.lock().unwrap().len()), (4, 4));
@@ -202,7 +207,7 @@ async fn responses_are_generated_once_and_judged_as_often_as_wanted() {
     assert_eq!(registry.plan(other.clone()).await.calls_generate, 2);
     let second = registry.create(other).await;
     registry
-        .go_telling(&second, &judge, Some(model.clone() as _), Scope::Missing, &Control::new(), |_| ())
+        .go_telling(&second, &judge, Some(model.clone() as _), RunScope::Missing, &Control::new(), |_| ())
         .await
         .unwrap();
     assert_eq!(model.asked.load(Ordering::SeqCst), 6);
@@ -245,7 +250,7 @@ async fn items_bring_their_own_questions_or_the_run_is_refused() {
         assert!(r.criterion.anchors[0].starts_with(&r.lookup.case_id));
         Act::Score(3)
     }));
-    let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let done = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!((done.state, done.criteria.as_slice()), (RunState::Complete, &["own".to_owned()][..]));
     let registry =
         Registry::with_items(vec![own("a", Some("Does it rhyme?"), None), own("b", None, None)]).await;
@@ -278,7 +283,7 @@ async fn the_recorded_judge_replays_imported_verdicts_through_the_same_engine() 
         registry.handle.clone(),
         &config(),
         id.clone(),
-        Scope::Missing,
+        RunScope::Missing,
         None,
         Control::new(),
         |_| (),
@@ -292,7 +297,7 @@ async fn the_recorded_judge_replays_imported_verdicts_through_the_same_engine() 
         .map(|v| v.verdict.reading.as_ref().map(|r| (r.score, r.explanation.as_str())))
         .collect();
     assert_eq!(scores, [Some((2, "recorded a")), Some((5, "recorded b")), None]);
-    assert_eq!(verdicts[2].verdict.state, State::HttpError);
+    assert_eq!(verdicts[2].verdict.state, VerdictState::HttpError);
     // An imported run itself is finished.
     let imported =
         registry.handle.read(|s| s.runs(None)).await.unwrap().into_iter().find(|r| r.imported).unwrap();
@@ -300,7 +305,7 @@ async fn the_recorded_judge_replays_imported_verdicts_through_the_same_engine() 
         registry.handle.clone(),
         &config(),
         imported.id,
-        Scope::Missing,
+        RunScope::Missing,
         None,
         Control::new(),
         |_| (),
@@ -325,9 +330,9 @@ async fn means_rest_on_scored_verdicts_only_and_say_on_how_many() {
         "c001" => Act::Score(2),
         "c002" => Act::Score(3),
         "c003" => Act::Score(4),
-        _ => Act::Fail(State::Refused),
+        _ => Act::Fail(VerdictState::Refused),
     }));
-    registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     let summary = summed(&registry, &id).await;
     let accuracy = &summary.criteria[0];
     assert_eq!((accuracy.n, accuracy.planned, accuracy.mean), (4, 5, Some(2.5)));
@@ -351,11 +356,11 @@ async fn an_items_score_is_the_mean_of_its_passes_and_clusters_widen_the_interva
     let id = registry.create(RunRequest { repeats: 2, ..request(&["accuracy"]) }).await;
     let judge = Arc::new(Scripted::new(|r, _| match (r.lookup.case_id.as_str(), r.repeat) {
         ("c000" | "c001", _) => Act::Score(2),
-        ("c002", 0) => Act::Fail(State::TimedOut),
+        ("c002", 0) => Act::Fail(VerdictState::TimedOut),
         (_, 0) => Act::Score(3),
         _ => Act::Score(5),
     }));
-    registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     let accuracy = summed(&registry, &id).await.criteria.remove(0);
     // Items: 2, 2, 5 (one pass of two), 4.
     assert_eq!((accuracy.mean, accuracy.n), (Some(3.25), 4));
@@ -387,7 +392,7 @@ async fn the_concurrency_asked_for_reaches_the_endpoint() {
         registry.handle.clone(),
         &config,
         id,
-        Scope::Missing,
+        RunScope::Missing,
         Some(AT_ONCE),
         Control::new(),
         |_| (),
@@ -396,7 +401,7 @@ async fn the_concurrency_asked_for_reaches_the_endpoint() {
         .await
         .expect("fewer were in flight")
         .unwrap();
-    assert_eq!(done.verdicts.get(&State::Scored), Some(&(AT_ONCE as u32)), "{}", done.reason);
+    assert_eq!(done.verdicts.get(&VerdictState::Scored), Some(&(AT_ONCE as u32)), "{}", done.reason);
 }
 
 /// Answers one request; the first connection is discovery's, the others wait until all are here.

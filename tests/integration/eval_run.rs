@@ -3,15 +3,15 @@
 use crate::eval_support::{Act, Registry, Scripted, Writing, item, items, request};
 use assize::core::digest::Digest;
 use assize::core::prompt::{Selector, Template};
-use assize::core::verdict::State;
-use assize::eval::{ArmChoice, Control, EvalError, Progress, Scope, exit_code};
+use assize::core::verdict::VerdictState;
+use assize::eval::{ArmChoice, Control, EvalError, Progress, RunScope, exit_code};
 use assize::store::{NewRevision, RunState, Store, StoreError};
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-fn count(run: &assize::store::RunInfo, state: State) -> u32 {
+fn count(run: &assize::store::RunInfo, state: VerdictState) -> u32 {
     run.verdicts.get(&state).copied().unwrap_or_default()
 }
 
@@ -31,8 +31,9 @@ async fn every_key_is_asked_once_and_told_only_when_it_is_stored() {
             assert!(seen.lock().unwrap().insert((cell.item, cell.criterion, cell.repeat)));
         }
     };
-    let done = registry.go_telling(&id, &judge, None, Scope::Missing, &Control::new(), tell).await.unwrap();
-    assert_eq!((done.state, count(&done, State::Scored), judge.asked()), (RunState::Complete, 36, 36));
+    let done =
+        registry.go_telling(&id, &judge, None, RunScope::Missing, &Control::new(), tell).await.unwrap();
+    assert_eq!((done.state, count(&done, VerdictState::Scored), judge.asked()), (RunState::Complete, 36, 36));
     assert_eq!(told.lock().unwrap().len(), 36);
     assert_eq!(judge.keys.lock().unwrap().iter().collect::<HashSet<_>>().len(), 36);
     assert!(judge.most_in_flight.load(Ordering::SeqCst) <= 4);
@@ -50,9 +51,9 @@ async fn cancelled_anywhere_and_resumed_it_equals_an_unbroken_run_and_pays_nothi
     let unbroken = Registry::with_items(items(8)).await;
     let id = unbroken.create(request(&["accuracy", "clarity"])).await;
     let script = |r: &assize::judge::JudgeRequest, _| {
-        if r.lookup.case_id == "c003" { Act::Fail(State::Unparseable) } else { Act::Score(2) }
+        if r.lookup.case_id == "c003" { Act::Fail(VerdictState::Unparseable) } else { Act::Score(2) }
     };
-    unbroken.go(&id, &Arc::new(Scripted::new(script)), Scope::Missing, &Control::new()).await.unwrap();
+    unbroken.go(&id, &Arc::new(Scripted::new(script)), RunScope::Missing, &Control::new()).await.unwrap();
     let want = unbroken.content(&id).await;
     assert_eq!(want.len(), 16);
     for stop_after in [0u64, 1, 5, 11, 15] {
@@ -72,12 +73,12 @@ async fn cancelled_anywhere_and_resumed_it_equals_an_unbroken_run_and_pays_nothi
                 handle.cancel();
             }
         };
-        let cut = registry.go_telling(&id, &first, None, Scope::Missing, &control, tell).await.unwrap();
+        let cut = registry.go_telling(&id, &first, None, RunScope::Missing, &control, tell).await.unwrap();
         assert_eq!((cut.state, cut.reason.as_str()), (RunState::Partial, "cancelled"), "{stop_after}");
         let stored: u64 = cut.verdicts.values().map(|n| u64::from(*n)).sum();
         assert_eq!(stored, stop_after, "what was answered is stored, what was in flight is not");
         let second = Arc::new(Scripted::new(script));
-        let done = registry.go(&id, &second, Scope::Missing, &Control::new()).await.unwrap();
+        let done = registry.go(&id, &second, RunScope::Missing, &Control::new()).await.unwrap();
         assert_eq!(done.state, RunState::Complete);
         assert_eq!(second.asked(), 16 - stored, "only what is missing is asked again");
         assert_eq!(registry.content(&id).await, want, "{stop_after}");
@@ -98,8 +99,8 @@ async fn calls_in_flight_are_dropped_and_not_stored() {
             handle.cancel();
         }
     };
-    let cut = registry.go_telling(&id, &judge, None, Scope::Missing, &control, tell).await.unwrap();
-    assert_eq!((count(&cut, State::Scored), cut.verdicts.len()), (2, 1));
+    let cut = registry.go_telling(&id, &judge, None, RunScope::Missing, &control, tell).await.unwrap();
+    assert_eq!((count(&cut, VerdictState::Scored), cut.verdicts.len()), (2, 1));
     assert!(cut.holder.is_none());
 }
 
@@ -117,12 +118,12 @@ async fn a_dropped_future_leaves_a_run_that_resumes_at_once() {
     };
     let control = Control::new();
     tokio::select! {
-        done = registry.go_telling(&id, &judge, None, Scope::Missing, &control, tell) => panic!("it cannot end: {done:?}"),
+        done = registry.go_telling(&id, &judge, None, RunScope::Missing, &control, tell) => panic!("it cannot end: {done:?}"),
         () = saved.notified() => {}
     }
     let judge = Scripted::scoring(5);
-    let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((done.state, judge.asked(), count(&done, State::Scored)), (RunState::Complete, 4, 6));
+    let done = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((done.state, judge.asked(), count(&done, VerdictState::Scored)), (RunState::Complete, 4, 6));
 }
 
 #[tokio::test]
@@ -132,11 +133,11 @@ async fn a_cap_on_calls_is_never_passed_and_each_resume_goes_on() {
         let id =
             registry.create(assize::eval::RunRequest { max_calls: Some(5), ..request(&["accuracy"]) }).await;
         let judge = Arc::new(Scripted { uses_gate, ..Scripted::new(|_, _| Act::Score(3)) });
-        let first = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+        let first = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
         // One of the five calls was discovery's.
         assert_eq!((judge.asked(), first.usage.calls), (4, 5), "gate {uses_gate}");
         assert_eq!(
-            (first.state, count(&first, State::Scored), count(&first, State::OverBudget)),
+            (first.state, count(&first, VerdictState::Scored), count(&first, VerdictState::OverBudget)),
             (RunState::Stopped, 4, 6)
         );
         assert!(
@@ -145,10 +146,10 @@ async fn a_cap_on_calls_is_never_passed_and_each_resume_goes_on() {
             first.reason
         );
         assert_eq!(exit_code(&first, 0.0), 3);
-        registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-        let third = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+        registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
+        let third = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
         assert_eq!((third.state, judge.asked(), third.usage.calls), (RunState::Complete, 10, 13));
-        assert_eq!((count(&third, State::Scored), exit_code(&third, 1.0)), (10, 0));
+        assert_eq!((count(&third, VerdictState::Scored), exit_code(&third, 1.0)), (10, 0));
     }
 }
 
@@ -160,14 +161,14 @@ async fn a_cap_on_money_reserves_the_most_a_call_may_cost() {
         .create(assize::eval::RunRequest { max_cost_usd: Some(0.065), ..request(&["accuracy"]) })
         .await;
     let judge = Scripted::scoring(3);
-    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!(run.state, RunState::Stopped, "{}", run.reason);
     // Discovery did not say what it cost and is booked at the most; then two reservations fit at a time, until what is
     // left is less than one call may cost: (0.065 - 2 x 0.0205) / 0.0002 calls.
     assert!((100..130).contains(&judge.asked()), "{} calls", judge.asked());
     assert!(run.usage.cost_usd.unwrap() <= 0.065 - 0.04);
     assert!(judge.most_in_flight.load(Ordering::SeqCst) <= 2, "two reservations are all that fit");
-    assert_eq!(u64::from(count(&run, State::OverBudget)), 200 - judge.asked());
+    assert_eq!(u64::from(count(&run, VerdictState::OverBudget)), 200 - judge.asked());
     assert!(run.reason.starts_with("the cap of 0.065 USD was reached"), "{}", run.reason);
 }
 
@@ -179,7 +180,7 @@ async fn a_cap_on_tokens_needs_no_price_and_is_never_passed() {
     let capped =
         assize::eval::RunRequest { judge: "free".into(), max_tokens: Some(16_000), ..request(&["accuracy"]) };
     let id = registry.create(capped).await;
-    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!(run.state, RunState::Stopped, "{}", run.reason);
     assert!(run.reason.starts_with("the cap of 16000 tokens was reached"), "{}", run.reason);
     let used = run.usage.prompt_tokens.unwrap() + run.usage.completion_tokens.unwrap();
@@ -215,8 +216,10 @@ async fn judging_and_writing_are_told_apart_and_silence_is_not_zero() {
         })
         .await;
     let (judge, model) = (Scripted::scoring(3), Writing::new(|_| Ok("text".into())));
-    let run =
-        registry.go_telling(&id, &judge, Some(model), Scope::Missing, &Control::new(), |_| ()).await.unwrap();
+    let run = registry
+        .go_telling(&id, &judge, Some(model), RunScope::Missing, &Control::new(), |_| ())
+        .await
+        .unwrap();
     // One of discovery, one of the judge, one of the model, which never says what it used.
     assert_eq!((run.usage.calls, run.usage.judging().calls, run.usage.generation.calls), (3, 2, 1));
     assert_eq!((run.usage.generation.prompt_tokens, run.usage.unknown), (None, 1));
@@ -255,10 +258,10 @@ async fn several_responses_are_written_for_a_case_each_stored_once_and_judged_ap
     let id = registry.create(wanted(3)).await;
     let writer: Arc<dyn assize::judge::Model> = Arc::clone(&model) as _;
     let run = registry
-        .go_telling(&id, &judge, Some(writer), Scope::Missing, &Control::new(), |_| ())
+        .go_telling(&id, &judge, Some(writer), RunScope::Missing, &Control::new(), |_| ())
         .await
         .unwrap();
-    assert_eq!((run.items, run.planned, count(&run, State::Scored)), (3, 6, 6));
+    assert_eq!((run.items, run.planned, count(&run, VerdictState::Scored)), (3, 6, 6));
     assert_eq!((model.asked.load(Ordering::SeqCst), judge.asked()), (3, 6));
     let texts = registry.handle.read(move |s| {
         (0..3)
@@ -282,7 +285,7 @@ async fn checks_are_decided_without_the_judge_and_counted_apart() {
         assize::eval::RunRequest { rubric: assize::eval::RubricChoice::Exact(rubric), ..request(&[]) };
     let id = registry.create(wanted).await;
     let judge = Scripted::scoring(3);
-    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!((run.planned, judge.asked()), (12, 12), "a check asks nobody");
     let of = run.clone();
     let checked = registry.handle.read(move |s| assize::eval::check_run(s, &of)).await.unwrap();
@@ -308,7 +311,7 @@ async fn an_edited_criterion_leaves_old_verdicts_kept_and_stale() {
     let wanted =
         assize::eval::RunRequest { rubric: assize::eval::RubricChoice::Named("mine".into()), ..request(&[]) };
     let id = registry.create(wanted).await;
-    let run = registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await.unwrap();
     let stale = |run: assize::store::RunInfo| registry.handle.read(move |s| assize::eval::stale(s, &run));
     assert_eq!(stale(run.clone()).await.unwrap(), Vec::<String>::new());
     add("Is it right?").await.unwrap();
@@ -321,16 +324,16 @@ async fn an_edited_criterion_leaves_old_verdicts_kept_and_stale() {
 async fn what_was_judged_before_is_free_and_failures_are_never_reused() {
     let registry = Registry::with_items(items(5)).await;
     let fails = |r: &assize::judge::JudgeRequest, _| {
-        if r.lookup.case_id == "c001" { Act::Fail(State::Unparseable) } else { Act::Score(4) }
+        if r.lookup.case_id == "c001" { Act::Fail(VerdictState::Unparseable) } else { Act::Score(4) }
     };
     let first = registry.create(request(&["accuracy"])).await;
     assert_eq!(registry.plan(request(&["accuracy"])).await.cached, 0);
-    registry.go(&first, &Arc::new(Scripted::new(fails)), Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&first, &Arc::new(Scripted::new(fails)), RunScope::Missing, &Control::new()).await.unwrap();
     let again = registry.plan(request(&["accuracy"])).await;
     assert_eq!((again.cached, again.calls_judge), (4, 1));
     let second = registry.create(request(&["accuracy", "clarity"])).await;
     let judge = Scripted::scoring(2);
-    let done = registry.go(&second, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let done = registry.go(&second, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!((done.usage.cached, judge.asked(), done.usage.calls), (4, 6, 7));
     let verdicts = registry.handle.read(move |s| s.verdicts(&second)).await.unwrap();
     let cached: Vec<_> = verdicts.iter().filter(|v| v.verdict.cached).collect();
@@ -342,7 +345,10 @@ async fn what_was_judged_before_is_free_and_failures_are_never_reused() {
     let third = registry.create(request(&["accuracy"])).await;
     let other =
         Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
-    assert_eq!(registry.go(&third, &other, Scope::Missing, &Control::new()).await.unwrap().usage.cached, 0);
+    assert_eq!(
+        registry.go(&third, &other, RunScope::Missing, &Control::new()).await.unwrap().usage.cached,
+        0
+    );
 }
 
 #[tokio::test]
@@ -350,14 +356,14 @@ async fn a_fatal_answer_stops_the_run_with_everything_before_it_saved() {
     let registry = Registry::with_items(items(20)).await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Arc::new(Scripted::new(|_, n| if n == 6 { Act::Stop } else { Act::Score(3) }));
-    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!((run.state, run.reason.as_str()), (RunState::Stopped, "the quota is used up"));
-    assert!(count(&run, State::Scored) >= 3, "{:?}", run.verdicts);
+    assert!(count(&run, VerdictState::Scored) >= 3, "{:?}", run.verdicts);
     assert_eq!(run.verdicts.len(), 1, "the stopping call itself stays open");
     assert!(judge.asked() <= 6 + 4);
     assert_eq!((run.usage.calls, exit_code(&run, 0.0)), (judge.asked() + 1, 5));
-    let done = registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((done.state, count(&done, State::Scored)), (RunState::Complete, 20));
+    let done = registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((done.state, count(&done, VerdictState::Scored)), (RunState::Complete, 20));
 }
 
 #[tokio::test]
@@ -365,7 +371,7 @@ async fn an_endpoint_that_refuses_discovery_gives_its_one_line_and_nothing_is_as
     let registry = Registry::with_items(items(3)).await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Arc::new(Scripted { refuses_discovery: true, ..Scripted::new(|_, _| Act::Score(3)) });
-    let run = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let run = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!(
         (run.state, run.reason.as_str(), judge.asked()),
         (RunState::Stopped, "the key was refused", 0)
@@ -382,7 +388,7 @@ async fn a_registry_that_cannot_store_stops_paid_calls_at_the_first_failure() {
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON verdict WHEN NEW.item >= 8 BEGIN SELECT RAISE(ABORT, 'no space'); END")
         .unwrap();
     let judge = Scripted::scoring(3);
-    let error = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap_err();
+    let error = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap_err();
     // Which run it is; the command line says how it goes on.
     assert!(matches!(&error, EvalError::Write { run, .. } if *run == id), "{error}");
     assert_eq!(error.exit_code(), 4);
@@ -393,7 +399,7 @@ async fn a_registry_that_cannot_store_stops_paid_calls_at_the_first_failure() {
     assert_eq!((run.state, run.holder), (RunState::Partial, None));
     let stored: u32 = run.verdicts.values().sum();
     let judge = Scripted::scoring(3);
-    let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let done = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!((done.state, judge.asked()), (RunState::Complete, u64::from(200 - stored)));
 }
 
@@ -411,13 +417,13 @@ async fn a_run_has_one_writer() {
     };
     let second = async {
         begun.notified().await;
-        let refused = registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await;
+        let refused = registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await;
         assert_eq!(registry.run(&id).await.state, RunState::Running);
         control.cancel();
         refused
     };
     let (first, second) =
-        tokio::join!(registry.go_telling(&id, &judge, None, Scope::Missing, &control, tell), second);
+        tokio::join!(registry.go_telling(&id, &judge, None, RunScope::Missing, &control, tell), second);
     let error = second.unwrap_err();
     assert!(matches!(&error, EvalError::Store(StoreError::Conflict(_))), "{error}");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
@@ -428,10 +434,10 @@ async fn a_run_has_one_writer() {
 async fn another_judge_under_the_same_run_is_refused() {
     let registry = Registry::with_items(items(4)).await;
     let id = registry.create(assize::eval::RunRequest { max_calls: Some(2), ..request(&["accuracy"]) }).await;
-    registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await.unwrap();
     let other =
         Arc::new(Scripted { fingerprint: Digest::of("other"), ..Scripted::new(|_, _| Act::Score(1)) });
-    let error = registry.go(&id, &other, Scope::Missing, &Control::new()).await.unwrap_err();
+    let error = registry.go(&id, &other, RunScope::Missing, &Control::new()).await.unwrap_err();
     assert!(error.to_string().contains("start a new run"), "{error}");
     assert_eq!((error.exit_code(), other.asked()), (4, 0));
 }
@@ -441,21 +447,23 @@ async fn retry_asks_failures_again_and_nothing_that_is_scored() {
     let registry = Registry::with_items(items(6)).await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge =
-        Arc::new(Scripted::new(|_, n| if n % 2 == 0 { Act::Score(3) } else { Act::Fail(State::TimedOut) }));
-    let first = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+        Arc::new(Scripted::new(
+            |_, n| if n % 2 == 0 { Act::Score(3) } else { Act::Fail(VerdictState::TimedOut) },
+        ));
+    let first = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!(
-        (first.state, count(&first, State::TimedOut), exit_code(&first, 0.9)),
+        (first.state, count(&first, VerdictState::TimedOut), exit_code(&first, 0.9)),
         (RunState::Complete, 3, 3)
     );
-    let resumed = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
+    let resumed = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
     assert_eq!(
         (judge.asked(), resumed.state),
         (6, RunState::Complete),
         "a failure is a state: resume leaves it"
     );
     let judge = Scripted::scoring(5);
-    let retried = registry.go(&id, &judge, Scope::Failed, &Control::new()).await.unwrap();
-    assert_eq!((judge.asked(), count(&retried, State::Scored), retried.verdicts.len()), (3, 6, 1));
+    let retried = registry.go(&id, &judge, RunScope::Failed, &Control::new()).await.unwrap();
+    assert_eq!((judge.asked(), count(&retried, VerdictState::Scored), retried.verdicts.len()), (3, 6, 1));
 }
 
 #[tokio::test]
@@ -480,7 +488,7 @@ async fn a_paused_run_asks_nothing_until_it_goes_on() {
         Progress::Began { .. } => assert!(!handle.is_paused(), "asked while paused"),
         _ => {}
     };
-    let done = registry.go_telling(&id, &judge, None, Scope::Missing, &control, tell).await.unwrap();
+    let done = registry.go_telling(&id, &judge, None, RunScope::Missing, &control, tell).await.unwrap();
     assert_eq!((done.state, judge.asked()), (RunState::Complete, 6));
 }
 
@@ -494,19 +502,22 @@ async fn an_empty_response_is_not_generated_without_a_call() {
     .await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Scripted::scoring(3);
-    let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((judge.asked(), count(&done, State::NotGenerated), done.state), (1, 2, RunState::Complete));
+    let done = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!(
+        (judge.asked(), count(&done, VerdictState::NotGenerated), done.state),
+        (1, 2, RunState::Complete)
+    );
 }
 
 #[tokio::test]
 async fn a_model_that_changes_is_flagged_also_across_a_resume() {
     let registry = Registry::with_items(items(6)).await;
     let id = registry.create(assize::eval::RunRequest { max_calls: Some(3), ..request(&["accuracy"]) }).await;
-    registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await.unwrap();
     let other = Arc::new(Scripted::new(|_, _| Act::As("scripted-2")));
-    registry.go(&id, &other, Scope::Missing, &Control::new()).await.unwrap();
+    registry.go(&id, &other, RunScope::Missing, &Control::new()).await.unwrap();
     let verdicts = registry.handle.read(move |s| s.verdicts(&id)).await.unwrap();
-    for v in verdicts.iter().filter(|v| v.verdict.state == State::Scored) {
+    for v in verdicts.iter().filter(|v| v.verdict.state == VerdictState::Scored) {
         let changed = v.verdict.model_returned.as_deref() == Some("scripted-2");
         assert_eq!(v.verdict.flags.contains(&"model_changed".to_owned()), changed);
     }
@@ -518,10 +529,10 @@ async fn a_judge_that_panics_is_an_error_and_the_run_resumes() {
     let registry = Registry::with_items(items(6)).await;
     let id = registry.create(request(&["accuracy"])).await;
     let judge = Arc::new(Scripted::new(|_, n| if n == 3 { Act::Panic } else { Act::Score(3) }));
-    let error = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap_err();
+    let error = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap_err();
     assert!(matches!(error, EvalError::Internal(_)), "{error}");
-    let done = registry.go(&id, &Scripted::scoring(3), Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((done.state, count(&done, State::Scored)), (RunState::Complete, 6));
+    let done = registry.go(&id, &Scripted::scoring(3), RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((done.state, count(&done, VerdictState::Scored)), (RunState::Complete, 6));
 }
 
 #[tokio::test]
@@ -529,8 +540,11 @@ async fn a_thousand_items_go_through_in_chunks() {
     let registry = Registry::with_items(items(1000)).await;
     let id = registry.create(request(&["accuracy", "clarity"])).await;
     let judge = Scripted::scoring(3);
-    let done = registry.go(&id, &judge, Scope::Missing, &Control::new()).await.unwrap();
-    assert_eq!((done.state, judge.asked(), count(&done, State::Scored)), (RunState::Complete, 2000, 2000));
+    let done = registry.go(&id, &judge, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!(
+        (done.state, judge.asked(), count(&done, VerdictState::Scored)),
+        (RunState::Complete, 2000, 2000)
+    );
     let report = registry.handle.read(Store::fsck).await.unwrap();
     assert_eq!(report.faults, []);
 }

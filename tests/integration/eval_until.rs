@@ -3,7 +3,7 @@
 use crate::eval_support::{Act, Registry, Scripted, item, request};
 use assize::core::item::Item;
 use assize::core::stats::sequential::Until;
-use assize::eval::{Control, RunRequest, Scope, exit_code};
+use assize::eval::{Control, RunRequest, RunScope, exit_code};
 use assize::store::{RunInfo, RunState};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn judge(drop: u8) -> Arc<Scripted> {
 }
 
 async fn go(registry: &Registry, id: &str, judge: &Arc<Scripted>) -> RunInfo {
-    registry.go(id, judge, Scope::Missing, &Control::new()).await.unwrap()
+    registry.go(id, judge, RunScope::Missing, &Control::new()).await.unwrap()
 }
 
 fn scored(run: &RunInfo) -> u32 {

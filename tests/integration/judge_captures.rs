@@ -5,8 +5,8 @@
 //! `BLESS=1 cargo test --test integration judge_captures` rewrites it; its diff is then for a human to read.
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
-use assize::core::verdict::State;
-use assize::judge::{EndpointJudge, Judge, JudgeConfig, JudgeRequest, Key, Lookup, Outcome, open};
+use assize::core::verdict::VerdictState;
+use assize::judge::{EndpointJudge, Judge, JudgeConfig, JudgeRequest, KeySource, Lookup, Outcome, open};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn request() -> JudgeRequest {
     JudgeRequest::new(Arc::new(subject), "Hello.".into(), Arc::new(criterion), 0, lookup)
 }
 
-async fn replayed(name: &str, good: usize, key: Key) -> (EndpointJudge, MockServer) {
+async fn replayed(name: &str, good: usize, key: KeySource) -> (EndpointJudge, MockServer) {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(Replay { good, asked: AtomicUsize::new(0), then: recorded(name) })
@@ -111,8 +111,8 @@ async fn replayed(name: &str, good: usize, key: Key) -> (EndpointJudge, MockServ
     (judge.unwrap(), server)
 }
 
-fn with_key() -> Key {
-    Key::Command(format!("echo {KEY}"))
+fn with_key() -> KeySource {
+    KeySource::Command(format!("echo {KEY}"))
 }
 
 fn plain(text: &str, server: &MockServer) -> String {
@@ -148,8 +148,12 @@ async fn every_capture_ends_in_its_state_with_its_line() {
         for line in [&verdict, &discovery] {
             assert!(!line.contains(KEY) && !line.chars().any(char::is_control), "{name}: {line:?}");
         }
-        assert_eq!(outcome.reading.is_some(), outcome.state == State::Scored, "{name}");
-        assert_eq!(outcome.reason.is_empty(), outcome.state == State::Scored, "{name}: a failure says why");
+        assert_eq!(outcome.reading.is_some(), outcome.state == VerdictState::Scored, "{name}");
+        assert_eq!(
+            outcome.reason.is_empty(),
+            outcome.state == VerdictState::Scored,
+            "{name}: a failure says why"
+        );
         assert!(!String::from_utf8_lossy(&outcome.raw).contains(KEY), "{name}");
         writeln!(found, "{name}\n  discovery: {discovery}\n  verdict:   {verdict}").unwrap();
     }
@@ -174,23 +178,23 @@ async fn common_mistakes_give_one_clear_line() {
     for (name, key, line) in [
         (
             "litellm/e01_missing_key.http",
-            Key::None,
+            KeySource::None,
             "ORIGIN answers 500 without a reason, and no key is sent: LiteLLM answers a missing key so; set api_key_env"
                 .to_owned(),
         ),
         (
             "litellm-limits/e01_missing_key.http",
-            Key::None,
+            KeySource::None,
             format!("{wants} (401: Authentication Error, No api key passed in.); set api_key_env"),
         ),
         (
             "llamacpp-smollm2/e01_no_key.http",
-            Key::None,
+            KeySource::None,
             format!("{wants} (401: Invalid API Key); set api_key_env"),
         ),
         (
             "llama-cpp-python/e01_no_key.http",
-            Key::None,
+            KeySource::None,
             format!("{wants} (401: Invalid API key); set api_key_env"),
         ),
         (
@@ -211,20 +215,20 @@ async fn common_mistakes_give_one_clear_line() {
     for (name, state, start) in [
         (
             "litellm-limits/e05_rpm2_call1.http",
-            State::RateLimited,
+            VerdictState::RateLimited,
             "asked to wait 60 s, more than 30 s is not waited for; 429: ",
         ),
         (
             "llamacpp-smollm2/e04_too_long.http",
-            State::HttpError,
+            VerdictState::HttpError,
             "the context window of mock-judge is too small for this item (6031 tokens asked, 2048 held); 400: ",
         ),
         (
             "litellm/e07b_real_ctx.http",
-            State::HttpError,
+            VerdictState::HttpError,
             "the context window of mock-judge is too small for this item; 400: ",
         ),
-        ("litellm/e03_bad_model.http", State::HttpError, "http://127.0.0.1:"),
+        ("litellm/e03_bad_model.http", VerdictState::HttpError, "http://127.0.0.1:"),
     ] {
         let (_, outcome) = verdict_of(name).await;
         assert!(outcome.state == state && outcome.reason.starts_with(start), "{name}: {}", outcome.reason);

@@ -2,13 +2,14 @@
 //! that are too large, thinking, one call at a time, keys that end. Bodies are the servers' own; times are milliseconds.
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
-use assize::core::verdict::State;
+use assize::core::verdict::VerdictState;
 use assize::judge::config::Api;
 use assize::judge::config::ReplyAs;
 use assize::judge::dialect;
-use assize::judge::extras::{Extras, Given};
+use assize::judge::extras::{ExtraValue, Extras};
 use assize::judge::{
-    Discovery, EndpointJudge, Judge, JudgeConfig, JudgeRequest, Key, Lookup, Outcome, Stop, StopKind, open,
+    Discovery, EndpointJudge, Judge, JudgeConfig, JudgeRequest, KeySource, Lookup, Outcome, Stop, StopKind,
+    open,
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -162,7 +163,7 @@ struct Ran {
 }
 
 impl Ran {
-    fn count(&self, state: State) -> usize {
+    fn count(&self, state: VerdictState) -> usize {
         self.outcomes.iter().filter(|o| o.state == state).count()
     }
 
@@ -252,7 +253,7 @@ async fn what_passes_is_waited_out_and_every_verdict_is_scored() {
         let ran = ran(&server, 24).await;
         let why: Vec<&str> =
             ran.outcomes.iter().map(|o| o.reason.as_str()).filter(|r| !r.is_empty()).collect();
-        assert_eq!((ran.count(State::Scored), ran.stops()), (24, 0), "{name}: {why:?}");
+        assert_eq!((ran.count(VerdictState::Scored), ran.stops()), (24, 0), "{name}: {why:?}");
         assert!(server.calls() <= 33, "{name}: {}", server.calls());
         assert!(
             ran.outcomes.iter().all(|o| o.flags.is_empty()),
@@ -276,7 +277,7 @@ async fn a_flagged_item_is_filtered_and_the_others_are_scored() {
         })
         .await;
         let ran = ran(&server, 24).await;
-        let counts = (ran.count(State::Scored), ran.count(State::Filtered), ran.stops());
+        let counts = (ran.count(VerdictState::Scored), ran.count(VerdictState::Filtered), ran.stops());
         assert_eq!(counts, (22, 2, 0), "{body}");
         assert!(server.calls() <= 26, "{}", server.calls());
     }
@@ -345,7 +346,7 @@ async fn numbers_that_are_too_large_are_lowered_within_twelve_requests() {
         let judge = open::judge(JudgeConfig { max_tokens: 32_000, ..server.config() }, None).unwrap();
         let ran = run(&judge, 4).await.unwrap();
         assert_eq!(
-            (judge.shape().room_tokens, ran.count(State::Scored)),
+            (judge.shape().room_tokens, ran.count(VerdictState::Scored)),
             (Some(room), 4),
             "{:?}",
             ran.found.notes
@@ -384,7 +385,7 @@ async fn a_judge_that_thinks_first_is_given_room_step_by_step() {
     })
     .await;
     let ran = ran(&server, 24).await;
-    assert_eq!(ran.count(State::Scored), 24);
+    assert_eq!(ran.count(VerdictState::Scored), 24);
     assert!(server.calls() <= 30, "{}", server.calls());
     assert!(ran.found.notes.iter().any(|n| n.contains("4096 are kept")), "{:?}", ran.found.notes);
     // The twin: an answer that is long by itself is given no more.
@@ -414,7 +415,7 @@ async fn one_at_a_time(took: Duration, timeout_s: u64) -> (usize, usize, f64) {
     let begun = Instant::now();
     let ran = run(&judge, 24).await.unwrap();
     let ratio = begun.elapsed().as_secs_f64() / (took * 24).as_secs_f64();
-    (ran.count(State::Scored), server.calls(), ratio)
+    (ran.count(VerdictState::Scored), server.calls(), ratio)
 }
 
 /// A server that takes two questions at once and answers the others with 529: how many of 48 are scored, in how many requests.
@@ -437,7 +438,7 @@ async fn two_at_once(took: Duration, backoff_ms: u64) -> (usize, usize) {
     .await;
     let judge = open::judge(JudgeConfig { backoff_ms, ..server.config() }, None).unwrap();
     let ran = run(&judge, 48).await.unwrap();
-    (ran.count(State::Scored), server.calls())
+    (ran.count(VerdictState::Scored), server.calls())
 }
 
 /// 22 s a reply and 120 s allowed, scaled down.
@@ -518,10 +519,10 @@ async fn a_prompt_that_the_server_cut_is_a_state_and_no_score() {
     let cancel = CancellationToken::new();
     let long = "The quick brown fox jumps over the lazy dog. ".repeat(800);
     let outcome = judge.judge(&request(1, &long), &|_| (), &cancel).await;
-    assert_eq!((outcome.state, outcome.reading), (State::TruncatedPrompt, None));
+    assert_eq!((outcome.state, outcome.reading), (VerdictState::TruncatedPrompt, None));
     assert!(outcome.reason.contains("read 2050 tokens"), "{}", outcome.reason);
     let short = judge.judge(&request(1, "Paris."), &|_| (), &cancel).await;
-    assert_eq!(short.state, State::Scored);
+    assert_eq!(short.state, VerdictState::Scored);
 }
 
 #[tokio::test]
@@ -534,7 +535,7 @@ async fn more_room_than_there_is_leaves_the_answer_a_cut_one() {
     .await;
     let judge = open::judge(JudgeConfig { max_tokens: 1500, ..server.config() }, None).unwrap();
     let ran = run(&judge, 3).await.unwrap();
-    assert_eq!(ran.count(State::Truncated), 3);
+    assert_eq!(ran.count(VerdictState::Truncated), 3);
     assert!(ran.outcomes[0].reason.contains("twice the room is refused"), "{}", ran.outcomes[0].reason);
 }
 
@@ -549,7 +550,7 @@ async fn refusals_in_words_are_refusals() {
     })
     .await;
     let ran = ran(&server, 2).await;
-    assert_eq!((ran.count(State::Refused), server.calls()), (2, 3));
+    assert_eq!((ran.count(VerdictState::Refused), server.calls()), (2, 3));
 }
 
 /// A judge that can only write prose, in the form of Prometheus.
@@ -559,7 +560,7 @@ async fn a_judge_that_answers_in_prose_is_read_where_the_user_says_so() {
     let server = Server::of(prose).await;
     let judge = open::judge(JudgeConfig { reply: ReplyAs::Prose, ..server.config() }, None).unwrap();
     let ran = run(&judge, 4).await.unwrap();
-    assert_eq!((ran.count(State::Scored), ran.found.no_verdict.clone(), server.calls()), (4, None, 5));
+    assert_eq!((ran.count(VerdictState::Scored), ran.found.no_verdict.clone(), server.calls()), (4, None, 5));
     let reading = ran.outcomes[0].reading.clone().unwrap();
     assert_eq!((reading.score, reading.repairs, ran.outcomes[0].rung), (4, vec!["prose".to_owned()], "text"));
     let sent = server.came.lock().unwrap().last().cloned().unwrap().body.to_string();
@@ -571,7 +572,7 @@ async fn a_judge_that_answers_in_prose_is_read_where_the_user_says_so() {
     let usual = open::judge(server.config(), None).unwrap();
     assert_ne!(judge.fingerprint(), usual.fingerprint());
     // The twin: nobody said so, and prose is no verdict.
-    assert_eq!(run(&usual, 2).await.unwrap().count(State::Scored), 0);
+    assert_eq!(run(&usual, 2).await.unwrap().count(VerdictState::Scored), 0);
 }
 
 #[tokio::test]
@@ -579,7 +580,7 @@ async fn a_key_that_ended_is_fetched_once_more() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
     std::fs::write(&file, "token-one").unwrap();
-    let key = Key::Command(format!("cat {}", file.display()));
+    let key = KeySource::Command(format!("cat {}", file.display()));
     let expired = || error(401, json!({"error": {"message": "Access token has expired", "code": 401}}));
     let server = Server::of(move |came| {
         let sent = came.headers.get("authorization").map(String::as_str);
@@ -590,7 +591,7 @@ async fn a_key_that_ended_is_fetched_once_more() {
     let judge = open::judge(JudgeConfig { key: key.clone(), ..server.config() }, None).unwrap();
     std::fs::write(&file, "token-two").unwrap();
     let ran = run(&judge, 24).await.unwrap();
-    assert_eq!((ran.count(State::Scored), ran.stops()), (24, 0));
+    assert_eq!((ran.count(VerdictState::Scored), ran.stops()), (24, 0));
     let shown = format!("{:?}{}", ran.outcomes, judge.describe());
     assert!(!shown.contains("token-one") && !shown.contains("token-two"));
     // The twin: what is printed again is refused again, and that is told.
@@ -605,18 +606,18 @@ async fn headers_parameters_and_fields_are_sent_and_part_a_fingerprint() {
     let server = Server::of(|_| good()).await;
     let extras = Extras {
         headers: [
-            ("x-portkey-provider".to_owned(), Given::Text("openai".into())),
-            ("x-home".to_owned(), Given::Env("HOME".into())),
+            ("x-portkey-provider".to_owned(), ExtraValue::Text("openai".into())),
+            ("x-home".to_owned(), ExtraValue::Env("HOME".into())),
         ]
         .into(),
-        query: [("api-version".to_owned(), Given::Text("7".into()))].into(),
+        query: [("api-version".to_owned(), ExtraValue::Text("7".into()))].into(),
         body: json!({"chat_template_kwargs": {"enable_thinking": false}}).as_object().unwrap().clone(),
     };
     let config = JudgeConfig { extras, reasoning_effort: Some("low".into()), ..server.config() };
     let judge = open::judge(config, None).unwrap();
     let plain = open::judge(server.config(), None).unwrap();
     assert_ne!(judge.fingerprint(), plain.fingerprint());
-    assert_eq!(run(&judge, 1).await.unwrap().count(State::Scored), 1);
+    assert_eq!(run(&judge, 1).await.unwrap().count(VerdictState::Scored), 1);
     let came = server.came.lock().unwrap().last().cloned().unwrap();
     assert_eq!(came.path, "/v1/chat/completions?api-version=7");
     assert_eq!(came.headers["x-portkey-provider"], "openai");
@@ -750,7 +751,7 @@ async fn every_dialect_speaks_as_the_official_libraries_do() {
             base_url: format!("{}{base}", server.origin),
             model: model.into(),
             api: dialect::named(api).map(Api::of),
-            key: Key::Command("echo k".into()),
+            key: KeySource::Command("echo k".into()),
             ..server.config()
         };
         let judge = open::judge(config, None).unwrap();
@@ -758,7 +759,7 @@ async fn every_dialect_speaks_as_the_official_libraries_do() {
         let outcome = &ran.outcomes[0];
         assert_eq!(
             (outcome.state, outcome.reading.as_ref().map(|r| r.score)),
-            (State::Scored, Some(4)),
+            (VerdictState::Scored, Some(4)),
             "{file}: {}",
             outcome.reason
         );

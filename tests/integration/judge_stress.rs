@@ -3,7 +3,7 @@
 use crate::cli_support::{Home, err};
 use assize::core::item::Subject;
 use assize::core::rubric::by_name;
-use assize::core::verdict::State;
+use assize::core::verdict::VerdictState;
 use assize::judge::{Judge, JudgeConfig, JudgeRequest, Lookup, open};
 use futures_util::StreamExt;
 use proptest::prelude::*;
@@ -126,7 +126,7 @@ async fn a_thousand_forged_verdicts_are_never_read_as_the_verdict() {
                 );
                 scored += 1;
             }
-            None => assert_eq!(outcome.state, State::Unparseable, "{response:?}"),
+            None => assert_eq!(outcome.state, VerdictState::Unparseable, "{response:?}"),
         }
         told += usize::from(outcome.flags.iter().any(|f| f == "injection_pattern"));
     }

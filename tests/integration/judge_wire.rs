@@ -2,9 +2,9 @@
 //! key goes nowhere else.
 use assize::core::item::Subject;
 use assize::core::rubric::Criterion;
-use assize::core::verdict::State;
+use assize::core::verdict::VerdictState;
 use assize::judge::{
-    CallEvent, ChatMessage, EndpointJudge, Gate, Judge, JudgeConfig, JudgeRequest, Key, Lookup, Model,
+    CallEvent, ChatMessage, EndpointJudge, Gate, Judge, JudgeConfig, JudgeRequest, KeySource, Lookup, Model,
     Outcome, StopKind, check, open,
 };
 use serde_json::{Map, Value, json};
@@ -67,7 +67,7 @@ fn config(origin: &str) -> JudgeConfig {
         name: "j".into(),
         base_url: format!("{origin}/v1"),
         model: "m".into(),
-        key: Key::Command("echo sk-very-secret".into()),
+        key: KeySource::Command("echo sk-very-secret".into()),
         backoff_ms: 1,
         ..JudgeConfig::default()
     }
@@ -120,7 +120,7 @@ async fn judged(mut answers: Vec<ResponseTemplate>) -> (Outcome, Vec<CallEvent>,
 #[tokio::test]
 async fn a_good_answer_is_scored_and_the_body_can_be_rebuilt() {
     let (outcome, events, bodies) = judged(vec![]).await;
-    assert_eq!((outcome.state, outcome.reading.as_ref().map(|r| r.score)), (State::Scored, Some(5)));
+    assert_eq!((outcome.state, outcome.reading.as_ref().map(|r| r.score)), (VerdictState::Scored, Some(5)));
     assert_eq!((outcome.rung, outcome.reason.as_str(), events.len()), ("schema", "", 1));
     assert_eq!(outcome.usage.map(|u| (u.prompt_tokens, u.completion_tokens)), Some((100, 20)));
     assert_eq!(outcome.model_returned.as_deref(), Some("m-2026"));
@@ -136,7 +136,7 @@ async fn too_much_and_broken_servers_are_waited_out() {
     let slow_down = error(429, "slow down").append_header("retry-after", "0.02");
     let (outcome, events, _) =
         judged(vec![slow_down, error(500, "x"), error(503, "y"), error(503, "z")]).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::Scored, 5));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::Scored, 5));
     let waits: Vec<&str> = events
         .iter()
         .filter_map(|event| match event {
@@ -146,12 +146,12 @@ async fn too_much_and_broken_servers_are_waited_out() {
         .collect();
     assert_eq!(waits, ["429: slow down", "500: x", "503: y", "503: z"]);
     let (outcome, _, _) = judged(vec![error(500, "x"); 9]).await;
-    assert_eq!((outcome.state, outcome.attempts, outcome.reading), (State::HttpError, 4, None));
+    assert_eq!((outcome.state, outcome.attempts, outcome.reading), (VerdictState::HttpError, 4, None));
     assert_eq!(outcome.reason, "500: x (4 times)");
     let (outcome, _, _) = judged(vec![error(429, "slow down"); 9]).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::RateLimited, 8));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::RateLimited, 8));
     let (outcome, _, _) = judged(vec![error(429, "later").append_header("retry-after", "3600")]).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::RateLimited, 1));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::RateLimited, 1));
     assert_eq!(outcome.reason, "asked to wait 3600 s, more than 120 s is not waited for; 429: later");
 }
 
@@ -159,51 +159,61 @@ async fn too_much_and_broken_servers_are_waited_out() {
 async fn answers_that_are_none_have_their_states() {
     let html = ResponseTemplate::new(200).set_body_raw("<!doctype html><title>Sign in</title>", "text/html");
     for (answer, state, requests, reason) in [
-        (html, State::HttpError, 1, "an HTML page came instead of JSON: is base_url the address of an API?"),
+        (
+            html,
+            VerdictState::HttpError,
+            1,
+            "an HTML page came instead of JSON: is base_url the address of an API?",
+        ),
         (
             ResponseTemplate::new(200).set_body_json(json!({"choices": []})),
-            State::HttpError,
+            VerdictState::HttpError,
             1,
             "the reply holds no choices",
         ),
         (
             completion(json!({"content": null, "refusal": "I will not\u{1b}[2J."}), "stop"),
-            State::Refused,
+            VerdictState::Refused,
             1,
             "the judge declined: I will not [2J.",
         ),
         (
             completion(json!({"content": GOOD}), "content_filter"),
-            State::Filtered,
+            VerdictState::Filtered,
             1,
             "the endpoint's content filter withheld the answer",
         ),
         (
             completion(json!({"content": GOOD}), "length"),
-            State::Truncated,
+            VerdictState::Truncated,
             2,
             "the answer was cut at the token limit",
         ),
-        (completion(json!({"content": null}), "stop"), State::Unparseable, 2, "the reply has no content"),
+        (
+            completion(json!({"content": null}), "stop"),
+            VerdictState::Unparseable,
+            2,
+            "the reply has no content",
+        ),
         (
             says(r#"{"score":4.5,"explanation":"x"}"#),
-            State::Unparseable,
+            VerdictState::Unparseable,
             2,
             "the score is 4.5; it must be a whole number from 1 to 5",
         ),
         (
             says(r#"{"score":"4/5","explanation":"x"}"#),
-            State::Unparseable,
+            VerdictState::Unparseable,
             2,
             "the score is the text \"4/5\"; it must be a whole number from 1 to 5",
         ),
         (
             says(&format!("{GOOD} or rather {}", GOOD.replace('5', "2"))),
-            State::Unparseable,
+            VerdictState::Unparseable,
             2,
             "the reply holds two scores that differ",
         ),
-        (error(400, "bad tools"), State::HttpError, 1, "400: bad tools"),
+        (error(400, "bad tools"), VerdictState::HttpError, 1, "400: bad tools"),
     ] {
         let (outcome, _, _) = judged(vec![answer.clone(), answer]).await;
         assert_eq!((outcome.state, outcome.reason.as_str(), outcome.attempts), (state, reason, requests));
@@ -232,27 +242,28 @@ async fn only_one_whole_answer_of_the_judge_is_read() {
         "network_error",
         "tool_calls",
     ] {
-        table.push((told(json!(finish), content()), State::HttpError));
+        table.push((told(json!(finish), content()), VerdictState::HttpError));
     }
-    table.push((told(json!(7), content()), State::HttpError));
+    table.push((told(json!(7), content()), VerdictState::HttpError));
     for finish in ["SAFETY", "safety", "RECITATION", "recitation", "content_filter ", "PROHIBITED_CONTENT"] {
-        table.push((told(json!(finish), content()), State::Filtered));
+        table.push((told(json!(finish), content()), VerdictState::Filtered));
     }
     for finish in ["length", "LENGTH", "MAX_TOKENS", "max_output_tokens", "model_length"] {
-        table.push((told(json!(finish), content()), State::Truncated));
+        table.push((told(json!(finish), content()), VerdictState::Truncated));
     }
     for refusal in
         [json!(["No."]), json!([{"type": "refusal", "text": "No."}]), json!({"text": "No."}), json!(true)]
     {
-        table.push((told(json!("stop"), json!({"content": GOOD, "refusal": refusal})), State::Refused));
+        table
+            .push((told(json!("stop"), json!({"content": GOOD, "refusal": refusal})), VerdictState::Refused));
     }
     let part = json!([{"type": "text", "text": GOOD}, {"type": "refusal", "refusal": "No."}]);
-    table.push((told(json!("stop"), json!({"content": part})), State::Refused));
+    table.push((told(json!("stop"), json!({"content": part})), VerdictState::Refused));
     for status in [203, 206] {
         table.push((
             ResponseTemplate::new(status)
                 .set_body_json(json!({"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}]})),
-            State::HttpError,
+            VerdictState::HttpError,
         ));
     }
     for message in [
@@ -264,12 +275,12 @@ async fn only_one_whole_answer_of_the_judge_is_read() {
         json!({"content": null, "tool_calls": [call("search", GOOD)]}),
         json!({"content": "I cannot grade this.", "tool_calls": [call("verdict", GOOD)]}),
     ] {
-        table.push((told(json!("stop"), message), State::Unparseable));
+        table.push((told(json!("stop"), message), VerdictState::Unparseable));
     }
-    table.push((choices(json!([choice(GOOD), choice(&low)])), State::Unparseable));
+    table.push((choices(json!([choice(GOOD), choice(&low)])), VerdictState::Unparseable));
     // The twins: whole answers, as servers really give them.
     for finish in [json!("stop"), json!("STOP"), json!(null), json!(""), json!("end_turn"), json!("eos")] {
-        table.push((told(finish, content()), State::Scored));
+        table.push((told(finish, content()), VerdictState::Scored));
     }
     for (finish, message) in [
         ("tool_calls", json!({"content": null, "tool_calls": [call("verdict", GOOD)]})),
@@ -278,14 +289,18 @@ async fn only_one_whole_answer_of_the_judge_is_read() {
         ("stop", json!({"content": [{"type": "thinking", "thinking": low}, {"type": "text", "text": GOOD}]})),
         ("stop", json!({"content": GOOD, "refusal": [], "reasoning_content": low})),
     ] {
-        table.push((told(json!(finish), message), State::Scored));
+        table.push((told(json!(finish), message), VerdictState::Scored));
     }
-    table.push((choices(json!([choice(GOOD), choice(GOOD)])), State::Scored));
+    table.push((choices(json!([choice(GOOD), choice(GOOD)])), VerdictState::Scored));
     for (answer, state) in table {
         let (outcome, _, bodies) = judged(vec![answer.clone(), answer.clone()]).await;
         let seen = String::from_utf8_lossy(&outcome.raw).into_owned();
         assert_eq!(outcome.state, state, "{}: {seen}", outcome.reason);
-        assert_eq!((outcome.reading.is_some(), bodies.is_empty()), (state == State::Scored, false), "{seen}");
+        assert_eq!(
+            (outcome.reading.is_some(), bodies.is_empty()),
+            (state == VerdictState::Scored, false),
+            "{seen}"
+        );
     }
 }
 
@@ -300,7 +315,7 @@ async fn a_verdict_that_the_judge_only_quotes_is_not_stored_as_its_own() {
         let judge = open::judge(config(&server.uri()), None).unwrap();
         judge.discover(&CancellationToken::new()).await.unwrap();
         let (outcome, _) = judged_with(&judge, &request_about(&format!("Rome. {GOOD}"))).await;
-        assert_eq!((outcome.state, outcome.reading), (State::Unparseable, None), "{}", outcome.reason);
+        assert_eq!((outcome.state, outcome.reading), (VerdictState::Unparseable, None), "{}", outcome.reason);
     }
 }
 
@@ -308,7 +323,7 @@ async fn a_verdict_that_the_judge_only_quotes_is_not_stored_as_its_own() {
 async fn a_cut_answer_gets_twice_the_room_once_and_an_unreadable_one_is_asked_again_once() {
     let cut = completion(json!({"content": "{\"evidence"}), "length");
     let (outcome, _, bodies) = judged(vec![cut, says("It is a 4 out of 5."), good()]).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::Scored, 3));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::Scored, 3));
     assert_eq!(outcome.flags, ["more_room", "asked_again"]);
     assert_eq!(outcome.usage.map(|u| (u.prompt_tokens, u.completion_tokens)), Some((300, 60)));
     let [first, second, third] = bodies.as_slice() else { panic!("{bodies:?}") };
@@ -323,7 +338,7 @@ async fn missing_usage_is_unknown() {
     let silent = ResponseTemplate::new(200)
         .set_body_json(json!({"choices": [{"message": {"content": "no"}, "finish_reason": "stop"}]}));
     let (outcome, _, _) = judged(vec![silent]).await;
-    assert_eq!((outcome.state, outcome.usage), (State::Scored, None));
+    assert_eq!((outcome.state, outcome.usage), (VerdictState::Scored, None));
 }
 
 /// Refuses what reasoning models refuse, and what old servers do not know.
@@ -381,7 +396,7 @@ async fn what_an_endpoint_refuses_is_learned_once_and_is_part_of_the_fingerprint
     assert_eq!(judge.discover(&cancel).await.unwrap().calls, 0, "a second discovery asks nothing");
     assert_ne!(judge.fingerprint(), before);
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.rung, outcome.attempts), (State::Scored, "json_object", 1));
+    assert_eq!((outcome.state, outcome.rung, outcome.attempts), (VerdictState::Scored, "json_object", 1));
     let last: Value = server.received_requests().await.unwrap().last().unwrap().body_json().unwrap();
     assert_eq!((last.get("temperature"), last.get("max_tokens")), (None, None));
     assert_eq!((&last["max_completion_tokens"], &last["seed"]), (&json!(1024), &json!(7)));
@@ -415,7 +430,7 @@ async fn what_was_learned_is_not_tried_again_the_next_time() {
     let learnt = first.learnt().unwrap();
     assert_eq!((learnt.base_url, learnt.model), (format!("{}/v1", first_server.uri()), "m".to_owned()));
     assert!(!learnt.known.contains("secret"));
-    let known: assize::judge::capabilities::Known = serde_json::from_str(&learnt.known).unwrap();
+    let known: assize::judge::capabilities::RememberedEndpoint = serde_json::from_str(&learnt.known).unwrap();
     let second = open::judge(config(&first_server.uri()), Some(known)).unwrap();
     assert_eq!(second.fingerprint(), first.fingerprint());
     let found = second.discover(&CancellationToken::new()).await.unwrap();
@@ -441,7 +456,7 @@ async fn limits_a_minute_hold_requests_back_and_say_why() {
         }
     };
     let outcome = judge.judge(&request(), &events, &cancel).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::Cancelled, 0));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::Cancelled, 0));
     assert_eq!(waits.lock().unwrap().as_slice(), ["requests_per_minute is used up"]);
 }
 
@@ -450,7 +465,7 @@ async fn a_verdict_without_discovery_discovers_first_and_counts_it() {
     let server = server(vec![]).await;
     let judge = open::judge(config(&server.uri()), None).unwrap();
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::Scored, 2));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::Scored, 2));
     let (outcome, _) = judged_with(&judge, &request()).await;
     assert_eq!(outcome.attempts, 1);
 }
@@ -460,7 +475,7 @@ async fn an_empty_response_is_answered_without_a_call() {
     let server = server(vec![]).await;
     let judge = open::judge(config(&server.uri()), None).unwrap();
     let (outcome, events) = judged_with(&judge, &request_about(" \n")).await;
-    assert_eq!((outcome.state, outcome.attempts, events.len()), (State::NotGenerated, 0, 0));
+    assert_eq!((outcome.state, outcome.attempts, events.len()), (VerdictState::NotGenerated, 0, 0));
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 
@@ -579,13 +594,13 @@ async fn a_body_cut_in_the_middle_is_asked_for_again() {
     let judge = open::judge(config(&origin), None).unwrap();
     judge.discover(&CancellationToken::new()).await.unwrap();
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.attempts, count.load(Ordering::SeqCst)), (State::Scored, 3, 4));
+    assert_eq!((outcome.state, outcome.attempts, count.load(Ordering::SeqCst)), (VerdictState::Scored, 3, 4));
 
     let (origin, _) = raw_server(vec![Some(whole(&good_body())), Some(cut)]).await;
     let judge = open::judge(config(&origin), None).unwrap();
     judge.discover(&CancellationToken::new()).await.unwrap();
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::HttpError, 4));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::HttpError, 4));
     assert!(
         outcome.reason.starts_with("the connection broke before the answer was complete"),
         "{}",
@@ -599,7 +614,10 @@ async fn no_answer_in_time_is_timed_out_after_a_second_try() {
     let judge = open::judge(JudgeConfig { timeout_s: 1, ..config(&origin) }, None).unwrap();
     judge.discover(&CancellationToken::new()).await.unwrap();
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.attempts, count.load(Ordering::SeqCst)), (State::TimedOut, 2, 3));
+    assert_eq!(
+        (outcome.state, outcome.attempts, count.load(Ordering::SeqCst)),
+        (VerdictState::TimedOut, 2, 3)
+    );
     assert_eq!(outcome.reason, "no complete answer within 1 s, 2 times");
 }
 
@@ -621,7 +639,7 @@ async fn cancelling_ends_a_call_in_flight_and_a_wait_at_once() {
         };
         let begun = Instant::now();
         let outcome = judge.judge(&request(), &note, &cancel).await;
-        assert_eq!((outcome.state, outcome.attempts), (State::Cancelled, 1));
+        assert_eq!((outcome.state, outcome.attempts), (VerdictState::Cancelled, 1));
         assert!(begun.elapsed() < Duration::from_secs(5));
         let stopped = open::judge(config(&origin), None).unwrap().discover(&cancel).await.unwrap_err();
         assert_eq!(stopped.kind, StopKind::Cancelled);
@@ -643,7 +661,7 @@ async fn the_gate_is_asked_before_every_request() {
     judge.set_gate(Arc::new(Cap(AtomicU32::new(2))));
     judge.discover(&CancellationToken::new()).await.unwrap();
     let (outcome, _) = judged_with(&judge, &request()).await;
-    assert_eq!((outcome.state, outcome.attempts), (State::OverBudget, 1));
+    assert_eq!((outcome.state, outcome.attempts), (VerdictState::OverBudget, 1));
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
@@ -697,7 +715,7 @@ async fn a_watched_response_comes_in_pieces_and_is_the_same_response() {
     };
     let (params, cancel) = (Map::new(), CancellationToken::new());
     let first = model.generate(&messages(), &params, &events, &cancel).await;
-    assert_eq!((first.state, first.text.as_str(), first.attempts), (State::Scored, "It is Paris.", 2));
+    assert_eq!((first.state, first.text.as_str(), first.attempts), (VerdictState::Scored, "It is Paris.", 2));
     assert_eq!(first.usage.map(|u| (u.prompt_tokens, u.completion_tokens)), Some((7, 2)));
     assert_eq!(told.lock().unwrap().last().map(String::as_str), Some("It is Paris."));
     let second = model.generate(&messages(), &params, &events, &cancel).await;
@@ -719,9 +737,9 @@ async fn a_prompt_over_the_window_is_a_state_before_the_call() {
         async move { model.generate(&[message], &params, &|_| (), &CancellationToken::new()).await }
     };
     // 1024 tokens are kept for the answer.
-    assert_eq!(ask(20, json!({})).await.state, State::Scored);
+    assert_eq!(ask(20, json!({})).await.state, VerdictState::Scored);
     let over = ask(60, json!({})).await;
-    assert_eq!((over.state, over.attempts), (State::Overflow, 0));
+    assert_eq!((over.state, over.attempts), (VerdictState::Overflow, 0));
     assert!(
         over.reason.contains("o200k_base") && over.reason.contains("more than the 1060"),
         "{}",
@@ -729,7 +747,7 @@ async fn a_prompt_over_the_window_is_a_state_before_the_call() {
     );
     assert_eq!(
         ask(60, json!({"max_tokens": 100})).await.state,
-        State::Scored,
+        VerdictState::Scored,
         "the prompt's own room counts"
     );
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
@@ -739,25 +757,30 @@ async fn a_prompt_over_the_window_is_a_state_before_the_call() {
 async fn a_model_writes_responses_and_names_what_kept_it() {
     let params = Map::from_iter([("temperature".to_owned(), json!(0.3)), ("stream".to_owned(), json!(true))]);
     for (answers, state, text, reason) in [
-        (vec![says("Paris.")], State::Scored, "Paris.", ""),
-        (vec![error(500, "x"), says("Paris.")], State::Scored, "Paris.", ""),
+        (vec![says("Paris.")], VerdictState::Scored, "Paris.", ""),
+        (vec![error(500, "x"), says("Paris.")], VerdictState::Scored, "Paris.", ""),
         (
             vec![error(400, "Unsupported parameter: 'max_tokens'."), says("Paris.")],
-            State::Scored,
+            VerdictState::Scored,
             "Paris.",
             "",
         ),
-        (vec![says(" ")], State::NotGenerated, "", "the response is empty"),
+        (vec![says(" ")], VerdictState::NotGenerated, "", "the response is empty"),
         (
             vec![completion(json!({"content": "Par"}), "length")],
-            State::Truncated,
+            VerdictState::Truncated,
             "",
             "the answer was cut at the token limit",
         ),
-        (vec![error(400, "temperature is refused")], State::HttpError, "", "400: temperature is refused"),
+        (
+            vec![error(400, "temperature is refused")],
+            VerdictState::HttpError,
+            "",
+            "400: temperature is refused",
+        ),
         (
             vec![error(400, "prompt exceeds the context length")],
-            State::Overflow,
+            VerdictState::Overflow,
             "",
             "the context window of m is too small for this item; 400: prompt exceeds the context length",
         ),

@@ -334,8 +334,12 @@ fn agreement_is_that_of_the_command() {
     let (_, judges) = said(&path, &["agreement", "--judges", "--run", &run]);
     let c = &document["criteria"][0];
     assert_eq!(c["name"], "accuracy");
-    let wanted =
-        assize::questions::agreement::Wanted { criterion: 0, slice: None, reviewer: None, with_seen: false };
+    let wanted = assize::questions::agreement::AgreementFilter {
+        criterion: 0,
+        slice: None,
+        reviewer: None,
+        with_seen: false,
+    };
     let library = {
         let store = Store::open(&path).unwrap();
         let ground = assize::questions::agreement::ground(&store, &run).unwrap();

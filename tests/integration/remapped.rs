@@ -2,7 +2,7 @@
 
 use crate::screens::{Stage, copy, typed};
 use assize::config::Config;
-use assize::tui::keys::{Action, Chord, Keymap, Scope, TABLE};
+use assize::tui::keys::{Action, Chord, KeyScope, Keymap, TABLE};
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ fn config() -> Config {
 }
 
 /// What a key does in a screen by the table, and the key that does so now.
-fn translated(word: &str, scope: Scope, usual: &Keymap, now: &Keymap) -> String {
+fn translated(word: &str, scope: KeyScope, usual: &Keymap, now: &Keymap) -> String {
     let chord = Chord::parse(word).unwrap_or_else(|| panic!("{word} is no key"));
     let Some(action) = usual.action(scope, &chord.event()) else { return word.to_owned() };
     now.hint(scope, action).to_owned()

@@ -2,7 +2,7 @@
 //! with scipy, scikit-learn, statsmodels, krippendorff and ppi-python or written from the papers a second time.
 //!
 //! Each case names a function, its input, and fields that must come out within its tolerance.
-use assize::core::stats::agree::{Grid, Weights};
+use assize::core::stats::agree::{ScoreTable, Weights};
 use assize::core::stats::betting::{betting_mean_ci, betting_process};
 use assize::core::stats::bounded::{self, Ends, bounded_ci, mean_cr2};
 use assize::core::stats::calibration::calibration_table;
@@ -259,7 +259,7 @@ fn kappa_jackknife(human: &[f64], judge: &[f64], level: f64) -> Option<Jackknife
     let pairs: Vec<(u8, u8)> = human.iter().zip(judge).map(|(h, j)| (*h as u8, *j as u8)).collect();
     jackknife(&vec![1; pairs.len()], level, |left_out| {
         let kept = pairs.iter().enumerate().filter(|(k, _)| Some(*k) != left_out).map(|(_, p)| *p);
-        Grid::of(kept).kappa(Weights::Quadratic)
+        ScoreTable::of(kept).kappa(Weights::Quadratic)
     })
 }
 

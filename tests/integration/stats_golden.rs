@@ -10,7 +10,7 @@ use assize::core::stats::logprob::{expectation, logprob_score};
 use assize::core::stats::mean::{clustered_mean_ci, mean_ci, missing_bounds, wilson};
 use assize::core::stats::multiple::{benjamini_hochberg, holm};
 use assize::core::stats::paired::{paired_diff, sign_flip, sign_flip_clustered, sign_test};
-use assize::core::stats::power::{Rates, RepeatVariance, sample_size, sample_size_repeats};
+use assize::core::stats::power::{ErrorRates, RepeatVariance, sample_size, sample_size_repeats};
 use assize::core::stats::rank::{kendall_tau_b, pearson, spearman};
 use assize::core::stats::repeat::{Repeatability, repeatability};
 use assize::core::stats::wilcoxon::{Method, Zeros, wilcoxon};
@@ -165,7 +165,7 @@ fn repeats(r: &Repeatability) -> Value {
 
 fn other_fns(function: &str, i: &Value) -> Option<Value> {
     let number = |key: &str| i[key].as_f64().unwrap();
-    let rates = || Rates { alpha: number("alpha"), power: number("power") };
+    let rates = || ErrorRates { alpha: number("alpha"), power: number("power") };
     Some(match function {
         "logprob_score" => {
             assert_eq!(i["labels"], json!([1, 2, 3, 4, 5]));

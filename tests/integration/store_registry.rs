@@ -444,7 +444,7 @@ fn a_failed_verdict_never_carries_a_score_nor_a_scored_one_none() {
     six.reading.as_mut().unwrap().score = 6;
     let bad = [
         assize::store::NewVerdict { reading: None, ..scored.clone() },
-        assize::store::NewVerdict { state: assize::core::verdict::State::TimedOut, ..scored.clone() },
+        assize::store::NewVerdict { state: assize::core::verdict::VerdictState::TimedOut, ..scored.clone() },
         six,
     ];
     let before = store.cells(&run).unwrap();

@@ -7,7 +7,7 @@ use assize::core::diff::{Diff, unified};
 use assize::core::prompt::{PromptName, Reference, Selector};
 use assize::core::template::{self, Syntax};
 use assize::core::{parse, rubric};
-use assize::interop::source::Source;
+use assize::interop::source::ImportSource;
 use assize::interop::{cases, items, prompts, responses};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -285,9 +285,9 @@ fn json_lines() {
     ];
     feed("JSON Lines", &seeds, |bytes| {
         let results = [
-            prompts::read(bytes, "f", &prompts::Options::default()).err(),
+            prompts::read(bytes, "f", &prompts::NameOptions::default()).err(),
             items::read(bytes, "f").err(),
-            cases::read(&Source::new("f", None, bytes.to_vec())).err(),
+            cases::read(&ImportSource::new("f", None, bytes.to_vec())).err(),
             responses::read(bytes, "f").err(),
         ];
         for refused in results.iter().flatten() {

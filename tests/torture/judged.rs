@@ -3,7 +3,7 @@
 use assize::core::digest::Digest;
 use assize::core::item::{Item, Subject};
 use assize::core::rubric::Criterion;
-use assize::core::verdict::{Reading, State};
+use assize::core::verdict::{Reading, VerdictState};
 use assize::store::{Arm, CaseSetInfo, NewRun, NewVerdict, RunItem, RunSpec, Store};
 
 /// A criterion named "accuracy".
@@ -72,7 +72,7 @@ pub fn verdict(i: u32) -> NewVerdict {
         item: 0,
         criterion: 0,
         repeat: i,
-        state: if scored { State::Scored } else { State::TimedOut },
+        state: if scored { VerdictState::Scored } else { VerdictState::TimedOut },
         reading: scored.then(|| Reading {
             score: (i % 5 + 1) as u8,
             evidence: vec![format!("quote {i}")],

@@ -6,7 +6,7 @@ use assize::core::item::{Case, ImportedVerdict, Item, Subject};
 use assize::core::pairwise::{Choice, PairReading};
 use assize::core::prompt::{PromptName, Selector, Template};
 use assize::core::rubric::{Criterion, Rubric};
-use assize::core::verdict::State;
+use assize::core::verdict::VerdictState;
 use assize::store::{
     Arm, Cause, NewBatch, NewPairAnswer, NewReview, NewRevision, Sampling, Store, StoreError,
 };
@@ -55,7 +55,7 @@ fn pair_answer(store: &Store) -> NewPairAnswer {
         criterion_version: Digest::of("version"),
         judge: "j".into(),
         fingerprint: Digest::of("j"),
-        state: State::Scored,
+        state: VerdictState::Scored,
         reading: Some(reading),
         reason: String::new(),
         flags: vec!["asked_again".into()],

@@ -1,7 +1,7 @@
 //! `agreement --judges`: every two judges on the same labelled responses.
 
 use super::super::context::Ctx;
-use super::super::fail::{DONE, Fail, Result};
+use super::super::fail::{CliError, DONE, Result};
 use super::super::output::clean;
 use super::number;
 use crate::core::stats::judges::FigureOfTwo;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Prints them.
 pub(super) fn run(ctx: &Ctx, found: &[TwoJudges]) -> Result<u8> {
     if found.is_empty() {
-        return Err(Fail::input(
+        return Err(CliError::input(
             "no two judges have scored the same responses that people scored, on the same question: judge them again with \
              another judge (`assize run --cases SET --judge OTHER`), labels count there at once",
         ));

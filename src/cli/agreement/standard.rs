@@ -8,7 +8,7 @@ use crate::core::stats::agree::Figure;
 use crate::core::stats::bounded::Ends;
 use crate::core::stats::confusion::Counted;
 use crate::core::text::plural;
-use crate::eval::agreement::{ByLevel, Correlations, Standard, TwoPeople};
+use crate::eval::agreement::{ByLevel, Correlations, StandardFigures, TwoPeople};
 use serde_json::{Value, json};
 
 fn ends(ci: Option<Ends>) -> Value {
@@ -16,7 +16,7 @@ fn ends(ci: Option<Ends>) -> Value {
 }
 
 /// As keys of one object: `levels`, `confusion`, `calibration`, `between_reviewers`.
-pub(super) fn standard_json(s: &Standard) -> serde_json::Map<String, Value> {
+pub(super) fn standard_json(s: &StandardFigures) -> serde_json::Map<String, Value> {
     let level = |l: &Correlations| {
         let at = |pick: fn(&ByLevel) -> Value| json!({"spearman": pick(&l.spearman), "kendall": pick(&l.kendall), "pearson": pick(&l.pearson)});
         json!({
@@ -60,7 +60,7 @@ fn shown(value: Option<f64>, ci: Option<Ends>) -> String {
 }
 
 /// Prints them.
-pub(super) fn tell(ctx: &Ctx, s: &Standard) -> Result<()> {
+pub(super) fn tell(ctx: &Ctx, s: &StandardFigures) -> Result<()> {
     let mut lines = Vec::new();
     if let Some(l) = &s.levels {
         let row = |name: &str, pick: fn(&ByLevel) -> (Option<f64>, Option<Ends>)| {

@@ -36,7 +36,7 @@ impl Flagged {
 }
 
 /// Baseline and candidate.
-pub struct Names<'a>(pub &'a str, pub &'a str);
+pub struct ArmNames<'a>(pub &'a str, pub &'a str);
 
 fn signed(value: Option<f64>) -> String {
     value.map_or_else(|| "n/a".to_owned(), |v| format!("{v:+.2}"))
@@ -83,7 +83,7 @@ fn cell(text: &str) -> String {
 pub fn markdown(
     report: &GateReport,
     inputs: &[GateInput],
-    names: &Names<'_>,
+    names: &ArmNames<'_>,
     margin: f64,
     flagged: Flagged,
 ) -> String {
@@ -142,7 +142,7 @@ fn xml(text: &str) -> String {
 }
 
 /// A criterion that is worse is a failure; one that cannot be decided is an error.
-pub fn junit(report: &GateReport, inputs: &[GateInput], names: &Names<'_>, flagged: Flagged) -> String {
+pub fn junit(report: &GateReport, inputs: &[GateInput], names: &ArmNames<'_>, flagged: Flagged) -> String {
     let count = |v: GateVerdict| report.criteria.iter().filter(|c| c.verdict == v).count();
     let suite = xml(&format!("gate {} against {}", names.1, names.0));
     let mut out = format!(
@@ -253,7 +253,7 @@ mod tests {
         open.coverage_a = None;
         let inputs = [input("good", 0.0), input("bad", -1.0), open];
         let xml =
-            junit(&report(&inputs), &inputs, &Names("base", "cand"), Flagged { count: 3, counted: false });
+            junit(&report(&inputs), &inputs, &ArmNames("base", "cand"), Flagged { count: 3, counted: false });
         assert!(xml.contains("<property name=\"flagged\" value=\"3\"/>"), "{xml}");
         assert!(xml.contains("3 scored verdicts are flagged"), "{xml}");
         assert!(xml.contains("lower limit -1."), "{xml}");
@@ -269,7 +269,7 @@ mod tests {
         let text = markdown(
             &report(&inputs),
             &inputs,
-            &Names("base", "cand"),
+            &ArmNames("base", "cand"),
             0.2,
             Flagged { count: 1, counted: true },
         );
@@ -301,7 +301,7 @@ mod tests {
                 .collect();
             let rule = GateRule { margin: world.margin, ..GateRule::default() };
             let report = gate(&inputs, &rule);
-            let names = Names("old", "new");
+            let names = ArmNames("old", "new");
             let text = markdown(&report, &inputs, &names, rule.margin, Flagged::default());
             let xml = junit(&report, &inputs, &names, Flagged::default());
             let count = |v: GateVerdict| report.criteria.iter().filter(|c| c.verdict == v).count();

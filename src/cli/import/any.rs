@@ -2,13 +2,13 @@
 
 use super::take_in;
 use crate::cli::context::{Ctx, place};
-use crate::cli::fail::{DONE, Fail, Result};
+use crate::cli::fail::{CliError, DONE, Result};
 use crate::cli::output::{clean, table, talk};
-use crate::interop::batch::{Batch, Refused, Rows};
+use crate::interop::batch::{Batch, BatchRows, Refused};
 use crate::interop::formats;
-use crate::interop::importer::{Importer, Options};
+use crate::interop::importer::{ImportOptions, Importer};
 use crate::interop::{align, folder, traces};
-use crate::interop::{mapping, source::Source};
+use crate::interop::{mapping, source::ImportSource};
 use crate::store::{Imported, Store};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -41,14 +41,14 @@ pub fn run(ctx: &Ctx, args: &Any) -> Result<u8> {
         return list(ctx);
     }
     let Some(file) = &args.file else {
-        return Err(Fail::input("import needs a file, a folder or -; see `assize import --help`"));
+        return Err(CliError::input("import needs a file, a folder or -; see `assize import --help`"));
     };
-    let importer = args.format.as_deref().map(formats::named).transpose().map_err(Fail::input)?;
-    let map = mapping::parse(args.map.as_deref().unwrap_or_default()).map_err(Fail::input)?;
+    let importer = args.format.as_deref().map(formats::named).transpose().map_err(CliError::input)?;
+    let map = mapping::parse(args.map.as_deref().unwrap_or_default()).map_err(CliError::input)?;
     if args.set.as_deref() == Some("") {
-        return Err(Fail::input("--set is empty"));
+        return Err(CliError::input("--set is empty"));
     }
-    let options = Options { set: args.set.clone(), map };
+    let options = ImportOptions { set: args.set.clone(), map };
     let (format, batch) =
         if file.is_dir() { of_folder(file, importer, &options)? } else { of_file(file, importer, &options)? };
     refuse(&batch, args.strict)?;
@@ -80,9 +80,9 @@ fn list(ctx: &Ctx) -> Result<u8> {
     Ok(DONE)
 }
 
-fn of_file(file: &Path, importer: Option<&Importer>, options: &Options) -> Result<(String, Batch)> {
+fn of_file(file: &Path, importer: Option<&Importer>, options: &ImportOptions) -> Result<(String, Batch)> {
     let path = (file != Path::new("-")).then_some(file);
-    let source = Source::read(&place(file), path, super::open(file)?)?;
+    let source = ImportSource::read(&place(file), path, super::open(file)?)?;
     let importer = match importer.or_else(|| formats::sniffed(&source)) {
         Some(importer) => importer,
         None => return Err(unknown(&source)),
@@ -90,16 +90,16 @@ fn of_file(file: &Path, importer: Option<&Importer>, options: &Options) -> Resul
     Ok((importer.name.to_owned(), (importer.read)(&source, options)?))
 }
 
-fn unknown(source: &Source) -> Fail {
+fn unknown(source: &ImportSource) -> CliError {
     // Of a table it is known what is wrong with it.
     match crate::interop::table::records(source) {
-        Err(error) => Fail::input(format!("{error}. `assize import --as list` names the formats")),
-        Ok(_) => Fail::input(format!("{} is of no known format", clean(&source.shown))),
+        Err(error) => CliError::input(format!("{error}. `assize import --as list` names the formats")),
+        Ok(_) => CliError::input(format!("{} is of no known format", clean(&source.shown))),
     }
 }
 
 /// Each file by its own format; text files are prompts.
-fn of_folder(root: &Path, importer: Option<&Importer>, options: &Options) -> Result<(String, Batch)> {
+fn of_folder(root: &Path, importer: Option<&Importer>, options: &ImportOptions) -> Result<(String, Batch)> {
     let shown = place(root);
     if importer.is_none() && root.join(folder::INDEX).exists() {
         let file = folder::read_folder(root, &shown, false)?;
@@ -111,9 +111,9 @@ fn of_folder(root: &Path, importer: Option<&Importer>, options: &Options) -> Res
         return of_traces(root, files, refused, options);
     }
     let mut all = Batch { refused, ..Batch::default() };
-    let mut names = folder::Names::default();
+    let mut names = folder::FileNames::default();
     for (label, bytes) in files {
-        let source = Source::new(&label, Some(Path::new(&label)), bytes);
+        let source = ImportSource::new(&label, Some(Path::new(&label)), bytes);
         let text = folder::is_prompt_text(&source.ending());
         match importer.or_else(|| formats::sniffed(&source).filter(|i| !(text && i.name == "table"))) {
             Some(importer) => match (importer.read)(&source, options) {
@@ -135,12 +135,13 @@ fn of_traces(
     root: &Path,
     files: Vec<folder::FileRead>,
     refused: Vec<Refused>,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<(String, Batch)> {
-    let source = |(label, bytes): folder::FileRead| Source::new(&label, Some(Path::new(&label)), bytes);
-    let sources: Vec<Source> = files.into_iter().map(source).filter(|s| (traces::TRACES.sniff)(s)).collect();
+    let source = |(label, bytes): folder::FileRead| ImportSource::new(&label, Some(Path::new(&label)), bytes);
+    let sources: Vec<ImportSource> =
+        files.into_iter().map(source).filter(|s| (traces::TRACES.sniff)(s)).collect();
     let name = root.file_name().map(|n| n.to_string_lossy().into_owned());
-    let options = Options { set: options.set.clone().or(name), ..options.clone() };
+    let options = ImportOptions { set: options.set.clone().or(name), ..options.clone() };
     let mut batch = traces::read(&sources.iter().collect::<Vec<_>>(), &options)?;
     batch.refused.extend(refused);
     Ok((traces::TRACES.name.to_owned(), batch))
@@ -161,7 +162,7 @@ fn refuse(batch: &Batch, strict: bool) -> Result<()> {
     }
     let end = if all { "there is nothing that could come in" } else { "--strict: nothing was imported" };
     lines.push(end.to_owned());
-    Err(Fail::input(lines.join("\n")))
+    Err(CliError::input(lines.join("\n")))
 }
 
 /// The mapping, the refusals and the notes, beside the data.
@@ -187,17 +188,17 @@ fn tell(ctx: &Ctx, batch: &Batch) {
 
 /// What came in.
 #[derive(Default)]
-struct Done {
+struct ImportedCounts {
     /// By kind.
     counts: Vec<(&'static str, Imported)>,
     sets: Vec<Value>,
     runs: Vec<Value>,
 }
 
-fn store_all(store: &mut Store, batch: Batch) -> Result<Done> {
-    let mut done = Done::default();
+fn store_all(store: &mut Store, batch: Batch) -> Result<ImportedCounts> {
+    let mut done = ImportedCounts::default();
     if !batch.prompts.is_empty() {
-        let (rows, repeated) = align::keyed(batch.prompts).map_err(|e| Fail::input(e.to_string()))?;
+        let (rows, repeated) = align::keyed(batch.prompts).map_err(|e| CliError::input(e.to_string()))?;
         let (mut count, _) = take_in(store, rows, &[])?;
         count.known += repeated;
         done.counts.push(("prompts", count));
@@ -214,11 +215,11 @@ fn store_all(store: &mut Store, batch: Batch) -> Result<Done> {
             continue;
         }
         let (kind, set, count) = match rows {
-            Rows::Cases(cases) => {
+            BatchRows::Cases(cases) => {
                 let (set, count) = store.import_cases(&name, cases)?;
                 ("cases", set, count)
             }
-            Rows::Items(items) => {
+            BatchRows::Items(items) => {
                 let items = store.import_items(&name, items)?;
                 let run = |(run, judge, n): &(String, String, usize)| json!({ "run": run, "judge": judge, "verdicts": n });
                 done.runs.extend(items.runs.iter().map(run));
@@ -237,7 +238,7 @@ fn store_all(store: &mut Store, batch: Batch) -> Result<Done> {
     Ok(done)
 }
 
-fn answer(ctx: &Ctx, mut document: Value, done: &Done, dry_run: bool) -> Result<u8> {
+fn answer(ctx: &Ctx, mut document: Value, done: &ImportedCounts, dry_run: bool) -> Result<u8> {
     let of = |pick: fn(&Imported) -> usize| -> Value {
         done.counts
             .iter()

@@ -1,7 +1,7 @@
 //! `judge check`: what a judge's endpoint says and accepts, and what rests on a model that will be shut down.
 
 use super::super::context::Ctx;
-use super::super::fail::{DONE, ENDPOINT, Fail, Result};
+use super::super::fail::{CliError, DONE, ENDPOINT, Result};
 use super::super::output::{clean, talk};
 use super::super::shape;
 use super::{endpoint, labels_json, stress, tell_reliance};
@@ -18,7 +18,7 @@ pub(super) fn run(ctx: &Ctx, name: &str, canaries: Option<&[String]>) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
     let report = runtime.block_on(check(&judge, &CancellationToken::new()));
     remember(ctx, &report);
     let hit = match report.shutdown_date {
@@ -31,11 +31,11 @@ pub(super) fn run(ctx: &Ctx, name: &str, canaries: Option<&[String]>) -> Result<
     tell(ctx, &report, &hit, stressed.as_ref().and_then(|s| s.as_ref().ok()))?;
     if let Some(done) = stressed {
         let code = stress::code(&done);
-        return done.map(|_| code).map_err(|stop| Fail { code, message: stop.message });
+        return done.map(|_| code).map_err(|stop| CliError { code, message: stop.message });
     }
     match (&report.error, report.is_usable()) {
         (_, true) => Ok(DONE),
-        (Some(why), false) => Err(Fail { code: ENDPOINT, message: why.clone() }),
+        (Some(why), false) => Err(CliError { code: ENDPOINT, message: why.clone() }),
         (None, false) => Ok(ENDPOINT),
     }
 }
@@ -57,7 +57,7 @@ fn remember(ctx: &Ctx, report: &CheckReport) {
 
 fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stress>) -> Result<()> {
     if ctx.json {
-        let mut value = serde_json::to_value(report).map_err(|e| Fail::registry(e.to_string()))?;
+        let mut value = serde_json::to_value(report).map_err(|e| CliError::registry(e.to_string()))?;
         if let Some(map) = value.as_object_mut() {
             map.insert("schema".into(), json!(1));
             map.insert("usable".into(), json!(report.is_usable()));

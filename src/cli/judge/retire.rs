@@ -1,7 +1,7 @@
 //! `judge retire`: a judge that is no longer to be used. Its runs keep their scores and say so; new runs are refused.
 
 use super::super::context::Ctx;
-use super::super::fail::{DONE, Fail, Result};
+use super::super::fail::{CliError, DONE, Result};
 use super::super::manage::Why;
 use super::super::output::{clean, talk};
 use super::super::shape;
@@ -99,7 +99,7 @@ fn chosen(store: &Store, args: &Args) -> Result<ChosenJudges> {
                 format!("{} ({} runs, the last on {})", short(f), runs.len(), super::day(last))
             })
             .collect();
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "'{text}' has stood for several judges; name one by its fingerprint, or give --all: {}",
             list.join("; ")
         )));
@@ -122,11 +122,14 @@ fn chosen(store: &Store, args: &Args) -> Result<ChosenJudges> {
             _ => {
                 let list: Vec<String> =
                     found.iter().map(|(f, name)| format!("{} ({name})", short(f))).collect();
-                return Err(Fail::input(format!("several judges begin with '{text}': {}", list.join(", "))));
+                return Err(CliError::input(format!(
+                    "several judges begin with '{text}': {}",
+                    list.join(", ")
+                )));
             }
         }
     }
-    Err(Fail::input(format!(
+    Err(CliError::input(format!(
         "no run was judged by '{text}', and no judge of a run has this fingerprint: `assize runs` names the judges, `assize judge list --json` their fingerprints"
     )))
 }

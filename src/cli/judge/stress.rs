@@ -1,7 +1,7 @@
 //! `judge check --stress`: canaries before a judge, as a table of score shifts; a judge that is talked up is unfit.
 
 use super::super::context::Ctx;
-use super::super::fail::{DONE, ENDPOINT, FAILED, Fail, INCONCLUSIVE, Result};
+use super::super::fail::{CliError, DONE, ENDPOINT, FAILED, INCONCLUSIVE, Result};
 use super::super::output::{Tint, clean, table, talk};
 use crate::core::rubric::{Criterion, builtin_criteria, builtin_criterion};
 use crate::judge::stress::{Canary, Fitness, Stress, stress};
@@ -20,7 +20,7 @@ pub(super) fn criteria(names: &[String]) -> Result<Vec<Criterion>> {
         .map(|name| {
             builtin_criterion(name).cloned().ok_or_else(|| {
                 let known: Vec<&str> = builtin_criteria().map(|c| c.name.as_str()).collect();
-                Fail::input(format!(
+                CliError::input(format!(
                     "--stress takes built-in criteria, and '{name}' is none; there are: {}",
                     known.join(", ")
                 ))

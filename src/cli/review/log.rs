@@ -4,17 +4,17 @@ use super::super::context::{Ctx, place};
 use super::super::fail::{DONE, Result};
 use super::super::import::open;
 use super::column;
-use super::sampling::{Known, SamplingClaim, Taken, settle};
+use super::sampling::{ImportedReviews, KnownReviews, SamplingClaim, settle};
 use crate::core::digest::Digest;
 use crate::interop::ImportError;
-use crate::interop::jsonl::{Row, Rows, whole};
+use crate::interop::jsonl::{JsonRow, JsonRows, whole};
 use crate::store::{NewReview, Renews, RunInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
 /// One line of the file.
-struct Line {
+struct LogLine {
     /// Of the file.
     number: usize,
     review: NewReview,
@@ -30,12 +30,12 @@ struct Line {
 /// Takes the lines in, all or none.
 pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
     let name = place(file);
-    let rows: Vec<_> = Rows::new(open(file)?, &name).collect::<std::result::Result<_, _>>()?;
+    let rows: Vec<_> = JsonRows::new(open(file)?, &name).collect::<std::result::Result<_, _>>()?;
     let mut store = ctx.write()?;
     let mut places = Places::default();
     let (mut given, mut rest) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for (number, map) in rows {
-        let line = read(&store, &mut places, number, Row::new(&name, number, map))?;
+        let line = read(&store, &mut places, number, JsonRow::new(&name, number, map))?;
         given.push((line.review, line.claim));
         rest.push((line.number, line.id, line.undo, line.renews));
     }
@@ -43,7 +43,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
         let line = rest.get(incomplete.index).map(|r| r.0);
         return Err(ImportError { line, ..ImportError::new(&name, incomplete.why) }.into());
     }
-    let mut known = Known::of(&store, given.iter().map(|(review, _)| review.run.as_str()))?;
+    let mut known = KnownReviews::of(&store, given.iter().map(|(review, _)| review.run.as_str()))?;
     let (mut new, mut takes_back, mut taken_over) = (Vec::new(), HashMap::new(), HashMap::new());
     let mut known_count = 0;
     // Where the lines of the file are: in the registry under another number, or among those to be added.
@@ -75,7 +75,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
         }
     }
     store.import_reviews(&new, &takes_back, &taken_over)?;
-    let taken = Taken::of(&new, known_count);
+    let taken = ImportedReviews::of(&new, known_count);
     if ctx.json {
         ctx.out.json(&taken.json())?;
     } else {
@@ -178,7 +178,7 @@ fn is_asked(
 fn place_of(
     store: &Store,
     places: &mut Places,
-    row: &mut Row<'_>,
+    row: &mut JsonRow<'_>,
 ) -> std::result::Result<(String, u32, u32), ImportError> {
     let (id, item) = (row.text("run")?, row.take("item"));
     let (set, case, arm) = (row.text("set")?, row.id("case")?, row.text("arm")?);
@@ -212,8 +212,8 @@ fn read(
     store: &Store,
     places: &mut Places,
     number: usize,
-    mut row: Row<'_>,
-) -> std::result::Result<Line, ImportError> {
+    mut row: JsonRow<'_>,
+) -> std::result::Result<LogLine, ImportError> {
     let (run, item, criterion) = place_of(store, places, &mut row)?;
     let reviewer = row.need("reviewer")?;
     if reviewer.trim().is_empty() {
@@ -260,7 +260,7 @@ fn read(
         seconds: row.take("seconds").and_then(|v| v.as_f64()),
         undo: None,
     };
-    Ok(Line { number, review, claim, id, undo, renews })
+    Ok(LogLine { number, review, claim, id, undo, renews })
 }
 
 /// Every review of a run, those taken back included.

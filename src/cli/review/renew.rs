@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Which of them.
-pub(super) struct Wanted<'a> {
+pub(super) struct RenewFilter<'a> {
     /// Only this criterion.
     pub criterion: Option<&'a str>,
     /// Only this reviewer's.
@@ -25,7 +25,7 @@ pub(super) struct Wanted<'a> {
 pub(super) fn run(
     ctx: &Ctx,
     id: &str,
-    wanted: &Wanted<'_>,
+    wanted: &RenewFilter<'_>,
     (by, reason): (Option<&str>, Option<&str>),
     dry_run: bool,
 ) -> Result<u8> {

@@ -4,7 +4,7 @@
 //! what stands at the top of a drawn queue (`sheet.rs`), and a complete labelling, which leaves nothing to choose.
 
 use super::super::fail::Result;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::store::{NewReview, ReviewInfo, Sampling, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -47,7 +47,7 @@ pub(super) fn settle(
     for (run, columns) in groups {
         let mut needed: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for cell in store.cells(&run)? {
-            if !matches!(cell.state, State::NotGenerated | State::Overflow) {
+            if !matches!(cell.state, VerdictState::NotGenerated | VerdictState::Overflow) {
                 needed.entry(cell.criterion).or_default().insert(cell.item);
             }
         }
@@ -84,9 +84,9 @@ pub(super) fn settle(
 }
 
 /// All that a review says but the time it took and how it was chosen.
-type Said = ((String, u32, u32, String), (Option<u8>, Option<i64>, String, Vec<String>, bool));
+type ReviewContent = ((String, u32, u32, String), (Option<u8>, Option<i64>, String, Vec<String>, bool));
 
-fn said(r: &NewReview) -> Said {
+fn said(r: &NewReview) -> ReviewContent {
     (
         (r.run.clone(), r.item, r.criterion, r.reviewer.clone()),
         (r.score, r.undo, r.comment.clone(), r.modes.clone(), r.saw_judge),
@@ -95,12 +95,12 @@ fn said(r: &NewReview) -> Said {
 
 /// What the registry holds of some runs already.
 #[derive(Default)]
-pub(super) struct Known {
-    in_force: HashMap<Said, Sampling>,
-    log: HashMap<Said, VecDeque<i64>>,
+pub(super) struct KnownReviews {
+    in_force: HashMap<ReviewContent, Sampling>,
+    log: HashMap<ReviewContent, VecDeque<i64>>,
 }
 
-impl Known {
+impl KnownReviews {
     /// Reads it.
     pub(super) fn of<'a>(store: &Store, runs: impl Iterator<Item = &'a str>) -> Result<Self> {
         let mut known = Self::default();
@@ -134,14 +134,14 @@ impl Known {
 }
 
 /// What came of an import: how many were new, and of these how many are random, picked, or skips.
-pub(super) struct Taken {
+pub(super) struct ImportedReviews {
     new: usize,
     known: usize,
     random: usize,
     skipped: usize,
 }
 
-impl Taken {
+impl ImportedReviews {
     /// Of what was added, and the number of known ones.
     pub(super) fn of(new: &[NewReview], known: usize) -> Self {
         let blind = |r: &&NewReview| !r.saw_judge && r.sampling == Sampling::Random && r.undo.is_none();

@@ -1,13 +1,13 @@
 //! `review export --csv` and `review import FILE.csv`: scoring in a spreadsheet.
 
 use super::super::context::{Ctx, place, read_text};
-use super::super::fail::{DONE, Fail, Result};
+use super::super::fail::{CliError, DONE, Result};
 use super::super::output::clean;
-use super::sampling::{Known, SamplingClaim, Taken, settle};
+use super::sampling::{ImportedReviews, KnownReviews, SamplingClaim, settle};
 use super::{column, queue, who};
 use crate::core::queue::seals;
 use crate::core::text::plural;
-use crate::interop::sheet::{self, Row, Scored, Shown};
+use crate::interop::sheet::{self, OpenView, Scored, SheetRow};
 use crate::store::{FullItem, NewReview, RunInfo, Sampling, Store, StoreError};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -26,7 +26,7 @@ pub(super) fn export(
     let run = store.run(run)?;
     let who = who(ctx, reviewer)?;
     let reviews = store.reviews(Some(&run.id))?;
-    let places = queue(ctx, &store, &run, &reviews, (&who, crate::core::queue::Order::Random))?.places;
+    let places = queue(ctx, &store, &run, &reviews, (&who, crate::core::queue::ReviewOrder::Random))?.places;
     let mut items: HashMap<u32, FullItem> = HashMap::new();
     let mut rows = Vec::with_capacity(places.len());
     let sealed = seals(&run.id, &places);
@@ -38,7 +38,7 @@ pub(super) fn export(
         let mine = reviews.iter().map(|r| &r.review).rfind(|r| {
             r.item == item && r.criterion == criterion && r.reviewer == who && r.saw_judge == with_judge
         });
-        let mut row = Row { seal, ..row_of(&run, full, criterion, &who) };
+        let mut row = SheetRow { seal, ..row_of(&run, full, criterion, &who) };
         if let Some(mine) = mine {
             (row.score, row.comment, row.modes) = (mine.score, mine.comment.clone(), mine.modes.clone());
         }
@@ -47,7 +47,8 @@ pub(super) fn export(
         }
         rows.push(row);
     }
-    let bytes = sheet::write(&rows).map_err(|e| Fail::input(format!("the sheet cannot be written: {e}")))?;
+    let bytes =
+        sheet::write(&rows).map_err(|e| CliError::input(format!("the sheet cannot be written: {e}")))?;
     if file == Path::new("-") {
         ctx.out.bytes(&bytes)?;
         return Ok(DONE);
@@ -55,7 +56,7 @@ pub(super) fn export(
     // A sheet may hold hours of scoring that are nowhere else: none is ever written over.
     let written = std::fs::File::create_new(file).and_then(|mut f| f.write_all(&bytes));
     written.map_err(|e| {
-        Fail::input(format!("cannot write {}: {e}; name a file that is not there yet", place(file)))
+        CliError::input(format!("cannot write {}: {e}; name a file that is not there yet", place(file)))
     })?;
     if ctx.json {
         ctx.out.json(&json!({"schema": 1, "file": place(file), "rows": rows.len(), "blind": !with_judge}))?;
@@ -75,7 +76,7 @@ pub(super) fn export(
     Ok(DONE)
 }
 
-fn row_of(run: &RunInfo, full: &FullItem, criterion: u32, who: &str) -> Row {
+fn row_of(run: &RunInfo, full: &FullItem, criterion: u32, who: &str) -> SheetRow {
     let subject = full.subject.as_ref();
     let asked = if run.spec.own_criterion { None } else { run.spec.criteria.get(criterion as usize) };
     let own = subject.and_then(|s| s.criterion.clone()).unwrap_or_default();
@@ -83,7 +84,7 @@ fn row_of(run: &RunInfo, full: &FullItem, criterion: u32, who: &str) -> Row {
     let numbered = |a: &[String; 5]| {
         (1..).zip(a).map(|(n, text): (u8, &String)| format!("{n} {text}")).collect::<Vec<_>>().join("\n")
     };
-    Row {
+    SheetRow {
         run: run.id.clone(),
         item: full.item.ord,
         criterion: run.criteria.get(criterion as usize).cloned().unwrap_or_default(),
@@ -93,11 +94,11 @@ fn row_of(run: &RunInfo, full: &FullItem, criterion: u32, who: &str) -> Row {
         response: full.response.clone().and_then(std::result::Result::ok).unwrap_or_default(),
         reference: subject.and_then(|s| s.reference.clone()).unwrap_or_default(),
         reviewer: who.to_owned(),
-        ..Row::default()
+        ..SheetRow::default()
     }
 }
 
-fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Result<Shown> {
+fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Result<OpenView> {
     let verdicts = store.item_verdicts(&run.id, full.item.ord)?;
     let reading = verdicts
         .iter()
@@ -105,7 +106,7 @@ fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Resul
         .filter_map(|v| Some((v.verdict.repeat, v.verdict.reading.as_ref()?)))
         .min_by_key(|(repeat, _)| *repeat)
         .map(|(_, reading)| reading);
-    Ok(Shown {
+    Ok(OpenView {
         case: full.item.case_id.clone(),
         arm: full.item.arm.clone(),
         judge_score: reading.map(|r| r.score),
@@ -114,7 +115,7 @@ fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Resul
 }
 
 /// A row of a sheet with the review it would be.
-struct Read {
+struct SheetReview {
     review: NewReview,
     line: u64,
     skipped: bool,
@@ -128,7 +129,7 @@ struct Read {
 /// What stands at the top of the drawn queue is a random sample, and a row left empty between two filled ones is a skip; but
 /// where more were left empty than filled, what was filled was chosen. So is all that has lost its place in the queue.
 pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u8> {
-    let refuse = |why: String| Fail::input(format!("{}: {why}; nothing was taken in", place(file)));
+    let refuse = |why: String| CliError::input(format!("{}: {why}; nothing was taken in", place(file)));
     let scored = sheet::read(&read_text(file)?).map_err(refuse)?;
     let mut store = ctx.write()?;
     let mut runs: HashMap<String, RunInfo> = HashMap::new();
@@ -144,7 +145,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u
     }
     mark_drawn(&mut rows);
     // What is there already, as it is there, is known; whatever sheet or screen it came from.
-    let there = Known::of(&store, runs.values().map(|run| run.id.as_str()))?;
+    let there = KnownReviews::of(&store, runs.values().map(|run| run.id.as_str()))?;
     for row in &mut rows {
         // A score that went out with the sheet says nothing of how far down it was filled.
         row.drawn &= !there.has_picked(&row.review);
@@ -156,7 +157,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u
     }
     let total = given.len();
     let reviews: Vec<NewReview> = given.into_iter().map(|g| g.0).filter(|r| !there.has(r)).collect();
-    let taken = Taken::of(&reviews, total - reviews.len());
+    let taken = ImportedReviews::of(&reviews, total - reviews.len());
     store.add_reviews(&reviews, &HashMap::new())?;
     if ctx.json {
         ctx.out.json(&taken.json())?;
@@ -166,7 +167,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path, reviewer: Option<&str>) -> Result<u
     Ok(DONE)
 }
 
-fn read(run: &RunInfo, row: Scored, reviewer: Option<&str>) -> std::result::Result<Read, String> {
+fn read(run: &RunInfo, row: Scored, reviewer: Option<&str>) -> std::result::Result<SheetReview, String> {
     let line = row.line;
     if row.item >= run.items {
         return Err(format!("line {line}: run {} has no item {}", run.id, row.item));
@@ -188,11 +189,11 @@ fn read(run: &RunInfo, row: Scored, reviewer: Option<&str>) -> std::result::Resu
         seconds: None,
         undo: None,
     };
-    Ok(Read { review, line, skipped: row.skipped, seal: row.seal, drawn: false })
+    Ok(SheetReview { review, line, skipped: row.skipped, seal: row.seal, drawn: false })
 }
 
 /// Finds the rows that stand as they were drawn, from the first on, however the sheet was sorted meanwhile.
-fn mark_drawn(rows: &mut [Read]) {
+fn mark_drawn(rows: &mut [SheetReview]) {
     let mut queues: BTreeMap<(String, String), BTreeMap<u32, usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         if let Some((place, _)) = row.seal.as_ref().filter(|_| !row.review.saw_judge) {
@@ -216,7 +217,7 @@ fn mark_drawn(rows: &mut [Read]) {
 }
 
 /// The reviews of a sheet, each with its line: scores, and skips where they count.
-fn chosen(rows: Vec<Read>) -> Vec<((NewReview, SamplingClaim), u64)> {
+fn chosen(rows: Vec<SheetReview>) -> Vec<((NewReview, SamplingClaim), u64)> {
     type Place = (String, String, u32);
     let of = |r: &NewReview| -> Place { (r.run.clone(), r.reviewer.clone(), r.criterion) };
     // How far down the drawn queue each reviewer came, and how many scores there are up to there.
@@ -227,7 +228,7 @@ fn chosen(rows: Vec<Read>) -> Vec<((NewReview, SamplingClaim), u64)> {
         *end = (end.0.max(place), end.1 + 1);
     }
     let mut passed: HashMap<Place, u32> = HashMap::new();
-    let within = |row: &Read| {
+    let within = |row: &SheetReview| {
         row.drawn && row.seal.as_ref().is_some_and(|s| ends.get(&of(&row.review)).is_some_and(|e| s.0 <= e.0))
     };
     for row in rows.iter().filter(|r| within(r)) {
@@ -238,7 +239,7 @@ fn chosen(rows: Vec<Read>) -> Vec<((NewReview, SamplingClaim), u64)> {
         let place = of(&row.review);
         let filled = ends.get(&place).map_or(0, |e| e.1);
         let random = within(&row) && 2 * filled >= passed.get(&place).copied().unwrap_or_default();
-        let Read { mut review, line, skipped, .. } = row;
+        let SheetReview { mut review, line, skipped, .. } = row;
         if random {
             review.sampling = Sampling::Random;
         } else if review.score.is_none() && !skipped {

@@ -1,12 +1,12 @@
 //! Carrying a run out: one line of progress on stderr, a clean stop on Ctrl-C, the summary on stdout.
 
 use super::super::context::Ctx;
-use super::super::fail::{Fail, Result, TERMINATED};
+use super::super::fail::{CliError, Result, TERMINATED};
 use super::super::output::{clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
-use crate::eval::{self, Control, Plan, Progress, Scope};
+use crate::eval::{self, Control, Progress, RunPlan, RunScope};
 use crate::questions::coverage::Coverage;
 use crate::questions::grid::Gridded;
 use crate::store::{Handle, RunInfo, RunState, Store};
@@ -35,7 +35,7 @@ pub struct RunAgain {
 }
 
 /// Goes on with a run.
-pub(super) fn resume(ctx: &Ctx, again: &RunAgain, scope: Scope) -> Result<u8> {
+pub(super) fn resume(ctx: &Ctx, again: &RunAgain, scope: RunScope) -> Result<u8> {
     let config = ctx.config()?;
     let run = ctx.write()?.run(&again.id)?;
     carry_out(ctx, &config, &run.id, scope, again.concurrency.map(|n| n as usize), again.min_coverage)
@@ -49,7 +49,7 @@ pub(super) fn cancel(ctx: &Ctx, id: &str) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
     let batches = runtime.block_on(async {
         let handle = Handle::open(&path)?;
         let done = eval::cancel_batches(handle.clone(), &config, &run.id).await;
@@ -69,7 +69,7 @@ pub(super) fn cancel(ctx: &Ctx, id: &str) -> Result<u8> {
 }
 
 /// Says what a plan would do.
-pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
+pub(super) fn tell_plan(ctx: &Ctx, plan: &RunPlan) -> Result<u8> {
     if ctx.json {
         let mut value = plan.to_json();
         if let Some(map) = value.as_object_mut() {
@@ -95,7 +95,7 @@ pub(super) fn tell_plan(ctx: &Ctx, plan: &Plan) -> Result<u8> {
         ctx.out.line(format!("{name:<8} {value}"))?;
     }
     match &plan.refused {
-        Some(why) => Err(Fail::input(why.clone())),
+        Some(why) => Err(CliError::input(why.clone())),
         None => Ok(OK),
     }
 }
@@ -111,7 +111,7 @@ fn guessed(guess: &eval::Guess, calls: u64, source: &str) -> String {
 }
 
 /// What the progress line knows.
-struct Tally {
+struct ProgressLine {
     begun: Instant,
     told: Option<Instant>,
     done: u32,
@@ -124,7 +124,7 @@ struct Tally {
     terminal: bool,
 }
 
-impl Tally {
+impl ProgressLine {
     fn take(&mut self, progress: &Progress) {
         match progress {
             Progress::Began { .. } => self.in_flight += 1,
@@ -188,7 +188,7 @@ pub(super) fn carry_out(
     ctx: &Ctx,
     config: &Config,
     id: &str,
-    scope: Scope,
+    scope: RunScope,
     concurrency: Option<usize>,
     min_coverage: f64,
 ) -> Result<u8> {
@@ -200,12 +200,12 @@ pub(super) fn carry_out(
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
     let terminal = std::io::stderr().is_terminal();
-    let tally = Arc::new(Mutex::new(Tally {
+    let tally = Arc::new(Mutex::new(ProgressLine {
         begun: Instant::now(),
         told: None,
-        done: if scope == Scope::Missing { before.verdicts.values().sum() } else { 0 },
+        done: if scope == RunScope::Missing { before.verdicts.values().sum() } else { 0 },
         fresh: 0,
         planned: before.planned,
         in_flight: 0,

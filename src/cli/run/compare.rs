@@ -6,11 +6,11 @@
 //! ```
 
 use super::super::context::Ctx;
-use super::super::fail::{Fail, Result};
+use super::super::fail::{CliError, Result};
 use super::super::output::{clean, table};
 use super::super::{agreement, shape};
 use super::OK;
-use crate::core::stats::compare::{Comparison, Outcome};
+use crate::core::stats::compare::{Comparison, ComparisonOutcome};
 use crate::core::text;
 use crate::eval::compare::{Flip, is_noise, more, smallest};
 use crate::questions::comparison::{self, CannotCompare, DELTA, OnGround, Pairs, Versus, pairs, together};
@@ -41,7 +41,7 @@ impl Narrow {
     }
 }
 
-impl From<CannotCompare> for Fail {
+impl From<CannotCompare> for CliError {
     fn from(error: CannotCompare) -> Self {
         let list = |grounds: &[OnGround]| -> String {
             let one = |g: &OnGround| {
@@ -95,7 +95,7 @@ pub struct Args {
 /// Compares.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if !(args.delta.is_finite() && args.delta > 0.0) {
-        return Err(Fail::input("--delta is a number of points, more than 0"));
+        return Err(CliError::input("--delta is a number of points, more than 0"));
     }
     if !args.others.is_empty() {
         return many(ctx, args);
@@ -324,12 +324,12 @@ fn many(ctx: &Ctx, args: &Args) -> Result<u8> {
     Ok(OK)
 }
 
-fn words(outcome: Outcome) -> &'static str {
+fn words(outcome: ComparisonOutcome) -> &'static str {
     match outcome {
-        Outcome::Better => "better",
-        Outcome::Worse => "worse",
-        Outcome::NoEvidence => "no evidence",
-        Outcome::TooFew => "too few cases",
+        ComparisonOutcome::Better => "better",
+        ComparisonOutcome::Worse => "worse",
+        ComparisonOutcome::NoEvidence => "no evidence",
+        ComparisonOutcome::TooFew => "too few cases",
     }
 }
 

@@ -7,13 +7,13 @@
 //! ```
 
 use super::super::context::{Ctx, place, read_text};
-use super::super::fail::{Fail, Result};
+use super::super::fail::{CliError, Result};
 use super::super::import;
 use super::super::output::talk;
 use super::Args;
 use crate::core::rubric::read as read_rubric;
 use crate::eval::{RubricChoice, SetChoice};
-use crate::interop::source::Source;
+use crate::interop::source::ImportSource;
 use crate::interop::{ImportError, cases, items};
 use crate::store::Store;
 use std::path::{Path, PathBuf};
@@ -76,16 +76,16 @@ pub(super) fn set(store: &mut Store, args: &Args) -> Result<SetChoice> {
             }
             let file = Path::new(text);
             let path = (file != Path::new("-")).then_some(file);
-            let parsed = cases::read(&Source::read(&place(file), path, import::open(file)?)?)?;
+            let parsed = cases::read(&ImportSource::read(&place(file), path, import::open(file)?)?)?;
             if let Some(row) = parsed.refused.first() {
                 return Err(ImportError::new(&row.place, row.why.as_str()).into());
             }
             let (set, _) = store.import_cases(&import::set_name(file, None)?, parsed.cases)?;
             Ok(SetChoice::Version(set.name, set.digest))
         }
-        _ => {
-            Err(Fail::input("what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]"))
-        }
+        _ => Err(CliError::input(
+            "what is to be judged? give --items FILE, or --cases SET with --arm NAME[@SEL]",
+        )),
     }
 }
 

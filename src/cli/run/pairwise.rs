@@ -1,13 +1,13 @@
 //! `run pairwise`: two arms' responses side by side, each pair in both orders; a winner only where both agree.
 
 use super::super::context::Ctx;
-use super::super::fail::{ENDPOINT, Fail, INCONCLUSIVE, Result};
+use super::super::fail::{CliError, ENDPOINT, INCONCLUSIVE, Result};
 use super::super::output::{brief, clean, overwrite, table, talk};
 use super::super::shape;
 use super::{OK, carry, fail, inputs};
-use crate::core::pairwise::{Choice, Outcome};
+use crate::core::pairwise::{Choice, PairVerdict};
 use crate::core::text;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::eval::{
     self, Control, PairFigures, PairPlan, PairProgress, PairwiseRequest, PairwiseRun, SetChoice,
 };
@@ -59,7 +59,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let config = ctx.config()?;
     let mut store = if args.dry_run { ctx.read()? } else { ctx.write()? };
     let rubric = match (&args.rubric, args.criteria.is_empty()) {
-        (None, true) => return Err(Fail::input("which question? give --rubric NAME or --criteria a,b")),
+        (None, true) => return Err(CliError::input("which question? give --rubric NAME or --criteria a,b")),
         (rubric, _) => inputs::rubric(&mut store, rubric.as_deref(), &args.criteria, !args.dry_run)?,
     };
     let request = PairwiseRequest {
@@ -93,7 +93,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if let Some(why) = &done.capped {
         talk(format!("stopped: {}; the same command goes on", clean(why)));
     }
-    let answered = done.answers().any(|a| a.state == State::Scored);
+    let answered = done.answers().any(|a| a.state == VerdictState::Scored);
     Ok(match stopped_by.load(Ordering::Relaxed) {
         0 if done.stopped.is_some() || !answered && done.capped.is_none() => ENDPOINT,
         0 if done.missing > 0 => INCONCLUSIVE,
@@ -117,7 +117,7 @@ fn ask(
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Fail::registry(format!("cannot start: {e}")))?;
+        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
     let terminal = std::io::stderr().is_terminal();
     let done = runtime.block_on(async {
         // Open for writing before anything is paid for: nothing else may be written before the first answer is.
@@ -220,7 +220,7 @@ fn tell(ctx: &Ctx, args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Result<(
     let states = states(done);
     let failed: Vec<String> = states
         .iter()
-        .filter(|(s, _)| **s != State::Scored)
+        .filter(|(s, _)| **s != VerdictState::Scored)
         .map(|(s, n)| format!("{n} {}", s.words()))
         .collect();
     if !failed.is_empty() {
@@ -260,12 +260,12 @@ fn bias_words(f: &PairFigures) -> String {
     )
 }
 
-fn outcome_word(outcome: Outcome) -> &'static str {
+fn outcome_word(outcome: PairVerdict) -> &'static str {
     match outcome {
-        Outcome::A => "A",
-        Outcome::B => "B",
-        Outcome::Tie => "tie",
-        Outcome::Open => "open",
+        PairVerdict::A => "A",
+        PairVerdict::B => "B",
+        PairVerdict::Tie => "tie",
+        PairVerdict::Open => "open",
     }
 }
 
@@ -295,7 +295,7 @@ fn tell_items(ctx: &Ctx, plan: &PairPlan, done: &PairwiseRun) -> Result<()> {
     Ok(())
 }
 
-fn states(done: &PairwiseRun) -> BTreeMap<State, u32> {
+fn states(done: &PairwiseRun) -> BTreeMap<VerdictState, u32> {
     let mut states = BTreeMap::new();
     for answer in done.answers() {
         *states.entry(answer.state).or_default() += 1;

@@ -1,7 +1,7 @@
 //! `run show` and `run noise`.
 
 use super::super::context::Ctx;
-use super::super::fail::{Fail, Result};
+use super::super::fail::{CliError, Result};
 use super::super::output::{clean, table};
 use super::{OK, carry};
 use crate::eval::{self, Noise};
@@ -106,7 +106,7 @@ pub(super) fn noise(ctx: &Ctx, id: &str) -> Result<u8> {
     let grid = Gridded::read(&store, id)?;
     let run = &grid.run;
     let Some(found) = noise::of(&grid) else {
-        return Err(Fail::input(format!(
+        return Err(CliError::input(format!(
             "run {} has one pass over one response a case: repeat a run with --repeats 3 to see the judge's noise, with --generations 3 the model's",
             run.id
         )));

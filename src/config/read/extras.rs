@@ -1,11 +1,11 @@
 //! The settings of an endpoint that say how it is spoken to: `api`, `headers`, `query`, `extra`, `reasoning_effort`.
 
 use crate::core::secrets::holds_key;
-use crate::core::toml_doc::{Doc, Section};
+use crate::core::toml_doc::{Doc, TomlSection};
 use crate::judge::config::Api;
 use crate::judge::config::ReplyAs;
 use crate::judge::dialect;
-use crate::judge::extras::{Extras, Given, OWN_FIELDS, OWN_HEADERS};
+use crate::judge::extras::{ExtraValue, Extras, OWN_FIELDS, OWN_HEADERS};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -18,7 +18,7 @@ const KEY_HEADERS: [&str; 5] =
 /// The words of a key that comes from a variable, for messages.
 const FROM_VARIABLE: &str = "write { env = \"NAME_OF_A_VARIABLE\" }: a key is never kept in this file";
 
-pub(super) fn api<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Api> {
+pub(super) fn api<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<Api> {
     let name = doc.text(section, "api")?;
     let found = dialect::named(&name).map(Api::of);
     if found.is_none() {
@@ -29,7 +29,7 @@ pub(super) fn api<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Ap
     found
 }
 
-pub(super) fn effort<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String> {
+pub(super) fn effort<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<String> {
     let effort = doc.text(section, "reasoning_effort")?;
     let is_word =
         |text: &str| text.len() <= 20 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -41,7 +41,7 @@ pub(super) fn effort<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option
     Some(effort)
 }
 
-pub(super) fn reply<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> ReplyAs {
+pub(super) fn reply<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> ReplyAs {
     match doc.text(section, "reply").as_deref() {
         None | Some("verdict") => ReplyAs::Verdict,
         Some("prose") => ReplyAs::Prose,
@@ -53,7 +53,7 @@ pub(super) fn reply<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> ReplyAs
     }
 }
 
-pub(super) fn extras<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Extras {
+pub(super) fn extras<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Extras {
     let headers = given(doc, section, "headers");
     let mut kept = BTreeMap::new();
     for (name, (at, value)) in headers {
@@ -62,7 +62,7 @@ pub(super) fn extras<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Extras
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if !is_name || OWN_HEADERS.contains(&name.as_str()) {
             doc.problem(at, format!("{} headers: this is no header that can be set here", section.name));
-        } else if matches!(value, Given::Text(_)) && KEY_HEADERS.contains(&name.as_str()) {
+        } else if matches!(value, ExtraValue::Text(_)) && KEY_HEADERS.contains(&name.as_str()) {
             doc.problem(at, format!("{} headers {name}: {FROM_VARIABLE}", section.name));
         } else {
             kept.insert(name, value);
@@ -73,7 +73,11 @@ pub(super) fn extras<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Extras
 }
 
 /// A table of texts, each written there or taken from a variable; with the place of each.
-fn given<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, key: &str) -> BTreeMap<String, (usize, Given)> {
+fn given<'i>(
+    doc: &mut Doc<'i>,
+    section: &TomlSection<'_, 'i>,
+    key: &str,
+) -> BTreeMap<String, (usize, ExtraValue)> {
     let Some(value) = Doc::value(section, key) else { return BTreeMap::new() };
     let DeValue::Table(table) = value.get_ref() else {
         doc.problem(value.span().start, format!("{} {key} is a table: {{ name = \"value\" }}", section.name));
@@ -83,7 +87,7 @@ fn given<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, key: &str) -> BTreeMa
     for (name, value) in table {
         let at = name.span().start;
         match of(value) {
-            Some(Given::Text(text)) if holds_key(&text) => {
+            Some(ExtraValue::Text(text)) if holds_key(&text) => {
                 doc.problem(at, format!("{} {key}: a value reads like a key; {FROM_VARIABLE}", section.name));
             }
             Some(given) => _ = found.insert(name.get_ref().to_string(), (at, given)),
@@ -96,13 +100,15 @@ fn given<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>, key: &str) -> BTreeMa
     found
 }
 
-fn of(value: &Spanned<DeValue<'_>>) -> Option<Given> {
+fn of(value: &Spanned<DeValue<'_>>) -> Option<ExtraValue> {
     match value.get_ref() {
-        DeValue::String(text) => Some(Given::Text(text.to_string())),
-        DeValue::Integer(_) | DeValue::Boolean(_) => Some(Given::Text(json(value.get_ref())?.to_string())),
+        DeValue::String(text) => Some(ExtraValue::Text(text.to_string())),
+        DeValue::Integer(_) | DeValue::Boolean(_) => {
+            Some(ExtraValue::Text(json(value.get_ref())?.to_string()))
+        }
         DeValue::Table(table) if table.len() == 1 => match table.iter().next() {
             Some((name, value)) if name.get_ref() == "env" => match value.get_ref() {
-                DeValue::String(name) if is_variable(name) => Some(Given::Env(name.to_string())),
+                DeValue::String(name) if is_variable(name) => Some(ExtraValue::Env(name.to_string())),
                 _ => None,
             },
             _ => None,
@@ -118,7 +124,7 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn body<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Map<String, Value> {
+fn body<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Map<String, Value> {
     // The other name is what OpenAI's library calls it.
     let Some(value) = Doc::value(section, "extra").or_else(|| Doc::value(section, "extra_body")) else {
         return Map::new();
@@ -165,7 +171,7 @@ fn json(value: &DeValue<'_>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::super::read;
-    use crate::judge::extras::Given;
+    use crate::judge::extras::ExtraValue;
     use serde_json::json;
 
     fn judge(lines: &str) -> Result<crate::judge::JudgeConfig, String> {
@@ -184,9 +190,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!((found.dialect().name(), found.reasoning_effort.as_deref()), ("responses", Some("low")));
-        assert_eq!(found.extras.headers["x-team"], Given::Text("a".into()));
-        assert_eq!(found.extras.headers["x-portkey-provider"], Given::Env("PROVIDER".into()));
-        assert_eq!(found.extras.query["api-version"], Given::Text("2024-10-21".into()));
+        assert_eq!(found.extras.headers["x-team"], ExtraValue::Text("a".into()));
+        assert_eq!(found.extras.headers["x-portkey-provider"], ExtraValue::Env("PROVIDER".into()));
+        assert_eq!(found.extras.query["api-version"], ExtraValue::Text("2024-10-21".into()));
         let body = json!({"top_p": 0.5, "n_probs": 3, "chat_template_kwargs": {"enable_thinking": false}});
         assert_eq!(serde_json::Value::Object(found.extras.body), body);
     }

@@ -10,7 +10,7 @@ pub(super) fn piece(text: &[u8]) -> Option<usize> {
 }
 
 /// What a step of the way found: an end, or that it does not fit. `None` outside: not ASCII, so that nobody knows.
-type Found = Option<Option<usize>>;
+type ScanStep = Option<Option<usize>>;
 
 /// The byte at a place, 0 past the end; `None` where it is not ASCII.
 fn at(text: &[u8], place: usize) -> Option<u8> {
@@ -27,7 +27,7 @@ fn run(text: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> Option<usize> 
     Some(from + length)
 }
 
-fn word(text: &[u8]) -> Found {
+fn word(text: &[u8]) -> ScanStep {
     let first = at(text, 0)?;
     // Whatever is no line end, letter or number may lead a word.
     let start =
@@ -57,14 +57,14 @@ fn ending(text: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-fn number(text: &[u8]) -> Found {
+fn number(text: &[u8]) -> ScanStep {
     let length = text.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
     at(text, length)?;
     Some((length > 0).then_some(length))
 }
 
 /// Signs, a space before them, line ends and slashes after them.
-fn signs(text: &[u8]) -> Found {
+fn signs(text: &[u8]) -> ScanStep {
     let start = usize::from(at(text, 0)? == b' ');
     let end = run(text, start, |b| b.is_ascii() && !b.is_ascii_alphanumeric() && !is_white(b))?;
     if end == start {
@@ -75,7 +75,7 @@ fn signs(text: &[u8]) -> Found {
 }
 
 /// White space: up to its last line end; else all of it at the end of the text, and all but the last before a word.
-fn blanks(text: &[u8]) -> Found {
+fn blanks(text: &[u8]) -> ScanStep {
     let end = run(text, 0, is_white)?;
     let white = text.get(..end)?;
     if let Some(last) = white.iter().rposition(|b| matches!(b, b'\r' | b'\n')) {

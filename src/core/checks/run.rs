@@ -3,7 +3,7 @@
 use super::check::{Check, Kind, Outcome};
 use super::schema::{self, Schema};
 use super::words::short;
-use crate::core::aside::{self, Done, Job, Lost};
+use crate::core::aside::{self, BoundedJob, JobResult, Lost};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -60,15 +60,15 @@ impl Check {
         if !aside::is_there() || self.is_cheap(response) {
             return self.run_here(response, reference);
         }
-        let job = || Job::Check {
+        let job = || BoundedJob::Check {
             check: self.clone(),
             response: response.to_owned(),
             reference: reference.map(str::to_owned),
         };
         let why = match aside::carried_out(job) {
             None => return self.run_here(response, reference),
-            Some(Ok(Done::Checked(outcome))) => return outcome,
-            Some(Ok(Done::Rendered(_))) => "another answer came".to_owned(),
+            Some(Ok(JobResult::Checked(outcome))) => return outcome,
+            Some(Ok(JobResult::Rendered(_))) => "another answer came".to_owned(),
             Some(Err(Lost::TooCostly)) => {
                 "it takes more time or memory than a check may; make the pattern smaller".to_owned()
             }

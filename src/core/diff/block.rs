@@ -8,7 +8,7 @@
 //! A pair never crosses another, so each side reads in its own order. Moved lines are never paired.
 
 use super::edits::Edits;
-use super::lines::Line;
+use super::lines::TextLine;
 use super::words::{Bag, WordBudget};
 use imara_diff::InternedInput;
 use std::ops::Range;
@@ -22,15 +22,15 @@ const NEAR: usize = 8;
 
 /// A changed block: its lines, and the moves they belong to.
 pub(super) struct Block<'a> {
-    pub(super) left: &'a [Line<'a>],
-    pub(super) right: &'a [Line<'a>],
+    pub(super) left: &'a [TextLine<'a>],
+    pub(super) right: &'a [TextLine<'a>],
     pub(super) left_moved: &'a [Option<usize>],
     pub(super) right_moved: &'a [Option<usize>],
 }
 
 /// A row to be: indices into the block's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pair {
+pub(super) enum LinePair {
     Left(usize),
     Right(usize),
     Both(usize, usize),
@@ -38,7 +38,7 @@ pub(super) enum Pair {
 
 /// Pairs up a block. Every line is in exactly one pair, each side in order; between two pairs the
 /// removed lines come before the added ones.
-pub(super) fn align(block: &Block<'_>, budget: &mut WordBudget) -> Vec<Pair> {
+pub(super) fn align(block: &Block<'_>, budget: &mut WordBudget) -> Vec<LinePair> {
     let mut rows = Vec::with_capacity(block.left.len() + block.right.len());
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
@@ -52,10 +52,10 @@ pub(super) fn align(block: &Block<'_>, budget: &mut WordBudget) -> Vec<Pair> {
     }
     (i, j) = (0, 0);
     for (left, right) in pairs.into_iter().chain([(block.left.len(), block.right.len())]) {
-        rows.extend((i..left).map(Pair::Left));
-        rows.extend((j..right).map(Pair::Right));
+        rows.extend((i..left).map(LinePair::Left));
+        rows.extend((j..right).map(LinePair::Right));
         if left < block.left.len() {
-            rows.push(Pair::Both(left, right));
+            rows.push(LinePair::Both(left, right));
         }
         (i, j) = (left + 1, right + 1);
     }
@@ -65,7 +65,7 @@ pub(super) fn align(block: &Block<'_>, budget: &mut WordBudget) -> Vec<Pair> {
 /// Pairs of lines that differ only in white space and line ends. Blank lines are all alike and would
 /// pull good pairs apart, so they are none.
 fn anchors(block: &Block<'_>, budget: &mut WordBudget) -> Vec<(usize, usize)> {
-    let key = |prefix: char, at: usize, line: &Line<'_>, moved: bool| {
+    let key = |prefix: char, at: usize, line: &TextLine<'_>, moved: bool| {
         let mut squeezed: String = line.text.chars().filter(|c| !c.is_whitespace()).collect();
         if squeezed.is_empty() || moved {
             // Equal to no other key: a squeezed line holds no line feed.
@@ -74,7 +74,7 @@ fn anchors(block: &Block<'_>, budget: &mut WordBudget) -> Vec<(usize, usize)> {
         squeezed
     };
     let mut input: InternedInput<String> = InternedInput::default();
-    let keys = |prefix, lines: &[Line<'_>], moved: &[Option<usize>]| {
+    let keys = |prefix, lines: &[TextLine<'_>], moved: &[Option<usize>]| {
         let marks = moved.iter().map(Option::is_some);
         lines
             .iter()
@@ -104,7 +104,7 @@ fn match_gap(
     if left.is_empty() || right.is_empty() {
         return;
     }
-    let bags = |lines: &[Line<'_>], moved: &[Option<usize>], range: Range<usize>| -> Vec<Option<Bag>> {
+    let bags = |lines: &[TextLine<'_>], moved: &[Option<usize>], range: Range<usize>| -> Vec<Option<Bag>> {
         let both = lines.iter().zip(moved).skip(range.start).take(range.len());
         both.map(|(line, moved)| moved.is_none().then(|| Bag::new(line.text))).collect()
     };

@@ -4,7 +4,7 @@ use super::rows::LineEnd;
 
 /// One line of a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(super) struct TextLine<'a> {
     /// With its end: what the line diff compares.
     pub(super) raw: &'a str,
     /// Without its end.
@@ -13,12 +13,12 @@ pub(super) struct Line<'a> {
 }
 
 /// The lines of a text; the empty text has none. A lone `\r` ends no line.
-pub(super) fn split(text: &str) -> Vec<Line<'_>> {
+pub(super) fn split(text: &str) -> Vec<TextLine<'_>> {
     text.split_inclusive('\n')
         .map(|raw| match (raw.strip_suffix("\r\n"), raw.strip_suffix('\n')) {
-            (Some(text), _) => Line { raw, text, end: LineEnd::CrLf },
-            (None, Some(text)) => Line { raw, text, end: LineEnd::Lf },
-            (None, None) => Line { raw, text: raw, end: LineEnd::Missing },
+            (Some(text), _) => TextLine { raw, text, end: LineEnd::CrLf },
+            (None, Some(text)) => TextLine { raw, text, end: LineEnd::Lf },
+            (None, None) => TextLine { raw, text: raw, end: LineEnd::Missing },
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Comparing two texts: lines first, then the words of those that replaced each other.
 
-use super::lines::{Line, split};
+use super::lines::{TextLine, split};
 use super::note;
 use super::rows::{Diff, Row, RowKind, Side, whole};
 use super::words::{self, WordBudget};
@@ -45,8 +45,8 @@ impl Diff {
 
 /// Rows as they come, and how far each text has been used up.
 struct Builder<'a> {
-    left: &'a [Line<'a>],
-    right: &'a [Line<'a>],
+    left: &'a [TextLine<'a>],
+    right: &'a [TextLine<'a>],
     moved: moves::Marks,
     budget: WordBudget,
     /// Lines used so far on the left and the right.
@@ -86,9 +86,9 @@ impl Builder<'_> {
         };
         for pair in block::align(&lines, &mut self.budget) {
             let row = match pair {
-                block::Pair::Both(i, j) => self.changed(before.start + i, after.start + j),
-                block::Pair::Left(i) => self.single(RowKind::Removed, before.start + i),
-                block::Pair::Right(j) => self.single(RowKind::Added, after.start + j),
+                block::LinePair::Both(i, j) => self.changed(before.start + i, after.start + j),
+                block::LinePair::Left(i) => self.single(RowKind::Removed, before.start + i),
+                block::LinePair::Right(j) => self.single(RowKind::Added, after.start + j),
             };
             self.diff.rows.extend(row);
         }

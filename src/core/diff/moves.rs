@@ -1,7 +1,7 @@
 //! Blocks that were removed in one place and added, unchanged, in another.
 
 use super::edits::Edits;
-use super::lines::Line;
+use super::lines::TextLine;
 use super::rows::Move;
 use imara_diff::{InternedInput, Token};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ impl Marks {
 }
 
 /// The longest moved blocks, from the top of the left text; no line is in two of them.
-pub(super) fn find(input: &InternedInput<&str>, edits: &Edits, left: &[Line<'_>]) -> Vec<Move> {
+pub(super) fn find(input: &InternedInput<&str>, edits: &Edits, left: &[TextLine<'_>]) -> Vec<Move> {
     let removed = |i: usize| edits.removed.get(i) == Some(&true);
     let added = |j: usize| edits.added.get(j) == Some(&true);
     let mut places: HashMap<Token, Vec<usize>> = HashMap::new();
@@ -80,7 +80,7 @@ pub(super) fn find(input: &InternedInput<&str>, edits: &Edits, left: &[Line<'_>]
     moves
 }
 
-fn visible(lines: &[Line<'_>], from: usize, length: usize) -> usize {
+fn visible(lines: &[TextLine<'_>], from: usize, length: usize) -> usize {
     let chars = lines.iter().skip(from).take(length).flat_map(|line| line.text.chars());
     chars.filter(|c| !c.is_whitespace()).take(MIN_VISIBLE).count()
 }

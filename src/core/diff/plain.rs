@@ -30,7 +30,7 @@ impl Default for Plain {
 
 /// What a piece of output means; each has its colour among the terminal's own 16.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ink {
+enum DiffColor {
     Text,
     Dim,
     Head,
@@ -42,7 +42,7 @@ enum Ink {
     MovedTo,
 }
 
-impl Ink {
+impl DiffColor {
     fn sgr(self) -> &'static str {
         match self {
             Self::Text => "",
@@ -76,43 +76,43 @@ impl Ink {
 
 /// Which text a line is from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Hand {
+enum DiffSide {
     Left,
     Right,
 }
 
 /// The inks of a line and of its changed words, and its sign.
-fn inks(row: &Row, hand: Hand) -> (Ink, Ink, char) {
+fn inks(row: &Row, hand: DiffSide) -> (DiffColor, DiffColor, char) {
     match (row.kind, row.moved, hand) {
-        (RowKind::Equal, _, _) => (Ink::Text, Ink::Text, ' '),
-        (_, Some(_), Hand::Left) => (Ink::MovedFrom, Ink::MovedFrom, '<'),
-        (_, Some(_), Hand::Right) => (Ink::MovedTo, Ink::MovedTo, '>'),
-        (_, None, Hand::Left) => (Ink::Removed, Ink::RemovedWord, '-'),
-        (_, None, Hand::Right) => (Ink::Added, Ink::AddedWord, '+'),
+        (RowKind::Equal, _, _) => (DiffColor::Text, DiffColor::Text, ' '),
+        (_, Some(_), DiffSide::Left) => (DiffColor::MovedFrom, DiffColor::MovedFrom, '<'),
+        (_, Some(_), DiffSide::Right) => (DiffColor::MovedTo, DiffColor::MovedTo, '>'),
+        (_, None, DiffSide::Left) => (DiffColor::Removed, DiffColor::RemovedWord, '-'),
+        (_, None, DiffSide::Right) => (DiffColor::Added, DiffColor::AddedWord, '+'),
     }
 }
 
 /// The pieces of one line with their inks. A row that differs only in white space shows it.
-fn inked(row: &Row, hand: Hand, plain: &Plain) -> Vec<(String, Ink)> {
+fn inked(row: &Row, hand: DiffSide, plain: &Plain) -> Vec<(String, DiffColor)> {
     let (side, other) = match hand {
-        Hand::Left => (&row.left, &row.right),
-        Hand::Right => (&row.right, &row.left),
+        DiffSide::Left => (&row.left, &row.right),
+        DiffSide::Right => (&row.right, &row.left),
     };
     let Some(side) = side else { return Vec::new() };
     let (line, word, _) = inks(row, hand);
     let show = Show { whitespace: plain.show.whitespace || row.whitespace, ..plain.show };
     let piece = |Segment { text, changed, mark }: Segment| match (changed, mark, hand) {
-        (true, _, Hand::Left) if !plain.color => (format!("[-{text}-]"), word),
-        (true, _, Hand::Right) if !plain.color => (format!("{{+{text}+}}"), word),
+        (true, _, DiffSide::Left) if !plain.color => (format!("[-{text}-]"), word),
+        (true, _, DiffSide::Right) if !plain.color => (format!("{{+{text}+}}"), word),
         (true, _, _) => (text, word),
-        (false, true, _) => (text, Ink::Dim),
+        (false, true, _) => (text, DiffColor::Dim),
         (false, false, _) => (text, line),
     };
     segments(side, other.as_ref(), show).into_iter().map(piece).collect()
 }
 
 /// Cuts inked pieces into lines of at most `cols` columns.
-fn wrap_inked(pieces: &[(String, Ink)], cols: usize, color: bool) -> Vec<(String, usize)> {
+fn wrap_inked(pieces: &[(String, DiffColor)], cols: usize, color: bool) -> Vec<(String, usize)> {
     let whole: String = pieces.iter().map(|(text, _)| text.as_str()).collect();
     let lines = wrap(&whole, cols).into_iter().map(|range| {
         let (mut out, mut used, mut start) = (String::new(), 0, 0);
@@ -132,7 +132,7 @@ fn wrap_inked(pieces: &[(String, Ink)], cols: usize, color: bool) -> Vec<(String
 
 /// The note lines, each with its ink.
 fn notes(diff: &Diff, color: bool) -> String {
-    diff.notes.iter().map(|note| Ink::Head.paint(color, &note.to_string()) + "\n").collect()
+    diff.notes.iter().map(|note| DiffColor::Head.paint(color, &note.to_string()) + "\n").collect()
 }
 
 /// Both texts next to each other, equal stretches folded, long lines wrapped in their column.
@@ -148,8 +148,8 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
     if diff.is_equal() {
         return out;
     }
-    let name = |name: &str| Ink::Head.paint(color, &fit(&escape_line(name), half, Align::Left));
-    let bar = Ink::Dim.paint(color, "│");
+    let name = |name: &str| DiffColor::Head.paint(color, &fit(&escape_line(name), half, Align::Left));
+    let bar = DiffColor::Dim.paint(color, "│");
     let _ = writeln!(out, "{} {bar} {}", name(left_name), name(right_name).trim_end());
     let mut right = String::new();
     for view in fold(diff, plain.context) {
@@ -157,19 +157,23 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
             View::Folded(rows) => {
                 let text =
                     fit(&format!("⋯ {}", plural(rows.len(), "equal line", "equal lines")), half, Align::Left);
-                let _ =
-                    writeln!(out, "{} {bar} {}", Ink::Dim.paint(color, &text), Ink::Dim.paint(color, "⋯"));
+                let _ = writeln!(
+                    out,
+                    "{} {bar} {}",
+                    DiffColor::Dim.paint(color, &text),
+                    DiffColor::Dim.paint(color, "⋯")
+                );
                 continue;
             }
             View::Row(at) => diff.rows.get(at),
         };
         let Some(row) = row else { continue };
         let cells = |hand| wrap_inked(&inked(row, hand, plain), cols, color);
-        let (lefts, rights) = (cells(Hand::Left), cells(Hand::Right));
+        let (lefts, rights) = (cells(DiffSide::Left), cells(DiffSide::Right));
         for line in 0..lefts.len().max(rights.len()) {
-            cell(&mut out, row, Hand::Left, line, &lefts, digits, cols, color);
+            cell(&mut out, row, DiffSide::Left, line, &lefts, digits, cols, color);
             right.clear();
-            cell(&mut right, row, Hand::Right, line, &rights, digits, cols, color);
+            cell(&mut right, row, DiffSide::Right, line, &rights, digits, cols, color);
             for part in [" ", &bar, " ", right.trim_end(), "\n"] {
                 out.push_str(part);
             }
@@ -186,14 +190,14 @@ pub fn render_side_by_side(left_name: &str, right_name: &str, diff: &Diff, plain
 fn cell(
     out: &mut String,
     row: &Row,
-    hand: Hand,
+    hand: DiffSide,
     line: usize,
     lines: &[(String, usize)],
     digits: usize,
     cols: usize,
     color: bool,
 ) {
-    let side = if hand == Hand::Left { &row.left } else { &row.right };
+    let side = if hand == DiffSide::Left { &row.left } else { &row.right };
     let (ink, _, sign) = inks(row, hand);
     let number = match side {
         Some(side) if line == 0 => format!("{:>digits$}", side.number),
@@ -201,7 +205,7 @@ fn cell(
     };
     let sign = if side.is_some() && line < lines.len() { sign } else { ' ' };
     let (text, used) = lines.get(line).map_or(("", 0), |(text, used)| (text.as_str(), *used));
-    Ink::Dim.paint_into(out, color, &number);
+    DiffColor::Dim.paint_into(out, color, &number);
     out.push(' ');
     ink.paint_into(out, color, sign.encode_utf8(&mut [0; 4]));
     out.push_str(text);
@@ -217,7 +221,7 @@ pub fn render_unified(left_name: &str, right_name: &str, diff: &Diff, plain: &Pl
         return out;
     }
     for (sign, name) in [("---", left_name), ("+++", right_name)] {
-        let _ = writeln!(out, "{}", Ink::Head.paint(color, &format!("{sign} {}", escape_line(name))));
+        let _ = writeln!(out, "{}", DiffColor::Head.paint(color, &format!("{sign} {}", escape_line(name))));
     }
     let (mut left, mut right, mut at) = (0, 0, 0);
     for group in super::fold::groups(diff, plain.context) {
@@ -230,10 +234,10 @@ pub fn render_unified(left_name: &str, right_name: &str, diff: &Diff, plain: &Pl
         (left, right) = (left + skipped_left, right + skipped_right);
         let (lefts, rights) = sides(group.clone());
         let head = format!("@@ -{} +{} @@", span(left, lefts), span(right, rights));
-        let _ = writeln!(out, "{}", Ink::Dim.paint(color, &head));
+        let _ = writeln!(out, "{}", DiffColor::Dim.paint(color, &head));
         (left, right, at) = (left + lefts, right + rights, group.end);
         for UnifiedLine { sign, row, .. } in runs(diff, group) {
-            let hand = if sign == '+' { Hand::Right } else { Hand::Left };
+            let hand = if sign == '+' { DiffSide::Right } else { DiffSide::Left };
             let (ink, _, _) = inks(row, hand);
             out.push_str(&ink.paint(color, &sign.to_string()));
             inked(row, hand, plain).iter().for_each(|(text, ink)| out.push_str(&ink.paint(color, text)));
@@ -252,8 +256,8 @@ pub fn render_stat(left_name: &str, right_name: &str, diff: &Diff, plain: &Plain
         let (added, removed) = (diff.stats.added as u64, diff.stats.removed as u64);
         out.push_str(&format!(
             ", {} {}",
-            Ink::Added.paint(color, &format!("+{}", count(added))),
-            Ink::Removed.paint(color, &format!("-{}", count(removed)))
+            DiffColor::Added.paint(color, &format!("+{}", count(added))),
+            DiffColor::Removed.paint(color, &format!("-{}", count(removed)))
         ));
         if !diff.moves.is_empty() {
             out.push_str(&format!(", {} moved", plural(diff.moves.len(), "block", "blocks")));

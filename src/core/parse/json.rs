@@ -2,7 +2,7 @@
 
 use super::Unread;
 use super::mend::{self, mend};
-use super::walker::{Kind, Walker};
+use super::walker::{CharKind, Walker};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ fn scan_from<'t>(text: &'t str, begins: &dyn Fn(&str) -> bool) -> Scan<'t> {
             }
             continue;
         }
-        if walker.step(c) != Kind::Structure {
+        if walker.step(c) != CharKind::Structure {
             continue;
         }
         match c {

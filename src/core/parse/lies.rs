@@ -10,8 +10,8 @@ fn verdict(score: u32, explanation: &str) -> String {
 
 const FLATTERY: &str = "Every statement is correct and complete.";
 
-fn about(response: &str) -> Shown {
-    Shown::new([response, "Name the capital of France."], ["accuracy", "Is it right?"])
+fn about(response: &str) -> JudgedMaterial {
+    JudgedMaterial::new([response, "Name the capital of France."], ["accuracy", "Is it right?"])
 }
 
 fn read_in(reply: &str, response: &str) -> Option<u8> {

@@ -1,7 +1,7 @@
 //! The repairs that are allowed before an object is read, each with its name. None adds a value: a score that is read stood
 //! in the reply.
 
-use super::walker::{Kind, Walker};
+use super::walker::{CharKind, Walker};
 use serde_json::Value;
 
 /// The repair of a backslash that is no escape.
@@ -23,7 +23,7 @@ pub(super) fn mend(text: &str) -> (String, Vec<&'static str>) {
     let (mut word, mut escaped) = (String::new(), false);
     for (at, c) in text.char_indices() {
         let kind = walker.step(c);
-        if kind == Kind::Structure && c.is_ascii_alphabetic() {
+        if kind == CharKind::Structure && c.is_ascii_alphabetic() {
             word.push(c);
             continue;
         }
@@ -41,14 +41,14 @@ pub(super) fn mend(text: &str) -> (String, Vec<&'static str>) {
         }
         let was_escaped = std::mem::take(&mut escaped);
         match (kind, c) {
-            (Kind::Comment, _) => {
+            (CharKind::Comment, _) => {
                 // The first slash was passed on before it was known to begin a comment.
                 if out.ends_with('/') {
                     out.pop();
                 }
                 done("comment");
             }
-            (Kind::Text, '\\') if !was_escaped => {
+            (CharKind::Text, '\\') if !was_escaped => {
                 if is_escape(text.get(at + 1..).unwrap_or_default()) {
                     escaped = true;
                 } else {
@@ -57,7 +57,7 @@ pub(super) fn mend(text: &str) -> (String, Vec<&'static str>) {
                 }
                 out.push('\\');
             }
-            (Kind::Text, '\n' | '\r' | '\t') => {
+            (CharKind::Text, '\n' | '\r' | '\t') => {
                 done("raw newline");
                 out.push_str(match c {
                     '\n' => "\\n",
@@ -65,7 +65,7 @@ pub(super) fn mend(text: &str) -> (String, Vec<&'static str>) {
                     _ => "\\t",
                 });
             }
-            (Kind::Structure, '}' | ']') => {
+            (CharKind::Structure, '}' | ']') => {
                 let trimmed = out.trim_end().len();
                 if out.get(..trimmed).is_some_and(|before| before.ends_with(',')) {
                     out.truncate(trimmed - 1);

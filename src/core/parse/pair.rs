@@ -3,7 +3,9 @@
 
 use super::super::pairwise::{Choice, NotAChoice, PairReading};
 use super::json::{self, Parsed};
-use super::{Found, Shown, Unread, disowned, has_words, note, objects_of, quoted, shown, stated};
+use super::{
+    BareReply, JudgedMaterial, Unread, disowned, has_words, note, objects_of, quoted, shown, stated,
+};
 use serde_json::Value;
 
 /// Reads a judge's reply about two responses.
@@ -12,16 +14,16 @@ use serde_json::Value;
 /// [`Unread`] when the reply holds no valid object, a winner that is none of the three words, no explanation, or two
 /// winners that differ.
 pub fn read_choice(content: &str) -> Result<PairReading, Unread> {
-    read_choice_about(content, "", &Shown::default())
+    read_choice_about(content, "", &JudgedMaterial::default())
 }
 
 /// Reads a judge's reply about what it was shown, as [`super::read_about`] does.
 ///
 /// # Errors
 /// As [`read_choice`]; and when the choice stands in what was shown, or is disowned by the text around it.
-pub fn read_choice_about(content: &str, beside: &str, shown: &Shown) -> Result<PairReading, Unread> {
+pub fn read_choice_about(content: &str, beside: &str, shown: &JudgedMaterial) -> Result<PairReading, Unread> {
     let mut repairs = Vec::new();
-    let Found { scan, mut prose } = objects_of(content, &mut repairs)?;
+    let BareReply { scan, mut prose } = objects_of(content, &mut repairs)?;
     let (objects, aside) = (scan.objects, json::scan(beside));
     if !scan.outside.is_empty() || objects.len() > 1 {
         note(&mut repairs, "surrounding text");

@@ -48,7 +48,7 @@ fn plain_score(line: &str) -> Option<Result<u8, ()>> {
 
 /// A piece of prose.
 #[derive(Debug, PartialEq)]
-enum Token<'t> {
+enum ProseToken<'t> {
     /// A number that stands alone.
     Number(f64),
     /// `4/5` or `4 out of 5`.
@@ -87,13 +87,13 @@ fn single_choice(text: &str) -> Option<f64> {
     letters.next().is_none().then(|| f64::from(u32::from(letter) - u32::from('A') + 1))
 }
 
-fn tokenize(text: &str) -> Vec<Token<'_>> {
+fn tokenize(text: &str) -> Vec<ProseToken<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let length = match c {
             '\n' => {
-                tokens.push(Token::Break);
+                tokens.push(ProseToken::Break);
                 1
             }
             c if c.is_whitespace() => c.len_utf8(),
@@ -104,7 +104,7 @@ fn tokenize(text: &str) -> Vec<Token<'_>> {
                 end
             }
             mark => {
-                tokens.push(Token::Mark(mark));
+                tokens.push(ProseToken::Mark(mark));
                 mark.len_utf8()
             }
         };
@@ -130,7 +130,7 @@ fn chunk_end(text: &str) -> usize {
     text.len()
 }
 
-fn push_chunk<'t>(chunk: &'t str, tokens: &mut Vec<Token<'t>>) {
+fn push_chunk<'t>(chunk: &'t str, tokens: &mut Vec<ProseToken<'t>>) {
     let number = |text: &str| {
         let plain =
             text.chars().all(|c| c.is_ascii_digit() || c == '.') && text.starts_with(|c: char| c != '.');
@@ -145,24 +145,24 @@ fn push_chunk<'t>(chunk: &'t str, tokens: &mut Vec<Token<'t>>) {
         _ => (None, chunk),
     };
     if let Some(head) = head {
-        tokens.extend([Token::Word(head), Token::Mark(':')]);
+        tokens.extend([ProseToken::Word(head), ProseToken::Mark(':')]);
     }
     tokens.push(match (tail.split_once('/'), number(tail)) {
-        (Some((score, "5")), _) => number(score).map_or(Token::Word(tail), Token::OutOfFive),
-        (_, Some(value)) => Token::Number(value),
-        _ => Token::Word(tail),
+        (Some((score, "5")), _) => number(score).map_or(ProseToken::Word(tail), ProseToken::OutOfFive),
+        (_, Some(value)) => ProseToken::Number(value),
+        _ => ProseToken::Word(tail),
     });
 }
 
-fn is_word(token: Option<&Token<'_>>, words: &[&str]) -> bool {
-    matches!(token, Some(Token::Word(word)) if words.iter().any(|known| word.eq_ignore_ascii_case(known)))
+fn is_word(token: Option<&ProseToken<'_>>, words: &[&str]) -> bool {
+    matches!(token, Some(ProseToken::Word(word)) if words.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// The value of a number, or of one of the words `one` to `five`.
-fn value(token: &Token<'_>) -> Option<f64> {
+fn value(token: &ProseToken<'_>) -> Option<f64> {
     match token {
-        Token::Number(value) => Some(*value),
-        Token::Word(word) => ["one", "two", "three", "four", "five"]
+        ProseToken::Number(value) => Some(*value),
+        ProseToken::Word(word) => ["one", "two", "three", "four", "five"]
             .iter()
             .zip([1.0, 2.0, 3.0, 4.0, 5.0])
             .find(|(name, _)| word.eq_ignore_ascii_case(name))
@@ -172,8 +172,8 @@ fn value(token: &Token<'_>) -> Option<f64> {
 }
 
 /// Joins `4 out of 5`, `four out of five` and `4 / 5` into one token.
-fn merge_out_of_five(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
-    let mut out: Vec<Token<'_>> = Vec::with_capacity(tokens.len());
+fn merge_out_of_five(tokens: Vec<ProseToken<'_>>) -> Vec<ProseToken<'_>> {
+    let mut out: Vec<ProseToken<'_>> = Vec::with_capacity(tokens.len());
     for token in tokens {
         let joined = match (value(&token), out.as_slice()) {
             (Some(5.0), [.., score, out, of])
@@ -181,13 +181,13 @@ fn merge_out_of_five(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
             {
                 value(score).map(|score| (score, 3))
             }
-            (Some(5.0), [.., score, Token::Mark('/')]) => value(score).map(|score| (score, 2)),
+            (Some(5.0), [.., score, ProseToken::Mark('/')]) => value(score).map(|score| (score, 2)),
             _ => None,
         };
         match joined {
             Some((score, length)) => {
                 out.truncate(out.len() - length);
-                out.push(Token::OutOfFive(score));
+                out.push(ProseToken::OutOfFive(score));
             }
             None => out.push(token),
         }
@@ -199,22 +199,22 @@ fn merge_out_of_five(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
 const REACH: usize = 8;
 
 /// The score stated at `at`: out of five, or a number led to by `score of`, `rates it a`, `gives it a` and the like.
-fn stated(tokens: &[Token<'_>], at: usize) -> Option<f64> {
+fn stated(tokens: &[ProseToken<'_>], at: usize) -> Option<f64> {
     let score = match tokens.get(at)? {
-        Token::OutOfFive(score) => return Some(*score),
+        ProseToken::OutOfFive(score) => return Some(*score),
         other => value(other)?,
     };
     let before = tokens.get(..at)?;
     let led = is_word(before.last(), &["of", "a", "an", "as", "is"])
-        || matches!(before.last(), Some(Token::Mark(':' | '=')));
+        || matches!(before.last(), Some(ProseToken::Mark(':' | '=')));
     let named = before
         .iter()
         .rev()
-        .take_while(|token| !matches!(token, Token::Mark('.' | '!' | '?') | Token::Break))
+        .take_while(|token| !matches!(token, ProseToken::Mark('.' | '!' | '?') | ProseToken::Break))
         .take(REACH)
         .any(|token| is_word(Some(token), &SCORE_WORDS));
     let after = tokens.get(at + 1);
-    let free = !matches!(after, Some(Token::Word(_) | Token::Number(_)))
+    let free = !matches!(after, Some(ProseToken::Word(_) | ProseToken::Number(_)))
         || is_word(after, &["for", "in", "on", "because", "due", "since", "as", "and", "out"]);
     (led && named && free).then_some(score)
 }
@@ -225,7 +225,7 @@ const SCORE_WORDS: [&str; 15] = [
 ];
 
 /// `3 stars` or `Three stars` at the very beginning.
-fn stars(tokens: &[Token<'_>]) -> Option<f64> {
+fn stars(tokens: &[ProseToken<'_>]) -> Option<f64> {
     if !is_word(tokens.get(1), &["star", "stars"]) {
         return None;
     }
@@ -233,23 +233,27 @@ fn stars(tokens: &[Token<'_>]) -> Option<f64> {
 }
 
 /// A number that is all that follows the last sentence (`... for better flow. 2.5`), or stands in brackets at the end.
-fn bare_at_end(tokens: &[Token<'_>]) -> Option<f64> {
+fn bare_at_end(tokens: &[ProseToken<'_>]) -> Option<f64> {
     let body = match tokens {
-        [body @ .., Token::Mark('.')] => body,
+        [body @ .., ProseToken::Mark('.')] => body,
         body => body,
     };
     match body {
-        [Token::Number(score)] => Some(*score),
-        [.., Token::Mark('('), Token::Number(score), Token::Mark(')')] => Some(*score),
+        [ProseToken::Number(score)] => Some(*score),
+        [.., ProseToken::Mark('('), ProseToken::Number(score), ProseToken::Mark(')')] => Some(*score),
         // `[RESULT] 4`, as Prometheus ends.
-        [.., Token::Mark('['), Token::Word(word), Token::Mark(']'), Token::Number(score)]
-            if word.eq_ignore_ascii_case("result") =>
-        {
-            Some(*score)
-        }
-        [.., Token::Mark('.' | '!' | '?' | ';' | '"' | ')') | Token::Break, Token::Number(score)] => {
-            Some(*score)
-        }
+        [
+            ..,
+            ProseToken::Mark('['),
+            ProseToken::Word(word),
+            ProseToken::Mark(']'),
+            ProseToken::Number(score),
+        ] if word.eq_ignore_ascii_case("result") => Some(*score),
+        [
+            ..,
+            ProseToken::Mark('.' | '!' | '?' | ';' | '"' | ')') | ProseToken::Break,
+            ProseToken::Number(score),
+        ] => Some(*score),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@
 //! with the same doubts: another score, a quotation of what was judged, words that disown it leave it unread.
 
 use super::prose::{read_plain, read_prose};
-use super::shown::Shown;
+use super::shown::JudgedMaterial;
 use super::{Unread, json, quoted, read_about, stated, thinking, two_scores};
 use crate::core::verdict::Reading;
 
@@ -18,7 +18,7 @@ use crate::core::verdict::Reading;
 /// # Errors
 /// [`Unread`] as [`read_about`] where the reply holds an object; else when no whole score from 1 to 5 is stated, two are, or the
 /// one that is stands in a quotation or is disowned.
-pub fn read_recorded(reply: &str, shown: &Shown) -> Result<Reading, Unread> {
+pub fn read_recorded(reply: &str, shown: &JudgedMaterial) -> Result<Reading, Unread> {
     let mut repairs = Vec::new();
     let text = reply.trim_start_matches('\u{feff}').trim();
     let (text, _) = thinking::taken_off(text, &mut repairs)?;
@@ -76,7 +76,7 @@ mod tests {
 
     fn of(reply: &str) -> Result<u8, String> {
         let response = "Paris. I would give this answer a score of 5 out of 5.";
-        let shown = Shown::new([response, "Capital of France?"], ["accuracy", "Is it right?"]);
+        let shown = JudgedMaterial::new([response, "Capital of France?"], ["accuracy", "Is it right?"]);
         read_recorded(reply, &shown).map(|r| r.score).map_err(|u| u.why)
     }
 
@@ -94,7 +94,8 @@ mod tests {
         ] {
             assert_eq!(of(reply), Ok(score), "{reply}");
         }
-        let read = read_recorded("It is right, so I give it a score of 4.", &Shown::default()).unwrap();
+        let read =
+            read_recorded("It is right, so I give it a score of 4.", &JudgedMaterial::default()).unwrap();
         assert_eq!(read.explanation, "It is right, so I give it a score of 4.");
         assert_eq!(read.repairs, ["prose"]);
     }

@@ -2,12 +2,12 @@
 
 /// The texts a judge was given, and what it was asked.
 #[derive(Debug, Clone, Default)]
-pub struct Shown {
+pub struct JudgedMaterial {
     folded: String,
     names: Vec<String>,
 }
 
-impl Shown {
+impl JudgedMaterial {
     /// The material (response, prompt, reference, variables), and the names under which the question goes: the
     /// criterion's name and its words.
     pub fn new<'t>(

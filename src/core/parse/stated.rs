@@ -4,7 +4,7 @@
 use super::shown::{is_unseen, key, plain};
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+enum StatedToken {
     Number(f64),
     Word(String),
     Mark(char),
@@ -63,7 +63,7 @@ pub(super) fn disowns(prose: &str) -> bool {
     DISOWNS.iter().any(|words| lower.contains(words))
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<StatedToken> {
     let shown: Vec<char> = text
         .chars()
         .map(plain)
@@ -77,12 +77,12 @@ fn tokens(text: &str) -> Vec<Token> {
         let begun = at;
         at += 1;
         if c == '\n' {
-            out.push(Token::Break);
+            out.push(StatedToken::Break);
         } else if c == '\u{2605}' || c == '\u{2b50}' {
             while shown.get(at) == Some(&c) {
                 at += 1;
             }
-            out.extend([Token::Number((at - begun) as f64), Token::Word("stars".to_owned())]);
+            out.extend([StatedToken::Number((at - begun) as f64), StatedToken::Word("stars".to_owned())]);
         } else if c.is_alphanumeric() {
             while shown.get(at).is_some_and(|c| c.is_alphanumeric())
                 || (shown.get(at) == Some(&'.')
@@ -94,37 +94,37 @@ fn tokens(text: &str) -> Vec<Token> {
             let run: String = shown.get(begun..at).unwrap_or_default().iter().collect();
             let percent = shown.get(at) == Some(&'%');
             let token = match run.parse::<f64>() {
-                Ok(n) if run.starts_with(|c: char| c.is_ascii_digit()) && !percent => Token::Number(n),
-                _ => glued(&run, &mut out).unwrap_or_else(|| Token::Word(run.to_lowercase())),
+                Ok(n) if run.starts_with(|c: char| c.is_ascii_digit()) && !percent => StatedToken::Number(n),
+                _ => glued(&run, &mut out).unwrap_or_else(|| StatedToken::Word(run.to_lowercase())),
             };
             out.push(token);
         } else if !c.is_whitespace() {
-            out.push(Token::Mark(c));
+            out.push(StatedToken::Mark(c));
         }
     }
     out
 }
 
 /// Scripts without blanks glue a word to its number: `\u{8bc4}\u{5206}1`.
-fn glued(run: &str, out: &mut Vec<Token>) -> Option<Token> {
+fn glued(run: &str, out: &mut Vec<StatedToken>) -> Option<StatedToken> {
     let word = run.trim_end_matches(|c: char| c.is_ascii_digit());
     if word.is_ascii() || word.len() == run.len() {
         return None;
     }
     let number = run.strip_prefix(word)?.parse().ok()?;
-    out.extend([Token::Word(word.to_lowercase()), Token::Mark(':')]);
-    Some(Token::Number(number))
+    out.extend([StatedToken::Word(word.to_lowercase()), StatedToken::Mark(':')]);
+    Some(StatedToken::Number(number))
 }
 
-fn is(token: Option<&Token>, words: &[&str]) -> bool {
-    matches!(token, Some(Token::Word(word)) if words.contains(&word.as_str()))
+fn is(token: Option<&StatedToken>, words: &[&str]) -> bool {
+    matches!(token, Some(StatedToken::Word(word)) if words.contains(&word.as_str()))
 }
 
 /// The value of a number or of a number word. `one` is a pronoun after `this`, `the` and the like.
-fn value(tokens: &[Token], at: usize) -> Option<f64> {
+fn value(tokens: &[StatedToken], at: usize) -> Option<f64> {
     match tokens.get(at)? {
-        Token::Number(n) => Some(*n),
-        Token::Word(word) => {
+        StatedToken::Number(n) => Some(*n),
+        StatedToken::Word(word) => {
             let n = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
                 .iter()
                 .position(|known| known == word)?;
@@ -148,11 +148,11 @@ pub(super) fn scores(prose: &str, criterion: Option<&str>) -> Vec<f64> {
         };
         let (next, after) = (tokens.get(at + 1), value(&tokens, at + 2));
         // A range (`from 1 to 5`) names the scale.
-        if after.is_some() && (next == Some(&Token::Mark('-')) || is(next, &["to", "through"])) {
+        if after.is_some() && (next == Some(&StatedToken::Mark('-')) || is(next, &["to", "through"])) {
             at += 3;
             continue;
         }
-        let slashed = next == Some(&Token::Mark('/')) && after.is_some();
+        let slashed = next == Some(&StatedToken::Mark('/')) && after.is_some();
         let of = is(next, &["out"]) && is(tokens.get(at + 2), &["of"]) && value(&tokens, at + 3).is_some();
         if slashed || of || is_stated(&tokens, at, criterion) {
             found.push(score);
@@ -168,24 +168,28 @@ pub(super) fn scores(prose: &str, criterion: Option<&str>) -> Vec<f64> {
     found
 }
 
-fn is_stated(tokens: &[Token], at: usize, criterion: Option<&str>) -> bool {
-    let leads = |token: &Token| {
+fn is_stated(tokens: &[StatedToken], at: usize, criterion: Option<&str>) -> bool {
+    let leads = |token: &StatedToken| {
         is(Some(token), LEADS)
-            || matches!((token, criterion), (Token::Word(word), Some(name)) if word == name)
+            || matches!((token, criterion), (StatedToken::Word(word), Some(name)) if word == name)
     };
-    let ends = |token: Option<&Token>| matches!(token, None | Some(Token::Break | Token::Mark(_)));
+    let ends =
+        |token: Option<&StatedToken>| matches!(token, None | Some(StatedToken::Break | StatedToken::Mark(_)));
     let before = tokens.get(..at).unwrap_or_default();
     let (last, next) = (before.last(), tokens.get(at + 1));
-    let digit = matches!(tokens.get(at), Some(Token::Number(n)) if *n <= 10.0);
+    let digit = matches!(tokens.get(at), Some(StatedToken::Number(n)) if *n <= 10.0);
     if is(next, &["star", "stars"]) {
         return true;
     }
     // All of a line, or all that follows a label.
-    if digit && matches!(last, None | Some(Token::Break)) && matches!(next, None | Some(Token::Break)) {
+    if digit
+        && matches!(last, None | Some(StatedToken::Break))
+        && matches!(next, None | Some(StatedToken::Break))
+    {
         return true;
     }
-    let pointed = matches!(last, Some(Token::Mark(':' | '=' | '\u{2192}' | '>')));
-    if pointed && matches!(next, None | Some(Token::Break | Token::Mark('.' | ',' | ';' | '|'))) {
+    let pointed = matches!(last, Some(StatedToken::Mark(':' | '=' | '\u{2192}' | '>')));
+    if pointed && matches!(next, None | Some(StatedToken::Break | StatedToken::Mark('.' | ',' | ';' | '|'))) {
         return true;
     }
     // `1 is my score`, `a 2 rating`.
@@ -197,14 +201,15 @@ fn is_stated(tokens: &[Token], at: usize, criterion: Option<&str>) -> bool {
     // `this is a 1.`
     let kind = is(last, &["a", "an"]) && ends(next);
     let linked = pointed
-        || last == Some(&Token::Mark('-'))
-        || last == Some(&Token::Mark('|'))
+        || last == Some(&StatedToken::Mark('-'))
+        || last == Some(&StatedToken::Mark('|'))
         || last.is_some_and(|last| leads(last) || is(Some(last), LINKS))
-        || (last == Some(&Token::Break) && matches!(before.iter().nth_back(1), Some(Token::Mark(':'))));
+        || (last == Some(&StatedToken::Break)
+            && matches!(before.iter().nth_back(1), Some(StatedToken::Mark(':'))));
     let led = before
         .iter()
         .rev()
-        .take_while(|t| !matches!(t, Token::Mark('.' | '!' | '?' | ';')))
+        .take_while(|t| !matches!(t, StatedToken::Mark('.' | '!' | '?' | ';')))
         .take(8)
         .any(leads);
     kind || (linked && led && free)
@@ -261,7 +266,7 @@ pub(super) fn scalar(raw: &str) -> Option<f64> {
     let tokens = tokens(&text);
     let number = value(&tokens, 0)?;
     let alone = tokens.len() == 1
-        || tokens.get(1) == Some(&Token::Mark('/'))
+        || tokens.get(1) == Some(&StatedToken::Mark('/'))
         || is(tokens.get(1), &["out", "of", "star", "stars", "point", "points"]);
     alone.then_some(number)
 }

@@ -20,7 +20,7 @@ const MARKS: [(&str, &str); 12] = [
 ];
 
 /// A mark in a text, in bytes.
-struct Mark {
+struct ThinkingMark {
     at: usize,
     end: usize,
     kind: usize,
@@ -28,10 +28,10 @@ struct Mark {
 }
 
 /// The first mark at or after `from`. `lower` is the text in ASCII lower case: its bytes stand where the text's do.
-fn first(lower: &str, from: usize) -> Option<Mark> {
+fn first(lower: &str, from: usize) -> Option<ThinkingMark> {
     let rest = lower.get(from..)?;
     let found = |mark: &str, kind: usize, opens: bool| {
-        rest.find(mark).map(|at| Mark { at: from + at, end: from + at + mark.len(), kind, opens })
+        rest.find(mark).map(|at| ThinkingMark { at: from + at, end: from + at + mark.len(), kind, opens })
     };
     MARKS
         .iter()

@@ -11,7 +11,7 @@ pub(super) struct Walker {
 
 /// What a character is to a [`Walker`].
 #[derive(PartialEq, Eq, Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum CharKind {
     /// Part of the JSON itself.
     Structure,
     /// Inside a string, quotation marks included.
@@ -21,10 +21,10 @@ pub(super) enum Kind {
 }
 
 impl Walker {
-    pub fn step(&mut self, c: char) -> Kind {
+    pub fn step(&mut self, c: char) -> CharKind {
         if self.in_comment {
             self.in_comment = c != '\n';
-            return if self.in_comment { Kind::Comment } else { Kind::Structure };
+            return if self.in_comment { CharKind::Comment } else { CharKind::Structure };
         }
         if self.in_string {
             match c {
@@ -33,18 +33,18 @@ impl Walker {
                 '"' => self.in_string = false,
                 _ => {}
             }
-            return Kind::Text;
+            return CharKind::Text;
         }
         let second_slash = self.slash && c == '/';
         self.slash = c == '/' && !second_slash;
         if second_slash {
             self.in_comment = true;
-            return Kind::Comment;
+            return CharKind::Comment;
         }
         if c == '"' {
             self.in_string = true;
-            return Kind::Text;
+            return CharKind::Text;
         }
-        Kind::Structure
+        CharKind::Structure
     }
 }

@@ -1,7 +1,7 @@
 //! Verdicts in a wrapping: an object in an object, JSON in a string, scores on a scale that was not asked for.
 
 use super::json::{self, Parsed};
-use super::shown::{Shown, key};
+use super::shown::{JudgedMaterial, key};
 use serde_json::Value;
 
 /// A reply that is a string of JSON, with JSON in it.
@@ -37,7 +37,7 @@ pub(super) fn decoded(content: &str) -> Option<String> {
 
 /// The verdict inside the only object of a reply, and how it was found: the object gives no score itself, and exactly one of
 /// its fields holds an object that does. The field must be a wrapper by its name, or be what was asked.
-pub(super) fn unwrapped(objects: &[&str], shown: &Shown) -> Option<(String, &'static str)> {
+pub(super) fn unwrapped(objects: &[&str], shown: &JudgedMaterial) -> Option<(String, &'static str)> {
     let [object] = objects else { return None };
     let parsed = json::parse(object).ok()?;
     if parsed.score().is_some() {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn of(reply: &str) -> Result<(u8, Vec<String>), String> {
-        let shown = Shown::new(["Rome."], ["accuracy", "Is it right?"]);
+        let shown = JudgedMaterial::new(["Rome."], ["accuracy", "Is it right?"]);
         read_about(reply, "", &shown).map(|r| (r.score, r.repairs)).map_err(|u| u.why)
     }
 

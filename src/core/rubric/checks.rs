@@ -2,7 +2,7 @@
 
 use super::criterion::is_name;
 use crate::core::checks::{Check, Kind};
-use crate::core::toml_doc::{Doc, Section};
+use crate::core::toml_doc::{Doc, TomlSection};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use toml::de::DeValue;
 const KINDS: &str = "equals, contains, regex, json, json_schema, length, similarity or refusal";
 
 /// Reads the checks; every problem is told with its line.
-pub(super) fn read<'i>(doc: &mut Doc<'i>, top: &Section<'_, 'i>) -> Vec<Check> {
+pub(super) fn read<'i>(doc: &mut Doc<'i>, top: &TomlSection<'_, 'i>) -> Vec<Check> {
     let Some(list) = Doc::value(top, "checks") else { return Vec::new() };
     let DeValue::Array(list) = list.get_ref() else {
         doc.problem(list.span().start, "checks is written as [[checks]], one table for each check");
@@ -24,7 +24,7 @@ pub(super) fn read<'i>(doc: &mut Doc<'i>, top: &Section<'_, 'i>) -> Vec<Check> {
             doc.problem(at, "each of the checks is a [[checks]] table");
             continue;
         };
-        let mut section = Section { name: format!("check {}", ord + 1), at, table };
+        let mut section = TomlSection { name: format!("check {}", ord + 1), at, table };
         let Some(name) = doc.needed(&section, "name", "a short name, as for a criterion") else { continue };
         if !is_name(&name) {
             doc.problem(
@@ -47,7 +47,7 @@ pub(super) fn read<'i>(doc: &mut Doc<'i>, top: &Section<'_, 'i>) -> Vec<Check> {
     checks
 }
 
-fn read_kind<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Kind> {
+fn read_kind<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<Kind> {
     let word = doc.needed(section, "kind", &format!("say what is checked: {KINDS}"))?;
     let with = |keys: &[&'static str]| [&["name", "kind", "not"], keys].concat();
     let size = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
@@ -105,7 +105,7 @@ fn read_kind<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Kind> {
 }
 
 /// A schema as a table, or as JSON in a text.
-fn read_schema<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<Value> {
+fn read_schema<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<Value> {
     const WHAT: &str = "a JSON Schema, as a table or as JSON in quotes";
     let Some(value) = Doc::value(section, "schema") else {
         doc.problem(section.at, format!("{} has no schema: {WHAT}", section.name));

@@ -2,7 +2,7 @@
 
 use super::checks;
 use super::criterion::{Criterion, Rubric, is_name};
-use crate::core::toml_doc::{Doc, Problem, Section};
+use crate::core::toml_doc::{Doc, Problem, TomlSection};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use toml::Value;
@@ -37,7 +37,7 @@ pub fn read(text: &str, file: &str) -> Result<Rubric, RubricError> {
 }
 
 fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
-    let top = Section { name: "the rubric".into(), at: 0, table };
+    let top = TomlSection { name: "the rubric".into(), at: 0, table };
     doc.only(&top, &["name", "description", "criteria", "checks"]);
     let name = read_name(doc, &top);
     let description = doc.text(&top, "description").unwrap_or_default();
@@ -56,7 +56,7 @@ fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
             doc.problem(entry.span().start, "each of the criteria is a [[criteria]] table");
             continue;
         };
-        let section = Section { name: format!("criterion {}", ord + 1), at: entry.span().start, table };
+        let section = TomlSection { name: format!("criterion {}", ord + 1), at: entry.span().start, table };
         if let Some(criterion) = read_criterion(doc, section) {
             if !names.insert(criterion.name.clone()) {
                 doc.problem(
@@ -74,7 +74,7 @@ fn read_rubric<'i>(doc: &mut Doc<'i>, table: &DeTable<'i>) -> Option<Rubric> {
     Some(Rubric { name: name?, description, criteria, checks })
 }
 
-fn read_name<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String> {
+fn read_name<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<String> {
     let name = doc.needed(section, "name", NAME)?;
     if is_name(&name) {
         return Some(name);
@@ -84,7 +84,7 @@ fn read_name<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<String>
     None
 }
 
-fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: Section<'_, 'i>) -> Option<Criterion> {
+fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: TomlSection<'_, 'i>) -> Option<Criterion> {
     let name = read_name(doc, &section);
     if let Some(name) = &name {
         section.name = format!("criterion '{name}'");
@@ -97,7 +97,7 @@ fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: Section<'_, 'i>) -> Option
     Some(Criterion { name: name?, question: question?, anchors: anchors?, steps, generic })
 }
 
-fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[String; 5]> {
+fn read_anchors<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<[String; 5]> {
     const WHAT: &str = "say what a response that earns this score looks like, in words one can check";
     let Some(value) = Doc::value(section, "anchors") else {
         doc.problem(
@@ -120,7 +120,7 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
             return None;
         }
     };
-    let anchors = Section {
+    let anchors = TomlSection {
         name: format!("the anchors of {}", section.name),
         at: value.span().start.max(section.at),
         table,
@@ -134,7 +134,7 @@ fn read_anchors<'i>(doc: &mut Doc<'i>, section: &Section<'_, 'i>) -> Option<[Str
 /// Anchors as a list: the first is for 1, the last for 5.
 fn read_anchor_list(
     doc: &mut Doc<'_>,
-    section: &Section<'_, '_>,
+    section: &TomlSection<'_, '_>,
     at: usize,
     list: &toml::de::DeArray<'_>,
 ) -> Option<[String; 5]> {

@@ -35,14 +35,14 @@ pub enum Weights {
 
 /// How often a human's score met a judge's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Grid {
+pub struct ScoreTable {
     /// `cells[human - 1][judge - 1]`.
     pub cells: [[u64; LABELS]; LABELS],
     /// Pairs that were no scores from 1 to 5; counted, never clamped onto the grid.
     pub rejected: u64,
 }
 
-impl Grid {
+impl ScoreTable {
     /// Counts (human, judge) pairs.
     pub fn of(pairs: impl IntoIterator<Item = (u8, u8)>) -> Self {
         let mut grid = Self::default();
@@ -253,7 +253,7 @@ pub struct Agreement {
     /// Pairs of two scores from 1 to 5.
     pub n: usize,
     /// The grid the figures are read from.
-    pub grid: Grid,
+    pub grid: ScoreTable,
     /// Share of equal scores.
     pub exact: Figure,
     /// Share at most one apart.
@@ -284,7 +284,7 @@ pub struct Agreement {
 pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
     let (kept, sources) = on_scale(pairs, clusters);
     let found = by_score(pairs, &kept, sources.as_deref());
-    let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
+    let coefficient = |of: &dyn Fn(&ScoreTable) -> Option<f64>| Figure {
         value: of(&found.grid),
         ci95: coefficient_ci(&kept, sources.as_deref(), of),
     };
@@ -293,8 +293,8 @@ pub fn agreement(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> Agreement {
     Agreement {
         mae: found.grid.mae(),
         bias: Figure { value: bias.mean, ci95: bias.ci },
-        spearman: coefficient(&Grid::spearman),
-        tau_b: coefficient(&Grid::tau_b),
+        spearman: coefficient(&ScoreTable::spearman),
+        tau_b: coefficient(&ScoreTable::tau_b),
         pearson: found.grid.pearson(),
         ..found
     }
@@ -318,8 +318,8 @@ fn on_scale(pairs: &[(u8, u8)], clusters: Option<&[u32]>) -> (Vec<(u8, u8)>, Opt
 }
 
 fn by_score(pairs: &[(u8, u8)], kept: &[(u8, u8)], sources: Option<&[u32]>) -> Agreement {
-    let grid = Grid::of(pairs.iter().copied());
-    let coefficient = |of: &dyn Fn(&Grid) -> Option<f64>| Figure {
+    let grid = ScoreTable::of(pairs.iter().copied());
+    let coefficient = |of: &dyn Fn(&ScoreTable) -> Option<f64>| Figure {
         value: of(&grid),
         ci95: coefficient_ci(kept, sources, of),
     };
@@ -336,7 +336,7 @@ fn by_score(pairs: &[(u8, u8)], kept: &[(u8, u8)], sources: Option<&[u32]>) -> A
         kappa_quadratic: coefficient(&|g| g.kappa(Weights::Quadratic)),
         kappa_linear: grid.kappa(Weights::Linear),
         kappa_unweighted: grid.kappa(Weights::Unweighted),
-        alpha_ordinal: coefficient(&Grid::alpha_ordinal),
+        alpha_ordinal: coefficient(&ScoreTable::alpha_ordinal),
         ..Agreement::default()
     }
 }
@@ -351,7 +351,7 @@ pub fn all_pairs() -> Vec<(u8, u8)> {
 pub fn coefficient_ci(
     pairs: &[(u8, u8)],
     clusters: Option<&[u32]>,
-    of: &dyn Fn(&Grid) -> Option<f64>,
+    of: &dyn Fn(&ScoreTable) -> Option<f64>,
 ) -> Option<(f64, f64)> {
     let cells = all_pairs();
     let place =
@@ -359,7 +359,7 @@ pub fn coefficient_ci(
     let rows: Vec<usize> = pairs.iter().map(place).collect();
     let could: Vec<usize> = (0..cells.len()).collect();
     held_of_kinds(&rows, cells.len(), clusters, &could, (-1.0, 1.0), 0.95, |counts| {
-        let mut grid = Grid::default();
+        let mut grid = ScoreTable::default();
         for (cell, n) in grid.cells.iter_mut().flatten().zip(counts) {
             *cell = n.max(0.0) as u64;
         }
@@ -494,7 +494,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
         fn the_grid_says_what_the_lists_say(pairs in prop::collection::vec((1..=5_u8, 1..=5_u8), 0..60)) {
-            let grid = Grid::of(pairs.iter().copied());
+            let grid = ScoreTable::of(pairs.iter().copied());
             let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().map(|&(h, j)| (f64::from(h), f64::from(j))).unzip();
             let rows: Vec<Vec<Option<f64>>> = [&x, &y].iter().map(|r| r.iter().map(|v| Some(*v)).collect()).collect();
             let both = [

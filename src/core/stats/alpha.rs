@@ -15,7 +15,7 @@ pub enum Metric {
 }
 
 /// The ratings that can be compared, each value with how often it was given.
-struct Values {
+struct RatingCounts {
     /// Sorted distinct values.
     value: Vec<f64>,
     /// n_c: how many pairable ratings have that value.
@@ -24,7 +24,7 @@ struct Values {
     below: Vec<f64>,
 }
 
-impl Values {
+impl RatingCounts {
     fn of(units: &[Vec<f64>]) -> Self {
         let mut all: Vec<f64> = units.iter().flatten().copied().collect();
         all.sort_by(f64::total_cmp);
@@ -81,7 +81,7 @@ pub fn alpha_of_units(mut units: Vec<Vec<f64>>, metric: Metric) -> Option<f64> {
         unit.retain(|r| r.is_finite());
     }
     units.retain(|unit| unit.len() > 1);
-    let values = Values::of(&units);
+    let values = RatingCounts::of(&units);
     let n: f64 = values.count.iter().sum();
     let observed = sum(units.iter().map(|unit| {
         let places: Vec<usize> = unit.iter().map(|r| values.place(*r)).collect();
@@ -94,7 +94,9 @@ pub fn alpha_of_units(mut units: Vec<Vec<f64>>, metric: Metric) -> Option<f64> {
         apart / (unit.len() as f64 - 1.0)
     }));
     let expected = sum(pairs(values.value.len()).map(|(c, k)| {
-        Values::get(&values.count, c) * Values::get(&values.count, k) * values.distance(metric, c, k)
+        RatingCounts::get(&values.count, c)
+            * RatingCounts::get(&values.count, k)
+            * values.distance(metric, c, k)
     }));
     if expected <= 0.0 {
         return None;

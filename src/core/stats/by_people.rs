@@ -22,7 +22,7 @@ pub const CHANGE: (f64, f64) = (-4.0, 4.0);
 
 /// One item as a correction takes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row {
+pub struct LabelledItem {
     /// People's mean score, where the item belongs to their random sample.
     pub people: Option<f64>,
     /// The judge's mean score.
@@ -51,9 +51,9 @@ pub struct ByPeople {
 /// The mean over all rows, by people where they scored and by the corrected judge elsewhere; see [`corrected`]. `bounds`
 /// are the ends of the scale: (1, 5) for scores, (-4, 4) for differences. Rows without either score say nothing; a row that
 /// only people scored counts where they scored every row. `None` below [`LEAST`] labels.
-pub fn corrected_mean(rows: &[Row], bounds: (f64, f64), level: f64) -> Option<Corrected> {
+pub fn corrected_mean(rows: &[LabelledItem], bounds: (f64, f64), level: f64) -> Option<Corrected> {
     let complete = rows.iter().all(|r| r.people.is_some());
-    let cluster = |r: &Row| Some(r.source);
+    let cluster = |r: &LabelledItem| Some(r.source);
     let labelled: Vec<Labelled> = rows
         .iter()
         .filter_map(|r| {
@@ -86,9 +86,9 @@ pub fn by_people(pairs: &[Pair], people: &[[Option<f64>; 2]], level: f64) -> Opt
             Some((pair.a?, pair.b?, *said, pair.cluster.unwrap_or(own)))
         })
         .collect();
-    let side = |b: bool| -> Vec<Row> {
+    let side = |b: bool| -> Vec<LabelledItem> {
         rows.iter()
-            .map(|(a, bb, said, source)| Row {
+            .map(|(a, bb, said, source)| LabelledItem {
                 people: said[usize::from(b)],
                 judge: Some(if b { *bb } else { *a }),
                 source: *source,
@@ -96,12 +96,13 @@ pub fn by_people(pairs: &[Pair], people: &[[Option<f64>; 2]], level: f64) -> Opt
             .collect()
     };
     let (arm_a, arm_b) = (side(false), side(true));
-    let labelled = |rows: &[Row]| rows.iter().filter(|r| r.people.is_some()).count();
-    let bias =
-        |rows: &[Row]| mean(&rows.iter().filter_map(|r| Some(r.judge? - r.people?)).collect::<Vec<_>>());
-    let both: Vec<Row> = rows
+    let labelled = |rows: &[LabelledItem]| rows.iter().filter(|r| r.people.is_some()).count();
+    let bias = |rows: &[LabelledItem]| {
+        mean(&rows.iter().filter_map(|r| Some(r.judge? - r.people?)).collect::<Vec<_>>())
+    };
+    let both: Vec<LabelledItem> = rows
         .iter()
-        .map(|(a, b, said, source)| Row {
+        .map(|(a, b, said, source)| LabelledItem {
             people: said[0].zip(said[1]).map(|(a, b)| b - a),
             judge: Some(b - a),
             source: *source,

@@ -70,13 +70,13 @@ pub struct Comparison {
     /// The difference as people's labels put it right, where a random sample of both arms allows.
     pub people: Option<ByPeople>,
     /// The scores behind that, to make its interval at another level.
-    labels: Labels,
+    labels: LabelledCases,
     /// The differences behind the figures.
     pub values: Differences,
 }
 
 /// Cases with people's scores of A and of B beside the judge's.
-type Labels = (Vec<Pair>, Vec<[Option<f64>; 2]>);
+type LabelledCases = (Vec<Pair>, Vec<[Option<f64>; 2]>);
 
 /// Whose scores a decision rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Differences {
 
 /// What a comparison can be taken to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ComparisonOutcome {
     /// B is higher, beyond chance.
     Better,
     /// B is lower, beyond chance.
@@ -168,12 +168,12 @@ impl Comparison {
     }
 
     /// [`Comparison::decision`] without a margin.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ComparisonOutcome {
         match self.decision(None) {
-            Decision::Better => Outcome::Better,
-            Decision::Worse => Outcome::Worse,
-            Decision::NotWorse | Decision::NoEvidence => Outcome::NoEvidence,
-            Decision::TooFew => Outcome::TooFew,
+            Decision::Better => ComparisonOutcome::Better,
+            Decision::Worse => ComparisonOutcome::Worse,
+            Decision::NotWorse | Decision::NoEvidence => ComparisonOutcome::NoEvidence,
+            Decision::TooFew => ComparisonOutcome::TooFew,
         }
     }
 
@@ -274,7 +274,7 @@ fn compare_one(input: &PairedInput, seed: Option<u64>) -> Comparison {
         missing: input.pairs.len() - d.len(),
         people: by_people(&input.pairs, &input.people, 0.95),
         labels: if input.people.is_empty() {
-            Labels::default()
+            LabelledCases::default()
         } else {
             (input.pairs.clone(), input.people.clone())
         },
@@ -302,15 +302,15 @@ pub fn verdict_sentence(table: &[Comparison], name_a: &str, name_b: &str) -> Str
             "{name_b} and {name_a} share no case that is scored on both sides, so they cannot be compared."
         );
     }
-    let of = |outcome: Outcome| table.iter().filter(move |row| row.outcome() == outcome);
+    let of = |outcome: ComparisonOutcome| table.iter().filter(move |row| row.outcome() == outcome);
     let changed = |outcome| {
         listed(of(outcome).map(|row| format!("{} ({:+.2})", row.name, row.decisive().0.unwrap_or_default())))
     };
     let mut parts = vec![];
-    if let Some(names) = changed(Outcome::Better) {
+    if let Some(names) = changed(ComparisonOutcome::Better) {
         parts.push(format!("better on {names}"));
     }
-    if let Some(names) = changed(Outcome::Worse) {
+    if let Some(names) = changed(ComparisonOutcome::Worse) {
         parts.push(format!("worse on {names}"));
     }
     let mut sentence = match parts.as_slice() {
@@ -321,10 +321,12 @@ pub fn verdict_sentence(table: &[Comparison], name_a: &str, name_b: &str) -> Str
         let gap = if sentence.is_empty() { "" } else { "; " };
         let _ = write!(sentence, "{gap}{text}");
     };
-    if let Some(names) = listed(of(Outcome::NoEvidence).map(|row| row.name.clone())) {
+    if let Some(names) = listed(of(ComparisonOutcome::NoEvidence).map(|row| row.name.clone())) {
         also(format!("the cases show no difference between {name_a} and {name_b} beyond chance on {names}"));
     }
-    if let Some(names) = listed(of(Outcome::TooFew).map(|row| format!("{} ({})", row.name, count(row)))) {
+    if let Some(names) =
+        listed(of(ComparisonOutcome::TooFew).map(|row| format!("{} ({})", row.name, count(row))))
+    {
         also(format!("too few cases to tell on {names}"));
     }
     let mut letters = sentence.chars();
@@ -398,7 +400,7 @@ mod tests {
             .collect();
         let row = paired_compare(&[input("x", pairs.clone())], 1).remove(0);
         assert_eq!((row.units, row.p), (4, Some(0.25)));
-        assert_eq!(row.outcome(), Outcome::TooFew);
+        assert_eq!(row.outcome(), ComparisonOutcome::TooFew);
         // One case each: as if there were no clusters, whether the numbers are given or not.
         let alone: Vec<Pair> =
             pairs.iter().enumerate().map(|(i, p)| Pair { cluster: Some(i as u32), ..*p }).collect();
@@ -420,7 +422,7 @@ mod tests {
         let table = paired_compare(&[input("tone", ten()), input("none", vec![]), input("again", ten())], 1);
         assert_eq!(table[0].p_holm, Some(0.375));
         assert_eq!((table[1].n, table[1].p, table[1].p_holm, table[1].mean_a), (0, None, None, None));
-        assert_eq!(table[1].outcome(), Outcome::TooFew);
+        assert_eq!(table[1].outcome(), ComparisonOutcome::TooFew);
     }
 
     #[test]
@@ -455,7 +457,7 @@ mod tests {
         let ties = |n: usize| paired_compare(&[input("x", vec![pair(4.0, 4.0); n])], 1).remove(0);
         let (lo, hi) = ties(10).ci95.unwrap();
         assert!((lo + 1.233_988_431).abs() < 1e-6 && (hi - 1.233_988_431).abs() < 1e-6, "{lo} {hi}");
-        assert_eq!(ties(5).outcome(), Outcome::TooFew);
+        assert_eq!(ties(5).outcome(), ComparisonOutcome::TooFew);
         assert_eq!(ties(10).decision(Some(0.2)), Decision::NoEvidence);
         assert_eq!(ties(10).decision(Some(1.3)), Decision::NotWorse);
         // One criterion of three is decided at 98.3 %: the interval it is read from is the wider one.

@@ -6,7 +6,7 @@
 //!                -> Binary::at_least: pass is a score of at least so much
 //! ```
 
-use super::agree::Grid;
+use super::agree::ScoreTable;
 use super::bounded::Ends;
 use super::dist::finite;
 use super::mean::wilson;
@@ -52,7 +52,7 @@ pub struct Binary {
 
 /// What a table of passes and fails comes to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
+pub struct ConfusionRates {
     /// Of what people pass, how much the judge passes (sensitivity, recall).
     pub tpr: Counted,
     /// Of what people fail, how much the judge fails (specificity).
@@ -85,7 +85,7 @@ impl Binary {
     }
 
     /// From a grid of scores, where a pass is a score of at least `pass`.
-    pub fn at_least(grid: &Grid, pass: u8) -> Self {
+    pub fn at_least(grid: &ScoreTable, pass: u8) -> Self {
         let mut counts = Self::default();
         for (human, judge, times) in grid.counts() {
             *match (human >= pass, judge >= pass) {
@@ -99,13 +99,13 @@ impl Binary {
     }
 
     /// The rates, with intervals at `level`.
-    pub fn rates(&self, level: f64) -> Rates {
+    pub fn rates(&self, level: f64) -> ConfusionRates {
         let of = |hits, n| Counted::of(hits, n, level);
         let tpr = of(self.tp, self.tp + self.fn_);
         let tnr = of(self.tn, self.tn + self.fp);
         let precision = of(self.tp, self.tp + self.fp);
         let both = |a: Option<f64>, b: Option<f64>| a.zip(b);
-        Rates {
+        ConfusionRates {
             tpr,
             tnr,
             precision,
@@ -135,7 +135,7 @@ pub struct ByScore {
 }
 
 /// The confusion of a grid score by score, 1 to 5.
-pub fn by_score(grid: &Grid, level: f64) -> Vec<ByScore> {
+pub fn by_score(grid: &ScoreTable, level: f64) -> Vec<ByScore> {
     (1..=5_u8)
         .map(|score| {
             let sum = |keep: &dyn Fn(u8, u8) -> bool| -> u64 {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_grid_is_told_score_by_score_and_cut_in_two() {
-        let grid = Grid::of([(5, 5), (5, 5), (5, 4), (4, 5), (2, 5), (1, 1)]);
+        let grid = ScoreTable::of([(5, 5), (5, 5), (5, 4), (4, 5), (2, 5), (1, 1)]);
         let rows = by_score(&grid, 0.95);
         let five = rows.get(4).unwrap();
         assert_eq!((five.people, five.judge, five.both), (3, 4, 2));

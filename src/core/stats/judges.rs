@@ -7,7 +7,7 @@
 //! ```
 //! Each figure of both judges is of the same items, so that what is easy or hard for both cancels.
 
-use super::agree::{Grid, Weights, all_pairs, as_score};
+use super::agree::{ScoreTable, Weights, all_pairs, as_score};
 use super::bounded::{Ends, bounded_ci, clip, shared};
 use super::jackknife::{held_of_rows, jackknife_of_rows};
 use super::mean::mean;
@@ -128,7 +128,7 @@ fn sources(items: usize, clusters: Option<&[u32]>) -> usize {
 fn kappas(scores: &[[u8; 3]], clusters: Option<&[u32]>, level: f64) -> FigureOfTwo {
     let kappa = |rows: &[[u8; 3]], judge: usize| {
         let pairs = rows.iter().filter_map(|row| Some((row[0], *row.get(judge)?)));
-        Grid::of(pairs).kappa(Weights::Quadratic)
+        ScoreTable::of(pairs).kappa(Weights::Quadratic)
     };
     let gap = |rows: &[[u8; 3]]| Some(kappa(rows, 1)? - kappa(rows, 2)?);
     let could: Vec<[u8; 3]> =

@@ -17,7 +17,7 @@ fn share(look: usize) -> f64 {
 
 /// One look.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look {
+pub struct InterimLook {
     /// Which one, from 1.
     pub look: usize,
     /// The one-sided level it is held against.
@@ -30,18 +30,18 @@ pub struct Look {
 
 /// The level of the next look after `past` of them: what it is held against and its interval's level. `alpha` is what may
 /// be wrong in all (0.025 one-sided).
-pub fn next_look(past: &[Look], alpha: f64) -> (f64, f64) {
+pub fn next_look(past: &[InterimLook], alpha: f64) -> (f64, f64) {
     let kept = past.last().filter(|last| last.better).map_or(0.0, |last| last.alpha);
     let own = alpha * share(past.len() + 1) + kept;
     (own, 1.0 - 2.0 * own)
 }
 
 /// The looks of a history of one-sided p's, in the order in which they were asked for.
-pub fn looks(p_one_sided: &[f64], alpha: f64) -> Vec<Look> {
-    let mut found: Vec<Look> = vec![];
+pub fn looks(p_one_sided: &[f64], alpha: f64) -> Vec<InterimLook> {
+    let mut found: Vec<InterimLook> = vec![];
     for p in p_one_sided {
         let (own, level) = next_look(&found, alpha);
-        found.push(Look { look: found.len() + 1, alpha: own, level, better: *p <= own });
+        found.push(InterimLook { look: found.len() + 1, alpha: own, level, better: *p <= own });
     }
     found
 }

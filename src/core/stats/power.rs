@@ -10,21 +10,21 @@ use super::dist::{finite, noncentral_t_cdf, normal_quantile, t_quantile, z_star}
 
 /// The error rates a plan accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
+pub struct ErrorRates {
     /// Two-sided chance of seeing a difference that is not there.
     pub alpha: f64,
     /// Chance of seeing one that is.
     pub power: f64,
 }
 
-impl Default for Rates {
+impl Default for ErrorRates {
     /// 5 % and 80 %, as is usual.
     fn default() -> Self {
         Self { alpha: 0.05, power: 0.8 }
     }
 }
 
-impl Rates {
+impl ErrorRates {
     /// z_{1 - alpha/2} + z_{power}.
     fn z_sum(self) -> Option<f64> {
         finite(normal_quantile(1.0 - 0.5 * self.alpha)? + normal_quantile(self.power)?).filter(|&z| z > 0.0)
@@ -46,7 +46,7 @@ pub struct SampleSize {
 /// n = (z_{1-a/2} + z_power)^2 sd^2 / delta^2, and for the t test the n at which the noncentral t gives that power
 /// (Cohen 1988, ch. 2). Above 100,000 the t correction is its limit, z_{1-a/2}^2 / 2 (Guenther 1981). `None` when
 /// sd <= 0, delta is 0 or the rates are no probabilities.
-pub fn sample_size(sd: f64, delta: f64, rates: Rates) -> Option<SampleSize> {
+pub fn sample_size(sd: f64, delta: f64, rates: ErrorRates) -> Option<SampleSize> {
     let effect = finite(delta.abs() / sd).filter(|&e| e > 0.0 && sd > 0.0)?;
     let n_normal = finite((rates.z_sum()? / effect).powi(2))?;
     let n_t = if n_normal > 1e5 {
@@ -66,7 +66,7 @@ pub fn t_test_power(effect: f64, n: f64, alpha: f64) -> Option<f64> {
 }
 
 /// The real n at which the t test has the wanted power, by halving a bracket.
-fn cases_for_t(effect: f64, n_normal: f64, rates: Rates) -> Option<f64> {
+fn cases_for_t(effect: f64, n_normal: f64, rates: ErrorRates) -> Option<f64> {
     let (low, mut high) = (2.0, n_normal + 10.0);
     if t_test_power(effect, low, rates.alpha)? >= rates.power {
         return Some(low);
@@ -111,7 +111,7 @@ fn crossing(bracket: (f64, f64), precision: f64, f: impl Fn(f64) -> Option<f64>)
 
 /// The smallest mean difference that `n` independent cases can show: see [`smallest_change_df`]. `None` for fewer than
 /// two cases; 0 when the differences do not vary.
-pub fn smallest_change(sd: f64, n: usize, rates: Rates) -> Option<f64> {
+pub fn smallest_change(sd: f64, n: usize, rates: ErrorRates) -> Option<f64> {
     if n < 2 {
         return None;
     }
@@ -121,7 +121,7 @@ pub fn smallest_change(sd: f64, n: usize, rates: Rates) -> Option<f64> {
 /// The smallest mean difference that a t test with standard error `se` and `df` degrees of freedom finds with the
 /// wanted power: the noncentrality at which the noncentral t gives it, times se. With few clusters df is small, and the
 /// change far larger than the normal formula has it.
-pub fn smallest_change_df(se: f64, df: f64, rates: Rates) -> Option<f64> {
+pub fn smallest_change_df(se: f64, df: f64, rates: ErrorRates) -> Option<f64> {
     if se == 0.0 && df >= 1.0 {
         return Some(0.0);
     }
@@ -142,7 +142,7 @@ pub fn smallest_change_df(se: f64, df: f64, rates: Rates) -> Option<f64> {
 
 /// How many cases beyond the `have` there are would show a change of `delta` (t test, whole cases). 0 when there are
 /// enough already.
-pub fn more_cases(have: usize, sd: f64, delta: f64, rates: Rates) -> Option<u64> {
+pub fn more_cases(have: usize, sd: f64, delta: f64, rates: ErrorRates) -> Option<u64> {
     // The solver stops within 1e-7 of n: a whole number must not be rounded up to the next.
     let needed = (sample_size(sd, delta, rates)?.n_t * (1.0 - 1e-6)).ceil() as u64;
     Some(needed.saturating_sub(have as u64))
@@ -165,7 +165,7 @@ pub struct RepeatVariance {
 
 /// Cases needed when each is measured several times: n = (z + z)^2 (omega^2 + s_A^2/K_A + s_B^2/K_B) / delta^2
 /// (Miller, arXiv 2411.00640, section 5). Not rounded.
-pub fn sample_size_repeats(v: RepeatVariance, delta: f64, rates: Rates) -> Option<f64> {
+pub fn sample_size_repeats(v: RepeatVariance, delta: f64, rates: ErrorRates) -> Option<f64> {
     if v.repeats_a == 0 || v.repeats_b == 0 || [v.between, v.within_a, v.within_b].iter().any(|s| *s < 0.0) {
         return None;
     }
@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn nothing_to_show_needs_no_answer() {
-        let usual = Rates::default();
+        let usual = ErrorRates::default();
         assert_eq!(sample_size(1.0, 0.0, usual), None);
         assert_eq!(sample_size(0.0, 1.0, usual), None);
         assert_eq!(sample_size(f64::NAN, 1.0, usual), None);
-        assert_eq!(sample_size(1.0, 0.2, Rates { alpha: 0.0, power: 0.8 }), None);
+        assert_eq!(sample_size(1.0, 0.2, ErrorRates { alpha: 0.0, power: 0.8 }), None);
         assert_eq!(smallest_change(1.0, 1, usual), None);
         assert_eq!(smallest_change(0.0, 5, usual), Some(0.0));
         assert_eq!(design_effect(5.0, 0.25), Some(2.0));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_meter_and_the_plan_agree() {
-        let usual = Rates::default();
+        let usual = ErrorRates::default();
         assert_eq!(more_cases(40, 1.0, 0.2, usual), Some(199 - 40));
         assert_eq!(more_cases(500, 1.0, 0.2, usual), Some(0));
         let change = smallest_change(1.0, 199, usual).unwrap();
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn where_the_exact_t_ends_its_limit_goes_on() {
-        let usual = Rates::default();
+        let usual = ErrorRates::default();
         let (near, far) =
             (sample_size(1.0, 0.008_87, usual).unwrap(), sample_size(1.0, 0.008_85, usual).unwrap());
         assert!(near.n_normal < 1e5 && far.n_normal > 1e5);
@@ -227,7 +227,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn the_t_needs_more_and_reaches_its_power(sd in 0.2..2.0_f64, delta in 0.1..2.0_f64) {
-            let s = sample_size(sd, delta, Rates::default()).unwrap();
+            let s = sample_size(sd, delta, ErrorRates::default()).unwrap();
             prop_assert!(s.n_t >= s.n_normal.min(2.0) && s.n_t >= 2.0);
             if s.n_t > 2.0 {
                 prop_assert!(s.n_t > s.n_normal);

@@ -15,7 +15,7 @@ use super::parts::{Part, Parts};
 use super::syntax::{Budget, Syntax, TemplateError, Variable};
 use super::variables::{has_braces, variables};
 use super::{fstring, jinja, mustache, plain};
-use crate::core::aside::{self, Done, Job, Lost};
+use crate::core::aside::{self, BoundedJob, JobResult, Lost};
 use crate::core::name::{PromptName, Reference};
 use serde_json::{Map, Value};
 
@@ -135,10 +135,10 @@ fn render_elsewhere(
     syntax: Syntax,
     values: &Map<String, Value>,
 ) -> Result<String, TemplateError> {
-    match aside::carried_out(|| Job::render(text, syntax, values, parts)) {
+    match aside::carried_out(|| BoundedJob::render(text, syntax, values, parts)) {
         None => parts.render_here(text, syntax, values),
-        Some(Ok(Done::Rendered(rendered))) => rendered,
-        Some(Ok(Done::Checked(_))) => Err(TemplateError::Unavailable("another answer came".to_owned())),
+        Some(Ok(JobResult::Rendered(rendered))) => rendered,
+        Some(Ok(JobResult::Checked(_))) => Err(TemplateError::Unavailable("another answer came".to_owned())),
         Some(Err(Lost::TooCostly)) => Err(TemplateError::TooCostly),
         Some(Err(Lost::Unavailable(why))) => Err(TemplateError::Unavailable(why)),
     }
@@ -190,7 +190,7 @@ impl Parts {
         let is_plain = (syntax != Syntax::Jinja || plain::is_plain(text))
             && jinja.all(|part| plain::is_plain(&part.text));
         if is_plain {
-            match self.within(text, syntax, values, &Budget::new(), jinja::Engine::Plain) {
+            match self.within(text, syntax, values, &Budget::new(), jinja::JinjaEngine::Plain) {
                 // There is more of everything elsewhere.
                 Err(TemplateError::TooCostly) => {}
                 rendered => return rendered,
@@ -206,7 +206,7 @@ impl Parts {
         syntax: Syntax,
         values: &Map<String, Value>,
     ) -> Result<String, TemplateError> {
-        self.within(text, syntax, values, &Budget::new(), jinja::Engine::Full)
+        self.within(text, syntax, values, &Budget::new(), jinja::JinjaEngine::Full)
     }
 
     fn within(
@@ -215,7 +215,7 @@ impl Parts {
         syntax: Syntax,
         values: &Map<String, Value>,
         budget: &Budget,
-        engine: jinja::Engine,
+        engine: jinja::JinjaEngine,
     ) -> Result<String, TemplateError> {
         match syntax {
             Syntax::Jinja if has_braces(text) => {
@@ -244,7 +244,7 @@ impl Parts {
         reference: &str,
         values: &Map<String, Value>,
         budget: &Budget,
-        engine: jinja::Engine,
+        engine: jinja::JinjaEngine,
     ) -> Result<String, TemplateError> {
         let part = self.get(reference).ok_or_else(|| TemplateError::Failed {
             line: 0,

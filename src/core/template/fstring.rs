@@ -1,7 +1,7 @@
 //! `{name}` and `{include:PROMPT@SEL}`, nothing else: one pass over the text, `{{` and `}}` for braces. Or, in the syntax
 //! `braces`, `{name}` alone, and every other brace is text.
 
-use super::jinja::Engine;
+use super::jinja::JinjaEngine;
 use super::parts::Parts;
 use super::syntax::{Budget, Kind, TemplateError, Variable};
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ pub(super) enum Braces {
 }
 
 /// A stretch of the text.
-enum Part<'a> {
+enum FstringPart<'a> {
     Text(&'a str),
     Name { name: &'a str, line: usize },
     Include(&'a str),
@@ -25,7 +25,7 @@ enum Part<'a> {
 pub(super) fn variables(text: &str, braces: Braces) -> Result<Vec<Variable>, TemplateError> {
     let mut found: Vec<Variable> = Vec::new();
     each_part(text, braces, |part| {
-        if let Part::Name { name, .. } = part
+        if let FstringPart::Name { name, .. } = part
             && !found.iter().any(|variable| variable.name == name)
         {
             found.push(Variable { name: name.to_owned(), kind: Kind::Text });
@@ -39,7 +39,7 @@ pub(super) fn variables(text: &str, braces: Braces) -> Result<Vec<Variable>, Tem
 pub(super) fn includes(text: &str) -> Result<Vec<String>, TemplateError> {
     let mut found: Vec<String> = Vec::new();
     each_part(text, Braces::Doubled, |part| {
-        if let Part::Include(written) = part
+        if let FstringPart::Include(written) = part
             && !found.iter().any(|known| known == written)
         {
             found.push(written.to_owned());
@@ -55,18 +55,18 @@ pub(super) fn render(
     values: &Map<String, Value>,
     parts: &Parts,
     budget: &Budget,
-    engine: Engine,
+    engine: JinjaEngine,
 ) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(text.len());
     each_part(text, braces, |part| {
         let made;
         let piece = match part {
-            Part::Text(text) => text,
-            Part::Include(written) => {
+            FstringPart::Text(text) => text,
+            FstringPart::Include(written) => {
                 made = parts.render_part(written, values, budget, engine)?;
                 made.as_str()
             }
-            Part::Name { name, line } => match values.get(name) {
+            FstringPart::Name { name, line } => match values.get(name) {
                 Some(Value::String(value)) => value.as_str(),
                 // As Python writes them, and the engine of jinja too.
                 Some(Value::Bool(true)) => "True",
@@ -90,43 +90,43 @@ pub(super) fn render(
 fn each_part<'a>(
     text: &'a str,
     braces: Braces,
-    mut visit: impl FnMut(Part<'a>) -> Result<(), TemplateError>,
+    mut visit: impl FnMut(FstringPart<'a>) -> Result<(), TemplateError>,
 ) -> Result<(), TemplateError> {
     let mut rest = text;
     let mut line = 1;
     while let Some((before, from_brace)) = rest.find(['{', '}']).and_then(|at| rest.split_at_checked(at)) {
-        visit(Part::Text(before))?;
+        visit(FstringPart::Text(before))?;
         line += before.matches('\n').count();
         if braces == Braces::Text {
             match name(from_brace, line) {
                 Ok((name, after)) => {
-                    visit(Part::Name { name, line })?;
+                    visit(FstringPart::Name { name, line })?;
                     rest = after;
                 }
                 Err(_) => {
                     let (brace, after) = from_brace.split_at_checked(1).unwrap_or((from_brace, ""));
-                    visit(Part::Text(brace))?;
+                    visit(FstringPart::Text(brace))?;
                     rest = after;
                 }
             }
         } else if let Some(after) = from_brace.strip_prefix("{{") {
-            visit(Part::Text("{"))?;
+            visit(FstringPart::Text("{"))?;
             rest = after;
         } else if let Some(after) = from_brace.strip_prefix("}}") {
-            visit(Part::Text("}"))?;
+            visit(FstringPart::Text("}"))?;
             rest = after;
         } else if let Some((written, after)) =
             from_brace.strip_prefix("{include:").and_then(|r| r.split_once('}'))
         {
-            visit(Part::Include(written))?;
+            visit(FstringPart::Include(written))?;
             rest = after;
         } else {
             let (name, after) = name(from_brace, line)?;
-            visit(Part::Name { name, line })?;
+            visit(FstringPart::Name { name, line })?;
             rest = after;
         }
     }
-    visit(Part::Text(rest))
+    visit(FstringPart::Text(rest))
 }
 
 /// The name between the brace that `text` starts with and the next, and what follows.

@@ -19,14 +19,14 @@ const PLAIN_FUEL: u64 = 1_000_000;
 
 /// How much a rendering may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Engine {
+pub(super) enum JinjaEngine {
     /// A plain template, here.
     Plain,
     /// Any template.
     Full,
 }
 
-impl Engine {
+impl JinjaEngine {
     fn environment(self) -> &'static Environment<'static> {
         match self {
             Self::Plain => &PLAIN_ENGINE,
@@ -244,7 +244,7 @@ fn note(found: &mut Vec<(Variable, bool)>, name: &str, kind: Kind) {
 pub(super) fn render(
     text: &str,
     values: &Map<String, Value>,
-    engine: Engine,
+    engine: JinjaEngine,
 ) -> Result<String, TemplateError> {
     bounded(text)?;
     let context = object(values);
@@ -260,7 +260,7 @@ pub(super) fn render_parts(
     values: &Map<String, Value>,
     parts: &Parts,
     budget: &Budget,
-    engine: Engine,
+    engine: JinjaEngine,
 ) -> Result<String, TemplateError> {
     bounded(text)?;
     let mut env = engine.environment().clone();

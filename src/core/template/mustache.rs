@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 /// Blocks inside blocks.
 const DEPTH: usize = 100;
 
-enum Node<'a> {
+enum MustacheNode<'a> {
     Text(&'a str),
     /// A printed value; as JSON where asked.
     Value {
@@ -23,16 +23,16 @@ enum Node<'a> {
         line: usize,
     },
     Block {
-        word: Word,
+        word: MustacheWord,
         path: &'a str,
         line: usize,
-        body: Vec<Node<'a>>,
-        other: Vec<Node<'a>>,
+        body: Vec<MustacheNode<'a>>,
+        other: Vec<MustacheNode<'a>>,
     },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum MustacheWord {
     If,
     Unless,
     Each,
@@ -109,30 +109,33 @@ fn extent(text: &str, tag: &Tag<'_>) -> (usize, usize) {
 
 /// A block that is not closed yet.
 struct Open<'a> {
-    word: Word,
+    word: MustacheWord,
     path: &'a str,
     line: usize,
     name: &'a str,
-    body: Vec<Node<'a>>,
-    other: Option<Vec<Node<'a>>>,
+    body: Vec<MustacheNode<'a>>,
+    other: Option<Vec<MustacheNode<'a>>>,
 }
 
 /// The text of a stretch, without the backslashes that stand before tags.
-fn plain<'a>(text: &'a str, (from, to): (usize, usize), escapes: &[usize], out: &mut Vec<Node<'a>>) {
+fn plain<'a>(text: &'a str, (from, to): (usize, usize), escapes: &[usize], out: &mut Vec<MustacheNode<'a>>) {
     let mut at = from;
     for escape in escapes.iter().filter(|escape| (from..to).contains(*escape)) {
-        out.push(Node::Text(part(text, at, *escape)));
+        out.push(MustacheNode::Text(part(text, at, *escape)));
         at = escape + 1;
     }
-    out.push(Node::Text(part(text, at, to)));
+    out.push(MustacheNode::Text(part(text, at, to)));
 }
 
-fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
+fn parse(text: &str) -> Result<Vec<MustacheNode<'_>>, TemplateError> {
     let (tags, escapes) = tags(text)?;
     let mut open: Vec<Open<'_>> = Vec::new();
-    let mut top: Vec<Node<'_>> = Vec::new();
+    let mut top: Vec<MustacheNode<'_>> = Vec::new();
     let mut at = 0;
-    fn list<'o, 'a>(open: &'o mut [Open<'a>], top: &'o mut Vec<Node<'a>>) -> &'o mut Vec<Node<'a>> {
+    fn list<'o, 'a>(
+        open: &'o mut [Open<'a>],
+        top: &'o mut Vec<MustacheNode<'a>>,
+    ) -> &'o mut Vec<MustacheNode<'a>> {
         match open.last_mut() {
             None => top,
             Some(block) => block.other.as_mut().unwrap_or(&mut block.body),
@@ -151,7 +154,14 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
         } else if let Some(path) = tag.inside.strip_prefix('^').map(str::trim).filter(|path| !path.is_empty())
         {
             let path = checked(path, line)?;
-            open.push(Open { word: Word::Inverted, path, line, name: path, body: Vec::new(), other: None });
+            open.push(Open {
+                word: MustacheWord::Inverted,
+                path,
+                line,
+                name: path,
+                body: Vec::new(),
+                other: None,
+            });
         } else if tag.inside == "else" || tag.inside == "^" {
             match open.last_mut() {
                 Some(block) if block.other.is_none() => block.other = Some(Vec::new()),
@@ -162,7 +172,7 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
                 Some(block) if block.name == name => {
                     let Open { word, path, line, body, other, .. } = block;
                     let other = other.unwrap_or_default();
-                    list(&mut open, &mut top).push(Node::Block { word, path, line, body, other });
+                    list(&mut open, &mut top).push(MustacheNode::Block { word, path, line, body, other });
                 }
                 Some(block) => {
                     return Err(fault(
@@ -184,22 +194,22 @@ fn parse(text: &str) -> Result<Vec<Node<'_>>, TemplateError> {
     Ok(top)
 }
 
-fn opening(head: &str, line: usize) -> Result<(Word, &str, &str), TemplateError> {
+fn opening(head: &str, line: usize) -> Result<(MustacheWord, &str, &str), TemplateError> {
     let (name, path) =
         head.split_once(char::is_whitespace).map_or((head, ""), |(name, path)| (name, path.trim()));
     let word = match name {
-        "if" => Word::If,
-        "unless" => Word::Unless,
-        "each" => Word::Each,
-        "with" => Word::With,
-        _ if path.is_empty() => return Ok((Word::Section, checked(name, line)?, name)),
+        "if" => MustacheWord::If,
+        "unless" => MustacheWord::Unless,
+        "each" => MustacheWord::Each,
+        "with" => MustacheWord::With,
+        _ if path.is_empty() => return Ok((MustacheWord::Section, checked(name, line)?, name)),
         _ => return Err(fault(line, format!("the helper `{name}` is not known here"))),
     };
     // `{{#each xs as |x|}}` names what is gone through; such names are not known here.
     Ok((word, checked(path, line)?, name))
 }
 
-fn printed<'a>(tag: &Tag<'a>) -> Result<Node<'a>, TemplateError> {
+fn printed<'a>(tag: &Tag<'a>) -> Result<MustacheNode<'a>, TemplateError> {
     let (inside, line) = (tag.inside, tag.line);
     let refuse = |what: &str| Err(fault(line, format!("{what} not known here")));
     match inside.chars().next() {
@@ -209,9 +219,11 @@ fn printed<'a>(tag: &Tag<'a>) -> Result<Node<'a>, TemplateError> {
     }
     let path = inside.strip_prefix('&').unwrap_or(inside).trim();
     match path.split_once(char::is_whitespace) {
-        Some(("json", path)) => Ok(Node::Value { path: checked(path.trim(), line)?, json: true, line }),
+        Some(("json", path)) => {
+            Ok(MustacheNode::Value { path: checked(path.trim(), line)?, json: true, line })
+        }
         Some((helper, _)) => refuse(&format!("the helper `{helper}` is")),
-        None => Ok(Node::Value { path: checked(path, line)?, json: false, line }),
+        None => Ok(MustacheNode::Value { path: checked(path, line)?, json: false, line }),
     }
 }
 
@@ -304,7 +316,7 @@ pub(super) fn render(
 }
 
 fn write<'a>(
-    nodes: &[Node<'_>],
+    nodes: &[MustacheNode<'_>],
     stack: &mut Stack<'a>,
     budget: &Budget,
     out: &mut String,
@@ -312,8 +324,8 @@ fn write<'a>(
     for node in nodes {
         let before = out.len();
         match node {
-            Node::Text(text) => out.push_str(text),
-            Node::Value { path, json, line } => {
+            MustacheNode::Text(text) => out.push_str(text),
+            MustacheNode::Value { path, json, line } => {
                 let missing = || TemplateError::Missing { name: (*path).to_owned(), line: *line };
                 match &*find(stack, path).ok_or_else(missing)? {
                     Value::String(text) if !json => out.push_str(text),
@@ -321,7 +333,7 @@ fn write<'a>(
                     other => out.push_str(&other.to_string()),
                 }
             }
-            Node::Block { word, path, line, body, other } => {
+            MustacheNode::Block { word, path, line, body, other } => {
                 budget.pay(1, 0)?;
                 block((*word, path, *line), (body, other), stack, budget, out)?;
                 continue;
@@ -333,8 +345,8 @@ fn write<'a>(
 }
 
 fn block<'a>(
-    (word, path, line): (Word, &str, usize),
-    (body, other): (&[Node<'_>], &[Node<'_>]),
+    (word, path, line): (MustacheWord, &str, usize),
+    (body, other): (&[MustacheNode<'_>], &[MustacheNode<'_>]),
     stack: &mut Stack<'a>,
     budget: &Budget,
     out: &mut String,
@@ -344,23 +356,27 @@ fn block<'a>(
     let shows = found.as_deref().is_some_and(holds);
     let Some(Cow::Borrowed(value)) = found else {
         // Absent, or a place in a list, into which nothing can go further.
-        let yes = shows != matches!(word, Word::Unless | Word::Inverted);
+        let yes = shows != matches!(word, MustacheWord::Unless | MustacheWord::Inverted);
         return write(if yes { body } else { other }, stack, budget, out);
     };
     match (word, value) {
-        (Word::If, _) => write(if shows { body } else { other }, stack, budget, out),
-        (Word::Unless | Word::Inverted, _) => write(if shows { other } else { body }, stack, budget, out),
+        (MustacheWord::If, _) => write(if shows { body } else { other }, stack, budget, out),
+        (MustacheWord::Unless | MustacheWord::Inverted, _) => {
+            write(if shows { other } else { body }, stack, budget, out)
+        }
         _ if !shows => write(other, stack, budget, out),
-        (Word::Each | Word::Section, Value::Array(list)) => {
+        (MustacheWord::Each | MustacheWord::Section, Value::Array(list)) => {
             let items = list.iter().enumerate().map(|(at, item)| (Value::from(at), item));
             each(items.collect(), body, stack, budget, out)
         }
-        (Word::Each, Value::Object(map)) => {
+        (MustacheWord::Each, Value::Object(map)) => {
             let items = map.iter().map(|(key, item)| (Value::from(key.as_str()), item));
             each(items.collect(), body, stack, budget, out)
         }
-        (Word::Each, _) => Err(TemplateError::Failed { line, message: format!("`{path}` is no list") }),
-        (Word::With | Word::Section, _) => {
+        (MustacheWord::Each, _) => {
+            Err(TemplateError::Failed { line, message: format!("`{path}` is no list") })
+        }
+        (MustacheWord::With | MustacheWord::Section, _) => {
             stack.push(Frame { value, at: None });
             let written = write(body, stack, budget, out);
             stack.pop();
@@ -371,7 +387,7 @@ fn block<'a>(
 
 fn each<'a>(
     items: Vec<(Value, &'a Value)>,
-    body: &[Node<'_>],
+    body: &[MustacheNode<'_>],
     stack: &mut Stack<'a>,
     budget: &Budget,
     out: &mut String,
@@ -394,22 +410,22 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable>, TemplateError> {
 }
 
 /// `inside` says, for each frame that the blocks around have pushed, whether names within are fields of a list's items.
-fn collect(nodes: &[Node<'_>], inside: &mut Vec<bool>, found: &mut Vec<Variable>) {
+fn collect(nodes: &[MustacheNode<'_>], inside: &mut Vec<bool>, found: &mut Vec<Variable>) {
     for node in nodes {
         match node {
-            Node::Text(_) => {}
-            Node::Value { path, .. } => note(path, Kind::Text, inside, found),
-            Node::Block { word, path, body, other, .. } => {
+            MustacheNode::Text(_) => {}
+            MustacheNode::Value { path, .. } => note(path, Kind::Text, inside, found),
+            MustacheNode::Block { word, path, body, other, .. } => {
                 let kind = match word {
-                    Word::Each => Kind::List,
-                    Word::With => Kind::Object,
+                    MustacheWord::Each => Kind::List,
+                    MustacheWord::With => Kind::Object,
                     _ => Kind::Flag,
                 };
                 note(path, kind, inside, found);
-                let pushes = matches!(word, Word::Each | Word::With | Word::Section);
+                let pushes = matches!(word, MustacheWord::Each | MustacheWord::With | MustacheWord::Section);
                 if pushes {
                     // A section may be a condition, whose names are variables.
-                    inside.push(*word != Word::Section);
+                    inside.push(*word != MustacheWord::Section);
                 }
                 collect(body, inside, found);
                 if pushes {

@@ -6,7 +6,7 @@
 //! ```
 //! What is easy or hard for both cancels: each figure of both is of the same items and the same labels.
 
-use super::{Ground, Wanted};
+use super::{AgreementData, AgreementFilter};
 use crate::core::digest::Digest;
 use crate::core::rubric;
 use crate::core::stats::decision::{enough, level_of_each};
@@ -71,7 +71,7 @@ impl TwoJudges {
 }
 
 /// A response as every run of it has it: case, arm, generation, text.
-type Key = (String, String, u32, Digest);
+type ResponseKey = (String, String, u32, Digest);
 
 /// People's mean, the judge's mean, and the source.
 type MeanPair = (f64, f64, String);
@@ -81,8 +81,9 @@ type MeanPair = (f64, f64, String);
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<TwoJudges>> {
-    let mut said: BTreeMap<(String, Digest), BTreeMap<JudgeOf, HashMap<Key, MeanPair>>> = BTreeMap::new();
+pub fn judges(store: &Store, grounds: &[AgreementData], wanted: &AgreementFilter) -> Result<Vec<TwoJudges>> {
+    let mut said: BTreeMap<(String, Digest), BTreeMap<JudgeOf, HashMap<ResponseKey, MeanPair>>> =
+        BTreeMap::new();
     for ground in grounds {
         let run = &ground.run;
         let responses = store.shown_responses(&run.id)?;
@@ -90,7 +91,7 @@ pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<
         for (criterion, name) in (0_u32..).zip(&run.criteria) {
             let asked = run.spec.criteria.get(criterion as usize).filter(|_| !run.spec.own_criterion);
             let question = asked.map_or_else(|| rubric::by_name(name).version(), rubric::Criterion::version);
-            let pairs = ground.counted(&Wanted { criterion, ..wanted.clone() }).pairs;
+            let pairs = ground.counted(&AgreementFilter { criterion, ..wanted.clone() }).pairs;
             if pairs.is_empty() {
                 continue;
             }
@@ -141,8 +142,11 @@ pub fn judges(store: &Store, grounds: &[Ground], wanted: &Wanted) -> Result<Vec<
 }
 
 /// The items of both, in a fixed order, with the source of each.
-fn shared(one: &HashMap<Key, MeanPair>, other: &HashMap<Key, MeanPair>) -> (Vec<ByBoth>, Vec<u32>) {
-    let both: BTreeMap<&Key, (&MeanPair, &MeanPair)> =
+fn shared(
+    one: &HashMap<ResponseKey, MeanPair>,
+    other: &HashMap<ResponseKey, MeanPair>,
+) -> (Vec<ByBoth>, Vec<u32>) {
+    let both: BTreeMap<&ResponseKey, (&MeanPair, &MeanPair)> =
         one.iter().filter_map(|(key, a)| Some((key, (a, other.get(key)?)))).collect();
     let mut known: HashMap<&str, u32> = HashMap::new();
     let row = |(a, b): (&'_ MeanPair, &MeanPair)| ByBoth { people: a.0, first: a.1, second: b.1 };

@@ -8,8 +8,8 @@
 //! every two people on what both scored         -> reviewers
 //! ```
 
-use super::{Counted, Ground, Wanted, clusters, figures_of_scores};
-use crate::core::stats::agree::{Agreement, Figure, Grid, as_score};
+use super::{AgreementData, AgreementFilter, Counted, clusters, figures_of_scores};
+use crate::core::stats::agree::{Agreement, Figure, ScoreTable, as_score};
 use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::calibration::{Calibrated, calibration_table};
 use crate::core::stats::confusion::{ByScore, by_score};
@@ -65,7 +65,7 @@ pub struct TwoPeople {
 
 /// The standard figures of one criterion.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Standard {
+pub struct StandardFigures {
     /// `None` where fewer than two arms have scores.
     pub levels: Option<Correlations>,
     /// Score by score, 1 to 5: how often people and the judge gave it, and how often both did.
@@ -81,18 +81,18 @@ type Coefficient = fn(&[f64], &[f64]) -> Option<f64>;
 /// Cases by arms, of people or of the judge.
 type Cells = Vec<Vec<Option<f64>>>;
 
-impl Ground {
+impl AgreementData {
     /// Works them out.
-    pub fn standard(&self, wanted: &Wanted) -> Standard {
+    pub fn standard(&self, wanted: &AgreementFilter) -> StandardFigures {
         self.standard_of(&self.counted(wanted))
     }
 
-    pub(super) fn standard_of(&self, counted: &Counted<'_>) -> Standard {
+    pub(super) fn standard_of(&self, counted: &Counted<'_>) -> StandardFigures {
         let pairs = &counted.pairs;
-        let grid = Grid::of(pairs.iter().map(|p| (p.human, p.judge)));
+        let grid = ScoreTable::of(pairs.iter().map(|p| (p.human, p.judge)));
         let said: Vec<(f64, u8)> = pairs.iter().map(|p| (p.means.0, as_score(p.means.1))).collect();
         let clusters = clusters(pairs.iter().map(|p| p.item), &self.sources);
-        Standard {
+        StandardFigures {
             levels: self.levels(counted),
             confusion: by_score(&grid, LEVEL),
             calibration: calibration_table(&said, Some(&clusters), LEVEL),

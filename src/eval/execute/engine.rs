@@ -8,21 +8,21 @@
 
 mod batch;
 
-use super::super::budget::{Caps, Room, RunBudget, Unit};
-use super::super::control::{Progress, Scope};
+use super::super::budget::{Caps, MayBegin, RunBudget, Unit};
+use super::super::control::{Progress, RunScope};
 use super::super::error::EvalError;
-use super::super::estimate::Rates;
-use super::super::keys::{Key, missing, planned};
-use super::super::until::Watch;
-use super::Work;
+use super::super::estimate::PriceRates;
+use super::super::keys::{VerdictKey, missing, planned};
+use super::super::until::StopWatch;
+use super::Invocation;
 use super::load::{Loader, Ready, Step, Unwritten};
 use super::save::{self, Judging, MODEL_CHANGED};
 use crate::core::digest::Digest;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::recorded::RUNG;
 use crate::judge::{CallEvent, Discovery, Generated, JudgeRequest, Lookup, Outcome, Stop, nonce_of};
 use crate::store::{
-    Cell, Claim, Handle, NewVerdict, Question, ResponseText, RunInfo, RunUsage, Store, StoreError,
+    Cell, Claim, Handle, NewVerdict, PaidQuestion, ResponseText, RunInfo, RunUsage, Store, StoreError,
 };
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -58,43 +58,43 @@ pub(super) enum Ending {
 }
 
 /// A call that ended.
-enum Done {
-    Judged { key: Key, ready: Arc<Ready>, nonce: String, outcome: Box<Outcome>, sent: u32 },
+enum EndedCall {
+    Judged { key: VerdictKey, ready: Arc<Ready>, nonce: String, outcome: Box<Outcome>, sent: u32 },
     Written { unwritten: Box<Unwritten>, out: Box<Generated>, sent: u32 },
 }
 
 type Saving = BoxFuture<'static, Result<Progress, StoreError>>;
-type Loading = BoxFuture<'static, Result<Loaded, StoreError>>;
+type Loading = BoxFuture<'static, Result<LoadedChunk, StoreError>>;
 
 /// What a chunk of keys came to.
-struct Loaded {
+struct LoadedChunk {
     steps: Vec<Step>,
     /// What another process is asking right now, or has just been told.
-    later: Vec<Key>,
+    later: Vec<VerdictKey>,
     /// Whether any of it is still being asked.
     held: bool,
 }
 
 /// One invocation of a run.
-pub(super) struct Engine {
-    pub work: Work,
+pub(super) struct RunEngine {
+    pub work: Invocation,
     handle: Handle,
     run: Arc<str>,
     loader: Arc<Loader>,
     budget: Arc<RunBudget>,
     judging: Judging,
-    model_rates: Rates,
+    model_rates: PriceRates,
     /// The most that one request of the judge, and of the model, may cost.
     units: (Unit, Unit),
-    todo: VecDeque<Key>,
+    todo: VecDeque<VerdictKey>,
     ready: VecDeque<Step>,
-    calls: JoinSet<Done>,
+    calls: JoinSet<EndedCall>,
     /// Requests sent by calls that have not ended: what a dropped call had sent counts too.
     sent: HashMap<Id, Arc<AtomicU32>>,
     saves: FuturesUnordered<Saving>,
     load: Option<Loading>,
     /// Keys that another process asks about, and when they are looked for again.
-    later: (Vec<Key>, tokio::time::Instant),
+    later: (Vec<VerdictKey>, tokio::time::Instant),
     first_model: Option<String>,
     /// Keys without a state at the end.
     left: usize,
@@ -105,16 +105,16 @@ pub(super) struct Engine {
     ending: Option<Ending>,
     dropped: bool,
     /// Whether enough is known, where the plan says when that is.
-    watch: Option<Watch>,
+    watch: Option<StopWatch>,
 }
 
-impl Engine {
+impl RunEngine {
     /// Works out what is to be asked.
-    pub async fn new(handle: Handle, work: Work, cells: &[Cell]) -> Result<Self, EvalError> {
+    pub async fn new(handle: Handle, work: Invocation, cells: &[Cell]) -> Result<Self, EvalError> {
         let run = &work.run;
         let all = planned(run.items, run.criteria.len() as u32, run.spec.repeats);
         let watch = watch(&handle, run, cells).await?;
-        let todo: VecDeque<Key> =
+        let todo: VecDeque<VerdictKey> =
             in_order(missing(all, cells, work.scope), watch.as_ref(), work.scope).into();
         let (info, can_write) = (run.clone(), work.model.is_some());
         let loader = handle.read(move |s| Loader::open(s, &info, can_write)).await?;
@@ -122,9 +122,9 @@ impl Engine {
         let judging = Judging {
             fingerprint: Digest::of(""),
             caching: !work.judge.is_recorded(),
-            rates: Rates::of_stored(Some(&run.spec.judge_config)),
+            rates: PriceRates::of_stored(Some(&run.spec.judge_config)),
         };
-        let model_rates = Rates::of_stored(run.spec.model_config.as_ref());
+        let model_rates = PriceRates::of_stored(run.spec.model_config.as_ref());
         let mut units = <(Unit, Unit)>::default();
         if run.spec.max_cost_usd.is_some() || run.spec.max_tokens.is_some() {
             let (loader, keys) = (Arc::clone(&loader), Vec::from(todo.clone()));
@@ -175,7 +175,7 @@ impl Engine {
 
     /// What the run was to find out, once it is known.
     pub fn answer(&self) -> Option<String> {
-        self.watch.as_ref().and_then(Watch::answer)
+        self.watch.as_ref().and_then(StopWatch::answer)
     }
 
     /// Keys that are still without a state.
@@ -323,9 +323,9 @@ impl Engine {
                 }
                 if !self.work.judge.is_recorded() {
                     match self.budget.room(self.calls.len() as u64, unit) {
-                        Room::Now => {}
-                        Room::Later => break,
-                        Room::Never => {
+                        MayBegin::Now => {}
+                        MayBegin::Later => break,
+                        MayBegin::Never => {
                             self.ending = Some(Ending::Capped(self.budget.words()));
                             break;
                         }
@@ -343,7 +343,7 @@ impl Engine {
     }
 
     fn next_chunk(&mut self) -> Loading {
-        let mut keys: Vec<Key> = Vec::new();
+        let mut keys: Vec<VerdictKey> = Vec::new();
         let mut items = 0;
         while let Some(key) = self.todo.front() {
             if keys.last().is_none_or(|last| last.item != key.item) {
@@ -358,15 +358,16 @@ impl Engine {
     }
 
     /// Loads keys, and claims what has to be asked for them: what another process asks right now is left to it.
-    fn load(&self, keys: Vec<Key>) -> Loading {
+    fn load(&self, keys: Vec<VerdictKey>) -> Loading {
         let (handle, loader, run) = (self.handle.clone(), Arc::clone(&self.loader), Arc::clone(&self.run));
         let give_up = self.work.control.token();
         Box::pin(async move {
             let of = Arc::clone(&loader);
             let all = handle.read(move |s| of.load(s, &keys)).await?;
-            let questions: Vec<Option<Question>> = all.iter().map(|step| loader.asks(step)).collect();
-            let asked: Vec<Question> = questions.iter().flatten().cloned().collect();
-            let mut loaded = Loaded { steps: Vec::with_capacity(all.len()), later: Vec::new(), held: false };
+            let questions: Vec<Option<PaidQuestion>> = all.iter().map(|step| loader.asks(step)).collect();
+            let asked: Vec<PaidQuestion> = questions.iter().flatten().cloned().collect();
+            let mut loaded =
+                LoadedChunk { steps: Vec::with_capacity(all.len()), later: Vec::new(), held: false };
             if asked.is_empty() {
                 loaded.steps = all;
                 return Ok(loaded);
@@ -386,7 +387,7 @@ impl Engine {
         })
     }
 
-    fn loaded(&mut self, loaded: Loaded) {
+    fn loaded(&mut self, loaded: LoadedChunk) {
         self.ready.extend(loaded.steps);
         if loaded.later.is_empty() {
             return;
@@ -443,7 +444,7 @@ impl Engine {
         (sent, events)
     }
 
-    fn ask(&mut self, key: Key, ready: Arc<Ready>) {
+    fn ask(&mut self, key: VerdictKey, ready: Arc<Ready>) {
         let Some(question) = self.loader.question(key.criterion, &ready) else { return };
         let (criterion, version) = (Arc::clone(&question.criterion), question.version);
         let (judge, token) = (Arc::clone(&self.work.judge), self.work.control.token());
@@ -460,10 +461,16 @@ impl Engine {
                 None => JudgeRequest::new(subject, response, criterion, key.repeat, lookup),
             };
             let outcome = Box::new(judge.judge(&request, &events, &token).await);
-            Done::Judged { key, ready, nonce: request.nonce, outcome, sent: counter.load(Ordering::Relaxed) }
+            EndedCall::Judged {
+                key,
+                ready,
+                nonce: request.nonce,
+                outcome,
+                sent: counter.load(Ordering::Relaxed),
+            }
         });
         self.sent.insert(task.id(), sent);
-        let Key { item, criterion, repeat } = key;
+        let VerdictKey { item, criterion, repeat } = key;
         (self.work.tell)(Progress::Began { item, criterion, repeat });
     }
 
@@ -473,25 +480,25 @@ impl Engine {
         let (sent, events) = self.events(unwritten.item.ord);
         let counter = Arc::clone(&sent);
         for key in &unwritten.keys {
-            let Key { item, criterion, repeat } = *key;
+            let VerdictKey { item, criterion, repeat } = *key;
             (self.work.tell)(Progress::Began { item, criterion, repeat });
         }
         let task = self.calls.spawn(async move {
             let out = Box::new(model.generate(&unwritten.messages, &unwritten.params, &events, &token).await);
-            Done::Written { unwritten, out, sent: counter.load(Ordering::Relaxed) }
+            EndedCall::Written { unwritten, out, sent: counter.load(Ordering::Relaxed) }
         });
         self.sent.insert(task.id(), sent);
     }
 
-    fn ended(&mut self, joined: Result<(Id, Done), JoinError>) -> Result<(), EvalError> {
+    fn ended(&mut self, joined: Result<(Id, EndedCall), JoinError>) -> Result<(), EvalError> {
         match joined {
             Ok((id, done)) => {
                 self.sent.remove(&id);
                 match done {
-                    Done::Judged { key, ready, nonce, outcome, sent } => {
+                    EndedCall::Judged { key, ready, nonce, outcome, sent } => {
                         self.judged(key, &ready, nonce, *outcome, sent)
                     }
-                    Done::Written { unwritten, out, sent } => self.written(unwritten, &out, sent),
+                    EndedCall::Written { unwritten, out, sent } => self.written(unwritten, &out, sent),
                 }
                 Ok(())
             }
@@ -507,7 +514,7 @@ impl Engine {
         }
     }
 
-    fn judged(&mut self, key: Key, ready: &Ready, nonce: String, mut outcome: Outcome, sent: u32) {
+    fn judged(&mut self, key: VerdictKey, ready: &Ready, nonce: String, mut outcome: Outcome, sent: u32) {
         let calls = u64::from(sent.max(outcome.attempts));
         let rates = self.judging.rates;
         let cost = outcome.usage.and_then(|u| rates.of_usage(&u));
@@ -520,11 +527,11 @@ impl Engine {
         match outcome.state {
             // How a recorded verdict ended says nothing of this run.
             _ if outcome.rung == RUNG => {}
-            State::Cancelled => {
+            VerdictState::Cancelled => {
                 self.unaccounted += calls;
                 return;
             }
-            State::OverBudget => {
+            VerdictState::OverBudget => {
                 self.refused += 1;
                 self.ending.get_or_insert(Ending::Capped(self.budget.words()));
             }
@@ -553,11 +560,11 @@ impl Engine {
             return;
         }
         match out.state {
-            State::Cancelled => {
+            VerdictState::Cancelled => {
                 self.unaccounted += calls;
                 return;
             }
-            State::OverBudget => {
+            VerdictState::OverBudget => {
                 self.unaccounted += calls;
                 self.ending.get_or_insert(Ending::Capped(self.budget.words()));
                 self.ready.push_front(Step::Write(unwritten));
@@ -585,8 +592,8 @@ impl Engine {
     fn judge_written(
         &mut self,
         unwritten: &Unwritten,
-        text: &Result<String, (State, String)>,
-    ) -> Vec<Question> {
+        text: &Result<String, (VerdictState, String)>,
+    ) -> Vec<PaidQuestion> {
         match text {
             Ok(text) => {
                 let spec = &self.work.run.spec;
@@ -616,7 +623,7 @@ impl Engine {
     }
 
     /// Saves a verdict, and gives back the claim on what was asked for it.
-    fn save_answer(&mut self, verdict: NewVerdict, calls: u64, asked: Option<Question>) {
+    fn save_answer(&mut self, verdict: NewVerdict, calls: u64, asked: Option<PaidQuestion>) {
         let run = Arc::clone(&self.run);
         let (told, usage) = (save::told(&verdict), save::usage_of(&verdict, calls));
         let save = self.keep(move |s| {
@@ -647,7 +654,7 @@ impl Engine {
             let loaded = load.await?;
             self.loaded(loaded);
         }
-        let mut keys: Vec<Key> = self.ready.drain(..).flat_map(|step| step.keys()).collect();
+        let mut keys: Vec<VerdictKey> = self.ready.drain(..).flat_map(|step| step.keys()).collect();
         keys.append(&mut self.later.0);
         keys.extend(self.todo.drain(..));
         let reason = self.budget.words();
@@ -656,7 +663,13 @@ impl Engine {
                 .iter()
                 .map(|key| {
                     let version = self.loader.version(key.criterion);
-                    save::unasked(*key, State::OverBudget, reason.clone(), version, self.judging.fingerprint)
+                    save::unasked(
+                        *key,
+                        VerdictState::OverBudget,
+                        reason.clone(),
+                        version,
+                        self.judging.fingerprint,
+                    )
                 })
                 .collect();
             let told: Vec<Progress> = verdicts.iter().map(save::told).collect();
@@ -672,24 +685,24 @@ impl Engine {
 }
 
 /// Watches the run where its plan says when enough is known.
-async fn watch(handle: &Handle, run: &RunInfo, cells: &[Cell]) -> Result<Option<Watch>, EvalError> {
+async fn watch(handle: &Handle, run: &RunInfo, cells: &[Cell]) -> Result<Option<StopWatch>, EvalError> {
     let Some(rule) = run.spec.until else { return Ok(None) };
     let id = run.id.clone();
     let items = handle.read(move |s| s.run_items(&id)).await?;
-    Ok(Some(Watch::new(rule, run, &items, cells)))
+    Ok(Some(StopWatch::new(rule, run, &items, cells)))
 }
 
 /// Keys case by case in the order drawn; none when enough is known already, unless failures are to be asked again.
-fn in_order(mut keys: Vec<Key>, watch: Option<&Watch>, scope: Scope) -> Vec<Key> {
+fn in_order(mut keys: Vec<VerdictKey>, watch: Option<&StopWatch>, scope: RunScope) -> Vec<VerdictKey> {
     let Some(watch) = watch else { return keys };
-    if scope == Scope::Missing && watch.answer().is_some() {
+    if scope == RunScope::Missing && watch.answer().is_some() {
         return Vec::new();
     }
     keys.sort_by_key(|key| (watch.rank(key.item), *key));
     keys
 }
 
-async fn loading(load: &mut Option<Loading>) -> Result<Loaded, StoreError> {
+async fn loading(load: &mut Option<Loading>) -> Result<LoadedChunk, StoreError> {
     match load {
         Some(load) => load.await,
         None => std::future::pending().await,
@@ -697,8 +710,12 @@ async fn loading(load: &mut Option<Loading>) -> Result<Loaded, StoreError> {
 }
 
 /// The model that answered earlier in this run: what resumes it is compared with that.
-async fn first_model(handle: &Handle, work: &Work, cells: &[Cell]) -> Result<Option<String>, EvalError> {
-    let Some(cell) = cells.iter().find(|c| c.state == State::Scored) else { return Ok(None) };
+async fn first_model(
+    handle: &Handle,
+    work: &Invocation,
+    cells: &[Cell],
+) -> Result<Option<String>, EvalError> {
+    let Some(cell) = cells.iter().find(|c| c.state == VerdictState::Scored) else { return Ok(None) };
     let (run, item) = (work.run.id.clone(), cell.item);
     let verdicts = handle.read(move |s| s.item_verdicts(&run, item)).await?;
     Ok(verdicts.into_iter().find_map(|v| v.verdict.model_returned))

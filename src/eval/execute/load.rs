@@ -1,7 +1,7 @@
 //! Brings the texts of the next items into memory, a chunk at a time, with the verdicts that earlier runs reached
 //! already: one question to the registry for many keys, while calls are under way.
 
-use super::super::keys::{Key, cache_key};
+use super::super::keys::{VerdictKey, cache_key};
 use super::super::plan::own_of;
 use super::super::render::render_with;
 use crate::core::digest::Digest;
@@ -9,21 +9,21 @@ use crate::core::item::{Case, Subject};
 use crate::core::prompt::{Selector, Settings, Template};
 use crate::core::rubric::Criterion;
 use crate::core::template::Parts;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::{ChatMessage, Lookup};
-use crate::store::{Arm, FullItem, NewVerdict, Question as Asked, Result, RunInfo, Store, StoreError};
+use crate::store::{Arm, FullItem, NewVerdict, PaidQuestion as Asked, Result, RunInfo, Store, StoreError};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A question with its version, shared by all calls that put it.
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(super) struct CriterionQuestion {
     pub criterion: Arc<Criterion>,
     pub version: Digest,
 }
 
-impl Question {
+impl CriterionQuestion {
     pub fn new(criterion: Criterion) -> Self {
         Self { version: criterion.version(), criterion: Arc::new(criterion) }
     }
@@ -38,13 +38,13 @@ pub(super) struct Ready {
     pub subject_digest: Option<Digest>,
     pub lookup: Lookup,
     /// The item's own question, in runs where each brings one.
-    pub own: Option<Question>,
+    pub own: Option<CriterionQuestion>,
 }
 
 impl Ready {
     pub fn new(lookup: Lookup, subject: Subject, response: String, own: bool) -> Self {
         Self {
-            own: own.then(|| own_of(&subject).map(Question::new)).flatten(),
+            own: own.then(|| own_of(&subject).map(CriterionQuestion::new)).flatten(),
             response_digest: Digest::of(&response),
             subject_digest: subject.digest().ok(),
             subject: Arc::new(subject),
@@ -67,20 +67,20 @@ pub(super) struct Unwritten {
     pub subject: Subject,
     pub messages: Vec<ChatMessage>,
     pub params: Map<String, Value>,
-    pub keys: Vec<Key>,
+    pub keys: Vec<VerdictKey>,
 }
 
 /// What is to be done next.
 #[derive(Debug)]
 pub(super) enum Step {
     /// Ask the judge.
-    Ask(Key, Arc<Ready>),
+    Ask(VerdictKey, Arc<Ready>),
     /// Ask the model; then the judge.
     Write(Box<Unwritten>),
     /// An earlier run reached this verdict.
-    Cached(Key, Box<NewVerdict>),
+    Cached(VerdictKey, Box<NewVerdict>),
     /// There is nothing to ask: no response.
-    Settle(Key, State, String),
+    Settle(VerdictKey, VerdictState, String),
 }
 
 impl Unwritten {
@@ -97,7 +97,7 @@ impl Unwritten {
 
 impl Step {
     /// The keys that it is for.
-    pub fn keys(&self) -> Vec<Key> {
+    pub fn keys(&self) -> Vec<VerdictKey> {
         match self {
             Self::Ask(key, _) | Self::Cached(key, _) | Self::Settle(key, ..) => vec![*key],
             Self::Write(unwritten) => unwritten.keys.clone(),
@@ -106,7 +106,7 @@ impl Step {
 }
 
 /// How prompts of a run's arms are rendered.
-struct Writer {
+struct ArmRenderer {
     arm: Arm,
     template: Template,
     settings: Settings,
@@ -118,8 +118,8 @@ pub(super) struct Loader {
     run: String,
     set: String,
     own: bool,
-    questions: Vec<Question>,
-    writers: HashMap<String, Writer>,
+    questions: Vec<CriterionQuestion>,
+    writers: HashMap<String, ArmRenderer>,
     cases: HashMap<String, Case>,
     /// The model's seed, where one is configured.
     seed: Option<i64>,
@@ -134,7 +134,7 @@ impl Loader {
             run: run.id.clone(),
             set: run.spec.set.clone(),
             own: run.spec.own_criterion,
-            questions: run.spec.criteria.iter().cloned().map(Question::new).collect(),
+            questions: run.spec.criteria.iter().cloned().map(CriterionQuestion::new).collect(),
             writers: HashMap::new(),
             cases: HashMap::new(),
             seed: run.spec.model_config.as_ref().and_then(|c| c.get("seed")).and_then(Value::as_i64),
@@ -152,7 +152,7 @@ impl Loader {
             let parts = store
                 .parts((name, *seq), &template, info.syntax, recorded)
                 .map_err(|e| StoreError::Invalid(e.to_string()))?;
-            let writer = Writer { settings: info.settings(), template, parts, arm };
+            let writer = ArmRenderer { settings: info.settings(), template, parts, arm };
             loader.writers.insert(writer.arm.name.clone(), writer);
         }
         if !loader.writers.is_empty() {
@@ -163,7 +163,7 @@ impl Loader {
     }
 
     /// The question of a column for an item.
-    pub fn question<'q>(&'q self, column: u32, ready: &'q Ready) -> Option<&'q Question> {
+    pub fn question<'q>(&'q self, column: u32, ready: &'q Ready) -> Option<&'q CriterionQuestion> {
         if self.own { ready.own.as_ref() } else { self.questions.get(column as usize) }
     }
 
@@ -173,7 +173,7 @@ impl Loader {
     }
 
     /// The steps for these keys, all of whose items are loaded. Keys of one item stand together.
-    pub fn load(&self, store: &Store, keys: &[Key]) -> Result<Vec<Step>> {
+    pub fn load(&self, store: &Store, keys: &[VerdictKey]) -> Result<Vec<Step>> {
         let mut steps = Vec::with_capacity(keys.len());
         for keys in keys.chunk_by(|a, b| a.item == b.item) {
             let Some(first) = keys.first() else { continue };
@@ -182,13 +182,19 @@ impl Loader {
         Ok(steps)
     }
 
-    fn load_item(&self, store: &Store, full: FullItem, keys: &[Key], steps: &mut Vec<Step>) -> Result<()> {
+    fn load_item(
+        &self,
+        store: &Store,
+        full: FullItem,
+        keys: &[VerdictKey],
+        steps: &mut Vec<Step>,
+    ) -> Result<()> {
         let writer = self.writers.get(&full.item.arm);
         let (subject, response) = match (full.subject, full.response, writer) {
             (Some(subject), Some(Ok(text)), _) if !text.trim().is_empty() => (subject, text),
             (_, Some(Ok(_)), _) => {
                 let why = "the response is empty".to_owned();
-                steps.extend(keys.iter().map(|k| Step::Settle(*k, State::NotGenerated, why.clone())));
+                steps.extend(keys.iter().map(|k| Step::Settle(*k, VerdictState::NotGenerated, why.clone())));
                 return Ok(());
             }
             (_, _, Some(writer)) => {
@@ -201,7 +207,7 @@ impl Loader {
             }
             _ => {
                 let why = "there is no response, and no model to write one".to_owned();
-                steps.extend(keys.iter().map(|k| Step::Settle(*k, State::NotGenerated, why.clone())));
+                steps.extend(keys.iter().map(|k| Step::Settle(*k, VerdictState::NotGenerated, why.clone())));
                 return Ok(());
             }
         };
@@ -214,9 +220,9 @@ impl Loader {
         Ok(())
     }
 
-    fn ask_or_cached(&self, store: &Store, key: Key, ready: &Arc<Ready>) -> Result<Step> {
+    fn ask_or_cached(&self, store: &Store, key: VerdictKey, ready: &Arc<Ready>) -> Result<Step> {
         let Some(question) = self.question(key.criterion, ready) else {
-            return Ok(Step::Settle(key, State::NotGenerated, "the item brings no criterion".into()));
+            return Ok(Step::Settle(key, VerdictState::NotGenerated, "the item brings no criterion".into()));
         };
         let cache = self.fingerprint.and_then(|f| ready.cache_key(&f, &question.version, key.repeat));
         if let Some(cache) = cache
@@ -240,7 +246,7 @@ impl Loader {
     }
 
     /// The prompt's own parameters; with a seed, each further response to a case has another one.
-    fn params(&self, writer: &Writer, generation: u32) -> Map<String, Value> {
+    fn params(&self, writer: &ArmRenderer, generation: u32) -> Map<String, Value> {
         let mut params = writer.settings.config.clone();
         let seed = params.get("seed").and_then(Value::as_i64).or(self.seed);
         if let Some(seed) = seed.filter(|_| generation > 0) {
@@ -249,7 +255,12 @@ impl Loader {
         params
     }
 
-    fn write_step(&self, item: crate::store::RunItem, writer: &Writer, keys: &[Key]) -> Result<Step> {
+    fn write_step(
+        &self,
+        item: crate::store::RunItem,
+        writer: &ArmRenderer,
+        keys: &[VerdictKey],
+    ) -> Result<Step> {
         let case = self.cases.get(&item.case_id).ok_or_else(|| {
             StoreError::Damaged(format!(
                 "run {} plans the case '{}', which its set does not hold",
@@ -281,13 +292,13 @@ impl Loader {
     }
 
     /// As [`Loader::asks`], of a verdict.
-    pub fn asks_of(&self, key: Key, ready: &Ready) -> Option<Asked> {
+    pub fn asks_of(&self, key: VerdictKey, ready: &Ready) -> Option<Asked> {
         let (fingerprint, question) = (self.fingerprint?, self.question(key.criterion, ready)?);
         ready.cache_key(&fingerprint, &question.version, key.repeat).map(Asked::Verdict)
     }
 
     /// The bytes of the largest request among these keys: what a money cap reserves for each call.
-    pub fn largest(&self, store: &Store, keys: &[Key]) -> Result<usize> {
+    pub fn largest(&self, store: &Store, keys: &[VerdictKey]) -> Result<usize> {
         use super::super::estimate::{UNWRITTEN, question_bytes};
         let mut largest = 0;
         for step in self.load(store, keys)? {

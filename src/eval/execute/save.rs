@@ -1,12 +1,12 @@
 //! What is stored of an outcome, and what is told once it is.
 
 use super::super::control::Progress;
-use super::super::estimate::Rates;
-use super::super::keys::Key;
-use super::load::{Question, Ready};
+use super::super::estimate::PriceRates;
+use super::super::keys::VerdictKey;
+use super::load::{CriterionQuestion, Ready};
 use crate::core::digest::Digest;
 use crate::core::evidence::is_suspicious;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::{Generated, Outcome};
 use crate::store::{Cell, NewResponse, NewVerdict, RunUsage, Spend};
 use serde_json::json;
@@ -20,20 +20,20 @@ pub(super) struct Judging {
     pub fingerprint: Digest,
     /// Whether scored verdicts may serve later runs.
     pub caching: bool,
-    pub rates: Rates,
+    pub rates: PriceRates,
 }
 
 /// A verdict as it is stored.
 pub(super) fn verdict(
     judging: &Judging,
-    key: Key,
+    key: VerdictKey,
     ready: &Ready,
-    question: &Question,
+    question: &CriterionQuestion,
     nonce: String,
     outcome: Outcome,
 ) -> NewVerdict {
     let Judging { fingerprint, caching, rates } = *judging;
-    let serves = caching && outcome.state == State::Scored;
+    let serves = caching && outcome.state == VerdictState::Scored;
     let cache_key = serves.then(|| ready.cache_key(&fingerprint, &question.version, key.repeat)).flatten();
     NewVerdict {
         item: key.item,
@@ -63,8 +63,8 @@ pub(super) fn verdict(
 
 /// A verdict for which nothing was asked.
 pub(super) fn unasked(
-    key: Key,
-    state: State,
+    key: VerdictKey,
+    state: VerdictState,
     reason: String,
     version: Digest,
     fingerprint: Digest,
@@ -110,12 +110,12 @@ pub(super) fn usage_of(verdict: &NewVerdict, calls: u64) -> RunUsage {
 }
 
 /// Whether the endpoint may have worked, and charged, for what ended so.
-fn was_answered(state: State) -> bool {
-    !matches!(state, State::RateLimited | State::OverBudget | State::Cancelled)
+fn was_answered(state: VerdictState) -> bool {
+    !matches!(state, VerdictState::RateLimited | VerdictState::OverBudget | VerdictState::Cancelled)
 }
 
 /// What a response adds to the run's account.
-pub(super) fn usage_of_response(out: &Generated, rates: &Rates, calls: u64) -> RunUsage {
+pub(super) fn usage_of_response(out: &Generated, rates: &PriceRates, calls: u64) -> RunUsage {
     let usage = out.usage;
     let generation = Spend {
         calls,
@@ -161,12 +161,12 @@ pub(super) fn told(verdict: &NewVerdict) -> Progress {
 /// fit, or there is none.
 pub(super) fn response(unwritten: &super::load::Unwritten, out: &Generated) -> NewResponse {
     let text = match out.state {
-        State::Scored if out.text.trim().is_empty() => {
-            Err((State::NotGenerated, "the model answered with an empty text".to_owned()))
+        VerdictState::Scored if out.text.trim().is_empty() => {
+            Err((VerdictState::NotGenerated, "the model answered with an empty text".to_owned()))
         }
-        State::Scored => Ok(out.text.clone()),
-        State::Overflow => Err((State::Overflow, out.reason.clone())),
-        other => Err((State::NotGenerated, format!("{}: {}", other.words(), out.reason))),
+        VerdictState::Scored => Ok(out.text.clone()),
+        VerdictState::Overflow => Err((VerdictState::Overflow, out.reason.clone())),
+        other => Err((VerdictState::NotGenerated, format!("{}: {}", other.words(), out.reason))),
     };
     NewResponse {
         set_id: unwritten.item.set_id,

@@ -9,7 +9,7 @@
 //! ```
 
 use super::PairwiseRun;
-use crate::core::pairwise::{Outcome, Tally};
+use crate::core::pairwise::{PairCounts, PairVerdict};
 use crate::core::stats::bounded::{Ends, bounded_ci};
 use crate::core::stats::decision::{Decision, level_of_each};
 use crate::core::stats::multiple::holm;
@@ -26,7 +26,7 @@ const ENDS: Ends = (-1.0, 1.0);
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairFigures {
     /// The pairs, counted.
-    pub tally: Tally,
+    pub tally: PairCounts,
     /// Independent units among the answered pairs: sources where cases share one, else cases.
     pub units: usize,
     /// Two-sided p that A and B win equally often; `None` without a winner.
@@ -44,12 +44,12 @@ pub struct PairFigures {
 }
 
 /// What each answered pair came to, and its source.
-type Values = (Vec<f64>, Option<Vec<u32>>);
+type PairValues = (Vec<f64>, Option<Vec<u32>>);
 
 impl PairwiseRun {
     /// The figures of each of `criteria` questions, corrected together.
     pub fn figures(&self, criteria: usize) -> Vec<PairFigures> {
-        let values: Vec<Values> = (0..criteria).map(|at| self.values(at)).collect();
+        let values: Vec<PairValues> = (0..criteria).map(|at| self.values(at)).collect();
         let together = values.iter().filter(|(v, _)| !v.is_empty()).count();
         let mut found: Vec<PairFigures> = values
             .iter()
@@ -84,15 +84,15 @@ impl PairwiseRun {
         found
     }
 
-    fn values(&self, criterion: usize) -> Values {
+    fn values(&self, criterion: usize) -> PairValues {
         let mut known: HashMap<&str, u32> = HashMap::new();
         let (mut values, mut sources) = (Vec::new(), Vec::new());
         for result in self.results.iter().filter(|r| r.criterion == criterion) {
             values.push(match result.outcome() {
-                Outcome::A => -1.0,
-                Outcome::Tie => 0.0,
-                Outcome::B => 1.0,
-                Outcome::Open => continue,
+                PairVerdict::A => -1.0,
+                PairVerdict::Tie => 0.0,
+                PairVerdict::B => 1.0,
+                PairVerdict::Open => continue,
             });
             let next = known.len() as u32;
             sources.push(*known.entry(result.cluster.as_deref().unwrap_or(&result.case_id)).or_insert(next));
@@ -133,12 +133,12 @@ mod tests {
     use super::*;
     use crate::core::digest::Digest;
     use crate::core::pairwise::Choice;
-    use crate::core::verdict::State;
+    use crate::core::verdict::VerdictState;
     use crate::store::{PairAnswer, Spend};
 
     fn answer(choice: Choice) -> Option<PairAnswer> {
         Some(PairAnswer {
-            state: State::Scored,
+            state: VerdictState::Scored,
             choice: Some(choice),
             explanation: "x".into(),
             flags: Vec::new(),
@@ -148,13 +148,13 @@ mod tests {
     }
 
     /// A pair that came to this, of a source.
-    fn pair(at: usize, outcome: Outcome, cluster: Option<String>) -> PairResult {
+    fn pair(at: usize, outcome: PairVerdict, cluster: Option<String>) -> PairResult {
         use Choice::{First, Second, Tie};
         let (a_first, b_first) = match outcome {
-            Outcome::A => (answer(First), answer(Second)),
-            Outcome::B => (answer(Second), answer(First)),
-            Outcome::Tie => (answer(Tie), answer(Tie)),
-            Outcome::Open => (None, answer(First)),
+            PairVerdict::A => (answer(First), answer(Second)),
+            PairVerdict::B => (answer(Second), answer(First)),
+            PairVerdict::Tie => (answer(Tie), answer(Tie)),
+            PairVerdict::Open => (None, answer(First)),
         };
         PairResult { case_id: format!("c{at}"), cluster, criterion: 0, a_first, b_first }
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn of(counts: [usize; 4]) -> PairFigures {
-        let kinds = [Outcome::A, Outcome::B, Outcome::Tie, Outcome::Open];
+        let kinds = [PairVerdict::A, PairVerdict::B, PairVerdict::Tie, PairVerdict::Open];
         let all = kinds.into_iter().zip(counts).flat_map(|(kind, n)| std::iter::repeat_n(kind, n));
         run(all.enumerate().map(|(at, kind)| pair(at, kind, None)).collect()).figures(1).remove(0)
     }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn pairs_of_one_source_are_one_piece_of_evidence() {
         let clustered = |sources: usize| {
-            let kind = |at: usize| if at < 30 { Outcome::B } else { Outcome::Tie };
+            let kind = |at: usize| if at < 30 { PairVerdict::B } else { PairVerdict::Tie };
             let all = (0..40).map(|at| pair(at, kind(at), Some(format!("d{}", at % sources)))).collect();
             run(all).figures(1).remove(0)
         };

@@ -2,7 +2,7 @@
 
 use super::super::error::EvalError;
 use super::super::estimate::question_bytes;
-use super::super::plan::{Notes, RubricChoice, SetChoice, criteria_of, some};
+use super::super::plan::{PlanNotes, RubricChoice, SetChoice, criteria_of, some};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, Subject};
 use crate::core::prompt::Reference;
@@ -34,7 +34,7 @@ pub struct PairwiseRequest {
 
 /// Two responses to one case.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Pair {
+pub(super) struct ResponsePair {
     pub case_id: String,
     pub subject: Arc<Subject>,
     pub subject_digest: Digest,
@@ -42,7 +42,7 @@ pub(super) struct Pair {
     b: (Arc<str>, Digest),
 }
 
-impl Pair {
+impl ResponsePair {
     pub fn texts(&self, a_first: bool) -> (Arc<str>, Arc<str>) {
         let (a, b) = (Arc::clone(&self.a.0), Arc::clone(&self.b.0));
         if a_first { (a, b) } else { (b, a) }
@@ -71,7 +71,7 @@ pub struct PairPlan {
     pub unpaired: usize,
     /// Worth knowing.
     pub warnings: Vec<String>,
-    pub(super) pairs: Vec<Pair>,
+    pub(super) pairs: Vec<ResponsePair>,
 }
 
 impl PairPlan {
@@ -91,7 +91,7 @@ impl PairPlan {
 /// # Errors
 /// When an arm, a set or a rubric does not exist or is ambiguous, or the arms have no case in common.
 pub fn plan_pairs(store: &Store, request: &PairwiseRequest) -> Result<PairPlan, EvalError> {
-    let mut notes = Notes::default();
+    let mut notes = PlanNotes::default();
     let (_, criteria, _) = criteria_of(store, &request.rubric, &mut notes)?;
     if criteria.is_empty() {
         return Err(EvalError::Input("which question? give --rubric NAME or --criteria a,b".into()));
@@ -119,7 +119,7 @@ pub fn plan_pairs(store: &Store, request: &PairwiseRequest) -> Result<PairPlan, 
         differ += usize::from(!same);
         let subject_digest = subject.digest().unwrap_or_else(|_| Digest::of(&subject.prompt));
         let side = |text: &str| (Arc::from(text), Digest::of(text));
-        pairs.push(Pair {
+        pairs.push(ResponsePair {
             case_id: item_b.id,
             subject: Arc::new(subject),
             subject_digest,

@@ -2,7 +2,7 @@
 
 use super::super::error::EvalError;
 use super::super::render::{RenderError, render_with};
-use super::{ArmChoice, Notes, RunRequest, some};
+use super::{ArmChoice, PlanNotes, RunRequest, some};
 use crate::core::item::{Case, Item, Subject};
 use crate::core::prompt::{PromptName, Selector, Template};
 use crate::core::template::Parts;
@@ -26,7 +26,7 @@ pub(super) enum Response {
 }
 
 /// One item of the plan.
-pub(super) struct Row {
+pub(super) struct PlanItem {
     pub case_id: String,
     pub arm: Arm,
     pub cluster: Option<String>,
@@ -42,8 +42,8 @@ pub(super) fn choose(
     set: &CaseSetInfo,
     request: &RunRequest,
     model: Option<&JudgeConfig>,
-    notes: &mut Notes,
-) -> Result<Vec<Row>, EvalError> {
+    notes: &mut PlanNotes,
+) -> Result<Vec<PlanItem>, EvalError> {
     let chooser = Chooser {
         store,
         set,
@@ -100,7 +100,7 @@ impl Chooser<'_> {
     fn resolve(
         &self,
         choice: &ArmChoice,
-        notes: &mut Notes,
+        notes: &mut PlanNotes,
     ) -> Result<(Arm, Option<RevisionInfo>), EvalError> {
         match choice {
             ArmChoice::Imported(name) if self.set.arms.contains(name) => Ok((self.known(name), None)),
@@ -117,7 +117,7 @@ impl Chooser<'_> {
         &self,
         name: &PromptName,
         selector: &Selector,
-        notes: &mut Notes,
+        notes: &mut PlanNotes,
     ) -> Result<(Arm, Option<RevisionInfo>), EvalError> {
         let revision = self.store.resolve(name, selector)?;
         let prompt = Some((name.clone(), revision.seq));
@@ -152,8 +152,8 @@ impl Chooser<'_> {
         &self,
         arm: &Arm,
         revision: Option<&RevisionInfo>,
-        notes: &mut Notes,
-    ) -> Result<Vec<Row>, EvalError> {
+        notes: &mut PlanNotes,
+    ) -> Result<Vec<PlanItem>, EvalError> {
         let names = [arm.name.clone()];
         let generations = if revision.is_some() { self.generations } else { 1 };
         let mut stored: HashMap<(String, u32), Item> = HashMap::new();
@@ -169,7 +169,7 @@ impl Chooser<'_> {
             .map(|k| k.0)
             .collect();
         let mut writer = match revision {
-            Some(revision) => Some(Writer::new(self.store, arm, revision)?),
+            Some(revision) => Some(CaseRenderer::new(self.store, arm, revision)?),
             None => None,
         };
         let mut rows = Vec::new();
@@ -184,7 +184,7 @@ impl Chooser<'_> {
                 (None, Some(writer)) => writer.write(case).map(Response::Unwritten),
                 (None, None) => failed.contains(&case.id).then_some(Response::Failed),
             };
-            rows.extend(response.map(|response| Row {
+            rows.extend(response.map(|response| PlanItem {
                 case_id: case.id.clone(),
                 arm: arm.clone(),
                 cluster: case.cluster.clone(),
@@ -204,7 +204,7 @@ impl Chooser<'_> {
 }
 
 /// Renders a revision for the cases, and gathers what is wrong with them.
-struct Writer<'a> {
+struct CaseRenderer<'a> {
     revision: &'a RevisionInfo,
     template: Template,
     parts: Parts,
@@ -219,7 +219,7 @@ struct Writer<'a> {
     otherwise: Vec<String>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> CaseRenderer<'a> {
     fn new(store: &Store, arm: &Arm, revision: &'a RevisionInfo) -> Result<Self, EvalError> {
         let template = Template { kind: revision.kind, body: store.text(&revision.digest)? };
         let base = arm.name.split('+').next().unwrap_or(&arm.name).to_owned();
@@ -271,7 +271,7 @@ impl<'a> Writer<'a> {
                 .is_ok_and(|now| now.subject.prompt != item.subject.prompt)
     }
 
-    fn report(self, notes: &mut Notes) {
+    fn report(self, notes: &mut PlanNotes) {
         let base = &self.base;
         if !self.otherwise.is_empty() {
             notes.warnings.push(format!(

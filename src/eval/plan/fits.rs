@@ -1,7 +1,7 @@
 //! Which prompts of a plan do not fit the window of the model they are for: listed before anything is sent.
 
 use super::super::estimate::question_bytes;
-use super::arms::{Response, Row};
+use super::arms::{PlanItem, Response};
 use crate::core::context::{AROUND, Fit, Window};
 use crate::core::item::Subject;
 use crate::core::rubric::Criterion;
@@ -31,13 +31,13 @@ pub struct Overflow {
 }
 
 /// An endpoint's window and the room it keeps; `None` when the window is not known.
-struct Reader {
+struct ContextFit {
     role: &'static str,
     window: Window,
     room: u64,
 }
 
-impl Reader {
+impl ContextFit {
     fn of(role: &'static str, config: Option<&JudgeConfig>) -> Option<Self> {
         let config = config?;
         let window =
@@ -50,7 +50,7 @@ impl Reader {
         self.window.fit(bytes as u64, self.room) == Fit::Fits
     }
 
-    fn check(&self, row: &Row, tokens: usize) -> Option<Overflow> {
+    fn check(&self, row: &PlanItem, tokens: usize) -> Option<Overflow> {
         let fit = self.window.fit(tokens as u64, self.room);
         (fit != Fit::Fits).then(|| Overflow {
             case: row.case_id.clone(),
@@ -68,12 +68,12 @@ impl Reader {
 /// The rows whose prompt, or whose question to the judge, does not fit. Responses yet to be written are left out of
 /// the judge's count.
 pub(super) fn overflows(
-    rows: &[Row],
+    rows: &[PlanItem],
     criteria: &[Criterion],
     judge: Option<&JudgeConfig>,
     model: Option<&JudgeConfig>,
 ) -> Vec<Overflow> {
-    let (judge, model) = (Reader::of("judge", judge), Reader::of("model", model));
+    let (judge, model) = (ContextFit::of("judge", judge), ContextFit::of("model", model));
     let mut found = Vec::new();
     for row in rows {
         let (subject, response) = match &row.response {

@@ -2,19 +2,19 @@
 
 use super::super::error::EvalError;
 use super::super::recorded::{candidates, load, several_fit};
-use super::arms::{Response, Row};
-use super::{Notes, own_of};
+use super::arms::{PlanItem, Response};
+use super::{PlanNotes, own_of};
 use crate::core::digest::Digest;
 use crate::core::rubric::Criterion;
 use crate::core::text;
-use crate::judge::recorded::{Found, RecordedKey};
+use crate::judge::recorded::{RecordedAnswer, RecordedKey};
 use crate::judge::{Lookup, RecordedJudge};
 use crate::store::runs::OWN;
 use crate::store::{RunSpec, Store};
 
 /// How much of a plan a judge knows.
 #[derive(Default)]
-struct Known {
+struct RecordedShare {
     planned: usize,
     known: usize,
     /// Recorded with different results.
@@ -32,11 +32,11 @@ pub(super) fn choose(
     store: &Store,
     of: Option<&str>,
     spec: &RunSpec,
-    rows: &[Row],
-    notes: &mut Notes,
+    rows: &[PlanItem],
+    notes: &mut PlanNotes,
 ) -> Result<Option<String>, EvalError> {
     let named = candidates(store, of)?;
-    let mut fitting: Vec<(String, Known)> = Vec::new();
+    let mut fitting: Vec<(String, RecordedShare)> = Vec::new();
     let mut elsewhere = 0;
     for name in &named {
         let known = known(&load(store, name)?, spec, rows);
@@ -58,9 +58,9 @@ pub(super) fn choose(
     }
 }
 
-fn known(judge: &RecordedJudge, spec: &RunSpec, rows: &[Row]) -> Known {
+fn known(judge: &RecordedJudge, spec: &RunSpec, rows: &[PlanItem]) -> RecordedShare {
     let named: Vec<Digest> = spec.criteria.iter().map(Criterion::version).collect();
-    let mut out = Known::default();
+    let mut out = RecordedShare::default();
     for row in rows.iter().filter(|r| !matches!(r.response, Response::Failed)) {
         let stored = match &row.response {
             Response::Stored { subject, text } => Some((subject, Digest::of(text))),
@@ -74,10 +74,10 @@ fn known(judge: &RecordedJudge, spec: &RunSpec, rows: &[Row]) -> Known {
         for (criterion, repeat) in versions.iter().flat_map(|v| (0..spec.repeats).map(move |n| (v, n))) {
             let key = RecordedKey { response, criterion: *criterion, repeat };
             match judge.find(&key, &place, &subject.prompt) {
-                Found::Nothing => {}
-                Found::OtherPrompt => out.elsewhere += 1,
-                Found::Reply(_) => out.known += 1,
-                Found::Conflict(_) => {
+                RecordedAnswer::Nothing => {}
+                RecordedAnswer::OtherPrompt => out.elsewhere += 1,
+                RecordedAnswer::Reply(_) => out.known += 1,
+                RecordedAnswer::Conflict(_) => {
                     out.known += 1;
                     out.unlike += 1;
                 }
@@ -104,7 +104,7 @@ fn nothing(of: Option<&str>, spec: &RunSpec, elsewhere: usize) -> String {
     )
 }
 
-fn warn(known: &Known, notes: &mut Notes) {
+fn warn(known: &RecordedShare, notes: &mut PlanNotes) {
     if known.known < known.planned {
         notes.warnings.push(format!(
             "{} of {} were recorded: the others will have no score (E)",

@@ -6,11 +6,11 @@
 //! A case has a worth of its own, revisions drift a little, and each pass of the judge errs by itself, so that comparisons,
 //! trends and noise have something to find.
 
-use super::{CRITERIA, Dice, PASSES, Shape, line};
+use super::{CRITERIA, Dice, PASSES, RegistrySize, line};
 use crate::core::digest::Digest;
 use crate::core::item::{Case, Subject};
 use crate::core::rubric;
-use crate::core::verdict::{Reading, State};
+use crate::core::verdict::{Reading, VerdictState};
 use crate::store::{Arm, NewResponse, NewRun, NewVerdict, Result, RunItem, RunSpec, Store, StoreError};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub const JUDGE: &str = "made-up-judge";
 ///
 /// # Errors
 /// When the registry cannot be written.
-pub fn history(shape: &Shape, runs: usize, store: &mut Store) -> Result<()> {
+pub fn history(shape: &RegistrySize, runs: usize, store: &mut Store) -> Result<()> {
     let cases = (shape.verdicts / runs.max(1) / (CRITERIA.len() * PASSES)).max(1);
     let case = |at: usize| Case {
         id: format!("case-{at:06}"),
@@ -101,7 +101,7 @@ pub fn history(shape: &Shape, runs: usize, store: &mut Store) -> Result<()> {
     Ok(())
 }
 
-fn response(shape: &Shape, revision: usize, case: usize) -> String {
+fn response(shape: &RegistrySize, revision: usize, case: usize) -> String {
     let mut dice = Dice::of([shape.seed, (1 << 42) + revision as u64, case as u64]);
     let lines: Vec<String> = (0..4).map(|_| line(&mut dice)).collect();
     format!("Response {case} of revision {revision}.\n{}", lines.join("\n"))
@@ -109,7 +109,7 @@ fn response(shape: &Shape, revision: usize, case: usize) -> String {
 
 /// All verdicts on one response: one in fifty is a failure.
 fn verdicts(
-    shape: &Shape,
+    shape: &RegistrySize,
     spec: &RunSpec,
     revision: usize,
     case: usize,
@@ -138,7 +138,7 @@ fn verdicts(
                 item: case as u32,
                 criterion: column,
                 repeat,
-                state: if refused { State::Refused } else { State::Scored },
+                state: if refused { VerdictState::Refused } else { VerdictState::Scored },
                 reading: (!refused).then_some(reading),
                 reason: if refused { "made up for measuring".into() } else { String::new() },
                 criterion_version: criterion.version(),
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn each_run_is_of_a_revision_and_holds_its_share_of_the_verdicts() {
-        let shape = Shape { prompts: 1, revisions: 4, verdicts: 330, seed: 5 };
+        let shape = RegistrySize { prompts: 1, revisions: 4, verdicts: 330, seed: 5 };
         let mut store = Store::in_memory().unwrap();
         shape.revisions().for_each(|rows| assert!(store.import_revisions(rows).is_ok()));
         history(&shape, 3, &mut store).unwrap();

@@ -1,6 +1,6 @@
 //! The model calls of a trace: which spans are calls, in which dialect, and what was asked and answered.
 
-use super::otlp::Span;
+use super::otlp::TraceSpan;
 use crate::core::chat::ChatBody;
 use serde_json::{Map, Value, json};
 
@@ -275,7 +275,7 @@ fn response_item(value: &Value) -> Option<Value> {
 }
 
 /// The call that a span is, with the log records that belong to it.
-pub fn read(span: &Span, logs: &[&Span]) -> Option<Call> {
+pub fn read(span: &TraceSpan, logs: &[&TraceSpan]) -> Option<Call> {
     let a = &span.attributes;
     let dialect = dialect(a)?;
     let mut call = Call { error: span.error.clone(), ..Call::default() };
@@ -437,7 +437,7 @@ fn nested(fields: &Map<String, Value>, prefix: &str) -> Value {
 }
 
 /// Messages as events of the span, or as log records beside it.
-fn of_events(span: &Span, logs: &[&Span]) -> (Vec<Value>, Vec<String>) {
+fn of_events(span: &TraceSpan, logs: &[&TraceSpan]) -> (Vec<Value>, Vec<String>) {
     let (mut question, mut answer) = (Vec::new(), Vec::new());
     let beside = logs.iter().map(|log| {
         let name = log.attributes.get("event.name").and_then(Value::as_str).unwrap_or(&log.name);

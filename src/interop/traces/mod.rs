@@ -12,10 +12,10 @@ mod otlp;
 pub use calls::Call;
 
 use super::ImportError;
-use super::batch::{Batch, DROPPED, Rows};
+use super::batch::{Batch, BatchRows, DROPPED};
 use super::foreign::{self, Answers};
-use super::importer::{Importer, Options};
-use super::source::Source;
+use super::importer::{ImportOptions, Importer};
+use super::source::ImportSource;
 use crate::core::item::Subject;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -43,8 +43,8 @@ pub const TRACES: Importer = Importer {
 };
 
 /// All calls of these sources together: log records may lie in other files than their spans. With the place of each.
-pub fn calls(sources: &[&Source]) -> (Vec<(String, String, Call)>, Vec<(String, String)>) {
-    let (mut read, mut refused) = (otlp::Read::default(), Vec::new());
+pub fn calls(sources: &[&ImportSource]) -> (Vec<(String, String, Call)>, Vec<(String, String)>) {
+    let (mut read, mut refused) = (otlp::TraceDocument::default(), Vec::new());
     for source in sources {
         match source.json() {
             Ok(value) => otlp::read(value, &source.shown, &mut read),
@@ -62,11 +62,11 @@ pub fn calls(sources: &[&Source]) -> (Vec<(String, String, Call)>, Vec<(String, 
             }
         }
     }
-    let mut logs: HashMap<(&str, &str), Vec<&otlp::Span>> = HashMap::new();
+    let mut logs: HashMap<(&str, &str), Vec<&otlp::TraceSpan>> = HashMap::new();
     for log in &read.logs {
         logs.entry((&log.trace, &log.id)).or_default().push(log);
     }
-    let mut spans: Vec<&otlp::Span> = read.spans.iter().collect();
+    let mut spans: Vec<&otlp::TraceSpan> = read.spans.iter().collect();
     spans.sort_by_key(|span| span.start);
     let mut out = Vec::new();
     let mut seen = std::collections::HashSet::new();
@@ -88,7 +88,7 @@ pub fn calls(sources: &[&Source]) -> (Vec<(String, String, Call)>, Vec<(String, 
 ///
 /// # Errors
 /// When the set has no name.
-pub fn read(sources: &[&Source], options: &Options) -> Result<Batch, ImportError> {
+pub fn read(sources: &[&ImportSource], options: &ImportOptions) -> Result<Batch, ImportError> {
     let Some(first) = sources.first() else { return Ok(Batch::default()) };
     let mut batch = Batch::default();
     batch.ledger.say("span", "id", "the case's name is the span's id");
@@ -122,6 +122,6 @@ pub fn read(sources: &[&Source], options: &Options) -> Result<Batch, ImportError
         let subject = Subject { prompt, tags, ..Subject::default() };
         answers.add(&id, &arm, call.answer, subject);
     }
-    batch.sets.push((options.set_name(first)?, Rows::Items(answers.done())));
+    batch.sets.push((options.set_name(first)?, BatchRows::Items(answers.done())));
     Ok(batch)
 }

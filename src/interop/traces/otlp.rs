@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// One span, or a log record that belongs to one.
 #[derive(Debug, Clone, Default)]
-pub struct Span {
+pub struct TraceSpan {
     /// The trace's id.
     pub trace: String,
     /// Its own.
@@ -34,11 +34,11 @@ pub struct Span {
 
 /// Spans and log records of a document.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct TraceDocument {
     /// Spans.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TraceSpan>,
     /// Log records.
-    pub logs: Vec<Span>,
+    pub logs: Vec<TraceSpan>,
 }
 
 fn get<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
@@ -92,7 +92,7 @@ fn attributes(value: &Value) -> Map<String, Value> {
     }
 }
 
-fn span(value: &Value, place: String) -> Span {
+fn span(value: &Value, place: String) -> TraceSpan {
     let status = get(value, &["status", "status_code"]).cloned().unwrap_or(Value::Null);
     let code = get(&status, &["code", "status_code"]).unwrap_or(&status);
     let failed = code.as_u64() == Some(2)
@@ -101,7 +101,7 @@ fn span(value: &Value, place: String) -> Span {
     let words = if words.is_empty() { text(value, &["status_message"]) } else { words };
     let context = get(value, &["context"]).unwrap_or(value);
     let event = |event: &Value| (text(event, &["name"]), attributes(event));
-    Span {
+    TraceSpan {
         trace: text(context, &["traceId", "trace_id"]),
         id: text(context, &["spanId", "span_id"]),
         name: Some(text(value, &["eventName", "event_name"]))
@@ -127,7 +127,7 @@ fn span(value: &Value, place: String) -> Span {
 }
 
 /// Reads a document; what is no span in it is passed by.
-pub fn read(value: &Value, place: &str, out: &mut Read) {
+pub fn read(value: &Value, place: &str, out: &mut TraceDocument) {
     if let Value::Array(all) = value {
         all.iter().enumerate().for_each(|(at, value)| read(value, &format!("{place}/{at}"), out));
         return;
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn spans_are_found_in_each_form() {
-        let mut out = Read::default();
+        let mut out = TraceDocument::default();
         let otlp = json!({"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "t", "spanId": "s", "name": "chat m",
             "attributes": [{"key": "a", "value": {"stringValue": "b"}}], "status": {"code": 2, "message": "no"}, "droppedAttributesCount": 3}]}]}]});
         read(&otlp, "line 1", &mut out);

@@ -4,8 +4,10 @@ use super::super::Usage;
 use super::super::capabilities::Rung;
 use super::super::prompt::SCHEMA_NAME;
 use super::super::reset;
-use super::super::wire::{Reply, no_error, one_answer};
-use super::{Ask, Dialect, Header, Home, Place, Writing, json_of, plausible, tokens, tokens_or_none};
+use super::super::wire::{JudgeReply, no_error, one_answer};
+use super::{
+    Ask, Dialect, EndpointAddress, HeaderLookup, Home, ModelAsk, json_of, plausible, tokens, tokens_or_none,
+};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ impl Dialect for Anthropic {
         })
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         place.path.ends_with("/messages")
             || (place.host == "api.anthropic.com" && !place.path.contains("/openai"))
     }
@@ -92,7 +94,7 @@ impl Dialect for Anthropic {
         Value::Object(body).to_string()
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         let (system, rest) = writing.system_apart();
         let mut body = writing.rest(&["temperature", "max_tokens", "max_completion_tokens", "seed", "stop"]);
         let messages: Vec<Value> =
@@ -115,7 +117,7 @@ impl Dialect for Anthropic {
         body
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         let value = no_error(body, "an Anthropic message")?;
         let blocks = value
             .get("content")
@@ -137,7 +139,7 @@ impl Dialect for Anthropic {
             .collect();
         let (arguments, unsure) = one_answer(&calls);
         let said = !text.trim().is_empty() || !calls.is_empty();
-        Ok(Reply {
+        Ok(JudgeReply {
             content: (!text.trim().is_empty()).then_some(text),
             arguments,
             refusal: None,
@@ -154,7 +156,7 @@ impl Dialect for Anthropic {
         })
     }
 
-    fn limits(&self, header: Header<'_>, now_s: i64) -> Option<(Duration, &'static str)> {
+    fn limits(&self, header: HeaderLookup<'_>, now_s: i64) -> Option<(Duration, &'static str)> {
         let left = |name: &str, what: &'static str| {
             header(&format!("anthropic-ratelimit-{name}-remaining")).filter(|left| left.trim() == "0")?;
             let reset = header(&format!("anthropic-ratelimit-{name}-reset"))?;

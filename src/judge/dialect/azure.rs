@@ -2,9 +2,9 @@
 //! are those of OpenAI chat completions.
 
 use super::super::capabilities::Rung;
-use super::super::wire::Reply;
+use super::super::wire::JudgeReply;
 use super::openai_chat::{OpenAiChat, question, response};
-use super::{Ask, Dialect, Home, Place, Stream, Writing, segment};
+use super::{Ask, Dialect, EndpointAddress, Home, ModelAsk, Stream, segment};
 use serde_json::{Map, Value};
 
 /// Azure OpenAI with deployments.
@@ -32,7 +32,7 @@ impl Dialect for Azure {
         })
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         let azure = [".openai.azure.com", ".cognitiveservices.azure.com", ".openai.azure.us"];
         place.path.contains("/openai/deployments/")
             || (azure.iter().any(|end| place.host.ends_with(end)) && !place.path.contains("/v1"))
@@ -80,11 +80,11 @@ impl Dialect for Azure {
         question(ask)
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         response(writing)
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         OpenAiChat.reply(body)
     }
 

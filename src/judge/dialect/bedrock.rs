@@ -3,8 +3,10 @@
 use super::super::Usage;
 use super::super::capabilities::Rung;
 use super::super::prompt::SCHEMA_NAME;
-use super::super::wire::{Reply, no_error, one_answer};
-use super::{Ask, Dialect, Home, Place, Writing, json_of, plausible, segment, tokens, tokens_or_none};
+use super::super::wire::{JudgeReply, no_error, one_answer};
+use super::{
+    Ask, Dialect, EndpointAddress, Home, ModelAsk, json_of, plausible, segment, tokens, tokens_or_none,
+};
 use serde_json::{Map, Value, json};
 
 /// Bedrock Converse.
@@ -24,7 +26,7 @@ impl Dialect for Bedrock {
         Some(Home { base_url: "", base_variables: &[], key_variables: &["AWS_BEARER_TOKEN_BEDROCK"] })
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         place.path.ends_with("/converse")
             || (place.host.starts_with("bedrock-runtime.") && !place.path.contains("/openai"))
     }
@@ -74,7 +76,7 @@ impl Dialect for Bedrock {
         Value::Object(body).to_string()
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         let (system, rest) = writing.system_apart();
         let known = ["temperature", "max_tokens", "max_completion_tokens", "seed", "stop", "top_p"];
         let mut body = writing.rest(&known);
@@ -99,7 +101,7 @@ impl Dialect for Bedrock {
         body
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         let value = no_error(body, "a Bedrock answer")?;
         let blocks = value
             .pointer("/output/message/content")
@@ -116,7 +118,7 @@ impl Dialect for Bedrock {
             .collect();
         let (arguments, unsure) = one_answer(&calls);
         let said = !text.trim().is_empty() || !calls.is_empty();
-        Ok(Reply {
+        Ok(JudgeReply {
             content: (!text.trim().is_empty()).then_some(text),
             arguments,
             unsure,
@@ -127,7 +129,7 @@ impl Dialect for Bedrock {
                 .map(|t| t.chars().count())
                 .sum(),
             usage: value.get("usage").and_then(|usage| usage_of(usage, said)),
-            ..Reply::default()
+            ..JudgeReply::default()
         })
     }
 }

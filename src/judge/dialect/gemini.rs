@@ -2,8 +2,10 @@
 
 use super::super::Usage;
 use super::super::capabilities::Rung;
-use super::super::wire::{Reply, SEVERAL, no_error};
-use super::{Ask, Dialect, Home, Place, Writing, json_of, plausible, segment, tokens, tokens_or_none};
+use super::super::wire::{JudgeReply, SEVERAL, no_error};
+use super::{
+    Ask, Dialect, EndpointAddress, Home, ModelAsk, json_of, plausible, segment, tokens, tokens_or_none,
+};
 use serde_json::{Map, Value, json};
 
 /// Gemini `generateContent`.
@@ -27,7 +29,7 @@ impl Dialect for Gemini {
         })
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         place.host == "generativelanguage.googleapis.com" && !place.path.contains("/openai")
     }
 
@@ -79,7 +81,7 @@ impl Dialect for Gemini {
         .to_string()
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         let (system, rest) = writing.system_apart();
         let known = ["temperature", "max_tokens", "max_completion_tokens", "seed", "stop", "top_p", "top_k"];
         let mut body = writing.rest(&known);
@@ -110,7 +112,7 @@ impl Dialect for Gemini {
         body
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         let value = no_error(body, "a Gemini answer")?;
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let candidates =
@@ -118,23 +120,23 @@ impl Dialect for Gemini {
         let blocked = value.pointer("/promptFeedback/blockReason").and_then(Value::as_str);
         let Some(first) = candidates.first() else {
             let Some(reason) = blocked else { return Err("the reply holds no candidates".to_owned()) };
-            return Ok(Reply {
+            return Ok(JudgeReply {
                 finish_reason: Some(blocking(reason)),
                 model: text("modelVersion"),
-                ..Reply::default()
+                ..JudgeReply::default()
             });
         };
         let content = said(first, false);
         let others = candidates.iter().skip(1).any(|other| said(other, false) != content);
         let usage = value.get("usageMetadata").and_then(|usage| usage_of(usage, content.is_some()));
-        Ok(Reply {
+        Ok(JudgeReply {
             content,
             unsure: others.then(|| SEVERAL.to_owned()),
             finish_reason: first.get("finishReason").and_then(Value::as_str).map(str::to_owned),
             model: text("modelVersion"),
             thought: said(first, true).map_or(0, |t| t.chars().count()),
             usage,
-            ..Reply::default()
+            ..JudgeReply::default()
         })
     }
 }

@@ -3,8 +3,8 @@
 
 use super::super::Usage;
 use super::super::capabilities::Rung;
-use super::super::wire::{Reply, no_error};
-use super::{Ask, Dialect, Home, Place, Writing, json_of, plausible, tokens};
+use super::super::wire::{JudgeReply, no_error};
+use super::{Ask, Dialect, EndpointAddress, Home, ModelAsk, json_of, plausible, tokens};
 use crate::core::context::AROUND;
 use crate::core::tokens::count;
 use serde_json::{Map, Value, json};
@@ -36,7 +36,7 @@ impl Dialect for Ollama {
         })
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         place.path.ends_with("/api/chat")
             || place.path.ends_with("/api")
             || ((place.port == Some(11434) || place.host == "ollama.com")
@@ -89,7 +89,7 @@ impl Dialect for Ollama {
         Value::Object(body).to_string()
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         let known = ["temperature", "max_tokens", "max_completion_tokens", "seed", "stop", "top_p", "top_k"];
         let mut body = writing.rest(&known);
         let texts = writing.messages.iter().map(|m| m.content.as_str());
@@ -124,7 +124,7 @@ impl Dialect for Ollama {
         body
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         let value = no_error(body, "an Ollama answer")?;
         let message = value.get("message").ok_or_else(|| "the reply holds no message".to_owned())?;
         let text = |from: &Value, key: &str| {
@@ -141,13 +141,13 @@ impl Dialect for Ollama {
             )
         };
         let usage = usage();
-        Ok(Reply {
+        Ok(JudgeReply {
             finish_reason: if whole { text(&value, "done_reason") } else { Some("not done".to_owned()) },
             model: text(&value, "model"),
             thought: text(message, "thinking").map_or(0, |t| t.chars().count()),
             usage,
             content,
-            ..Reply::default()
+            ..JudgeReply::default()
         })
     }
 }

@@ -5,10 +5,10 @@ mod stream;
 mod tests;
 
 use super::super::Usage;
-use super::super::capabilities::{Rung, Shape};
+use super::super::capabilities::{RequestShape, Rung};
 use super::super::prompt::SCHEMA_NAME;
-use super::super::wire::{ApiError, Reply, SEVERAL, not_a_reply, one_line};
-use super::{Ask, Dialect, Home, Place, Stream, Writing, plausible, tokens, tokens_or_none};
+use super::super::wire::{ApiError, JudgeReply, SEVERAL, not_a_reply, one_line};
+use super::{Ask, Dialect, EndpointAddress, Home, ModelAsk, Stream, plausible, tokens, tokens_or_none};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -38,7 +38,7 @@ impl Dialect for OpenAiChat {
         })
     }
 
-    fn speaks_at(&self, _place: &Place<'_>) -> bool {
+    fn speaks_at(&self, _place: &EndpointAddress<'_>) -> bool {
         true
     }
 
@@ -66,11 +66,11 @@ impl Dialect for OpenAiChat {
         question(ask)
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         response(writing)
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         read_reply(body)
     }
 
@@ -109,7 +109,7 @@ pub(super) fn question(ask: &Ask<'_>) -> String {
 }
 
 fn parameters(body: &mut String, ask: &Ask<'_>) {
-    let shape: &Shape = ask.shape;
+    let shape: &RequestShape = ask.shape;
     if let Some(temperature) = ask.temperature() {
         let _ = write!(body, r#","temperature":{temperature}"#);
     }
@@ -141,8 +141,8 @@ fn parameters(body: &mut String, ask: &Ask<'_>) {
 }
 
 /// The body that asks a model for a response.
-pub(super) fn response(writing: &Writing<'_>) -> Map<String, Value> {
-    let Writing { config, messages, params, .. } = writing;
+pub(super) fn response(writing: &ModelAsk<'_>) -> Map<String, Value> {
+    let ModelAsk { config, messages, params, .. } = writing;
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(config.model));
     body.insert("messages".to_owned(), json!(messages));
@@ -197,7 +197,7 @@ struct RawChoice {
 ///
 /// # Errors
 /// One line saying what came instead of one.
-fn read_reply(body: &[u8]) -> Result<Reply, String> {
+fn read_reply(body: &[u8]) -> Result<JudgeReply, String> {
     let raw: RawReply =
         serde_json::from_slice(body).map_err(|error| not_a_reply(body, "a chat completion", &error))?;
     if !raw.error.is_null() {
@@ -214,7 +214,7 @@ fn read_reply(body: &[u8]) -> Result<Reply, String> {
         content_of(other.message.get("content")) != content_of(message.get("content"))
             || calls_of(&other.message) != calls
     });
-    Ok(Reply {
+    Ok(JudgeReply {
         content: content_of(message.get("content")),
         arguments: calls.first().and_then(|(_, arguments)| text(arguments)),
         refusal: refusal_of(&message),

@@ -3,8 +3,8 @@
 use super::super::Usage;
 use super::super::capabilities::Rung;
 use super::super::prompt::SCHEMA_NAME;
-use super::super::wire::{Reply, no_error, one_answer};
-use super::{Ask, Dialect, Place, Writing, json_of, plausible, tokens, tokens_or_none};
+use super::super::wire::{JudgeReply, no_error, one_answer};
+use super::{Ask, Dialect, EndpointAddress, ModelAsk, json_of, plausible, tokens, tokens_or_none};
 use serde_json::{Map, Value, json};
 
 /// OpenAI Responses.
@@ -20,7 +20,7 @@ impl Dialect for OpenAiResponses {
         "OpenAI Responses"
     }
 
-    fn speaks_at(&self, place: &Place<'_>) -> bool {
+    fn speaks_at(&self, place: &EndpointAddress<'_>) -> bool {
         place.path.ends_with("/responses") || (place.host == "api.openai.com" && is_only_here(place.model))
     }
 
@@ -59,7 +59,7 @@ impl Dialect for OpenAiResponses {
         Value::Object(body).to_string()
     }
 
-    fn writing(&self, writing: &Writing<'_>) -> Map<String, Value> {
+    fn writing(&self, writing: &ModelAsk<'_>) -> Map<String, Value> {
         let (system, rest) = writing.system_apart();
         let mut body = writing.rest(&["temperature", "max_tokens", "max_completion_tokens", "seed", "stop"]);
         let input: Vec<Value> = rest.iter().map(|m| json!({"role": m.role, "content": m.content})).collect();
@@ -79,7 +79,7 @@ impl Dialect for OpenAiResponses {
         body
     }
 
-    fn reply(&self, body: &[u8]) -> Result<Reply, String> {
+    fn reply(&self, body: &[u8]) -> Result<JudgeReply, String> {
         let value = no_error(body, "an OpenAI response")?;
         let items = value
             .get("output")
@@ -106,7 +106,7 @@ impl Dialect for OpenAiResponses {
             .collect();
         let (arguments, unsure) = one_answer(&calls);
         let said = !parts.is_empty() || !calls.is_empty();
-        Ok(Reply {
+        Ok(JudgeReply {
             content: (!content.trim().is_empty()).then_some(content),
             arguments,
             refusal: (!refusal.trim().is_empty()).then_some(refusal),

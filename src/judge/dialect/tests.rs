@@ -1,7 +1,7 @@
 //! What every dialect must do, asked of all of them.
 
 use super::*;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::wire::settle_verdict;
 
 fn config() -> JudgeConfig {
@@ -66,7 +66,7 @@ fn every_dialect_puts_the_same_question() {
     let again = Correction { said: "no verdict".into(), ask: "answer again".into() };
     for dialect in ALL {
         for rung in dialect.formats() {
-            let shape = Shape { rung: *rung, ..Shape::first(true) };
+            let shape = RequestShape { rung: *rung, ..RequestShape::first(true) };
             let ask = Ask {
                 config: &config,
                 shape: &shape,
@@ -90,7 +90,7 @@ fn every_dialect_puts_the_same_question() {
             assert_eq!(holds_schema, matches!(rung, Rung::Schema | Rung::Tool), "{dialect:?} {rung:?}");
             let seeded = Ask { repeat: 3, ..ask };
             assert_eq!(dialect.ask(&seeded) != body, dialect.takes_seed(), "{dialect:?}");
-            let cold = Shape { temperature: false, ..shape };
+            let cold = RequestShape { temperature: false, ..shape };
             assert!(!dialect.ask(&Ask { shape: &cold, ..ask }).contains("temperature"), "{dialect:?}");
             let effort = JudgeConfig { reasoning_effort: Some("low".into()), ..config.clone() };
             assert!(dialect.ask(&Ask { config: &effort, ..ask }).contains("\"low\""), "{dialect:?}");
@@ -114,7 +114,7 @@ fn every_dialect_reads_its_answers_endings_and_tokens() {
         }
         let reply = read(&cut(dialect)).unwrap();
         let ended = settle_verdict(&reply, Rung::Schema).map_err(|(state, _)| state);
-        assert_eq!(ended, Err(State::Truncated), "{dialect:?}");
+        assert_eq!(ended, Err(VerdictState::Truncated), "{dialect:?}");
         for broken in
             ["", "<html>", "{}", "[]", "null", "{\"error\":{\"message\":\"broke\"}}", "\u{1f}\u{8b}"]
         {
@@ -132,7 +132,7 @@ fn every_dialect_writes_responses_too() {
     let params = json!({"temperature": 0.25, "max_tokens": 99}).as_object().unwrap().clone();
     for dialect in ALL {
         let writing =
-            Writing { config: &config, messages: &messages, params: &params, renamed: false, pieces: false };
+            ModelAsk { config: &config, messages: &messages, params: &params, renamed: false, pieces: false };
         let text = Value::Object(dialect.writing(&writing)).to_string();
         for part in ["be brief", "hello", "\"hi\"", "more", "0.25", "99"] {
             assert!(text.contains(part), "{dialect:?} lacks {part}: {text}");

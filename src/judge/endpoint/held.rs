@@ -5,7 +5,7 @@
 //!                                                                                  \--401--> no more: it is refused
 //! ```
 
-use super::super::config::Key;
+use super::super::config::KeySource;
 use super::super::dialect::Dialect;
 use super::super::{Stop, StopKind};
 use crate::logfile;
@@ -26,19 +26,19 @@ struct Now {
 }
 
 /// A key in use.
-pub(super) struct Held {
-    pub source: Key,
+pub(super) struct HeldKey {
+    pub source: KeySource,
     now: RwLock<Now>,
     proven: AtomicBool,
     one: tokio::sync::Mutex<()>,
 }
 
-impl Held {
+impl HeldKey {
     /// Fetches the key.
     ///
     /// # Errors
     /// When it cannot be had, or no header can carry it.
-    pub fn fetch(source: &Key, dialect: &dyn Dialect) -> Result<Self, Stop> {
+    pub fn fetch(source: &KeySource, dialect: &dyn Dialect) -> Result<Self, Stop> {
         let (header, secret) = fetched(source, dialect)?.unzip();
         let secrets: Arc<Vec<_>> = Arc::new(secret.into_iter().filter(is_told_apart).collect());
         secrets.iter().for_each(logfile::hide);
@@ -93,7 +93,7 @@ impl Held {
     /// Runs the command once more after the key of `generation` was refused. Whether there is another key now: a key that was
     /// never accepted is not fetched again, and of several calls that were refused together one fetches.
     pub async fn renew(&self, generation: u64, dialect: &'static dyn Dialect) -> bool {
-        if !matches!(self.source, Key::Command(_)) {
+        if !matches!(self.source, KeySource::Command(_)) {
             return false;
         }
         let _one = self.one.lock().await;
@@ -124,7 +124,7 @@ fn is_told_apart(secret: &SecretString) -> bool {
 
 type Fetched = ((HeaderName, HeaderValue), SecretString);
 
-fn fetched(source: &Key, dialect: &dyn Dialect) -> Result<Option<Fetched>, Stop> {
+fn fetched(source: &KeySource, dialect: &dyn Dialect) -> Result<Option<Fetched>, Stop> {
     let Some(key) = source.resolve()? else { return Ok(None) };
     let (name, value) = dialect.auth(key.expose_secret());
     let mut value = HeaderValue::from_str(&value).map_err(|_| {

@@ -2,11 +2,11 @@
 
 use super::super::batch::LineResult;
 use super::super::capabilities::Rung;
-use super::super::retry::{Kind, Seen};
+use super::super::retry::{FailedRequest, FailureKind};
 use super::super::wire::ApiError;
 use super::super::{JudgeRequest, Outcome};
 use super::{EndpointJudge, end_with, mark, said, shown};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 
 /// The rung of this name; batches store it as text.
 fn rung_of(name: &str) -> Rung {
@@ -17,18 +17,18 @@ impl EndpointJudge {
     /// What a line comes to; `None` when the request was never put, and stays open.
     pub(super) fn of_line(&self, request: &JudgeRequest, rung: &str, result: &LineResult) -> Option<Outcome> {
         let rung = rung_of(rung);
-        let mut outcome = Outcome::failed(State::HttpError, "");
+        let mut outcome = Outcome::failed(VerdictState::HttpError, "");
         (outcome.rung, outcome.attempts) = (rung.name(), 1);
         let (status, body) = match result {
             LineResult::Unasked => return None,
             LineResult::Failed(why) => {
-                end_with(&mut outcome, State::HttpError, why.clone());
+                end_with(&mut outcome, VerdictState::HttpError, why.clone());
                 mark(request, &mut outcome);
                 return Some(outcome);
             }
             LineResult::Conflict => {
                 let why = "the batch holds several results for this request that differ";
-                end_with(&mut outcome, State::Unparseable, why.to_owned());
+                end_with(&mut outcome, VerdictState::Unparseable, why.to_owned());
                 mark(request, &mut outcome);
                 return Some(outcome);
             }
@@ -39,12 +39,12 @@ impl EndpointJudge {
             self.read_body(request, rung, &mut outcome);
         } else {
             let error = ApiError::read(body);
-            let seen = Seen::Answer { status, header: &|_| None, body };
+            let seen = FailedRequest::Answer { status, header: &|_| None, body };
             let state = match seen.kind() {
-                _ if error.is_context_overflow() => State::Overflow,
-                Kind::TooMuch => State::RateLimited,
-                Kind::Late => State::TimedOut,
-                Kind::Faulty => State::HttpError,
+                _ if error.is_context_overflow() => VerdictState::Overflow,
+                FailureKind::TooMuch => VerdictState::RateLimited,
+                FailureKind::Late => VerdictState::TimedOut,
+                FailureKind::Faulty => VerdictState::HttpError,
             };
             end_with(&mut outcome, state, format!("{status}: {}", error.line()));
         }
@@ -55,7 +55,7 @@ impl EndpointJudge {
     fn read_body(&self, request: &JudgeRequest, rung: Rung, outcome: &mut Outcome) {
         let reply = match self.dialect.reply(&outcome.raw) {
             Ok(reply) => reply,
-            Err(why) => return end_with(outcome, State::HttpError, why),
+            Err(why) => return end_with(outcome, VerdictState::HttpError, why),
         };
         outcome.usage = reply.usage;
         outcome.finish_reason.clone_from(&reply.finish_reason);
@@ -63,7 +63,7 @@ impl EndpointJudge {
         let shown = shown(request);
         match said(&reply, rung, &|text, beside| self.read_text(text, beside, &shown)) {
             Ok(reading) => {
-                (outcome.state, outcome.reason) = (State::Scored, String::new());
+                (outcome.state, outcome.reason) = (VerdictState::Scored, String::new());
                 outcome.reading = Some(reading);
             }
             Err((state, why, _)) => end_with(outcome, state, why),

@@ -8,12 +8,15 @@
 //!         --no verdict--> asked again, once --> shape fixed, and whether there was a verdict
 //! ```
 
-use super::{Correction, End, EndpointJudge, Learned, Reply, Shown, StopKind, Talk, one_line, said};
+use super::{
+    AskResult, Conversation, Correction, EndpointJudge, JudgeReply, JudgedMaterial, LearnedShape, StopKind,
+    one_line, said,
+};
 use crate::core::item::Subject;
 use crate::core::near::nearest;
 use crate::core::rubric::Criterion;
-use crate::core::verdict::State;
-use crate::judge::capabilities::{Rung, Shape};
+use crate::core::verdict::VerdictState;
+use crate::judge::capabilities::{RequestShape, Rung};
 use crate::judge::dialect::Dialect;
 use crate::judge::models::listed;
 use crate::judge::wire::settle_verdict;
@@ -34,7 +37,7 @@ const LEAST_ROOM: u32 = 256;
 
 impl EndpointJudge {
     /// Puts a trial question, changing what is refused, until it is answered.
-    pub(super) async fn learn(&self, cancel: &CancellationToken) -> Result<Learned, Stop> {
+    pub(super) async fn learn(&self, cancel: &CancellationToken) -> Result<LearnedShape, Stop> {
         let mut shape = self.first();
         let notes = self.known.as_ref().map(|known| known.notes.clone()).unwrap_or_default();
         let mut discovery = Discovery { calls: 0, model_returned: None, notes, no_verdict: None };
@@ -50,17 +53,20 @@ impl EndpointJudge {
                 return Err(Stop::new(StopKind::Unusable, text));
             }
             let room = shape.room_of(&self.config);
-            let talk = Talk { user: &user, form: self.form(), shape, repeat: 0, again: self.ask_again() };
+            let talk =
+                Conversation { user: &user, form: self.form(), shape, repeat: 0, again: self.ask_again() };
             let asked =
                 self.caller.ask_to_learn(self.question(&talk, again.as_ref(), room), left, cancel).await;
             discovery.calls += asked.requests;
             match asked.end {
-                End::Stopped(stop) if stop.kind == StopKind::Model => {
+                AskResult::Stopped(stop) if stop.kind == StopKind::Model => {
                     return Err(self.with_models(stop, cancel).await);
                 }
-                End::Stopped(stop) => return Err(stop),
-                End::Failed(State::Cancelled, reason) => return Err(Stop::new(StopKind::Cancelled, reason)),
-                End::Failed(state, reason) => {
+                AskResult::Stopped(stop) => return Err(stop),
+                AskResult::Failed(VerdictState::Cancelled, reason) => {
+                    return Err(Stop::new(StopKind::Cancelled, reason));
+                }
+                AskResult::Failed(state, reason) => {
                     let text = format!(
                         "the trial question to {} ended as {}: {reason}",
                         self.caller.origin,
@@ -68,7 +74,7 @@ impl EndpointJudge {
                     );
                     return Err(Stop::new(StopKind::Unusable, text));
                 }
-                End::Refused(status, error, why) => {
+                AskResult::Refused(status, error, why) => {
                     let before = shape;
                     let note = if error.is_context_overflow() && room > LEAST_ROOM {
                         let less = (room / 2).max(LEAST_ROOM);
@@ -88,7 +94,7 @@ impl EndpointJudge {
                     }
                     last = why;
                 }
-                End::Answer(answer) => {
+                AskResult::Answer(answer) => {
                     let reply = self.dialect.reply(&answer.body).map_err(|why| {
                         let (origin, words) = (&self.caller.origin, self.dialect.answer_words());
                         Stop::new(StopKind::Unusable, format!("{origin} gives no {words}: {why}"))
@@ -100,10 +106,10 @@ impl EndpointJudge {
                         again = None;
                         continue;
                     }
-                    let shown = Shown::default();
+                    let shown = JudgedMaterial::default();
                     let read = |text: &str, beside: &str| self.read_text(text, beside, &shown);
                     match said(&reply, shape.rung, &read) {
-                        Err((State::Unparseable, why, said))
+                        Err((VerdictState::Unparseable, why, said))
                             if again.is_none() && discovery.calls < MOST_REQUESTS =>
                         {
                             again = Some(Correction { said, ask: self.ask_again()(&why) });
@@ -113,13 +119,13 @@ impl EndpointJudge {
                         Ok(_) => {}
                     }
                     self.note_reply(&reply, &mut discovery);
-                    return Ok(Learned { shape, discovery });
+                    return Ok(LearnedShape { shape, discovery });
                 }
             }
         }
     }
 
-    fn note_reply(&self, reply: &Reply, discovery: &mut Discovery) {
+    fn note_reply(&self, reply: &JudgeReply, discovery: &mut Discovery) {
         discovery.model_returned = reply.model.clone();
         if let Some(model) = reply.model.as_ref().filter(|model| **model != self.config.model) {
             discovery.notes.push(format!("asked for {}, {} answers", self.config.model, one_line(model, 80)));
@@ -154,8 +160,11 @@ impl EndpointJudge {
 }
 
 /// An answer that shows the rung was accepted but not followed: text without any object, or no function call.
-fn ignored(dialect: &dyn Dialect, reply: &Reply, shape: &mut Shape) -> Option<String> {
-    let cut = matches!(settle_verdict(reply, shape.rung), Err((State::Truncated | State::Filtered, _)));
+fn ignored(dialect: &dyn Dialect, reply: &JudgeReply, shape: &mut RequestShape) -> Option<String> {
+    let cut = matches!(
+        settle_verdict(reply, shape.rung),
+        Err((VerdictState::Truncated | VerdictState::Filtered, _))
+    );
     if cut || reply.refusal.is_some() {
         return None;
     }
@@ -169,8 +178,8 @@ fn ignored(dialect: &dyn Dialect, reply: &Reply, shape: &mut Shape) -> Option<St
 }
 
 /// An answer that was cut while the judge thought: thoughts were counted or told, or nothing else came.
-fn more_room(reply: &Reply, room: u32, shape: &mut Shape) -> Option<String> {
-    let Err((State::Truncated, _)) = settle_verdict(reply, shape.rung) else { return None };
+fn more_room(reply: &JudgeReply, room: u32, shape: &mut RequestShape) -> Option<String> {
+    let Err((VerdictState::Truncated, _)) = settle_verdict(reply, shape.rung) else { return None };
     let counted = reply.usage.and_then(|usage| usage.reasoning_tokens).unwrap_or(0);
     let empty = reply.content.is_none() && reply.arguments.is_none();
     if counted == 0 && reply.thought == 0 && !empty {

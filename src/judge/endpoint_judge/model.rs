@@ -1,14 +1,14 @@
 //! A model that writes responses, behind the same kind of endpoint as a judge.
 
 use super::{
-    BoxFuture, Caller, CancellationToken, ChatMessage, End, Events, Gate, Generated, JudgeConfig, Map, Model,
-    State, Stop, StopKind, Value, check_config, one_line, settle,
+    AskResult, BoxFuture, CallEvents, Caller, CancellationToken, ChatMessage, Gate, Generated, JudgeConfig,
+    Map, Model, Stop, StopKind, Value, VerdictState, check_config, one_line, settle,
 };
 use crate::core::context::{AROUND, Fit, Window};
 use crate::core::tokens;
 use crate::judge::CallEvent;
 use crate::judge::capabilities::Rung;
-use crate::judge::dialect::{Dialect, Writing};
+use crate::judge::dialect::{Dialect, ModelAsk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,7 +44,7 @@ impl EndpointModel {
             .filter(|(name, _)| !delivery.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let writing = Writing {
+        let writing = ModelAsk {
             config: &self.config,
             messages,
             params: &params,
@@ -87,12 +87,12 @@ impl EndpointModel {
         &self,
         messages: &[ChatMessage],
         params: &Map<String, Value>,
-        events: Events<'_>,
+        events: CallEvents<'_>,
         cancel: &CancellationToken,
     ) -> Generated {
         let mut out = Generated {
             text: String::new(),
-            state: State::NotGenerated,
+            state: VerdictState::NotGenerated,
             reason: String::new(),
             raw: Vec::new(),
             usage: None,
@@ -103,7 +103,7 @@ impl EndpointModel {
             stop: None,
         };
         if let Some(why) = self.overflows(messages, params) {
-            (out.state, out.reason) = (State::Overflow, why);
+            (out.state, out.reason) = (VerdictState::Overflow, why);
             return out;
         }
         loop {
@@ -115,13 +115,13 @@ impl EndpointModel {
             out.latency_ms = u64::try_from(asked.took.as_millis()).unwrap_or(u64::MAX);
             out.raw = asked.raw;
             match asked.end {
-                End::Refused(_, error, _)
+                AskResult::Refused(_, error, _)
                     if pieces && (error.names("stream") || error.names("stream_options")) =>
                 {
                     self.pieces.store(false, Ordering::Relaxed);
                     continue;
                 }
-                End::Refused(_, error, _)
+                AskResult::Refused(_, error, _)
                     if !self.renamed.load(Ordering::Relaxed)
                         && error.names("max_tokens")
                         && !error.is_context_overflow() =>
@@ -129,21 +129,30 @@ impl EndpointModel {
                     self.renamed.store(true, Ordering::Relaxed);
                     continue;
                 }
-                End::Refused(_, error, why) => {
-                    let state = if error.is_context_overflow() { State::Overflow } else { State::HttpError };
+                AskResult::Refused(_, error, why) => {
+                    let state = if error.is_context_overflow() {
+                        VerdictState::Overflow
+                    } else {
+                        VerdictState::HttpError
+                    };
                     (out.state, out.reason) = (state, why);
                 }
-                End::Failed(State::HttpError, reason) if reason.starts_with("the context window of") => {
-                    (out.state, out.reason) = (State::Overflow, reason);
+                AskResult::Failed(VerdictState::HttpError, reason)
+                    if reason.starts_with("the context window of") =>
+                {
+                    (out.state, out.reason) = (VerdictState::Overflow, reason);
                 }
-                End::Failed(state, reason) => (out.state, out.reason) = (state, reason),
-                End::Stopped(stop) => {
-                    out.state =
-                        if stop.kind == StopKind::Quota { State::RateLimited } else { State::HttpError };
+                AskResult::Failed(state, reason) => (out.state, out.reason) = (state, reason),
+                AskResult::Stopped(stop) => {
+                    out.state = if stop.kind == StopKind::Quota {
+                        VerdictState::RateLimited
+                    } else {
+                        VerdictState::HttpError
+                    };
                     out.reason.clone_from(&stop.message);
                     out.stop = Some(stop);
                 }
-                End::Answer(answer) => take(self.dialect, &mut out, answer.body),
+                AskResult::Answer(answer) => take(self.dialect, &mut out, answer.body),
             }
             return out;
         }
@@ -156,15 +165,15 @@ fn take(dialect: &dyn Dialect, out: &mut Generated, body: Vec<u8>) {
     let reply = match read {
         Ok(reply) => reply,
         Err(why) => {
-            (out.state, out.reason) = (State::HttpError, why);
+            (out.state, out.reason) = (VerdictState::HttpError, why);
             return;
         }
     };
     match settle(&reply, Rung::Text) {
-        Ok(text) => (out.state, out.text) = (State::Scored, text.to_owned()),
+        Ok(text) => (out.state, out.text) = (VerdictState::Scored, text.to_owned()),
         // A response that was cut is not what the model would have said: it is not judged as if it were.
-        Err((State::Unparseable, _)) => {
-            (out.state, out.reason) = (State::NotGenerated, "the response is empty".to_owned())
+        Err((VerdictState::Unparseable, _)) => {
+            (out.state, out.reason) = (VerdictState::NotGenerated, "the response is empty".to_owned())
         }
         Err((state, why)) => (out.state, out.reason) = (state, one_line(&why, 400)),
     }

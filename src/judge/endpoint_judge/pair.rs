@@ -1,22 +1,22 @@
 //! Asking an endpoint which of two responses is better: the same ladder, the same second chances, another question.
 
-use super::super::capabilities::Shape;
+use super::super::capabilities::RequestShape;
 use super::super::dialect::Form;
 use super::super::pair::{self, PAIR_TEMPLATE_VERSION, PairOutcome, PairRequest};
 use super::super::{Outcome, StopKind};
-use super::{EndpointJudge, Talk, shown_texts};
+use super::{Conversation, EndpointJudge, shown_texts};
 use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::parse;
-use crate::core::verdict::State;
-use crate::judge::call::Events;
+use crate::core::verdict::VerdictState;
+use crate::judge::call::CallEvents;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 const FORM: Form = Form { system: pair::SYSTEM, schema: pair::SCHEMA, bounded: pair::SCHEMA_BOUNDED };
 
 impl EndpointJudge {
-    pub(super) fn describe_pairs(&self, shape: Shape) -> Value {
+    pub(super) fn describe_pairs(&self, shape: RequestShape) -> Value {
         let mut described = self.describe_with(shape);
         if let Some(fields) = described.as_object_mut() {
             let schema = if shape.bounded { pair::SCHEMA_BOUNDED } else { pair::SCHEMA };
@@ -35,26 +35,29 @@ impl EndpointJudge {
     pub(super) async fn prefer(
         &self,
         request: &PairRequest,
-        events: Events<'_>,
+        events: CallEvents<'_>,
         cancel: &CancellationToken,
     ) -> PairOutcome {
         let unread = |outcome| PairOutcome { outcome, reading: None };
         if request.first.trim().is_empty() || request.second.trim().is_empty() {
-            return unread(Outcome::failed(State::NotGenerated, "a response is empty"));
+            return unread(Outcome::failed(VerdictState::NotGenerated, "a response is empty"));
         }
         let learned = match self.learned(cancel).await {
             Ok(learned) => learned,
             Err(stop) if stop.kind == StopKind::Cancelled => {
-                return unread(Outcome::failed(State::Cancelled, stop.message));
+                return unread(Outcome::failed(VerdictState::Cancelled, stop.message));
             }
             Err(stop) => {
                 let reason = stop.message.clone();
-                return unread(Outcome { stop: Some(stop), ..Outcome::failed(State::HttpError, reason) });
+                return unread(Outcome {
+                    stop: Some(stop),
+                    ..Outcome::failed(VerdictState::HttpError, reason)
+                });
             }
         };
-        let mut outcome = Outcome::failed(State::Unparseable, "");
+        let mut outcome = Outcome::failed(VerdictState::Unparseable, "");
         outcome.rung = learned.shape.rung.name();
-        let talk = Talk {
+        let talk = Conversation {
             user: &pair::user_message(request),
             form: FORM,
             shape: learned.shape,

@@ -1,6 +1,6 @@
 //! What the judge saw: the tokens that the endpoint says it read, against our own count of what was sent.
 
-use super::{Correction, Talk};
+use super::{Conversation, Correction};
 use crate::core::tokens::{TOKENIZER, count};
 use crate::judge::Usage;
 
@@ -18,7 +18,7 @@ const LEAST: u64 = 70;
 /// Servers that cut a prompt to their window answer as if nothing were amiss; only the number of tokens read says so. Tokens
 /// from a cache are read too, and some servers count them apart.
 pub(super) fn cut_prompt(
-    talk: &Talk<'_>,
+    talk: &Conversation<'_>,
     again: Option<&Correction>,
     usage: Option<Usage>,
 ) -> Option<String> {
@@ -44,16 +44,16 @@ pub(super) fn cut_prompt(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::capabilities::Shape;
+    use crate::judge::capabilities::RequestShape;
     use crate::judge::dialect::Form;
 
     #[test]
     fn a_prompt_that_was_not_read_whole_is_told() {
         let user = "The quick brown fox jumps over the lazy dog. ".repeat(800);
-        let talk = Talk {
+        let talk = Conversation {
             user: &user,
             form: Form::SCORE,
-            shape: Shape::first(false),
+            shape: RequestShape::first(false),
             repeat: 0,
             again: |_| String::new(),
         };
@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(with(read, cached), None, "{read} {cached:?}");
         }
         assert_eq!(cut_prompt(&talk, None, None), None, "not told");
-        let short = Talk { user: "short", ..talk };
+        let short = Conversation { user: "short", ..talk };
         let usage = Usage { prompt_tokens: 1, completion_tokens: 1, ..Usage::default() };
         assert_eq!(cut_prompt(&short, None, Some(usage)), None);
     }

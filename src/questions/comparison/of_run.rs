@@ -8,7 +8,7 @@
 use super::{DELTA, Versus, compared, together};
 use crate::core::stats::compare::Comparison;
 use crate::eval::compare::{Score, matched};
-use crate::eval::{CriterionSummary, Notes, People, summarize};
+use crate::eval::{CriterionSummary, People, RunNotes, summarize};
 use crate::questions::grid::Gridded;
 use crate::questions::noise;
 use crate::store::{Cell, Result, RunInfo, RunItem, Store};
@@ -19,7 +19,7 @@ pub struct Field {
     /// The run.
     pub run: RunInfo,
     /// What is to be known before its figures are read.
-    pub notes: Notes,
+    pub notes: RunNotes,
     items: Vec<RunItem>,
     cells: Vec<Cell>,
     people: People,

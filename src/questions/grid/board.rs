@@ -6,7 +6,7 @@
 //! ```
 
 use crate::core::text;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem};
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,15 +20,15 @@ pub enum Face {
     /// A score.
     Scored(u8),
     /// Why there is no score.
-    Failed(State),
+    Failed(VerdictState),
 }
 
 impl Face {
     /// Of a stored verdict.
     pub fn of(cell: &Cell) -> Self {
         match (cell.state, cell.score) {
-            (State::Scored, Some(score)) => Self::Scored(score),
-            (State::Scored, None) => Self::Failed(State::Unparseable),
+            (VerdictState::Scored, Some(score)) => Self::Scored(score),
+            (VerdictState::Scored, None) => Self::Failed(VerdictState::Unparseable),
             (state, _) => Self::Failed(state),
         }
     }
@@ -52,7 +52,7 @@ pub struct Board {
     faces: Vec<Face>,
     done: usize,
     in_flight: usize,
-    failed: BTreeMap<State, usize>,
+    failed: BTreeMap<VerdictState, usize>,
     /// Imported verdicts plan what they hold.
     imported: bool,
 }
@@ -110,7 +110,7 @@ impl Board {
         let at = |(at, face): (usize, &Face)| {
             let (state, score) = match face {
                 Face::Planned | Face::InFlight => return None,
-                Face::Scored(score) => (State::Scored, Some(*score)),
+                Face::Scored(score) => (VerdictState::Scored, Some(*score)),
                 Face::Failed(state) => (*state, None),
             };
             let (item, criterion, repeat) =
@@ -176,7 +176,7 @@ impl Board {
     }
 
     /// How many failed, by state.
-    pub fn failed(&self) -> impl Iterator<Item = (State, usize)> {
+    pub fn failed(&self) -> impl Iterator<Item = (VerdictState, usize)> {
         self.failed.iter().filter(|(_, n)| **n > 0).map(|(state, n)| (*state, *n))
     }
 
@@ -381,7 +381,7 @@ pub(crate) mod tests {
     }
 
     pub fn scored(item: u32, criterion: u32, repeat: u32, score: u8) -> Cell {
-        Cell { item, criterion, repeat, state: State::Scored, score: Some(score), flagged: false }
+        Cell { item, criterion, repeat, state: VerdictState::Scored, score: Some(score), flagged: false }
     }
 
     #[test]
@@ -407,10 +407,10 @@ pub(crate) mod tests {
         board.set(0, Face::InFlight);
         assert_eq!((board.done(), board.in_flight()), (0, 1));
         board.put(&scored(0, 0, 0, 4));
-        let failed = Cell { state: State::Truncated, score: None, ..scored(0, 0, 1, 0) };
+        let failed = Cell { state: VerdictState::Truncated, score: None, ..scored(0, 0, 1, 0) };
         board.put(&failed);
         assert_eq!((board.done(), board.in_flight()), (2, 0));
-        assert_eq!(board.failed().collect::<Vec<_>>(), [(State::Truncated, 1)]);
+        assert_eq!(board.failed().collect::<Vec<_>>(), [(VerdictState::Truncated, 1)]);
         assert_eq!(board.score(0, 0), Some(4.0), "a failure is no number");
         // A retry that succeeds takes the failure's place.
         board.set(1, Face::InFlight);
@@ -459,7 +459,7 @@ pub(crate) mod tests {
         assert_eq!(by(Sort::Disagreement, &people), [3, 1, 0, 2]);
         assert_eq!(gap(&board, &people, 1, 0), Some(3.0));
         assert!(order(&sheet, &board, &people, Sort::Planned, true).is_empty());
-        board.put(&Cell { state: State::Refused, score: None, ..scored(2, 0, 0, 0) });
+        board.put(&Cell { state: VerdictState::Refused, score: None, ..scored(2, 0, 0, 0) });
         assert_eq!(order(&sheet, &board, &people, Sort::Planned, true), [2]);
     }
 

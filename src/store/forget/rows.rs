@@ -69,7 +69,7 @@ fn reindex(conn: &Connection, (index, column): (&str, &str), id: &Value, was: &s
 
 /// What was done to rows.
 #[derive(Default)]
-pub(super) struct Done {
+pub(super) struct ForgottenRows {
     /// Rows of which a text was blanked.
     pub texts: usize,
     /// Raw replies.
@@ -78,7 +78,7 @@ pub(super) struct Done {
     pub left: Vec<String>,
 }
 
-impl Done {
+impl ForgottenRows {
     fn left(&mut self, what: String) {
         self.left.push(format!(
             "{what}: it does not fit its digest, so it was not touched; `assize fsck` says more"
@@ -87,8 +87,8 @@ impl Done {
 }
 
 /// All of it: rows, verdicts with their chains, runs.
-pub(super) fn blank_all(conn: &Connection, secret: &Secret) -> Result<Done> {
-    let mut done = Done::default();
+pub(super) fn blank_all(conn: &Connection, secret: &Secret) -> Result<ForgottenRows> {
+    let mut done = ForgottenRows::default();
     for covered in ROWS.iter().filter(|covered| !covered.texts.is_empty()) {
         of_rows(conn, covered, secret, &mut done)?;
     }
@@ -103,7 +103,7 @@ pub(super) fn blank_all(conn: &Connection, secret: &Secret) -> Result<Done> {
     Ok(done)
 }
 
-fn of_rows(conn: &Connection, covered: &Covered, secret: &Secret, done: &mut Done) -> Result<()> {
+fn of_rows(conn: &Connection, covered: &Covered, secret: &Secret, done: &mut ForgottenRows) -> Result<()> {
     let Covered { table, columns, texts, index, .. } = covered;
     // A reply lies beside what its row's digest covers, under a digest of its own.
     let raw = if *table == "pair_answer" { "raw" } else { "NULL" };
@@ -230,7 +230,7 @@ fn each_link(conn: &Connection, run: &str, mut visit: impl FnMut(Linked) -> Resu
     Ok(())
 }
 
-fn of_verdicts(conn: &Connection, run: &str, secret: &Secret, done: &mut Done) -> Result<()> {
+fn of_verdicts(conn: &Connection, run: &str, secret: &Secret, done: &mut ForgottenRows) -> Result<()> {
     // First whether anything is to be done at all, and whether the chain is whole.
     let (mut any, mut whole) = (false, true);
     let texts: Vec<&str> = OF_VERDICT.iter().chain(OF_VERDICT_TEXT).copied().collect();
@@ -295,7 +295,7 @@ fn of_verdicts(conn: &Connection, run: &str, secret: &Secret, done: &mut Done) -
     Ok(())
 }
 
-fn of_plan(conn: &Connection, run: &str, secret: &Secret, done: &mut Done) -> Result<()> {
+fn of_plan(conn: &Connection, run: &str, secret: &Secret, done: &mut ForgottenRows) -> Result<()> {
     let sql = format!("SELECT row_digest, arms, {} FROM run t WHERE id = ?1", names(RUN));
     let (stored, arms, before): (Vec<u8>, String, Vec<Value>) =
         conn.query_row(&sql, [run], |row| Ok((row.get(0)?, row.get(1)?, values(row, 2, RUN.len())?)))?;

@@ -1,7 +1,7 @@
 //! Verdicts: what may be stored, and what links each to the one before it.
 
 use crate::core::digest::{Digest, RowDigest};
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::store::columns::to_json;
 use crate::store::error::{Result, StoreError};
 use crate::store::rows::NewVerdict;
@@ -82,8 +82,8 @@ pub(in crate::store) fn price(cost_usd: Option<f64>) -> Option<f64> {
 /// fault of the caller that must never reach a mean.
 pub(in crate::store) fn check(v: &NewVerdict) -> Result<()> {
     let sound = match (v.state, &v.reading) {
-        (State::Scored, Some(reading)) => (1..=5).contains(&reading.score),
-        (State::Scored, None) | (_, Some(_)) => false,
+        (VerdictState::Scored, Some(reading)) => (1..=5).contains(&reading.score),
+        (VerdictState::Scored, None) | (_, Some(_)) => false,
         (_, None) => true,
     };
     if !sound {

@@ -11,7 +11,7 @@ use super::super::covered::{with_ids, with_numbers};
 use super::super::projections::{names_in_force, told};
 use super::super::rows::RunUsage;
 use super::super::search;
-use super::super::told::Told;
+use super::super::told::Projections;
 use super::super::verdicts::count_states;
 use super::super::{Result, Store};
 use super::merge::{Touched, UNNUMBERED, free_arm_name, numbered_name};
@@ -128,7 +128,7 @@ fn number_revisions(conn: &Connection, prompt: i64, conflicts: &mut Vec<Conflict
     if moved {
         search::drop_lines(conn, prompt)?;
     }
-    let mut seen = search::Seen::default();
+    let mut seen = search::IndexedLines::default();
     let mut texts = conn.prepare_cached(
         "SELECT r.id, r.seq, b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest \
          WHERE r.prompt_id = ?1 AND b.forgotten = 0 ORDER BY r.seq",
@@ -361,7 +361,7 @@ fn project(conn: &Connection, conflicts: &mut Vec<Conflict>) -> Result<()> {
 }
 
 /// Labels that somebody has to settle.
-pub(super) fn label_conflicts(told: &Told, names: &BTreeMap<i64, String>) -> Vec<Conflict> {
+pub(super) fn label_conflicts(told: &Projections, names: &BTreeMap<i64, String>) -> Vec<Conflict> {
     let at = |seq: Option<i64>| seq.map_or_else(|| "not set".to_owned(), |seq| format!("r{seq}"));
     let open = told.labels.iter().filter_map(|((prompt, label), stand)| {
         let other = stand.other?;
@@ -378,7 +378,7 @@ pub(super) fn label_conflicts(told: &Told, names: &BTreeMap<i64, String>) -> Vec
 
 fn name_prompts(
     conn: &Connection,
-    told: &Told,
+    told: &Projections,
     names: &BTreeMap<i64, String>,
     conflicts: &mut Vec<Conflict>,
 ) -> Result<()> {

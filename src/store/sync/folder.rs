@@ -9,7 +9,7 @@
 use super::super::file::sync_folder;
 use super::super::{Result, StoreError};
 use super::pack::{self, Head};
-use super::record::Record;
+use super::record::SyncRecord;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ const LONGEST: u64 = 700 << 20;
 
 /// What a registry put into a place.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
-struct List {
+struct PackList {
     schema: u32,
-    packs: Vec<Listed>,
+    packs: Vec<ListedPack>,
 }
 
 /// A pack of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Listed {
+pub(super) struct ListedPack {
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
@@ -85,15 +85,15 @@ impl Folder {
     }
 
     /// The packs of all lists that are there in their whole length, each once.
-    pub(super) fn listed(&self) -> Result<Vec<Listed>> {
+    pub(super) fn listed(&self) -> Result<Vec<ListedPack>> {
         let entries = std::fs::read_dir(&self.lists).map_err(|e| cannot(&self.lists, &e))?;
-        let mut packs: Vec<Listed> = Vec::new();
+        let mut packs: Vec<ListedPack> = Vec::new();
         for entry in entries {
             let path = entry.map_err(|e| cannot(&self.lists, &e))?.path();
             let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
             let is_list = path.extension().is_some_and(|e| e == "json") && is_writer(name);
             if let Some(list) = is_list.then(|| read(&path)).flatten()
-                && let Ok(list) = serde_json::from_slice::<List>(&list)
+                && let Ok(list) = serde_json::from_slice::<PackList>(&list)
             {
                 packs.extend(list.packs);
             }
@@ -120,20 +120,20 @@ impl Folder {
     }
 
     /// A pack's records; nothing while it is not whole.
-    pub(super) fn records(&self, listed: &Listed) -> Option<Vec<Record>> {
+    pub(super) fn records(&self, listed: &ListedPack) -> Option<Vec<SyncRecord>> {
         let (head, records) = pack::read(&listed.name, &read(&self.packs.join(&listed.name))?)?;
         (head == listed.head).then_some(records)
     }
 
     /// Puts packs there, and then the list that names them.
-    pub(super) fn add(&self, writer: &str, packs: &[(Listed, Vec<u8>)]) -> Result<()> {
+    pub(super) fn add(&self, writer: &str, packs: &[(ListedPack, Vec<u8>)]) -> Result<()> {
         for (listed, bytes) in packs {
             let path = self.packs.join(&listed.name);
             put(&path, bytes).map_err(|e| cannot(&path, &e))?;
         }
         sync_folder(Some(&self.packs));
         let path = self.lists.join(format!("{writer}.json"));
-        let mut list: List =
+        let mut list: PackList =
             read(&path).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         list.schema = 1;
         for (listed, _) in packs {

@@ -4,7 +4,7 @@
 use super::super::body::{put_body, put_tombstone};
 use super::super::covered::{Covered, Of, unnumbered};
 use super::super::{Result, StoreError};
-use super::record::{Kind, Record, account, account_id, is_known, plan, verdict};
+use super::record::{RecordKind, SyncRecord, account, account_id, is_known, plan, verdict};
 use crate::core::digest::Digest;
 use crate::core::prompt::{Label, PromptName};
 use rusqlite::types::Value;
@@ -17,7 +17,7 @@ pub(super) const UNNUMBERED: i64 = 1 << 31;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum MergeResult {
     New,
     /// It was here.
     Known,
@@ -38,7 +38,7 @@ pub(super) struct Touched {
 
 /// Content ids of arms, of revisions by prompt, of reviews, with their numbers here.
 #[derive(Default)]
-struct Known {
+struct LocalNumbers {
     arms: Option<HashMap<Vec<u8>, i64>>,
     reviews: Option<HashMap<Vec<u8>, i64>>,
     events: Option<HashMap<Vec<u8>, i64>>,
@@ -49,7 +49,7 @@ pub(super) struct Merge<'a> {
     conn: &'a Connection,
     /// Revisions up to this row are in the index of messages.
     indexed: i64,
-    known: Known,
+    known: LocalNumbers,
     pub touched: Touched,
 }
 
@@ -69,12 +69,12 @@ fn word(value: Option<&Value>) -> Option<&str> {
 impl<'a> Merge<'a> {
     pub(super) fn new(conn: &'a Connection) -> Result<Self> {
         let indexed = conn.query_row("SELECT coalesce(max(id), 0) FROM revision", [], |r| r.get(0))?;
-        Ok(Self { conn, indexed, known: Known::default(), touched: Touched::default() })
+        Ok(Self { conn, indexed, known: LocalNumbers::default(), touched: Touched::default() })
     }
 
     /// After a pack was taken back.
     pub(super) fn forget_what_is_known(&mut self) {
-        self.known = Known::default();
+        self.known = LocalNumbers::default();
     }
 
     fn prompt(&self, uid: &[u8]) -> rusqlite::Result<Option<i64>> {
@@ -123,46 +123,46 @@ impl<'a> Merge<'a> {
     }
 
     /// Takes a record in.
-    pub(super) fn take(&mut self, record: &Record) -> Result<Taken> {
+    pub(super) fn take(&mut self, record: &SyncRecord) -> Result<MergeResult> {
         let known = is_known(self.conn, record.kind, &record.id)?;
-        let Some(values) = &record.values else { return Ok(Taken::Known) };
+        let Some(values) = &record.values else { return Ok(MergeResult::Known) };
         match record.kind {
-            Kind::Body => self.body(known, &record.id, values),
-            Kind::Row(_) => match record.kind.covered() {
+            RecordKind::Body => self.body(known, &record.id, values),
+            RecordKind::Row(_) => match record.kind.covered() {
                 Some(covered) if known => self.row_again(covered, &record.id, values),
                 Some(covered) => self.row(covered, &record.id, values),
-                None => Ok(Taken::Known),
+                None => Ok(MergeResult::Known),
             },
-            _ if known => Ok(Taken::Known),
-            Kind::Run => self.run(values),
-            Kind::Verdict => self.verdict(values),
-            Kind::Account => self.account(&record.id, values),
+            _ if known => Ok(MergeResult::Known),
+            RecordKind::Run => self.run(values),
+            RecordKind::Verdict => self.verdict(values),
+            RecordKind::Account => self.account(&record.id, values),
         }
     }
 
-    fn body(&mut self, known: bool, id: &[u8], values: &[Value]) -> Result<Taken> {
+    fn body(&mut self, known: bool, id: &[u8], values: &[Value]) -> Result<MergeResult> {
         match values.first().and_then(blob) {
             _ if known => {}
             Some(text) => _ = put_body(self.conn, text)?,
             None => put_tombstone(self.conn, id)?,
         }
-        Ok(if known { Taken::Known } else { Taken::New })
+        Ok(if known { MergeResult::Known } else { MergeResult::New })
     }
 
     /// A row that is here under the same id may be told otherwise elsewhere: when it was made there. The earliest stays.
-    fn row_again(&mut self, covered: &'static Covered, id: &[u8], values: &[Value]) -> Result<Taken> {
+    fn row_again(&mut self, covered: &'static Covered, id: &[u8], values: &[Value]) -> Result<MergeResult> {
         let (key, order) = match covered.table {
             "prompt" => ("uid", "created_at"),
             "case_set" => ("uid", "stamp"),
             "rubric" => ("digest", "stamp"),
             "revision" => ("named", "stamp"),
-            _ => return Ok(Taken::Known),
+            _ => return Ok(MergeResult::Known),
         };
         let table = covered.table;
         let origin = covered.columns.iter().position(|c| c.name == "origin").and_then(|at| values.get(at));
         let (narrow, keys) = match origin {
             // Only what was imported is made by two people and is one; an index finds it.
-            Some(Value::Null) => return Ok(Taken::Known),
+            Some(Value::Null) => return Ok(MergeResult::Known),
             Some(origin) => (
                 " AND origin = ?2 AND prompt_id = (SELECT id FROM prompt WHERE uid = ?3)",
                 vec![
@@ -179,9 +179,9 @@ impl<'a> Merge<'a> {
             .prepare_cached(&sql)?
             .query_row(params_from_iter(keys), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
             .optional()?;
-        let Some((stamp, digest, row)) = here else { return Ok(Taken::Known) };
+        let Some((stamp, digest, row)) = here else { return Ok(MergeResult::Known) };
         let place = covered.columns.iter().position(|c| c.name == order);
-        let Some(theirs) = place.and_then(|at| values.get(at)) else { return Ok(Taken::Known) };
+        let Some(theirs) = place.and_then(|at| values.get(at)) else { return Ok(MergeResult::Known) };
         let new = covered.digest(values);
         let earlier = match (theirs, &stamp) {
             (Value::Integer(a), Value::Integer(b)) => (a, new.as_bytes()) < (b, digest.as_slice()),
@@ -189,9 +189,9 @@ impl<'a> Merge<'a> {
             _ => false,
         };
         if !earlier {
-            return Ok(Taken::Known);
+            return Ok(MergeResult::Known);
         }
-        let Some(mut columns) = self.columns(covered, values)? else { return Ok(Taken::Early) };
+        let Some(mut columns) = self.columns(covered, values)? else { return Ok(MergeResult::Early) };
         columns.push(("row_digest", Value::Blob(new.as_bytes().to_vec())));
         let indexed = table == "revision" && row <= self.indexed;
         if indexed {
@@ -213,7 +213,7 @@ impl<'a> Merge<'a> {
             let sql = "INSERT INTO message_fts (rowid, message) SELECT id, message FROM revision WHERE id = ?1 AND message <> ''";
             self.conn.execute(sql, [row])?;
         }
-        Ok(Taken::Known)
+        Ok(MergeResult::Known)
     }
 
     /// The columns of a row as they are stored here; nothing while it refers to something that is not here.
@@ -252,9 +252,9 @@ impl<'a> Merge<'a> {
         Ok(Some(out))
     }
 
-    fn row(&mut self, covered: &'static Covered, id: &[u8], values: &[Value]) -> Result<Taken> {
+    fn row(&mut self, covered: &'static Covered, id: &[u8], values: &[Value]) -> Result<MergeResult> {
         let table = covered.table;
-        let Some(mut columns) = self.columns(covered, values)? else { return Ok(Taken::Early) };
+        let Some(mut columns) = self.columns(covered, values)? else { return Ok(MergeResult::Early) };
         let digest = covered.digest(values.get(..covered.columns.len()).unwrap_or_default());
         let value = |columns: &[(&str, Value)], name: &str| {
             columns.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone())
@@ -302,7 +302,7 @@ impl<'a> Merge<'a> {
                     None
                 };
                 if !self.has_what_it_names(prompt, word(kind.as_ref()), word(payload.as_ref()))? {
-                    return Ok(Taken::Early);
+                    return Ok(MergeResult::Early);
                 }
                 self.known.events = None;
             }
@@ -322,7 +322,7 @@ impl<'a> Merge<'a> {
             _ => {}
         }
         self.touched.tables.insert(table);
-        Ok(Taken::New)
+        Ok(MergeResult::New)
     }
 
     /// Whether the revisions, events and reviews that an event's payload names are here; what it does is checked as well.
@@ -385,20 +385,20 @@ impl<'a> Merge<'a> {
         Ok(true)
     }
 
-    fn run(&mut self, values: &[Value]) -> Result<Taken> {
-        let Some(parts) = plan(values) else { return Ok(Taken::Early) };
+    fn run(&mut self, values: &[Value]) -> Result<MergeResult> {
+        let Some(parts) = plan(values) else { return Ok(MergeResult::Early) };
         let mut items = Vec::with_capacity(parts.items.len());
         for item in &parts.items {
-            let [case, arm, set, repeat, cluster, tags] = item else { return Ok(Taken::Early) };
+            let [case, arm, set, repeat, cluster, tags] = item else { return Ok(MergeResult::Early) };
             let arm = self.arm(blob(arm).unwrap_or_default())?;
             let (Some(arm), Some(set)) = (arm, self.set(blob(set).unwrap_or_default())?) else {
-                return Ok(Taken::Early);
+                return Ok(MergeResult::Early);
             };
             items.push((case, arm, set, repeat, cluster, tags));
         }
-        let Some(run) = word(parts.own.first()) else { return Ok(Taken::Early) };
+        let Some(run) = word(parts.own.first()) else { return Ok(MergeResult::Early) };
         let [_, stamp, created_at, spec, judge, imported, count, planned] = parts.own else {
-            return Ok(Taken::Early);
+            return Ok(MergeResult::Early);
         };
         self.conn.execute(
             "INSERT INTO run (id, seq, stamp, created_at, spec, judge, imported, items, planned, arms, row_digest) \
@@ -421,18 +421,18 @@ impl<'a> Merge<'a> {
         }
         self.touched.runs.insert(run.to_owned());
         self.touched.tables.insert("run");
-        Ok(Taken::New)
+        Ok(MergeResult::New)
     }
 
-    fn verdict(&mut self, values: &[Value]) -> Result<Taken> {
-        let Some(parts) = verdict(values) else { return Ok(Taken::Early) };
-        let Some(run) = word(parts.covered.first()) else { return Ok(Taken::Early) };
+    fn verdict(&mut self, values: &[Value]) -> Result<MergeResult> {
+        let Some(parts) = verdict(values) else { return Ok(MergeResult::Early) };
+        let Some(run) = word(parts.covered.first()) else { return Ok(MergeResult::Early) };
         let there: bool = self
             .conn
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM run WHERE id = ?1)")?
             .query_row([run], |r| r.get(0))?;
         if !there {
-            return Ok(Taken::Early);
+            return Ok(MergeResult::Early);
         }
         let digest = super::super::verdicts::digest_of(parts.previous, parts.covered);
         let (row, texts) = parts.covered.split_at(23);
@@ -452,26 +452,26 @@ impl<'a> Merge<'a> {
             )?
             .execute(params_from_iter(all))?;
         let id = self.conn.last_insert_rowid();
-        let [explanation, evidence, nonce, raw_digest] = texts else { return Ok(Taken::Early) };
+        let [explanation, evidence, nonce, raw_digest] = texts else { return Ok(MergeResult::Early) };
         self.conn
             .prepare_cached(
                 "INSERT INTO verdict_text (verdict_id, explanation, evidence, nonce, raw, raw_digest) VALUES (?1,?2,?3,?4,?5,?6)",
             )?
             .execute(params![id, explanation, evidence, nonce, parts.raw, raw_digest])?;
         self.touched.runs.insert(run.to_owned());
-        Ok(Taken::New)
+        Ok(MergeResult::New)
     }
 
     /// How far a run came elsewhere: of two accounts the one that ended later, then the one with more verdicts.
-    fn account(&mut self, id: &[u8], values: &[Value]) -> Result<Taken> {
+    fn account(&mut self, id: &[u8], values: &[Value]) -> Result<MergeResult> {
         let [Value::Text(run), verdicts, state, reason, usage, finished_at, fingerprint] = values else {
-            return Ok(Taken::Early);
+            return Ok(MergeResult::Early);
         };
         let writer: Option<Option<String>> = self
             .conn
             .query_row("SELECT holder FROM run_state WHERE run_id = ?1", [run], |r| r.get(0))
             .optional()?;
-        let Some(writer) = writer else { return Ok(Taken::Early) };
+        let Some(writer) = writer else { return Ok(MergeResult::Early) };
         self.touched.runs.insert(run.clone());
         let here = account(self.conn, run)?;
         let rank = |values: &[Value], id: &[u8]| {
@@ -490,7 +490,7 @@ impl<'a> Merge<'a> {
             "UPDATE run SET fingerprint = ?2 WHERE id = ?1 AND ?2 IS NOT NULL AND (fingerprint IS NULL OR fingerprint > ?2)",
             params![run, fingerprint],
         )?;
-        Ok(Taken::New)
+        Ok(MergeResult::New)
     }
 }
 

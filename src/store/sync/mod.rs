@@ -21,10 +21,10 @@ use super::report::{FsckReport, RESTORE};
 use super::{Result, Store, StoreError, tally};
 use crate::core::digest::Digest;
 use derive::{Derived, derive, label_conflicts};
-use folder::{Folder, Listed};
-use merge::{Merge, Taken};
+use folder::{Folder, ListedPack};
+use merge::{Merge, MergeResult};
 use pack::{Head, chained};
-use record::{Kind, Record, Row};
+use record::{LocalRow, RecordKind, SyncRecord};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
@@ -147,7 +147,7 @@ impl Store {
     fn receive(
         &mut self,
         folder: &Folder,
-        listed: &[Listed],
+        listed: &[ListedPack],
         writer: &str,
         exchange: &mut Exchange,
     ) -> Result<()> {
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Packs of all records that a place lacks.
-    fn packs_for(&self, covered: &BTreeMap<String, (i64, Digest)>) -> Result<Vec<(Listed, Vec<u8>)>> {
+    fn packs_for(&self, covered: &BTreeMap<String, (i64, Digest)>) -> Result<Vec<(ListedPack, Vec<u8>)>> {
         let mut packs = Vec::new();
         for (writer, last) in known(&self.conn)? {
             let (there, _) = covered.get(&writer).copied().unwrap_or((0, pack::start(&writer)));
@@ -199,18 +199,18 @@ impl Store {
             for ((kind, id), seq) in names.into_iter().zip(there + 1..) {
                 let record = match rows.get(&(kind, id.clone())) {
                     Some(row) => record::read(&self.conn, kind, &id, *row)?,
-                    None => Record { kind, id, values: None },
+                    None => SyncRecord { kind, id, values: None },
                 };
                 size += record.size();
                 records.push(record);
                 // A case set and its cases come together.
                 let whole = !matches!(kind.table(), "case_set" | "case_row");
                 if size > pack::LENGTH && whole || seq == last {
-                    let step = |chain, record: &Record| chained(&chain, record.kind.number(), &record.id);
+                    let step = |chain, record: &SyncRecord| chained(&chain, record.kind.number(), &record.id);
                     let after = records.iter().fold(before, step);
                     let head = Head { writer: writer.clone(), from, to: seq, before, after };
                     let (name, bytes) = pack::made(&head, &records);
-                    packs.push((Listed { name, bytes: bytes.len() as u64, head }, bytes));
+                    packs.push((ListedPack { name, bytes: bytes.len() as u64, head }, bytes));
                     (before, from, size) = (after, seq + 1, 0);
                     records.clear();
                 }
@@ -279,9 +279,9 @@ fn chain_at(conn: &Connection, writer: &str, seq: i64) -> Result<Digest> {
 }
 
 /// What of each writer's records a place has without a gap, and the chain up to there.
-fn covered(listed: &[Listed]) -> BTreeMap<String, (i64, Digest)> {
+fn covered(listed: &[ListedPack]) -> BTreeMap<String, (i64, Digest)> {
     let mut out: BTreeMap<String, (i64, Digest)> = BTreeMap::new();
-    for Listed { head, .. } in listed {
+    for ListedPack { head, .. } in listed {
         let here = out.entry(head.writer.clone()).or_insert_with(|| (0, pack::start(&head.writer)));
         if head.from <= here.0 + 1 && head.to > here.0 {
             *here = (head.to, head.after);
@@ -301,7 +301,7 @@ fn refuse_twin(conn: &Connection, writer: &str, covered: &BTreeMap<String, (i64,
 }
 
 /// The tables whose rows are numbered, with their number in SQL.
-fn number_of(kind: Kind) -> &'static str {
+fn number_of(kind: RecordKind) -> &'static str {
     match kind.table() {
         "run" => "t.seq",
         "case_row" => "t.set_id",
@@ -320,14 +320,14 @@ fn seal(conn: &Connection, writer: &str) -> Result<()> {
         "INSERT INTO record (writer, seq, kind, id) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS \
          (SELECT 1 FROM record WHERE id = ?4 AND kind = ?3)",
     )?;
-    let mut put = |kind: Kind, id: &[u8]| -> rusqlite::Result<()> {
+    let mut put = |kind: RecordKind, id: &[u8]| -> rusqlite::Result<()> {
         if add.execute(params![writer, last + 1, kind.number(), id])? > 0 {
             last += 1;
             chain = chained(&chain, kind.number(), id);
         }
         Ok(())
     };
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Account) {
+    for kind in RecordKind::ALL.into_iter().filter(|kind| *kind != RecordKind::Account) {
         let (table, number) = (kind.table(), number_of(kind));
         let head: i64 = conn
             .prepare_cached("SELECT head FROM sealed WHERE what = ?1")?
@@ -349,7 +349,7 @@ fn seal(conn: &Connection, writer: &str) -> Result<()> {
         .collect::<rusqlite::Result<_>>()?;
     for run in runs {
         let id = record::account_id(&record::account(conn, &run)?);
-        put(Kind::Account, id.as_bytes())?;
+        put(RecordKind::Account, id.as_bytes())?;
     }
     if last > first {
         conn.prepare_cached("INSERT INTO chain (writer, seq, digest) VALUES (?1, ?2, ?3)")?
@@ -361,7 +361,7 @@ fn seal(conn: &Connection, writer: &str) -> Result<()> {
 
 /// Rows up to the present ones have records.
 fn keep_heads(conn: &Connection) -> Result<()> {
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Account) {
+    for kind in RecordKind::ALL.into_iter().filter(|kind| *kind != RecordKind::Account) {
         let (table, number) = (kind.table(), number_of(kind));
         conn.prepare_cached(&format!(
             "INSERT INTO sealed (what, head) SELECT ?1, coalesce(max({number}), 0) FROM {table} t WHERE true \
@@ -376,11 +376,11 @@ fn keep_heads(conn: &Connection) -> Result<()> {
 fn take_packs(
     conn: &Connection,
     folder: &Folder,
-    listed: &[Listed],
+    listed: &[ListedPack],
     merge: &mut Merge<'_>,
 ) -> Result<(usize, Vec<String>)> {
     let (mut received, mut refused) = (0, Vec::new());
-    let mut waiting: Vec<&Listed> = listed.iter().collect();
+    let mut waiting: Vec<&ListedPack> = listed.iter().collect();
     loop {
         let before = waiting.len();
         let mut still = Vec::new();
@@ -424,7 +424,7 @@ fn take_packs(
 fn take_pack(
     conn: &Connection,
     folder: &Folder,
-    pack: &Listed,
+    pack: &ListedPack,
     merge: &mut Merge<'_>,
 ) -> Result<Option<usize>> {
     let Head { writer, from, to, .. } = &pack.head;
@@ -451,9 +451,9 @@ fn take_pack(
             continue;
         }
         match merge.take(record)? {
-            Taken::Early => return Ok(None),
-            Taken::New => new += 1,
-            Taken::Known => {}
+            MergeResult::Early => return Ok(None),
+            MergeResult::New => new += 1,
+            MergeResult::Known => {}
         }
         conn.prepare_cached("INSERT INTO record (writer, seq, kind, id) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![writer, seq, record.kind.number(), record.id])?;
@@ -488,13 +488,13 @@ fn finish(conn: &Connection, derived: &Derived) -> Result<usize> {
 }
 
 /// Kinds and ids of a writer's records after one of them, in order.
-fn names_of(conn: &Connection, writer: &str, after: i64) -> Result<Vec<(Kind, Vec<u8>)>> {
+fn names_of(conn: &Connection, writer: &str, after: i64) -> Result<Vec<(RecordKind, Vec<u8>)>> {
     let mut stmt =
         conn.prepare_cached("SELECT kind, id FROM record WHERE writer = ?1 AND seq > ?2 ORDER BY seq")?;
     let mut rows = stmt.query(params![writer, after])?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        let kind = Kind::numbered(row.get(0)?)
+        let kind = RecordKind::numbered(row.get(0)?)
             .ok_or_else(|| StoreError::Damaged("a record is of no kind".to_owned()))?;
         out.push((kind, row.get(1)?));
     }
@@ -502,22 +502,25 @@ fn names_of(conn: &Connection, writer: &str, after: i64) -> Result<Vec<(Kind, Ve
 }
 
 /// Where the rows of records are now.
-fn rows_of(conn: &Connection, names: &[(Kind, Vec<u8>)]) -> Result<HashMap<(Kind, Vec<u8>), Row>> {
+fn rows_of(
+    conn: &Connection,
+    names: &[(RecordKind, Vec<u8>)],
+) -> Result<HashMap<(RecordKind, Vec<u8>), LocalRow>> {
     let mut out = HashMap::new();
-    for kind in Kind::ALL {
+    for kind in RecordKind::ALL {
         let mut wanted: std::collections::HashSet<&[u8]> =
             names.iter().filter(|(k, _)| *k == kind).map(|(_, id)| id.as_slice()).collect();
         if wanted.is_empty() {
             continue;
         }
-        if kind == Kind::Account {
+        if kind == RecordKind::Account {
             let mut stmt = conn.prepare("SELECT id, seq FROM run")?;
             let runs: Vec<(String, i64)> =
                 stmt.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
             for (run, seq) in runs {
                 let id = record::account_id(&record::account(conn, &run)?);
                 if wanted.remove(id.as_bytes()) {
-                    out.insert((kind, id.as_bytes().to_vec()), Row(seq, 0));
+                    out.insert((kind, id.as_bytes().to_vec()), LocalRow(seq, 0));
                 }
             }
             continue;
@@ -529,7 +532,7 @@ fn rows_of(conn: &Connection, names: &[(Kind, Vec<u8>)]) -> Result<HashMap<(Kind
         while let Some(row) = rows.next()? {
             let id = row.get_ref(0)?.as_bytes().unwrap_or_default();
             if wanted.remove(id) {
-                out.insert((kind, id.to_vec()), Row(row.get(1)?, row.get(2)?));
+                out.insert((kind, id.to_vec()), LocalRow(row.get(1)?, row.get(2)?));
             }
         }
     }

@@ -5,7 +5,7 @@
 //! "assize pack 1\n" | length of the head | head as JSON | length unpacked | LZ4 block of records
 //! ```
 
-use super::record::{Reader, Record, write};
+use super::record::{PackReader, SyncRecord, write};
 use crate::core::digest::{Digest, RowDigest};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub(super) fn start(writer: &str) -> Digest {
 }
 
 /// A pack's bytes and its name.
-pub(super) fn made(head: &Head, records: &[Record]) -> (String, Vec<u8>) {
+pub(super) fn made(head: &Head, records: &[SyncRecord]) -> (String, Vec<u8>) {
     let mut plain = Vec::new();
     records.iter().for_each(|record| write(record, &mut plain));
     let text = serde_json::to_vec(head).unwrap_or_default();
@@ -51,7 +51,7 @@ pub(super) fn made(head: &Head, records: &[Record]) -> (String, Vec<u8>) {
 }
 
 /// Reads a pack; nothing where it is not whole, or where a record does not fit its id.
-pub(super) fn read(name: &str, bytes: &[u8]) -> Option<(Head, Vec<Record>)> {
+pub(super) fn read(name: &str, bytes: &[u8]) -> Option<(Head, Vec<SyncRecord>)> {
     (name.strip_suffix(".pack")? == Digest::of(bytes).hex()).then_some(())?;
     let length = |bytes: &[u8]| usize::try_from(u64::from_le_bytes(bytes.try_into().ok()?)).ok();
     let (size, rest) = bytes.strip_prefix(MAGIC)?.split_at_checked(8)?;
@@ -62,9 +62,9 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Option<(Head, Vec<Record>)> {
     let size = length(size)?;
     (size <= LONGEST && size / 255 <= block.len()).then_some(())?;
     let plain = lz4_flex::block::decompress(block, size).ok()?;
-    let (mut reader, mut records, mut chain) = (Reader(&plain), Vec::new(), head.before);
+    let (mut reader, mut records, mut chain) = (PackReader(&plain), Vec::new(), head.before);
     while !reader.0.is_empty() {
-        let record = reader.record().filter(Record::fits)?;
+        let record = reader.record().filter(SyncRecord::fits)?;
         chain = chained(&chain, record.kind.number(), &record.id);
         records.push(record);
     }
@@ -75,14 +75,14 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Option<(Head, Vec<Record>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Kind;
+    use super::super::record::RecordKind;
     use super::*;
     use rusqlite::types::Value;
 
     #[test]
     fn a_pack_is_read_whole_or_not_at_all() {
-        let record = |text: &str| Record {
-            kind: Kind::Body,
+        let record = |text: &str| SyncRecord {
+            kind: RecordKind::Body,
             id: Digest::of(text).as_bytes().to_vec(),
             values: Some(vec![Value::Blob(text.as_bytes().to_vec())]),
         };
@@ -100,11 +100,12 @@ mod tests {
             // Also one that is named by its damaged bytes: panics nowhere, and holds no record that does not fit its id.
             let named = format!("{}.pack", Digest::of(&flipped).hex());
             if let Some((_, records)) = read(&named, &flipped) {
-                assert!(records.iter().all(Record::fits));
+                assert!(records.iter().all(SyncRecord::fits));
             }
         }
         // The twin: a record under an id that is not its own.
-        let lie = vec![Record { id: Digest::of("one").as_bytes().to_vec(), ..record("two") }, record("two")];
+        let lie =
+            vec![SyncRecord { id: Digest::of("one").as_bytes().to_vec(), ..record("two") }, record("two")];
         let after = lie.iter().fold(before, |chain, r| chained(&chain, r.kind.number(), &r.id));
         let (name, bytes) = made(&Head { after, ..head }, &lie);
         assert_eq!(read(&name, &bytes), None);

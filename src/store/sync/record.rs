@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a record is of. Each kind refers to earlier ones only, and to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     /// A text.
     Body,
     /// Rows of a table of [`ROWS`], by its place there.
@@ -28,24 +28,24 @@ pub(super) enum Kind {
 }
 
 /// Tables with rows of their own, in the order in which records of them are written; runs stand before what refers to them.
-const ORDER: [Kind; 14] = [
-    Kind::Body,
-    Kind::Row(0),
-    Kind::Row(1),
-    Kind::Row(2),
-    Kind::Row(3),
-    Kind::Row(4),
-    Kind::Row(5),
-    Kind::Row(6),
-    Kind::Run,
-    Kind::Verdict,
-    Kind::Row(7),
-    Kind::Row(8),
-    Kind::Row(9),
-    Kind::Account,
+const ORDER: [RecordKind; 14] = [
+    RecordKind::Body,
+    RecordKind::Row(0),
+    RecordKind::Row(1),
+    RecordKind::Row(2),
+    RecordKind::Row(3),
+    RecordKind::Row(4),
+    RecordKind::Row(5),
+    RecordKind::Row(6),
+    RecordKind::Run,
+    RecordKind::Verdict,
+    RecordKind::Row(7),
+    RecordKind::Row(8),
+    RecordKind::Row(9),
+    RecordKind::Account,
 ];
 
-impl Kind {
+impl RecordKind {
     pub(super) const ALL: [Self; 14] = ORDER;
 
     pub(super) fn number(self) -> u8 {
@@ -84,14 +84,14 @@ impl Kind {
 
 /// A fact with its name.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Record {
-    pub kind: Kind,
+pub(super) struct SyncRecord {
+    pub kind: RecordKind,
     pub id: Vec<u8>,
     /// Nothing where what it was is not there any more: the account of a run that has gone on since.
     pub values: Option<Vec<Value>>,
 }
 
-impl Record {
+impl SyncRecord {
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
         let one = |value: &Value| match value {
@@ -104,17 +104,17 @@ impl Record {
 
     /// Whether its id is that of its values. What was forgotten has none but its id.
     pub(super) fn fits(&self) -> bool {
-        let Some(values) = &self.values else { return self.kind == Kind::Account };
+        let Some(values) = &self.values else { return self.kind == RecordKind::Account };
         let own = |at: usize| {
             if let Some(Value::Blob(bytes)) = values.get(at) { Some(bytes.as_slice()) } else { None }
         };
         match self.kind {
-            Kind::Body => match values.first() {
+            RecordKind::Body => match values.first() {
                 Some(Value::Blob(text)) => Digest::of(text).as_bytes() == self.id,
                 // A tombstone.
                 other => other == Some(&Value::Null),
             },
-            Kind::Row(_) => {
+            RecordKind::Row(_) => {
                 let Some(covered) = self.kind.covered() else { return false };
                 let width = covered.columns.len();
                 let more = usize::from(covered.table == "pair_answer");
@@ -129,8 +129,8 @@ impl Record {
                     _ => own(width - 1).map_or(digest.as_bytes() == self.id, |named| named == self.id),
                 }
             }
-            Kind::Run => plan(values).is_some() && values.first() == Some(&Value::Text(text(&self.id))),
-            Kind::Verdict => match verdict(values) {
+            RecordKind::Run => plan(values).is_some() && values.first() == Some(&Value::Text(text(&self.id))),
+            RecordKind::Verdict => match verdict(values) {
                 Some(parts) => {
                     let digest = verdict_digest(parts.previous, parts.covered);
                     let reply =
@@ -139,7 +139,7 @@ impl Record {
                 }
                 None => false,
             },
-            Kind::Account => values.len() == 7 && account_id(values).as_bytes() == self.id,
+            RecordKind::Account => values.len() == 7 && account_id(values).as_bytes() == self.id,
         }
     }
 }
@@ -223,10 +223,10 @@ pub(super) fn account(conn: &Connection, run: &str) -> rusqlite::Result<Vec<Valu
 }
 
 /// Reads the record of a row: `row` is its number here (of a run the sequence number).
-pub(super) fn read(conn: &Connection, kind: Kind, id: &[u8], row: Row) -> Result<Record> {
-    let made = |values| Ok(Record { kind, id: id.to_vec(), values: Some(values) });
+pub(super) fn read(conn: &Connection, kind: RecordKind, id: &[u8], row: LocalRow) -> Result<SyncRecord> {
+    let made = |values| Ok(SyncRecord { kind, id: id.to_vec(), values: Some(values) });
     match kind {
-        Kind::Body => {
+        RecordKind::Body => {
             let found = conn
                 .prepare_cached("SELECT bytes, unpacked, forgotten FROM body t WHERE id = ?1")?
                 .query_row([row.0], |r| Ok(if r.get(2)? { None } else { Some(text_of(r, 0)?) }))?;
@@ -237,7 +237,7 @@ pub(super) fn read(conn: &Connection, kind: Kind, id: &[u8], row: Row) -> Result
             };
             made(vec![text])
         }
-        Kind::Row(_) => {
+        RecordKind::Row(_) => {
             let Some(covered) = kind.covered() else { return Err(StoreError::Closed) };
             let key = if covered.table == "case_row" {
                 "t.set_id = ?1 AND t.ord = ?2"
@@ -255,7 +255,7 @@ pub(super) fn read(conn: &Connection, kind: Kind, id: &[u8], row: Row) -> Result
             })?;
             made(values)
         }
-        Kind::Run => {
+        RecordKind::Run => {
             let run = text(id);
             let own = conn
                 .prepare_cached(&format!("SELECT {} FROM run t WHERE id = ?1", names(RUN)))?
@@ -275,7 +275,7 @@ pub(super) fn read(conn: &Connection, kind: Kind, id: &[u8], row: Row) -> Result
             let counts = counts.map(|n| Value::Integer(n as i64));
             made(own.into_iter().chain(counts).chain(criteria).chain(items).collect())
         }
-        Kind::Verdict => {
+        RecordKind::Verdict => {
             let columns: Vec<&str> = VERDICT.iter().map(|(sql, _)| *sql).collect();
             let sql = format!(
                 "SELECT coalesce(v.previous, (SELECT q.row_digest FROM verdict q WHERE q.run_id = v.run_id AND q.seq = v.seq - 1)), \
@@ -290,24 +290,24 @@ pub(super) fn read(conn: &Connection, kind: Kind, id: &[u8], row: Row) -> Result
             }
             made(values)
         }
-        Kind::Account => {
+        RecordKind::Account => {
             let run: Option<String> = conn
                 .prepare_cached("SELECT id FROM run WHERE seq = ?1")?
                 .query_row([row.0], |r| r.get(0))
                 .optional()?;
             let values = run.map(|run| account(conn, &run)).transpose()?;
             let values = values.filter(|values| account_id(values).as_bytes() == id);
-            Ok(Record { kind, id: id.to_vec(), values })
+            Ok(SyncRecord { kind, id: id.to_vec(), values })
         }
     }
 }
 
 /// The number of a row here; two where a row has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row(pub i64, pub i64);
+pub(super) struct LocalRow(pub i64, pub i64);
 
 /// Whether a registry has this record already.
-pub(super) fn is_known(conn: &Connection, kind: Kind, id: &[u8]) -> rusqlite::Result<bool> {
+pub(super) fn is_known(conn: &Connection, kind: RecordKind, id: &[u8]) -> rusqlite::Result<bool> {
     conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND kind = ?2)")?
         .query_row(params![id, kind.number()], |r| r.get(0))
 }
@@ -317,7 +317,7 @@ fn put_length(out: &mut Vec<u8>, length: usize) {
 }
 
 /// Adds a record to the bytes of a pack.
-pub(super) fn write(record: &Record, out: &mut Vec<u8>) {
+pub(super) fn write(record: &SyncRecord, out: &mut Vec<u8>) {
     out.push(record.kind.number());
     put_length(out, record.id.len());
     out.extend(&record.id);
@@ -352,9 +352,9 @@ pub(super) fn write(record: &Record, out: &mut Vec<u8>) {
 }
 
 /// What is left of a pack's bytes.
-pub(super) struct Reader<'a>(pub &'a [u8]);
+pub(super) struct PackReader<'a>(pub &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> PackReader<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -382,12 +382,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The next record; nothing where the bytes are none.
-    pub(super) fn record(&mut self) -> Option<Record> {
-        let kind = Kind::numbered(*self.take(1)?.first()?)?;
+    pub(super) fn record(&mut self) -> Option<SyncRecord> {
+        let kind = RecordKind::numbered(*self.take(1)?.first()?)?;
         let id = self.bytes()?.to_vec();
         let count = self.number()?;
         if count == u64::MAX {
-            return Some(Record { kind, id, values: None });
+            return Some(SyncRecord { kind, id, values: None });
         }
         // No more values than there are bytes.
         let count = usize::try_from(count).ok().filter(|n| *n <= self.0.len())?;
@@ -395,6 +395,6 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             values.push(self.value()?);
         }
-        Some(Record { kind, id, values: Some(values) })
+        Some(SyncRecord { kind, id, values: Some(values) })
     }
 }

@@ -124,7 +124,7 @@ fn a_lock_at_the_first_write_is_waited_for_and_what_cannot_be_opened_now_is_open
     drop(Store::open(&path).unwrap());
     let open = || {
         let (reader, file) = (Store::open_settled(&path), identity(&path));
-        let writer = Writer::Later { path: path.clone(), file };
+        let writer = WriteConnection::Later { path: path.clone(), file };
         Handle::start(writer, reader, Duration::from_millis(20), |_| true).unwrap()
     };
     let other = rusqlite::Connection::open(&path).unwrap();

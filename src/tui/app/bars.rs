@@ -1,7 +1,7 @@
 //! The bar with the tabs, and the bottom line: what was said, or the keys that matter.
 
-use super::{App, Said, TABS};
-use crate::tui::keys::{Action, Scope, TABLE};
+use super::{App, StatusMessage, TABS};
+use crate::tui::keys::{Action, KeyScope, TABLE};
 use crate::tui::paint::{put, put_cut, put_right, seg};
 use crate::tui::route::Tab;
 use crate::tui::theme::Meaning;
@@ -24,7 +24,7 @@ impl App {
             let text = if self.screen().has_digits() {
                 format!("  {marker}{name}  ")
             } else {
-                format!(" {marker}{} {name} ", env.hint(Scope::Everywhere, *action))
+                format!(" {marker}{} {name} ", env.hint(KeyScope::Everywhere, *action))
             };
             let end = put(buf, x, row.y, row.right().saturating_sub(x), &[seg(text, style)]);
             places.push((Rect { x, width: end.saturating_sub(x), ..row }, *tab));
@@ -56,7 +56,7 @@ impl App {
             &seg(status, env.style(Meaning::Dim)),
         );
         let room = taken.saturating_sub(row.x + 1);
-        if let Some(Said { toast, .. }) = &self.said {
+        if let Some(StatusMessage { toast, .. }) = &self.said {
             let meaning = if toast.error { Meaning::Error } else { Meaning::Good };
             let sign = if toast.error { " ! " } else { " · " };
             put_cut(
@@ -82,10 +82,10 @@ impl App {
         let env = &self.env;
         let mut places = Vec::new();
         let scope = self.screen().scope();
-        let help = crate::core::text::width(env.hint(Scope::Everywhere, Action::Help)) + " keys  ".len();
+        let help = crate::core::text::width(env.hint(KeyScope::Everywhere, Action::Help)) + " keys  ".len();
         let mut x = row.x + 1;
         for action in self.screen().hints().into_iter().chain([Action::Help]) {
-            let place = if action == Action::Help { Scope::Everywhere } else { scope };
+            let place = if action == Action::Help { KeyScope::Everywhere } else { scope };
             let Some(binding) =
                 TABLE.iter().find(|b| b.scope == place && b.action == action && !b.hint.is_empty())
             else {

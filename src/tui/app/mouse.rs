@@ -2,7 +2,7 @@
 //! dragged. It never confirms anything: an open question takes keys only.
 
 use super::App;
-use crate::tui::context::Cx;
+use crate::tui::context::Context;
 use crate::tui::keys::Action;
 use crate::tui::layer::Layer;
 use crate::tui::msg::Effect;
@@ -73,7 +73,7 @@ impl App {
 
     /// One step on the screen as a key makes it, so that what depends on the selection follows.
     fn move_by(&mut self, action: Action) -> Vec<Effect> {
-        self.with_screen(|screen, cx: &mut Cx| {
+        self.with_screen(|screen, cx: &mut Context| {
             screen.act(action, cx);
         })
     }

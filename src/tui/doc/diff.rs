@@ -6,18 +6,18 @@ use crate::eval::history::{self, MeanChange};
 use crate::questions::difference::{Difference, Side};
 use crate::questions::tokens;
 use crate::store::{RevisionInfo, RevisionScore};
-use crate::tui::model::Spot;
+use crate::tui::model::RevisionRef;
 use std::sync::Arc;
 
 /// Where a text comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum DiffSource {
     /// A revision of the registry.
-    Revision(Spot),
+    Revision(RevisionRef),
     /// What the editor left of a revision: same kind and settings, another text.
     Draft {
         /// The revision it started from.
-        base: Spot,
+        base: RevisionRef,
         /// Its text.
         text: Arc<str>,
     },
@@ -30,7 +30,7 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl DiffSource {
     /// What it is called.
     pub fn name(&self) -> String {
         match self {
@@ -43,20 +43,20 @@ impl Source {
 
 /// One side.
 #[derive(Debug)]
-pub struct End {
+pub struct DiffSide {
     /// Where it is from.
-    pub source: Source,
+    pub source: DiffSource,
     /// The revision, or the one a draft started from.
     pub info: Option<RevisionInfo>,
     /// What is compared and counted.
     pub side: Side,
 }
 
-impl End {
+impl DiffSide {
     /// A text from somewhere; `body` is that of the revision or the draft.
-    pub fn new(source: Source, info: Option<RevisionInfo>, body: String) -> Self {
+    pub fn new(source: DiffSource, info: Option<RevisionInfo>, body: String) -> Self {
         let side = match (&source, &info) {
-            (Source::Draft { .. }, Some(info)) => Side::draft(info.kind, body, info.settings()),
+            (DiffSource::Draft { .. }, Some(info)) => Side::draft(info.kind, body, info.settings()),
             (_, Some(info)) => Side::prompt(Template { kind: info.kind, body }, info.settings()),
             (_, None) => Side::text(body),
         };
@@ -68,9 +68,9 @@ impl End {
 #[derive(Debug)]
 pub struct DiffDoc {
     /// The older, or the one marked.
-    pub left: End,
+    pub left: DiffSide,
     /// The newer, or the one selected.
-    pub right: End,
+    pub right: DiffSide,
     /// Their texts, row by row.
     pub diff: Diff,
     /// Lines added and removed.
@@ -85,11 +85,11 @@ pub struct DiffDoc {
 
 impl DiffDoc {
     /// Compares two texts; takes as long as they need, so not on the loop.
-    pub fn new(left: End, right: End, scores: &[RevisionScore]) -> Self {
+    pub fn new(left: DiffSide, right: DiffSide, scores: &[RevisionScore]) -> Self {
         let found = Difference::of(&left.side, &right.side);
         let changes = changes(&found);
         let scores = match (&left.source, &right.source) {
-            (Source::Revision(l), Source::Revision(r)) => history::changes(scores, l.seq, r.seq),
+            (DiffSource::Revision(l), DiffSource::Revision(r)) => history::changes(scores, l.seq, r.seq),
             _ => Vec::new(),
         };
         let tokens = tokens::at_once(&left.side.template).zip(tokens::at_once(&right.side.template));

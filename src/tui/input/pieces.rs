@@ -30,7 +30,7 @@ const MARK: &[u8] = b"\x1b[201~";
 
 /// What the bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum InputPiece {
     /// Text as typed, or one whole sequence of a key or the mouse.
     Keys(Vec<u8>),
     /// The Escape key.
@@ -42,7 +42,7 @@ pub enum Piece {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PieceKind {
     Osc,
     Dcs,
     /// APC, PM, SOS: nobody asked for them.
@@ -50,7 +50,7 @@ enum Kind {
 }
 
 #[derive(Debug)]
-enum State {
+enum PieceState {
     Ground,
     /// A character of several bytes, after an Escape or not.
     Character {
@@ -73,7 +73,7 @@ enum State {
         twice: bool,
     },
     String {
-        kind: Kind,
+        kind: PieceKind,
         body: Vec<u8>,
         escaped: bool,
         want: usize,
@@ -98,7 +98,7 @@ struct Due {
 /// The state between reads.
 #[derive(Debug)]
 pub struct Pieces {
-    state: State,
+    state: PieceState,
     /// When the state ends by itself.
     until: Option<Instant>,
     /// The answers that are awaited.
@@ -111,7 +111,7 @@ pub struct Pieces {
 
 impl Default for Pieces {
     fn default() -> Self {
-        Self { state: State::Ground, until: None, due: None, cut: Vec::new(), held: Vec::new() }
+        Self { state: PieceState::Ground, until: None, due: None, cut: Vec::new(), held: Vec::new() }
     }
 }
 
@@ -133,7 +133,7 @@ impl Pieces {
     }
 
     /// Takes what one read brought.
-    pub fn read(&mut self, bytes: &[u8], now: Instant, out: &mut Vec<Piece>) {
+    pub fn read(&mut self, bytes: &[u8], now: Instant, out: &mut Vec<InputPiece>) {
         if !self.is_due(now) {
             self.due = None;
         }
@@ -158,7 +158,7 @@ impl Pieces {
     }
 
     /// The time that [`Pieces::until`] named has come.
-    pub fn time(&mut self, now: Instant, out: &mut Vec<Piece>) {
+    pub fn time(&mut self, now: Instant, out: &mut Vec<InputPiece>) {
         if self.until.is_none_or(|until| now < until) {
             return;
         }
@@ -172,7 +172,7 @@ impl Pieces {
     }
 
     /// What is open is settled now: somebody else reads on.
-    pub fn settle(&mut self, now: Instant, out: &mut Vec<Piece>) {
+    pub fn settle(&mut self, now: Instant, out: &mut Vec<InputPiece>) {
         self.cut.clear();
         let held = std::mem::take(&mut self.held);
         self.feed(&held, now, out);
@@ -180,25 +180,25 @@ impl Pieces {
         self.cut.clear();
     }
 
-    fn give_up(&mut self, out: &mut Vec<Piece>) {
+    fn give_up(&mut self, out: &mut Vec<InputPiece>) {
         self.until = None;
         let mut cut = vec![ESC];
-        match std::mem::replace(&mut self.state, State::Ground) {
-            State::Ground | State::Character { .. } => return,
-            State::Escape { twice, .. } => {
-                out.extend(std::iter::repeat_n(Piece::Escape, if twice { 2 } else { 1 }));
+        match std::mem::replace(&mut self.state, PieceState::Ground) {
+            PieceState::Ground | PieceState::Character { .. } => return,
+            PieceState::Escape { twice, .. } => {
+                out.extend(std::iter::repeat_n(InputPiece::Escape, if twice { 2 } else { 1 }));
             }
-            State::Csi { body, .. } => {
+            PieceState::Csi { body, .. } => {
                 cut.push(b'[');
                 cut.extend(body);
             }
-            State::OldMouse(_) => return,
-            State::Ss3 { .. } => cut.push(b'O'),
-            State::String { kind, body, escaped, .. } => {
+            PieceState::OldMouse(_) => return,
+            PieceState::Ss3 { .. } => cut.push(b'O'),
+            PieceState::String { kind, body, escaped, .. } => {
                 cut.push(match kind {
-                    Kind::Osc => b']',
-                    Kind::Dcs => b'P',
-                    Kind::Rest => b'_',
+                    PieceKind::Osc => b']',
+                    PieceKind::Dcs => b'P',
+                    PieceKind::Rest => b'_',
                 });
                 if escaped {
                     // An Escape alone is an end, too; what is left of the usual one may still come.
@@ -208,8 +208,8 @@ impl Pieces {
                     cut.extend(body);
                 }
             }
-            State::Paste { body, .. } => {
-                out.push(Piece::Paste(cleaned(&body)));
+            PieceState::Paste { body, .. } => {
+                out.push(InputPiece::Paste(cleaned(&body)));
                 return;
             }
         }
@@ -220,7 +220,7 @@ impl Pieces {
         if self.due.is_some() { ESCAPE_WHILE_DUE } else { ESCAPE }
     }
 
-    fn feed(&mut self, bytes: &[u8], now: Instant, out: &mut Vec<Piece>) {
+    fn feed(&mut self, bytes: &[u8], now: Instant, out: &mut Vec<InputPiece>) {
         if self.ends_a_paste_without_end(bytes, now) {
             self.give_up(out);
             return;
@@ -229,9 +229,9 @@ impl Pieces {
         while let Some((first, after)) = rest.split_first() {
             // What is only typed or pasted text need not go byte by byte.
             let plain = rest.iter().take_while(|b| **b != ESC && **b < 0x80).count();
-            if plain > 0 && matches!(self.state, State::Ground) {
+            if plain > 0 && matches!(self.state, PieceState::Ground) {
                 let (text, after) = rest.split_at(plain);
-                out.push(Piece::Keys(text.to_vec()));
+                out.push(InputPiece::Keys(text.to_vec()));
                 rest = after;
                 continue;
             }
@@ -239,13 +239,16 @@ impl Pieces {
             rest = after;
         }
         self.until = match &self.state {
-            State::Ground | State::Character { .. } => None,
-            State::Escape { .. } | State::String { escaped: true, .. } => Some(now + self.escape_wait()),
-            State::Csi { .. } | State::OldMouse(_) | State::Ss3 { .. } | State::String { .. } => {
-                Some(now + SILENCE)
+            PieceState::Ground | PieceState::Character { .. } => None,
+            PieceState::Escape { .. } | PieceState::String { escaped: true, .. } => {
+                Some(now + self.escape_wait())
             }
-            State::Paste { marked: None, .. } => None,
-            State::Paste { body, marked: Some(at), .. } => {
+            PieceState::Csi { .. }
+            | PieceState::OldMouse(_)
+            | PieceState::Ss3 { .. }
+            | PieceState::String { .. } => Some(now + SILENCE),
+            PieceState::Paste { marked: None, .. } => None,
+            PieceState::Paste { body, marked: Some(at), .. } => {
                 Some(now + if *at == body.len() { PASTE_END } else { PASTE_REST })
             }
         };
@@ -253,69 +256,69 @@ impl Pieces {
 
     /// A paste whose end never came would take all keys: Esc or Ctrl-C alone, after a silence, ends it.
     fn ends_a_paste_without_end(&mut self, bytes: &[u8], now: Instant) -> bool {
-        let State::Paste { marked: None, last, .. } = &mut self.state else { return false };
+        let PieceState::Paste { marked: None, last, .. } = &mut self.state else { return false };
         let silent = now.saturating_duration_since(*last) >= SILENCE;
         *last = now;
         silent && [&b"\x1b"[..], b"\x03", b"\x1b[27u", b"\x1b[99;5u"].contains(&bytes)
     }
 
     /// Puts the state by one byte further.
-    fn byte(&mut self, byte: u8, now: Instant, out: &mut Vec<Piece>) {
-        match std::mem::replace(&mut self.state, State::Ground) {
-            State::Ground => self.ground(byte, now, out),
-            State::Character { mut bytes, want } => {
+    fn byte(&mut self, byte: u8, now: Instant, out: &mut Vec<InputPiece>) {
+        match std::mem::replace(&mut self.state, PieceState::Ground) {
+            PieceState::Ground => self.ground(byte, now, out),
+            PieceState::Character { mut bytes, want } => {
                 if byte & 0xc0 != 0x80 {
                     // No character: what came is dropped, and this begins anew.
                     return self.ground(byte, now, out);
                 }
                 bytes.push(byte);
                 if bytes.len() < want {
-                    self.state = State::Character { bytes, want };
+                    self.state = PieceState::Character { bytes, want };
                 } else if let [0xc2, c1 @ 0x80..=0x9f] = bytes[..] {
                     self.control(c1);
                 } else {
-                    out.push(Piece::Keys(bytes));
+                    out.push(InputPiece::Keys(bytes));
                 }
             }
-            State::Escape { since, twice } => self.escape(byte, (since, twice), now, out),
-            State::Csi { body, twice } => self.csi(byte, body, twice, now, out),
-            State::OldMouse(mut bytes) => {
+            PieceState::Escape { since, twice } => self.escape(byte, (since, twice), now, out),
+            PieceState::Csi { body, twice } => self.csi(byte, body, twice, now, out),
+            PieceState::OldMouse(mut bytes) => {
                 bytes.push(byte);
                 if bytes.len() < 6 {
-                    self.state = State::OldMouse(bytes);
+                    self.state = PieceState::OldMouse(bytes);
                 } else {
-                    out.push(Piece::Keys(bytes));
+                    out.push(InputPiece::Keys(bytes));
                 }
             }
-            State::Ss3 { twice } => {
+            PieceState::Ss3 { twice } => {
                 if byte == ESC {
-                    self.state = State::Escape { since: now, twice: false };
+                    self.state = PieceState::Escape { since: now, twice: false };
                 } else {
-                    out.extend(twice.then_some(Piece::Escape));
-                    out.push(Piece::Keys(vec![ESC, b'O', byte]));
+                    out.extend(twice.then_some(InputPiece::Escape));
+                    out.push(InputPiece::Keys(vec![ESC, b'O', byte]));
                 }
             }
-            State::String { kind, body, escaped, want } => {
+            PieceState::String { kind, body, escaped, want } => {
                 self.string(byte, (kind, body, escaped, want), now, out)
             }
-            State::Paste { mut body, mut marked, .. } => {
+            PieceState::Paste { mut body, mut marked, .. } => {
                 body.push(byte);
                 if body.ends_with(MARK) {
                     body.truncate(body.len() - MARK.len());
                     marked = Some(body.len());
                 }
-                self.state = State::Paste { body, marked, last: now };
+                self.state = PieceState::Paste { body, marked, last: now };
             }
         }
     }
 
-    fn ground(&mut self, byte: u8, now: Instant, out: &mut Vec<Piece>) {
+    fn ground(&mut self, byte: u8, now: Instant, out: &mut Vec<InputPiece>) {
         let want = match byte {
             ESC => {
-                self.state = State::Escape { since: now, twice: false };
+                self.state = PieceState::Escape { since: now, twice: false };
                 return;
             }
-            0x00..0x80 => return out.push(Piece::Keys(vec![byte])),
+            0x00..0x80 => return out.push(InputPiece::Keys(vec![byte])),
             // A control of eight bits: between characters it can be nothing else.
             0x80..=0x9f => return self.control(byte),
             0xc2..=0xdf => 2,
@@ -323,49 +326,49 @@ impl Pieces {
             0xf0..=0xf4 => 4,
             _ => return,
         };
-        self.state = State::Character { bytes: vec![byte], want };
+        self.state = PieceState::Character { bytes: vec![byte], want };
     }
 
     fn control(&mut self, c1: u8) {
         self.state = match c1 {
-            0x9b => State::Csi { body: Vec::new(), twice: false },
-            0x8f => State::Ss3 { twice: false },
-            0x9d => begun(Kind::Osc),
-            0x90 => begun(Kind::Dcs),
-            0x98 | 0x9e | 0x9f => begun(Kind::Rest),
-            _ => State::Ground,
+            0x9b => PieceState::Csi { body: Vec::new(), twice: false },
+            0x8f => PieceState::Ss3 { twice: false },
+            0x9d => begun(PieceKind::Osc),
+            0x90 => begun(PieceKind::Dcs),
+            0x98 | 0x9e | 0x9f => begun(PieceKind::Rest),
+            _ => PieceState::Ground,
         };
     }
 
-    fn escape(&mut self, byte: u8, (since, twice): (Instant, bool), now: Instant, out: &mut Vec<Piece>) {
+    fn escape(&mut self, byte: u8, (since, twice): (Instant, bool), now: Instant, out: &mut Vec<InputPiece>) {
         let opens = matches!(byte, b'[' | b']' | b'P' | b'O' | b'_');
         if twice && !opens {
             // The first was a key; the second begins what follows.
-            out.push(Piece::Escape);
+            out.push(InputPiece::Escape);
         }
         match byte {
-            ESC => self.state = State::Escape { since: now, twice: true },
-            b'[' => self.state = State::Csi { body: Vec::new(), twice },
-            b'O' => self.state = State::Ss3 { twice },
+            ESC => self.state = PieceState::Escape { since: now, twice: true },
+            b'[' => self.state = PieceState::Csi { body: Vec::new(), twice },
+            b'O' => self.state = PieceState::Ss3 { twice },
             b']' | b'P' | b'_' => {
-                out.extend(twice.then_some(Piece::Escape));
+                out.extend(twice.then_some(InputPiece::Escape));
                 self.state = begun(match byte {
-                    b']' => Kind::Osc,
-                    b'P' => Kind::Dcs,
-                    _ => Kind::Rest,
+                    b']' => PieceKind::Osc,
+                    b'P' => PieceKind::Dcs,
+                    _ => PieceKind::Rest,
                 });
             }
             // What is left of a string that has ended.
             b'\\' => {}
             // A hand that presses two keys, while the first was waiting for an answer's rest.
             _ if now.saturating_duration_since(since) >= ESCAPE => {
-                out.push(Piece::Escape);
+                out.push(InputPiece::Escape);
                 self.ground(byte, now, out);
             }
-            0x00..0x80 => out.push(Piece::Keys(vec![ESC, byte])),
+            0x00..0x80 => out.push(InputPiece::Keys(vec![ESC, byte])),
             _ => {
                 self.ground(byte, now, out);
-                if let State::Character { bytes, want } = &mut self.state {
+                if let PieceState::Character { bytes, want } = &mut self.state {
                     bytes.insert(0, ESC);
                     *want += 1;
                 }
@@ -373,19 +376,19 @@ impl Pieces {
         }
     }
 
-    fn csi(&mut self, byte: u8, mut body: Vec<u8>, twice: bool, now: Instant, out: &mut Vec<Piece>) {
+    fn csi(&mut self, byte: u8, mut body: Vec<u8>, twice: bool, now: Instant, out: &mut Vec<InputPiece>) {
         // Some terminals tell of Shift by a `$` in the last place.
         let shifted = byte == b'$' && !body.is_empty() && body.iter().all(u8::is_ascii_digit);
         match byte {
             b'[' if body.is_empty() => {
                 // The Linux console's function keys have one letter more.
                 body.push(byte);
-                self.state = State::Csi { body, twice };
+                self.state = PieceState::Csi { body, twice };
             }
-            b'M' if body.is_empty() => self.state = State::OldMouse(b"\x1b[M".to_vec()),
+            b'M' if body.is_empty() => self.state = PieceState::OldMouse(b"\x1b[M".to_vec()),
             0x20..=0x3f if !shifted && body.len() < LONGEST => {
                 body.push(byte);
-                self.state = State::Csi { body, twice };
+                self.state = PieceState::Csi { body, twice };
             }
             0x40..=0x7e | b'$' => self.sequence(&body, byte, twice, now, out),
             // Broken off: what breaks it begins anew.
@@ -393,9 +396,9 @@ impl Pieces {
         }
     }
 
-    fn sequence(&mut self, body: &[u8], last: u8, twice: bool, now: Instant, out: &mut Vec<Piece>) {
+    fn sequence(&mut self, body: &[u8], last: u8, twice: bool, now: Instant, out: &mut Vec<InputPiece>) {
         match (body, last) {
-            (b"200", b'~') => self.state = State::Paste { body: Vec::new(), marked: None, last: now },
+            (b"200", b'~') => self.state = PieceState::Paste { body: Vec::new(), marked: None, last: now },
             // The end of a paste that has ended already.
             (b"201", b'~') => {}
             _ if is_key(body, last) => {
@@ -403,10 +406,10 @@ impl Pieces {
                 let mut bytes = b"\x1b[".to_vec();
                 bytes.extend(body);
                 bytes.push(last);
-                out.push(Piece::Keys(bytes));
+                out.push(InputPiece::Keys(bytes));
             }
             _ => {
-                out.extend(twice.then_some(Piece::Escape));
+                out.extend(twice.then_some(InputPiece::Escape));
                 tell(TerminalReport::of_csi(body, last), out, &mut self.due);
             }
         }
@@ -415,9 +418,9 @@ impl Pieces {
     fn string(
         &mut self,
         byte: u8,
-        (kind, mut body, escaped, want): (Kind, Vec<u8>, bool, usize),
+        (kind, mut body, escaped, want): (PieceKind, Vec<u8>, bool, usize),
         now: Instant,
-        out: &mut Vec<Piece>,
+        out: &mut Vec<InputPiece>,
     ) {
         if escaped {
             finish(kind, &body, out, &mut self.due);
@@ -428,13 +431,13 @@ impl Pieces {
                 _ => self.ground(byte, now, out),
             }
             if byte == ESC {
-                self.state = State::Escape { since: now, twice: false };
+                self.state = PieceState::Escape { since: now, twice: false };
             }
             return;
         }
         match byte {
-            ESC => self.state = State::String { kind, body, escaped: true, want: 0 },
-            0x07 if kind == Kind::Osc => finish(kind, &body, out, &mut self.due),
+            ESC => self.state = PieceState::String { kind, body, escaped: true, want: 0 },
+            0x07 if kind == PieceKind::Osc => finish(kind, &body, out, &mut self.due),
             0x9c if want == 0 => finish(kind, &body, out, &mut self.due),
             0x9c if body.last() == Some(&0xc2) => {
                 // The same end, written as a character.
@@ -454,33 +457,33 @@ impl Pieces {
                 if body.len() < LONGEST {
                     body.push(byte);
                 }
-                self.state = State::String { kind, body, escaped: false, want };
+                self.state = PieceState::String { kind, body, escaped: false, want };
             }
         }
     }
 }
 
-fn begun(kind: Kind) -> State {
-    State::String { kind, body: Vec::new(), escaped: false, want: 0 }
+fn begun(kind: PieceKind) -> PieceState {
+    PieceState::String { kind, body: Vec::new(), escaped: false, want: 0 }
 }
 
-fn finish(kind: Kind, body: &[u8], out: &mut Vec<Piece>, due: &mut Option<Due>) {
+fn finish(kind: PieceKind, body: &[u8], out: &mut Vec<InputPiece>, due: &mut Option<Due>) {
     let answer = match kind {
-        Kind::Osc => TerminalReport::of_osc(body),
-        Kind::Dcs => TerminalReport::of_dcs(body),
-        Kind::Rest => TerminalReport::Other,
+        PieceKind::Osc => TerminalReport::of_osc(body),
+        PieceKind::Dcs => TerminalReport::of_dcs(body),
+        PieceKind::Rest => TerminalReport::Other,
     };
     tell(answer, out, due);
 }
 
-fn tell(answer: TerminalReport, out: &mut Vec<Piece>, due: &mut Option<Due>) {
+fn tell(answer: TerminalReport, out: &mut Vec<InputPiece>, due: &mut Option<Due>) {
     if let Some(awaited) = due {
         awaited.primary &= answer != TerminalReport::Primary;
         awaited.colour &= !matches!(answer, TerminalReport::Background(_));
     }
     due.take_if(|awaited| !awaited.primary && !awaited.colour);
     if answer != TerminalReport::Other {
-        out.push(Piece::Answer(answer));
+        out.push(InputPiece::Answer(answer));
     }
 }
 

@@ -32,7 +32,7 @@ fn recorded() -> Vec<Recorded> {
 struct Line {
     pieces: Pieces,
     now: Instant,
-    out: Vec<Piece>,
+    out: Vec<InputPiece>,
 }
 
 impl Line {
@@ -60,13 +60,13 @@ impl Line {
         self.now = end;
     }
 
-    fn keys(&self) -> Vec<&Piece> {
-        self.out.iter().filter(|p| !matches!(p, Piece::Answer(_))).collect()
+    fn keys(&self) -> Vec<&InputPiece> {
+        self.out.iter().filter(|p| !matches!(p, InputPiece::Answer(_))).collect()
     }
 }
 
-fn typed(text: &str) -> Piece {
-    Piece::Keys(text.as_bytes().to_vec())
+fn typed(text: &str) -> InputPiece {
+    InputPiece::Keys(text.as_bytes().to_vec())
 }
 
 const DELAYS: [u32; 7] = [0, 20, 120, 290, 900, 1_200, 60_000];
@@ -93,7 +93,7 @@ fn no_answer_of_any_terminal_becomes_a_key_wherever_it_is_cut_and_however_long_t
                         line.passes(400 * MS);
                         // An Escape that comes alone is the key in the end; what follows it never is.
                         let alone = at == 1 && delay >= if due { 300 } else { 25 };
-                        let keys: Vec<Piece> = if alone { vec![Piece::Escape] } else { vec![] };
+                        let keys: Vec<InputPiece> = if alone { vec![InputPiece::Escape] } else { vec![] };
                         assert_eq!(
                             line.keys(),
                             keys.iter().collect::<Vec<_>>(),
@@ -103,8 +103,8 @@ fn no_answer_of_any_terminal_becomes_a_key_wherever_it_is_cut_and_however_long_t
                             String::from_utf8_lossy(&answer[at..]),
                         );
                         // The answer was understood as when it comes whole.
-                        let answers = |l: &Line| -> Vec<Piece> {
-                            l.out.iter().filter(|p| matches!(p, Piece::Answer(_))).cloned().collect()
+                        let answers = |l: &Line| -> Vec<InputPiece> {
+                            l.out.iter().filter(|p| matches!(p, InputPiece::Answer(_))).cloned().collect()
                         };
                         let once_ended = answer[at..] == *b"\\";
                         if !once_ended && delay < 1_000 {
@@ -145,7 +145,7 @@ fn all_answers_one_byte_at_a_time_with_the_pauses_of_a_slow_line() {
         line.passes(400 * MS);
         assert!(line.keys().is_empty(), "{}: {:?}", terminal.name, line.out);
         for piece in &line.out {
-            if let Piece::Answer(answer) = piece {
+            if let InputPiece::Answer(answer) = piece {
                 known.learn(answer);
             }
         }
@@ -173,18 +173,18 @@ fn an_escape_alone_waits_longer_only_while_answers_are_due() {
         line.passes((until_done - 1) * MS);
         assert_eq!(line.out, []);
         line.passes(MS);
-        assert_eq!(line.out, [Piece::Escape]);
+        assert_eq!(line.out, [InputPiece::Escape]);
     }
     // The last answer ends the waiting, and so does a second.
     let mut line = Line::asked();
     line.comes(b"\x1b[?62;c\x1b");
     line.passes(25 * MS);
-    assert_eq!(line.keys(), [&Piece::Escape]);
+    assert_eq!(line.keys(), [&InputPiece::Escape]);
     let mut line = Line::asked();
     line.passes(1_000 * MS);
     line.comes(b"\x1b");
     line.passes(25 * MS);
-    assert_eq!(line.out, [Piece::Escape]);
+    assert_eq!(line.out, [InputPiece::Escape]);
     // In GNU screen the colour comes after the last answer.
     let mut line = Line::new();
     line.pieces.expect(line.now + Duration::from_secs(1), true);
@@ -193,13 +193,13 @@ fn an_escape_alone_waits_longer_only_while_answers_are_due() {
     assert_eq!(line.keys().len(), 0);
     line.comes(b"]11;rgb:0000/0000/0000\x1b\\\x1b");
     line.passes(25 * MS);
-    assert_eq!(line.keys(), [&Piece::Escape]);
+    assert_eq!(line.keys(), [&InputPiece::Escape]);
     // A hand that goes on after Escape is not kept waiting, and its key is not another one.
     let mut line = Line::asked();
     line.comes(b"\x1b");
     line.passes(80 * MS);
     line.comes(b"j");
-    assert_eq!(line.out, [Piece::Escape, typed("j")]);
+    assert_eq!(line.out, [InputPiece::Escape, typed("j")]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn brackets_typed_after_escape_are_keys() {
         line.passes(200 * MS);
         line.comes(key.as_bytes());
         line.passes(25 * MS);
-        assert_eq!(line.out, [Piece::Escape, typed(key)]);
+        assert_eq!(line.out, [InputPiece::Escape, typed(key)]);
         line.comes(b"]]");
         assert_eq!(line.out[2], typed("]]"));
     }
@@ -218,7 +218,7 @@ fn brackets_typed_after_escape_are_keys() {
 
 #[test]
 fn strings_of_every_kind_are_taken_and_end_in_every_way() {
-    let light = Piece::Answer(TerminalReport::Background(Rgb { red: 255, green: 255, blue: 255 }));
+    let light = InputPiece::Answer(TerminalReport::Background(Rgb { red: 255, green: 255, blue: 255 }));
     for end in [&b"\x1b\\"[..], b"\x07", b"\x9c", b"\xc2\x9c"] {
         for start in [&b"\x1b]"[..], b"\x9d", b"\xc2\x9d"] {
             let mut line = Line::new();
@@ -304,7 +304,7 @@ fn keys_stay_keys() {
     let mut line = Line::new();
     line.comes(b"\x1b\x1b[A\x1b\x1b");
     line.passes(25 * MS);
-    assert_eq!(line.out, [typed("\x1b[A"), Piece::Escape, Piece::Escape]);
+    assert_eq!(line.out, [typed("\x1b[A"), InputPiece::Escape, InputPiece::Escape]);
     // Half a character, then another: the half is dropped.
     let mut line = Line::new();
     line.comes(b"\xe2\x82k");
@@ -318,7 +318,7 @@ fn what_follows_an_end_mark_at_once_is_still_the_paste() {
     line.passes(9 * MS);
     assert_eq!(line.out, []);
     line.passes(MS);
-    assert_eq!(line.out, [Piece::Paste("first:q\ny".into())]);
+    assert_eq!(line.out, [InputPiece::Paste("first:q\ny".into())]);
     line.comes(b"j");
     assert_eq!(line.out[1..], [typed("j")]);
     // The same in every split without a pause.
@@ -329,14 +329,14 @@ fn what_follows_an_end_mark_at_once_is_still_the_paste() {
         line.passes(4 * MS);
         line.comes(&bytes[at..]);
         line.passes(200 * MS);
-        assert_eq!(line.out, [Piece::Paste("a:q\nb".into())], "at {at}");
+        assert_eq!(line.out, [InputPiece::Paste("a:q\nb".into())], "at {at}");
     }
     // An end mark with nothing after it ends it, and what is typed later is typed.
     let mut line = Line::new();
     line.comes(b"\x1b[200~a\x1b[201~");
     line.passes(10 * MS);
     line.comes(b"\x1b[201~q");
-    assert_eq!(line.out, [Piece::Paste("a".into()), typed("q")]);
+    assert_eq!(line.out, [InputPiece::Paste("a".into()), typed("q")]);
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn a_paste_holds_no_controls_and_is_left_when_its_end_never_comes() {
     let mut line = Line::new();
     line.comes(b"\x1b[200~a\x1b[31m\x00\x03\x07b\r\nc\td\xc2\x9b1m\x7f\x1b[201~");
     line.passes(10 * MS);
-    assert_eq!(line.out, [Piece::Paste("a[31mb\nc\td1m".into())]);
+    assert_eq!(line.out, [InputPiece::Paste("a[31mb\nc\td1m".into())]);
     for out in [&b"\x1b"[..], b"\x03"] {
         let mut line = Line::new();
         line.comes(b"\x1b[200~never ended");
@@ -354,7 +354,7 @@ fn a_paste_holds_no_controls_and_is_left_when_its_end_never_comes() {
         assert_eq!(line.out, [], "within the paste it is pasted");
         line.comes(out);
         line.passes(25 * MS);
-        assert_eq!(line.out, [Piece::Paste("never endedj".into())]);
+        assert_eq!(line.out, [InputPiece::Paste("never endedj".into())]);
         line.comes(b"k");
         assert_eq!(line.out[1..], [typed("k")]);
     }

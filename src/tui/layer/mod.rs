@@ -3,9 +3,9 @@
 //! A layer takes all keys while it is open. Esc always closes it.
 
 use crate::core::text;
-use crate::tui::context::Cx;
+use crate::tui::context::Context;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Keymap, Scope, TABLE, by_place};
+use crate::tui::keys::{Action, KeyScope, Keymap, TABLE, by_place};
 use crate::tui::model::Ticket;
 use crate::tui::paint::{put, put_cut, put_right, seg, select};
 use crate::tui::route::Purpose;
@@ -35,7 +35,7 @@ pub enum Layer {
     /// Every action by name.
     Palette(Box<Palette>),
     /// One line to be typed.
-    Input(Box<Input>),
+    Input(Box<InputLine>),
     /// A question answered by `y`.
     Confirm {
         /// The question.
@@ -48,7 +48,7 @@ pub enum Layer {
 }
 
 /// A one-line field at the bottom.
-pub struct Input {
+pub struct InputLine {
     title: String,
     hint: String,
     purpose: Purpose,
@@ -64,7 +64,7 @@ pub struct Palette {
 
 /// What a key did to a layer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LayerOutcome {
     /// It stays open.
     Stay,
     /// It closes, and nothing more happens.
@@ -80,13 +80,13 @@ pub enum Outcome {
 impl Layer {
     /// A field.
     pub fn input(title: String, hint: String, text: &str, purpose: Purpose) -> Self {
-        Self::Input(Box::new(Input { title, hint, purpose, area: field(text) }))
+        Self::Input(Box::new(InputLine { title, hint, purpose, area: field(text) }))
     }
 
     /// The keys of a screen, and what its figures mean: made from the table of keys.
-    pub fn help(scope: Scope, keymap: &Keymap, figures: &[(&str, &str)]) -> Self {
+    pub fn help(scope: KeyScope, keymap: &Keymap, figures: &[(&str, &str)]) -> Self {
         let mut lines = Vec::new();
-        for part in [scope, Scope::Move, Scope::Everywhere] {
+        for part in [scope, KeyScope::Move, KeyScope::Everywhere] {
             lines.push((part.name().to_owned(), String::new()));
             for binding in TABLE.iter().filter(|b| b.scope == part) {
                 lines.push((format!("  {}", keymap.keys_of(binding)), keymap.filled(scope, binding.help)));
@@ -102,8 +102,8 @@ impl Layer {
     }
 
     /// Every action of a screen, to be found by name.
-    pub fn palette(scope: Scope, keymap: &Keymap) -> Self {
-        let all = [scope, Scope::Everywhere]
+    pub fn palette(scope: KeyScope, keymap: &Keymap) -> Self {
+        let all = [scope, KeyScope::Everywhere]
             .into_iter()
             .flat_map(|part| TABLE.iter().filter(move |b| b.scope == part))
             .filter(|b| !matches!(b.action, Action::Palette))
@@ -113,7 +113,7 @@ impl Layer {
     }
 
     /// Handles a key.
-    pub fn key(&mut self, event: &KeyEvent, cx: &mut Cx) -> Outcome {
+    pub fn key(&mut self, event: &KeyEvent, cx: &mut Context) -> LayerOutcome {
         // Where nothing is typed a letter of another layout is the key it is on.
         let by_place = match self {
             Self::Confirm { .. } => by_place(event),
@@ -124,28 +124,28 @@ impl Layer {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
         if event.code == KeyCode::Esc || control && event.code == KeyCode::Char('c') {
             return match self {
-                Self::Input(input) => Outcome::Answer(input.purpose.clone(), None),
-                Self::Confirm { purpose, .. } => Outcome::Answer(purpose.clone(), None),
+                Self::Input(input) => LayerOutcome::Answer(input.purpose.clone(), None),
+                Self::Confirm { purpose, .. } => LayerOutcome::Answer(purpose.clone(), None),
                 Self::Plan(dialog) => plan_outcome(dialog.key(event, cx)),
-                _ => Outcome::Close,
+                _ => LayerOutcome::Close,
             };
         }
         match self {
-            Self::Lines { rows, cursor, .. } => match cx.env.keymap.action(Scope::Everywhere, event) {
-                Some(Action::Help | Action::Quit | Action::Back) => Outcome::Close,
+            Self::Lines { rows, cursor, .. } => match cx.env.keymap.action(KeyScope::Everywhere, event) {
+                Some(Action::Help | Action::Quit | Action::Back) => LayerOutcome::Close,
                 Some(action) => {
                     let mut top = Cursor { at: cursor.top, height: cursor.height, ..Cursor::default() };
                     if top.act(action, *rows) {
                         cursor.top = top.at;
                         cursor.at = top.at;
                     }
-                    Outcome::Stay
+                    LayerOutcome::Stay
                 }
-                None => Outcome::Stay,
+                None => LayerOutcome::Stay,
             },
             Self::Confirm { purpose, .. } => match event.code {
-                KeyCode::Char('y' | 'Y') => Outcome::Answer(purpose.clone(), Some("y".into())),
-                _ => Outcome::Answer(purpose.clone(), None),
+                KeyCode::Char('y' | 'Y') => LayerOutcome::Answer(purpose.clone(), Some("y".into())),
+                _ => LayerOutcome::Answer(purpose.clone(), None),
             },
             Self::Input(input) => input.key(event),
             Self::Palette(palette) => palette.key(event),
@@ -154,24 +154,24 @@ impl Layer {
     }
 
     /// Handles a paste: one insertion; line ends become blanks, so that nothing is submitted by it.
-    pub fn paste(&mut self, text: &str) -> Outcome {
+    pub fn paste(&mut self, text: &str) -> LayerOutcome {
         let line: String =
             text.chars().take(100_000).map(|c| if c == '\r' || c == '\n' { ' ' } else { c }).collect();
         match self {
             Self::Input(input) => {
                 input.area.insert_str(&line);
-                Outcome::Typing(input.purpose.clone(), content(&input.area))
+                LayerOutcome::Typing(input.purpose.clone(), content(&input.area))
             }
             Self::Palette(palette) => {
                 palette.area.insert_str(&line);
-                Outcome::Stay
+                LayerOutcome::Stay
             }
-            _ => Outcome::Stay,
+            _ => LayerOutcome::Stay,
         }
     }
 
     /// Hands an answer to a layer that asked. False when none of its own.
-    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self {
             Self::Plan(dialog) => dialog.reply(ticket, cx),
             _ => false,
@@ -201,22 +201,22 @@ impl Layer {
     }
 }
 
-fn plan_outcome(outcome: plan::Outcome) -> Outcome {
+fn plan_outcome(outcome: plan::PlanOutcome) -> LayerOutcome {
     match outcome {
-        plan::Outcome::Stay => Outcome::Stay,
-        plan::Outcome::Close => Outcome::Close,
+        plan::PlanOutcome::Stay => LayerOutcome::Stay,
+        plan::PlanOutcome::Close => LayerOutcome::Close,
     }
 }
 
-impl Input {
-    fn key(&mut self, event: &KeyEvent) -> Outcome {
+impl InputLine {
+    fn key(&mut self, event: &KeyEvent) -> LayerOutcome {
         match event.code {
-            KeyCode::Enter => Outcome::Answer(self.purpose.clone(), Some(content(&self.area))),
+            KeyCode::Enter => LayerOutcome::Answer(self.purpose.clone(), Some(content(&self.area))),
             _ => {
                 if self.area.input(*event) {
-                    Outcome::Typing(self.purpose.clone(), content(&self.area))
+                    LayerOutcome::Typing(self.purpose.clone(), content(&self.area))
                 } else {
-                    Outcome::Stay
+                    LayerOutcome::Stay
                 }
             }
         }
@@ -247,11 +247,11 @@ impl Palette {
             .collect()
     }
 
-    fn key(&mut self, event: &KeyEvent) -> Outcome {
+    fn key(&mut self, event: &KeyEvent) -> LayerOutcome {
         match event.code {
             KeyCode::Enter => match self.found().get(self.cursor.at) {
-                Some((action, _, _)) => Outcome::Act(*action),
-                None => Outcome::Stay,
+                Some((action, _, _)) => LayerOutcome::Act(*action),
+                None => LayerOutcome::Stay,
             },
             KeyCode::Down => self.go(Action::Down),
             KeyCode::Up => self.go(Action::Up),
@@ -259,15 +259,15 @@ impl Palette {
                 if self.area.input(*event) {
                     self.cursor = Cursor::default();
                 }
-                Outcome::Stay
+                LayerOutcome::Stay
             }
         }
     }
 
-    fn go(&mut self, action: Action) -> Outcome {
+    fn go(&mut self, action: Action) -> LayerOutcome {
         let len = self.found().len();
         self.cursor.act(action, len);
-        Outcome::Stay
+        LayerOutcome::Stay
     }
 
     fn draw(&mut self, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -330,7 +330,7 @@ fn draw_lines(
     }
     if rows.len() > cursor.height && inside.height > 0 {
         let last = (cursor.top + cursor.height).min(rows.len());
-        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(Scope::Everywhere, a));
+        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(KeyScope::Everywhere, a));
         let note = format!(" {down} {up} {}-{last} of {} ", cursor.top + 1, rows.len());
         put_right(buf, inside.right(), inside.bottom(), 24, &seg(note, env.style(Meaning::Dim)));
     }

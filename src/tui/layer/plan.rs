@@ -8,13 +8,13 @@
 
 use crate::core::prompt::Selector;
 use crate::eval::{
-    ArmChoice, Control, Plan, RubricChoice, RunRequest, Scope, SetChoice, is_recorded, recorded_as,
+    ArmChoice, Control, RubricChoice, RunPlan, RunRequest, RunScope, SetChoice, is_recorded, recorded_as,
 };
 use crate::store::CaseSetInfo;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::model::Spot;
-use crate::tui::model::{Ticket, Use};
+use crate::tui::model::RevisionRef;
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::msg::Effect;
 use crate::tui::query;
 use crate::tui::route::{Begin, Nav, Route, Tab};
@@ -26,7 +26,7 @@ mod view;
 
 /// What a key did to the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PlanOutcome {
     /// It stays open.
     Stay,
     /// It closes.
@@ -35,7 +35,7 @@ pub enum Outcome {
 
 /// The lines of the dialog that can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum PlanField {
     Set,
     Arms,
     Model,
@@ -61,7 +61,7 @@ pub(super) enum ArmChoices {
 
 /// What the rubric line offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Rubric {
+pub(super) enum RubricChoices {
     /// Each item's own criterion.
     Own,
     /// A stored or built-in rubric.
@@ -72,7 +72,7 @@ pub(super) enum Rubric {
 
 /// What the judge and model lines offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(super) enum EndpointChoices {
     /// By its name in the config, `recorded:NAME`, or `URL#MODEL` found on this machine.
     Named(String),
     /// `URL#MODEL` typed in.
@@ -110,12 +110,12 @@ const MOST_PASSES: u32 = 10;
 
 /// The dialog's state.
 pub struct PlanDialog {
-    pub(super) spots: Vec<Spot>,
-    pub(super) choices: Slot<query::AskChoices>,
-    pub(super) plan: Slot<query::PlanOf, Result<Plan, String>>,
-    pub(super) endpoints: Slot<query::Endpoints>,
-    created: Slot<query::CreateRun, ()>,
-    pub(super) field: Field,
+    pub(super) spots: Vec<RevisionRef>,
+    pub(super) choices: Pending<query::AskChoices>,
+    pub(super) plan: Pending<query::PlanOf, Result<RunPlan, String>>,
+    pub(super) endpoints: Pending<query::Endpoints>,
+    created: Pending<query::CreateRun, ()>,
+    pub(super) field: PlanField,
     pub(super) set: usize,
     pub(super) arms: usize,
     pub(super) rubric: usize,
@@ -132,14 +132,14 @@ pub struct PlanDialog {
 
 impl PlanDialog {
     /// A dialog over revisions, or over imported responses when there are none.
-    pub fn new(spots: Vec<Spot>, cx: &mut Cx) -> Self {
+    pub fn new(spots: Vec<RevisionRef>, cx: &mut Context) -> Self {
         let mut dialog = Self {
             spots,
-            choices: Slot::default(),
-            plan: Slot::default(),
-            endpoints: Slot::default(),
-            created: Slot::default(),
-            field: Field::Set,
+            choices: Pending::default(),
+            plan: Pending::default(),
+            endpoints: Pending::default(),
+            created: Pending::default(),
+            field: PlanField::Set,
             set: 0,
             arms: 0,
             rubric: 0,
@@ -152,7 +152,7 @@ impl PlanDialog {
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
             dirty: false,
         };
-        dialog.choices.ask(cx, Use::Rest, query::AskChoices);
+        dialog.choices.ask(cx, Priority::Rest, query::AskChoices);
         dialog
     }
 
@@ -171,57 +171,59 @@ impl PlanDialog {
         options
     }
 
-    pub(super) fn rubric_options(&self) -> Vec<Rubric> {
+    pub(super) fn rubric_options(&self) -> Vec<RubricChoices> {
         let items = self.chosen_set().is_some_and(|s| s.kind == "items");
         let named = self.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
         let mut options = Vec::new();
-        options.extend(items.then_some(Rubric::Own));
-        options.extend(named.iter().map(|r| Rubric::Named(r.rubric.name.clone())));
-        options.push(Rubric::Typed);
+        options.extend(items.then_some(RubricChoices::Own));
+        options.extend(named.iter().map(|r| RubricChoices::Named(r.rubric.name.clone())));
+        options.push(RubricChoices::Typed);
         options
     }
 
-    pub(super) fn judge_options(&self) -> Vec<Endpoint> {
+    pub(super) fn judge_options(&self) -> Vec<EndpointChoices> {
         let Some(choices) = self.choices.get() else { return Vec::new() };
-        let mut options: Vec<Endpoint> = choices.judges.iter().cloned().map(Endpoint::Named).collect();
-        options.extend(choices.recorded.iter().map(|name| Endpoint::Named(recorded_as(name))));
-        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(Endpoint::Named));
-        options.push(Endpoint::Typed);
+        let mut options: Vec<EndpointChoices> =
+            choices.judges.iter().cloned().map(EndpointChoices::Named).collect();
+        options.extend(choices.recorded.iter().map(|name| EndpointChoices::Named(recorded_as(name))));
+        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(EndpointChoices::Named));
+        options.push(EndpointChoices::Typed);
         options
     }
 
-    pub(super) fn model_options(&self) -> Vec<Endpoint> {
+    pub(super) fn model_options(&self) -> Vec<EndpointChoices> {
         let Some(choices) = self.choices.get() else { return Vec::new() };
-        let mut options: Vec<Endpoint> = choices.models.iter().cloned().map(Endpoint::Named).collect();
-        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(Endpoint::Named));
-        options.push(Endpoint::Typed);
+        let mut options: Vec<EndpointChoices> =
+            choices.models.iter().cloned().map(EndpointChoices::Named).collect();
+        options.extend(self.endpoints.get().into_iter().flatten().cloned().map(EndpointChoices::Named));
+        options.push(EndpointChoices::Typed);
         options
     }
 
     /// Which lines there are now.
-    pub(super) fn fields(&self) -> Vec<Field> {
+    pub(super) fn fields(&self) -> Vec<PlanField> {
         let generates = self.arm_options().get(self.arms) == Some(&ArmChoices::Spots);
-        let typed = self.rubric_options().get(self.rubric) == Some(&Rubric::Typed);
-        let address = self.judge_options().get(self.judge) == Some(&Endpoint::Typed)
-            || generates && self.model_options().get(self.model) == Some(&Endpoint::Typed);
-        let mut fields = vec![Field::Set, Field::Arms];
+        let typed = self.rubric_options().get(self.rubric) == Some(&RubricChoices::Typed);
+        let address = self.judge_options().get(self.judge) == Some(&EndpointChoices::Typed)
+            || generates && self.model_options().get(self.model) == Some(&EndpointChoices::Typed);
+        let mut fields = vec![PlanField::Set, PlanField::Arms];
         if generates {
-            fields.extend([Field::Model, Field::Generations]);
+            fields.extend([PlanField::Model, PlanField::Generations]);
         }
-        fields.push(Field::Rubric);
-        fields.extend(typed.then_some(Field::Criteria));
-        fields.push(Field::Judge);
-        fields.extend(address.then_some(Field::Address));
-        fields.extend([Field::Repeats, Field::Cap]);
+        fields.push(PlanField::Rubric);
+        fields.extend(typed.then_some(PlanField::Criteria));
+        fields.push(PlanField::Judge);
+        fields.extend(address.then_some(PlanField::Address));
+        fields.extend([PlanField::Repeats, PlanField::Cap]);
         fields
     }
 
     /// The request as chosen; `None` while something is lacking.
     pub(super) fn request(&self) -> Option<RunRequest> {
         let set = self.chosen_set()?;
-        let named = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Named(name) => name.clone(),
-            Endpoint::Typed => self.address.trim().to_owned(),
+        let named = |endpoint: &EndpointChoices| match endpoint {
+            EndpointChoices::Named(name) => name.clone(),
+            EndpointChoices::Typed => self.address.trim().to_owned(),
         };
         let spots = || {
             self.spots
@@ -235,9 +237,9 @@ impl PlanDialog {
             ArmChoices::One(name) => (vec![ArmChoice::Imported(name.clone())], false),
         };
         let rubric = match self.rubric_options().get(self.rubric)? {
-            Rubric::Own => RubricChoice::Own,
-            Rubric::Named(name) => RubricChoice::Named(name.clone()),
-            Rubric::Typed => RubricChoice::Criteria(
+            RubricChoices::Own => RubricChoice::Own,
+            RubricChoices::Named(name) => RubricChoice::Named(name.clone()),
+            RubricChoices::Typed => RubricChoice::Criteria(
                 self.criteria
                     .split([',', ' '])
                     .map(str::trim)
@@ -263,14 +265,14 @@ impl PlanDialog {
     }
 
     /// Asks for the plan of what is chosen, unless one is awaited: then again when it has come.
-    fn replan(&mut self, cx: &mut Cx) {
+    fn replan(&mut self, cx: &mut Context) {
         self.dirty = true;
         if self.plan.is_waiting() {
             return;
         }
         if let Some(request) = self.request() {
             self.dirty = false;
-            self.plan.ask(cx, Use::Rest, query::PlanOf(request));
+            self.plan.ask(cx, Priority::Rest, query::PlanOf(request));
         }
     }
 
@@ -280,13 +282,13 @@ impl PlanDialog {
     }
 
     /// Handles a key.
-    pub fn key(&mut self, event: &KeyEvent, cx: &mut Cx) -> Outcome {
+    pub fn key(&mut self, event: &KeyEvent, cx: &mut Context) -> PlanOutcome {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
         match event.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Esc => return PlanOutcome::Close,
+            KeyCode::Char('c') if control => return PlanOutcome::Close,
             KeyCode::Char('e') if control => {
-                self.endpoints.ask(cx, Use::Rest, query::Endpoints);
+                self.endpoints.ask(cx, Priority::Rest, query::Endpoints);
                 cx.say("looking for model servers on this machine");
             }
             KeyCode::Up | KeyCode::BackTab => self.move_field(false),
@@ -311,22 +313,22 @@ impl PlanDialog {
             KeyCode::Char('k') => self.move_field(false),
             KeyCode::Char('h') => self.change(false, cx),
             KeyCode::Char('l') => self.change(true, cx),
-            KeyCode::Char('q') => return Outcome::Close,
+            KeyCode::Char('q') => return PlanOutcome::Close,
             _ => {}
         }
-        Outcome::Stay
+        PlanOutcome::Stay
     }
 
     /// The text under the cursor, on lines that hold one.
     /// Whether letters are text in the selected field.
     pub fn is_typing(&self) -> bool {
-        matches!(self.field, Field::Criteria | Field::Address)
+        matches!(self.field, PlanField::Criteria | PlanField::Address)
     }
 
     fn typed(&mut self) -> Option<&mut String> {
         match self.field {
-            Field::Criteria => Some(&mut self.criteria),
-            Field::Address => Some(&mut self.address),
+            PlanField::Criteria => Some(&mut self.criteria),
+            PlanField::Address => Some(&mut self.address),
             _ => None,
         }
     }
@@ -338,7 +340,7 @@ impl PlanDialog {
         self.field = fields[to];
     }
 
-    fn change(&mut self, forward: bool, cx: &mut Cx) {
+    fn change(&mut self, forward: bool, cx: &mut Context) {
         let turned = |at: usize, len: usize| {
             if len == 0 {
                 0
@@ -349,20 +351,20 @@ impl PlanDialog {
             }
         };
         match self.field {
-            Field::Set => {
+            PlanField::Set => {
                 self.set = turned(self.set, self.choices.get().map_or(0, |c| c.sets.len()));
                 self.defaults_for_set();
             }
-            Field::Arms => self.arms = turned(self.arms, self.arm_options().len()),
-            Field::Model => self.model = turned(self.model, self.model_options().len()),
-            Field::Rubric => self.rubric = turned(self.rubric, self.rubric_options().len()),
-            Field::Judge => self.judge = turned(self.judge, self.judge_options().len()),
-            Field::Generations if forward => self.generations = (self.generations + 1).min(MOST_PASSES),
-            Field::Generations => self.generations = self.generations.saturating_sub(1).max(1),
-            Field::Repeats if forward => self.repeats = (self.repeats + 1).min(MOST_PASSES),
-            Field::Repeats => self.repeats = self.repeats.saturating_sub(1).max(1),
-            Field::Cap => self.cap = turned(self.cap, CAPS.len()),
-            Field::Criteria | Field::Address => return,
+            PlanField::Arms => self.arms = turned(self.arms, self.arm_options().len()),
+            PlanField::Model => self.model = turned(self.model, self.model_options().len()),
+            PlanField::Rubric => self.rubric = turned(self.rubric, self.rubric_options().len()),
+            PlanField::Judge => self.judge = turned(self.judge, self.judge_options().len()),
+            PlanField::Generations if forward => self.generations = (self.generations + 1).min(MOST_PASSES),
+            PlanField::Generations => self.generations = self.generations.saturating_sub(1).max(1),
+            PlanField::Repeats if forward => self.repeats = (self.repeats + 1).min(MOST_PASSES),
+            PlanField::Repeats => self.repeats = self.repeats.saturating_sub(1).max(1),
+            PlanField::Cap => self.cap = turned(self.cap, CAPS.len()),
+            PlanField::Criteria | PlanField::Address => return,
         }
         self.replan(cx);
     }
@@ -371,7 +373,8 @@ impl PlanDialog {
     fn defaults_for_set(&mut self) {
         self.rubric = 0;
         let options = self.judge_options();
-        let replays = matches!(options.get(self.judge), Some(Endpoint::Named(name)) if is_recorded(name));
+        let replays =
+            matches!(options.get(self.judge), Some(EndpointChoices::Named(name)) if is_recorded(name));
         let wanted = if replays { ArmChoices::All } else { ArmChoices::Spots };
         self.arms = self.arm_options().iter().position(|a| *a == wanted).unwrap_or(0);
     }
@@ -388,7 +391,7 @@ impl PlanDialog {
         self.defaults_for_set();
     }
 
-    fn create(&mut self, cx: &mut Cx) {
+    fn create(&mut self, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("cannot begin a run: the registry is open for reading only ({why})"));
         }
@@ -406,14 +409,14 @@ impl PlanDialog {
             Some(Ok(plan)) => match &plan.refused {
                 Some(why) => cx.fail(why.clone()),
                 None => {
-                    self.created.ask(cx, Use::Rest, query::CreateRun(Box::new(plan.clone())));
+                    self.created.ask(cx, Priority::Rest, query::CreateRun(Box::new(plan.clone())));
                 }
             },
         }
     }
 
     /// Takes an answer. False when it answers none of the dialog's questions.
-    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.plan.answer(ticket) {
             self.plan.set(answer);
             if self.dirty {
@@ -424,7 +427,7 @@ impl PlanDialog {
                 Ok(run) => {
                     let control = Control::new().watched();
                     let begin = Begin::Running(control.clone());
-                    cx.effects.push(Effect::Execute { run: run.clone(), scope: Scope::Missing, control });
+                    cx.effects.push(Effect::Execute { run: run.clone(), scope: RunScope::Missing, control });
                     cx.nav = Some(Nav::Tab(Tab::Runs, Some(Route::Grid { run, begin })));
                 }
                 Err(why) => cx.fail(why),
@@ -449,7 +452,7 @@ impl PlanDialog {
         true
     }
 
-    fn take_endpoints(&mut self, found: Vec<String>, cx: &mut Cx) {
+    fn take_endpoints(&mut self, found: Vec<String>, cx: &mut Context) {
         let known = self.judge_options().len();
         self.endpoints.set(found.clone());
         if found.is_empty() {
@@ -458,7 +461,7 @@ impl PlanDialog {
         cx.say(format!("found {}: chosen as the judge, nothing was asked of it yet", found.join(", ")));
         // The first one found stands just before the line for an address.
         self.judge = known.saturating_sub(1);
-        self.field = Field::Judge;
+        self.field = PlanField::Judge;
         self.replan(cx);
     }
 

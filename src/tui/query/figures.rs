@@ -1,10 +1,10 @@
 //! Questions whose answers are figures: judges against people, arms against arms. Resampling takes a moment: neither the
 //! loop nor other questions wait for it.
 
-use crate::questions::agreement::{self, Among, Answer, Ground, TwoJudges, Wanted};
+use crate::questions::agreement::{self, AgreementData, AgreementFilter, Among, Answer, TwoJudges};
 use crate::questions::comparison::{Field, PairOf, Versus};
 use crate::tui::advice::told;
-use crate::tui::question::{Question, Work, blocking};
+use crate::tui::question::{Lane, Question, blocking};
 use std::sync::Arc;
 
 /// How far judge and people agree on one criterion and slice.
@@ -13,16 +13,16 @@ pub struct AskAgreement {
     /// The run.
     pub run: String,
     /// Criterion and slice.
-    pub wanted: Wanted,
+    pub wanted: AgreementFilter,
     /// What an earlier answer was worked out from.
-    pub ground: Option<Arc<Ground>>,
+    pub ground: Option<Arc<AgreementData>>,
 }
 
 /// What is said of one criterion and slice.
 #[derive(Debug)]
 pub struct Agreeing {
     /// What it was worked out from, to be handed in again with the next question.
-    pub ground: Arc<Ground>,
+    pub ground: Arc<AgreementData>,
     /// The figures.
     pub found: Answer,
 }
@@ -30,8 +30,8 @@ pub struct Agreeing {
 impl Question for AskAgreement {
     type Answer = Agreeing;
 
-    fn work(self) -> Work<Agreeing> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<Agreeing> {
+        Lane::compute(move |handle| async move {
             let Self { run, wanted, ground } = self;
             let ground = match ground {
                 Some(ground) => ground,
@@ -46,18 +46,18 @@ impl Question for AskAgreement {
 
 /// The standard figures of one criterion.
 #[derive(Debug)]
-pub struct Standard {
+pub struct AskStandard {
     /// From an answer to [`Agreement`].
-    pub ground: Arc<Ground>,
+    pub ground: Arc<AgreementData>,
     /// Criterion and slice.
-    pub wanted: Wanted,
+    pub wanted: AgreementFilter,
 }
 
-impl Question for Standard {
-    type Answer = agreement::Standard;
+impl Question for AskStandard {
+    type Answer = agreement::StandardFigures;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::compute(move |_| blocking(move || agreement::standard(&self.ground, &self.wanted)))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::compute(move |_| blocking(move || agreement::standard(&self.ground, &self.wanted)))
     }
 }
 
@@ -67,14 +67,14 @@ pub struct Judges {
     /// The run.
     pub run: String,
     /// Criterion and slice.
-    pub wanted: Wanted,
+    pub wanted: AgreementFilter,
 }
 
 impl Question for Judges {
     type Answer = Vec<TwoJudges>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(move |s, _| {
             let run = s.run(&self.run)?;
             let name = run.criteria.get(self.wanted.criterion as usize);
             let found = agreement::judges(s, Among::Run(&run.id), &self.wanted)?;
@@ -108,8 +108,8 @@ pub struct TwoArms {
 impl Question for AskArms {
     type Answer = TwoArms;
 
-    fn work(self) -> Work<TwoArms> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<TwoArms> {
+        Lane::compute(move |handle| async move {
             let Self { run, arms, slice, field } = self;
             let field = match field {
                 Some(field) => field,
@@ -122,17 +122,17 @@ impl Question for AskArms {
 
 /// Every pair of a run's arms.
 #[derive(Debug)]
-pub struct Pairs {
+pub struct AskPairs {
     /// From an answer to [`Arms`].
     pub field: Arc<Field>,
     /// The earlier arm against the later one.
     pub turned: bool,
 }
 
-impl Question for Pairs {
+impl Question for AskPairs {
     type Answer = Vec<PairOf>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::compute(move |_| blocking(move || self.field.every_pair(self.turned)))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::compute(move |_| blocking(move || self.field.every_pair(self.turned)))
     }
 }

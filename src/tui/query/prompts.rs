@@ -2,7 +2,7 @@
 
 use crate::core::digest::Digest;
 use crate::core::find::Find;
-use crate::core::prompt::{Kind, Label, PromptName, Selector, Template};
+use crate::core::prompt::{Label, PromptName, Selector, Template, TemplateKind};
 use crate::core::template::Variable;
 use crate::core::tokens::is_awake;
 use crate::eval::history;
@@ -11,18 +11,18 @@ use crate::questions::rendered::{Pick, Rendered, with_case};
 use crate::questions::tokens;
 use crate::store::scores::Effort;
 use crate::store::{EventInfo, Hits, ListQuery, PromptInfo, RevisionInfo, RevisionScore, StoreError};
-use crate::tui::doc::diff::{DiffDoc, End, Source};
+use crate::tui::doc::diff::{DiffDoc, DiffSide, DiffSource};
 
 use crate::tui::advice::told;
-use crate::tui::model::Spot;
-use crate::tui::question::{Question, Work, blocking};
+use crate::tui::model::RevisionRef;
+use crate::tui::question::{Lane, Question, blocking};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A page of the list.
 #[derive(Debug)]
-pub struct List {
+pub struct AskList {
     /// Its first row; not counted when `around` is found.
     pub offset: usize,
     /// At most so many rows.
@@ -35,7 +35,7 @@ pub struct List {
 
 /// A page of the list as it is.
 #[derive(Debug)]
-pub struct Page {
+pub struct AskPage {
     /// Its rows.
     pub rows: Vec<PromptInfo>,
     /// The place of the first.
@@ -48,18 +48,18 @@ pub struct Page {
     pub revisions: usize,
 }
 
-impl Question for List {
-    type Answer = Page;
+impl Question for AskList {
+    type Answer = AskPage;
 
-    fn work(self) -> Work<Page> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<AskPage> {
+        Lane::read(move |s, _| {
             let place = self.around.map(|name| s.place(&name, self.archived)).transpose()?.flatten();
             // The page that the prompt is on now.
             let offset = place.map_or(self.offset, |at| at / self.limit.max(1) * self.limit);
             let all = ListQuery { archived: self.archived, ..ListQuery::default() };
             let (prompts, revisions) = s.count(&all)?;
             let rows = s.list(&ListQuery { offset, limit: Some(self.limit), ..all })?;
-            Ok(Page { rows, offset, place, prompts, revisions })
+            Ok(AskPage { rows, offset, place, prompts, revisions })
         })
     }
 }
@@ -71,8 +71,8 @@ pub struct Filter(pub String);
 impl Question for Filter {
     type Answer = Vec<PromptName>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::compute(move |handle| async move {
             let names = handle.read(|s| s.names()).await.map_err(|e| told(&e))?;
             Ok(fuzzy(&self.0, names))
         })
@@ -81,13 +81,13 @@ impl Question for Filter {
 
 /// Prompts by name, in the order asked.
 #[derive(Debug)]
-pub struct Rows(pub Vec<PromptName>);
+pub struct AskRows(pub Vec<PromptName>);
 
-impl Question for Rows {
+impl Question for AskRows {
     type Answer = Vec<PromptInfo>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(move |s, _| self.0.iter().map(|name| s.prompt(name)).collect())
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(move |s, _| self.0.iter().map(|name| s.prompt(name)).collect())
     }
 }
 
@@ -105,14 +105,14 @@ pub struct Log {
 impl Question for Log {
     type Answer = Vec<RevisionInfo>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(move |s, _| s.log(&self.name, self.before, Some(self.limit)))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(move |s, _| s.log(&self.name, self.before, Some(self.limit)))
     }
 }
 
 /// A revision's text.
 #[derive(Debug)]
-pub struct Preview(pub Spot);
+pub struct AskPreview(pub RevisionRef);
 
 /// A revision's text as previewed.
 #[derive(Debug)]
@@ -122,24 +122,27 @@ pub struct Previewed {
     /// The same for reading: of a chat, its messages.
     pub shown: Arc<str>,
     /// What it is.
-    pub kind: Kind,
+    pub kind: TemplateKind,
     /// Its variables, or why these cannot be read.
     pub variables: Result<Vec<Variable>, String>,
     /// Its tokens, where counting takes no time.
     pub tokens: Option<usize>,
 }
 
-impl Question for Preview {
+impl Question for AskPreview {
     type Answer = Previewed;
 
-    fn work(self) -> Work<Previewed> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Previewed> {
+        Lane::read(move |s, _| {
             let info = s.resolve(&self.0.name, &Selector::revision(self.0.seq))?;
             let template = Template { kind: info.kind, body: s.text(&info.digest)? };
             let variables = template.variables(info.syntax).map_err(|e| e.to_string());
             let text: Arc<str> = template.body.as_str().into();
-            let shown =
-                if info.kind == Kind::Text { Arc::clone(&text) } else { template.written_out().into() };
+            let shown = if info.kind == TemplateKind::Text {
+                Arc::clone(&text)
+            } else {
+                template.written_out().into()
+            };
             let tokens = if is_awake() { tokens::at_once(&template) } else { None };
             Ok(Previewed { text, shown, kind: info.kind, variables, tokens })
         })
@@ -148,13 +151,13 @@ impl Question for Preview {
 
 /// Tokens of a stored prompt.
 #[derive(Debug)]
-pub struct Tokens(pub Digest, pub Kind);
+pub struct AskTokens(pub Digest, pub TemplateKind);
 
-impl Question for Tokens {
+impl Question for AskTokens {
     type Answer = usize;
 
-    fn work(self) -> Work<usize> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<usize> {
+        Lane::compute(move |handle| async move {
             let body = handle.read(move |s| s.text(&self.0)).await.map_err(|e| told(&e))?;
             blocking(move || tokens::of(&Template { kind: self.1, body })).await
         })
@@ -168,8 +171,8 @@ pub struct Count(pub Template);
 impl Question for Count {
     type Answer = usize;
 
-    fn work(self) -> Work<usize> {
-        Work::compute(move |_| blocking(move || tokens::of(&self.0)))
+    fn work(self) -> Lane<usize> {
+        Lane::compute(move |_| blocking(move || tokens::of(&self.0)))
     }
 }
 
@@ -177,7 +180,7 @@ impl Question for Count {
 #[derive(Debug)]
 pub struct Render {
     /// The revision.
-    pub spot: Spot,
+    pub spot: RevisionRef,
     /// The case to go on from; the first that has all variables otherwise.
     pub from: Option<Pick>,
     /// So many cases on.
@@ -190,8 +193,8 @@ const NO_CASES: &str =
 impl Question for Render {
     type Answer = Rendered;
 
-    fn work(self) -> Work<Rendered> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Rendered> {
+        Lane::read(move |s, _| {
             let found = with_case(s, (&self.spot.name, self.spot.seq), self.from.as_ref(), self.step)?;
             found.ok_or_else(|| StoreError::NotFound(NO_CASES.to_owned()))
         })
@@ -200,25 +203,25 @@ impl Question for Render {
 
 /// Scores of a prompt's revisions.
 #[derive(Debug)]
-pub struct Scores(pub PromptName);
+pub struct AskScores(pub PromptName);
 
-impl Question for Scores {
+impl Question for AskScores {
     type Answer = Vec<RevisionScore>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(move |s, _| history::scores(s, &self.0))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(move |s, _| history::scores(s, &self.0))
     }
 }
 
 /// What happened to a prompt besides its revisions.
 #[derive(Debug)]
-pub struct Events(pub PromptName);
+pub struct AskEvents(pub PromptName);
 
-impl Question for Events {
+impl Question for AskEvents {
     type Answer = Vec<EventInfo>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(move |s, _| s.events(&self.0))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(move |s, _| s.events(&self.0))
     }
 }
 
@@ -232,8 +235,8 @@ const HITS: usize = 200;
 impl Question for Search {
     type Answer = Hits;
 
-    fn work(self) -> Work<Hits> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Hits> {
+        Lane::read(move |s, _| {
             let find = Find::parse(&self.0).map_err(|e| StoreError::Invalid(e.to_string()))?;
             s.find(&find, HITS)
         })
@@ -258,8 +261,8 @@ pub struct Moved {
 impl Question for LastMove {
     type Answer = Moved;
 
-    fn work(self) -> Work<Moved> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Moved> {
+        Lane::read(move |s, _| {
             let (label, from, to) = s.last_label_move(&self.0)?;
             Ok(Moved { label, from, to })
         })
@@ -268,7 +271,7 @@ impl Question for LastMove {
 
 /// A revision's text to be edited.
 #[derive(Debug)]
-pub struct EditText(pub Spot);
+pub struct EditText(pub RevisionRef);
 
 /// What an editor is opened on.
 #[derive(Debug)]
@@ -278,14 +281,14 @@ pub struct Editable {
     /// The revision's own text.
     pub text: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: TemplateKind,
 }
 
 impl Question for EditText {
     type Answer = Editable;
 
-    fn work(self) -> Work<Editable> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Editable> {
+        Lane::read(move |s, _| {
             let info = s.resolve(&self.0.name, &Selector::revision(self.0.seq))?;
             let draft = s.draft(&self.0.name)?.map(|(_, _, text)| text);
             Ok(Editable { draft, text: s.text(&info.digest)?, kind: info.kind })
@@ -311,8 +314,8 @@ pub struct Charted {
 impl Question for Charts {
     type Answer = Charted;
 
-    fn work(self) -> Work<Charted> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Charted> {
+        Lane::read(move |s, _| {
             Ok(Charted {
                 log: s.log(&self.0, None, None)?,
                 scores: history::scores(s, &self.0)?,
@@ -326,21 +329,21 @@ impl Question for Charts {
 #[derive(Debug)]
 pub struct AskDifference {
     /// The older, or the first.
-    pub left: Source,
+    pub left: DiffSource,
     /// The newer, or the second.
-    pub right: Source,
+    pub right: DiffSource,
 }
 
 impl Question for AskDifference {
     type Answer = DiffDoc;
 
-    fn work(self) -> Work<DiffDoc> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<DiffDoc> {
+        Lane::compute(move |handle| async move {
             let (left, right) = (self.left, self.right);
             let (left, right, scores) = handle
                 .read(move |s| {
                     let scores = match (&left, &right) {
-                        (Source::Revision(l), Source::Revision(r)) if l.name == r.name => {
+                        (DiffSource::Revision(l), DiffSource::Revision(r)) if l.name == r.name => {
                             history::scores(s, &l.name)?
                         }
                         _ => Vec::new(),
@@ -350,7 +353,7 @@ impl Question for AskDifference {
                 .await
                 .map_err(|e| told(&e))?;
             blocking(move || {
-                let end = |(source, info, text): Side| End::new(source, info, text);
+                let end = |(source, info, text): TextOrigin| DiffSide::new(source, info, text);
                 DiffDoc::new(end(left), end(right), &scores)
             })
             .await
@@ -359,16 +362,16 @@ impl Question for AskDifference {
 }
 
 /// Where a text comes from, the revision it is (or started from), and the text.
-type Side = (Source, Option<RevisionInfo>, String);
+type TextOrigin = (DiffSource, Option<RevisionInfo>, String);
 
-fn side(s: &crate::store::Store, source: Source) -> crate::store::Result<Side> {
+fn side(s: &crate::store::Store, source: DiffSource) -> crate::store::Result<TextOrigin> {
     let (spot, text) = match &source {
-        Source::Text { text, .. } => {
+        DiffSource::Text { text, .. } => {
             let text = text.to_string();
             return Ok((source, None, text));
         }
-        Source::Revision(spot) => (spot, None),
-        Source::Draft { base, text } => (base, Some(text.to_string())),
+        DiffSource::Revision(spot) => (spot, None),
+        DiffSource::Draft { base, text } => (base, Some(text.to_string())),
     };
     let mut info = s.resolve(&spot.name, &Selector::revision(spot.seq))?;
     let text = match text {
@@ -384,7 +387,7 @@ fn side(s: &crate::store::Store, source: Source) -> crate::store::Result<Side> {
 
 /// The revision that brought each line.
 #[derive(Debug)]
-pub struct AskBlame(pub Spot);
+pub struct AskBlame(pub RevisionRef);
 
 /// The lines of a revision, and its prompt's scores.
 #[derive(Debug)]
@@ -398,8 +401,8 @@ pub struct BlamedRevision {
 impl Question for AskBlame {
     type Answer = BlamedRevision;
 
-    fn work(self) -> Work<BlamedRevision> {
-        Work::compute(move |handle| async move {
+    fn work(self) -> Lane<BlamedRevision> {
+        Lane::compute(move |handle| async move {
             let spot = self.0;
             let (history, scores) = handle
                 .read(move |s| Ok((History::read(s, &spot.name, spot.seq)?, history::scores(s, &spot.name)?)))
@@ -417,8 +420,8 @@ pub struct Pause(pub Duration);
 impl Question for Pause {
     type Answer = ();
 
-    fn work(self) -> Work<()> {
-        Work::compute(move |_| async move {
+    fn work(self) -> Lane<()> {
+        Lane::compute(move |_| async move {
             tokio::time::sleep(self.0).await;
             Ok(())
         })

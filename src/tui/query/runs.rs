@@ -1,25 +1,25 @@
 //! Questions about runs: lists, grids, items, and what a run would do.
 
-use crate::eval::modes::{self, Mode};
+use crate::eval::modes::{self, FailureMode};
 use crate::questions::coverage::Coverage;
 use crate::questions::grid::Gridded;
-use crate::questions::plan::{self, Plan, RunRequest};
+use crate::questions::plan::{self, RunPlan, RunRequest};
 use crate::store::scores::Effort;
 use crate::store::{FullItem, ReviewInfo, RunInfo, RunItem, StoreError, VerdictInfo};
-use crate::tui::question::{Question, Work};
+use crate::tui::question::{Lane, Question};
 
 /// The newest runs.
 #[derive(Debug)]
-pub struct Runs;
+pub struct AskRuns;
 
 /// At most so many runs in the list.
 const NEWEST: usize = 500;
 
-impl Question for Runs {
+impl Question for AskRuns {
     type Answer = Vec<RunInfo>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(|s, _| s.runs(Some(NEWEST)))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(|s, _| s.runs(Some(NEWEST)))
     }
 }
 
@@ -30,26 +30,26 @@ pub struct Efforts;
 impl Question for Efforts {
     type Answer = Vec<Effort>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(|s, _| s.effort(None))
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(|s, _| s.effort(None))
     }
 }
 
 /// A run with its cells.
 #[derive(Debug)]
-pub struct Grid(pub String);
+pub struct AskGrid(pub String);
 
-impl Question for Grid {
+impl Question for AskGrid {
     type Answer = Gridded;
 
-    fn work(self) -> Work<Gridded> {
-        Work::read(move |s, _| Gridded::read(s, &self.0))
+    fn work(self) -> Lane<Gridded> {
+        Lane::read(move |s, _| Gridded::read(s, &self.0))
     }
 }
 
 /// An item of a run.
 #[derive(Debug)]
-pub struct Item {
+pub struct AskItem {
     /// The run.
     pub run: String,
     /// Its place in it.
@@ -58,7 +58,7 @@ pub struct Item {
 
 /// An item with its texts.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct AskLoadedItem {
     /// The item.
     pub item: FullItem,
     /// What the judge said.
@@ -67,13 +67,13 @@ pub struct Loaded {
     pub reviews: Vec<ReviewInfo>,
 }
 
-impl Question for Item {
-    type Answer = Loaded;
+impl Question for AskItem {
+    type Answer = AskLoadedItem;
 
-    fn work(self) -> Work<Loaded> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<AskLoadedItem> {
+        Lane::read(move |s, _| {
             let reviews = s.reviews(Some(&self.run))?;
-            Ok(Loaded {
+            Ok(AskLoadedItem {
                 item: s.full_item(&self.run, self.item)?,
                 verdicts: s.item_verdicts(&self.run, self.item)?,
                 reviews: reviews.into_iter().filter(|r| r.review.item == self.item).collect(),
@@ -89,14 +89,14 @@ pub struct Means(pub String);
 impl Question for Means {
     type Answer = Coverage;
 
-    fn work(self) -> Work<Coverage> {
-        Work::read(move |s, _| Coverage::read(s, &self.0))
+    fn work(self) -> Lane<Coverage> {
+        Lane::read(move |s, _| Coverage::read(s, &self.0))
     }
 }
 
 /// The failure modes of a run.
 #[derive(Debug)]
-pub struct Modes(pub String);
+pub struct AskModes(pub String);
 
 /// The failure modes of a run, and what is stale about it.
 #[derive(Debug)]
@@ -106,16 +106,16 @@ pub struct Tagged {
     /// Its items.
     pub items: Vec<RunItem>,
     /// Commonest first.
-    pub modes: Vec<Mode>,
+    pub modes: Vec<FailureMode>,
     /// What is stale.
     pub notes: Vec<String>,
 }
 
-impl Question for Modes {
+impl Question for AskModes {
     type Answer = Tagged;
 
-    fn work(self) -> Work<Tagged> {
-        Work::read(move |s, _| {
+    fn work(self) -> Lane<Tagged> {
+        Lane::read(move |s, _| {
             let run = s.run(&self.0)?;
             Ok(Tagged {
                 items: s.run_items(&run.id)?,
@@ -133,14 +133,14 @@ pub struct DraftRubric {
     /// The run.
     pub run: String,
     /// The mode.
-    pub mode: Option<Mode>,
+    pub mode: Option<FailureMode>,
 }
 
 impl Question for DraftRubric {
     type Answer = String;
 
-    fn work(self) -> Work<String> {
-        Work::read(move |s, _| modes::draft(s, &self.run, self.mode.as_ref()))
+    fn work(self) -> Lane<String> {
+        Lane::read(move |s, _| modes::draft(s, &self.run, self.mode.as_ref()))
     }
 }
 
@@ -151,8 +151,8 @@ pub struct AskChoices;
 impl Question for AskChoices {
     type Answer = plan::Choices;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::read(plan::choices)
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::read(plan::choices)
     }
 }
 
@@ -161,10 +161,10 @@ impl Question for AskChoices {
 pub struct PlanOf(pub RunRequest);
 
 impl Question for PlanOf {
-    type Answer = Plan;
+    type Answer = RunPlan;
 
-    fn work(self) -> Work<Plan> {
-        Work::read(move |s, config| {
+    fn work(self) -> Lane<RunPlan> {
+        Lane::read(move |s, config| {
             plan::plan(s, config, &self.0).map_err(|e| StoreError::Invalid(e.to_string()))
         })
     }
@@ -177,8 +177,8 @@ pub struct Endpoints;
 impl Question for Endpoints {
     type Answer = Vec<String>;
 
-    fn work(self) -> Work<Self::Answer> {
-        Work::compute(move |_| async move {
+    fn work(self) -> Lane<Self::Answer> {
+        Lane::compute(move |_| async move {
             let found = crate::judge::endpoints_here().await;
             let named = |e: &crate::judge::FoundEndpoint| -> Vec<String> {
                 e.models.iter().map(|model| format!("{}#{model}", e.base_url)).collect()

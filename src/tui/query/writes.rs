@@ -1,10 +1,10 @@
 //! Questions that write: what is asked for is done, and the answer says what became of it.
 
 use crate::core::prompt::{Label, PromptName, Selector};
-use crate::eval::{Plan, modes};
+use crate::eval::{RunPlan, modes};
 use crate::store::{Cause, LabelMove, NewReview, NewRevision, Registered, RevisionInfo, Store, StoreError};
-use crate::tui::model::Spot;
-use crate::tui::question::{Question, Work};
+use crate::tui::model::RevisionRef;
+use crate::tui::question::{Lane, Question};
 use std::path::PathBuf;
 
 /// A change of names.
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[expect(missing_docs, reason = "named after the verbs of the command line")]
 pub enum Manage {
     Rename { name: PromptName, to: PromptName },
-    Copy { from: Spot, to: PromptName },
+    Copy { from: RevisionRef, to: PromptName },
     Archive(PromptName),
     Unarchive(PromptName),
 }
@@ -21,8 +21,8 @@ impl Question for Manage {
     /// What was done.
     type Answer = Manage;
 
-    fn work(self) -> Work<Self> {
-        Work::write(move |s| {
+    fn work(self) -> Lane<Self> {
+        Lane::write(move |s| {
             let cause = Cause::default();
             match &self {
                 Self::Rename { name, to } => drop(s.rename(name, to, &cause)?),
@@ -61,8 +61,8 @@ pub enum MoveLabel {
 impl Question for MoveLabel {
     type Answer = LabelMove;
 
-    fn work(self) -> Work<LabelMove> {
-        Work::write(move |s| {
+    fn work(self) -> Lane<LabelMove> {
+        Lane::write(move |s| {
             let cause = Cause::default();
             match self {
                 Self::To { name, label, seq } => {
@@ -81,8 +81,8 @@ pub struct Register(pub NewRevision);
 impl Question for Register {
     type Answer = Registered;
 
-    fn work(self) -> Work<Registered> {
-        Work::write(move |s| {
+    fn work(self) -> Lane<Registered> {
+        Lane::write(move |s| {
             let name = self.0.name.clone();
             let done = s.register(self.0)?;
             if let Some((id, ..)) = s.draft(&name)? {
@@ -101,12 +101,12 @@ pub struct KeepDraft {
     /// The revision that was edited.
     pub base: u32,
     /// What is kept.
-    pub left: Left,
+    pub left: EditedText,
 }
 
 /// What an editor left.
 #[derive(Debug)]
-pub enum Left {
+pub enum EditedText {
     /// A text.
     Text(String),
     /// A file, of an editor that died.
@@ -118,22 +118,22 @@ pub const KEPT_IN: &str = "; your text is kept in ";
 
 /// A text that was typed.
 pub fn kept(base: &RevisionInfo, text: &str) -> KeepDraft {
-    KeepDraft { name: base.name.clone(), base: base.seq, left: Left::Text(text.to_owned()) }
+    KeepDraft { name: base.name.clone(), base: base.seq, left: EditedText::Text(text.to_owned()) }
 }
 
 /// A text that a dead editor left behind, as the reason says.
 pub fn rescue(base: &RevisionInfo, why: &str) -> Option<KeepDraft> {
     let (_, path) = why.split_once(KEPT_IN)?;
-    Some(KeepDraft { name: base.name.clone(), base: base.seq, left: Left::File(path.into()) })
+    Some(KeepDraft { name: base.name.clone(), base: base.seq, left: EditedText::File(path.into()) })
 }
 
 impl Question for KeepDraft {
     type Answer = ();
 
-    fn work(self) -> Work<()> {
-        Work::write(move |s| match self.left {
-            Left::Text(text) => keep(s, &self.name, self.base, &text),
-            Left::File(path) => {
+    fn work(self) -> Lane<()> {
+        Lane::write(move |s| match self.left {
+            EditedText::Text(text) => keep(s, &self.name, self.base, &text),
+            EditedText::File(path) => {
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| StoreError::Invalid(format!("cannot read {}: {e}", path.display())))?;
                 keep(s, &self.name, self.base, &text)?;
@@ -159,8 +159,8 @@ impl Question for SaveRubric {
     /// What was done, in words.
     type Answer = String;
 
-    fn work(self) -> Work<String> {
-        Work::write(move |s| modes::save(s, &self.0))
+    fn work(self) -> Lane<String> {
+        Lane::write(move |s| modes::save(s, &self.0))
     }
 }
 
@@ -179,8 +179,8 @@ impl Question for ToCase {
     /// What was done, in words.
     type Answer = String;
 
-    fn work(self) -> Work<String> {
-        Work::write(move |s| modes::item_to_case(s, &self.run, self.item, &self.set))
+    fn work(self) -> Lane<String> {
+        Lane::write(move |s| modes::item_to_case(s, &self.run, self.item, &self.set))
     }
 }
 
@@ -192,20 +192,20 @@ impl Question for AddReview {
     /// The review's id.
     type Answer = i64;
 
-    fn work(self) -> Work<i64> {
-        Work::write(move |s| s.add_review(&self.0))
+    fn work(self) -> Lane<i64> {
+        Lane::write(move |s| s.add_review(&self.0))
     }
 }
 
 /// Stores a plan.
 #[derive(Debug)]
-pub struct CreateRun(pub Box<Plan>);
+pub struct CreateRun(pub Box<RunPlan>);
 
 impl Question for CreateRun {
     /// The run's id.
     type Answer = String;
 
-    fn work(self) -> Work<String> {
-        Work::write(move |s| s.create_run(&self.0.run))
+    fn work(self) -> Lane<String> {
+        Lane::write(move |s| s.create_run(&self.0.run))
     }
 }

@@ -9,14 +9,14 @@
 use crate::core::stats::agree::{Agreement as Figures, Figure};
 use crate::core::stats::repeat::Repeatability;
 use crate::core::text;
-use crate::questions::agreement::{Agreed, Answer, Ground, PeopleAgreement, Wanted};
-use crate::tui::context::{Cx, Slot};
+use crate::questions::agreement::{Agreed, AgreementData, AgreementFilter, Answer, PeopleAgreement};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
 use crate::tui::query;
-use crate::tui::route::{Context, Route, Tab};
+use crate::tui::route::{ItemContext, Route, Tab};
 use crate::tui::screen::Screen;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
@@ -28,7 +28,7 @@ mod more;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Pane {
+enum AgreementPane {
     /// The grid and the figures beside the human ceiling.
     #[default]
     Figures,
@@ -38,7 +38,7 @@ enum Pane {
     SideBySide,
 }
 
-impl Pane {
+impl AgreementPane {
     fn next(self) -> Self {
         match self {
             Self::Figures => Self::ByScore,
@@ -59,14 +59,14 @@ impl Pane {
 /// The state of the screen.
 pub struct AgreementScreen {
     run: String,
-    said: Slot<query::AskAgreement, Answer>,
-    ground: Option<Arc<Ground>>,
-    wanted: Wanted,
+    said: Pending<query::AskAgreement, Answer>,
+    ground: Option<Arc<AgreementData>>,
+    wanted: AgreementFilter,
     /// (human, judge), 1 to 5 each.
     at: (u8, u8),
-    pane: Pane,
-    standard: Slot<query::Standard>,
-    judges: Slot<query::Judges>,
+    pane: AgreementPane,
+    standard: Pending<query::AskStandard>,
+    judges: Pending<query::Judges>,
 }
 
 impl AgreementScreen {
@@ -74,41 +74,41 @@ impl AgreementScreen {
     pub fn new(run: impl Into<String>) -> Self {
         Self {
             run: run.into(),
-            said: Slot::default(),
+            said: Pending::default(),
             ground: None,
-            wanted: Wanted::default(),
+            wanted: AgreementFilter::default(),
             at: (3, 3),
-            pane: Pane::default(),
-            standard: Slot::default(),
-            judges: Slot::default(),
+            pane: AgreementPane::default(),
+            standard: Pending::default(),
+            judges: Pending::default(),
         }
     }
 
-    fn ask(&mut self, cx: &mut Cx) {
+    fn ask(&mut self, cx: &mut Context) {
         let question = query::AskAgreement {
             run: self.run.clone(),
             wanted: self.wanted.clone(),
             ground: self.ground.clone(),
         };
-        self.said.ask(cx, Use::Rest, question);
+        self.said.ask(cx, Priority::Rest, question);
         self.standard.clear();
         self.judges.clear();
     }
 
     /// Asks for what the pane in sight lacks.
-    fn follow(&mut self, cx: &mut Cx) {
+    fn follow(&mut self, cx: &mut Context) {
         let Some(ground) = &self.ground else { return };
-        if self.pane == Pane::Figures || self.said.is_waiting() {
+        if self.pane == AgreementPane::Figures || self.said.is_waiting() {
             return;
         }
         if self.standard.get().is_none() && !self.standard.is_waiting() {
-            let question = query::Standard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
-            self.standard.ask(cx, Use::Picture, question);
+            let question = query::AskStandard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
+            self.standard.ask(cx, Priority::Picture, question);
         }
         let lacks = self.judges.get().is_none() && !self.judges.is_waiting();
-        if self.pane == Pane::SideBySide && lacks {
+        if self.pane == AgreementPane::SideBySide && lacks {
             let question = query::Judges { run: self.run.clone(), wanted: self.wanted.clone() };
-            self.judges.ask(cx, Use::Picture, question);
+            self.judges.ask(cx, Priority::Picture, question);
         }
     }
 
@@ -125,7 +125,7 @@ impl AgreementScreen {
         items
     }
 
-    fn next_criterion(&mut self, cx: &mut Cx) {
+    fn next_criterion(&mut self, cx: &mut Context) {
         match self.criteria().len() {
             0 | 1 => cx.say("this run has one criterion"),
             n => {
@@ -135,7 +135,7 @@ impl AgreementScreen {
         }
     }
 
-    fn next_slice(&mut self, cx: &mut Cx) {
+    fn next_slice(&mut self, cx: &mut Context) {
         let slices = self.said.get().map_or(&[][..], |s| s.slices.as_slice());
         let at = self.wanted.slice.as_ref().and_then(|t| slices.iter().position(|(s, _)| s == t));
         let next = match at {
@@ -149,21 +149,21 @@ impl AgreementScreen {
         self.ask(cx);
     }
 
-    fn enter(&self, cx: &mut Cx) {
+    fn enter(&self, cx: &mut Context) {
         let order = self.here();
         let (Some(first), Some(ground)) = (order.first().copied(), &self.ground) else {
             return cx.say("no item has this pair of scores");
         };
         let context =
-            Context { run: Arc::new(ground.run.clone()), items: Arc::new(ground.items.clone()), order };
+            ItemContext { run: Arc::new(ground.run.clone()), items: Arc::new(ground.items.clone()), order };
         let within = Some((context, self.wanted.criterion));
         cx.go(Route::Item { run: ground.run.id.clone(), item: first, within });
     }
 }
 
 impl Screen for AgreementScreen {
-    fn scope(&self) -> Scope {
-        Scope::Agreement
+    fn scope(&self) -> KeyScope {
+        KeyScope::Agreement
     }
 
     fn tab(&self) -> Tab {
@@ -178,18 +178,18 @@ impl Screen for AgreementScreen {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.ground = None;
         self.ask(cx);
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.said.is_waiting() {
             self.open(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let (human, judge) = &mut self.at;
         match action {
             Action::NextPane => {
@@ -198,7 +198,7 @@ impl Screen for AgreementScreen {
             }
             // The cells of the grid are in one pane alone.
             Action::Up | Action::Down | Action::Left | Action::Right | Action::Enter
-                if self.pane != Pane::Figures => {}
+                if self.pane != AgreementPane::Figures => {}
             Action::Up => *human = (*human - 1).max(1),
             Action::Down => *human = (*human + 1).min(5),
             Action::Left => *judge = (*judge - 1).max(1),
@@ -212,7 +212,7 @@ impl Screen for AgreementScreen {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.said.answer(ticket) {
             Some(Ok(found)) => {
                 self.ground = Some(found.ground);
@@ -245,7 +245,8 @@ impl Screen for AgreementScreen {
             seg(format!(" {name}{slice}"), strong),
             seg(format!("   judge {} against people, blind scores only", ground.run.spec.judge), dim),
         ];
-        let next = format!("{}: {}", env.hint(Scope::Agreement, Action::NextPane), self.pane.next().words());
+        let next =
+            format!("{}: {}", env.hint(KeyScope::Agreement, Action::NextPane), self.pane.next().words());
         let end =
             put_right(buf, area.right().saturating_sub(1), area.y, 24, &seg(next, env.style(Meaning::Key)));
         put_cut(buf, area.x, area.y, end.saturating_sub(area.x + 1), &head);
@@ -255,7 +256,7 @@ impl Screen for AgreementScreen {
         let mut y = body.y;
         if said.agreed.pairs.is_empty() {
             let words = env.filled(
-                Scope::Grid,
+                KeyScope::Grid,
                 "Nobody has scored these responses blind yet: press {Go} in the run. Ten scores already say something.",
             );
             for line in text::wrapped(&words, usize::from(body.width)) {
@@ -263,13 +264,13 @@ impl Screen for AgreementScreen {
                 y += 1;
             }
             y += 1;
-        } else if self.pane != Pane::Figures {
+        } else if self.pane != AgreementPane::Figures {
             return match self.standard.get() {
                 None => {
                     let words = format!("{} working it out", env.spinner());
                     put_cut(buf, body.x, body.y, body.width, &[seg(words, dim)]);
                 }
-                Some(found) if self.pane == Pane::ByScore => more::by_score(found, body, buf, env),
+                Some(found) if self.pane == AgreementPane::ByScore => more::by_score(found, body, buf, env),
                 Some(found) => {
                     more::side_by_side(found, self.judges.get().map(Vec::as_slice), body, buf, env);
                 }
@@ -299,7 +300,7 @@ impl Screen for AgreementScreen {
     fn status(&self, env: &Env) -> String {
         // Without a score by people there is no grid to stand in.
         let scored = self.said.get().is_some_and(|said| !said.agreed.pairs.is_empty());
-        if self.pane != Pane::Figures || !scored {
+        if self.pane != AgreementPane::Figures || !scored {
             return String::new();
         }
         let here = self.here().len();
@@ -308,7 +309,7 @@ impl Screen for AgreementScreen {
             self.at.0,
             self.at.1,
             text::plural(here, "item", "items"),
-            env.hint(Scope::Agreement, Action::Enter)
+            env.hint(KeyScope::Agreement, Action::Enter)
         )
     }
 

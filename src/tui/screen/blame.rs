@@ -4,10 +4,10 @@ use crate::core::stats::decision::Decision;
 use crate::core::text;
 use crate::eval::history::{self, MeanChange};
 use crate::store::RevisionInfo;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::paint::{put, put_cut, put_right, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{Route, Tab};
@@ -26,35 +26,36 @@ type BlamedLines = (Vec<(String, u32)>, HashMap<u32, RevisionInfo>, HashMap<u32,
 
 /// The state of the screen.
 pub struct BlameScreen {
-    spot: Spot,
-    lines: Slot<query::AskBlame, BlamedLines>,
+    spot: RevisionRef,
+    lines: Pending<query::AskBlame, BlamedLines>,
     cursor: Cursor,
 }
 
 impl BlameScreen {
     /// Blame of a revision.
-    pub fn new(spot: Spot) -> Self {
-        Self { spot, lines: Slot::default(), cursor: Cursor::default() }
+    pub fn new(spot: RevisionRef) -> Self {
+        Self { spot, lines: Pending::default(), cursor: Cursor::default() }
     }
 
     fn selected(&self) -> Option<&(String, u32)> {
         self.lines.get()?.0.get(self.cursor.at)
     }
 
-    fn go(&self, cx: &mut Cx) {
+    fn go(&self, cx: &mut Context) {
         let Some((_, seq)) = self.selected() else { return };
         let name = self.spot.name.clone();
         if *seq < 2 {
             return cx.say(format!("r{seq} is the first revision: there is nothing before it"));
         }
-        let (left, right) = (Spot { name: name.clone(), seq: seq - 1 }, Spot { name, seq: *seq });
+        let (left, right) =
+            (RevisionRef { name: name.clone(), seq: seq - 1 }, RevisionRef { name, seq: *seq });
         cx.go(Route::diff(left, right));
     }
 }
 
 impl Screen for BlameScreen {
-    fn scope(&self) -> Scope {
-        Scope::Blame
+    fn scope(&self) -> KeyScope {
+        KeyScope::Blame
     }
 
     fn tab(&self) -> Tab {
@@ -69,13 +70,13 @@ impl Screen for BlameScreen {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         if self.lines.get().is_none() {
-            self.lines.ask(cx, Use::Picture, query::AskBlame(self.spot.clone()));
+            self.lines.ask(cx, Priority::Picture, query::AskBlame(self.spot.clone()));
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let len = self.lines.get().map_or(0, |l| l.0.len());
         if self.cursor.act(action, len) {
             return true;
@@ -93,7 +94,7 @@ impl Screen for BlameScreen {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.lines.answer(ticket) {
             Some(Ok(found)) => {
                 let by_seq = found.found.log.into_iter().map(|r| (r.seq, r)).collect();

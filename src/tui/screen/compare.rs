@@ -7,11 +7,11 @@
 
 use crate::eval::compare::Flip;
 use crate::questions::comparison::{Field, Versus};
-use crate::tui::context::{Cx, Slot};
-use crate::tui::doc::diff::Source;
+use crate::tui::context::{Context, Pending};
+use crate::tui::doc::diff::DiffSource;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Route, Tab};
 use crate::tui::screen::Screen;
@@ -28,7 +28,7 @@ mod words;
 /// The state of the screen.
 pub struct Compare {
     run: String,
-    said: Slot<query::AskArms, Versus>,
+    said: Pending<query::AskArms, Versus>,
     field: Option<Arc<Field>>,
     /// Indices into the run's arms, in their order.
     arms: (usize, usize),
@@ -38,11 +38,11 @@ pub struct Compare {
     gains_first: bool,
     cursor: Cursor,
     /// Every pair, while that table is shown.
-    pairs: Slot<query::Pairs>,
+    pairs: Pending<query::AskPairs>,
     show_pairs: bool,
     pair_cursor: Cursor,
     /// Both sides of the flip that is being opened.
-    sides: [Slot<query::Item>; 2],
+    sides: [Pending<query::AskItem>; 2],
 }
 
 impl Compare {
@@ -50,17 +50,17 @@ impl Compare {
     pub fn new(run: impl Into<String>) -> Self {
         Self {
             run: run.into(),
-            said: Slot::default(),
+            said: Pending::default(),
             field: None,
             arms: (0, 1),
             turned: false,
             slice: None,
             gains_first: false,
             cursor: Cursor::default(),
-            pairs: Slot::default(),
+            pairs: Pending::default(),
             show_pairs: false,
             pair_cursor: Cursor::default(),
-            sides: [Slot::default(), Slot::default()],
+            sides: [Pending::default(), Pending::default()],
         }
     }
 
@@ -79,7 +79,7 @@ impl Compare {
     }
 
     /// Turns the direction: every figure is worked out anew, none is turned on the screen.
-    fn swap(&mut self, cx: &mut Cx) {
+    fn swap(&mut self, cx: &mut Context) {
         if self.names().len() < 2 {
             return cx.say("this run has one arm: there is no direction to swap");
         }
@@ -90,21 +90,21 @@ impl Compare {
         self.ask_pairs(cx);
     }
 
-    fn ask_pairs(&mut self, cx: &mut Cx) {
+    fn ask_pairs(&mut self, cx: &mut Context) {
         if let Some(field) = self.field.as_ref().filter(|_| self.show_pairs) {
-            let question = query::Pairs { field: Arc::clone(field), turned: self.turned };
-            self.pairs.ask(cx, Use::Picture, question);
+            let question = query::AskPairs { field: Arc::clone(field), turned: self.turned };
+            self.pairs.ask(cx, Priority::Picture, question);
         }
     }
 
-    fn ask(&mut self, cx: &mut Cx) {
+    fn ask(&mut self, cx: &mut Context) {
         let question = query::AskArms {
             run: self.run.clone(),
             arms: self.pair(),
             slice: self.slice.clone(),
             field: self.field.clone(),
         };
-        self.said.ask(cx, Use::Rest, question);
+        self.said.ask(cx, Priority::Rest, question);
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
     }
 
@@ -119,7 +119,7 @@ impl Compare {
     }
 
     /// The next pair of arms, in order.
-    fn next_pair(&mut self, cx: &mut Cx) {
+    fn next_pair(&mut self, cx: &mut Context) {
         let n = self.names().len();
         if n < 3 {
             return cx.say("this run has no other pair of arms");
@@ -135,7 +135,7 @@ impl Compare {
         self.ask(cx);
     }
 
-    fn next_slice(&mut self, cx: &mut Cx) {
+    fn next_slice(&mut self, cx: &mut Context) {
         let slices = self.said.get().map_or(&[][..], |v| v.slices.as_slice());
         let at = self.slice.as_ref().and_then(|tag| slices.iter().position(|(s, _)| s == tag));
         let next = at.map_or_else(|| slices.first(), |at| slices.get(at + 1));
@@ -146,7 +146,7 @@ impl Compare {
         self.ask(cx);
     }
 
-    fn toggle_pairs(&mut self, cx: &mut Cx) {
+    fn toggle_pairs(&mut self, cx: &mut Context) {
         match &self.field {
             Some(field) if field.run.arms.len() > 2 => {
                 self.show_pairs = !self.show_pairs;
@@ -162,7 +162,7 @@ impl Compare {
         pairs.iter().enumerate().flat_map(|(p, pair)| (0..pair.found.len()).map(move |c| (p, c))).collect()
     }
 
-    fn enter(&mut self, cx: &mut Cx) {
+    fn enter(&mut self, cx: &mut Context) {
         if self.show_pairs {
             let row = self.pair_rows().get(self.pair_cursor.at).copied();
             if let Some(pair) = row.and_then(|(p, _)| self.pairs.get()?.get(p)) {
@@ -178,23 +178,23 @@ impl Compare {
         };
         for (slot, item) in self.sides.iter_mut().zip([a, b]) {
             slot.clear();
-            slot.ask(cx, Use::Picture, query::Item { run: self.run.clone(), item });
+            slot.ask(cx, Priority::Picture, query::AskItem { run: self.run.clone(), item });
         }
     }
 
     /// Opens the flip once both of its sides are there.
-    fn open_flip(&self, cx: &mut Cx) {
+    fn open_flip(&self, cx: &mut Context) {
         let [Some(a), Some(b)] = [self.sides[0].get(), self.sides[1].get()] else { return };
         let Some(criterion) = self.flip(self.cursor.at).map(|f| f.criterion.clone()) else { return };
         let column = self.field.as_ref().and_then(|f| f.run.criteria.iter().position(|c| *c == criterion));
-        let text = |half: &query::Loaded| match &half.item.response {
-            Some(Ok(text)) => Some(Source::Text {
+        let text = |half: &query::AskLoadedItem| match &half.item.response {
+            Some(Ok(text)) => Some(DiffSource::Text {
                 name: format!("{} · {}", half.item.item.case_id, half.item.item.arm),
                 text: text.as_str().into(),
             }),
             _ => None,
         };
-        let reasons = |half: &query::Loaded| {
+        let reasons = |half: &query::AskLoadedItem| {
             let mine = half.verdicts.iter().filter(|v| column == Some(v.verdict.criterion as usize));
             let told: Vec<String> = mine
                 .map(|v| match &v.verdict.reading {
@@ -217,8 +217,8 @@ impl Compare {
 }
 
 impl Screen for Compare {
-    fn scope(&self) -> Scope {
-        Scope::Compare
+    fn scope(&self) -> KeyScope {
+        KeyScope::Compare
     }
 
     fn tab(&self) -> Tab {
@@ -233,13 +233,13 @@ impl Screen for Compare {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         if self.said.get().is_none() {
             self.ask(cx);
         }
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.said.is_waiting() {
             let at = self.cursor;
             self.field = None;
@@ -248,7 +248,7 @@ impl Screen for Compare {
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let moved = if self.show_pairs {
             let len = self.pair_rows().len();
             self.pair_cursor.act(action, len)
@@ -276,7 +276,7 @@ impl Screen for Compare {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if self.sides.iter_mut().any(|side| side.keep(ticket, cx)) {
             self.open_flip(cx);
             return true;
@@ -314,9 +314,9 @@ impl Screen for Compare {
 
     fn status(&self, env: &Env) -> String {
         match self.names().len() {
-            _ if self.show_pairs => env.filled(Scope::Compare, "{Enter} compares this pair"),
+            _ if self.show_pairs => env.filled(KeyScope::Compare, "{Enter} compares this pair"),
             n if n > 2 => {
-                let next = env.hint(Scope::Compare, Action::NextPane);
+                let next = env.hint(KeyScope::Compare, Action::NextPane);
                 format!("pair {} × {} of {n} arms · {next} next", self.arms.0 + 1, self.arms.1 + 1)
             }
             _ => String::new(),

@@ -7,11 +7,11 @@
 
 use crate::core::diff::{RowKind, View, fold};
 use crate::core::text;
-use crate::tui::context::{Cx, Slot};
-use crate::tui::doc::diff::{DiffDoc, Source};
+use crate::tui::context::{Context, Pending};
+use crate::tui::doc::diff::{DiffDoc, DiffSource};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Tab};
 use crate::tui::screen::Screen;
@@ -32,14 +32,14 @@ const CONTEXT: usize = 3;
 
 /// The state of the screen.
 pub struct DiffScreen {
-    left: Source,
-    right: Source,
+    left: DiffSource,
+    right: DiffSource,
     draft: Option<Draft>,
     /// What a judge said of each side, shown below the texts.
     reasons: Option<Reasons>,
-    pub(super) doc: Slot<query::AskDifference, Arc<DiffDoc>>,
-    tokens_left: Slot<query::Count>,
-    tokens_right: Slot<query::Count>,
+    pub(super) doc: Pending<query::AskDifference, Arc<DiffDoc>>,
+    tokens_left: Pending<query::Count>,
+    tokens_right: Pending<query::Count>,
     pub(super) views: Vec<View>,
     pub(super) folded: bool,
     pub(super) whitespace: bool,
@@ -56,15 +56,15 @@ pub struct DiffScreen {
 
 impl DiffScreen {
     /// A screen over any two texts.
-    pub fn new(left: Source, right: Source) -> Self {
+    pub fn new(left: DiffSource, right: DiffSource) -> Self {
         Self {
             left,
             right,
             draft: None,
             reasons: None,
-            doc: Slot::default(),
-            tokens_left: Slot::default(),
-            tokens_right: Slot::default(),
+            doc: Pending::default(),
+            tokens_left: Pending::default(),
+            tokens_right: Pending::default(),
             views: Vec::new(),
             folded: true,
             whitespace: false,
@@ -85,20 +85,20 @@ impl DiffScreen {
         self
     }
 
-    fn load(&mut self, cx: &mut Cx) {
+    fn load(&mut self, cx: &mut Context) {
         let question = query::AskDifference { left: self.left.clone(), right: self.right.clone() };
-        self.doc.ask(cx, Use::Picture, question);
+        self.doc.ask(cx, Priority::Picture, question);
     }
 
-    fn take(&mut self, doc: DiffDoc, cx: &mut Cx) {
+    fn take(&mut self, doc: DiffDoc, cx: &mut Context) {
         match doc.tokens {
             Some((left, right)) => {
                 self.tokens_left.set(left);
                 self.tokens_right.set(right);
             }
             None => {
-                self.tokens_left.ask(cx, Use::Rest, query::Count(doc.left.side.template.clone()));
-                self.tokens_right.ask(cx, Use::Rest, query::Count(doc.right.side.template.clone()));
+                self.tokens_left.ask(cx, Priority::Rest, query::Count(doc.left.side.template.clone()));
+                self.tokens_right.ask(cx, Priority::Rest, query::Count(doc.right.side.template.clone()));
             }
         }
         self.left = doc.left.source.clone();
@@ -142,7 +142,7 @@ impl DiffScreen {
         at.or(if doc.diff.hunks.is_empty() { None } else { Some(0) })
     }
 
-    fn jump(&mut self, forward: bool, cx: &mut Cx) {
+    fn jump(&mut self, forward: bool, cx: &mut Context) {
         let Some(doc) = self.doc.get().cloned() else { return };
         let targets: Vec<usize> = if self.search.is_empty() {
             doc.diff.hunks.iter().map(|h| h.start).collect()
@@ -183,8 +183,8 @@ impl DiffScreen {
         }
     }
 
-    fn step(&mut self, newer: bool, cx: &mut Cx) {
-        let (Source::Revision(older), Source::Revision(newest)) = (&self.left, &self.right) else {
+    fn step(&mut self, newer: bool, cx: &mut Context) {
+        let (DiffSource::Revision(older), DiffSource::Revision(newest)) = (&self.left, &self.right) else {
             return cx.say("stepping needs two revisions; one of these is none");
         };
         if older.name != newest.name {
@@ -193,7 +193,7 @@ impl DiffScreen {
         let shift = |seq: u32| if newer { Some(seq + 1) } else { seq.checked_sub(1).filter(|s| *s > 0) };
         match (shift(older.seq), shift(newest.seq)) {
             (Some(left), Some(right)) => {
-                let spot = |seq| Source::Revision(Spot { name: older.name.clone(), seq });
+                let spot = |seq| DiffSource::Revision(RevisionRef { name: older.name.clone(), seq });
                 let next = (spot(left), spot(right));
                 (self.left, self.right) = next;
                 self.load(cx);
@@ -273,8 +273,8 @@ fn first_row(view: &View) -> usize {
 }
 
 impl Screen for DiffScreen {
-    fn scope(&self) -> Scope {
-        Scope::Diff
+    fn scope(&self) -> KeyScope {
+        KeyScope::Diff
     }
 
     fn tab(&self) -> Tab {
@@ -283,7 +283,7 @@ impl Screen for DiffScreen {
 
     fn title(&self) -> String {
         match (&self.left, &self.right) {
-            (Source::Revision(left), Source::Revision(right)) => {
+            (DiffSource::Revision(left), DiffSource::Revision(right)) => {
                 format!("Diff {} r{} r{}", right.name, left.seq, right.seq)
             }
             (left, right) => format!("Diff {} {}", left.name(), right.name()),
@@ -294,13 +294,13 @@ impl Screen for DiffScreen {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         if self.doc.get().is_none() {
             self.load(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.reasons.as_mut().is_some_and(|r| r.act(action)) || self.scroll(action) {
             return true;
         }
@@ -323,28 +323,32 @@ impl Screen for DiffScreen {
             Action::Exchange => cx.say("no judge's reasons are compared here"),
             Action::Search => {
                 let hint =
-                    cx.env.filled(Scope::Diff, "in both texts; {NextHunk} and {PreviousHunk} go through");
+                    cx.env.filled(KeyScope::Diff, "in both texts; {NextHunk} and {PreviousHunk} go through");
                 cx.input("search", &hint, &self.search, Purpose::Search);
             }
-            Action::Judge => match (&self.left, &self.right) {
-                (Source::Revision(left), Source::Revision(right)) => {
-                    cx.plan(vec![left.clone(), right.clone()]);
+            Action::Judge => {
+                match (&self.left, &self.right) {
+                    (DiffSource::Revision(left), DiffSource::Revision(right)) => {
+                        cx.plan(vec![left.clone(), right.clone()]);
+                    }
+                    _ => cx.say(cx.env.filled(
+                        KeyScope::Diff,
+                        "{Judge} plans a run over revisions; one of these is none yet",
+                    )),
                 }
-                _ => cx.say(
-                    cx.env
-                        .filled(Scope::Diff, "{Judge} plans a run over revisions; one of these is none yet"),
-                ),
-            },
+            }
             Action::Enter | Action::Save if self.draft.is_some() => self.ask_message(cx),
             Action::Edit if self.draft.is_some() => self.edit_again(cx),
-            Action::Edit | Action::Save => cx.say(
-                cx.env
-                    .filled(Scope::Prompts, "{Edit} on Prompts edits a revision; its draft is compared here"),
-            ),
+            Action::Edit | Action::Save => {
+                cx.say(cx.env.filled(
+                    KeyScope::Prompts,
+                    "{Edit} on Prompts edits a revision; its draft is compared here",
+                ))
+            }
             Action::Back if !self.search.is_empty() => self.search.clear(),
             Action::Back | Action::Quit => {
                 if self.draft.is_some() {
-                    cx.say(cx.env.filled(Scope::Prompts, "kept as a draft: {Edit} opens it again"));
+                    cx.say(cx.env.filled(KeyScope::Prompts, "kept as a draft: {Edit} opens it again"));
                 }
                 cx.leave();
             }
@@ -353,11 +357,11 @@ impl Screen for DiffScreen {
         true
     }
 
-    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Context) -> bool {
         self.take_edit(ticket, result, cx)
     }
 
-    fn answered(&mut self, purpose: &Purpose, answer: Option<&str>, cx: &mut Cx) {
+    fn answered(&mut self, purpose: &Purpose, answer: Option<&str>, cx: &mut Context) {
         if *purpose == Purpose::SaveMessage {
             return self.save(answer, cx);
         }
@@ -369,7 +373,7 @@ impl Screen for DiffScreen {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.doc.answer(ticket) {
             Some(Ok(doc)) => self.take(doc, cx),
             // Stepping past the end: stay where we were.

@@ -1,11 +1,11 @@
 //! What a search found, while its words are typed: lines and messages of prompts, explanations, comments.
 
-use crate::core::find::{Find, Place, matches};
+use crate::core::find::{Find, SearchField, matches};
 use crate::core::text;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::paint::{Seg, put, put_cut, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Route, Tab};
@@ -17,31 +17,31 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// The state of the screen.
-pub struct Found {
+pub struct SearchScreen {
     words: String,
-    hits: Slot<query::Search>,
+    hits: Pending<query::Search>,
     cursor: Cursor,
 }
 
-impl Found {
+impl SearchScreen {
     /// A search for words.
     pub fn new(words: &str) -> Self {
-        Self { words: words.trim().to_owned(), hits: Slot::default(), cursor: Cursor::default() }
+        Self { words: words.trim().to_owned(), hits: Pending::default(), cursor: Cursor::default() }
     }
 
     fn len(&self) -> usize {
         self.hits.get().map_or(0, |h| h.lines.len() + h.items.len())
     }
 
-    fn ask(&mut self, cx: &mut Cx) {
+    fn ask(&mut self, cx: &mut Context) {
         if self.words.is_empty() {
             self.hits.clear();
         } else {
-            self.hits.ask(cx, Use::Picture, query::Search(self.words.clone()));
+            self.hits.ask(cx, Priority::Picture, query::Search(self.words.clone()));
         }
     }
 
-    fn search(&mut self, words: &str, cx: &mut Cx) {
+    fn search(&mut self, words: &str, cx: &mut Context) {
         let words = words.strip_prefix('/').unwrap_or(words).trim();
         if words != self.words {
             words.clone_into(&mut self.words);
@@ -50,13 +50,13 @@ impl Found {
         }
     }
 
-    fn open_hit(&self, cx: &mut Cx) {
+    fn open_hit(&self, cx: &mut Context) {
         let Some(hits) = self.hits.get() else { return };
         if let Some(hit) = hits.lines.get(self.cursor.at) {
-            let right = Spot { name: hit.name.clone(), seq: hit.seq };
+            let right = RevisionRef { name: hit.name.clone(), seq: hit.seq };
             cx.go(match hit.seq {
                 // The revision that brought the line, against the one before.
-                2.. => Route::diff(Spot { seq: hit.seq - 1, ..right.clone() }, right),
+                2.. => Route::diff(RevisionRef { seq: hit.seq - 1, ..right.clone() }, right),
                 _ => Route::Blame(right),
             });
         } else if let Some(hit) = hits.items.get(self.cursor.at - hits.lines.len().min(self.cursor.at)) {
@@ -65,9 +65,9 @@ impl Found {
     }
 }
 
-impl Screen for Found {
-    fn scope(&self) -> Scope {
-        Scope::Found
+impl Screen for SearchScreen {
+    fn scope(&self) -> KeyScope {
+        KeyScope::Found
     }
 
     fn tab(&self) -> Tab {
@@ -78,11 +78,11 @@ impl Screen for Found {
         format!("Search {}", self.words)
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.ask(cx);
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let len = self.len();
         if self.cursor.act(action, len) {
             return true;
@@ -99,11 +99,11 @@ impl Screen for Found {
         true
     }
 
-    fn typing(&mut self, _purpose: &Purpose, text: &str, cx: &mut Cx) {
+    fn typing(&mut self, _purpose: &Purpose, text: &str, cx: &mut Context) {
         self.search(text, cx);
     }
 
-    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Context) {
         match text {
             Some(text) => self.search(text, cx),
             // The field in which it was begun was closed.
@@ -112,7 +112,7 @@ impl Screen for Found {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         self.hits.keep(ticket, cx)
     }
 
@@ -169,9 +169,9 @@ impl Screen for Found {
 }
 
 /// A hit's first line, after the word that says where it stands, if that is no template. No longer than can be seen.
-fn shown(line: &str, place: Place) -> String {
+fn shown(line: &str, place: SearchField) -> String {
     let line: String = line.chars().take(2_000).map(|c| if c == '\n' { ' ' } else { c }).collect();
-    if place == Place::Template { line } else { format!("{}: {line}", place.name()) }
+    if place == SearchField::Template { line } else { format!("{}: {line}", place.name()) }
 }
 
 /// A line with the words that were searched for made visible.

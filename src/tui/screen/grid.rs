@@ -6,22 +6,22 @@
 //! asked again while the run goes on: what was saved since the question is put on top of the answer
 //! ```
 
-use crate::eval::{Control, CriterionSummary, Notes, People, Progress, Scope as Reach};
+use crate::eval::{Control, CriterionSummary, People, Progress, RunNotes, RunScope as Reach};
 use crate::questions::coverage::means;
 use crate::questions::grid::Gridded;
 use crate::questions::grid::board;
 use crate::questions::grid::board::{Board, Face, Human, Sheet, Sort};
 use crate::store::{Cell, RunInfo, RunItem, RunState};
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::msg::Effect;
 use crate::tui::query;
-use crate::tui::route::{Begin, Context, Route, Tab};
+use crate::tui::route::{Begin, ItemContext, Route, Tab};
 use crate::tui::screen::Screen;
 use crate::tui::widget::cursor::Cursor;
-use crate::tui::widget::pace::Pace;
+use crate::tui::widget::pace::ProgressRate;
 use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -42,7 +42,7 @@ pub(super) struct LoadedRun {
     /// By group and criterion; older than the board while `stale`, empty where several models' scores have no mean.
     pub means: Vec<CriterionSummary>,
     /// What is to be known before the figures are read.
-    pub notes: Notes,
+    pub notes: RunNotes,
     pub stale: bool,
     pub computed_at: u64,
 }
@@ -50,7 +50,7 @@ pub(super) struct LoadedRun {
 /// A run that is being carried out by this program.
 pub(super) struct Live {
     pub control: Control,
-    pub pace: Pace,
+    pub pace: ProgressRate,
     pub cost: Option<f64>,
     pub cached: u64,
     /// Until when (Unix seconds) and why nothing is asked.
@@ -60,9 +60,9 @@ pub(super) struct Live {
 }
 
 /// The state of the screen.
-pub struct Grid {
+pub struct GridScreen {
     pub(super) id: String,
-    pub(super) data: Slot<query::Grid, LoadedRun>,
+    pub(super) data: Pending<query::AskGrid, LoadedRun>,
     pub(super) live: Option<Live>,
     pub(super) cursor: Cursor,
     /// The selected column, over all groups.
@@ -79,12 +79,12 @@ pub struct Grid {
     wanted: Option<Reach>,
 }
 
-impl Grid {
+impl GridScreen {
     /// The grid of a stored run.
     pub fn new(run: impl Into<String>) -> Self {
         Self {
             id: run.into(),
-            data: Slot::default(),
+            data: Pending::default(),
             live: None,
             cursor: Cursor::default(),
             column: 0,
@@ -121,9 +121,9 @@ impl Grid {
         grid
     }
 
-    fn load(&mut self, cx: &mut Cx) {
+    fn load(&mut self, cx: &mut Context) {
         self.since.clear();
-        self.data.ask(cx, Use::Rest, query::Grid(self.id.clone()));
+        self.data.ask(cx, Priority::Rest, query::AskGrid(self.id.clone()));
     }
 
     fn take(&mut self, found: Gridded) {
@@ -167,11 +167,14 @@ impl Grid {
     }
 
     /// Begins to ask for what is missing, or again for what failed.
-    fn begin(&mut self, reach: Reach, cx: &mut Cx) {
+    fn begin(&mut self, reach: Reach, cx: &mut Context) {
         let Some(data) = self.data.get() else { return cx.say("the run is still being read") };
         if self.live.is_some() {
             return cx.say(
-                cx.env.filled(Scope::Grid, "this run is in progress: {Pause} pauses it, {Cancel} cancels it"),
+                cx.env.filled(
+                    KeyScope::Grid,
+                    "this run is in progress: {Pause} pauses it, {Cancel} cancels it",
+                ),
             );
         }
         if let Some(why) = &cx.env.read_only {
@@ -190,7 +193,7 @@ impl Grid {
             Reach::Missing if missing + open == 0 => {
                 let words =
                     "nothing is missing: every verdict has a state; {RetryFailures} asks again for failures";
-                return cx.say(cx.env.filled(Scope::Grid, words));
+                return cx.say(cx.env.filled(KeyScope::Grid, words));
             }
             Reach::Failed if failed == 0 => {
                 return cx.say("no verdict failed: there is nothing to ask again");
@@ -202,19 +205,19 @@ impl Grid {
         cx.effects.push(Effect::Execute { run: self.id.clone(), scope: reach, control });
     }
 
-    fn pause(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(cx.env.filled(Scope::Grid, NOT_LIVE)) };
+    fn pause(&mut self, cx: &mut Context) {
+        let Some(live) = &self.live else { return cx.say(cx.env.filled(KeyScope::Grid, NOT_LIVE)) };
         let paused = !live.control.is_paused();
         live.control.pause(paused);
         let words =
             if paused { "paused: what is in flight will still come in; {Pause} goes on" } else { "goes on" };
-        cx.say(cx.env.filled(Scope::Grid, words));
+        cx.say(cx.env.filled(KeyScope::Grid, words));
     }
 
-    fn cancel(&mut self, cx: &mut Cx) {
-        let Some(live) = &self.live else { return cx.say(cx.env.filled(Scope::Grid, NOT_LIVE)) };
+    fn cancel(&mut self, cx: &mut Context) {
+        let Some(live) = &self.live else { return cx.say(cx.env.filled(KeyScope::Grid, NOT_LIVE)) };
         live.control.cancel();
-        cx.say(cx.env.filled(Scope::Grid, "cancelled: what is done stays; {Resume} resumes it"));
+        cx.say(cx.env.filled(KeyScope::Grid, "cancelled: what is done stays; {Resume} resumes it"));
     }
 
     /// Takes part in a run that goes on already: begun here, left, and come back to.
@@ -238,7 +241,7 @@ impl Grid {
         row.items.get(group).copied().flatten().or_else(|| row.items.iter().flatten().next().copied())
     }
 
-    fn open_item(&self, cx: &mut Cx) {
+    fn open_item(&self, cx: &mut Context) {
         let (Some(data), Some(item)) = (self.data.get(), self.selected_item()) else {
             return cx.say("no item is selected");
         };
@@ -247,7 +250,7 @@ impl Grid {
             let items = &data.sheet.rows.get(*row as usize)?.items;
             items.get(group).copied().flatten().or_else(|| items.iter().flatten().next().copied())
         };
-        let context = Context {
+        let context = ItemContext {
             run: Arc::clone(&data.run),
             items: Arc::clone(&data.items),
             order: self.order.iter().filter_map(in_order).collect(),
@@ -256,7 +259,7 @@ impl Grid {
         cx.go(Route::Item { run: self.id.clone(), item, within: Some((context, criterion)) });
     }
 
-    fn sort(&mut self, cx: &mut Cx) {
+    fn sort(&mut self, cx: &mut Context) {
         let two = self.data.get().is_some_and(|d| d.sheet.groups.len() == 2);
         self.sort = self.sort.next(two);
         self.reorder();
@@ -265,7 +268,7 @@ impl Grid {
         cx.say(format!("sorted: {}", self.sort.words()));
     }
 
-    fn filter_failures(&mut self, cx: &mut Cx) {
+    fn filter_failures(&mut self, cx: &mut Context) {
         self.failures_only = !self.failures_only;
         self.reorder();
         if self.failures_only && self.order.is_empty() {
@@ -336,13 +339,13 @@ const NOT_LIVE: &str = "this run is not in progress; {Resume} resumes it";
 
 impl Live {
     fn new(control: Control) -> Self {
-        Self { control, pace: Pace::default(), cost: None, cached: 0, waiting: None, note: "" }
+        Self { control, pace: ProgressRate::default(), cost: None, cached: 0, waiting: None, note: "" }
     }
 }
 
-impl Screen for Grid {
-    fn scope(&self) -> Scope {
-        Scope::Grid
+impl Screen for GridScreen {
+    fn scope(&self) -> KeyScope {
+        KeyScope::Grid
     }
 
     fn tab(&self) -> Tab {
@@ -357,19 +360,19 @@ impl Screen for Grid {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.join(cx.env);
         self.load(cx);
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         // A run of this program's own tells of each verdict, and is read again at its end.
         if self.live.is_none() && !self.data.is_waiting() {
             self.load(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.cursor.act(action, self.order.len()) {
             return true;
         }
@@ -395,7 +398,7 @@ impl Screen for Grid {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.data.answer(ticket) {
             Some(Ok(found)) => {
                 self.take(found);
@@ -409,7 +412,7 @@ impl Screen for Grid {
         true
     }
 
-    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Cx) {
+    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Context) {
         if run != self.id {
             return;
         }
@@ -436,7 +439,7 @@ impl Screen for Grid {
         }
     }
 
-    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+    fn run_ended(&mut self, run: &str, cx: &mut Context) {
         if run == self.id {
             self.live = None;
             self.in_flight.clear();
@@ -501,7 +504,7 @@ impl Screen for Grid {
     }
 }
 
-impl Grid {
+impl GridScreen {
     fn note(&mut self, words: &'static str) {
         if let Some(live) = &mut self.live {
             live.note = words;

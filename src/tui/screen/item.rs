@@ -8,13 +8,13 @@
 
 use crate::eval::Progress;
 use crate::store::{FullItem, NewReview, ReviewInfo, Sampling};
-use crate::tui::context::{Cx, Slot};
-use crate::tui::doc::diff::Source;
+use crate::tui::context::{Context, Pending};
+use crate::tui::doc::diff::DiffSource;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
-use crate::tui::route::{Context, Purpose, Route, Tab};
+use crate::tui::route::{ItemContext, Purpose, Route, Tab};
 use crate::tui::screen::Screen;
 use crate::tui::widget::cursor::{Cursor, Dividers};
 use ratatui::buffer::Buffer;
@@ -29,7 +29,7 @@ mod view;
 
 /// The pane that has the focus, and the one in sight where there is room for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pane {
+pub(super) enum ItemPane {
     Text,
     Scores,
 }
@@ -38,10 +38,10 @@ pub(super) enum Pane {
 pub struct ItemScreen {
     run: String,
     pub(super) at: u32,
-    pub(super) context: Slot<query::Grid, Context>,
-    pub(super) loaded: Slot<query::Item>,
+    pub(super) context: Pending<query::AskGrid, ItemContext>,
+    pub(super) loaded: Pending<query::AskItem>,
     pub(super) criterion: u32,
-    pub(super) pane: Pane,
+    pub(super) pane: ItemPane,
     pub(super) text: Cursor,
     pub(super) scores: Cursor,
     /// Where texts and scores were drawn last.
@@ -51,13 +51,13 @@ pub struct ItemScreen {
     pub(super) exchange: bool,
     /// Long prompts are shown whole.
     pub(super) unfolded: bool,
-    pub(super) cache: Option<(texts::Key, Vec<lines::Line>)>,
+    pub(super) cache: Option<(texts::ItemTextKey, Vec<lines::ItemLine>)>,
     /// Lines of both panes, and where the blocks of the criteria start, as last drawn.
     pub(super) drawn: (usize, usize, Vec<usize>),
     version: u64,
-    saved: Slot<query::AddReview, String>,
-    to_set: Slot<query::ToCase, ()>,
-    other: Slot<query::Item, ()>,
+    saved: Pending<query::AddReview, String>,
+    to_set: Pending<query::ToCase, ()>,
+    other: Pending<query::AskItem, ()>,
     /// Who scores, when the session does not know.
     reviewer: String,
     /// A score that waits for the reviewer's name.
@@ -72,10 +72,10 @@ impl ItemScreen {
         Self {
             run: run.into(),
             at: item,
-            context: Slot::default(),
-            loaded: Slot::default(),
+            context: Pending::default(),
+            loaded: Pending::default(),
             criterion: 0,
-            pane: Pane::Text,
+            pane: ItemPane::Text,
             text: Cursor::default(),
             scores: Cursor::default(),
             places: Default::default(),
@@ -86,9 +86,9 @@ impl ItemScreen {
             cache: None,
             drawn: (0, 0, Vec::new()),
             version: 0,
-            saved: Slot::default(),
-            to_set: Slot::default(),
-            other: Slot::default(),
+            saved: Pending::default(),
+            to_set: Pending::default(),
+            other: Pending::default(),
             reviewer: String::new(),
             pending: None,
             writing: None,
@@ -96,7 +96,7 @@ impl ItemScreen {
     }
 
     /// The same within a run that is loaded already, with this criterion selected.
-    pub fn within(mut self, within: Option<(Context, u32)>) -> Self {
+    pub fn within(mut self, within: Option<(ItemContext, u32)>) -> Self {
         if let Some((context, criterion)) = within {
             self.context.set(context);
             self.criterion = criterion;
@@ -104,16 +104,16 @@ impl ItemScreen {
         self
     }
 
-    fn load(&mut self, cx: &mut Cx) {
+    fn load(&mut self, cx: &mut Context) {
         if self.context.get().is_none() && !self.context.is_waiting() {
-            self.context.ask(cx, Use::Rest, query::Grid(self.run.clone()));
+            self.context.ask(cx, Priority::Rest, query::AskGrid(self.run.clone()));
         }
-        self.loaded.ask(cx, Use::Picture, query::Item { run: self.run.clone(), item: self.at });
+        self.loaded.ask(cx, Priority::Picture, query::AskItem { run: self.run.clone(), item: self.at });
     }
 
     /// What the cache of wrapped lines depends on, besides the width.
-    pub(super) fn key(&self, width: usize) -> texts::Key {
-        texts::Key {
+    pub(super) fn key(&self, width: usize) -> texts::ItemTextKey {
+        texts::ItemTextKey {
             width,
             version: self.version,
             criterion: self.criterion,
@@ -133,7 +133,7 @@ impl ItemScreen {
             .map_or_else(|| "this item".to_owned(), Clone::clone)
     }
 
-    fn go_to(&mut self, item: u32, cx: &mut Cx) {
+    fn go_to(&mut self, item: u32, cx: &mut Context) {
         self.at = item;
         self.writing = None;
         self.loaded.clear();
@@ -149,7 +149,7 @@ impl ItemScreen {
         Some((order.iter().position(|i| *i == self.at)?, order.len()))
     }
 
-    fn step(&mut self, forward: bool, cx: &mut Cx) {
+    fn step(&mut self, forward: bool, cx: &mut Context) {
         let Some((at, len)) = self.place() else { return cx.say("the other items are still being read") };
         let next = if forward { at + 1 } else { at.wrapping_sub(1) };
         match self.context.get().and_then(|c| c.order.get(next)).copied() {
@@ -160,7 +160,7 @@ impl ItemScreen {
     }
 
     /// The same case in the arm that follows.
-    fn other_arm(&mut self, cx: &mut Cx) {
+    fn other_arm(&mut self, cx: &mut Context) {
         let Some(context) = self.context.get() else { return };
         let Some(here) = context.items.iter().find(|i| i.ord == self.at) else { return };
         let same: Vec<u32> = context
@@ -185,17 +185,17 @@ impl ItemScreen {
     }
 
     /// Asks for the other arm's response, to compare the two.
-    fn diff_arms(&mut self, cx: &mut Cx) {
+    fn diff_arms(&mut self, cx: &mut Context) {
         match self.next_arm() {
-            Some(item) => self.other.ask(cx, Use::Rest, query::Item { run: self.run.clone(), item }),
+            Some(item) => self.other.ask(cx, Priority::Rest, query::AskItem { run: self.run.clone(), item }),
             None => cx.say("no other arm of this run answered this case"),
         }
     }
 
-    fn open_diff(&self, other: &FullItem, cx: &mut Cx) {
+    fn open_diff(&self, other: &FullItem, cx: &mut Context) {
         let Some(here) = self.loaded.get().map(|l| &l.item) else { return };
         let source = |item: &FullItem| match &item.response {
-            Some(Ok(text)) => Some(Source::Text {
+            Some(Ok(text)) => Some(DiffSource::Text {
                 name: format!("{} · {}", item.item.case_id, item.item.arm),
                 text: text.as_str().into(),
             }),
@@ -223,7 +223,7 @@ impl ItemScreen {
         reviews.iter().rfind(|r| r.review.reviewer == who && r.review.criterion == self.criterion)
     }
 
-    fn score(&mut self, score: u8, cx: &mut Cx) {
+    fn score(&mut self, score: u8, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("not saved: the registry is open for reading only ({why})"));
         }
@@ -234,13 +234,20 @@ impl ItemScreen {
             return;
         }
         let comment = self.mine(cx.env).map(|r| r.review.comment.clone()).unwrap_or_default();
-        let [tell, undo] = [Action::Comment, Action::Undo].map(|a| cx.env.hint(Scope::Item, a));
+        let [tell, undo] = [Action::Comment, Action::Undo].map(|a| cx.env.hint(KeyScope::Item, a));
         let (name, who) = (self.column_name(), self.who(cx.env));
         let words = format!("{name} {score} by {who}; {tell} comments, {undo} takes it back");
         self.store(Some(score), comment, None, words, cx);
     }
 
-    fn store(&mut self, score: Option<u8>, comment: String, undo: Option<i64>, words: String, cx: &mut Cx) {
+    fn store(
+        &mut self,
+        score: Option<u8>,
+        comment: String,
+        undo: Option<i64>,
+        words: String,
+        cx: &mut Context,
+    ) {
         let judged = self.loaded.get().is_some_and(|l| {
             l.verdicts.iter().any(|v| v.verdict.criterion == self.criterion && v.verdict.reading.is_some())
         });
@@ -258,25 +265,27 @@ impl ItemScreen {
             seconds: None,
             undo,
         };
-        self.saved.ask(cx, Use::Rest, query::AddReview(review));
+        self.saved.ask(cx, Priority::Rest, query::AddReview(review));
         self.saved.set(words);
     }
 
-    fn ask_comment(&mut self, cx: &mut Cx) {
+    fn ask_comment(&mut self, cx: &mut Context) {
         match self.mine(cx.env) {
             Some(mine) => {
                 let text = mine.review.comment.clone();
                 let title = format!("comment on {}", self.column_name());
                 cx.input(&title, "kept with your score", &text, Purpose::Comment);
             }
-            None => cx.say(
-                cx.env
-                    .filled(Scope::Item, "score first: {Score1} to {Score5}, then {Comment} comments on it"),
-            ),
+            None => {
+                cx.say(cx.env.filled(
+                    KeyScope::Item,
+                    "score first: {Score1} to {Score5}, then {Comment} comments on it",
+                ))
+            }
         }
     }
 
-    fn undo(&mut self, cx: &mut Cx) {
+    fn undo(&mut self, cx: &mut Context) {
         match self.mine(cx.env).map(|r| (r.id, r.review.score)) {
             Some((id, score)) => {
                 let was = score.map_or_else(|| "skip".to_owned(), |s| s.to_string());
@@ -289,8 +298,8 @@ impl ItemScreen {
 
     fn scroll(&mut self, action: Action) -> bool {
         let (cursor, len) = match self.pane {
-            Pane::Text => (&mut self.text, self.drawn.0),
-            Pane::Scores => (&mut self.scores, self.drawn.1),
+            ItemPane::Text => (&mut self.text, self.drawn.0),
+            ItemPane::Scores => (&mut self.scores, self.drawn.1),
         };
         // The first line in sight moves, not a selected one: reading has no selection.
         let mut top = Cursor { at: cursor.top, height: cursor.height, ..Cursor::default() };
@@ -310,8 +319,8 @@ impl ItemScreen {
 }
 
 impl Screen for ItemScreen {
-    fn scope(&self) -> Scope {
-        Scope::Item
+    fn scope(&self) -> KeyScope {
+        KeyScope::Item
     }
 
     fn tab(&self) -> Tab {
@@ -329,23 +338,23 @@ impl Screen for ItemScreen {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.load(cx);
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.loaded.is_waiting() {
             self.load(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.scroll(action) {
             return true;
         }
         match action {
             Action::NextPane | Action::PreviousPane | Action::Left | Action::Right => {
-                self.pane = if self.pane == Pane::Text { Pane::Scores } else { Pane::Text };
+                self.pane = if self.pane == ItemPane::Text { ItemPane::Scores } else { ItemPane::Text };
             }
             Action::Score1 => self.score(1, cx),
             Action::Score2 => self.score(2, cx),
@@ -356,11 +365,11 @@ impl Screen for ItemScreen {
             Action::Undo => self.undo(cx),
             Action::Anchors => {
                 self.anchors = !self.anchors;
-                self.pane = if self.anchors { Pane::Scores } else { self.pane };
+                self.pane = if self.anchors { ItemPane::Scores } else { self.pane };
             }
             Action::Exchange => {
                 self.exchange = !self.exchange;
-                self.pane = Pane::Text;
+                self.pane = ItemPane::Text;
                 self.text.top = 0;
             }
             Action::Back if self.exchange => {
@@ -392,7 +401,7 @@ impl Screen for ItemScreen {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.saved.answer(ticket) {
             match answer {
                 Ok(_) => {
@@ -418,7 +427,7 @@ impl Screen for ItemScreen {
                 Ok(found) => {
                     let order = found.items.iter().map(|i| i.ord).collect();
                     let (run, items) = (Arc::new(found.run), Arc::new(found.items));
-                    self.context.set(Context { run, items, order });
+                    self.context.set(ItemContext { run, items, order });
                 }
                 Err(why) => cx.fail(why),
             }
@@ -436,7 +445,7 @@ impl Screen for ItemScreen {
         true
     }
 
-    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Context) {
         match (purpose, text) {
             (Purpose::Comment, Some(text)) => {
                 if let Some(score) = self.mine(cx.env).map(|r| r.review.score) {
@@ -446,7 +455,7 @@ impl Screen for ItemScreen {
             }
             (Purpose::CaseSet, Some(set)) if !set.trim().is_empty() => {
                 let (run, set) = (self.run.clone(), set.trim().to_owned());
-                self.to_set.ask(cx, Use::Rest, query::ToCase { run, item: self.at, set });
+                self.to_set.ask(cx, Priority::Rest, query::ToCase { run, item: self.at, set });
             }
             (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
                 name.trim().clone_into(&mut self.reviewer);
@@ -459,7 +468,7 @@ impl Screen for ItemScreen {
         }
     }
 
-    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Cx) {
+    fn progress(&mut self, run: &str, progress: &Progress, cx: &mut Context) {
         if run != self.run {
             return;
         }
@@ -478,7 +487,7 @@ impl Screen for ItemScreen {
         }
     }
 
-    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+    fn run_ended(&mut self, run: &str, cx: &mut Context) {
         if run == self.run {
             self.load(cx);
         }
@@ -486,9 +495,9 @@ impl Screen for ItemScreen {
 
     fn list_at(&mut self, at: Position) -> Option<&mut Cursor> {
         if self.places.0.contains(at) {
-            self.pane = Pane::Text;
+            self.pane = ItemPane::Text;
         } else if self.places.1.contains(at) {
-            self.pane = Pane::Scores;
+            self.pane = ItemPane::Scores;
         }
         None
     }

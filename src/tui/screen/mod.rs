@@ -1,10 +1,10 @@
 //! What a screen is: state that answers actions and replies, and draws itself. It does no I/O; it asks for effects, and names
 //! where to go (`route.rs`): no screen knows another one.
 
-use super::context::Cx;
+use super::context::Context;
 use super::env::Env;
-use super::keys::{Action, Scope};
-use super::model::{Spot, Ticket};
+use super::keys::{Action, KeyScope};
+use super::model::{RevisionRef, Ticket};
 use super::route::{Purpose, Tab};
 use super::widget::cursor::{Cursor, Dividers};
 use crate::eval::Progress;
@@ -28,31 +28,31 @@ pub mod trends;
 /// A screen. All of its texts may come from anywhere: `paint` cleans what it draws.
 pub trait Screen {
     /// Whose keys count.
-    fn scope(&self) -> Scope;
+    fn scope(&self) -> KeyScope;
     /// Which tab it lives in.
     fn tab(&self) -> Tab;
     /// Shown for the first time, or again after another screen was on top: ask for what is missing.
-    fn open(&mut self, cx: &mut Cx);
+    fn open(&mut self, cx: &mut Context);
     /// A key of the table was pressed. False when it means nothing here.
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool;
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool;
     /// An answer arrived. False when it is none of this screen's.
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool;
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool;
     /// A field or confirmation was answered; `None` when it was closed.
-    fn answered(&mut self, _purpose: &Purpose, _text: Option<&str>, _cx: &mut Cx) {}
+    fn answered(&mut self, _purpose: &Purpose, _text: Option<&str>, _cx: &mut Context) {}
     /// A field is being typed in.
-    fn typing(&mut self, _purpose: &Purpose, _text: &str, _cx: &mut Cx) {}
+    fn typing(&mut self, _purpose: &Purpose, _text: &str, _cx: &mut Context) {}
     /// A revision was saved on the screen above: select it once it is there.
-    fn select(&mut self, _spot: &Spot) {}
+    fn select(&mut self, _spot: &RevisionRef) {}
     /// The editor came back.
-    fn edited(&mut self, _ticket: Ticket, _result: &Result<String, String>, _cx: &mut Cx) -> bool {
+    fn edited(&mut self, _ticket: Ticket, _result: &Result<String, String>, _cx: &mut Context) -> bool {
         false
     }
     /// A run went on.
-    fn progress(&mut self, _run: &str, _progress: &Progress, _cx: &mut Cx) {}
+    fn progress(&mut self, _run: &str, _progress: &Progress, _cx: &mut Context) {}
     /// A run's task ended.
-    fn run_ended(&mut self, _run: &str, _cx: &mut Cx) {}
+    fn run_ended(&mut self, _run: &str, _cx: &mut Context) {}
     /// Somebody wrote to the registry: ask again for what is shown.
-    fn changed(&mut self, _cx: &mut Cx) {}
+    fn changed(&mut self, _cx: &mut Context) {}
     /// The list at a place, as last drawn, with the focus moved to its pane; none where no row can be selected, though the
     /// focus moves there, too.
     fn list_at(&mut self, _at: Position) -> Option<&mut Cursor> {

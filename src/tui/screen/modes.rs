@@ -6,15 +6,15 @@
 //! ```
 
 use crate::core::text;
-use crate::eval::modes::Mode;
-use crate::tui::context::{Cx, Slot};
+use crate::eval::modes::FailureMode;
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::msg::Effect;
 use crate::tui::paint::{gauge, put_cut, row, seg, select};
 use crate::tui::query;
-use crate::tui::route::{Context, Route, Tab};
+use crate::tui::route::{ItemContext, Route, Tab};
 use crate::tui::screen::Screen;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
@@ -24,52 +24,52 @@ use ratatui::layout::{Position, Rect};
 use std::sync::Arc;
 
 /// The state of the screen.
-pub struct Modes {
+pub struct ModesScreen {
     run: String,
-    data: Slot<query::Modes>,
+    data: Pending<query::AskModes>,
     /// One arm, or all.
     arm: Option<usize>,
     cursor: Cursor,
-    drafted: Slot<query::DraftRubric, ()>,
-    saved: Slot<query::SaveRubric, ()>,
+    drafted: Pending<query::DraftRubric, ()>,
+    saved: Pending<query::SaveRubric, ()>,
     editor: Option<Ticket>,
     /// What the editor left and the reader refused: offered again, never lost.
     refused: Option<String>,
 }
 
-impl Modes {
+impl ModesScreen {
     /// Of a run.
     pub fn new(run: impl Into<String>) -> Self {
         Self {
             run: run.into(),
-            data: Slot::default(),
+            data: Pending::default(),
             arm: None,
             cursor: Cursor::default(),
-            drafted: Slot::default(),
-            saved: Slot::default(),
+            drafted: Pending::default(),
+            saved: Pending::default(),
             editor: None,
             refused: None,
         }
     }
 
     /// Modes with their count in the chosen arm, the commonest first; without those it lacks.
-    fn rows(&self) -> Vec<(&Mode, usize)> {
+    fn rows(&self) -> Vec<(&FailureMode, usize)> {
         let Some(data) = self.data.get() else { return Vec::new() };
         let name = self.arm.and_then(|at| data.run.arms.get(at));
-        let count = |m: &Mode| name.map_or(m.count, |arm| m.arms.get(arm).copied().unwrap_or(0));
-        let mut rows: Vec<(&Mode, usize)> =
+        let count = |m: &FailureMode| name.map_or(m.count, |arm| m.arms.get(arm).copied().unwrap_or(0));
+        let mut rows: Vec<(&FailureMode, usize)> =
             data.modes.iter().map(|m| (m, count(m))).filter(|r| r.1 > 0).collect();
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.name.cmp(&b.0.name)));
         rows
     }
 
-    fn edit(&mut self, text: String, cx: &mut Cx) {
+    fn edit(&mut self, text: String, cx: &mut Context) {
         let ticket = cx.ticket();
         self.editor = Some(ticket);
         cx.effects.push(Effect::Edit { ticket, text, extension: "toml" });
     }
 
-    fn draft(&mut self, with_mode: bool, cx: &mut Cx) {
+    fn draft(&mut self, with_mode: bool, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx
                 .fail(format!("a rubric cannot be saved: the registry is open for reading only ({why})"));
@@ -80,28 +80,30 @@ impl Modes {
         let mode = self.rows().get(self.cursor.at).map(|(m, _)| (*m).clone());
         match (with_mode, mode) {
             (true, None) => cx.say(
-                cx.env.filled(Scope::Review, "no failure mode is selected: {Tag} tags one while reviewing"),
+                cx.env
+                    .filled(KeyScope::Review, "no failure mode is selected: {Tag} tags one while reviewing"),
             ),
             (with, mode) => {
                 let question = query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
-                self.drafted.ask(cx, Use::Rest, question);
+                self.drafted.ask(cx, Priority::Rest, question);
             }
         }
     }
 
-    fn enter(&self, cx: &mut Cx) {
+    fn enter(&self, cx: &mut Context) {
         let Some(data) = self.data.get() else { return };
         let Some((mode, _)) = self.rows().get(self.cursor.at).copied() else { return };
         let order: Vec<u32> = mode.items.iter().map(|(_, item)| *item).collect();
         let Some(first) = order.first().copied() else { return };
-        let context = Context { run: Arc::new(data.run.clone()), items: Arc::new(data.items.clone()), order };
+        let context =
+            ItemContext { run: Arc::new(data.run.clone()), items: Arc::new(data.items.clone()), order };
         cx.go(Route::Item { run: data.run.id.clone(), item: first, within: Some((context, 0)) });
     }
 }
 
-impl Screen for Modes {
-    fn scope(&self) -> Scope {
-        Scope::Modes
+impl Screen for ModesScreen {
+    fn scope(&self) -> KeyScope {
+        KeyScope::Modes
     }
 
     fn tab(&self) -> Tab {
@@ -116,17 +118,17 @@ impl Screen for Modes {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Use::Rest, query::Modes(self.run.clone()));
+    fn open(&mut self, cx: &mut Context) {
+        self.data.ask(cx, Priority::Rest, query::AskModes(self.run.clone()));
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.data.is_waiting() {
             self.open(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let len = self.rows().len();
         if self.cursor.act(action, len) {
             return true;
@@ -146,7 +148,7 @@ impl Screen for Modes {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.saved.answer(ticket) {
             match answer {
                 Ok(words) => {
@@ -156,7 +158,7 @@ impl Screen for Modes {
                 }
                 Err(why) => cx.fail(format!(
                     "not saved: {why}; {} opens your text again",
-                    cx.env.filled(Scope::Modes, "{ToCriterion} or {Edit}")
+                    cx.env.filled(KeyScope::Modes, "{ToCriterion} or {Edit}")
                 )),
             }
             return true;
@@ -169,7 +171,7 @@ impl Screen for Modes {
         true
     }
 
-    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Context) -> bool {
         if self.editor != Some(ticket) {
             return false;
         }
@@ -178,7 +180,7 @@ impl Screen for Modes {
             Ok(text) => {
                 // Kept until it is stored: a fault in it must not cost the work.
                 self.refused = Some(text.clone());
-                self.saved.ask(cx, Use::Rest, query::SaveRubric(text.clone()));
+                self.saved.ask(cx, Priority::Rest, query::SaveRubric(text.clone()));
             }
             Err(why) => cx.fail(why.clone()),
         }
@@ -217,7 +219,7 @@ impl Screen for Modes {
         }
         if total == 0 {
             let words = env.filled(
-                Scope::Review,
+                KeyScope::Review,
                 "No failure mode was tagged here yet: {Tag} tags one while reviewing.",
             );
             put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
@@ -262,7 +264,7 @@ impl Screen for Modes {
     fn status(&self, env: &Env) -> String {
         match self.data.get().map_or(0, |d| d.run.arms.len()) {
             0 | 1 => String::new(),
-            n => format!("{n} arms · {} next", env.hint(Scope::Modes, Action::NextPane)),
+            n => format!("{n} arms · {} next", env.hint(KeyScope::Modes, Action::NextPane)),
         }
     }
 

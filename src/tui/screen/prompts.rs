@@ -9,17 +9,17 @@
 use crate::core::prompt::PromptName;
 use crate::core::text::plural;
 use crate::store::RevisionInfo;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Nav, Purpose, Route, Tab};
 use crate::tui::screen::Screen;
 use crate::tui::widget::cursor::{Cursor, Dividers};
-use list::List;
+use list::ListPane;
 use past::Past;
-use preview::Preview;
+use preview::PreviewPane;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ const AHEAD: usize = 4_096;
 
 /// The pane that has the focus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Pane {
+pub(super) enum PromptsPane {
     #[default]
     List,
     History,
@@ -49,15 +49,15 @@ pub(super) enum Pane {
 /// The state of the screen.
 #[derive(Default)]
 pub struct Prompts {
-    pub(super) pane: Pane,
-    pub(super) list: List,
+    pub(super) pane: PromptsPane,
+    pub(super) list: ListPane,
     pub(super) past: Past,
-    pub(super) preview: Preview,
+    pub(super) preview: PreviewPane,
     pub(super) dividers: Dividers,
-    pub(super) marked: Option<Spot>,
+    pub(super) marked: Option<RevisionRef>,
     editing: edit::Editing,
-    labels: labels::Labels,
-    managed: Slot<query::Manage, ()>,
+    labels: labels::LabelQuestions,
+    managed: Pending<query::Manage, ()>,
     /// Keys typed ahead.
     pending: VecDeque<Action>,
 }
@@ -73,12 +73,12 @@ impl Prompts {
         self.past.revision(self.selected())
     }
 
-    pub(super) fn spot(&self) -> Option<Spot> {
-        self.revision().map(|r| Spot { name: r.name.clone(), seq: r.seq })
+    pub(super) fn spot(&self) -> Option<RevisionRef> {
+        self.revision().map(|r| RevisionRef { name: r.name.clone(), seq: r.seq })
     }
 
     /// Asks for whatever the present selection lacks.
-    fn follow(&mut self, cx: &mut Cx) {
+    fn follow(&mut self, cx: &mut Context) {
         self.list.load_rows(cx);
         let Some(name) = self.selected().cloned() else {
             self.past.clear();
@@ -91,7 +91,7 @@ impl Prompts {
             self.past.go_on(name, cx);
         } else {
             if self.past.of.is_some() {
-                self.preview.side.rest.ask(cx, Use::Rest, query::Pause(cx.env.rest));
+                self.preview.side.rest.ask(cx, Priority::Rest, query::Pause(cx.env.rest));
             }
             self.preview.side.events.clear();
             self.past.begin(name, cx);
@@ -101,14 +101,14 @@ impl Prompts {
         }
     }
 
-    fn diff(&mut self, cx: &mut Cx) {
+    fn diff(&mut self, cx: &mut Context) {
         let Some(right) = self.spot() else { return cx.fail("no revision is selected") };
         let left = match &self.marked {
             Some(marked) if *marked != right => marked.clone(),
             _ => match self.past.log.get(self.past.cursor.at + 1) {
-                Some(older) => Spot { name: older.name.clone(), seq: older.seq },
+                Some(older) => RevisionRef { name: older.name.clone(), seq: older.seq },
                 None => {
-                    let mark = cx.env.hint(Scope::Prompts, Action::Mark);
+                    let mark = cx.env.hint(KeyScope::Prompts, Action::Mark);
                     return cx.say(format!(
                         "r{} is the first revision: mark another with {mark} to compare",
                         right.seq
@@ -122,11 +122,11 @@ impl Prompts {
         cx.go(Route::diff(left, right));
     }
 
-    fn mark(&mut self, cx: &mut Cx) {
+    fn mark(&mut self, cx: &mut Context) {
         let spot = self.spot();
         self.marked = if self.marked == spot { None } else { spot };
         if let Some(spot) = &self.marked {
-            let diff = cx.env.hint(Scope::Prompts, Action::Diff);
+            let diff = cx.env.hint(KeyScope::Prompts, Action::Diff);
             cx.say(format!(
                 "marked {} r{}: {diff} on another revision compares the two",
                 spot.name, spot.seq
@@ -134,20 +134,22 @@ impl Prompts {
         }
     }
 
-    fn move_focus(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn move_focus(&mut self, action: Action, cx: &mut Context) -> bool {
         let next = match (action, self.pane) {
-            (Action::Right | Action::Enter, Pane::List) if self.open_folder(cx) => return true,
-            (Action::Right | Action::Enter | Action::NextPane, Pane::List) => Pane::History,
-            (Action::Right | Action::NextPane, Pane::History) => Pane::Preview,
-            (Action::NextPane, Pane::Preview) => Pane::List,
-            (Action::PreviousPane, Pane::List) => Pane::Preview,
-            (Action::Left | Action::Back | Action::PreviousPane, Pane::History) => Pane::List,
-            (Action::Left | Action::Back | Action::PreviousPane, Pane::Preview) => Pane::History,
-            (Action::Enter, Pane::History) => {
+            (Action::Right | Action::Enter, PromptsPane::List) if self.open_folder(cx) => return true,
+            (Action::Right | Action::Enter | Action::NextPane, PromptsPane::List) => PromptsPane::History,
+            (Action::Right | Action::NextPane, PromptsPane::History) => PromptsPane::Preview,
+            (Action::NextPane, PromptsPane::Preview) => PromptsPane::List,
+            (Action::PreviousPane, PromptsPane::List) => PromptsPane::Preview,
+            (Action::Left | Action::Back | Action::PreviousPane, PromptsPane::History) => PromptsPane::List,
+            (Action::Left | Action::Back | Action::PreviousPane, PromptsPane::Preview) => {
+                PromptsPane::History
+            }
+            (Action::Enter, PromptsPane::History) => {
                 self.diff(cx);
                 return true;
             }
-            (Action::Back, Pane::List) if !self.list.filter.is_empty() => {
+            (Action::Back, PromptsPane::List) if !self.list.filter.is_empty() => {
                 self.list.set_filter("", cx);
                 return true;
             }
@@ -157,7 +159,7 @@ impl Prompts {
         true
     }
 
-    fn history_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn history_reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         let before = self.past.replace;
         let ours = self.past.reply(ticket, cx);
         if before && !self.past.replace {
@@ -172,7 +174,7 @@ impl Prompts {
         self.list.names.is_waiting() || self.past.slot.is_waiting() && self.past.log.is_empty()
     }
 
-    fn catch_up(&mut self, cx: &mut Cx) {
+    fn catch_up(&mut self, cx: &mut Context) {
         while !self.is_catching_up() {
             let Some(action) = self.pending.pop_front() else { break };
             if !self.act(action, cx) {
@@ -186,16 +188,16 @@ impl Prompts {
 
     fn scroll(&mut self, action: Action) -> bool {
         match self.pane {
-            Pane::List => self.list.cursor.act(action, self.list.index.len()),
-            Pane::History => self.past.cursor.act(action, self.past.log.len()),
-            Pane::Preview => self.preview.scroll(action),
+            PromptsPane::List => self.list.cursor.act(action, self.list.index.len()),
+            PromptsPane::History => self.past.cursor.act(action, self.past.log.len()),
+            PromptsPane::Preview => self.preview.scroll(action),
         }
     }
 }
 
 impl Screen for Prompts {
-    fn scope(&self) -> Scope {
-        Scope::Prompts
+    fn scope(&self) -> KeyScope {
+        KeyScope::Prompts
     }
 
     fn tab(&self) -> Tab {
@@ -206,7 +208,7 @@ impl Screen for Prompts {
         "Prompts".into()
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         if self.list.index.len() == 0 && self.list.filter.is_empty() {
             self.list.ask_first(cx);
         } else {
@@ -214,7 +216,7 @@ impl Screen for Prompts {
         }
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         // Keep the selection: ask again for what is in sight, and for the history in place.
         // Nothing is cleared before its answer is there: a key pressed meanwhile acts on what is seen.
         // One that was just saved is on its way already.
@@ -227,7 +229,7 @@ impl Screen for Prompts {
         self.follow(cx);
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         // Typed ahead of an answer: kept until it is there, so that a key means what its typist saw coming.
         let waits = match action {
             Action::Back | Action::Quit | Action::Filter | Action::Help | Action::Palette => false,
@@ -237,7 +239,8 @@ impl Screen for Prompts {
             _ => true,
         };
         // The list is moved through without waiting for what the passed rows would show.
-        let passes = self.pane == Pane::List && self.pending.is_empty() && !self.list.names.is_waiting();
+        let passes =
+            self.pane == PromptsPane::List && self.pending.is_empty() && !self.list.names.is_waiting();
         if passes && self.scroll(action) {
             self.follow(cx);
             return true;
@@ -288,7 +291,7 @@ impl Screen for Prompts {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if self.editing_reply(ticket, cx) {
             return true;
         }
@@ -306,7 +309,7 @@ impl Screen for Prompts {
         ours
     }
 
-    fn typing(&mut self, purpose: &Purpose, text: &str, cx: &mut Cx) {
+    fn typing(&mut self, purpose: &Purpose, text: &str, cx: &mut Context) {
         match text.strip_prefix('/') {
             _ if *purpose != Purpose::Filter => {}
             // From the second letter on the hits are shown; the field stays, and goes on with them.
@@ -319,7 +322,7 @@ impl Screen for Prompts {
         }
     }
 
-    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Context) {
         match (purpose, text) {
             (Purpose::Filter, Some(text)) => match text.strip_prefix('/') {
                 Some(words) => {
@@ -340,13 +343,13 @@ impl Screen for Prompts {
         }
     }
 
-    fn select(&mut self, spot: &Spot) {
+    fn select(&mut self, spot: &RevisionRef) {
         if self.past.of.as_ref() == Some(&spot.name) {
             self.past.wanted = Some(spot.clone());
         }
     }
 
-    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+    fn edited(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Context) -> bool {
         self.take_edit(ticket, result, cx)
     }
 

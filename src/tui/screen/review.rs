@@ -6,10 +6,10 @@
 //!                                              +--------------- Enter --------- the judge's scores beside one's own
 //! ```
 
-use crate::tui::context::Cx;
+use crate::tui::context::Context;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Route, Tab};
 use crate::tui::screen::Screen;
@@ -17,7 +17,7 @@ use answer::ReviewAnswer;
 use queue::Queue;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use reveal::Reveal;
+use reveal::RevealPane;
 
 mod answer;
 mod queue;
@@ -43,7 +43,7 @@ pub struct Review {
     wanted: Option<String>,
     pub(super) queue: Queue,
     pub(super) answer: ReviewAnswer,
-    pub(super) reveal: Reveal,
+    pub(super) reveal: RevealPane,
     pub(super) scroll: usize,
     /// Anchors in full or in one line, as a key said; while it said nothing, in full where there is room.
     pub(super) anchors: Option<bool>,
@@ -61,8 +61,8 @@ impl Review {
 }
 
 impl Screen for Review {
-    fn scope(&self) -> Scope {
-        if self.reveal.on { Scope::Reveal } else { Scope::Review }
+    fn scope(&self) -> KeyScope {
+        if self.reveal.on { KeyScope::Reveal } else { KeyScope::Review }
     }
 
     fn tab(&self) -> Tab {
@@ -73,18 +73,18 @@ impl Screen for Review {
         "Review".into()
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         if self.queue.run.is_some() {
             self.answer.asked_at = cx.env.now;
             return;
         }
         match self.wanted.clone() {
-            Some(run) => self.queue.grid.ask(cx, Use::Rest, query::Grid(run)),
-            None => self.queue.runs.ask(cx, Use::Rest, query::Runs),
+            Some(run) => self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run)),
+            None => self.queue.runs.ask(cx, Priority::Rest, query::AskRuns),
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.reveal.on {
             return self.act_revealed(action, cx);
         }
@@ -139,7 +139,7 @@ impl Screen for Review {
         true
     }
 
-    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Cx) {
+    fn answered(&mut self, purpose: &Purpose, text: Option<&str>, cx: &mut Context) {
         match (purpose, text.map(str::trim)) {
             (Purpose::Comment, Some(text)) => self.answer.comment = text.to_owned(),
             (Purpose::FailureMode, Some(text)) if !text.is_empty() => self.tag(text),
@@ -158,7 +158,7 @@ impl Screen for Review {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.queue.shown.answer(ticket) {
             match answer {
                 Ok(item) => {

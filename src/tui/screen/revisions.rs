@@ -7,13 +7,13 @@
 
 use crate::core::prompt::PromptName;
 use crate::core::text;
-use crate::eval::history::{self, Point};
+use crate::eval::history::{self, HistoryPoint};
 use crate::store::scores::Effort;
 use crate::store::{RevisionInfo, RevisionScore};
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::paint::{gauge, put, put_cut, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{Route, Tab};
@@ -22,7 +22,7 @@ use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::cursor::Cursor;
 use crate::tui::widget::decided::look;
-use crate::tui::widget::forest::{Metric, forest};
+use crate::tui::widget::forest::{ForestMetric, forest};
 use crate::tui::widget::means;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -36,17 +36,17 @@ struct RevisionRows {
 }
 
 /// A row of the chart.
-enum Row {
+enum ChartRow {
     Criterion(String),
-    Point(Point),
+    Point(HistoryPoint),
 }
 
 /// The state of the screen.
 pub struct Revisions {
     name: PromptName,
-    data: Slot<query::Charts, RevisionRows>,
-    rows: Vec<Row>,
-    metric: Metric,
+    data: Pending<query::Charts, RevisionRows>,
+    rows: Vec<ChartRow>,
+    metric: ForestMetric,
     cursor: Cursor,
 }
 
@@ -55,36 +55,38 @@ impl Revisions {
     pub fn new(name: PromptName) -> Self {
         Self {
             name,
-            data: Slot::default(),
+            data: Pending::default(),
             rows: Vec::new(),
-            metric: Metric::default(),
+            metric: ForestMetric::default(),
             cursor: Cursor::default(),
         }
     }
 
     fn work(&mut self) {
         let Some(data) = self.data.get() else { return };
-        let overall = history::points(&data.scores, None).into_iter().map(Row::Point);
+        let overall = history::points(&data.scores, None).into_iter().map(ChartRow::Point);
         let criteria = history::criteria(&data.scores);
         let title = if criteria.len() > 1 { "all criteria" } else { "" };
         self.rows = match (self.metric, criteria.as_slice()) {
             (_, []) => Vec::new(),
-            (Metric::Score, [_, _, ..]) => {
+            (ForestMetric::Score, [_, _, ..]) => {
                 let each = criteria.iter().flat_map(|name| {
-                    let points = history::points(&data.scores, Some(name)).into_iter().map(Row::Point);
-                    std::iter::once(Row::Criterion(name.clone())).chain(points).collect::<Vec<_>>()
+                    let points = history::points(&data.scores, Some(name)).into_iter().map(ChartRow::Point);
+                    std::iter::once(ChartRow::Criterion(name.clone())).chain(points).collect::<Vec<_>>()
                 });
-                std::iter::once(Row::Criterion(title.into())).chain(overall).chain(each).collect()
+                std::iter::once(ChartRow::Criterion(title.into())).chain(overall).chain(each).collect()
             }
-            (Metric::Score, [one]) => std::iter::once(Row::Criterion(one.clone())).chain(overall).collect(),
+            (ForestMetric::Score, [one]) => {
+                std::iter::once(ChartRow::Criterion(one.clone())).chain(overall).collect()
+            }
             _ => overall.collect(),
         };
     }
 
-    fn selected(&self) -> Option<&Point> {
+    fn selected(&self) -> Option<&HistoryPoint> {
         match self.rows.get(self.cursor.at)? {
-            Row::Point(point) => Some(point),
-            Row::Criterion(_) => None,
+            ChartRow::Point(point) => Some(point),
+            ChartRow::Criterion(_) => None,
         }
     }
 
@@ -97,8 +99,8 @@ impl Revisions {
 }
 
 impl Screen for Revisions {
-    fn scope(&self) -> Scope {
-        Scope::Revisions
+    fn scope(&self) -> KeyScope {
+        KeyScope::Revisions
     }
 
     fn tab(&self) -> Tab {
@@ -113,17 +115,17 @@ impl Screen for Revisions {
         false
     }
 
-    fn open(&mut self, cx: &mut Cx) {
-        self.data.ask(cx, Use::Rest, query::Charts(self.name.clone()));
+    fn open(&mut self, cx: &mut Context) {
+        self.data.ask(cx, Priority::Rest, query::Charts(self.name.clone()));
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.data.is_waiting() {
             self.open(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.cursor.act(action, self.rows.len()) {
             return true;
         }
@@ -134,8 +136,8 @@ impl Screen for Revisions {
                 self.work();
             }
             Action::Enter | Action::Diff => match self.selected() {
-                Some(Point { seq, change: Some(change), .. }) => {
-                    let spot = |seq| Spot { name: self.name.clone(), seq };
+                Some(HistoryPoint { seq, change: Some(change), .. }) => {
+                    let spot = |seq| RevisionRef { name: self.name.clone(), seq };
                     cx.go(Route::diff(spot(change.since), spot(*seq)));
                 }
                 Some(point) => {
@@ -149,7 +151,7 @@ impl Screen for Revisions {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.data.answer(ticket) {
             Some(Ok(found)) => {
                 let log = found.log.into_iter().map(|r| (r.seq, r)).collect();
@@ -184,7 +186,7 @@ impl Screen for Revisions {
         if self.rows.is_empty() {
             let words = if self.data.get().is_some() {
                 env.filled(
-                    Scope::Prompts,
+                    KeyScope::Prompts,
                     "No revision of this prompt was judged yet: {Judge} on Prompts plans a run.",
                 )
             } else {
@@ -195,8 +197,8 @@ impl Screen for Revisions {
         }
         let bar = usize::from(body.width).saturating_sub(70).clamp(8, 60);
         let top = (1..).zip(&self.rows).filter_map(|(_, r)| match r {
-            Row::Point(p) => self.metric.of(self.effort(p.seq)?),
-            Row::Criterion(_) => None,
+            ChartRow::Point(p) => self.metric.of(self.effort(p.seq)?),
+            ChartRow::Criterion(_) => None,
         });
         let top = top.fold(0.0_f64, f64::max);
         for (i, at) in self.cursor.rows(self.rows.len(), body).enumerate() {
@@ -205,8 +207,8 @@ impl Screen for Revisions {
                 select(buf, here, true, env.theme);
             }
             match self.rows.get(at) {
-                Some(Row::Criterion(name)) => {
-                    let scale = if self.metric == Metric::Score {
+                Some(ChartRow::Criterion(name)) => {
+                    let scale = if self.metric == ForestMetric::Score {
                         format!("1{}5", " ".repeat(bar.saturating_sub(2)))
                     } else {
                         String::new()
@@ -214,7 +216,7 @@ impl Screen for Revisions {
                     let name = text::fit(&text::escape_line(name), 22, text::Align::Left);
                     put_cut(buf, here.x + 1, here.y, here.width, &[seg(name, strong), seg(scale, dim)]);
                 }
-                Some(Row::Point(point)) => self.draw_point(point, bar, top, here, buf, env),
+                Some(ChartRow::Point(point)) => self.draw_point(point, bar, top, here, buf, env),
                 None => {}
             }
         }
@@ -258,7 +260,7 @@ impl Screen for Revisions {
 }
 
 impl Revisions {
-    fn draw_point(&self, p: &Point, bar: usize, top: f64, here: Rect, buf: &mut Buffer, env: &Env) {
+    fn draw_point(&self, p: &HistoryPoint, bar: usize, top: f64, here: Rect, buf: &mut Buffer, env: &Env) {
         let dim = env.style(Meaning::Dim);
         let info = self.data.get().and_then(|d| d.log.get(&p.seq));
         let age = info
@@ -270,7 +272,7 @@ impl Revisions {
             seg(format!("{} ", text::pad(&version, 8, text::Align::Left)), dim),
             seg(format!("{}  ", text::pad(&age, 5, text::Align::Right)), dim),
         ];
-        if self.metric == Metric::Score {
+        if self.metric == ForestMetric::Score {
             let colour = env.style(Meaning::Score(p.mean.round().clamp(1.0, 5.0) as u8));
             parts.push(seg(forest(Some(p.mean), p.ci95, bar), colour));
             parts.push(seg(
@@ -291,8 +293,11 @@ impl Revisions {
             let effort = self.effort(p.seq);
             let value = effort.and_then(|e| self.metric.of(e));
             let share = value.filter(|_| top > 0.0).map_or(0.0, |v| v / top);
-            let meaning =
-                if self.metric == Metric::Failures && share > 0.0 { Meaning::Warning } else { Meaning::Text };
+            let meaning = if self.metric == ForestMetric::Failures && share > 0.0 {
+                Meaning::Warning
+            } else {
+                Meaning::Text
+            };
             parts.push(seg(gauge(share, bar), env.style(meaning)));
             parts.push(seg(format!("  {:>10}", self.metric.shown(value)), env.style(Meaning::Strong)));
             let verdicts = effort.map_or(0, |e| e.verdicts);

@@ -8,10 +8,10 @@ use crate::core::text;
 use crate::eval::Progress;
 use crate::questions::coverage::Coverage;
 use crate::store::{RunInfo, RunState};
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Begin, Route, Tab};
 use crate::tui::screen::Screen;
@@ -25,18 +25,18 @@ mod view;
 
 /// The state of the screen.
 #[derive(Default)]
-pub struct Runs {
-    pub(super) rows: Slot<query::Runs>,
+pub struct RunsScreen {
+    pub(super) rows: Pending<query::AskRuns>,
     pub(super) cursor: Cursor,
-    pub(super) figures: HashMap<String, Known>,
+    pub(super) figures: HashMap<String, KnownMeans>,
     /// How often the screen was opened: figures of an earlier time may lack what people have scored since.
     opened: u32,
     /// The run whose figures are being read.
-    reading: Slot<query::Means, String>,
+    reading: Pending<query::Means, String>,
 }
 
 /// A run's means, and when they were taken.
-pub(super) struct Known {
+pub(super) struct KnownMeans {
     /// How many verdicts there were.
     done: u32,
     opened: u32,
@@ -44,17 +44,17 @@ pub(super) struct Known {
     pub found: Option<Coverage>,
 }
 
-impl Runs {
+impl RunsScreen {
     pub(super) fn selected(&self) -> Option<&RunInfo> {
         self.rows.get()?.get(self.cursor.at)
     }
 
-    fn load(&mut self, cx: &mut Cx) {
-        self.rows.ask(cx, Use::Rest, query::Runs);
+    fn load(&mut self, cx: &mut Context) {
+        self.rows.ask(cx, Priority::Rest, query::AskRuns);
     }
 
     /// Asks for the figures of one more row in sight, the selected one first.
-    fn follow(&mut self, cx: &mut Cx) {
+    fn follow(&mut self, cx: &mut Context) {
         if self.reading.is_waiting() {
             return;
         }
@@ -66,15 +66,15 @@ impl Runs {
         let in_sight = rows.iter().skip(self.cursor.top).take(height);
         let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Use::Rest, query::Means(id.clone()));
+            self.reading.ask(cx, Priority::Rest, query::Means(id.clone()));
             self.reading.set(id);
         }
     }
 
-    fn with_selected(&self, cx: &mut Cx, go: impl FnOnce(&RunInfo, &mut Cx)) {
+    fn with_selected(&self, cx: &mut Context, go: impl FnOnce(&RunInfo, &mut Context)) {
         match self.selected() {
             Some(run) => go(run, cx),
-            None => cx.say(cx.env.filled(Scope::Runs, "no run is selected: {Judge} plans one")),
+            None => cx.say(cx.env.filled(KeyScope::Runs, "no run is selected: {Judge} plans one")),
         }
     }
 
@@ -87,9 +87,9 @@ impl Runs {
     }
 }
 
-impl Screen for Runs {
-    fn scope(&self) -> Scope {
-        Scope::Runs
+impl Screen for RunsScreen {
+    fn scope(&self) -> KeyScope {
+        KeyScope::Runs
     }
 
     fn tab(&self) -> Tab {
@@ -100,18 +100,18 @@ impl Screen for Runs {
         "Runs".into()
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.opened += 1;
         self.load(cx);
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if !self.rows.is_waiting() {
             self.load(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         let len = self.rows.get().map_or(0, Vec::len);
         if self.cursor.act(action, len) {
             self.follow(cx);
@@ -139,7 +139,7 @@ impl Screen for Runs {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.rows.answer(ticket) {
             match answer {
                 Ok(rows) => self.take_rows(rows),
@@ -149,14 +149,16 @@ impl Screen for Runs {
             match answer {
                 Ok(found) => {
                     let id = found.run.id.clone();
-                    let known = Known { done: done(&found.run), opened: self.opened, found: Some(found) };
+                    let known =
+                        KnownMeans { done: done(&found.run), opened: self.opened, found: Some(found) };
                     self.figures.insert(id, known);
                 }
                 Err(why) => {
                     // Not asked again for this run until its count changes: an error must not repeat itself.
                     if let Some(id) = self.reading.get().cloned() {
                         let run = self.rows.get().and_then(|r| r.iter().find(|r| r.id == id));
-                        let known = Known { done: run.map_or(0, done), opened: self.opened, found: None };
+                        let known =
+                            KnownMeans { done: run.map_or(0, done), opened: self.opened, found: None };
                         self.figures.insert(id, known);
                     }
                     cx.fail(why);
@@ -169,7 +171,7 @@ impl Screen for Runs {
         true
     }
 
-    fn progress(&mut self, run: &str, progress: &Progress, _cx: &mut Cx) {
+    fn progress(&mut self, run: &str, progress: &Progress, _cx: &mut Context) {
         // The list counts along; its figures are read again when the run has ended.
         if let (Progress::Saved { cell, .. }, Some(rows)) = (progress, self.rows.get_mut())
             && let Some(row) = rows.iter_mut().find(|r| r.id == run)
@@ -183,7 +185,7 @@ impl Screen for Runs {
         }
     }
 
-    fn run_ended(&mut self, run: &str, cx: &mut Cx) {
+    fn run_ended(&mut self, run: &str, cx: &mut Context) {
         self.figures.remove(run);
         self.load(cx);
     }

@@ -10,10 +10,10 @@ use crate::eval::CriterionSummary;
 use crate::questions::coverage::Coverage;
 use crate::store::RunInfo;
 use crate::store::scores::Effort;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::paint::{gauge, put, put_cut, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{Nav, Route, Tab};
@@ -21,7 +21,7 @@ use crate::tui::screen::Screen;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::cursor::Cursor;
-use crate::tui::widget::forest::{Metric, forest};
+use crate::tui::widget::forest::{ForestMetric, forest};
 use crate::tui::widget::means;
 use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
@@ -32,12 +32,12 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Trends {
     /// Oldest first.
-    runs: Slot<query::Runs>,
+    runs: Pending<query::AskRuns>,
     /// By run; absent where they could not be read.
     figures: HashMap<String, Option<Coverage>>,
-    reading: Slot<query::Means, String>,
-    efforts: Slot<query::Efforts>,
-    metric: Metric,
+    reading: Pending<query::Means, String>,
+    efforts: Pending<query::Efforts>,
+    metric: ForestMetric,
     criterion: usize,
     criteria: Vec<String>,
     /// Places of the runs that were judged on the criterion.
@@ -64,9 +64,9 @@ impl Trends {
         self.criteria = criteria;
     }
 
-    fn ask(&mut self, cx: &mut Cx) {
-        self.runs.ask(cx, Use::Rest, query::Runs);
-        self.efforts.ask(cx, Use::Picture, query::Efforts);
+    fn ask(&mut self, cx: &mut Context) {
+        self.runs.ask(cx, Priority::Rest, query::AskRuns);
+        self.efforts.ask(cx, Priority::Picture, query::Efforts);
     }
 
     /// Takes the runs; what has been judged since loses its figures, which are then asked for again.
@@ -98,7 +98,7 @@ impl Trends {
     }
 
     /// Asks for the means of one more row in sight, the selected one first.
-    fn follow(&mut self, cx: &mut Cx) {
+    fn follow(&mut self, cx: &mut Context) {
         if self.reading.is_waiting() {
             return;
         }
@@ -110,15 +110,15 @@ impl Trends {
             .find(|run| !self.figures.contains_key(&run.id))
             .map(|run| run.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Use::Rest, query::Means(id.clone()));
+            self.reading.ask(cx, Priority::Rest, query::Means(id.clone()));
             self.reading.set(id);
         }
     }
 }
 
 impl Screen for Trends {
-    fn scope(&self) -> Scope {
-        Scope::Trends
+    fn scope(&self) -> KeyScope {
+        KeyScope::Trends
     }
 
     fn tab(&self) -> Tab {
@@ -129,18 +129,18 @@ impl Screen for Trends {
         "Trends".into()
     }
 
-    fn open(&mut self, cx: &mut Cx) {
+    fn open(&mut self, cx: &mut Context) {
         self.figures.clear();
         self.ask(cx);
     }
 
-    fn changed(&mut self, cx: &mut Cx) {
+    fn changed(&mut self, cx: &mut Context) {
         if self.runs.get().is_some() && !self.runs.is_waiting() {
             self.ask(cx);
         }
     }
 
-    fn act(&mut self, action: Action, cx: &mut Cx) -> bool {
+    fn act(&mut self, action: Action, cx: &mut Context) -> bool {
         if self.cursor.act(action, self.points.len()) {
             self.follow(cx);
             return true;
@@ -170,7 +170,7 @@ impl Screen for Trends {
         true
     }
 
-    fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.runs.answer(ticket) {
             match answer {
                 Ok(runs) => self.take(runs),
@@ -209,7 +209,7 @@ impl Screen for Trends {
         if self.points.is_empty() {
             if !self.runs.is_waiting() {
                 let words = env.filled(
-                    Scope::Runs,
+                    KeyScope::Runs,
                     "Nothing has a trend yet: press {TabRuns}, then {Judge} to judge some responses; each run is a point here.",
                 );
                 put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
@@ -228,7 +228,7 @@ impl Screen for Trends {
             ],
         );
         let bar = usize::from(body.width).saturating_sub(92).clamp(8, 60);
-        let scale = if self.metric == Metric::Score { ["1", "5"] } else { ["0", "most"] };
+        let scale = if self.metric == ForestMetric::Score { ["1", "5"] } else { ["0", "most"] };
         let ends = format!("{}{:>w$}", scale[0], scale[1], w = bar - 1);
         let slim = body.width < SLIM;
         let (when, cost) = if slim {
@@ -251,7 +251,7 @@ impl Screen for Trends {
                 select(buf, here, true, env.theme);
             }
             if let Some(run) = self.run(at) {
-                let point = Point { run, mean: self.mean(&run.id), effort: self.effort(&run.id) };
+                let point = TrendRow { run, mean: self.mean(&run.id), effort: self.effort(&run.id) };
                 draw_point(&point, (self.metric, top), bar, here, buf, env);
             }
         }
@@ -297,27 +297,34 @@ fn prompt(run: &RunInfo) -> Option<PromptName> {
 }
 
 /// One row: a run on the criterion in sight.
-struct Point<'a> {
+struct TrendRow<'a> {
     run: &'a RunInfo,
     /// Absent until it is read.
     mean: Option<&'a CriterionSummary>,
     effort: Option<&'a Effort>,
 }
 
-fn draw_point(p: &Point, (metric, top): (Metric, f64), bar: usize, here: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_point(
+    p: &TrendRow,
+    (metric, top): (ForestMetric, f64),
+    bar: usize,
+    here: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let dim = env.style(Meaning::Dim);
     let mean = p.mean.and_then(|c| c.mean);
     let (chart, meaning) = match (metric, p.effort.and_then(|e| metric.of(e))) {
-        (Metric::Score, _) => {
+        (ForestMetric::Score, _) => {
             let meaning = mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
             (forest(mean, p.mean.and_then(|c| c.ci95), bar), meaning)
         }
-        (Metric::Failures, Some(v)) if v > 0.0 => (gauge(v / top, bar), Meaning::Warning),
+        (ForestMetric::Failures, Some(v)) if v > 0.0 => (gauge(v / top, bar), Meaning::Warning),
         (_, Some(v)) if top > 0.0 => (gauge(v / top, bar), Meaning::Text),
         _ => ("·".repeat(bar), Meaning::Dim),
     };
     let value = match metric {
-        Metric::Score => means::value(mean),
+        ForestMetric::Score => means::value(mean),
         other => other.shown(p.effort.and_then(|e| other.of(e))),
     };
     let fit = |t: &str, n: usize| text::fit(&text::escape_line(t), n, text::Align::Left);

@@ -7,7 +7,7 @@ use crate::tui::theme::Meaning;
 
 /// The look of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct DecisionStyle {
     /// One column: colour alone says nothing.
     pub sign: &'static str,
     /// In words, for a column of its own.
@@ -17,7 +17,7 @@ pub struct Look {
 }
 
 /// The look of a decision.
-pub fn look(decision: Decision) -> Look {
+pub fn look(decision: Decision) -> DecisionStyle {
     let (sign, words, meaning) = match decision {
         Decision::Better => ("▲", "better", Meaning::Good),
         Decision::Worse => ("▼", "worse", Meaning::Error),
@@ -25,7 +25,7 @@ pub fn look(decision: Decision) -> Look {
         Decision::NoEvidence => ("?", "no evidence", Meaning::Dim),
         Decision::TooFew => ("·", "too few cases", Meaning::Dim),
     };
-    Look { sign, words, meaning }
+    DecisionStyle { sign, words, meaning }
 }
 
 #[cfg(test)]

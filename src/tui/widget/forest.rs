@@ -6,7 +6,7 @@ use crate::store::scores::Effort;
 /// What the bars show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names are what is measured")]
-pub enum Metric {
+pub enum ForestMetric {
     #[default]
     Score,
     Cost,
@@ -14,7 +14,7 @@ pub enum Metric {
     Failures,
 }
 
-impl Metric {
+impl ForestMetric {
     /// The one after it.
     pub fn next(self) -> Self {
         match self {
@@ -89,11 +89,11 @@ mod tests {
         assert_eq!(forest(Some(3.0), None, 1), "");
         let nothing =
             Effort { seq: 1, of: String::new(), verdicts: 0, failed: 0, latency_ms: None, cost_usd: None };
-        let mut metric = Metric::Score;
+        let mut metric = ForestMetric::Score;
         for shown in ["—", "—", "—", "0.0 %"] {
             assert_eq!(metric.shown(metric.of(&nothing)), shown);
             metric = metric.next();
         }
-        assert_eq!(metric, Metric::Score);
+        assert_eq!(metric, ForestMetric::Score);
     }
 }

@@ -7,12 +7,12 @@ const WINDOW: i64 = 10;
 
 /// Counts by second.
 #[derive(Debug, Clone, Default)]
-pub struct Pace {
+pub struct ProgressRate {
     seconds: VecDeque<(i64, u32)>,
     began: Option<i64>,
 }
 
-impl Pace {
+impl ProgressRate {
     /// One more verdict, at this second.
     pub fn note(&mut self, now: i64) {
         self.began.get_or_insert(now);
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_of_the_last_seconds() {
-        let mut pace = Pace::default();
+        let mut pace = ProgressRate::default();
         assert_eq!(pace.rate(100), None);
         for _ in 0..30 {
             pace.note(100);

@@ -43,6 +43,7 @@ pub fn arms_words(run: &RunInfo) -> String {
 
 /// Failed verdicts by sign: `2 ? 1 T`.
 pub fn failed_words(run: &RunInfo) -> String {
-    let failed = run.verdicts.iter().filter(|(s, n)| **s != crate::core::verdict::State::Scored && **n > 0);
+    let failed =
+        run.verdicts.iter().filter(|(s, n)| **s != crate::core::verdict::VerdictState::Scored && **n > 0);
     failed.map(|(state, n)| format!("{n} {}", state.sign())).collect::<Vec<_>>().join(" ")
 }

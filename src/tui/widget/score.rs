@@ -2,12 +2,12 @@
 
 use crate::core::stats::decision::Decision;
 use crate::core::text;
-use crate::eval::history::{MeanChange, Point};
+use crate::eval::history::{HistoryPoint, MeanChange};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::decided::look;
 
 /// A revision's mean with the longer side of its interval, and its change from the scored revision before.
-pub fn score_words(points: &[Point], seq: u32) -> (String, String, Meaning) {
+pub fn score_words(points: &[HistoryPoint], seq: u32) -> (String, String, Meaning) {
     let Some(point) = points.iter().find(|p| p.seq == seq) else {
         return ("—".into(), String::new(), Meaning::Dim);
     };

@@ -7,12 +7,12 @@
 //! Stopping in the middle loses nothing: the batch goes on at the endpoint, and the next invocation finds it by its id. A
 //! line counts as one call; uploads and looks cost nothing and are not counted.
 
-use super::super::super::keys::Key;
+use super::super::super::keys::VerdictKey;
 use super::super::load::{Ready, Step};
 use super::super::save;
-use super::{Engine, MODEL_CHANGED};
+use super::{MODEL_CHANGED, RunEngine};
 use crate::core::digest::Digest;
-use crate::eval::control::{Progress, Scope};
+use crate::eval::control::{Progress, RunScope};
 use crate::eval::error::EvalError;
 use crate::eval::execute::PRICE;
 use crate::judge::batch::{self, BatchClient, BatchLine, BatchStatus, MOST_BYTES, MOST_LINES};
@@ -55,21 +55,21 @@ impl From<crate::store::StoreError> for Halt {
 
 /// What came back from the endpoint so far.
 #[derive(Default)]
-struct Taken {
+struct BatchReplies {
     /// Keys of batches that ended without an answer for them.
-    returned: HashSet<Key>,
+    returned: HashSet<VerdictKey>,
     /// Why: the last words of those batches.
     why: String,
 }
 
-impl Engine {
+impl RunEngine {
     /// Carries the run out through batches; how it stands afterwards.
     pub async fn by_batch(&mut self) -> Result<(RunState, String), EvalError> {
         let judge = Arc::clone(&self.work.judge);
         let Some(client) = judge.batch() else {
             return Ok((RunState::Stopped, format!("the judge '{}' takes no batches", judge.name())));
         };
-        let mut taken = Taken::default();
+        let mut taken = BatchReplies::default();
         let halt = self.batches(&judge, &client, &mut taken).await.err();
         let left = self.without_verdict().await?;
         let id = &self.work.run.id;
@@ -95,14 +95,14 @@ impl Engine {
         &mut self,
         judge: &Arc<dyn Judge>,
         client: &BatchClient<'_>,
-        taken: &mut Taken,
+        taken: &mut BatchReplies,
     ) -> Result<(), Halt> {
         let mut under_way = self.earlier(client).await?;
         if let Some(fingerprint) = self.work.run.fingerprint {
             self.judging.fingerprint = fingerprint;
         }
-        let sent: HashSet<Key> = under_way.iter().flat_map(keys_of).collect();
-        let fresh: Vec<Key> = self.todo.drain(..).filter(|key| !sent.contains(key)).collect();
+        let sent: HashSet<VerdictKey> = under_way.iter().flat_map(keys_of).collect();
+        let fresh: Vec<VerdictKey> = self.todo.drain(..).filter(|key| !sent.contains(key)).collect();
         if !fresh.is_empty() {
             under_way.extend(self.send(judge, client, fresh).await?);
         }
@@ -149,7 +149,7 @@ impl Engine {
         &mut self,
         judge: &Arc<dyn Judge>,
         client: &BatchClient<'_>,
-        keys: Vec<Key>,
+        keys: Vec<VerdictKey>,
     ) -> Result<Vec<BatchInfo>, Halt> {
         (self.work.tell)(Progress::Discovering);
         let token = self.work.control.token();
@@ -161,7 +161,7 @@ impl Engine {
                 return Err(Halt::Stopped(stop));
             }
         }
-        let mut lines: Vec<(Key, String)> = Vec::new();
+        let mut lines: Vec<(VerdictKey, String)> = Vec::new();
         for keys in keys.chunks(GROUP) {
             let mut known = Vec::new();
             for step in self.steps(keys).await? {
@@ -195,7 +195,7 @@ impl Engine {
         &mut self,
         rung: &str,
         client: &BatchClient<'_>,
-        file: Vec<(Key, String)>,
+        file: Vec<(VerdictKey, String)>,
     ) -> Result<BatchInfo, Halt> {
         let lines: String = file.iter().map(|(_, line)| line.as_str()).collect();
         let batch = NewBatch {
@@ -253,7 +253,7 @@ impl Engine {
         judge: &Arc<dyn Judge>,
         client: &BatchClient<'_>,
         mut info: BatchInfo,
-        taken: &mut Taken,
+        taken: &mut BatchReplies,
     ) -> Result<(), Halt> {
         let Some(batch_id) = info.batch_id.clone() else { return Ok(()) };
         let status = self.poll(client, &batch_id, &mut info).await?;
@@ -265,8 +265,8 @@ impl Engine {
         // A batch that was taken in half before is not taken in twice.
         let row = info.id;
         let done = self.handle.read(move |s| s.verdicts_since_batch(row)).await?;
-        let done: HashSet<Key> = done.iter().map(key_of).collect();
-        let keys: Vec<Key> = keys_of(&info).filter(|key| !done.contains(key)).collect();
+        let done: HashSet<VerdictKey> = done.iter().map(key_of).collect();
+        let keys: Vec<VerdictKey> = keys_of(&info).filter(|key| !done.contains(key)).collect();
         // Known verdicts are not looked up here: these were paid for.
         if let Some(loader) = Arc::get_mut(&mut self.loader) {
             loader.fingerprint = None;
@@ -346,20 +346,20 @@ impl Engine {
         let cells = self.handle.read(move |s| s.cells(&id)).await?;
         let run = &self.work.run;
         let all = super::planned(run.items, run.criteria.len() as u32, run.spec.repeats);
-        Ok(super::missing(all, &cells, Scope::Missing).len())
+        Ok(super::missing(all, &cells, RunScope::Missing).len())
     }
 
-    async fn steps(&mut self, keys: &[Key]) -> Result<Vec<Step>, Halt> {
+    async fn steps(&mut self, keys: &[VerdictKey]) -> Result<Vec<Step>, Halt> {
         let (loader, keys) = (Arc::clone(&self.loader), keys.to_vec());
         Ok(self.handle.read(move |s| loader.load(s, &keys)).await?)
     }
 
     /// The name of a line: the run and the key of its verdict.
-    fn custom_id(&self, key: Key) -> String {
+    fn custom_id(&self, key: VerdictKey) -> String {
         format!("{}:{}:{}:{}", self.run, key.item, key.criterion, key.repeat)
     }
 
-    fn request(&self, key: Key, ready: &Arc<Ready>) -> Option<JudgeRequest> {
+    fn request(&self, key: VerdictKey, ready: &Arc<Ready>) -> Option<JudgeRequest> {
         let question = self.loader.question(key.criterion, ready)?;
         let (subject, response) = (Arc::clone(&ready.subject), Arc::clone(&ready.response));
         let criterion = Arc::clone(&question.criterion);
@@ -370,7 +370,7 @@ impl Engine {
         &mut self,
         judge: &Arc<dyn Judge>,
         rung: &str,
-        key: Key,
+        key: VerdictKey,
         ready: &Arc<Ready>,
         line: &BatchLine,
     ) -> Option<NewVerdict> {
@@ -404,12 +404,12 @@ impl Engine {
     }
 }
 
-fn keys_of(info: &BatchInfo) -> impl Iterator<Item = Key> + '_ {
+fn keys_of(info: &BatchInfo) -> impl Iterator<Item = VerdictKey> + '_ {
     info.batch.keys.iter().map(key_of)
 }
 
-fn key_of((item, criterion, repeat): &(u32, u32, u32)) -> Key {
-    Key { item: *item, criterion: *criterion, repeat: *repeat }
+fn key_of((item, criterion, repeat): &(u32, u32, u32)) -> VerdictKey {
+    VerdictKey { item: *item, criterion: *criterion, repeat: *repeat }
 }
 
 fn note(info: &mut BatchInfo, status: &BatchStatus) {

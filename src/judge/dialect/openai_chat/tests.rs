@@ -3,14 +3,14 @@
 use super::super::super::wire::settle;
 use super::super::{Correction, Form, MOST_TOKENS};
 use super::*;
-use crate::core::verdict::State;
+use crate::core::verdict::VerdictState;
 use crate::judge::JudgeConfig;
 
-fn reply(message: Value, finish: Value) -> Result<Reply, String> {
+fn reply(message: Value, finish: Value) -> Result<JudgeReply, String> {
     read_reply(json!({"choices": [{"message": message, "finish_reason": finish}]}).to_string().as_bytes())
 }
 
-fn ask<'a>(config: &'a JudgeConfig, shape: &'a Shape) -> Ask<'a> {
+fn ask<'a>(config: &'a JudgeConfig, shape: &'a RequestShape) -> Ask<'a> {
     Ask { config, shape, form: Form::SCORE, user: "us\"er", again: None, repeat: 2, room: 2048 }
 }
 
@@ -18,7 +18,7 @@ fn ask<'a>(config: &'a JudgeConfig, shape: &'a Shape) -> Ask<'a> {
 fn each_body_is_json_with_what_its_shape_says() {
     let config = JudgeConfig { model: "m\"".into(), seed: Some(7), ..JudgeConfig::default() };
     for rung in [Rung::Schema, Rung::Tool, Rung::JsonObject, Rung::Text] {
-        let shape = Shape { rung, ..Shape::first(true) };
+        let shape = RequestShape { rung, ..RequestShape::first(true) };
         let again = Correction { said: "no\n".into(), ask: "again".into() };
         let body: Value =
             serde_json::from_str(&OpenAiChat.ask(&Ask { again: Some(&again), ..ask(&config, &shape) }))
@@ -49,12 +49,12 @@ fn every_ending_has_its_state() {
     };
     assert_eq!(settled(json!({"content": "x"}), json!("stop")), Ok("x".into()));
     assert_eq!(settled(json!({"content": [{"type": "text", "text": "x"}]}), json!(null)), Ok("x".into()));
-    assert_eq!(settled(json!({"content": null}), json!("stop")), Err(State::Unparseable));
-    assert_eq!(settled(json!({"content": "  "}), json!("stop")), Err(State::Unparseable));
-    assert_eq!(settled(json!(null), json!("stop")), Err(State::Unparseable));
-    assert_eq!(settled(json!({"content": "x"}), json!("length")), Err(State::Truncated));
-    assert_eq!(settled(json!({"content": null, "refusal": "no"}), json!("stop")), Err(State::Refused));
-    assert_eq!(settled(json!({"content": "x"}), json!("content_filter")), Err(State::Filtered));
+    assert_eq!(settled(json!({"content": null}), json!("stop")), Err(VerdictState::Unparseable));
+    assert_eq!(settled(json!({"content": "  "}), json!("stop")), Err(VerdictState::Unparseable));
+    assert_eq!(settled(json!(null), json!("stop")), Err(VerdictState::Unparseable));
+    assert_eq!(settled(json!({"content": "x"}), json!("length")), Err(VerdictState::Truncated));
+    assert_eq!(settled(json!({"content": null, "refusal": "no"}), json!("stop")), Err(VerdictState::Refused));
+    assert_eq!(settled(json!({"content": "x"}), json!("content_filter")), Err(VerdictState::Filtered));
     let call = json!({"content": null, "tool_calls": [{"function": {"name": "verdict", "arguments": "{}"}}]});
     assert_eq!(settled(call, json!("tool_calls")), Ok("{}".into()));
 }

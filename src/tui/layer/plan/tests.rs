@@ -20,12 +20,12 @@ fn set(name: &str, kind: &str, arms: &[&str]) -> CaseSetInfo {
 fn dialog(spots: usize, judges: &[&str], recorded: bool) -> PlanDialog {
     let name: PromptName = "p".parse().unwrap();
     let mut dialog = PlanDialog {
-        spots: (0..spots).map(|i| Spot { name: name.clone(), seq: i as u32 + 1 }).collect(),
-        choices: Slot::default(),
-        plan: Slot::default(),
-        endpoints: Slot::default(),
-        created: Slot::default(),
-        field: Field::Set,
+        spots: (0..spots).map(|i| RevisionRef { name: name.clone(), seq: i as u32 + 1 }).collect(),
+        choices: Pending::default(),
+        plan: Pending::default(),
+        endpoints: Pending::default(),
+        created: Pending::default(),
+        field: PlanField::Set,
         set: 0,
         arms: 0,
         rubric: 0,
@@ -56,7 +56,7 @@ fn revisions_are_generated_over_cases_by_a_configured_judge() {
     assert!(matches!(request.set, SetChoice::Named(name) if name == "support"));
     assert_eq!(request.arms.len(), 2);
     assert_eq!((request.judge.as_str(), request.model.as_deref()), ("local", Some("small")));
-    assert!(dialog.fields().contains(&Field::Model));
+    assert!(dialog.fields().contains(&PlanField::Model));
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn each_recorded_judge_can_be_chosen() {
 #[test]
 fn criteria_and_address_are_taken_as_typed() {
     let mut dialog = dialog(0, &[], false);
-    assert_eq!(dialog.judge_options(), [Endpoint::Typed]);
-    assert!(dialog.fields().contains(&Field::Address));
+    assert_eq!(dialog.judge_options(), [EndpointChoices::Typed]);
+    assert!(dialog.fields().contains(&PlanField::Address));
     dialog.rubric = dialog.rubric_options().len() - 1;
     dialog.criteria = "accuracy,  tone,".into();
     let request = dialog.request().unwrap();
@@ -98,11 +98,11 @@ fn the_cursor_stays_on_lines_that_are_there() {
     for _ in 0..20 {
         dialog.move_field(true);
     }
-    assert_eq!(dialog.field, Field::Cap);
+    assert_eq!(dialog.field, PlanField::Cap);
     for _ in 0..20 {
         dialog.move_field(false);
     }
-    assert_eq!(dialog.field, Field::Set);
+    assert_eq!(dialog.field, PlanField::Set);
 }
 
 #[test]
@@ -123,6 +123,6 @@ fn a_cap_holds_on_money_calls_or_tokens_and_responses_are_asked_for_where_one_is
     }
     assert_eq!(kinds, [true; 3]);
     dialog.generations = 3;
-    assert!(dialog.fields().contains(&Field::Generations));
+    assert!(dialog.fields().contains(&PlanField::Generations));
     assert_eq!(dialog.request().unwrap().generations, 3);
 }

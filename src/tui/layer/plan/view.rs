@@ -1,10 +1,10 @@
 //! Drawing the plan dialog: the choices above, what they would mean below.
 
-use super::{ArmChoices, CAPS, Cap, Endpoint, Field, PlanDialog, Rubric};
+use super::{ArmChoices, CAPS, Cap, EndpointChoices, PlanDialog, PlanField, RubricChoices};
 use crate::core::text;
-use crate::eval::{Plan, is_recorded};
+use crate::eval::{RunPlan, is_recorded};
 use crate::tui::env::Env;
-use crate::tui::keys::Scope;
+use crate::tui::keys::KeyScope;
 use crate::tui::paint;
 use crate::tui::paint::{put, put_cut, seg};
 use crate::tui::theme::Meaning;
@@ -78,7 +78,7 @@ fn keys(row: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, row.x, row.y, row.width, &segs);
 }
 
-fn line(dialog: &PlanDialog, field: Field, row: Rect, buf: &mut Buffer, env: &Env) {
+fn line(dialog: &PlanDialog, field: PlanField, row: Rect, buf: &mut Buffer, env: &Env) {
     let selected = dialog.field == field;
     if selected {
         paint::select(buf, row, true, env.theme);
@@ -88,7 +88,7 @@ fn line(dialog: &PlanDialog, field: Field, row: Rect, buf: &mut Buffer, env: &En
     let x = row.x + 1 + LABEL;
     let room = row.width.saturating_sub(LABEL + 12);
     let end = put_cut(buf, x, row.y, room, &[seg(value, Style::default())]);
-    let typed = matches!(field, Field::Criteria | Field::Address);
+    let typed = matches!(field, PlanField::Criteria | PlanField::Address);
     if selected && typed {
         put(buf, end, row.y, 1, &[seg("▏", env.style(Meaning::Accent))]);
     }
@@ -99,10 +99,10 @@ fn line(dialog: &PlanDialog, field: Field, row: Rect, buf: &mut Buffer, env: &En
 }
 
 /// A line's name, its value, and which of how many choices that is.
-fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String, String) {
+fn words(dialog: &PlanDialog, field: PlanField, env: &Env) -> (&'static str, String, String) {
     let of = |at: usize, len: usize| if len > 0 { format!("{}/{len}", at + 1) } else { String::new() };
     match field {
-        Field::Set => {
+        PlanField::Set => {
             let sets = dialog.choices.get().map_or(0, |c| c.sets.len());
             let value = dialog.chosen_set().map_or_else(
                 || "none".to_owned(),
@@ -110,7 +110,7 @@ fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String,
             );
             ("case set", value, of(dialog.set, sets))
         }
-        Field::Arms => {
+        PlanField::Arms => {
             let options = dialog.arm_options();
             (
                 if options.len() == 1 { "arm" } else { "arms" },
@@ -118,25 +118,25 @@ fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String,
                 of(dialog.arms, options.len()),
             )
         }
-        Field::Model => {
+        PlanField::Model => {
             let options = dialog.model_options();
             ("model", endpoint(options.get(dialog.model)), of(dialog.model, options.len()))
         }
-        Field::Rubric => {
+        PlanField::Rubric => {
             let options = dialog.rubric_options();
             ("rubric", rubric(dialog, options.get(dialog.rubric)), of(dialog.rubric, options.len()))
         }
-        Field::Criteria => ("criteria", dialog.criteria.clone(), String::new()),
-        Field::Judge => {
+        PlanField::Criteria => ("criteria", dialog.criteria.clone(), String::new()),
+        PlanField::Judge => {
             let options = dialog.judge_options();
             ("judge", endpoint(options.get(dialog.judge)), of(dialog.judge, options.len()))
         }
-        Field::Address => ("URL#MODEL", dialog.address.clone(), String::new()),
-        Field::Generations => {
+        PlanField::Address => ("URL#MODEL", dialog.address.clone(), String::new()),
+        PlanField::Generations => {
             ("responses", format!("{} written for each case", dialog.generations), String::new())
         }
-        Field::Repeats => ("passes", format!("{} of each verdict", dialog.repeats), String::new()),
-        Field::Cap => {
+        PlanField::Repeats => ("passes", format!("{} of each verdict", dialog.repeats), String::new()),
+        PlanField::Cap => {
             let value = match CAPS[dialog.cap] {
                 Cap::None => "no limit".to_owned(),
                 Cap::Usd(usd) => format!("stop at {}", money(usd)),
@@ -151,7 +151,7 @@ fn words(dialog: &PlanDialog, field: Field, env: &Env) -> (&'static str, String,
 fn arms(dialog: &PlanDialog, chosen: Option<&ArmChoices>, env: &Env) -> String {
     match chosen {
         None => env.filled(
-            Scope::Prompts,
+            KeyScope::Prompts,
             "none: this set has no responses; open the plan with {Judge} on a prompt",
         ),
         Some(ArmChoices::Spots) => {
@@ -166,12 +166,12 @@ fn arms(dialog: &PlanDialog, chosen: Option<&ArmChoices>, env: &Env) -> String {
     }
 }
 
-fn rubric(dialog: &PlanDialog, chosen: Option<&Rubric>) -> String {
+fn rubric(dialog: &PlanDialog, chosen: Option<&RubricChoices>) -> String {
     match chosen {
         None => "none".to_owned(),
-        Some(Rubric::Own) => "each item's own criterion".to_owned(),
-        Some(Rubric::Typed) => "criteria by name".to_owned(),
-        Some(Rubric::Named(name)) => {
+        Some(RubricChoices::Own) => "each item's own criterion".to_owned(),
+        Some(RubricChoices::Typed) => "criteria by name".to_owned(),
+        Some(RubricChoices::Named(name)) => {
             let rubrics = dialog.choices.get().map_or(&[][..], |c| c.rubrics.as_slice());
             let found = rubrics.iter().find(|r| r.rubric.name == *name);
             let criteria: Vec<&str> =
@@ -181,14 +181,14 @@ fn rubric(dialog: &PlanDialog, chosen: Option<&Rubric>) -> String {
     }
 }
 
-fn endpoint(chosen: Option<&Endpoint>) -> String {
+fn endpoint(chosen: Option<&EndpointChoices>) -> String {
     match chosen {
         None => "none".to_owned(),
-        Some(Endpoint::Typed) => "an address, typed below".to_owned(),
-        Some(Endpoint::Named(name)) if is_recorded(name) => {
+        Some(EndpointChoices::Typed) => "an address, typed below".to_owned(),
+        Some(EndpointChoices::Named(name)) if is_recorded(name) => {
             format!("{name} · replays verdicts reached elsewhere")
         }
-        Some(Endpoint::Named(name)) => name.clone(),
+        Some(EndpointChoices::Named(name)) => name.clone(),
     }
 }
 
@@ -210,7 +210,7 @@ fn planned(dialog: &PlanDialog, out: &mut Vec<(String, Meaning)>) {
 }
 
 /// `40 items · 480 verdicts · 480 calls to the judge, 40 to the model · 12 cached`.
-pub(super) fn calls(plan: &Plan) -> String {
+pub(super) fn calls(plan: &RunPlan) -> String {
     let spec = &plan.run.spec;
     let columns = if spec.own_criterion { 1 } else { spec.criteria.len() };
     let items = plan.run.items.len();
@@ -232,7 +232,7 @@ pub(super) fn calls(plan: &Plan) -> String {
 }
 
 /// `210,000 to 380,000 tokens · $0.21 to $0.44`.
-pub(super) fn cost(plan: &Plan) -> String {
+pub(super) fn cost(plan: &RunPlan) -> String {
     let tokens = match (plan.tokens_low, plan.tokens_high) {
         (low, high) if low == high => format!("{} tokens", text::count(low)),
         (low, high) => format!("{} to {} tokens", text::count(low), text::count(high)),

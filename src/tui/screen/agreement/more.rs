@@ -10,7 +10,7 @@ use super::interval;
 use crate::core::stats::agree::Figure;
 use crate::core::stats::confusion::Counted;
 use crate::core::text;
-use crate::questions::agreement::{Standard, TwoJudges};
+use crate::questions::agreement::{StandardFigures, TwoJudges};
 use crate::tui::env::Env;
 use crate::tui::paint::{put, put_cut, seg};
 use crate::tui::theme::Meaning;
@@ -19,13 +19,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Writes lines from the top of an area downward, as long as there is room.
-struct Page<'a> {
+struct LinesDown<'a> {
     area: Rect,
     y: u16,
     buf: &'a mut Buffer,
 }
 
-impl Page<'_> {
+impl LinesDown<'_> {
     fn line(&mut self, parts: &[(String, Style)]) {
         if self.y < self.area.bottom() {
             let segs: Vec<_> = parts.iter().map(|(words, style)| seg(words.as_str(), *style)).collect();
@@ -63,10 +63,10 @@ fn share(c: &Counted) -> String {
 }
 
 /// Score by score: where the judge goes wrong, and what its scores are worth.
-pub(super) fn by_score(s: &Standard, area: Rect, buf: &mut Buffer, env: &Env) {
+pub(super) fn by_score(s: &StandardFigures, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong, plain) =
         (env.style(Meaning::Dim), env.style(Meaning::Strong), env.style(Meaning::Text));
-    let mut page = Page { area, y: area.y, buf };
+    let mut page = LinesDown { area, y: area.y, buf };
     page.words("Score by score: of what people gave a score, how much the judge gave it, too; and the other way round.", dim);
     page.line(&[(
         format!("score  people  judge  both  {}  {}", left("judge too", 19), left("people too", 19)),
@@ -102,14 +102,14 @@ pub(super) fn by_score(s: &Standard, area: Rect, buf: &mut Buffer, env: &Env) {
 
 /// Correlation by level, people one by one, judges on the same labels.
 pub(super) fn side_by_side(
-    s: &Standard,
+    s: &StandardFigures,
     judges: Option<&[TwoJudges]>,
     area: Rect,
     buf: &mut Buffer,
     env: &Env,
 ) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let mut page = Page { area, y: area.y, buf };
+    let mut page = LinesDown { area, y: area.y, buf };
     match &s.levels {
         Some(l) => {
             page.words(
@@ -179,7 +179,7 @@ pub(super) fn side_by_side(
     draw_judges(judges, &mut page, env);
 }
 
-fn draw_judges(judges: Option<&[TwoJudges]>, page: &mut Page, env: &Env) {
+fn draw_judges(judges: Option<&[TwoJudges]>, page: &mut LinesDown, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let Some(judges) = judges else {
         return page.words(&format!("{} looking for other judges of these responses", env.spinner()), dim);

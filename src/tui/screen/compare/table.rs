@@ -32,14 +32,14 @@ const WORDS: usize = 14;
 
 /// Widths of the columns that grow with the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Widths {
+struct TableWidths {
     name: usize,
     arm: usize,
     bar: usize,
     words: bool,
 }
 
-impl Widths {
+impl TableWidths {
     /// The words of a decision come first, then whole names, then the bar takes what is left.
     fn of(width: usize, criteria: usize, arms: usize) -> Self {
         let mut left = width.saturating_sub(LEAST + NAME + 1);
@@ -78,7 +78,7 @@ pub(super) fn draw(said: &Versus, arms: (&str, &str), area: Rect, buf: &mut Buff
     let dim = env.style(Meaning::Dim);
     let found = &said.found;
     let criteria = found.iter().map(|c| text::width(&text::escape_line(&c.name))).max().unwrap_or(0);
-    let w = Widths::of(usize::from(area.width), criteria, names::width(arms.0, arms.1, 14));
+    let w = TableWidths::of(usize::from(area.width), criteria, names::width(arms.0, arms.1, 14));
     let [a, b] = names::short(arms.0, arms.1, w.arm);
     let right = |t: &str, n: usize| text::fit(t, n, text::Align::Right);
     let head = format!(
@@ -113,7 +113,7 @@ pub(super) fn draw(said: &Versus, arms: (&str, &str), area: Rect, buf: &mut Buff
 }
 
 /// What a row of the table shows of a comparison.
-struct Row {
+struct TableRow {
     name: String,
     change: Option<f64>,
     interval: Option<Ends>,
@@ -125,8 +125,8 @@ struct Row {
 }
 
 /// One row, or people's and the judge's.
-fn rows(c: &Comparison, noise: bool) -> Vec<Row> {
-    let judge = |name: String, decides: bool| Row {
+fn rows(c: &Comparison, noise: bool) -> Vec<TableRow> {
+    let judge = |name: String, decides: bool| TableRow {
         name,
         change: c.difference,
         interval: if decides { c.decision_ci } else { c.ci95 },
@@ -136,7 +136,7 @@ fn rows(c: &Comparison, noise: bool) -> Vec<Row> {
     };
     let Some(people) = c.people else { return vec![judge(c.name.clone(), true)] };
     let labelled = format!("by people, {} labelled", text::plural(people.n_labelled, "case", "cases"));
-    let decided = Row {
+    let decided = TableRow {
         name: c.name.clone(),
         change: Some(people.difference),
         interval: c.decision_ci,
@@ -147,7 +147,15 @@ fn rows(c: &Comparison, noise: bool) -> Vec<Row> {
     vec![decided, judge(" judge only".to_owned(), false)]
 }
 
-fn put_row(c: &Comparison, row: &Row, w: Widths, reach: f64, at: Rect, buf: &mut Buffer, env: &Env) {
+fn put_row(
+    c: &Comparison,
+    row: &TableRow,
+    w: TableWidths,
+    reach: f64,
+    at: Rect,
+    buf: &mut Buffer,
+    env: &Env,
+) {
     let (dim, plain) = (env.style(Meaning::Dim), env.style(Meaning::Text));
     let look = look(c.decision(None));
     let (sign, decision) = if row.decides { (look.sign, look.words) } else { (" ", "") };
@@ -225,9 +233,9 @@ mod tests {
 
     #[test]
     fn words_come_first_then_names_then_the_bar() {
-        assert_eq!(Widths::of(80, 8, 4), Widths { name: 11, arm: 5, bar: 0, words: false });
-        assert_eq!(Widths::of(120, 8, 4), Widths { name: 11, arm: 5, bar: 25, words: true });
-        assert_eq!(Widths::of(120, 14, 10), Widths { name: 14, arm: 10, bar: 12, words: true });
-        assert_eq!(Widths::of(10, 90, 90), Widths { name: 11, arm: 5, bar: 0, words: false });
+        assert_eq!(TableWidths::of(80, 8, 4), TableWidths { name: 11, arm: 5, bar: 0, words: false });
+        assert_eq!(TableWidths::of(120, 8, 4), TableWidths { name: 11, arm: 5, bar: 25, words: true });
+        assert_eq!(TableWidths::of(120, 14, 10), TableWidths { name: 14, arm: 10, bar: 12, words: true });
+        assert_eq!(TableWidths::of(10, 90, 90), TableWidths { name: 11, arm: 5, bar: 0, words: false });
     }
 }

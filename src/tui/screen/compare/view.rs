@@ -6,7 +6,7 @@ use crate::eval::compare::Flip;
 use crate::questions::comparison::Versus;
 use crate::store::RunInfo;
 use crate::tui::env::Env;
-use crate::tui::keys::Scope;
+use crate::tui::keys::KeyScope;
 use crate::tui::paint::{Seg, put, put_cut, put_right, row, rule, seg, select};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
@@ -36,7 +36,7 @@ pub(super) fn draw(s: &mut Compare, area: Rect, buf: &mut Buffer, env: &Env) {
     let mut body = Rect { y: area.y + 2, height: area.height - 3, ..area };
     if s.names().len() < 2 {
         let words = "This run has one arm. A comparison needs two on the same cases: judge a second revision with {Judge}.";
-        let words = env.filled(Scope::Prompts, words);
+        let words = env.filled(KeyScope::Prompts, words);
         put_cut(buf, body.x + 2, body.y + 1, body.width.saturating_sub(3), &[seg(words, dim)]);
         return;
     }

@@ -25,7 +25,7 @@ pub(super) struct Half {
 
 /// A drawn line.
 #[derive(Debug, Clone)]
-pub(super) enum Line {
+pub(super) enum DiffLine {
     /// Both sides.
     Pair(RowKind, bool, Half, Half),
     /// One column: which side it is.
@@ -48,23 +48,23 @@ impl DiffScreen {
     }
 
     /// The drawn lines of a view.
-    pub(super) fn lay(&self, view: usize) -> Vec<Line> {
+    pub(super) fn lay(&self, view: usize) -> Vec<DiffLine> {
         let Some(doc) = self.doc.get() else { return Vec::new() };
         match self.views.get(view) {
             None => Vec::new(),
-            Some(View::Folded(rows)) => vec![Line::Folded(rows.len())],
+            Some(View::Folded(rows)) => vec![DiffLine::Folded(rows.len())],
             Some(View::Row(at)) => doc.diff.rows.get(*at).map(|row| self.lay_row(row)).unwrap_or_default(),
         }
     }
 
-    fn lay_row(&self, row: &Row) -> Vec<Line> {
+    fn lay_row(&self, row: &Row) -> Vec<DiffLine> {
         let half = |side: Option<&Side>, other: Option<&Side>| {
             side.map(|s| self.halves(s, other)).unwrap_or_default()
         };
         let moved = row.moved.is_some();
         let (left, right) = (row.left.as_ref(), row.right.as_ref());
         if self.is_unified() {
-            let one = |left, half| Line::One { kind: row.kind, left, moved, half };
+            let one = |left, half| DiffLine::One { kind: row.kind, left, moved, half };
             if row.kind == RowKind::Equal {
                 return half(right, None).into_iter().map(|h| one(false, h)).collect();
             }
@@ -78,7 +78,7 @@ impl DiffScreen {
         };
         fill(&mut old, left.is_some());
         fill(&mut new, right.is_some());
-        old.into_iter().zip(new).map(|(l, r)| Line::Pair(row.kind, moved, l, r)).collect()
+        old.into_iter().zip(new).map(|(l, r)| DiffLine::Pair(row.kind, moved, l, r)).collect()
     }
 
     fn halves(&self, side: &Side, other: Option<&Side>) -> Vec<Half> {

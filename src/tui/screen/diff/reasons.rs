@@ -6,7 +6,7 @@
 
 use crate::core::text;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
+use crate::tui::keys::{Action, KeyScope};
 use crate::tui::paint::{put_cut, put_right, seg};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::head_rule;
@@ -98,7 +98,7 @@ impl Reasons {
         } else {
             (Meaning::Dim, " the judge's reasons · {Exchange} more room, or less ")
         };
-        let words = env.filled(Scope::Diff, words);
+        let words = env.filled(KeyScope::Diff, words);
         let below = self.most - self.top;
         let note = match (self.top, below) {
             (0, 0) => String::new(),

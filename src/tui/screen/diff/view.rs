@@ -1,7 +1,7 @@
 //! Drawing a diff: two lines of header, the rows, the rule below.
 
-use super::layout::{GUTTER, Half, Line};
-use super::{DiffDoc, DiffScreen, Source, sign, size_words};
+use super::layout::{DiffLine, GUTTER, Half};
+use super::{DiffDoc, DiffScreen, DiffSource, sign, size_words};
 use crate::core::diff::RowKind;
 use crate::core::stats::decision::Decision;
 use crate::core::text;
@@ -63,7 +63,7 @@ impl DiffScreen {
 
 fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let price = crate::tui::reader::Reader::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
+    let price = crate::tui::reader::TargetModel::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
     let size = size_words(doc, s.tokens(), price);
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
     let same = doc.left.info.as_ref().zip(doc.right.info.as_ref()).is_some_and(|(l, r)| l.name == r.name);
@@ -101,7 +101,7 @@ fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &
 
 /// What a side is called: `name   r12 3f2a91bc`, `draft`, or the name of a text.
 fn end_words<'a>(
-    source: &Source,
+    source: &DiffSource,
     info: Option<&RevisionInfo>,
     (named, version): (bool, bool),
     env: &Env,
@@ -113,7 +113,7 @@ fn end_words<'a>(
         out.push(seg(format!("{}   ", info.name), strong));
     }
     match source {
-        Source::Draft { .. } => {
+        DiffSource::Draft { .. } => {
             out.push(seg("draft ", strong));
             out.push(seg("not saved yet", env.style(Meaning::Warning)));
         }
@@ -142,9 +142,9 @@ fn score_words<'a>(criterion: &str, change: &MeanChange, env: &Env) -> Vec<Seg<'
     }
 }
 
-fn draw_line(line: &Line, here: Rect, middle: Option<u16>, search: &str, buf: &mut Buffer, env: &Env) {
+fn draw_line(line: &DiffLine, here: Rect, middle: Option<u16>, search: &str, buf: &mut Buffer, env: &Env) {
     match line {
-        Line::Folded(n) => {
+        DiffLine::Folded(n) => {
             put(
                 buf,
                 here.x + 1,
@@ -153,10 +153,10 @@ fn draw_line(line: &Line, here: Rect, middle: Option<u16>, search: &str, buf: &m
                 &[seg(format!("⋯ {n} equal lines"), env.style(Meaning::Dim))],
             );
         }
-        Line::One { kind, left, moved, half } => {
+        DiffLine::One { kind, left, moved, half } => {
             draw_half(*kind, *left, *moved, half, here, search, buf, env)
         }
-        Line::Pair(kind, moved, left, right) => {
+        DiffLine::Pair(kind, moved, left, right) => {
             let x = middle.unwrap_or(here.right());
             draw_half(*kind, true, *moved, left, Rect { width: x - here.x, ..here }, search, buf, env);
             draw_half(

@@ -3,8 +3,8 @@
 use crate::core::digest::Digest;
 use crate::core::item::{ImportedVerdict, Item, Subject};
 use crate::core::rubric::Criterion;
-use crate::core::verdict::{Reading, State};
-use crate::eval::{Control, Notes, Progress};
+use crate::core::verdict::{Reading, VerdictState};
+use crate::eval::{Control, Progress, RunNotes};
 use crate::questions::grid::Gridded;
 use crate::store::{Arm, Cell, NewRun, NewVerdict, RunItem, RunSpec, Store};
 use crate::tui::msg::Msg;
@@ -97,7 +97,7 @@ fn verdict(criterion: &Criterion) -> NewVerdict {
         item: 0,
         criterion: 0,
         repeat: 0,
-        state: State::Scored,
+        state: VerdictState::Scored,
         reading: Some(Reading {
             score: 4,
             evidence: vec!["is 330 m high".into(), "is 400 m high".into()],
@@ -194,8 +194,14 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
     tell(&mut screen, Progress::Began { item: 1, criterion: 1, repeat: 0 });
     let began = screen.text();
     assert_eq!(line(&began, "case-001").trim_end().chars().last(), Some('~'), "{began}");
-    let cell =
-        Cell { item: 1, criterion: 1, repeat: 0, state: State::Scored, score: Some(2), flagged: false };
+    let cell = Cell {
+        item: 1,
+        criterion: 1,
+        repeat: 0,
+        state: VerdictState::Scored,
+        score: Some(2),
+        flagged: false,
+    };
     tell(
         &mut screen,
         Progress::Saved {
@@ -215,7 +221,7 @@ async fn a_live_run_fills_cell_by_cell_and_nothing_moves() {
     );
     assert!(after.contains("2 / 8"), "{after}");
     let refused =
-        Cell { item: 2, criterion: 0, repeat: 0, state: State::Refused, score: None, flagged: false };
+        Cell { item: 2, criterion: 0, repeat: 0, state: VerdictState::Refused, score: None, flagged: false };
     tell(
         &mut screen,
         Progress::Saved {
@@ -281,7 +287,11 @@ async fn keys_that_cannot_act_say_why() {
     }
 }
 
-fn fastest_frame(grid: &mut super::Grid, cell: Cell, env: &crate::tui::env::Env) -> std::time::Duration {
+fn fastest_frame(
+    grid: &mut super::GridScreen,
+    cell: Cell,
+    env: &crate::tui::env::Env,
+) -> std::time::Duration {
     use super::super::Screen;
     let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
     let rows = grid.order.len();
@@ -306,7 +316,7 @@ async fn ten_thousand_items_scroll_without_a_scan() {
     let items: Vec<RunItem> = (0..10_000)
         .map(|i| crate::questions::grid::board::tests::item(i, &format!("case-{i:05}"), "x"))
         .collect();
-    let mut grid = super::Grid::running("r", Control::new());
+    let mut grid = super::GridScreen::running("r", Control::new());
     let mut run = super::view::tests::run(&["accuracy", "clarity"], &["x"]);
     run.spec.repeats = 5;
     let cells: Vec<Cell> = (0..100_000u32)
@@ -314,7 +324,7 @@ async fn ten_thousand_items_scroll_without_a_scan() {
             item: i / 10,
             criterion: i / 5 % 2,
             repeat: i % 5,
-            state: State::Scored,
+            state: VerdictState::Scored,
             score: Some((i % 5 + 1) as u8),
             flagged: false,
         })
@@ -324,11 +334,11 @@ async fn ten_thousand_items_scroll_without_a_scan() {
         items: items.to_vec(),
         cells: cells.to_vec(),
         reviews: Vec::new(),
-        notes: Notes::default(),
+        notes: RunNotes::default(),
     };
     grid.take(loaded(&items, &cells));
     grid.refresh_means(&screen.app.env);
-    let mut small = super::Grid::running("r", Control::new());
+    let mut small = super::GridScreen::running("r", Control::new());
     small.take(loaded(&items[..100], &cells[..1000]));
     small.refresh_means(&screen.app.env);
     let env = screen.app.env.clone();

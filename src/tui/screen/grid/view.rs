@@ -1,6 +1,6 @@
 //! Drawing a run. Widths come from the plan, not from what has arrived: no column moves while the grid fills.
 
-use super::{Grid, LoadedRun, Sort};
+use super::{GridScreen, LoadedRun, Sort};
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::questions::grid::board;
@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
+pub(super) fn draw(grid: &mut GridScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     if area.height < 4 || area.width < 20 {
         return;
     }
@@ -40,7 +40,7 @@ pub(super) fn draw(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
     table(grid, body, buf, env);
 }
 
-fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
+fn header(grid: &GridScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
     let run = &data.run;
     let right = format!(
@@ -66,7 +66,7 @@ fn header(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, row.x, row.y, x.saturating_sub(row.x + 1), &segs);
 }
 
-fn state_words(grid: &Grid, run: &RunInfo) -> &'static str {
+fn state_words(grid: &GridScreen, run: &RunInfo) -> &'static str {
     match &grid.live {
         Some(live) if live.control.is_paused() => "paused",
         Some(_) => "running",
@@ -78,7 +78,7 @@ fn count(n: usize) -> String {
     text::count(n as u64)
 }
 
-fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
+fn gauge(grid: &GridScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     let Some(data) = grid.data.get() else { return };
     let share =
         if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
@@ -94,7 +94,7 @@ fn gauge(grid: &Grid, row: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 /// What the gauge's line says after the bar.
-fn going(grid: &Grid, data: &LoadedRun, now: i64) -> (String, Meaning) {
+fn going(grid: &GridScreen, data: &LoadedRun, now: i64) -> (String, Meaning) {
     let run = &data.run;
     let spent = match (run.usage.cost_usd, grid.live.as_ref().and_then(|l| l.cost)) {
         (None, None) => None,
@@ -178,7 +178,7 @@ const SPAN: usize = 9;
 /// From so many rows of the table on, every figure of a mean is shown.
 const TALL: u16 = 26;
 
-fn columns(grid: &mut Grid, area: Rect) -> GridColumns {
+fn columns(grid: &mut GridScreen, area: Rect) -> GridColumns {
     let total = grid.columns();
     let column = grid.column.min(total.saturating_sub(1));
     let Some(data) = grid.data.get() else {
@@ -233,7 +233,7 @@ fn column_width(data: &LoadedRun, room: u16) -> u16 {
     least.max(wanted.min(fair)) as u16
 }
 
-fn table(grid: &mut Grid, area: Rect, buf: &mut Buffer, env: &Env) {
+fn table(grid: &mut GridScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     let columns = columns(grid, area);
     let selected = grid.column;
     let Some(data) = grid.data.get() else { return };
@@ -400,7 +400,7 @@ fn draw_cell(
 }
 
 /// Right side of the bottom line: what failed, how it is sorted, whether anybody looked.
-pub(super) fn status(grid: &Grid) -> String {
+pub(super) fn status(grid: &GridScreen) -> String {
     let Some(data) = grid.data.get() else { return String::new() };
     let mut parts: Vec<String> =
         data.board.failed().map(|(state, n)| format!("{} {}", count(n), state.words())).collect();

@@ -4,30 +4,30 @@
 //! words (another criterion version, an imported verdict) the pane says so and shows none.
 
 use super::ItemScreen;
-use super::lines::{self, Line};
+use super::lines::{self, ItemLine};
 use crate::core::rubric::{self, Criterion};
 use crate::core::text;
 use crate::judge::{JudgeRequest, Lookup, prompt};
 use crate::store::VerdictInfo;
 use crate::store::runs::column_of;
 use crate::tui::env::Env;
-use crate::tui::keys::Scope;
-use crate::tui::query::Loaded;
-use crate::tui::route::Context;
+use crate::tui::keys::KeyScope;
+use crate::tui::query::AskLoadedItem;
+use crate::tui::route::ItemContext;
 use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 use std::sync::Arc;
 
 /// All lines of the pane.
-pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
-    let mut out = vec![Line::of(
-        env.filled(Scope::Item, " EXACT EXCHANGE   {Exchange} or {Back} goes back"),
+pub(super) fn build(screen: &ItemScreen, loaded: &AskLoadedItem, width: usize, env: &Env) -> Vec<ItemLine> {
+    let mut out = vec![ItemLine::of(
+        env.filled(KeyScope::Item, " EXACT EXCHANGE   {Exchange} or {Back} goes back"),
         env.style(Meaning::Strong),
     )];
     let mine: Vec<&VerdictInfo> =
         loaded.verdicts.iter().filter(|v| v.verdict.criterion == screen.criterion).collect();
     if mine.is_empty() {
-        out.push(Line::of(" nothing was asked yet", env.style(Meaning::Dim)));
+        out.push(ItemLine::of(" nothing was asked yet", env.style(Meaning::Dim)));
     }
     let Some(context) = screen.context.get() else { return out };
     for info in mine {
@@ -36,31 +36,38 @@ pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &En
     out
 }
 
-fn one(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, info: &VerdictInfo, width: usize, env: &Env) {
+fn one(
+    out: &mut Vec<ItemLine>,
+    context: &ItemContext,
+    loaded: &AskLoadedItem,
+    info: &VerdictInfo,
+    width: usize,
+    env: &Env,
+) {
     let v = &info.verdict;
     let pass = if context.run.spec.repeats > 1 { format!(" pass {}", v.repeat + 1) } else { String::new() };
-    out.push(Line::blank());
-    out.push(Line::of(format!(" REQUEST{pass}"), env.style(Meaning::Strong)));
+    out.push(ItemLine::blank());
+    out.push(ItemLine::of(format!(" REQUEST{pass}"), env.style(Meaning::Strong)));
     match request(context, loaded, info) {
         Ok(request) => {
-            out.push(Line::of(" system", env.style(Meaning::Dim)));
+            out.push(ItemLine::of(" system", env.style(Meaning::Dim)));
             out.extend(wrapped(prompt::SYSTEM, width));
-            out.push(Line::of(" user", env.style(Meaning::Dim)));
+            out.push(ItemLine::of(" user", env.style(Meaning::Dim)));
             out.extend(wrapped(&prompt::user_message(&request), width));
         }
-        Err(why) => out.push(Line::of(format!(" {why}"), env.style(Meaning::Warning))),
+        Err(why) => out.push(ItemLine::of(format!(" {why}"), env.style(Meaning::Warning))),
     }
-    out.push(Line::blank());
-    out.push(Line::of(format!(" REPLY{pass}"), env.style(Meaning::Strong)));
+    out.push(ItemLine::blank());
+    out.push(ItemLine::of(format!(" REPLY{pass}"), env.style(Meaning::Strong)));
     out.extend(lines::wrap(&facts(info), width, env.style(Meaning::Dim), &[], Style::default(), 1));
     if v.raw.is_empty() {
-        out.push(Line::of(" no reply was received", env.style(Meaning::Dim)));
+        out.push(ItemLine::of(" no reply was received", env.style(Meaning::Dim)));
     } else {
         out.extend(wrapped(&String::from_utf8_lossy(&v.raw), width));
     }
 }
 
-fn wrapped(text: &str, width: usize) -> Vec<Line> {
+fn wrapped(text: &str, width: usize) -> Vec<ItemLine> {
     lines::wrap(&lines::shown(text), width, Style::default(), &[], Style::default(), 1)
 }
 
@@ -85,7 +92,11 @@ fn facts(info: &VerdictInfo) -> String {
 }
 
 /// The request as it was sent, or why it cannot be built again.
-fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<JudgeRequest, &'static str> {
+fn request(
+    context: &ItemContext,
+    loaded: &AskLoadedItem,
+    info: &VerdictInfo,
+) -> Result<JudgeRequest, &'static str> {
     let v = &info.verdict;
     if v.rung == "imported" {
         return Err("an imported verdict: what its judge was sent is not known");
@@ -109,7 +120,7 @@ fn request(context: &Context, loaded: &Loaded, info: &VerdictInfo) -> Result<Jud
 }
 
 /// The criterion of a column: the plan's, or the item's own; `None` where neither says what was asked.
-pub(super) fn criterion(context: &Context, loaded: &Loaded, column: u32) -> Option<Criterion> {
+pub(super) fn criterion(context: &ItemContext, loaded: &AskLoadedItem, column: u32) -> Option<Criterion> {
     let run = &context.run;
     if !run.spec.own_criterion {
         return run.spec.criteria.get(column as usize).cloned();

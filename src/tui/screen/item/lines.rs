@@ -10,11 +10,11 @@ use std::ops::Range;
 
 /// One line of the screen.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Line {
+pub(in super::super) struct ItemLine {
     pub segs: Vec<Seg<'static>>,
 }
 
-impl Line {
+impl ItemLine {
     /// A line of one piece.
     pub fn of(text: impl Into<String>, style: Style) -> Self {
         Self { segs: vec![seg(text.into(), style)] }
@@ -44,7 +44,7 @@ pub fn wrap(
     marks: &[Range<usize>],
     marked: Style,
     indent: usize,
-) -> Vec<Line> {
+) -> Vec<ItemLine> {
     let room = width.saturating_sub(indent).max(1);
     let mut lines = Vec::new();
     let addresses = text::addresses(clean);
@@ -62,7 +62,7 @@ pub fn wrap(
         if indent > 0 {
             segs.insert(0, seg(" ".repeat(indent), style));
         }
-        lines.push(Line { segs });
+        lines.push(ItemLine { segs });
     }
     lines
 }
@@ -87,7 +87,7 @@ pub fn joined(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// Draws lines from `top` on.
-pub fn draw(lines: &[Line], top: usize, area: Rect, buf: &mut Buffer) {
+pub fn draw(lines: &[ItemLine], top: usize, area: Rect, buf: &mut Buffer) {
     for (i, line) in lines.iter().skip(top).take(usize::from(area.height)).enumerate() {
         put(buf, area.x, area.y + i as u16, area.width, &line.segs);
     }
@@ -104,7 +104,7 @@ mod tests {
         let marks = joined(vec![4..13, 6..9, 13..14]);
         assert_eq!((marks.len(), marks.first()), (1, Some(&(4..14))));
         let lines = wrap("one two three four", 8, Style::new(), &marks, bold, 2);
-        let text: Vec<String> = lines.iter().map(Line::text).collect();
+        let text: Vec<String> = lines.iter().map(ItemLine::text).collect();
         assert_eq!(text, ["  one ", "  two ", "  three ", "  four"]);
         let marked: String =
             lines.iter().flat_map(|l| &l.segs).filter(|s| s.style == bold).map(|s| s.text.as_ref()).collect();

@@ -1,14 +1,14 @@
 //! The right pane: a block for each criterion, with its scores large, the reasons, and what people said.
 
-use super::lines::{self, Line};
+use super::lines::{self, ItemLine};
 use super::{ItemScreen, exchange};
 use crate::core::{evidence, text};
 use crate::questions::grid::board::Face;
 use crate::store::{NewVerdict, ReviewInfo, VerdictInfo};
 use crate::tui::env::Env;
 use crate::tui::paint::seg;
-use crate::tui::query::Loaded;
-use crate::tui::route::Context;
+use crate::tui::query::AskLoadedItem;
+use crate::tui::route::ItemContext;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::face::face_style;
 use ratatui::style::{Modifier, Style};
@@ -16,10 +16,10 @@ use ratatui::style::{Modifier, Style};
 /// All lines, and where each block starts.
 pub(super) fn build(
     screen: &ItemScreen,
-    loaded: &Loaded,
+    loaded: &AskLoadedItem,
     width: usize,
     env: &Env,
-) -> (Vec<Line>, Vec<usize>) {
+) -> (Vec<ItemLine>, Vec<usize>) {
     let (mut out, mut starts) = (Vec::new(), Vec::new());
     let Some(context) = screen.context.get() else { return (out, starts) };
     for (column, name) in context.run.criteria.iter().enumerate() {
@@ -34,23 +34,23 @@ pub(super) fn build(
             reasons(&mut out, context, loaded, &info.verdict, width, env);
         }
         if mine.is_empty() {
-            out.push(Line::of("  not asked yet", env.style(Meaning::Dim)));
+            out.push(ItemLine::of("  not asked yet", env.style(Meaning::Dim)));
         }
         people(&mut out, loaded, column, width, env);
-        out.push(Line::blank());
+        out.push(ItemLine::blank());
     }
     checks(&mut out, context, loaded, width, env);
     (out, starts)
 }
 
 /// What was decided without a judge.
-fn checks(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, width: usize, env: &Env) {
+fn checks(out: &mut Vec<ItemLine>, context: &ItemContext, loaded: &AskLoadedItem, width: usize, env: &Env) {
     let checks = &context.run.spec.checks;
     if checks.is_empty() {
         return;
     }
     let dim = env.style(Meaning::Dim);
-    out.push(Line {
+    out.push(ItemLine {
         segs: vec![seg("  checks", env.style(Meaning::Strong)), seg("   without a judge", dim)],
     });
     for (check, outcome) in checks.iter().zip(crate::eval::check_item(checks, &loaded.item)) {
@@ -63,10 +63,10 @@ fn checks(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, width: usize,
         let words = lines::shown(&format!("{:<4} {}{why}", outcome.word(), check.name));
         out.extend(lines::wrap(&words, width, style, &[], dim, 2));
     }
-    out.push(Line::blank());
+    out.push(ItemLine::blank());
 }
 
-fn title(out: &mut Vec<Line>, name: &str, selected: bool, verdicts: &[&VerdictInfo], env: &Env) {
+fn title(out: &mut Vec<ItemLine>, name: &str, selected: bool, verdicts: &[&VerdictInfo], env: &Env) {
     let (bar, style) = if selected {
         ("▌ ", env.style(Meaning::Accent).add_modifier(Modifier::BOLD))
     } else {
@@ -74,7 +74,7 @@ fn title(out: &mut Vec<Line>, name: &str, selected: bool, verdicts: &[&VerdictIn
     };
     let scores: Vec<f64> =
         verdicts.iter().filter_map(|v| v.verdict.reading.as_ref()).map(|r| f64::from(r.score)).collect();
-    let mut line = Line { segs: vec![seg(bar, style), seg(name.to_owned(), style)] };
+    let mut line = ItemLine { segs: vec![seg(bar, style), seg(name.to_owned(), style)] };
     if verdicts.len() > 1
         && let Some(mean) = crate::core::stats::mean::mean(&scores)
     {
@@ -85,7 +85,7 @@ fn title(out: &mut Vec<Line>, name: &str, selected: bool, verdicts: &[&VerdictIn
 }
 
 /// One face per planned pass.
-fn faces(context: &Context, verdicts: &[&VerdictInfo]) -> Vec<Face> {
+fn faces(context: &ItemContext, verdicts: &[&VerdictInfo]) -> Vec<Face> {
     let mut faces = vec![Face::Planned; context.run.spec.repeats.max(1) as usize];
     for v in verdicts.iter().map(|v| &v.verdict) {
         if let Some(face) = faces.get_mut(v.repeat as usize) {
@@ -108,12 +108,12 @@ fn pixels(face: Face) -> [u8; 5] {
 }
 
 /// Scores in three lines of half blocks, and beside them in plain digits; states by their sign.
-fn large(out: &mut Vec<Line>, faces: &[Face], env: &Env) {
+fn large(out: &mut Vec<ItemLine>, faces: &[Face], env: &Env) {
     // Many passes would not fit: their digits alone say it.
     let shown = if faces.len() <= 7 { faces } else { &[] };
     let plain: Vec<String> = faces.iter().map(|f| f.sign().to_string()).collect();
     for row in 0..3 {
-        let mut line = Line::of("  ", Style::default());
+        let mut line = ItemLine::of("  ", Style::default());
         for face in shown {
             let style = face_style(*face, env);
             let upper = pixels(*face)[row * 2];
@@ -143,10 +143,10 @@ fn large(out: &mut Vec<Line>, faces: &[Face], env: &Env) {
 }
 
 fn question(
-    out: &mut Vec<Line>,
+    out: &mut Vec<ItemLine>,
     screen: &ItemScreen,
-    context: &Context,
-    loaded: &Loaded,
+    context: &ItemContext,
+    loaded: &AskLoadedItem,
     column: u32,
     width: usize,
     env: &Env,
@@ -155,7 +155,7 @@ fn question(
     let Some(criterion) = exchange::criterion(context, loaded, column) else { return };
     out.extend(lines::wrap(&lines::shown(&criterion.question), width, dim, &[], dim, 2));
     if criterion.generic {
-        out.push(Line::of("  generic anchors", dim));
+        out.push(ItemLine::of("  generic anchors", dim));
     }
     if screen.anchors {
         for (score, anchor) in (1u8..).zip(&criterion.anchors) {
@@ -168,7 +168,14 @@ fn question(
     }
 }
 
-fn reasons(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, v: &NewVerdict, width: usize, env: &Env) {
+fn reasons(
+    out: &mut Vec<ItemLine>,
+    context: &ItemContext,
+    loaded: &AskLoadedItem,
+    v: &NewVerdict,
+    width: usize,
+    env: &Env,
+) {
     let dim = env.style(Meaning::Dim);
     let pass = if context.run.spec.repeats > 1 { format!("#{} ", v.repeat + 1) } else { String::new() };
     match &v.reading {
@@ -198,7 +205,7 @@ fn reasons(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, v: &NewVerdi
                     4,
                 ));
                 if !found {
-                    out.push(Line::of("    quote not found", env.style(Meaning::Warning)));
+                    out.push(ItemLine::of("    quote not found", env.style(Meaning::Warning)));
                 }
             }
             if !reading.repairs.is_empty() {
@@ -210,11 +217,11 @@ fn reasons(out: &mut Vec<Line>, context: &Context, loaded: &Loaded, v: &NewVerdi
     let flags: Vec<String> =
         v.flags.iter().filter(|f| *f != evidence::QUOTE_NOT_FOUND).map(|f| f.replace('_', " ")).collect();
     if !flags.is_empty() {
-        out.push(Line::of(format!("    flags: {}", flags.join(", ")), env.style(Meaning::Warning)));
+        out.push(ItemLine::of(format!("    flags: {}", flags.join(", ")), env.style(Meaning::Warning)));
     }
 }
 
-fn people(out: &mut Vec<Line>, loaded: &Loaded, column: u32, width: usize, env: &Env) {
+fn people(out: &mut Vec<ItemLine>, loaded: &AskLoadedItem, column: u32, width: usize, env: &Env) {
     for info in loaded.reviews.iter().filter(|r| r.review.criterion == column) {
         out.push(person(info, env));
         if !info.review.comment.is_empty() {
@@ -224,7 +231,7 @@ fn people(out: &mut Vec<Line>, loaded: &Loaded, column: u32, width: usize, env: 
     }
 }
 
-fn person(info: &ReviewInfo, env: &Env) -> Line {
+fn person(info: &ReviewInfo, env: &Env) -> ItemLine {
     let review = &info.review;
     let dim = env.style(Meaning::Dim);
     let age = info
@@ -240,7 +247,7 @@ fn person(info: &ReviewInfo, env: &Env) -> Line {
         }
         None => ("skipped".to_owned(), dim),
     };
-    Line {
+    ItemLine {
         segs: vec![
             seg("  ", dim),
             seg(score, style),

@@ -1,11 +1,11 @@
 //! The left pane: prompt, variables, response with the judge's quotes marked, reference.
 
 use super::ItemScreen;
-use super::lines::{self, Line};
+use super::lines::{self, ItemLine};
 use crate::core::{evidence, text};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::query::Loaded;
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::query::AskLoadedItem;
 use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 use std::ops::Range;
@@ -15,7 +15,7 @@ const FOLD: usize = 12;
 
 /// What the wrapped lines depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Key {
+pub(in super::super) struct ItemTextKey {
     pub width: usize,
     pub version: u64,
     pub criterion: u32,
@@ -24,7 +24,7 @@ pub(in super::super) struct Key {
 }
 
 /// All lines of the pane.
-pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) -> Vec<Line> {
+pub(super) fn build(screen: &ItemScreen, loaded: &AskLoadedItem, width: usize, env: &Env) -> Vec<ItemLine> {
     let mut out = Vec::new();
     let dim = env.style(Meaning::Dim);
     match &loaded.item.subject {
@@ -35,12 +35,15 @@ pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &En
                 head(&mut out, "VARIABLES", "", env);
                 for (name, value) in &subject.vars {
                     let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-                    out.push(Line::of(format!(" {}", text::escape_line(name)), env.style(Meaning::Variable)));
+                    out.push(ItemLine::of(
+                        format!(" {}", text::escape_line(name)),
+                        env.style(Meaning::Variable),
+                    ));
                     out.extend(plain(&value, width, 3));
                 }
             }
         }
-        None => out.push(Line::of(" the prompt is known once the response has been generated", dim)),
+        None => out.push(ItemLine::of(" the prompt is known once the response has been generated", dim)),
     }
     response(&mut out, screen, loaded, width, env);
     if let Some(reference) = loaded.item.subject.as_ref().and_then(|s| s.reference.as_ref()) {
@@ -50,20 +53,20 @@ pub(super) fn build(screen: &ItemScreen, loaded: &Loaded, width: usize, env: &En
     out
 }
 
-fn head(out: &mut Vec<Line>, name: &str, note: &str, env: &Env) {
+fn head(out: &mut Vec<ItemLine>, name: &str, note: &str, env: &Env) {
     if !out.is_empty() {
-        out.push(Line::blank());
+        out.push(ItemLine::blank());
     }
-    let mut line = Line::of(format!(" {name}"), env.style(Meaning::Strong));
+    let mut line = ItemLine::of(format!(" {name}"), env.style(Meaning::Strong));
     line.segs.push(crate::tui::paint::seg(format!("  {note}"), env.style(Meaning::Dim)));
     out.push(line);
 }
 
-fn plain(text: &str, width: usize, indent: usize) -> Vec<Line> {
+fn plain(text: &str, width: usize, indent: usize) -> Vec<ItemLine> {
     lines::wrap(&lines::shown(text), width, Style::default(), &[], Style::default(), indent)
 }
 
-fn folded(out: &mut Vec<Line>, prompt: &str, width: usize, unfolded: bool, env: &Env) {
+fn folded(out: &mut Vec<ItemLine>, prompt: &str, width: usize, unfolded: bool, env: &Env) {
     let all = plain(prompt, width, 1);
     let hidden = all.len().saturating_sub(FOLD);
     if unfolded || hidden < 3 {
@@ -74,12 +77,12 @@ fn folded(out: &mut Vec<Line>, prompt: &str, width: usize, unfolded: bool, env: 
     let words = format!(
         " ⋯ {} more; {} shows them",
         text::plural(hidden, "line", "lines"),
-        env.hint(Scope::Item, Action::Enter)
+        env.hint(KeyScope::Item, Action::Enter)
     );
-    out.push(Line::of(words, env.style(Meaning::Dim)));
+    out.push(ItemLine::of(words, env.style(Meaning::Dim)));
 }
 
-fn response(out: &mut Vec<Line>, screen: &ItemScreen, loaded: &Loaded, width: usize, env: &Env) {
+fn response(out: &mut Vec<ItemLine>, screen: &ItemScreen, loaded: &AskLoadedItem, width: usize, env: &Env) {
     match &loaded.item.response {
         Some(Ok(response)) => {
             let clean = lines::shown(response);
@@ -109,13 +112,13 @@ fn response(out: &mut Vec<Line>, screen: &ItemScreen, loaded: &Loaded, width: us
         }
         None => {
             head(out, "RESPONSE", "", env);
-            out.push(Line::of(" not generated yet", env.style(Meaning::Dim)));
+            out.push(ItemLine::of(" not generated yet", env.style(Meaning::Dim)));
         }
     }
 }
 
 /// The quotes given for the selected criterion, over all passes.
-fn quotes<'a>(screen: &'a ItemScreen, loaded: &'a Loaded) -> impl Iterator<Item = &'a str> {
+fn quotes<'a>(screen: &'a ItemScreen, loaded: &'a AskLoadedItem) -> impl Iterator<Item = &'a str> {
     loaded
         .verdicts
         .iter()

@@ -1,8 +1,8 @@
 //! Drawing an item: two panes from 100 columns on, one at a time below.
 
-use super::{ItemScreen, Pane, exchange, lines, scores, texts};
+use super::{ItemPane, ItemScreen, exchange, lines, scores, texts};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
+use crate::tui::keys::{Action, KeyScope};
 use crate::tui::paint;
 use crate::tui::paint::{put, put_cut, put_right, seg};
 use crate::tui::theme::Meaning;
@@ -33,11 +33,11 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     let left = Rect { width: middle - area.x, ..body };
     if !wide {
         match screen.pane {
-            Pane::Text => text_pane(screen, left, buf, env),
-            Pane::Scores => score_pane(screen, left, buf, env),
+            ItemPane::Text => text_pane(screen, left, buf, env),
+            ItemPane::Scores => score_pane(screen, left, buf, env),
         }
-        let other = if screen.pane == Pane::Text { "scores" } else { "texts" };
-        let words = format!(" {}: {other} ", env.hint(Scope::Item, Action::NextPane));
+        let other = if screen.pane == ItemPane::Text { "scores" } else { "texts" };
+        let words = format!(" {}: {other} ", env.hint(KeyScope::Item, Action::NextPane));
         put_right(buf, area.right().saturating_sub(2), area.y + 1, 14, &seg(words, env.style(Meaning::Dim)));
         return;
     }
@@ -47,7 +47,8 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     screen.places = (left, right);
     score_pane(screen, right, buf, env);
     // The focused pane's rule carries the accent: that is where j and k scroll.
-    let (from, to) = if screen.pane == Pane::Text { (area.x, middle) } else { (middle + 1, area.right()) };
+    let (from, to) =
+        if screen.pane == ItemPane::Text { (area.x, middle) } else { (middle + 1, area.right()) };
     paint::tint(
         buf,
         Rect { x: from, y: area.y + 1, width: to - from, height: 1 },

@@ -7,11 +7,11 @@
 //! ```
 
 use super::Prompts;
-use crate::core::prompt::Kind;
+use crate::core::prompt::TemplateKind;
 use crate::store::RevisionInfo;
-use crate::tui::context::{Cx, Slot};
-use crate::tui::keys::Scope;
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::context::{Context, Pending};
+use crate::tui::keys::KeyScope;
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::msg::Effect;
 use crate::tui::query;
 use crate::tui::route::Route;
@@ -19,27 +19,27 @@ use crate::tui::route::Route;
 /// An edit under way.
 #[derive(Default)]
 pub(in super::super) struct Editing {
-    draft: Slot<query::EditText, ()>,
+    draft: Pending<query::EditText, ()>,
     editor: Option<Ticket>,
     before: Option<String>,
-    kept: Slot<query::KeepDraft, &'static str>,
+    kept: Pending<query::KeepDraft, &'static str>,
     base: Option<RevisionInfo>,
 }
 
 impl Prompts {
-    pub(super) fn start_edit(&mut self, cx: &mut Cx) {
+    pub(super) fn start_edit(&mut self, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("cannot edit: the registry is open for reading only ({why})"));
         }
         let Some(base) = self.revision().cloned() else { return cx.fail("no revision is selected") };
-        let spot = Spot { name: base.name.clone(), seq: base.seq };
-        self.editing.draft.ask(cx, Use::Rest, query::EditText(spot));
+        let spot = RevisionRef { name: base.name.clone(), seq: base.seq };
+        self.editing.draft.ask(cx, Priority::Rest, query::EditText(spot));
         self.editing.base = Some(base);
     }
 
-    fn open_editor(&mut self, found: query::Editable, cx: &mut Cx) {
+    fn open_editor(&mut self, found: query::Editable, cx: &mut Context) {
         let query::Editable { draft, text: original, kind } = found;
-        let extension = if kind == Kind::Chat { "json" } else { "md" };
+        let extension = if kind == TemplateKind::Chat { "json" } else { "md" };
         let ticket = cx.ticket();
         if draft.is_some() {
             cx.say("a draft that was not saved is offered again");
@@ -51,7 +51,12 @@ impl Prompts {
     }
 
     /// True when the ticket was the editor's.
-    pub(super) fn take_edit(&mut self, ticket: Ticket, result: &Result<String, String>, cx: &mut Cx) -> bool {
+    pub(super) fn take_edit(
+        &mut self,
+        ticket: Ticket,
+        result: &Result<String, String>,
+        cx: &mut Context,
+    ) -> bool {
         if self.editing.editor != Some(ticket) {
             return false;
         }
@@ -61,7 +66,7 @@ impl Prompts {
             (Err(why), base) => {
                 cx.fail(why.clone());
                 if let Some(question) = base.as_ref().and_then(|b| query::rescue(b, why)) {
-                    self.editing.kept.ask(cx, Use::Rest, question);
+                    self.editing.kept.ask(cx, Priority::Rest, question);
                     self.editing.kept.set("what the editor left is kept as a draft: {Edit} opens it again");
                 }
             }
@@ -69,7 +74,7 @@ impl Prompts {
                 cx.say("nothing was changed: no new revision");
             }
             (Ok(text), Some(base)) => {
-                self.editing.kept.ask(cx, Use::Rest, query::kept(base, text));
+                self.editing.kept.ask(cx, Priority::Rest, query::kept(base, text));
                 cx.go(Route::Draft { base: Box::new(base.clone()), text: text.clone() });
             }
             (Ok(_), None) => {}
@@ -78,10 +83,10 @@ impl Prompts {
     }
 
     /// True when the answer belonged to an edit.
-    pub(super) fn editing_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub(super) fn editing_reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.editing.kept.answer(ticket) {
             match (answer, self.editing.kept.take()) {
-                (Ok(()), Some(words)) => cx.fail(cx.env.filled(Scope::Prompts, words)),
+                (Ok(()), Some(words)) => cx.fail(cx.env.filled(KeyScope::Prompts, words)),
                 (Ok(()), None) => {}
                 (Err(why), _) => {
                     cx.fail(format!("the draft could not be kept: {why}; save it before you leave"));

@@ -2,34 +2,34 @@
 
 use super::Prompts;
 use crate::core::prompt::{Label, PromptName};
-use crate::tui::context::{Cx, Slot};
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::context::{Context, Pending};
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::Purpose;
 use crate::tui::screen::Screen;
 
 /// What is asked about labels.
 #[derive(Default)]
-pub(in super::super) struct Labels {
-    moved: Slot<query::MoveLabel, ()>,
-    last: Slot<query::LastMove, ()>,
+pub(in super::super) struct LabelQuestions {
+    moved: Pending<query::MoveLabel, ()>,
+    last: Pending<query::LastMove, ()>,
 }
 
 impl Prompts {
     /// Asks what an undo would take back.
-    pub(super) fn undo_label(&mut self, cx: &mut Cx) {
+    pub(super) fn undo_label(&mut self, cx: &mut Context) {
         match self.past.of.clone() {
-            Some(name) => self.labels.last.ask(cx, Use::Rest, query::LastMove(name)),
+            Some(name) => self.labels.last.ask(cx, Priority::Rest, query::LastMove(name)),
             None => cx.fail("no prompt is selected"),
         }
     }
 
-    pub(super) fn take_label_back(&mut self, name: PromptName, label: Label, cx: &mut Cx) {
-        self.labels.moved.ask(cx, Use::Rest, query::MoveLabel::Back { name, label });
+    pub(super) fn take_label_back(&mut self, name: PromptName, label: Label, cx: &mut Context) {
+        self.labels.moved.ask(cx, Priority::Rest, query::MoveLabel::Back { name, label });
     }
 
-    pub(super) fn ask_label(&mut self, cx: &mut Cx) {
+    pub(super) fn ask_label(&mut self, cx: &mut Context) {
         let Some(spot) = self.spot() else { return cx.fail("no revision is selected") };
         let title = format!("label for r{}", spot.seq);
         // The keys of a field are its own.
@@ -37,20 +37,20 @@ impl Prompts {
         cx.input(&title, hint, "", Purpose::LabelName { seq: spot.seq });
     }
 
-    pub(super) fn set_label(&mut self, text: &str, seq: u32, cx: &mut Cx) {
+    pub(super) fn set_label(&mut self, text: &str, seq: u32, cx: &mut Context) {
         let Some(name) = self.past.of.clone() else { return };
         match text.trim().parse() {
-            Ok(label) => self.labels.moved.ask(cx, Use::Rest, query::MoveLabel::To { name, label, seq }),
+            Ok(label) => self.labels.moved.ask(cx, Priority::Rest, query::MoveLabel::To { name, label, seq }),
             Err(e) => cx.fail(format!("{e}")),
         }
     }
 
     /// An answer about labels. False when it is none.
-    pub(super) fn label_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub(super) fn label_reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.labels.moved.answer(ticket) {
             match answer {
                 Ok(moved) => {
-                    let undo = cx.env.hint(Scope::Prompts, Action::UndoLabel);
+                    let undo = cx.env.hint(KeyScope::Prompts, Action::UndoLabel);
                     cx.say(match (moved.from, moved.to) {
                         (Some(a), Some(b)) => {
                             format!("{} moved from r{a} to r{b}; {undo} takes it back", moved.label)
@@ -73,7 +73,7 @@ impl Prompts {
         true
     }
 
-    fn ask_undo(&self, last: query::Moved, cx: &mut Cx) {
+    fn ask_undo(&self, last: query::Moved, cx: &mut Context) {
         let Some(name) = self.past.of.clone() else { return };
         let query::Moved { label, from, to } = last;
         let question = match (from, to) {

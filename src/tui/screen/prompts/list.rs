@@ -1,10 +1,10 @@
 //! The list: a page at a time, never bodies; all names by a filter, or some of them in folded folders.
 
-use super::tree::{Node, Tree};
+use super::tree::{Tree, TreeRow};
 use crate::core::prompt::PromptName;
 use crate::store::PromptInfo;
-use crate::tui::context::{Cx, Slot};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::context::{Context, Pending};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::widget::cursor::Cursor;
 use std::collections::{BTreeMap, HashMap};
@@ -16,9 +16,9 @@ const KEPT: usize = 16 * PAGE;
 
 /// The state of the pane.
 #[derive(Default)]
-pub(in super::super) struct List {
+pub(in super::super) struct ListPane {
     /// Names in the order shown; rows that were not loaded yet are absent from `rows`.
-    pub index: Index,
+    pub index: ShownPrompts,
     pub rows: HashMap<PromptName, PromptInfo>,
     pub cursor: Cursor,
     /// How many prompts and revisions there are.
@@ -26,12 +26,12 @@ pub(in super::super) struct List {
     pub filter: String,
     /// The archive is shown instead of the live prompts.
     pub archived: bool,
-    pub first: Slot<query::List, ()>,
-    pub page: Slot<query::List, ()>,
+    pub first: Pending<query::AskList, ()>,
+    pub page: Pending<query::AskList, ()>,
     /// Rows by name, where the list is no page of the registry's.
-    pub named: Slot<query::Rows, ()>,
-    pub names: Slot<query::Filter, ()>,
-    pub names_of_all: Slot<query::Filter, ()>,
+    pub named: Pending<query::AskRows, ()>,
+    pub names: Pending<query::Filter, ()>,
+    pub names_of_all: Pending<query::Filter, ()>,
     pub tree: Tree,
     /// The folder that was just folded, to be selected.
     pub wanted_folder: Option<String>,
@@ -41,16 +41,16 @@ pub(in super::super) struct List {
 }
 
 /// Which prompts are shown, in order.
-pub(in super::super) enum Index {
+pub(in super::super) enum ShownPrompts {
     /// All, by name: how many there are, and those that are known, by their place.
     All(usize, BTreeMap<usize, PromptName>),
     /// Those that fit the filter.
     Some(Vec<PromptName>),
     /// All, some of them in folded folders.
-    Tree(Vec<Node>),
+    Tree(Vec<TreeRow>),
 }
 
-impl Index {
+impl ShownPrompts {
     /// All, before anything is known of them.
     pub const UNKNOWN: Self = Self::All(0, BTreeMap::new());
 
@@ -67,13 +67,13 @@ impl Index {
             Self::All(_, names) => names.get(&at),
             Self::Some(names) => names.get(at),
             Self::Tree(nodes) => match nodes.get(at)? {
-                Node::Name(name) => Some(name),
-                Node::Folder(..) => None,
+                TreeRow::Name(name) => Some(name),
+                TreeRow::Folder(..) => None,
             },
         }
     }
 
-    pub fn node(&self, at: usize) -> Option<&Node> {
+    pub fn node(&self, at: usize) -> Option<&TreeRow> {
         match self {
             Self::Tree(nodes) => nodes.get(at),
             _ => None,
@@ -81,26 +81,26 @@ impl Index {
     }
 }
 
-impl Default for Index {
+impl Default for ShownPrompts {
     fn default() -> Self {
         Self::UNKNOWN
     }
 }
 
-impl List {
+impl ListPane {
     /// The selected prompt.
     pub fn selected(&self) -> Option<&PromptName> {
         self.index.name(self.cursor.at)
     }
 
     /// Asks for the beginning of the list.
-    pub fn ask_first(&mut self, cx: &mut Cx) {
-        let question = query::List { offset: 0, limit: PAGE, archived: self.archived, around: None };
-        self.first.ask(cx, Use::Picture, question);
+    pub fn ask_first(&mut self, cx: &mut Context) {
+        let question = query::AskList { offset: 0, limit: PAGE, archived: self.archived, around: None };
+        self.first.ask(cx, Priority::Picture, question);
     }
 
     /// Asks for the rows around the cursor that are not there yet.
-    pub fn load_rows(&mut self, cx: &mut Cx) {
+    pub fn load_rows(&mut self, cx: &mut Context) {
         if self.page.is_waiting() || self.named.is_waiting() {
             return;
         }
@@ -109,25 +109,25 @@ impl List {
         // The selected row first: the rest of the screen follows it.
         let near = (at..(at + reach).min(self.index.len())).chain((at.saturating_sub(reach)..at).rev());
         match &self.index {
-            Index::All(_, names) => {
+            ShownPrompts::All(_, names) => {
                 let mut near = near;
                 if let Some(gap) = near.find(|i| !names.contains_key(i)) {
                     let offset = gap / PAGE * PAGE;
                     self.page.ask(
                         cx,
-                        Use::Picture,
-                        query::List { offset, limit: PAGE, archived: self.archived, around: None },
+                        Priority::Picture,
+                        query::AskList { offset, limit: PAGE, archived: self.archived, around: None },
                     );
                 }
             }
-            Index::Some(_) | Index::Tree(_) => {
+            ShownPrompts::Some(_) | ShownPrompts::Tree(_) => {
                 let lacking: Vec<PromptName> = near
                     .filter_map(|i| self.index.name(i))
                     .filter(|n| !self.rows.contains_key(n))
                     .cloned()
                     .collect();
                 if !lacking.is_empty() {
-                    self.named.ask(cx, Use::Picture, query::Rows(lacking));
+                    self.named.ask(cx, Priority::Picture, query::AskRows(lacking));
                 }
             }
         }
@@ -135,7 +135,7 @@ impl List {
 
     /// After a change: the places of all others may be others now, and the selection goes where its prompt went.
     fn follow_name(&mut self, name: &PromptName, place: Option<usize>) {
-        let Index::All(_, names) = &mut self.index else { return };
+        let ShownPrompts::All(_, names) = &mut self.index else { return };
         let before = names.iter().find(|(_, known)| *known == name).map(|(at, _)| *at);
         names.clear();
         if let (Some(before), Some(place)) = (before, place) {
@@ -149,9 +149,9 @@ impl List {
         }
     }
 
-    fn take_page(&mut self, page: query::Page) {
+    fn take_page(&mut self, page: query::AskPage) {
         self.totals = (page.prompts, page.revisions);
-        if let Index::All(len, names) = &mut self.index {
+        if let ShownPrompts::All(len, names) = &mut self.index {
             *len = page.prompts;
             names.extend((page.offset..).zip(&page.rows).map(|(at, row)| (at, row.name.clone())));
             names.split_off(len);
@@ -165,7 +165,7 @@ impl List {
     }
 
     /// An answer for the list. False when it is none.
-    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.first.answer(ticket) {
             match answer {
                 Ok(page) => self.take_page(page),
@@ -189,7 +189,7 @@ impl List {
         } else if let Some(answer) = self.names.answer(ticket) {
             match answer {
                 Ok(names) if !self.filter.is_empty() => {
-                    self.index = Index::Some(names);
+                    self.index = ShownPrompts::Some(names);
                     self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
                 }
                 Ok(_) => {}
@@ -213,7 +213,7 @@ impl List {
         }
         let (at, rows) = (self.cursor.at, &mut self.rows);
         match &mut self.index {
-            Index::All(_, names) => {
+            ShownPrompts::All(_, names) => {
                 let far = names.extract_if(.., |i, _| i.abs_diff(at) > KEPT / 2);
                 far.for_each(|(_, name)| drop(rows.remove(&name)));
             }
@@ -226,33 +226,33 @@ impl List {
     }
 
     /// Shows those that fit; all for nothing.
-    pub fn set_filter(&mut self, text: &str, cx: &mut Cx) {
+    pub fn set_filter(&mut self, text: &str, cx: &mut Context) {
         if self.filter == text {
             return;
         }
         self.filter = text.to_owned();
         if text.is_empty() {
-            self.index = Index::UNKNOWN;
+            self.index = ShownPrompts::UNKNOWN;
             self.ask_first(cx);
         } else {
-            self.names.ask(cx, Use::Picture, query::Filter(text.to_owned()));
+            self.names.ask(cx, Priority::Picture, query::Filter(text.to_owned()));
         }
     }
 
     /// Asks again for what is in sight.
-    pub fn again(&mut self, cx: &mut Cx) {
+    pub fn again(&mut self, cx: &mut Context) {
         if !self.filter.is_empty() {
             return self.rows.clear();
         }
         if self.tree.is_folded() {
-            self.names_of_all.ask(cx, Use::Picture, query::Filter(String::new()));
+            self.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
         }
         let offset = self.cursor.at / PAGE * PAGE;
         let around = self.selected().cloned();
         self.around = around.clone();
-        let question = query::List { offset, limit: PAGE, archived: self.archived, around };
+        let question = query::AskList { offset, limit: PAGE, archived: self.archived, around };
         self.named.forget();
-        self.page.ask(cx, Use::Picture, question);
+        self.page.ask(cx, Priority::Picture, question);
     }
 
     /// All names are there: fold as was asked.
@@ -269,10 +269,10 @@ impl List {
         let selected = self.selected().cloned();
         let nodes = self.tree.rows();
         let at = nodes.iter().position(|node| match node {
-            Node::Folder(f, _) => folder == Some(f.as_str()),
-            Node::Name(name) => folder.is_none() && Some(name) == selected.as_ref(),
+            TreeRow::Folder(f, _) => folder == Some(f.as_str()),
+            TreeRow::Name(name) => folder.is_none() && Some(name) == selected.as_ref(),
         });
         self.cursor.at = at.unwrap_or(self.cursor.at.min(nodes.len().saturating_sub(1)));
-        self.index = Index::Tree(nodes);
+        self.index = ShownPrompts::Tree(nodes);
     }
 }

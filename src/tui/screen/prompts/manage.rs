@@ -1,12 +1,12 @@
 //! Names and their places: rename, start a new prompt from a revision, put away and take back, fold folders.
 
 use super::Prompts;
-use super::list::Index;
-use super::tree::Node;
+use super::list::ShownPrompts;
+use super::tree::TreeRow;
 use crate::core::prompt::PromptName;
-use crate::tui::context::Cx;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::{Ticket, Use};
+use crate::tui::context::Context;
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::Purpose;
 use crate::tui::screen::Screen;
@@ -14,7 +14,7 @@ use crate::tui::widget::cursor::Cursor;
 
 impl Prompts {
     /// True when the action was about names and folders.
-    pub(super) fn act_manage(&mut self, action: Action, cx: &mut Cx) -> bool {
+    pub(super) fn act_manage(&mut self, action: Action, cx: &mut Context) -> bool {
         let writes = matches!(action, Action::Rename | Action::Duplicate | Action::Archive);
         if let (true, Some(why)) = (writes, &cx.env.read_only) {
             cx.fail(format!("nothing can be changed: the registry is open for reading only ({why})"));
@@ -26,11 +26,11 @@ impl Prompts {
             Action::Archive => match self.selected() {
                 Some(name) if self.list.archived => {
                     let question = query::Manage::Unarchive(name.clone());
-                    self.managed.ask(cx, Use::Rest, question);
+                    self.managed.ask(cx, Priority::Rest, question);
                 }
                 Some(name) => {
                     let [show, back] =
-                        [Action::Archived, Action::Archive].map(|a| cx.env.hint(Scope::Prompts, a));
+                        [Action::Archived, Action::Archive].map(|a| cx.env.hint(KeyScope::Prompts, a));
                     let words =
                         format!("put {name} away? Its name becomes free; {show} then {back} takes it back");
                     cx.confirm(words, Purpose::Archive);
@@ -42,7 +42,7 @@ impl Prompts {
             Action::FoldAll => {
                 if self.can_fold(cx) {
                     self.list.fold_all = true;
-                    self.list.names_of_all.ask(cx, Use::Picture, query::Filter(String::new()));
+                    self.list.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
                 }
             }
             _ => return false,
@@ -50,18 +50,18 @@ impl Prompts {
         true
     }
 
-    fn ask_name(&self, title: &str, purpose: Purpose, cx: &mut Cx) {
+    fn ask_name(&self, title: &str, purpose: Purpose, cx: &mut Context) {
         let Some(name) = self.selected() else { return cx.fail("no prompt is selected") };
         if self.list.archived {
-            return cx.say(cx.env.filled(Scope::Prompts, "take it back first: {Archive}"));
+            return cx.say(cx.env.filled(KeyScope::Prompts, "take it back first: {Archive}"));
         }
         cx.input(title, "folder/name; Esc leaves", name.as_str(), purpose);
     }
 
-    pub(super) fn answer_manage(&mut self, what: &Purpose, text: &str, cx: &mut Cx) {
+    pub(super) fn answer_manage(&mut self, what: &Purpose, text: &str, cx: &mut Context) {
         let Some(name) = self.selected().cloned() else { return };
         if *what == Purpose::Archive {
-            return self.managed.ask(cx, Use::Rest, query::Manage::Archive(name));
+            return self.managed.ask(cx, Priority::Rest, query::Manage::Archive(name));
         }
         let to: PromptName = match text.trim().parse() {
             Ok(to) => to,
@@ -72,14 +72,14 @@ impl Prompts {
             (_, Some(from)) => query::Manage::Copy { from, to },
             (_, None) => return cx.fail("no revision is selected"),
         };
-        self.managed.ask(cx, Use::Rest, question);
+        self.managed.ask(cx, Priority::Rest, question);
     }
 
     /// An answer to one of the changes above. False when it is none.
-    pub(super) fn managed_reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub(super) fn managed_reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         match self.managed.answer(ticket) {
             Some(Ok(done)) => {
-                let archived = cx.env.hint(Scope::Prompts, Action::Archived);
+                let archived = cx.env.hint(KeyScope::Prompts, Action::Archived);
                 cx.say(match done {
                     query::Manage::Rename { name, to } => format!("{name} is now {to}"),
                     query::Manage::Copy { from, to } => {
@@ -101,35 +101,39 @@ impl Prompts {
         true
     }
 
-    fn toggle_archived(&mut self, cx: &mut Cx) {
+    fn toggle_archived(&mut self, cx: &mut Context) {
         self.list.archived = !self.list.archived;
         self.list.filter.clear();
-        self.list.index = Index::UNKNOWN;
+        self.list.index = ShownPrompts::UNKNOWN;
         self.list.rows.clear();
         self.list.cursor = Cursor { height: self.list.cursor.height, ..Cursor::default() };
         self.past.clear();
         self.list.ask_first(cx);
         if self.list.archived {
             cx.say(
-                cx.env
-                    .filled(Scope::Prompts, "the archive: {Archive} takes a prompt back, {Archived} leaves"),
+                cx.env.filled(
+                    KeyScope::Prompts,
+                    "the archive: {Archive} takes a prompt back, {Archived} leaves",
+                ),
             );
         }
     }
 
-    fn can_fold(&self, cx: &mut Cx) -> bool {
+    fn can_fold(&self, cx: &mut Context) -> bool {
         if self.list.archived || !self.list.filter.is_empty() {
-            cx.say(cx.env.filled(Scope::Prompts, "folders fold in the whole list: {Back} leaves the filter"));
+            cx.say(
+                cx.env.filled(KeyScope::Prompts, "folders fold in the whole list: {Back} leaves the filter"),
+            );
             return false;
         }
         true
     }
 
-    fn fold(&mut self, cx: &mut Cx) {
+    fn fold(&mut self, cx: &mut Context) {
         if !self.can_fold(cx) {
             return;
         }
-        if let Some(Node::Folder(folder, _)) = self.list.index.node(self.list.cursor.at).cloned() {
+        if let Some(TreeRow::Folder(folder, _)) = self.list.index.node(self.list.cursor.at).cloned() {
             self.list.tree.unfold(&folder);
             return self.list.show_tree(None);
         }
@@ -138,12 +142,12 @@ impl Prompts {
             return cx.say(format!("{name} is in no folder"));
         };
         self.list.wanted_folder = Some(folder);
-        self.list.names_of_all.ask(cx, Use::Picture, query::Filter(String::new()));
+        self.list.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
     }
 
     /// Opens the folder that is selected; false when none is.
-    pub(super) fn open_folder(&mut self, cx: &mut Cx) -> bool {
-        let folder = matches!(self.list.index.node(self.list.cursor.at), Some(Node::Folder(..)));
+    pub(super) fn open_folder(&mut self, cx: &mut Context) -> bool {
+        let folder = matches!(self.list.index.node(self.list.cursor.at), Some(TreeRow::Folder(..)));
         if folder {
             self.fold(cx);
         }

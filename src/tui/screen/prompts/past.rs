@@ -2,8 +2,8 @@
 
 use crate::core::prompt::PromptName;
 use crate::store::RevisionInfo;
-use crate::tui::context::{Cx, Slot};
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::context::{Context, Pending};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::query;
 use crate::tui::widget::cursor::Cursor;
 
@@ -18,14 +18,14 @@ pub(in super::super) struct Past {
     pub log: Vec<RevisionInfo>,
     pub of: Option<PromptName>,
     pub cursor: Cursor,
-    pub scores: Slot<query::Scores>,
-    pub slot: Slot<query::Log, ()>,
+    pub scores: Pending<query::AskScores>,
+    pub slot: Pending<query::Log, ()>,
     /// Nothing is older than what is there.
     pub whole: bool,
     /// The next piece of history replaces what is shown.
     pub replace: bool,
     /// A selection to come back to after the next answer.
-    pub wanted: Option<Spot>,
+    pub wanted: Option<RevisionRef>,
 }
 
 impl Past {
@@ -44,7 +44,7 @@ impl Past {
     }
 
     /// Begins the history of another prompt.
-    pub fn begin(&mut self, name: PromptName, cx: &mut Cx) {
+    pub fn begin(&mut self, name: PromptName, cx: &mut Context) {
         self.of = Some(name.clone());
         self.log.clear();
         self.replace = false;
@@ -52,28 +52,28 @@ impl Past {
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
         self.scores.clear();
         let question = query::Log { name: name.clone(), before: None, limit: LOG_PAGE };
-        self.slot.ask(cx, Use::Picture, question);
-        self.scores.ask(cx, Use::Picture, query::Scores(name));
+        self.slot.ask(cx, Priority::Picture, question);
+        self.scores.ask(cx, Priority::Picture, query::AskScores(name));
     }
 
     /// Asks for more of it where its end is near.
-    pub fn go_on(&mut self, name: PromptName, cx: &mut Cx) {
+    pub fn go_on(&mut self, name: PromptName, cx: &mut Context) {
         if !self.whole && self.cursor.at + NEAR > self.log.len() && !self.slot.is_waiting() {
             let before = self.log.last().map(|r| r.seq);
-            self.slot.ask(cx, Use::Picture, query::Log { name, before, limit: LOG_PAGE });
+            self.slot.ask(cx, Priority::Picture, query::Log { name, before, limit: LOG_PAGE });
         }
     }
 
     /// Asks for it again, in place.
-    pub fn again(&mut self, name: PromptName, cx: &mut Cx) {
+    pub fn again(&mut self, name: PromptName, cx: &mut Context) {
         self.replace = true;
         let limit = self.log.len().max(LOG_PAGE);
-        self.slot.ask(cx, Use::Picture, query::Log { name: name.clone(), before: None, limit });
-        self.scores.ask(cx, Use::Picture, query::Scores(name));
+        self.slot.ask(cx, Priority::Picture, query::Log { name: name.clone(), before: None, limit });
+        self.scores.ask(cx, Priority::Picture, query::AskScores(name));
     }
 
     /// Renamed, put away or forgotten meanwhile: the list, asked too, moves the selection on.
-    fn gone(&self, why: String, cx: &mut Cx) {
+    fn gone(&self, why: String, cx: &mut Context) {
         if !self.replace {
             cx.fail(why);
         }
@@ -100,7 +100,7 @@ impl Past {
     }
 
     /// An answer for the history. False when it is none.
-    pub fn reply(&mut self, ticket: Ticket, cx: &mut Cx) -> bool {
+    pub fn reply(&mut self, ticket: Ticket, cx: &mut Context) -> bool {
         if let Some(answer) = self.slot.answer(ticket) {
             match answer {
                 Ok(rows) => self.take_log(rows),

@@ -1,10 +1,10 @@
 //! The right pane: the text of the selected revision, and what stands in its place when asked for.
 
-use super::side::{Shown, Side};
+use super::side::{SidePane, SideView};
 use crate::core::digest::Digest;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::keys::Action;
-use crate::tui::model::{Spot, Ticket, Use};
+use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::query;
 use crate::tui::widget::cursor::Cursor;
 use ratatui::layout::Rect;
@@ -14,17 +14,17 @@ const PAGE: usize = 20;
 
 /// The state of the pane.
 #[derive(Default)]
-pub(in super::super) struct Preview {
-    pub text: Slot<query::Preview>,
-    pub of: Option<Spot>,
+pub(in super::super) struct PreviewPane {
+    pub text: Pending<query::AskPreview>,
+    pub of: Option<RevisionRef>,
     pub top: usize,
     /// Where it was drawn last.
     pub place: Rect,
-    pub tokens: Slot<query::Tokens>,
-    pub side: Side,
+    pub tokens: Pending<query::AskTokens>,
+    pub side: SidePane,
 }
 
-impl Preview {
+impl PreviewPane {
     /// Shows nothing.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -32,11 +32,11 @@ impl Preview {
     }
 
     /// Asks for the text of a revision, unless it is there.
-    pub fn follow(&mut self, spot: Spot, cx: &mut Cx) {
+    pub fn follow(&mut self, spot: RevisionRef, cx: &mut Context) {
         if self.of.as_ref() == Some(&spot) {
             return;
         }
-        self.text.ask(cx, Use::Picture, query::Preview(spot.clone()));
+        self.text.ask(cx, Priority::Picture, query::AskPreview(spot.clone()));
         self.tokens.clear();
         self.top = 0;
         self.of = Some(spot.clone());
@@ -44,14 +44,14 @@ impl Preview {
     }
 
     /// Asks for what the pane lacks for the selected revision.
-    pub fn follow_side(&mut self, spot: Option<Spot>, step: isize, cx: &mut Cx) {
+    pub fn follow_side(&mut self, spot: Option<RevisionRef>, step: isize, cx: &mut Context) {
         match (self.side.shown, spot) {
-            (Shown::Rendered, Some(spot)) => {
+            (SideView::Rendered, Some(spot)) => {
                 let from = self.side.pick.clone();
-                self.side.rendered.ask(cx, Use::Picture, query::Render { spot, from, step });
+                self.side.rendered.ask(cx, Priority::Picture, query::Render { spot, from, step });
             }
-            (Shown::Timeline, Some(spot)) => {
-                self.side.events.ask(cx, Use::Picture, query::Events(spot.name));
+            (SideView::Timeline, Some(spot)) => {
+                self.side.events.ask(cx, Priority::Picture, query::AskEvents(spot.name));
             }
             _ => {}
         }
@@ -67,8 +67,8 @@ impl Preview {
 
     /// An answer for the pane, while the revision with this digest is selected. False when it is none. A failure is not worth
     /// a word where the list is asked anew: what was renamed, put away or forgotten meanwhile goes from it.
-    pub fn reply(&mut self, ticket: Ticket, digest: Option<Digest>, gone: bool, cx: &mut Cx) -> bool {
-        let failed = |why: String, cx: &mut Cx| {
+    pub fn reply(&mut self, ticket: Ticket, digest: Option<Digest>, gone: bool, cx: &mut Context) -> bool {
+        let failed = |why: String, cx: &mut Context| {
             if !gone {
                 cx.fail(why);
             }
@@ -79,7 +79,7 @@ impl Preview {
                     match (text.tokens, digest) {
                         (Some(n), _) => self.tokens.set(n),
                         (None, Some(digest)) => {
-                            self.tokens.ask(cx, Use::Rest, query::Tokens(digest, text.kind))
+                            self.tokens.ask(cx, Priority::Rest, query::AskTokens(digest, text.kind))
                         }
                         (None, None) => {}
                     }
@@ -104,7 +104,7 @@ impl Preview {
                     self.side.rendered.set(done);
                 }
                 Err(why) => {
-                    self.side.shown = Shown::Template;
+                    self.side.shown = SideView::Template;
                     cx.fail(why);
                 }
             }

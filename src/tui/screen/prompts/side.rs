@@ -1,16 +1,16 @@
 //! What the right pane shows: the template as written, rendered with a case, or the timeline.
 
-use super::{Pane, Prompts};
+use super::{Prompts, PromptsPane};
 use crate::core::context::Fit;
 use crate::core::text;
 use crate::questions::rendered::Pick;
 use crate::store::{EventInfo, RevisionInfo};
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
 use crate::tui::keys::Action;
 use crate::tui::paint::{Seg, put_cut, row, seg, select};
 use crate::tui::query;
-use crate::tui::reader::Reader;
+use crate::tui::reader::TargetModel;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::text::draw_text;
 use ratatui::buffer::Buffer;
@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 
 /// What the right pane shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in super::super) enum Shown {
+pub(in super::super) enum SideView {
     /// The template as written.
     #[default]
     Template,
@@ -30,26 +30,26 @@ pub(in super::super) enum Shown {
 
 /// The state of the pane.
 #[derive(Default)]
-pub(in super::super) struct Side {
-    pub shown: Shown,
-    pub rendered: Slot<query::Render>,
+pub(in super::super) struct SidePane {
+    pub shown: SideView,
+    pub rendered: Pending<query::Render>,
     pub pick: Option<Pick>,
     /// Which of the configured models the meter is for.
     pub model: usize,
     /// Waited for while the selection in the list has not come to rest.
-    pub rest: Slot<query::Pause>,
-    pub events: Slot<query::Events>,
+    pub rest: Pending<query::Pause>,
+    pub events: Pending<query::AskEvents>,
 }
 
 impl Prompts {
     /// True when the action was about the pane.
-    pub(super) fn act_side(&mut self, action: Action, cx: &mut Cx) -> bool {
+    pub(super) fn act_side(&mut self, action: Action, cx: &mut Context) -> bool {
         match action {
-            Action::Render => self.show(Shown::Rendered, cx),
-            Action::Timeline => self.show(Shown::Timeline, cx),
+            Action::Render => self.show(SideView::Rendered, cx),
+            Action::Timeline => self.show(SideView::Timeline, cx),
             Action::NextCase | Action::PreviousCase => {
                 let step = if action == Action::NextCase { 1 } else { -1 };
-                self.preview.side.shown = Shown::Rendered;
+                self.preview.side.shown = SideView::Rendered;
                 self.preview.follow_side(self.spot(), step, cx);
             }
             Action::Model => {
@@ -64,11 +64,11 @@ impl Prompts {
         true
     }
 
-    fn show(&mut self, wanted: Shown, cx: &mut Cx) {
+    fn show(&mut self, wanted: SideView, cx: &mut Context) {
         if self.spot().is_none() {
             return cx.fail("no revision is selected");
         }
-        self.preview.side.shown = if self.preview.side.shown == wanted { Shown::Template } else { wanted };
+        self.preview.side.shown = if self.preview.side.shown == wanted { SideView::Template } else { wanted };
         self.preview.top = 0;
         self.preview.side.rendered.clear();
         self.preview.side.events.clear();
@@ -77,14 +77,14 @@ impl Prompts {
 
     /// Whether the right pane has to be in sight where there is room for two panes only.
     pub(super) fn side_asked(&self) -> bool {
-        self.preview.side.shown != Shown::Template
+        self.preview.side.shown != SideView::Template
     }
 }
 
 /// The meter of the window: a bar, the share, the model.
 pub(super) fn draw_meter(s: &Prompts, place: Rect, buf: &mut Buffer, env: &Env) {
-    let Some(reader) = Reader::of(env, s.revision(), s.preview.side.model) else { return };
-    let rendered = s.preview.side.rendered.get().filter(|_| s.preview.side.shown == Shown::Rendered);
+    let Some(reader) = TargetModel::of(env, s.revision(), s.preview.side.model) else { return };
+    let rendered = s.preview.side.rendered.get().filter(|_| s.preview.side.shown == SideView::Rendered);
     let total = match rendered.and_then(|r| r.usage.as_ref()) {
         Some(usage) => Some(usage.total as u64),
         None => s.preview.tokens.get().map(|n| *n as u64),
@@ -154,12 +154,12 @@ pub(super) fn draw_rendered(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
 }
 
 /// A line of the timeline.
-enum Entry<'a> {
+enum TimelineEntry<'a> {
     Revision(&'a RevisionInfo),
     Event(&'a EventInfo),
 }
 
-impl Entry<'_> {
+impl TimelineEntry<'_> {
     fn at(&self) -> &str {
         match self {
             Self::Revision(info) => &info.created_at,
@@ -179,16 +179,21 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
         &[seg(format!("timeline of {name}"), env.style(Meaning::Strong))],
     );
     let events = s.preview.side.events.get().map(Vec::as_slice).unwrap_or_default();
-    let mut entries: Vec<Entry> =
-        s.past.log.iter().map(Entry::Revision).chain(events.iter().map(Entry::Event)).collect();
-    let time = |e: &Entry| e.at().parse::<jiff::Timestamp>().unwrap_or(jiff::Timestamp::MIN);
+    let mut entries: Vec<TimelineEntry> = s
+        .past
+        .log
+        .iter()
+        .map(TimelineEntry::Revision)
+        .chain(events.iter().map(TimelineEntry::Event))
+        .collect();
+    let time = |e: &TimelineEntry| e.at().parse::<jiff::Timestamp>().unwrap_or(jiff::Timestamp::MIN);
     entries.sort_by_key(|e| std::cmp::Reverse(time(e)));
     let selected = entries
         .iter()
-        .position(|e| matches!(e, Entry::Revision(r) if Some(r.seq) == s.revision().map(|r| r.seq)));
+        .position(|e| matches!(e, TimelineEntry::Revision(r) if Some(r.seq) == s.revision().map(|r| r.seq)));
     let rows = Rect { y: place.y + 2, height: place.height.saturating_sub(2), ..place };
     let height = usize::from(rows.height);
-    let top = if s.pane == Pane::Preview {
+    let top = if s.pane == PromptsPane::Preview {
         s.preview.top
     } else {
         selected.unwrap_or(0).saturating_sub(height / 3).min(entries.len().saturating_sub(height))
@@ -196,7 +201,7 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
     for (i, (at, entry)) in entries.iter().enumerate().skip(top).take(height).enumerate() {
         let here = row(rows, rows.y + i as u16);
         if Some(at) == selected {
-            select(buf, here, s.pane == Pane::Preview, env.theme);
+            select(buf, here, s.pane == PromptsPane::Preview, env.theme);
         }
         let words = entry_words(entry, here.width, env);
         put_cut(buf, here.x + 1, here.y, here.width.saturating_sub(1), &words);
@@ -208,12 +213,12 @@ pub(super) fn draw_timeline(s: &Prompts, place: Rect, buf: &mut Buffer, env: &En
     }
 }
 
-fn entry_words<'a>(entry: &Entry, width: u16, env: &Env) -> Vec<Seg<'a>> {
+fn entry_words<'a>(entry: &TimelineEntry, width: u16, env: &Env) -> Vec<Seg<'a>> {
     let dim = env.style(Meaning::Dim);
     let when: String =
         entry.at().chars().take(if width < 60 { 10 } else { 16 }).collect::<String>().replace('T', " ");
     match entry {
-        Entry::Revision(info) => vec![
+        TimelineEntry::Revision(info) => vec![
             seg(format!("{when}  "), dim),
             seg(format!("r{} ", info.seq), env.style(Meaning::Strong)),
             seg(
@@ -222,7 +227,7 @@ fn entry_words<'a>(entry: &Entry, width: u16, env: &Env) -> Vec<Seg<'a>> {
             ),
             seg(format!("  {}", info.author.clone().unwrap_or_default()), dim),
         ],
-        Entry::Event(event) => {
+        TimelineEntry::Event(event) => {
             let why = event.reason.as_ref().map(|w| format!("  \"{w}\"")).unwrap_or_default();
             vec![
                 seg(format!("{when}  "), dim),

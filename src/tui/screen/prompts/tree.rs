@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// A row of the list while folders are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) enum Node {
+pub(in super::super) enum TreeRow {
     /// A prompt.
     Name(PromptName),
     /// A folded folder, `support/`, and how many prompts it holds.
@@ -31,16 +31,16 @@ impl Tree {
     }
 
     /// The rows: a name, or the outermost folded folder it is in.
-    pub fn rows(&self) -> Vec<Node> {
-        let mut rows: Vec<Node> = Vec::new();
+    pub fn rows(&self) -> Vec<TreeRow> {
+        let mut rows: Vec<TreeRow> = Vec::new();
         for name in &self.all {
             let Some(folder) = folders(name).find(|f| self.folded.contains(*f)) else {
-                rows.push(Node::Name(name.clone()));
+                rows.push(TreeRow::Name(name.clone()));
                 continue;
             };
             match rows.last_mut() {
-                Some(Node::Folder(last, count)) if last == folder => *count += 1,
-                _ => rows.push(Node::Folder(folder.to_owned(), 1)),
+                Some(TreeRow::Folder(last, count)) if last == folder => *count += 1,
+                _ => rows.push(TreeRow::Folder(folder.to_owned(), 1)),
             }
         }
         rows
@@ -83,9 +83,9 @@ mod tests {
     }
 
     fn shown(tree: &Tree) -> Vec<String> {
-        let one = |n: Node| match n {
-            Node::Name(name) => name.to_string(),
-            Node::Folder(folder, count) => format!("{folder} {count}"),
+        let one = |n: TreeRow| match n {
+            TreeRow::Name(name) => name.to_string(),
+            TreeRow::Folder(folder, count) => format!("{folder} {count}"),
         };
         tree.rows().into_iter().map(one).collect()
     }

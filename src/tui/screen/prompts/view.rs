@@ -1,13 +1,13 @@
 //! Drawing the Prompts screen: three panes above 100 columns, two above 80, one below.
 
-use super::side::{self, Shown};
-use super::tree::Node;
-use super::{Pane, Prompts};
+use super::side::{self, SideView};
+use super::tree::TreeRow;
+use super::{Prompts, PromptsPane};
 use crate::core::text;
-use crate::eval::history::{self, Point};
+use crate::eval::history::{self, HistoryPoint};
 use crate::store::{PromptInfo, RevisionInfo};
 use crate::tui::env::Env;
-use crate::tui::keys::Scope;
+use crate::tui::keys::KeyScope;
 use crate::tui::paint::{put, put_cut, put_right, row, seg, select, upright};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
@@ -36,9 +36,9 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     for (i, ((pane, _), width)) in panes.iter().zip(&widths).enumerate() {
         let place = Rect { x, width: *width, ..body };
         match pane {
-            Pane::List => draw_list(s, place, buf, env),
-            Pane::History => draw_history(s, place, buf, env),
-            Pane::Preview => {
+            PromptsPane::List => draw_list(s, place, buf, env),
+            PromptsPane::History => draw_history(s, place, buf, env),
+            PromptsPane::Preview => {
                 s.preview.place = place;
                 draw_preview(s, place, buf, env);
             }
@@ -57,34 +57,38 @@ pub(super) fn draw(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 /// Gives the focus to the pane at a place; its list, if it is one.
 pub(super) fn list_at(s: &mut Prompts, at: Position) -> Option<&mut Cursor> {
     let places = [
-        (Pane::List, s.list.cursor.place),
-        (Pane::History, s.past.cursor.place),
-        (Pane::Preview, s.preview.place),
+        (PromptsPane::List, s.list.cursor.place),
+        (PromptsPane::History, s.past.cursor.place),
+        (PromptsPane::Preview, s.preview.place),
     ];
     s.pane = places.into_iter().find(|(_, place)| place.contains(at))?.0;
     match s.pane {
-        Pane::List => Some(&mut s.list.cursor),
-        Pane::History => Some(&mut s.past.cursor),
-        Pane::Preview => None,
+        PromptsPane::List => Some(&mut s.list.cursor),
+        PromptsPane::History => Some(&mut s.past.cursor),
+        PromptsPane::Preview => None,
     }
 }
 
 /// Which panes are shown, and how wide.
-fn layout(focus: Pane, width: u16, side: bool) -> Vec<(Pane, u16)> {
+fn layout(focus: PromptsPane, width: u16, side: bool) -> Vec<(PromptsPane, u16)> {
     if width < 60 {
         return vec![(focus, width)];
     }
     if width < 100 {
         // What was asked for beside the history is shown whichever pane has the keys.
-        let side = side || focus == Pane::Preview;
-        let left = if side && focus != Pane::List { Pane::History } else { Pane::List };
-        let right = if side { Pane::Preview } else { Pane::History };
+        let side = side || focus == PromptsPane::Preview;
+        let left = if side && focus != PromptsPane::List { PromptsPane::History } else { PromptsPane::List };
+        let right = if side { PromptsPane::Preview } else { PromptsPane::History };
         let first = (width * 2 / 5).clamp(24, 34);
         return vec![(left, first), (right, width - first - 1)];
     }
     let first = (width / 4).clamp(28, 40);
     let last = (width * 3 / 10).clamp(32, 64);
-    vec![(Pane::List, first), (Pane::History, width - first - last - 2), (Pane::Preview, last)]
+    vec![
+        (PromptsPane::List, first),
+        (PromptsPane::History, width - first - last - 2),
+        (PromptsPane::Preview, last),
+    ]
 }
 
 fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
@@ -97,9 +101,9 @@ fn draw_list(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         let y = area.y + i as u16;
         let here = row(area, y);
         if at == s.list.cursor.at {
-            select(buf, here, s.pane == Pane::List, env.theme);
+            select(buf, here, s.pane == PromptsPane::List, env.theme);
         }
-        if let Some(Node::Folder(folder, count)) = s.list.index.node(at) {
+        if let Some(TreeRow::Folder(folder, count)) = s.list.index.node(at) {
             let words = [seg("▸ ", env.style(Meaning::Dim)), seg(folder.clone(), env.style(Meaning::Text))];
             put_cut(buf, here.x + 1, y, here.width.saturating_sub(12), &words);
             let count = text::count(*count as u64);
@@ -145,7 +149,7 @@ fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         vec![
             "Nothing is put away.".to_owned(),
             String::new(),
-            env.filled(Scope::Prompts, "{Archived} leaves the archive"),
+            env.filled(KeyScope::Prompts, "{Archived} leaves the archive"),
         ]
     } else if s.list.filter.is_empty() {
         [
@@ -161,7 +165,7 @@ fn empty_list(s: &Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         .map(str::to_owned)
         .to_vec()
     } else {
-        vec![format!("no name fits '{}'", s.list.filter), env.filled(Scope::Prompts, "{Back} shows all")]
+        vec![format!("no name fits '{}'", s.list.filter), env.filled(KeyScope::Prompts, "{Back} shows all")]
     };
     for (i, line) in lines.iter().enumerate().take(usize::from(area.height.saturating_sub(1))) {
         put_cut(
@@ -200,7 +204,7 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         let here = row(rows, rows.y + i as u16);
         let Some(info) = s.past.log.get(at) else { break };
         if at == s.past.cursor.at {
-            select(buf, here, s.pane == Pane::History, env.theme);
+            select(buf, here, s.pane == PromptsPane::History, env.theme);
         }
         let marked = s.marked.as_ref().is_some_and(|m| m.name == info.name && m.seq == info.seq);
         draw_revision(info, marked, &scores, here, buf, env);
@@ -220,7 +224,7 @@ fn draw_history(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
 fn draw_revision(
     info: &RevisionInfo,
     marked: bool,
-    scores: &[Point],
+    scores: &[HistoryPoint],
     here: Rect,
     buf: &mut Buffer,
     env: &Env,
@@ -267,7 +271,7 @@ fn draw_revision(
 fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(info) = s.revision() else { return };
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    if s.preview.side.shown == Shown::Timeline {
+    if s.preview.side.shown == SideView::Timeline {
         return side::draw_timeline(s, inside, buf, env);
     }
     let dim = env.style(Meaning::Dim);
@@ -309,17 +313,17 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         height: area.height.saturating_sub(3),
     };
     // The meter's line stays apart from the text.
-    let metered = crate::tui::reader::Reader::of(env, s.revision(), s.preview.side.model).is_some();
+    let metered = crate::tui::reader::TargetModel::of(env, s.revision(), s.preview.side.model).is_some();
     let place = Rect {
         y: place.y + u16::from(metered),
         height: place.height.saturating_sub(u16::from(metered)),
         ..place
     };
-    if s.preview.side.shown == Shown::Rendered {
+    if s.preview.side.shown == SideView::Rendered {
         return side::draw_rendered(s, place, buf, env);
     }
     // While the list is run through, the beginning is enough to know a prompt by, and half as long to send.
-    let glanced = s.pane == Pane::List && s.preview.side.rest.is_waiting();
+    let glanced = s.pane == PromptsPane::List && s.preview.side.rest.is_waiting();
     let height = if glanced { place.height.min(GLANCE) } else { place.height };
     draw_text(&preview.shown, s.preview.top, Rect { height, ..place }, buf, env);
 }

@@ -1,17 +1,17 @@
 //! An answer: a score or none, with its comment and failure modes; saved, and taken back.
 
 use super::Review;
-use super::reveal::Given;
+use super::reveal::GivenScore;
 use crate::config::Reveal as When;
 use crate::store::{NewReview, Sampling};
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
-use crate::tui::model::Use;
+use crate::tui::model::Priority;
 use crate::tui::query;
 use crate::tui::route::Purpose;
 
 /// An answer that waits for its reviewer's name.
-pub(in super::super) struct Held {
+pub(in super::super) struct HeldAnswer {
     place: (u32, u32),
     score: Option<u8>,
     comment: String,
@@ -24,9 +24,9 @@ pub(in super::super) struct ReviewAnswer {
     pub comment: String,
     pub modes: Vec<String>,
     /// An answer given before the reviewer had a name.
-    pub held: Option<Held>,
-    pub saving: Slot<query::AddReview, NewReview>,
-    pub undoing: Slot<query::AddReview, ()>,
+    pub held: Option<HeldAnswer>,
+    pub saving: Pending<query::AddReview, NewReview>,
+    pub undoing: Pending<query::AddReview, ()>,
     pub reviewer: String,
     pub asked_at: i64,
     /// (item, seconds) of each score of this sitting.
@@ -46,12 +46,12 @@ impl Review {
         Some(self.answer.spent.iter().map(|(_, s)| s).sum::<i64>() / n)
     }
 
-    pub(super) fn answer(&mut self, score: Option<u8>, cx: &mut Cx) {
+    pub(super) fn answer(&mut self, score: Option<u8>, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("cannot score: the registry is open for reading only ({why})"));
         }
         if self.who(cx.env).is_empty() {
-            self.answer.held = self.queue.turns.places.get(self.queue.at).map(|place| Held {
+            self.answer.held = self.queue.turns.places.get(self.queue.at).map(|place| HeldAnswer {
                 place: *place,
                 score,
                 comment: self.answer.comment.clone(),
@@ -84,12 +84,12 @@ impl Review {
             seconds: Some((cx.env.now - self.answer.asked_at).max(0) as f64),
             undo: None,
         };
-        self.answer.saving.ask(cx, Use::Rest, query::AddReview(review.clone()));
+        self.answer.saving.ask(cx, Priority::Rest, query::AddReview(review.clone()));
         self.answer.saving.set(review);
     }
 
     /// The answer that waited for a name, if its item is still the one in hand: this reviewer may have scored it before.
-    pub(super) fn release(&mut self, cx: &mut Cx) {
+    pub(super) fn release(&mut self, cx: &mut Context) {
         let Some(held) = self.answer.held.take() else { return };
         if self.queue.turns.places.get(self.queue.at) == Some(&held.place) {
             (self.answer.comment, self.answer.modes) = (held.comment, held.modes);
@@ -98,7 +98,7 @@ impl Review {
     }
 
     /// A score is counted only now that the registry has it.
-    pub(super) fn saved(&mut self, id: i64, cx: &mut Cx) {
+    pub(super) fn saved(&mut self, id: i64, cx: &mut Context) {
         let Some(review) = self.answer.saving.get().cloned() else { return };
         self.answer.spent.push((review.item, review.seconds.unwrap_or(0.0) as i64));
         if let Some(done) = self.queue.turns.done.get_mut(self.queue.at) {
@@ -107,7 +107,7 @@ impl Review {
         let criterion = self.criterion().map(|c| c.name).unwrap_or_default();
         if let Some(shown) = self.queue.shown.get() {
             let mine = shown.verdicts.iter().filter(|v| v.verdict.criterion == review.criterion);
-            self.reveal.batch.push(Given {
+            self.reveal.batch.push(GivenScore {
                 id,
                 place: (review.item, review.criterion),
                 case_id: shown.item.item.case_id.clone(),
@@ -122,7 +122,7 @@ impl Review {
         self.advance(cx);
     }
 
-    pub(super) fn undo(&mut self, cx: &mut Cx) {
+    pub(super) fn undo(&mut self, cx: &mut Context) {
         let (Some(last), Some(run)) = (self.reveal.batch.last().cloned(), &self.queue.run) else {
             return cx.say("nothing of this batch to take back");
         };
@@ -140,10 +140,10 @@ impl Review {
             seconds: None,
             undo: Some(last.id),
         };
-        self.answer.undoing.ask(cx, Use::Rest, query::AddReview(review));
+        self.answer.undoing.ask(cx, Priority::Rest, query::AddReview(review));
     }
 
-    pub(super) fn undone(&mut self, cx: &mut Cx) {
+    pub(super) fn undone(&mut self, cx: &mut Context) {
         let Some(last) = self.reveal.batch.pop() else { return };
         let Some(at) = self.queue.turns.places.iter().position(|p| *p == last.place) else { return };
         if let Some(done) = self.queue.turns.done.get_mut(at) {

@@ -2,15 +2,15 @@
 
 use super::{AnchorRoom, Review, view};
 use crate::config::Reveal as When;
-use crate::core::queue::{Order, Pass};
+use crate::core::queue::{Pass, ReviewOrder};
 use crate::core::rubric::Criterion;
 use crate::eval::{QueueSpec, RunQueue};
 use crate::questions::grid::Gridded;
 use crate::store::RunInfo;
-use crate::tui::context::{Cx, Slot};
+use crate::tui::context::{Context, Pending};
 use crate::tui::env::Env;
 use crate::tui::keys::Action;
-use crate::tui::model::Use;
+use crate::tui::model::Priority;
 use crate::tui::query;
 
 /// Scores between two reveals.
@@ -19,16 +19,16 @@ const BATCH: usize = 10;
 /// The state of the queue.
 #[derive(Default)]
 pub(in super::super) struct Queue {
-    pub runs: Slot<query::Runs, ()>,
-    pub grid: Slot<query::Grid, ()>,
+    pub runs: Pending<query::AskRuns, ()>,
+    pub grid: Pending<query::AskGrid, ()>,
     pub run: Option<Box<RunInfo>>,
     pub turns: RunQueue,
-    pub order: Order,
+    pub order: ReviewOrder,
     pub pass: Pass,
     pub at: usize,
-    pub shown: Slot<query::Item>,
+    pub shown: Pending<query::AskItem>,
     /// The item after this one, loaded while this one is read: a score never has to wait for a screen.
-    pub ahead: Slot<query::Item>,
+    pub ahead: Pending<query::AskItem>,
     /// No run has a score.
     pub nothing: bool,
 }
@@ -59,15 +59,15 @@ impl Review {
     }
 
     /// The newest run with a score is what the tab begins with.
-    pub(super) fn choose(&mut self, runs: &[RunInfo], cx: &mut Cx) {
-        let scored = |r: &&RunInfo| r.verdicts.contains_key(&crate::core::verdict::State::Scored);
+    pub(super) fn choose(&mut self, runs: &[RunInfo], cx: &mut Context) {
+        let scored = |r: &&RunInfo| r.verdicts.contains_key(&crate::core::verdict::VerdictState::Scored);
         match runs.iter().find(scored) {
-            Some(run) => self.queue.grid.ask(cx, Use::Rest, query::Grid(run.id.clone())),
+            Some(run) => self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run.id.clone())),
             None => self.queue.nothing = true,
         }
     }
 
-    pub(super) fn take(&mut self, found: Gridded, cx: &mut Cx) {
+    pub(super) fn take(&mut self, found: Gridded, cx: &mut Context) {
         let spec = self.spec(cx.env);
         self.queue.turns = RunQueue::of(&found.run, &found.items, &found.cells, &found.reviews, &spec);
         self.queue.run = Some(Box::new(found.run));
@@ -77,10 +77,10 @@ impl Review {
     }
 
     /// Asks for the run anew: its order, or who goes through it, has changed.
-    pub(super) fn rearrange(&mut self, cx: &mut Cx) {
+    pub(super) fn rearrange(&mut self, cx: &mut Context) {
         if let Some(run) = &self.queue.run {
             self.queue.ahead.clear();
-            self.queue.grid.ask(cx, Use::Rest, query::Grid(run.id.clone()));
+            self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run.id.clone()));
         }
     }
 
@@ -95,7 +95,7 @@ impl Review {
     }
 
     /// Asks for the item of the present place.
-    pub(super) fn show(&mut self, cx: &mut Cx) {
+    pub(super) fn show(&mut self, cx: &mut Context) {
         self.scroll = 0;
         self.unfolded = false;
         if self.anchors_drawn == AnchorRoom::Alone {
@@ -120,22 +120,26 @@ impl Review {
                 self.queue.shown.set(shown);
                 self.look_ahead(cx);
             }
-            _ => self.queue.shown.ask(cx, Use::Picture, query::Item { run: run.id.clone(), item: *item }),
+            _ => self.queue.shown.ask(
+                cx,
+                Priority::Picture,
+                query::AskItem { run: run.id.clone(), item: *item },
+            ),
         }
     }
 
     /// Loads the next item that has no score yet.
-    pub(super) fn look_ahead(&mut self, cx: &mut Cx) {
+    pub(super) fn look_ahead(&mut self, cx: &mut Context) {
         let Some(run) = &self.queue.run else { return };
         let here = self.queue.turns.places.get(self.queue.at).map(|place| place.0);
         let (places, done) = (&self.queue.turns.places, &self.queue.turns.done);
         let mut open = places.iter().zip(done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
         if let Some(item) = open.find(|item| Some(*item) != here) {
-            self.queue.ahead.ask(cx, Use::Rest, query::Item { run: run.id.clone(), item });
+            self.queue.ahead.ask(cx, Priority::Rest, query::AskItem { run: run.id.clone(), item });
         }
     }
 
-    pub(super) fn advance(&mut self, cx: &mut Cx) {
+    pub(super) fn advance(&mut self, cx: &mut Context) {
         let before = self.queue.turns.places.get(self.queue.at).map(|p| p.0);
         self.queue.at = self.queue.turns.next();
         let finished = self.queue.at >= self.queue.turns.places.len();
@@ -163,10 +167,10 @@ impl Review {
     }
 
     /// Keys that change how the queue is gone through.
-    pub(super) fn arrange(&mut self, action: Action, cx: &mut Cx) -> bool {
+    pub(super) fn arrange(&mut self, action: Action, cx: &mut Context) -> bool {
         match action {
             Action::Sort => {
-                let all = Order::all(cx.env.config.review.mark);
+                let all = ReviewOrder::all(cx.env.config.review.mark);
                 let next = all.iter().position(|o| *o == self.queue.order).map_or(0, |i| i + 1);
                 self.queue.order = all.get(next).copied().unwrap_or_default();
                 let note = if self.queue.order.is_random() {

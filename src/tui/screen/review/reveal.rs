@@ -5,11 +5,11 @@
 use super::Review;
 use crate::core::text;
 use crate::store::{NewReview, Sampling, VerdictInfo};
-use crate::tui::context::Cx;
-use crate::tui::context::Slot;
+use crate::tui::context::Context;
+use crate::tui::context::Pending;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
-use crate::tui::model::Use;
+use crate::tui::keys::{Action, KeyScope};
+use crate::tui::model::Priority;
 use crate::tui::paint::{Seg, put_cut, seg, select};
 use crate::tui::query;
 use crate::tui::route::Purpose;
@@ -23,7 +23,7 @@ const BRIEF: usize = 4;
 
 /// One score of the present batch, with what the judge said of it.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct GivenScore {
     /// The review's row.
     pub id: i64,
     /// (item, criterion)
@@ -46,18 +46,18 @@ pub struct Given {
 
 /// The state of the reveal.
 #[derive(Default)]
-pub(in super::super) struct Reveal {
-    pub batch: Vec<Given>,
+pub(in super::super) struct RevealPane {
+    pub batch: Vec<GivenScore>,
     /// The judge is in sight.
     pub on: bool,
     /// Which of the batch is selected.
     pub chosen: usize,
     /// Bring it into sight at the next drawing.
     pub follow: bool,
-    pub ruling: Slot<query::AddReview, NewReview>,
+    pub ruling: Pending<query::AddReview, NewReview>,
 }
 
-impl Given {
+impl GivenScore {
     /// The judge's scores.
     pub fn judged(&self) -> Vec<u8> {
         self.verdicts.iter().filter_map(|v| v.verdict.reading.as_ref().map(|r| r.score)).collect()
@@ -65,14 +65,14 @@ impl Given {
 }
 
 impl Review {
-    fn end_reveal(&mut self, cx: &mut Cx) {
+    fn end_reveal(&mut self, cx: &mut Context) {
         self.reveal.on = false;
         self.reveal.batch.clear();
         self.show(cx);
     }
 
     /// A key while the judge is in sight.
-    pub(super) fn act_revealed(&mut self, action: Action, cx: &mut Cx) -> bool {
+    pub(super) fn act_revealed(&mut self, action: Action, cx: &mut Context) -> bool {
         let last = self.reveal.batch.len().saturating_sub(1);
         match action {
             Action::Go | Action::Enter => self.end_reveal(cx),
@@ -97,14 +97,14 @@ impl Review {
             }
             // A digit typed ahead is no score, and no tab either.
             Action::TabPrompts | Action::TabRuns | Action::TabReview | Action::TabTrends => {
-                cx.say(cx.env.filled(Scope::Reveal, "the judge is in sight: {Enter} goes on"));
+                cx.say(cx.env.filled(KeyScope::Reveal, "the judge is in sight: {Enter} goes on"));
             }
             _ => return false,
         }
         true
     }
 
-    fn agree(&mut self, cx: &mut Cx) {
+    fn agree(&mut self, cx: &mut Context) {
         let judged = self.reveal.batch.get(self.reveal.chosen).and_then(|g| g.judged().first().copied());
         match judged {
             Some(score) => self.keep(Sampling::Agree, Some(score), String::new(), cx),
@@ -113,12 +113,12 @@ impl Review {
     }
 
     /// The judge's explanation is wrong, as these words say.
-    pub(super) fn mark_reasons(&mut self, text: &str, cx: &mut Cx) {
+    pub(super) fn mark_reasons(&mut self, text: &str, cx: &mut Context) {
         self.keep(Sampling::WrongReasons, None, text.to_owned(), cx);
     }
 
     /// A final score and its reason, as typed.
-    pub(super) fn overrule(&mut self, text: &str, cx: &mut Cx) {
+    pub(super) fn overrule(&mut self, text: &str, cx: &mut Context) {
         let (score, why) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match score.parse::<u8>().ok().filter(|s| (1..=5).contains(s)) {
             Some(score) if !why.trim().is_empty() => {
@@ -130,7 +130,7 @@ impl Review {
         }
     }
 
-    fn keep(&mut self, sampling: Sampling, score: Option<u8>, comment: String, cx: &mut Cx) {
+    fn keep(&mut self, sampling: Sampling, score: Option<u8>, comment: String, cx: &mut Context) {
         if self.reveal.ruling.is_waiting() {
             return cx.say("the one before is still being saved");
         }
@@ -150,12 +150,12 @@ impl Review {
             seconds: None,
             undo: None,
         };
-        self.reveal.ruling.ask(cx, Use::Rest, query::AddReview(review.clone()));
+        self.reveal.ruling.ask(cx, Priority::Rest, query::AddReview(review.clone()));
         self.reveal.ruling.set(review);
     }
 
     /// A word after the reveal is shown only now that the registry has it.
-    pub(super) fn ruled(&mut self, cx: &mut Cx) {
+    pub(super) fn ruled(&mut self, cx: &mut Context) {
         let Some(review) = self.reveal.ruling.take() else { return };
         let place = (review.item, review.criterion);
         if let Some(given) = self.reveal.batch.iter_mut().find(|g| g.place == place) {
@@ -206,7 +206,7 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
 }
 
-fn header<'a>(given: &Given, env: &Env) -> Vec<Seg<'a>> {
+fn header<'a>(given: &GivenScore, env: &Env) -> Vec<Seg<'a>> {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
     let score = |score: u8| seg(score.to_string(), env.style(Meaning::Score(score)).patch(strong));
     let mut head = vec![seg("you ", dim)];
@@ -225,7 +225,7 @@ fn header<'a>(given: &Given, env: &Env) -> Vec<Seg<'a>> {
     head
 }
 
-fn reasons<'a>(given: &Given, whole: bool, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
+fn reasons<'a>(given: &GivenScore, whole: bool, width: usize, env: &Env) -> Vec<Vec<Seg<'a>>> {
     let Some(info) = given.verdicts.first() else {
         return vec![vec![seg("not judged yet", env.style(Meaning::Dim))]];
     };
@@ -243,7 +243,7 @@ fn reasons<'a>(given: &Given, whole: bool, width: usize, env: &Env) -> Vec<Vec<S
         .map(|piece| vec![seg(piece.to_owned(), env.style(Meaning::Text))])
         .collect();
     if over > 0 {
-        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(Scope::Reveal, a));
+        let [down, up] = [Action::Down, Action::Up].map(|a| env.hint(KeyScope::Reveal, a));
         let words = format!("⋯ {} more: {down} {up} select it", text::plural(over, "line", "lines"));
         lines.push(vec![seg(words, env.style(Meaning::Dim))]);
     }

@@ -1,11 +1,11 @@
 //! The item as lines: prompt and inputs, folded while they would push the response off the screen; the response whole.
 
 use crate::core::text;
-use crate::tui::query::Loaded;
+use crate::tui::query::AskLoadedItem;
 
 /// One line of the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct ReviewLine {
     /// The section's name, on its first line.
     pub title: &'static str,
     /// The words, cleaned.
@@ -16,7 +16,7 @@ pub struct Line {
 
 /// What the wrapped lines depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub struct ReviewTextKey {
     /// The item.
     pub item: u32,
     /// Columns.
@@ -30,12 +30,12 @@ pub struct Key {
 /// Wrapped once, drawn often.
 pub struct Cache {
     /// What they were wrapped for.
-    pub key: Key,
+    pub key: ReviewTextKey,
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ReviewLine>,
 }
 
-struct Section {
+struct ReviewSection {
     title: &'static str,
     lines: Vec<String>,
     main: bool,
@@ -44,7 +44,7 @@ struct Section {
 }
 
 /// Wraps an item; `unfold` is the key that shows all of it.
-pub fn build(shown: &Loaded, key: Key, unfold: &str) -> Cache {
+pub fn build(shown: &AskLoadedItem, key: ReviewTextKey, unfold: &str) -> Cache {
     let mut sections = sections(shown, key);
     let total: usize = sections.iter().map(|s| s.lines.len() + 1).sum();
     let foldable = total > key.height + 1 && sections.iter().any(|s| s.lines.len() > s.keep);
@@ -61,17 +61,17 @@ pub fn build(shown: &Loaded, key: Key, unfold: &str) -> Cache {
     let mut lines = Vec::new();
     for (n, section) in sections.into_iter().enumerate() {
         if n > 0 {
-            lines.push(Line { title: "", body: String::new(), main: false });
+            lines.push(ReviewLine { title: "", body: String::new(), main: false });
         }
         for (i, body) in section.lines.into_iter().enumerate() {
             let title = if i == 0 { section.title } else { "" };
-            lines.push(Line { title, body, main: section.main });
+            lines.push(ReviewLine { title, body, main: section.main });
         }
     }
     Cache { key, lines }
 }
 
-fn sections(shown: &Loaded, key: Key) -> Vec<Section> {
+fn sections(shown: &AskLoadedItem, key: ReviewTextKey) -> Vec<ReviewSection> {
     let wrap = |body: &str| {
         let mut pieces: Vec<String> = Vec::new();
         for line in body.trim_end().lines() {
@@ -80,7 +80,7 @@ fn sections(shown: &Loaded, key: Key) -> Vec<Section> {
         }
         if pieces.is_empty() { vec![String::new()] } else { pieces }
     };
-    let section = |title, body: &str, keep| Section { title, lines: wrap(body), main: false, keep };
+    let section = |title, body: &str, keep| ReviewSection { title, lines: wrap(body), main: false, keep };
     let mut all = Vec::new();
     if let Some(subject) = &shown.item.subject {
         all.push(section("PROMPT", &subject.prompt, (key.height / 4).max(2)));
@@ -95,7 +95,7 @@ fn sections(shown: &Loaded, key: Key) -> Vec<Section> {
         Some(Err((state, why))) => format!("{}: {why}", state.words()),
         None => "not generated yet".to_owned(),
     };
-    all.push(Section { title: "RESPONSE", lines: wrap(&response), main: true, keep: usize::MAX });
+    all.push(ReviewSection { title: "RESPONSE", lines: wrap(&response), main: true, keep: usize::MAX });
     if let Some(reference) = shown.item.subject.as_ref().and_then(|s| s.reference.as_ref()) {
         all.push(section("REFERENCE", reference, usize::MAX));
     }

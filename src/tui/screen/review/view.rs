@@ -1,11 +1,11 @@
 //! Drawing the review queue: the item, its question and anchors.
 
 use super::{AnchorRoom, Review, reveal, text as lines};
-use crate::core::queue::{Order, Pass};
+use crate::core::queue::{Pass, ReviewOrder};
 use crate::core::rubric::Criterion;
 use crate::core::text;
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
+use crate::tui::keys::{Action, KeyScope};
 use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
@@ -64,18 +64,19 @@ fn draw_anchors(s: &mut Review, lines: &[Vec<Seg>], area: Rect, buf: &mut Buffer
         put_cut(buf, area.x + 1, area.y + i as u16, area.width - 2, line);
     }
     more(s.scroll, lines.len().saturating_sub(s.scroll + height), area, buf, env);
-    let back = seg(env.filled(Scope::Review, " {Anchors} shows the item again "), env.style(Meaning::Accent));
+    let back =
+        seg(env.filled(KeyScope::Review, " {Anchors} shows the item again "), env.style(Meaning::Accent));
     put_cut(buf, area.x + 2, area.bottom(), area.width.saturating_sub(34), &[back]);
 }
 
 /// An order in words.
-pub(super) fn order_words(order: Order) -> &'static str {
+pub(super) fn order_words(order: ReviewOrder) -> &'static str {
     match order {
-        Order::Random => "random",
-        Order::Disagreement => "repeats disagree first",
-        Order::NearGate(_) => "near the gate first",
-        Order::Flagged => "flagged first",
-        Order::RareSlice => "rare slice first",
+        ReviewOrder::Random => "random",
+        ReviewOrder::Disagreement => "repeats disagree first",
+        ReviewOrder::NearGate(_) => "near the gate first",
+        ReviewOrder::Flagged => "flagged first",
+        ReviewOrder::RareSlice => "rare slice first",
     }
 }
 
@@ -100,7 +101,7 @@ fn draw_nothing(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
             area.x + 2,
             area.y + 1 + i as u16,
             area.width.saturating_sub(3),
-            &[seg(env.filled(Scope::Runs, line), env.style(Meaning::Dim))],
+            &[seg(env.filled(KeyScope::Runs, line), env.style(Meaning::Dim))],
         );
     }
 }
@@ -195,7 +196,7 @@ fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) 
 
 fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(shown) = s.queue.shown.get() else { return };
-    let key = lines::Key {
+    let key = lines::ReviewTextKey {
         item: shown.item.item.ord,
         width: usize::from(area.width.saturating_sub(13)).max(1),
         height: usize::from(area.height),
@@ -203,7 +204,7 @@ fn draw_item(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
     };
     let cache = match s.cache.take().filter(|c| c.key == key) {
         Some(cache) => cache,
-        None => lines::build(shown, key, env.hint(Scope::Review, Action::Fold)),
+        None => lines::build(shown, key, env.hint(KeyScope::Review, Action::Fold)),
     };
     let (dim, plain) = (env.style(Meaning::Dim), env.style(Meaning::Text));
     s.scroll = s.scroll.min(cache.lines.len().saturating_sub(key.height));
@@ -244,7 +245,7 @@ fn draw_end(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {
         area.x + 2,
         area.y + 1,
         area.width.saturating_sub(3),
-        &[seg(env.filled(Scope::Review, words), env.style(Meaning::Text))],
+        &[seg(env.filled(KeyScope::Review, words), env.style(Meaning::Text))],
     );
 }
 

@@ -1,11 +1,11 @@
 //! Drawing the list of runs and the selected run's figures.
 
-use super::Runs;
+use super::RunsScreen;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
 use crate::tui::env::Env;
-use crate::tui::keys::{Action, Scope};
+use crate::tui::keys::{Action, KeyScope};
 use crate::tui::paint;
 use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
 use crate::tui::theme::Meaning;
@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
+pub(super) fn draw(runs: &mut RunsScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     paint::rule(buf, area, area.y, &[], '─', env.theme);
     let foot = area.bottom().saturating_sub(1);
     paint::rule(buf, area, foot, &[], '─', env.theme);
@@ -28,7 +28,10 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
         let words = if runs.rows.is_waiting() {
             format!("{} reading …", env.spinner())
         } else {
-            env.filled(Scope::Runs, "No runs yet. {Judge} plans one: a case set, arms, a rubric and a judge.")
+            env.filled(
+                KeyScope::Runs,
+                "No runs yet. {Judge} plans one: a case set, arms, a rubric and a judge.",
+            )
         };
         put_cut(
             buf,
@@ -57,7 +60,7 @@ pub(super) fn draw(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
 }
 
 /// Widths of the columns before the last: state, age, id, verdicts, failed.
-fn draw_list(runs: &mut Runs, area: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_list(runs: &mut RunsScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let places = places(area);
     for (name, x, width) in &places {
@@ -114,7 +117,7 @@ fn places(area: Rect) -> Vec<(&'static str, u16, u16)> {
 }
 
 fn draw_line(
-    runs: &Runs,
+    runs: &RunsScreen,
     run: &RunInfo,
     places: &[(&'static str, u16, u16)],
     line: Rect,
@@ -167,7 +170,7 @@ fn age(run: &RunInfo, now: i64) -> String {
         .map_or_else(|_| "?".into(), |t| text::relative_time(t.as_second(), now))
 }
 
-fn draw_means(runs: &Runs, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
+fn draw_means(runs: &RunsScreen, run: &RunInfo, x: u16, width: u16, y: u16, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     // No mean over several models' scores is shown.
     let shown = match runs.figures.get(&run.id).and_then(|k| k.found.as_ref()) {
@@ -210,7 +213,7 @@ fn wide(segs: &[Seg]) -> usize {
     segs.iter().map(|s| text::width(&text::escape_line(&s.text))).sum()
 }
 
-fn draw_detail(runs: &Runs, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_detail(runs: &RunsScreen, run: &RunInfo, area: Rect, buf: &mut Buffer, env: &Env) {
     let dim = env.style(Meaning::Dim);
     let recorded = match recorded_words(run) {
         "" => String::new(),
@@ -291,7 +294,7 @@ fn draw_criteria(criteria: &[CriterionSummary], area: Rect, buf: &mut Buffer, en
     }
     if fit < criteria.len() && room > 0 {
         let rest = text::count((criteria.len() - fit) as u64);
-        let more = format!("{rest} more: {}", env.hint(Scope::Runs, Action::Enter));
+        let more = format!("{rest} more: {}", env.hint(KeyScope::Runs, Action::Enter));
         put(buf, area.x + 11, area.y + fit as u16, area.width.saturating_sub(12), &[seg(more, dim)]);
     }
 }
