@@ -7,7 +7,7 @@
 use assize::config::Config;
 use assize::core::digest::Digest;
 use assize::core::prompt::Syntax;
-use assize::core::stats::agree::agreement;
+use assize::core::stats::agreement::agreement;
 use assize::core::stats::compare::{Pair, PairedInput, paired_compare};
 use assize::core::{parse, template, text, tokens};
 use assize::interop::generated::RegistrySize;

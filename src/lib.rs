@@ -44,8 +44,6 @@
 //! ```
 #![warn(missing_docs)]
 
-#[doc(hidden)]
-pub mod aside;
 mod children;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -72,6 +70,8 @@ pub mod store;
 #[cfg(feature = "tui")]
 #[doc(hidden)]
 pub mod tui;
+#[doc(hidden)]
+pub mod worker_process;
 
 pub use crate::core::diff::{Diff, LineEnd, Move, Note, Row, RowKind, Side, Span, Stats, unified};
 pub use crate::core::item::Subject;

@@ -7,7 +7,7 @@
 //! exchanges and errors; never a body, a prompt, a response or a header. Keys are taken out once more, in any spelling, here.
 //! Where no log is asked for, a macro is one look at a number. A line that finds the queue full is dropped and counted.
 
-use crate::core::blank;
+use crate::core::redact;
 use crate::core::secrets;
 use crate::core::text::escape_line;
 use std::fmt::Write as _;
@@ -145,7 +145,7 @@ impl Out {
 fn clean(line: &str) -> String {
     let known = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     let blanked = known.iter().fold(line.as_bytes().to_vec(), |bytes, secret| {
-        blank::blank(bytes, secrecy::ExposeSecret::expose_secret(secret), blank::KEY)
+        redact::blank(bytes, secrecy::ExposeSecret::expose_secret(secret), redact::KEY)
     });
     drop(known);
     let redacted = secrets::redacted(&String::from_utf8_lossy(&blanked));

@@ -3,7 +3,7 @@
 
 use crate::cells::{Cell, World, run};
 use crate::worlds::{Sources, unit};
-use assize::core::stats::agree::{ScoreTable, Weights, coefficient_ci, raters_alpha};
+use assize::core::stats::agreement::{ScoreTable, Weights, coefficient_ci, raters_alpha};
 use assize::core::stats::alpha::Coincidences;
 use assize::core::stats::jackknife::jackknife_of_rows;
 use assize::core::stats::judges::{ByBoth, judges_difference};

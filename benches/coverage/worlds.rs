@@ -4,10 +4,10 @@
 use crate::cells::{Cell, World, run};
 use assize::core::stats::bounded::{DIFFERENCES, Ends, SCORES, bounded_ci};
 use assize::core::stats::compare::{Comparison, Pair, PairedInput, paired_compare};
-use assize::core::stats::correct::{Lambda, ppi_mean};
 use assize::core::stats::corrected::{Labelled, Unlabelled, corrected};
 use assize::core::stats::gate::{GateInput, GateRule, GateVerdict, gate_one};
 use assize::core::stats::mean::{clustered_mean_ci, mean_ci};
+use assize::core::stats::ppi::{Lambda, ppi_mean};
 use assize::core::stats::rng::Rng;
 use assize::core::stats::share::share_ci;
 

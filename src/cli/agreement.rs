@@ -1,10 +1,10 @@
 //! `assize agreement`: how well a judge agrees with the people who scored the same responses.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{clean, table};
-use crate::core::stats::agree::Figure;
-use crate::core::stats::repeat::Repeatability;
+use crate::core::stats::agreement::Figure;
+use crate::core::stats::reliability::Repeatability;
 use crate::core::text::{self, plural};
 use crate::questions::agreement::{
     self, Agreed, AgreementData, AgreementFilter, Among, Answer, PeopleAgreement, StandardFigures,

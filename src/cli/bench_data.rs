@@ -5,7 +5,7 @@
 //! ```
 
 use super::context::{Ctx, shown};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::talk;
 use crate::interop::generated::{RegistrySize, judged};
 use crate::store::Store;

@@ -1,7 +1,7 @@
 //! `assize blame`: for each line of a revision, the revision that brought it.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::{Tint, brief, clean, table};
 use crate::questions::blame::History;
 use crate::store::RevisionInfo;

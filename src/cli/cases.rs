@@ -1,7 +1,7 @@
 //! `assize cases`: the case sets, and what is in one.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::{brief, clean, table, talk};
 use crate::store::CaseSetInfo;
 use serde_json::{Value, json};

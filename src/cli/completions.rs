@@ -1,7 +1,7 @@
 //! `assize completions` and `assize man`: made from the grammar, so they never lag behind it.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use clap_complete::Shell;
 
 // Arguments of `completions`.

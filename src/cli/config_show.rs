@@ -1,7 +1,7 @@
 //! `assize config show`: the settings in force, and where each comes from. Keys are never shown.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::{clean, table};
 use crate::config::{Config, Origin};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! What every command needs: where the registry lies, how to print, and how to open what it asks for.
 
-use super::fail::{CliError, Result};
+use super::error::{CliError, Result};
 use super::output::{ColorChoice, Out, clean};
 use crate::config::Config;
 use crate::core::prompt::{PromptName, Reference, Selector};

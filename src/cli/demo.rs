@@ -7,7 +7,7 @@
 //! ```
 
 use super::context::{Ctx, data_dir, shown};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{ColorChoice, talk};
 use super::screens::{Next, Screens, need_terminal};
 use crate::core::digest::RowDigest;

@@ -6,7 +6,7 @@
 //! ```
 
 use super::context::{Ctx, has_prompt, read_text, reference};
-use super::fail::{CliError, DONE, FAILED, Result};
+use super::error::{CliError, DONE, FAILED, Result};
 use super::output::{Tint, clean, columns, talk};
 use crate::core::diff::plain::Plain;
 use crate::core::diff::{self, Diff};

@@ -1,7 +1,7 @@
 //! `assize doctor`: what this program is, where its files are and how they are; runs even when the registry does not open.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::clean;
 use crate::config::Config;
 use crate::judge::KeySource;

@@ -1,7 +1,7 @@
 //! `assize export`: prompts with their histories, as JSON Lines or a folder; `import prompts` takes both back.
 
 use super::context::{Ctx, shown};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::talk;
 use crate::core::prompt::PromptName;
 use crate::interop::{folder, prompts};

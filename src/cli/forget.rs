@@ -2,7 +2,7 @@
 //! taken out of everything, and comes from stdin, for arguments are seen by others and kept by shells.
 
 use super::context::{Ctx, read_text};
-use super::fail::{CliError, DONE, REGISTRY, Result};
+use super::error::{CliError, DONE, REGISTRY, Result};
 use super::output::{clean, talk};
 use crate::core::digest::Digest;
 use crate::store::{Cause, Forgotten, Store, StoreError};

@@ -3,10 +3,10 @@
 
 use super::advice::of_fault;
 use super::context::{Ctx, shown};
-use super::fail::{CliError, DONE, REGISTRY, Result};
+use super::error::{CliError, DONE, REGISTRY, Result};
 use super::output::{Tint, clean, talk};
 use crate::store::Fault;
-use crate::store::inspect::fsck_file;
+use crate::store::offline_check::fsck_file;
 use crate::store::{leftovers, restore};
 use serde_json::json;
 use std::path::PathBuf;

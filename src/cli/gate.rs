@@ -6,7 +6,7 @@
 //! ```
 
 use super::context::Ctx;
-use super::fail::{CliError, Result};
+use super::error::{CliError, Result};
 use super::output::{clean, talk};
 use super::run::Narrow;
 use crate::core::stats::gate::{GateInput, GateReport, GateRule, safe_lo};
@@ -95,8 +95,8 @@ fn json(
             json!({
                 "name": c.name, "verdict": c.verdict.to_string(), "reason": c.reason, "n": i.comparison.n,
                 "difference": i.comparison.difference, "ci95": i.comparison.ci95.map(|(lo, hi)| [lo, hi]),
-                "safe_lo": safe_lo(&i.comparison), "together": 1, "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::shape::corrected_difference(&i.comparison),
-                "bias": super::shape::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
+                "safe_lo": safe_lo(&i.comparison), "together": 1, "decision": c.decision.word(), "basis": i.comparison.basis().name(), "corrected": super::json::corrected_difference(&i.comparison),
+                "bias": super::json::bias(&i.comparison), "coverage_a": i.coverage_a, "coverage_b": i.coverage_b, "humans": i.humans,
             })
         })
         .collect();

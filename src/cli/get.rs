@@ -1,9 +1,9 @@
 //! `assize get`: a revision's exact bytes, or the text rendered with variables.
 
 use super::context::{self, Ctx, place, read_text, reference};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
+use super::json;
 use super::output::{clean, talk};
-use super::shape;
 use crate::core::prompt::TemplateKind;
 use crate::interop::json::strict;
 use crate::questions::rendered::Prompt;
@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let Prompt { info, template, parts } = &prompt;
     if ctx.json {
         let version = context::version(&store, info)?;
-        let (key, value) = shape::body(template.kind, &template.body);
+        let (key, value) = json::body(template.kind, &template.body);
         let mut document = json!({
             "schema": 1,
             "name": info.name,
@@ -62,7 +62,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         if let Some(text) = &rendered {
             document["rendered"] = match info.kind {
                 TemplateKind::Text => Value::from(text.as_str()),
-                TemplateKind::Chat => shape::body(TemplateKind::Chat, text).1,
+                TemplateKind::Chat => json::body(TemplateKind::Chat, text).1,
             };
         }
         ctx.out.json(&document)?;

@@ -4,7 +4,7 @@
 mod any;
 
 use super::context::{Ctx, place};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::prompt::PromptName;
 use crate::interop::batch::Refused;

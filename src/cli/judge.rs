@@ -1,7 +1,7 @@
 //! `assize judge`: which judges there are, whether one works, and which are no longer to be used.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{clean, table, talk};
 use crate::core::secrets::shown_name;
 use crate::eval;

@@ -1,10 +1,10 @@
 //! `assize label`: movable pointers, their log and their protection.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
+use super::json;
 use super::output::{brief, clean, talk};
 use super::run::Narrow;
-use super::shape;
 use crate::core::prompt::{Label, PromptName, Selector};
 use crate::core::stats::gate::{GateRule, GateVerdict};
 use crate::questions::comparison::gate;
@@ -186,7 +186,7 @@ fn undo(ctx: &Ctx, name: &str, label: Option<&str>, cause: &CauseArgs) -> Result
 
 fn told(ctx: &Ctx, name: &PromptName, moved: &LabelMove) -> Result<u8> {
     if ctx.json {
-        ctx.out.json(&shape::label_move(name.as_str(), moved))?;
+        ctx.out.json(&json::label_move(name.as_str(), moved))?;
         return Ok(DONE);
     }
     let seq = |n: Option<u32>| n.map_or("unset".to_owned(), |n| format!("r{n}"));

@@ -1,9 +1,9 @@
 //! `assize list`: the prompts by name.
 
 use super::context::{self, Ctx};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
+use super::json;
 use super::output::{ColumnWidths, Tint, brief, talk};
-use super::shape;
 use crate::store::{ListQuery, PromptInfo, Store};
 use serde_json::{Map, Value, json};
 
@@ -91,7 +91,7 @@ fn document(store: &Store, prompt: &PromptInfo) -> Result<Value> {
     Ok(json!({
         "name": prompt.name,
         "revisions": prompt.revisions,
-        "latest": shape::revision(&prompt.latest, &version),
+        "latest": json::revision(&prompt.latest, &version),
         "labels": labels,
         "description": prompt.description,
         "archived": prompt.archived,

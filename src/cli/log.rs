@@ -1,9 +1,9 @@
 //! `assize log`: a prompt's history, newest first.
 
 use super::context::{self, Ctx};
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
+use super::json;
 use super::output::{Tint, brief, table};
-use super::shape;
 use crate::core::prompt::PromptName;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     };
     let events = if args.events { store.events(&name)? } else { Vec::new() };
     if ctx.json {
-        let revisions: Vec<_> = history.iter().zip(&versions).map(|(r, v)| shape::revision(r, v)).collect();
+        let revisions: Vec<_> = history.iter().zip(&versions).map(|(r, v)| json::revision(r, v)).collect();
         let mut document = json!({ "schema": 1, "name": name, "revisions": revisions });
         if args.events {
             document["events"] = json!(events);

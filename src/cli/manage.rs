@@ -2,7 +2,7 @@
 //! Each is an event; none touches a text.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::clean;
 use crate::core::prompt::{Label, PromptName};
 use crate::store::Cause;

@@ -16,13 +16,14 @@ pub mod context;
 pub mod demo;
 mod diff;
 mod doctor;
+pub mod error;
 mod export;
-pub mod fail;
 mod forget;
 mod fsck;
 mod gate;
 mod get;
 mod import;
+mod json;
 mod judge;
 mod label;
 mod list;
@@ -37,7 +38,6 @@ mod run;
 mod runs;
 mod screens;
 mod search;
-mod shape;
 mod show;
 mod sync;
 mod tokens;
@@ -45,7 +45,7 @@ mod trends;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::Ctx;
-use fail::{CliError, Result};
+use error::{CliError, Result};
 use output::ColorChoice;
 use std::path::PathBuf;
 
@@ -204,16 +204,16 @@ fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
 
 /// Reads the arguments and does what they say.
 pub fn main() -> Next {
-    if crate::aside::is_asked() {
-        crate::aside::serve();
-        return Next::Exit(fail::DONE);
+    if crate::worker_process::is_asked() {
+        crate::worker_process::serve();
+        return Next::Exit(error::DONE);
     }
-    crate::aside::install();
+    crate::worker_process::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             tell_usage(&error);
-            return Next::Exit(u8::try_from(error.exit_code()).unwrap_or(fail::INPUT));
+            return Next::Exit(u8::try_from(error.exit_code()).unwrap_or(error::INPUT));
         }
     };
     if let Err(failure) = start_log(&cli) {
@@ -329,7 +329,7 @@ fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Ne
 
 fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
     match verb {
-        Verb::Demo(_) => Ok(fail::DONE), // main() has taken it
+        Verb::Demo(_) => Ok(error::DONE), // main() has taken it
         Verb::Register(args) => register::run(ctx, &args),
         Verb::Get(args) => get::run(ctx, &args),
         Verb::List(args) => list::run(ctx, &args),

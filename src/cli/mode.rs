@@ -1,7 +1,7 @@
 //! `assize mode`: the failure modes that reviewers tagged: counted, renamed, merged.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::text::plural;
 use crate::eval::modes::{draft, pareto};

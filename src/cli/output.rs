@@ -9,7 +9,7 @@
 //! In a GitHub workflow a line that begins with `::` or holds `##[` is a command to the runner: there, lines of plain output
 //! and talk that do so show their first character as an escape. Text from a model must not set what a job does.
 
-use super::fail::{CliError, Result};
+use super::error::{CliError, Result};
 use crate::core::text;
 use serde_json::{Value, json};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! `assize register`: a text or chat messages become a prompt's newest revision.
 
 use super::context::{self, Ctx, place, read_text};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{clean, talk};
 use crate::core::chat::ChatBody;
 use crate::core::prompt::{Label, PromptName, Settings, Syntax, Template};

@@ -1,7 +1,7 @@
 //! `assize review`: score from the command line, or bring scores from a sheet and take them to one.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::clean;
 use crate::core::queue::{Pass, ReviewOrder};
 use crate::eval::{PASS_MARK, QueueSpec, RunQueue};

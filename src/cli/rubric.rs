@@ -1,7 +1,7 @@
 //! `assize rubric`: add, list and show rubrics.
 
 use super::context::{Ctx, place, read_text};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{Tint, brief, clean, table, talk};
 use crate::core::rubric::Rubric;
 use crate::core::rubric::read as read_rubric;

@@ -6,14 +6,14 @@
 //! ```
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use crate::core::prompt::Reference;
 use crate::core::stats::sequential::Until;
 use crate::eval::{ArmChoice, RunRequest};
 use std::path::PathBuf;
 
-mod carry;
 mod compare;
+mod execute;
 mod export;
 mod inputs;
 mod pairwise;
@@ -129,10 +129,10 @@ pub enum RunVerb {
     },
     /// Finish a run: asks only for what is missing
     #[command(after_help = "Example:\n  assize run resume 7f3c")]
-    Resume(carry::RunAgain),
+    Resume(execute::RunAgain),
     /// Ask again for verdicts that failed
     #[command(after_help = "Example:\n  assize run retry 7f3c")]
-    Retry(carry::RunAgain),
+    Retry(execute::RunAgain),
     /// Two or more arms on the same cases and the same judge; difference is B - A
     #[command(
         after_help = "Examples:\n  assize run compare baseline candidate --json\n  assize run compare baseline candidate --by-tag --flips 10 --delta 0.3\n  assize run compare r56 r57 r58"
@@ -174,10 +174,10 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             "flags of a new run do not go with show, resume, retry, compare, cancel, pairwise, export or noise; see `assize run --help`",
         )),
         Some(RunVerb::Show { id, items }) => show::run(ctx, id, *items),
-        Some(RunVerb::Resume(again)) => carry::resume(ctx, again, crate::eval::RunScope::Missing),
-        Some(RunVerb::Retry(again)) => carry::resume(ctx, again, crate::eval::RunScope::Failed),
+        Some(RunVerb::Resume(again)) => execute::resume(ctx, again, crate::eval::RunScope::Missing),
+        Some(RunVerb::Retry(again)) => execute::resume(ctx, again, crate::eval::RunScope::Failed),
         Some(RunVerb::Compare(args)) => compare::run(ctx, args),
-        Some(RunVerb::Cancel { id }) => carry::cancel(ctx, id),
+        Some(RunVerb::Cancel { id }) => execute::cancel(ctx, id),
         Some(RunVerb::Pairwise(args)) => pairwise::run(ctx, args),
         Some(RunVerb::Export { id, full }) => export::run(ctx, id, *full),
         Some(RunVerb::Noise { id }) => show::noise(ctx, id),
@@ -218,20 +218,20 @@ fn start(ctx: &Ctx, args: &Args) -> Result<u8> {
         super::output::talk(format!("note: {}", super::output::clean(warning)));
     }
     if args.dry_run {
-        return carry::tell_plan(ctx, &plan);
+        return execute::tell_plan(ctx, &plan);
     }
     if let Some(why) = &plan.refused {
         return Err(CliError::input(why.clone()));
     }
     let id = store.create_run(&plan.run)?;
     drop(stage);
-    carry::carry_out(
+    execute::carry_out(
         ctx,
         &config,
         &id,
         crate::eval::RunScope::Missing,
         request.concurrency,
-        args.min_coverage.unwrap_or(carry::MIN_COVERAGE),
+        args.min_coverage.unwrap_or(execute::MIN_COVERAGE),
     )
 }
 

@@ -1,9 +1,9 @@
 //! `assize runs`: all runs, newest first.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
+use super::json;
 use super::output::{clean, table, talk};
-use super::shape;
 use serde_json::{Value, json};
 
 // Arguments of `runs`.
@@ -19,7 +19,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let runs = ctx.read()?.runs(args.limit)?;
     if ctx.json {
-        let list: Vec<Value> = runs.iter().map(shape::run).collect();
+        let list: Vec<Value> = runs.iter().map(json::run).collect();
         ctx.out.json(&json!({ "schema": 1, "runs": list }))?;
         return Ok(DONE);
     }

@@ -1,6 +1,6 @@
 //! When a command leads to the screens, and where they open.
 
-use super::fail::{CliError, Result};
+use super::error::{CliError, Result};
 use super::output::ColorChoice;
 use std::io::IsTerminal;
 use std::path::PathBuf;

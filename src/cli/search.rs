@@ -1,9 +1,9 @@
 //! `assize search`: lines, messages, explanations and comments that hold the words, and revisions by filters.
 
 use super::context::Ctx;
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::output::{Tint, clean, talk};
-use crate::core::find::{Find, matches};
+use crate::core::search_query::{Find, matches};
 use serde_json::json;
 
 // Arguments of `search`.

@@ -1,9 +1,9 @@
 //! `assize show`: one revision with all that is known about it.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
+use super::json;
 use super::output::{Tint, clean};
-use super::shape;
 use crate::core::prompt::{Template, TemplateKind};
 use crate::core::tokens::TOKENIZER;
 use crate::questions::tokens;
@@ -31,8 +31,8 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let count = tokens::of(&template);
     let parts = store.parts((&info.name, info.seq), &template, info.syntax, &[]);
     if ctx.json {
-        let mut document = shape::revision(&info, &version);
-        let (key, value) = shape::body(template.kind, &template.body);
+        let mut document = json::revision(&info, &version);
+        let (key, value) = json::body(template.kind, &template.body);
         document[key] = value;
         document["variables"] = json!(variables);
         if let Ok(parts) = &parts

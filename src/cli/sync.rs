@@ -1,7 +1,7 @@
 //! `assize sync`: exchanges records with a folder that others exchange with as well.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::{clean, talk};
 use serde_json::json;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! `assize tokens`: how long a prompt is, part by part, and whether it fits a model's window.
 
 use super::context::{self, Ctx, reference};
-use super::fail::{CliError, DONE, Result};
+use super::error::{CliError, DONE, Result};
 use super::get;
 use super::output::{Tint, clean, table};
 use crate::config::Role;

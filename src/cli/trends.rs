@@ -1,7 +1,7 @@
 //! `assize trends`: mean scores, failures, cost and latency, run by run or along a prompt's revisions.
 
 use super::context::Ctx;
-use super::fail::{DONE, Result};
+use super::error::{DONE, Result};
 use super::output::{clean, table, talk};
 use crate::core::prompt::PromptName;
 use crate::core::text;

@@ -10,7 +10,7 @@ mod settings;
 
 pub use settings::{Config, Reveal, ReviewConfig, Role, UiConfig};
 
-use crate::core::near::nearest;
+use crate::core::near_names::nearest;
 use crate::core::secrets::{holds_key, shown_name};
 use crate::core::toml_doc::Problem;
 use crate::judge::prices::priced;

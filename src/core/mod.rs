@@ -23,28 +23,28 @@
 //! stats    means, intervals, agreement, comparison
 //! queue    the order of a blind review, from a stored seed
 //! ```
-pub mod aside;
 pub mod blame;
-pub mod blank;
+pub mod bounded_work;
+mod bounded_worker;
 pub mod bpe;
 pub mod canonical;
-mod carry_out;
 pub mod chat;
 pub mod checks;
 pub mod context;
 pub mod diff;
 pub mod digest;
 pub mod evidence;
-pub mod find;
 pub mod item;
 pub mod message;
 pub mod name;
-pub mod near;
+pub mod near_names;
 pub mod pairwise;
 pub mod parse;
 pub mod prompt;
 pub mod queue;
+pub mod redact;
 pub mod rubric;
+pub mod search_query;
 pub mod secrets;
 pub mod stats;
 pub mod template;

@@ -6,7 +6,7 @@
 //! ```
 //! A message never repeats a value: a file may hold what should not be shown.
 
-use super::near::nearest;
+use super::near_names::nearest;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;

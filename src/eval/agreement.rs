@@ -15,14 +15,14 @@
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
 use super::summary::sources;
-use crate::core::stats::agree::{
+use crate::core::stats::agreement::{
     Agreement, Figure, agreement, agreement_by_score, all_pairs, as_score, raters_alpha,
 };
 use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::jackknife::{held_of_kinds, held_of_rows, held_of_sums};
 use crate::core::stats::mean::mean;
 use crate::core::stats::rank::{Moments, PairKinds, average_ranks, kendall_tau_b, pearson, spearman};
-use crate::core::stats::repeat::{Repeatability, repeatability};
+use crate::core::stats::reliability::{Repeatability, repeatability};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

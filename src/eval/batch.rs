@@ -1,8 +1,8 @@
 //! Runs through an endpoint's Batch API: which plans can be carried out so, and calling a batch off.
 
+use super::endpoints::open_endpoint_judge;
 use super::error::EvalError;
 use super::execute::{PRICE, aside};
-use super::open::open_endpoint_judge;
 use super::plan::RunPlan;
 use super::recorded::is_recorded;
 use crate::config::Config;

@@ -13,9 +13,9 @@ mod load;
 mod save;
 
 use super::control::{Control, Progress, RunScope};
+use super::endpoints::{open_endpoint_judge, open_endpoint_model, remembered};
 use super::error::EvalError;
 use super::judges;
-use super::open::{open_endpoint_judge, open_endpoint_model, remembered};
 use super::recorded::{self, is_recorded, recorded_name};
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;

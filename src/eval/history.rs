@@ -9,7 +9,7 @@
 //! it is taken to mean is what a comparison of the two revisions says of it: by people wherever their sample allows, cases of
 //! one source as one, and corrected for all criteria on which the two are compared.
 
-use super::people::People;
+use super::human_scores::People;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
 use crate::core::stats::bounded::{SCORES, bounded_ci};

@@ -12,57 +12,57 @@
 pub mod agreement;
 mod batch;
 mod budget;
-mod checked;
+mod check_results;
 pub mod compare;
 mod control;
+mod endpoints;
 mod error;
 mod estimate;
 mod evaluator;
 mod execute;
-mod groups;
 pub mod history;
+mod human_scores;
 mod judges;
-mod keys;
 pub mod modes;
 mod noise;
 mod numbers;
-mod open;
 mod pairwise;
-mod people;
 mod plan;
 mod queue;
 mod recorded;
 mod render;
+mod staleness;
+mod stopping;
 mod summary;
-mod until;
+mod verdict_key;
 #[cfg(test)]
 pub(crate) mod worlds;
 
 pub use batch::{as_batch, cancel_batches};
-pub use checked::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
+pub use check_results::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, RunScope};
+pub use endpoints::{open_judge, open_model};
 pub use error::EvalError;
 pub use estimate::Guess;
 pub use evaluator::{Evaluation, Evaluator};
 pub use execute::{execute, execute_stored, exit_code};
-pub use groups::{ModelGroup, RunNotes, grouped, notes, retired, stale};
+pub use human_scores::{Checked, People};
 pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
-pub use keys::{VerdictKey, missing, planned};
 #[cfg(test)]
 pub(crate) use noise::made_up;
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
 pub use numbers::Numbers;
-pub use open::{open_judge, open_model};
 pub use pairwise::{
     PairFigures, PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs,
     pair_sentence, plan_pairs, rehearse,
 };
-pub use people::{Checked, People};
 pub use plan::{ArmChoice, Overflow, RubricChoice, RunPlan, RunRequest, SetChoice, plan};
 pub use queue::{QueueSpec, RunQueue};
 pub use recorded::{RECORDED, is_recorded, recorded_as};
 pub use render::{RenderError, RenderedCase, render_case, render_with};
+pub use staleness::{ModelGroup, RunNotes, grouped, notes, retired, stale};
 pub use summary::{
     ArmSummary, CriterionSummary, Expected, RunSummary, ScoredItem, coverage, doubts, mean_over, summarize,
     summarize_together,
 };
+pub use verdict_key::{VerdictKey, missing, planned};

@@ -10,7 +10,7 @@
 use super::numbers::Numbers;
 use crate::core::digest::Digest;
 use crate::core::stats::mean::mean;
-use crate::core::stats::repeat::{
+use crate::core::stats::reliability::{
     Repeatability, VarianceSplit, flip_rate, noise_floor_from_repeats, repeatability, variance_split,
 };
 use crate::store::{Cell, PooledVerdict, RunInfo, RunItem};

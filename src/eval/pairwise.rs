@@ -15,10 +15,10 @@ pub use plan::{PairPlan, PairwiseRequest, plan_pairs};
 
 use super::budget::{Caps, RunBudget, Unit};
 use super::control::Control;
+use super::endpoints::{open_endpoint_judge, remembered};
 use super::error::EvalError;
 use super::estimate::PriceRates;
 use super::execute::{HEARTBEAT, aside, refuse_retired, tell_lock};
-use super::open::{open_endpoint_judge, remembered};
 use super::recorded::is_recorded;
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;

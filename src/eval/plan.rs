@@ -7,16 +7,16 @@
 //! ```
 
 mod arms;
-mod fits;
+mod context_fit;
 mod recordings;
 
-pub use fits::Overflow;
+pub use context_fit::Overflow;
 
+use super::endpoints::stored_config;
 use super::error::EvalError;
 use super::estimate::{Guess, PriceRates, UNWRITTEN, question_bytes};
-use super::keys::cache_key;
-use super::open::stored_config;
 use super::recorded::{candidates, recorded_as, recorded_name};
+use super::verdict_key::cache_key;
 use crate::config::{Config, Role};
 use crate::core::checks::Check;
 use crate::core::digest::Digest;
@@ -176,8 +176,8 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<RunP
     });
     let model_rates = model.as_ref().map(PriceRates::of).unwrap_or_default();
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
-    let overflows = fits::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
-    notes.warnings.extend(fits::warnings(&overflows));
+    let overflows = context_fit::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
+    notes.warnings.extend(context_fit::warnings(&overflows));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     if let Some(of) = replays
         && let Some(name) = recordings::choose(store, of, &spec, &rows, &mut notes)?

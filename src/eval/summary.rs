@@ -11,10 +11,10 @@
 //! what any arm was asked of it, for each arm that shares a case with it: a case that one arm never answered counts against
 //! that arm. A gate counts the same way over its two arms.
 
+use super::human_scores::{Checked, People};
 use super::numbers::Numbers;
-use super::people::{Checked, People};
 use crate::core::stats::bounded::{SCORES, bounded_ci};
-use crate::core::stats::useful;
+use crate::core::stats::item_discrimination;
 use crate::core::text;
 use crate::core::verdict::VerdictState;
 use crate::store::{Cell, RunInfo, RunItem};
@@ -133,18 +133,18 @@ pub fn doubts(
     cells: &[Cell],
     items: &[RunItem],
     people: &People,
-) -> Vec<(usize, useful::Doubt)> {
+) -> Vec<(usize, item_discrimination::Doubt)> {
     let columns = ItemCells::of(run.criteria.len(), cells);
     let of = |(at, name): (u32, &String)| {
         let score = |item: &RunItem| columns.at(at, item.ord).mean();
         let said = |item: &RunItem| people.scores(item.ord, at);
-        useful::CriterionScores {
+        item_discrimination::CriterionScores {
             name: name.clone(),
             scores: items.iter().map(score).collect(),
             people: items.iter().map(said).collect(),
         }
     };
-    useful::doubts(&(0..).zip(&run.criteria).map(of).collect::<Vec<_>>())
+    item_discrimination::doubts(&(0..).zip(&run.criteria).map(of).collect::<Vec<_>>())
 }
 
 /// One item on one criterion, as a mean takes it.

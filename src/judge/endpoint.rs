@@ -14,7 +14,7 @@ use super::dialect::Dialect;
 use super::extras::{ExtraValue, Extras};
 use super::retry::RequestFault;
 use super::{Stop, StopKind};
-use crate::core::blank;
+use crate::core::redact;
 pub use address::{Address, is_url};
 use address::{Guarded, refuse};
 use held::HeldKey;
@@ -328,13 +328,13 @@ impl Endpoint {
         self.held
             .secrets()
             .iter()
-            .fold(body, |body, secret| blank::blank(body, secret.expose_secret(), blank::KEY))
+            .fold(body, |body, secret| redact::blank(body, secret.expose_secret(), redact::KEY))
     }
 
     /// What can be shown of a text that still grows: the next piece may complete a key that it ends with a part of.
     fn settled<'a>(&self, blanked: &'a str) -> &'a str {
         let secrets = self.held.secrets();
-        let ends = secrets.iter().map(|secret| blank::settled(blanked.as_bytes(), secret.expose_secret()));
+        let ends = secrets.iter().map(|secret| redact::settled(blanked.as_bytes(), secret.expose_secret()));
         let end = ends.min().unwrap_or(blanked.len());
         blanked.get(..end).unwrap_or_default()
     }

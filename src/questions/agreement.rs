@@ -6,7 +6,7 @@
 //! ```
 //! The figures are made by `eval::agreement`.
 
-use crate::core::stats::repeat::Repeatability;
+use crate::core::stats::reliability::Repeatability;
 use crate::eval::agreement;
 use crate::store::{Result, Store};
 

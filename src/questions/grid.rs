@@ -5,7 +5,7 @@
 //!                                                                  \-> coverage, noise, comparison, doubts
 //! ```
 
-use crate::core::stats::useful::Doubt;
+use crate::core::stats::item_discrimination::Doubt;
 use crate::eval::{People, RunNotes, doubts, notes};
 use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 

@@ -1,7 +1,7 @@
 //! The rows of case sets, arms and responses, as written and as read back.
 
 use super::body::put_body;
-use super::covered::{set_uid, unnumbered};
+use super::digest_fields::{set_uid, unnumbered};
 use super::events::next_stamp;
 use super::lookup::{digest_at, prompt_id};
 use super::rows::*;

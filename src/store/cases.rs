@@ -85,7 +85,7 @@ impl Store {
                 add_response(conn, ord as i64, &response)?;
             }
             let set = set()?;
-            let runs = super::recorded::import_verdicts(conn, &set, &items)?;
+            let runs = super::imported_verdicts::import_verdicts(conn, &set, &items)?;
             let count = Imported { new: items.len(), known: given - items.len() };
             Ok(ImportedItems { set, count, runs })
         })

@@ -1,7 +1,7 @@
 //! The append-only log: what happened besides revisions, each event a row with its digest.
 
 use super::Result;
-use super::covered::with_ids;
+use super::digest_fields::with_ids;
 use super::rows::{Cause, EventInfo};
 use super::time::now;
 use crate::core::digest::RowDigest;

@@ -1,6 +1,6 @@
 //! The file under a registry: which file system it lies on, who may write it, copies of it, and waiting for its locks.
 
-use super::{Remedy, Result, StoreError, peek};
+use super::{Remedy, Result, StoreError, shared_file};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub(super) fn sync_folder(folder: Option<&Path>) {
 }
 
 pub(super) fn is_write_protected(path: &Path) -> bool {
-    !peek::can_write(path)
+    !shared_file::can_write(path)
         || path.parent().is_some_and(|f| {
             std::fs::metadata(if f.as_os_str().is_empty() { Path::new(".") } else { f })
                 .is_ok_and(|m| m.permissions().readonly())

@@ -2,7 +2,7 @@
 //! table was given.
 
 use super::report::{FsckReport, RESTORE};
-use super::{Result, Store, strangers};
+use super::{Result, Store, foreign_schema};
 
 impl Store {
     /// Whether the rest may be looked at.
@@ -38,7 +38,7 @@ impl Store {
     /// Tables, indexes and triggers are those of a new registry, word for word: without its triggers content could be
     /// changed. Whether nothing foreign is among them, and the rest can be looked at without running it.
     fn check_schema(&self, report: &mut FsckReport) -> Result<bool> {
-        let found = strangers::differences(&self.conn)?;
+        let found = foreign_schema::differences(&self.conn)?;
         for name in found.foreign.iter().chain(&found.missing) {
             let what = "a table, an index or a trigger is not as this program makes it";
             report.fault(format!("schema {name}"), what, RESTORE);

@@ -11,8 +11,8 @@
 use super::rows::{Hit, ItemHit};
 use super::search::wanted;
 use super::{Result, Store, StoreError};
-use crate::core::find::{Find, SearchField};
 use crate::core::prompt::{PromptName, Syntax, Template, TemplateKind};
+use crate::core::search_query::{Find, SearchField};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 use std::collections::HashMap;

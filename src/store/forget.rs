@@ -14,10 +14,10 @@ use super::body::forget_body;
 use super::events::log_event;
 use super::rows::Cause;
 use super::time::now;
-use super::{Result, Store, StoreError, peek, search, tally};
-use crate::core::blank;
+use super::{Result, Store, StoreError, search, shared_file, tally};
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
+use crate::core::redact;
 use rows::ForgottenRows;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value, ValueRef};
@@ -67,12 +67,12 @@ pub(super) struct ReplyFate {
 
 impl Secret<'_> {
     fn is_in(&self, bytes: &[u8]) -> bool {
-        blank::holds(bytes, self.text)
+        redact::holds(bytes, self.text)
     }
 
     /// The text without it; `None` where it is not in it.
     fn out_of(&self, text: &str) -> Option<String> {
-        let blanked = || blank::blank(text.as_bytes().to_vec(), self.text, MARK);
+        let blanked = || redact::blank(text.as_bytes().to_vec(), self.text, MARK);
         self.is_in(text.as_bytes()).then(|| String::from_utf8_lossy(&blanked()).into_owned())
     }
 
@@ -83,7 +83,7 @@ impl Secret<'_> {
         if self.empties {
             return Some(ReplyFate { bytes: Vec::new(), digest: None });
         }
-        let bytes = blank::blank(raw.to_vec(), self.text, MARK);
+        let bytes = redact::blank(raw.to_vec(), self.text, MARK);
         Some(ReplyFate { digest: Some(Digest::of(&bytes)), bytes })
     }
 }
@@ -425,5 +425,5 @@ impl Write for Looking<'_> {
 /// Whether a file holds the exact bytes. One that cannot be read is told of by whoever opens it.
 fn stands_in(file: &Path, secret: &Secret) -> bool {
     let mut looking = Looking { wanted: secret.text.as_bytes(), kept: Vec::new(), found: false };
-    peek::copy(file, &mut looking).is_ok() && looking.found
+    shared_file::copy(file, &mut looking).is_ok() && looking.found
 }

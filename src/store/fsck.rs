@@ -6,7 +6,7 @@
 //! Nothing is repaired in place: what is named here is restored from a backup.
 
 use super::body::fault_of;
-use super::covered::{Covered, plan_digest};
+use super::digest_fields::{Covered, plan_digest};
 use super::report::{FsckReport, RESTORE};
 use super::verdicts::{StoredReply, each_verdict};
 use super::{Result, Store};

@@ -6,7 +6,7 @@
 //! ```
 //! Verdicts stay as they are: their chain never covered a number of this registry alone.
 
-use super::covered::{
+use super::digest_fields::{
     Covered, CoveredColumn, ROWS, fed, imported_id, maybe, own, plan_digest, prompt_uid, set_uid, values,
 };
 use super::{Result, tally};

@@ -6,8 +6,8 @@
 //! ```
 
 use super::file::second_name;
-use super::inspect::companions;
 use super::migrate::beside;
+use super::offline_check::companions;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@
 //! Questions are answered here, changes made in `memory/write.rs`. It decides by `rules` as the file does. What it does not keep:
 //! responses, templates' includes, leases.
 
+use super::replay::Projections;
 use super::report::RESTORE;
 use super::rows::*;
 use super::rules::labels::{Keeping, Move};
@@ -13,7 +14,6 @@ use super::rules::near::nearest;
 use super::rules::reviews::in_force;
 use super::rules::verdicts::{Texts, verdict_digest};
 use super::time::now;
-use super::told::Projections;
 use super::tx::ReadTx;
 use super::{Result, StoreError, There};
 use crate::core::digest::Digest;

@@ -8,7 +8,7 @@
 use super::file::IN_MEMORY;
 pub(super) use super::file::beside;
 use super::file::{patiently, sync_folder};
-use super::{Remedy, Result, StoreError, peek};
+use super::{Remedy, Result, StoreError, shared_file};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -46,7 +46,7 @@ struct FileHeader {
 /// Reads the file's header without SQLite, and so without touching anything.
 fn header(path: &Path) -> Option<FileHeader> {
     let mut header = [0_u8; 100];
-    peek::beginning(path, &mut header).ok()?;
+    shared_file::beginning(path, &mut header).ok()?;
     let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
     header.starts_with(b"SQLite format 3\0").then_some(())?;
     // Its versions for writing and reading are both 2 while it is kept with a log beside it.
@@ -104,7 +104,7 @@ pub fn refuse_foreign(path: &Path) -> Result<()> {
     };
     let not_ours = |what: &str| not_one(what, Remedy::AnotherFile);
     // Permission and the like are told by the opening itself.
-    match peek::can_read(path) {
+    match shared_file::can_read(path) {
         Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => return not_ours("it is no file"),
         Err(_) => return Ok(()),
         Ok(()) => {}
@@ -284,7 +284,7 @@ mod tests {
             drop(conn);
             // A check looks at it as it would be, and leaves it as it is.
             let before = std::fs::read(&path).unwrap();
-            assert_eq!(crate::store::inspect::fsck_file(&path).unwrap().faults, vec![]);
+            assert_eq!(crate::store::offline_check::fsck_file(&path).unwrap().faults, vec![]);
             assert!(before == std::fs::read(&path).unwrap());
             assert!(!beside(&path, &format!(".bak-v{first}")).exists());
             let store = Store::open(&path).unwrap();

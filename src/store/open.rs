@@ -11,8 +11,8 @@ use super::file::{
     BUSY, IN_MEMORY, cannot_open, is_write_protected, make_folder, one_name, patiently, sync_folder,
 };
 pub use super::file::{file_system, on_network};
-use super::peek::{self, SharedFile};
-use super::{Remedy, Result, StoreError, lease, migrate, said, strangers, tally};
+use super::shared_file::{self, SharedFile};
+use super::{Remedy, Result, StoreError, foreign_schema, lease, migrate, tally, text_index};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -48,13 +48,13 @@ pub struct Store {
 /// explanations and comments, and the count of the rows themselves.
 #[derive(Debug, Clone, Copy, Default)]
 struct DerivedHeads {
-    said: said::IndexHeads,
+    said: text_index::IndexHeads,
     tally: tally::TallyHeads,
 }
 
 impl DerivedHeads {
     fn now(conn: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { said: said::IndexHeads::now(conn)?, tally: tally::TallyHeads::now(conn)? })
+        Ok(Self { said: text_index::IndexHeads::now(conn)?, tally: tally::TallyHeads::now(conn)? })
     }
 
     fn catch_up(self, conn: &Connection) -> rusqlite::Result<()> {
@@ -79,7 +79,7 @@ impl Store {
     /// Opens for writing what is there, and makes nothing.
     pub(super) fn open_made(path: &Path, fresh: bool) -> Result<Self> {
         // While it is held, nothing below closes a file that a connection of this process has open.
-        let _seen = peek::look(path).ok();
+        let _seen = shared_file::look(path).ok();
         if !fresh {
             migrate::refuse_foreign(path)?;
         }
@@ -112,7 +112,7 @@ impl Store {
             return Self::open_read_only(path);
         }
         tune(&conn)?;
-        strangers::refuse(&conn, path)?;
+        foreign_schema::refuse(&conn, path)?;
         configure(&conn, network)?;
         migrate::migrate(&mut conn, path)?;
         Ok(Self::around(conn, path, None))
@@ -120,7 +120,7 @@ impl Store {
 
     pub(super) fn around(conn: Connection, path: &Path, read_only: Option<String>) -> Self {
         let leases = std::collections::HashMap::new();
-        let (path, heads, _seen) = (path.to_owned(), DerivedHeads::default(), peek::look(path).ok());
+        let (path, heads, _seen) = (path.to_owned(), DerivedHeads::default(), shared_file::look(path).ok());
         let file = _seen.as_ref().and_then(SharedFile::identity);
         let watch = lease::LeaseWatch::default();
         Self {
@@ -145,11 +145,11 @@ impl Store {
             return Ok(());
         }
         let moved = Err(StoreError::Moved { path: self.path.clone() });
-        if self.file.is_none() || peek::identity(&self.path) != self.file {
+        if self.file.is_none() || shared_file::identity(&self.path) != self.file {
             return moved;
         }
         // There as soon as anything is read, and until the last one closes; without a log there is none to lose.
-        let log = peek::identity(&migrate::beside(&self.path, "-wal"));
+        let log = shared_file::identity(&migrate::beside(&self.path, "-wal"));
         match self.log.get() {
             None => self.log.set(log),
             known if known != log => return moved,
@@ -169,14 +169,14 @@ impl Store {
             let (why, remedy) = ("there is no such file".to_owned(), Remedy::MakeOne);
             return Err(StoreError::Open { path: path.to_owned(), why, remedy });
         }
-        let _seen = peek::look(path).ok();
+        let _seen = shared_file::look(path).ok();
         migrate::refuse_foreign(path)?;
         let (conn, why) = reader(path).map_err(|e| match e {
             open @ StoreError::Open { .. } => open,
             other => cannot_open(path, &other),
         })?;
         tune(&conn)?;
-        strangers::refuse(&conn, path)?;
+        foreign_schema::refuse(&conn, path)?;
         migrate::refuse_older(&conn, path)?;
         Ok(Self::around(conn, path, Some(why)))
     }
@@ -185,7 +185,7 @@ impl Store {
     /// its log, on a file system of this machine. Anything else is for [`Store::open`] to say or to do.
     pub(super) fn open_settled(path: &Path) -> Option<Self> {
         check_sqlite().ok()?;
-        let _seen = peek::look(path).ok()?;
+        let _seen = shared_file::look(path).ok()?;
         let settled = migrate::is_settled(path) && !migrate::has_journal(path);
         if !settled || is_write_protected(path) || on_network(path) {
             return None;
@@ -196,7 +196,7 @@ impl Store {
             return None;
         }
         tune(&conn).ok()?;
-        strangers::refuse(&conn, path).ok()?;
+        foreign_schema::refuse(&conn, path).ok()?;
         Some(Self::around(conn, path, Some("this connection only reads".to_owned())))
     }
 
@@ -402,7 +402,7 @@ fn plain_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// A connection that only reads, and why it cannot write. A beginning that is damaged is told as such.
 pub(super) fn reader(path: &Path) -> Result<(Connection, String)> {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut why = if peek::can_write(path) && peek::can_write(folder) {
+    let mut why = if shared_file::can_write(path) && shared_file::can_write(folder) {
         "its permissions let it be written, and the system did not: are too many files open (`ulimit -n`), or is the disk full?"
     } else {
         "the file or its folder cannot be written"
@@ -447,7 +447,7 @@ pub(super) fn is_denied(e: &rusqlite::Error) -> bool {
 /// Makes folder and file with their modes, whatever the umask; true when the file is new.
 fn prepare(path: &Path) -> Result<(bool, Option<SharedFile>)> {
     let folder = make_folder(path)?;
-    match peek::make(path, 0o600) {
+    match shared_file::make(path, 0o600) {
         Ok(look) => {
             sync_folder(folder);
             Ok((true, Some(look)))

@@ -165,7 +165,7 @@ impl StoredPairAnswer {
         })
     }
 
-    /// As `covered.rs` lists it.
+    /// As `digest_fields.rs` lists it.
     fn digest(&self, set: &Digest, stamp: i64) -> Digest {
         RowDigest::new("assize.pair_answer.2")
             .bytes(&self.key)

@@ -6,11 +6,11 @@
 //!                                             +-- not? a fault each, with what to do
 //! ```
 
-use super::covered::{Covered, prompt_uid};
+use super::digest_fields::{Covered, prompt_uid};
+use super::replay::{Projections, beside_another};
 use super::report::{Advice, RESTORE};
 use super::rows::FsckReport;
-use super::told::{Projections, beside_another};
-use super::{Result, Store, said, search};
+use super::{Result, Store, search, text_index};
 use crate::core::digest::Digest;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
@@ -165,7 +165,7 @@ impl Store {
         for (place, what) in faults {
             report.fault(place, what, Advice::RestoreForSearch);
         }
-        for index in said::ALL {
+        for index in text_index::ALL {
             let bad = index.check(&self.conn)?;
             if let Some(first) = bad.first() {
                 let what = format!("it differs from {} of its texts, as that of row {first}", bad.len());

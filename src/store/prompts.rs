@@ -1,7 +1,7 @@
 //! Prompts and their revisions: the sequence is set in the writing transaction, content is only ever added.
 
 use super::body::put_body;
-use super::covered::{imported_id, prompt_uid};
+use super::digest_fields::{imported_id, prompt_uid};
 use super::events::{log_event, read_event};
 use super::labels::refuse_protected;
 use super::list::prompt_info;
@@ -17,7 +17,7 @@ use crate::core::prompt::{Label, PromptName, Selector};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-/// What a revision's row digest covers, as `covered.rs` lists it.
+/// What a revision's row digest covers, as `digest_fields.rs` lists it.
 struct RevisionRow<'a> {
     prompt: &'a [u8],
     stamp: i64,

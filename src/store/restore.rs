@@ -16,10 +16,10 @@
 
 use super::file::copy_to;
 use super::file::{make_folder, sync_folder};
-use super::inspect::{companions, fsck_file, reader_of};
 use super::migrate::{beside, has_journal};
+use super::offline_check::{companions, fsck_file, reader_of};
 use super::rows::FsckReport;
-use super::{Remedy, Result, StoreError, leftovers, peek};
+use super::{Remedy, Result, StoreError, leftovers, shared_file};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Display;
@@ -62,7 +62,7 @@ fn restore_by(steps: &mut dyn Steps, registry: &Path, copy: &Path) -> Result<Res
     }
     let done = prepare(steps, copy, &ready).and_then(|report| {
         // Held until the lock is gone: to close a file gives up the locks on it.
-        let seen = peek::look(&registry).ok();
+        let seen = shared_file::look(&registry).ok();
         let held = alone(&registry)?;
         let former = put_in_place(steps, &registry, &ready, held)?;
         drop(seen);
@@ -109,7 +109,7 @@ struct Disk;
 impl Steps for Disk {
     fn copy(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let mut new = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-        peek::copy(from, &mut new)?;
+        shared_file::copy(from, &mut new)?;
         new.sync_all()
     }
 

@@ -17,7 +17,7 @@ struct Ids {
     undone: Option<Vec<u8>>,
 }
 
-/// What a review's row digest covers, as `covered.rs` lists it.
+/// What a review's row digest covers, as `digest_fields.rs` lists it.
 fn review_digest(
     r: &NewReview,
     modes: &str,

@@ -197,7 +197,7 @@ pub struct Hit {
     /// The line.
     pub line: String,
     /// Whether it is of the template or of the revision's message.
-    pub place: crate::core::find::SearchField,
+    pub place: crate::core::search_query::SearchField,
 }
 
 /// An explanation or a comment that a search found.
@@ -216,7 +216,7 @@ pub struct ItemHit {
     /// The text.
     pub text: String,
     /// Which of the two it is.
-    pub place: crate::core::find::SearchField,
+    pub place: crate::core::search_query::SearchField,
 }
 
 /// A versioned set of cases or items.

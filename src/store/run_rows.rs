@@ -2,7 +2,7 @@
 
 use super::case_rows::{arm_key, uid_of_set};
 use super::columns::to_json;
-use super::covered::RUN_TAG;
+use super::digest_fields::RUN_TAG;
 use super::lease::is_alive;
 use super::rows::*;
 use super::time::now;

@@ -278,7 +278,7 @@ impl Store {
                     name: name.parse().ok()?,
                     seq,
                     line,
-                    place: crate::core::find::SearchField::Template,
+                    place: crate::core::search_query::SearchField::Template,
                 })
             })
             .collect())

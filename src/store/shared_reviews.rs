@@ -12,8 +12,8 @@
 //! criterion that the name stands for, the built-in one of that name, as for the recorded judge; a label given there is one of
 //! that criterion. Under any other wording of a criterion of that name it is stale.
 
+use super::imported_verdicts::version_meant;
 use super::lookup::digest_at;
-use super::recorded::version_meant;
 use super::review_rows::{ReviewRow, all_reviews, read_row};
 use super::rows::{ReviewInfo, Sampling};
 use super::{Result, Store};

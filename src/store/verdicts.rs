@@ -6,7 +6,7 @@
 //! ```
 
 use super::columns::to_json;
-use super::covered::feed;
+use super::digest_fields::feed;
 use super::judged::VerdictSums;
 use super::lookup::digest_at;
 use super::rows::*;

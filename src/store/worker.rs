@@ -9,8 +9,8 @@
 //! holds the write lock, each job waits for as long as any write is patient, and one that saves what was paid for much longer.
 
 use super::file::PATIENCE;
-use super::locks::held_by_another;
-use super::peek::identity;
+use super::lock_holder::held_by_another;
+use super::shared_file::identity;
 use super::{Remedy, Result, Store, StoreError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

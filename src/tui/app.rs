@@ -9,14 +9,14 @@ mod bars;
 mod mouse;
 
 use super::context::{Context, Wishes};
-use super::env::Env;
 use super::keys::{Action, KeyScope};
-use super::layer::{Layer, LayerOutcome};
 use super::model::{Priority, Ticket};
 use super::msg::{Effect, Msg};
+use super::overlay::{Layer, LayerOutcome};
 use super::route::{Nav, Overlay, Route, Tab, Toast};
 use super::routes;
 use super::screen::Screen;
+use super::session::Env;
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

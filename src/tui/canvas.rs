@@ -145,7 +145,7 @@ impl Canvas<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paint::{put, seg};
+    use super::super::draw_text::{put, seg};
     use super::*;
     use crate::core::text;
     use ratatui::style::{Color, Style};

@@ -1,10 +1,10 @@
 //! What a screen or an overlay may use and ask for while it handles something, and the places that hold its answers.
 
-use super::env::Env;
 use super::model::{Priority, RevisionRef, Ticket};
 use super::msg::Effect;
 use super::question::{PendingAnswer, Question};
 use super::route::{Nav, Overlay, Purpose, Route, Tab, Toast};
+use super::session::Env;
 
 /// What a screen may use and what it may ask for while it handles something.
 pub struct Context<'a> {

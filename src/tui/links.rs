@@ -7,7 +7,7 @@
 //! A link leads to exactly what is shown, all of it: nothing of a model's or a file's own escape sequences is handed on, and
 //! no address is hidden behind other words.
 
-use super::paint::{Seg, seg};
+use super::draw_text::{Seg, seg};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Modifier;
 use std::hash::{Hash as _, Hasher as _};

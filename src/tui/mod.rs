@@ -14,28 +14,28 @@ pub mod capabilities;
 mod clipboard;
 pub mod context;
 pub mod doc;
+pub mod draw_text;
 pub mod effects;
-pub mod env;
-mod frames;
-mod herald;
+mod event_loop;
+mod frame_limiter;
 mod input;
 pub mod keys;
-pub mod layer;
 mod layouts;
 mod links;
 pub mod model;
 mod modes;
 pub mod msg;
+mod notifications;
 mod options;
-pub mod paint;
+pub mod overlay;
 mod pen;
 pub mod query;
 pub mod question;
-mod reader;
 pub mod route;
 mod routes;
 pub mod screen;
-mod term_loop;
+pub mod session;
+mod target_model;
 pub mod terminal;
 pub mod testing;
 pub mod theme;
@@ -54,7 +54,7 @@ use std::sync::Arc;
 pub fn run(options: ScreenOptions, config: Config) -> anyhow::Result<()> {
     // Two threads: one for the loop's work, one for what only computes; SQLite has threads of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let done = runtime.block_on(term_loop::run(options, Arc::new(config)));
+    let done = runtime.block_on(event_loop::run(options, Arc::new(config)));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     done
 }

@@ -1,7 +1,7 @@
 //! The one file that knows every screen and overlay: makes them of what `route.rs` names.
 
 use super::context::Context;
-use super::layer::{Layer, plan::PlanDialog};
+use super::overlay::{Layer, plan::PlanDialog};
 use super::route::{Overlay, Route, Tab};
 use super::screen::Screen;
 use super::screen::agreement::AgreementScreen;

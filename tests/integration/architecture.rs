@@ -50,7 +50,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/store/rules/", &["rusqlite", "SELECT "]),
     ("src/store/tx.rs", &["rusqlite"]),
     ("src/store/memory", &["rusqlite"]),
-    ("src/store/told.rs", &["rusqlite"]),
+    ("src/store/replay.rs", &["rusqlite"]),
     ("src/judge/", &["crate::store", "crate::eval", "crate::tui", "crate::cli", "rusqlite"]),
     ("src/interop/", &["crate::tui", "crate::cli", "crate::eval"]),
     ("src/eval/", &["crate::questions", "crate::tui", "crate::cli", "rusqlite"]),

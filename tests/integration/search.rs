@@ -2,8 +2,8 @@
 
 use crate::cli_support::Home;
 use assize::config::Config;
-use assize::core::find::Find;
 use assize::core::prompt::Template;
+use assize::core::search_query::Find;
 use assize::store::{NewRevision, Store};
 use assize::tui::testing::Harness;
 use assize::tui::theme::Theme;

@@ -2,13 +2,12 @@
 //! with scipy, scikit-learn, statsmodels, krippendorff and ppi-python or written from the papers a second time.
 //!
 //! Each case names a function, its input, and fields that must come out within its tolerance.
-use assize::core::stats::agree::{ScoreTable, Weights};
+use assize::core::stats::agreement::{ScoreTable, Weights};
 use assize::core::stats::betting::{betting_mean_ci, betting_process};
 use assize::core::stats::bounded::{self, Ends, bounded_ci, mean_cr2};
 use assize::core::stats::calibration::calibration_table;
 use assize::core::stats::compare::{Pair, PairedInput, paired_compare};
 use assize::core::stats::confusion::{Binary, Counted};
-use assize::core::stats::correct::Lambda;
 use assize::core::stats::corrected::{self, Labelled, Unlabelled};
 use assize::core::stats::drift::anchor_drift;
 use assize::core::stats::gate::cases_needed;
@@ -21,7 +20,8 @@ use assize::core::stats::mean::wilson;
 use assize::core::stats::paired::{paired_diff, sign_test, sign_test_mid};
 use assize::core::stats::paired_share::PairedShare;
 use assize::core::stats::pass_rate::{Calibration, pass_rate};
-use assize::core::stats::{decision, looks, share};
+use assize::core::stats::ppi::Lambda;
+use assize::core::stats::{decision, interim_looks, share};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -340,12 +340,12 @@ fn history_fns(function: &str, i: &Value) -> Option<Value> {
         }
         "case_set_wear" => {
             let (p, alpha) = (numbers(&i["p_one_sided"]), i["alpha"].as_f64()?);
-            let found = looks::looks(&p, alpha);
+            let found = interim_looks::looks(&p, alpha);
             let rows: Vec<Value> = found
                 .iter()
                 .map(|l| json!({"look": l.look, "alpha": l.alpha, "level": l.level, "better": l.better}))
                 .collect();
-            json!({"rows": rows, "spent": looks::spent(found.len(), alpha)})
+            json!({"rows": rows, "spent": interim_looks::spent(found.len(), alpha)})
         }
         "anchor_drift" => {
             let reference: Vec<Vec<f64>> = i["reference"].as_array()?.iter().map(numbers).collect();
@@ -379,7 +379,7 @@ fn label_fns(function: &str, i: &Value) -> Option<Value> {
             let s = corrected::sandwich(&labelled, &rest, lambda, level)?;
             let of = |f: fn(&Labelled) -> f64| -> Vec<f64> { labelled.iter().map(f).collect() };
             let judged: Vec<f64> = rest.iter().map(|u| u.judge).collect();
-            let z = assize::core::stats::correct::ppi_mean(
+            let z = assize::core::stats::ppi::ppi_mean(
                 &of(|l| l.people),
                 &of(|l| l.judge),
                 &judged,

@@ -3,16 +3,16 @@
 //!
 //! Each case names a function, its input, and fields that must come out within its tolerance; `null` means that our
 //! answer must be undefined too.
-use assize::core::stats::agree::{self, Weights};
+use assize::core::stats::agreement::{self, Weights};
 use assize::core::stats::alpha::{Metric, krippendorff_alpha};
-use assize::core::stats::correct::{Lambda, misclassification, ppi_mean, rogan_gladen};
 use assize::core::stats::logprob::{expectation, logprob_score};
 use assize::core::stats::mean::{clustered_mean_ci, mean_ci, missing_bounds, wilson};
-use assize::core::stats::multiple::{benjamini_hochberg, holm};
+use assize::core::stats::multiple_testing::{benjamini_hochberg, holm};
 use assize::core::stats::paired::{paired_diff, sign_flip, sign_flip_clustered, sign_test};
 use assize::core::stats::power::{ErrorRates, RepeatVariance, sample_size, sample_size_repeats};
+use assize::core::stats::ppi::{Lambda, misclassification, ppi_mean, rogan_gladen};
 use assize::core::stats::rank::{kendall_tau_b, pearson, spearman};
-use assize::core::stats::repeat::{Repeatability, repeatability};
+use assize::core::stats::reliability::{Repeatability, repeatability};
 use assize::core::stats::wilcoxon::{Method, Zeros, wilcoxon};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -128,7 +128,7 @@ fn agreement_fns(function: &str, i: &Value) -> Option<Value> {
     Some(match function {
         "agreement" => {
             let pairs: Vec<(u8, u8)> = scores(&i["human"]).into_iter().zip(scores(&i["judge"])).collect();
-            let a = agree::agreement(&pairs, None);
+            let a = agreement::agreement(&pairs, None);
             assert_eq!(a.kappa_quadratic.value, a.grid.kappa(Weights::Quadratic));
             json!({"quadratic": a.kappa_quadratic.value, "linear": a.kappa_linear,
                    "unweighted": a.kappa_unweighted, "exact": a.exact.value, "adjacent": a.within_one.value,

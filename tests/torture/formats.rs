@@ -2,7 +2,7 @@
 //! the splitting of a text into tokens. None panics, none hangs; what was read stood there.
 
 use crate::input::{feed, text};
-use assize::core::find::Find;
+use assize::core::search_query::Find;
 use assize::core::tokens;
 use assize::interop::sheet;
 use assize::judge::batch::{LineResult, read_lines};

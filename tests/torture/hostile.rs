@@ -473,12 +473,12 @@ fn a_million_strings_through_the_one_door_of_the_screens() {
     for _ in 0..count(10_000, 1_000_000) {
         let text = hostile(&mut rng);
         buf.reset();
-        assize::tui::paint::put(
+        assize::tui::draw_text::put(
             &mut buf,
             0,
             0,
             200,
-            &[assize::tui::paint::seg(text.as_str(), Default::default())],
+            &[assize::tui::draw_text::seg(text.as_str(), Default::default())],
         );
         assert!(buf.content.iter().all(|c| first_harm(c.symbol(), false).is_none()), "{text:?}");
         for shown in [assize::core::text::escape(&text), assize::core::text::escape_line(&text)] {

@@ -10,7 +10,7 @@ use crate::store_damage::counted;
 use crate::support::{Rng, count};
 use assize::core::digest::Digest;
 use assize::core::prompt::{Selector, Template};
-use assize::store::inspect::fsck_file;
+use assize::store::offline_check::fsck_file;
 use assize::store::{NewRevision, Store};
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};

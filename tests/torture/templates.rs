@@ -17,7 +17,7 @@ const TIME: Duration = Duration::from_secs(2);
 const MEMORY: u64 = 256 << 10;
 
 fn install() {
-    assize::aside::install_program(env!("CARGO_BIN_EXE_assize").into());
+    assize::worker_process::install_program(env!("CARGO_BIN_EXE_assize").into());
 }
 
 /// A number: small mostly, seldom of any size.

@@ -1,7 +1,7 @@
 //! `agreement --judges`: every two judges on the same labelled responses.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, DONE, Result};
+use super::super::error::{CliError, DONE, Result};
 use super::super::output::clean;
 use super::number;
 use crate::core::stats::judges::FigureOfTwo;

@@ -1,10 +1,10 @@
 //! The field's standard figures of one criterion, each with a line that says what it is.
 
 use super::super::context::Ctx;
-use super::super::fail::Result;
+use super::super::error::Result;
 use super::super::output::{clean, table};
 use super::{figure_json, interval, number};
-use crate::core::stats::agree::Figure;
+use crate::core::stats::agreement::Figure;
 use crate::core::stats::bounded::Ends;
 use crate::core::stats::confusion::Counted;
 use crate::core::text::plural;

@@ -2,7 +2,7 @@
 
 use super::take_in;
 use crate::cli::context::{Ctx, place};
-use crate::cli::fail::{CliError, DONE, Result};
+use crate::cli::error::{CliError, DONE, Result};
 use crate::cli::output::{clean, table, talk};
 use crate::interop::batch::{Batch, BatchRows, Refused};
 use crate::interop::formats;

@@ -1,9 +1,9 @@
 //! `judge check`: what a judge's endpoint says and accepts, and what rests on a model that will be shut down.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, DONE, ENDPOINT, Result};
+use super::super::error::{CliError, DONE, ENDPOINT, Result};
+use super::super::json;
 use super::super::output::{clean, talk};
-use super::super::shape;
 use super::{endpoint, labels_json, stress, tell_reliance};
 use crate::eval::{self, Reliance};
 use crate::judge::stress::Stress;
@@ -65,7 +65,7 @@ fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stres
             map.insert(
                 "affected".into(),
                 json!({
-                    "runs": hit.runs.iter().map(shape::run).collect::<Vec<_>>(),
+                    "runs": hit.runs.iter().map(json::run).collect::<Vec<_>>(),
                     "labels": labels_json(&hit.labels),
                 }),
             );

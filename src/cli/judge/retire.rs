@@ -1,10 +1,10 @@
 //! `judge retire`: a judge that is no longer to be used. Its runs keep their scores and say so; new runs are refused.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, DONE, Result};
+use super::super::error::{CliError, DONE, Result};
+use super::super::json;
 use super::super::manage::Why;
 use super::super::output::{clean, talk};
-use super::super::shape;
 use super::{labels_json, tell_reliance};
 use crate::core::digest::Digest;
 use crate::eval::{self, Reliance};
@@ -66,7 +66,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             "dry_run": args.dry_run,
             "changed": changed,
             "fingerprints": fingerprints,
-            "runs": hit.runs.iter().map(shape::run).collect::<Vec<_>>(),
+            "runs": hit.runs.iter().map(json::run).collect::<Vec<_>>(),
             "labels": labels_json(&hit.labels),
         }))?;
         return Ok(DONE);

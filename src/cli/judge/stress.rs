@@ -1,7 +1,7 @@
 //! `judge check --stress`: canaries before a judge, as a table of score shifts; a judge that is talked up is unfit.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, DONE, ENDPOINT, FAILED, INCONCLUSIVE, Result};
+use super::super::error::{CliError, DONE, ENDPOINT, FAILED, INCONCLUSIVE, Result};
 use super::super::output::{Tint, clean, table, talk};
 use crate::core::rubric::{Criterion, builtin_criteria, builtin_criterion};
 use crate::judge::stress::{Canary, Fitness, Stress, stress};

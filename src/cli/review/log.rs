@@ -1,7 +1,7 @@
 //! `review export` and `review import` as JSON Lines: a run's reviews with all that was said, and back without loss.
 
 use super::super::context::{Ctx, place};
-use super::super::fail::{DONE, Result};
+use super::super::error::{DONE, Result};
 use super::super::import::open;
 use super::column;
 use super::sampling::{ImportedReviews, KnownReviews, SamplingClaim, settle};

@@ -1,7 +1,7 @@
 //! `review renew`: takes stale scores over, or shows them apart.
 
 use super::super::context::Ctx;
-use super::super::fail::{DONE, Result};
+use super::super::error::{DONE, Result};
 use super::super::output::{clean, table};
 use super::{column, who};
 use crate::core::digest::Digest;

@@ -3,7 +3,7 @@
 //! Only what was drawn at random may correct a judge's mean. Three things are known to be so: what a file says is random,
 //! what stands at the top of a drawn queue (`sheet.rs`), and a complete labelling, which leaves nothing to choose.
 
-use super::super::fail::Result;
+use super::super::error::Result;
 use crate::core::verdict::VerdictState;
 use crate::store::{NewReview, ReviewInfo, Sampling, Store};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! `review export --csv` and `review import FILE.csv`: scoring in a spreadsheet.
 
 use super::super::context::{Ctx, place, read_text};
-use super::super::fail::{CliError, DONE, Result};
+use super::super::error::{CliError, DONE, Result};
 use super::super::output::clean;
 use super::sampling::{ImportedReviews, KnownReviews, SamplingClaim, settle};
 use super::{column, queue, who};

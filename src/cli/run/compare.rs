@@ -6,9 +6,9 @@
 //! ```
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, Result};
+use super::super::error::{CliError, Result};
 use super::super::output::{clean, table};
-use super::super::{agreement, shape};
+use super::super::{agreement, json};
 use super::OK;
 use crate::core::stats::compare::{Comparison, ComparisonOutcome};
 use crate::core::text;
@@ -131,7 +131,7 @@ fn criterion_json(c: &Comparison) -> Value {
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
         "decision_ci": c.decision_ci.map(|(lo, hi)| [lo, hi]), "together": c.together,
-        "decision": c.decision(None).word(), "basis": c.basis().name(), "corrected": shape::corrected_difference(c), "bias": shape::bias(c),
+        "decision": c.decision(None).word(), "basis": c.basis().name(), "corrected": json::corrected_difference(c), "bias": json::bias(c),
     })
 }
 

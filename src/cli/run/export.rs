@@ -1,7 +1,7 @@
 //! `run export`: a run as JSONL, sorted by key; two runs of the same plan and replies give the same bytes.
 
 use super::super::context::Ctx;
-use super::super::fail::Result;
+use super::super::error::Result;
 use super::OK;
 use super::show::verdict_json;
 use serde_json::json;
@@ -25,7 +25,7 @@ pub(super) fn run(ctx: &Ctx, id: &str, full: bool) -> Result<u8> {
     if let Some(map) = head.as_object_mut().filter(|_| full) {
         map.insert("run".into(), json!(run.id));
         map.insert("created_at".into(), json!(run.created_at));
-        map.insert("usage".into(), super::super::shape::usage(&run.usage));
+        map.insert("usage".into(), super::super::json::usage(&run.usage));
     }
     let mut out = format!("{head}\n");
     for verdict in &verdicts {

@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::context::{Ctx, place, read_text};
-use super::super::fail::{CliError, Result};
+use super::super::error::{CliError, Result};
 use super::super::import;
 use super::super::output::talk;
 use super::Args;

@@ -1,10 +1,10 @@
 //! `run pairwise`: two arms' responses side by side, each pair in both orders; a winner only where both agree.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, ENDPOINT, INCONCLUSIVE, Result};
+use super::super::error::{CliError, ENDPOINT, INCONCLUSIVE, Result};
+use super::super::json;
 use super::super::output::{brief, clean, overwrite, table, talk};
-use super::super::shape;
-use super::{OK, carry, fail, inputs};
+use super::{OK, execute, fail, inputs};
 use crate::core::pairwise::{Choice, PairVerdict};
 use crate::core::text;
 use crate::core::verdict::VerdictState;
@@ -123,7 +123,7 @@ fn ask(
         // Open for writing before anything is paid for: nothing else may be written before the first answer is.
         let handle = Handle::over(Store::open(&path)?)?;
         let control = Control::new();
-        let signals = tokio::spawn(carry::stop_on_signals(control.clone(), Arc::clone(stopped_by)));
+        let signals = tokio::spawn(execute::stop_on_signals(control.clone(), Arc::clone(stopped_by)));
         let told = |how: PairProgress| {
             if terminal {
                 match how {
@@ -336,7 +336,7 @@ fn run_json(args: &Args, plan: &PairPlan, done: &PairwiseRun) -> Value {
         "criteria": criteria,
         "sentence": eval::pair_sentence(&figures, &plan.arms.0.name, &plan.arms.1.name),
         "pairs": plan.pairs(), "unpaired": plan.unpaired, "questions": plan.questions(), "missing": done.missing,
-        "answers": shape::verdicts(&states(done)),
+        "answers": json::verdicts(&states(done)),
         "usage": {
             "calls": done.calls, "prompt_tokens": done.spent.prompt_tokens,
             "completion_tokens": done.spent.completion_tokens, "cost_usd": done.spent.cost_usd,

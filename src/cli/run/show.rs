@@ -1,9 +1,9 @@
 //! `run show` and `run noise`.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, Result};
+use super::super::error::{CliError, Result};
 use super::super::output::{clean, table};
-use super::{OK, carry};
+use super::{OK, execute};
 use crate::eval::{self, Noise};
 use crate::judge::weighted::weighted_score;
 use crate::questions::grid::Gridded;
@@ -16,13 +16,13 @@ pub(super) fn run(ctx: &Ctx, id: &str, items: bool) -> Result<u8> {
     let store = ctx.read()?;
     let run = store.run(id)?;
     if !items {
-        carry::tell_run(ctx, &run)?;
+        execute::tell_run(ctx, &run)?;
         return Ok(OK);
     }
     let list = store.run_items(&run.id)?;
     let verdicts = store.verdicts(&run.id)?;
     if ctx.json {
-        let mut value = carry::run_json(&store, &run)?;
+        let mut value = execute::run_json(&store, &run)?;
         let all: Vec<Value> = verdicts.iter().map(|v| verdict_json(&run, &list, v, true)).collect();
         if let Some(map) = value.as_object_mut() {
             map.insert("results".into(), Value::Array(all));

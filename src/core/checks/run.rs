@@ -3,7 +3,7 @@
 use super::check::{Check, Kind, Outcome};
 use super::schema::{self, Schema};
 use super::words::short;
-use crate::core::aside::{self, BoundedJob, JobResult, Lost};
+use crate::core::bounded_work::{self, BoundedJob, JobResult, Lost};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ impl Check {
     /// Checks a response. What may take long (a large pattern over a long response) is done where it can be ended; a check
     /// that had to be ended decides nothing.
     pub fn run(&self, response: &str, reference: Option<&str>) -> Outcome {
-        if !aside::is_there() || self.is_cheap(response) {
+        if !bounded_work::is_there() || self.is_cheap(response) {
             return self.run_here(response, reference);
         }
         let job = || BoundedJob::Check {
@@ -65,7 +65,7 @@ impl Check {
             response: response.to_owned(),
             reference: reference.map(str::to_owned),
         };
-        let why = match aside::carried_out(job) {
+        let why = match bounded_work::carried_out(job) {
             None => return self.run_here(response, reference),
             Some(Ok(JobResult::Checked(outcome))) => return outcome,
             Some(Ok(JobResult::Rendered(_))) => "another answer came".to_owned(),

@@ -9,7 +9,7 @@ use super::bounded::{DIFFERENCES, Ends, bounded_ci, gaffke_ci};
 use super::by_people::{ByPeople, by_people};
 use super::decision::{Decision, level_of_each};
 use super::mean::mean;
-use super::multiple::holm;
+use super::multiple_testing::holm;
 pub use super::pair::Pair;
 use super::paired::{difference, sign_flip, sign_flip_clustered, tally};
 use std::collections::{BTreeMap, BTreeSet};

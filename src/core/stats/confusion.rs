@@ -6,7 +6,7 @@
 //!                -> Binary::at_least: pass is a score of at least so much
 //! ```
 
-use super::agree::ScoreTable;
+use super::agreement::ScoreTable;
 use super::bounded::Ends;
 use super::dist::finite;
 use super::mean::wilson;

@@ -12,9 +12,9 @@ use super::bounded::{
     Ends, bounded_ci, clip, dirichlet, extreme, gaffke, gaffke_ci, gaffke_weight, grouped, hull, points,
     rule_of_three, shared, singles,
 };
-use super::correct::Lambda;
 use super::dist::{finite, normal_sf, t_star};
 use super::mean::{is_constant, mean, sum, variance};
+use super::ppi::Lambda;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An item that people and judge scored. For a difference of two arms both figures are B - A of one case.

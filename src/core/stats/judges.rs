@@ -7,7 +7,7 @@
 //! ```
 //! Each figure of both judges is of the same items, so that what is easy or hard for both cancels.
 
-use super::agree::{ScoreTable, Weights, all_pairs, as_score};
+use super::agreement::{ScoreTable, Weights, all_pairs, as_score};
 use super::bounded::{Ends, bounded_ci, clip, shared};
 use super::jackknife::{held_of_rows, jackknife_of_rows};
 use super::mean::mean;

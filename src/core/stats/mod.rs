@@ -25,7 +25,7 @@
 //! paired, multiple -> compare (the table and its sentence) -> gate (pass, fail, inconclusive)
 //! ```
 //! Nothing here ever answers NaN or an infinity: what is undefined is `None`, and is shown as `n/a`.
-pub mod agree;
+pub mod agreement;
 pub mod alpha;
 pub mod betting;
 pub mod bounded;
@@ -33,7 +33,6 @@ pub mod by_people;
 pub mod calibration;
 pub mod compare;
 pub mod confusion;
-pub mod correct;
 pub mod corrected;
 pub mod decision;
 pub mod dist;
@@ -42,23 +41,24 @@ pub mod exact;
 pub mod gate;
 pub mod homogeneity;
 mod imhof;
+pub mod interim_looks;
+pub mod item_discrimination;
 pub mod jackknife;
 pub mod judges;
 pub mod labels;
 pub mod levels;
 pub mod logprob;
-pub mod looks;
 pub mod mean;
-pub mod multiple;
+pub mod multiple_testing;
 pub mod pair;
 pub mod paired;
 pub mod paired_share;
 pub mod pass_rate;
 pub mod power;
+pub mod ppi;
 pub mod rank;
-pub mod repeat;
+pub mod reliability;
 pub mod rng;
 pub mod sequential;
 pub mod share;
-pub mod useful;
 pub mod wilcoxon;

@@ -6,8 +6,8 @@
 //! ```
 
 use super::bounded::Ends;
-use super::correct::rogan_gladen;
 use super::dist::{finite, z_star};
+use super::ppi::rogan_gladen;
 
 /// The counts that a pass rate is corrected from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::parts::{Part, Parts};
 use super::syntax::{Budget, Syntax, TemplateError, Variable};
 use super::variables::{has_braces, variables};
 use super::{fstring, jinja, mustache, plain};
-use crate::core::aside::{self, BoundedJob, JobResult, Lost};
+use crate::core::bounded_work::{self, BoundedJob, JobResult, Lost};
 use crate::core::name::{PromptName, Reference};
 use serde_json::{Map, Value};
 
@@ -135,7 +135,7 @@ fn render_elsewhere(
     syntax: Syntax,
     values: &Map<String, Value>,
 ) -> Result<String, TemplateError> {
-    match aside::carried_out(|| BoundedJob::render(text, syntax, values, parts)) {
+    match bounded_work::carried_out(|| BoundedJob::render(text, syntax, values, parts)) {
         None => parts.render_here(text, syntax, values),
         Some(Ok(JobResult::Rendered(rendered))) => rendered,
         Some(Ok(JobResult::Checked(_))) => Err(TemplateError::Unavailable("another answer came".to_owned())),
@@ -183,7 +183,7 @@ impl Parts {
         if syntax == Syntax::Literal || !has_braces(text) {
             return Ok(text.to_owned());
         }
-        if !aside::is_there() {
+        if !bounded_work::is_there() {
             return self.render_here(text, syntax, values);
         }
         let mut jinja = self.iter().filter(|part| part.included.syntax == Syntax::Jinja);

@@ -9,7 +9,7 @@
 //! ```
 
 use super::{AgreementData, AgreementFilter, Counted, clusters, figures_of_scores};
-use crate::core::stats::agree::{Agreement, Figure, ScoreTable, as_score};
+use crate::core::stats::agreement::{Agreement, Figure, ScoreTable, as_score};
 use crate::core::stats::bounded::bounded_ci;
 use crate::core::stats::calibration::{Calibrated, calibration_table};
 use crate::core::stats::confusion::{ByScore, by_score};

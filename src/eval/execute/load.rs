@@ -1,9 +1,9 @@
 //! Brings the texts of the next items into memory, a chunk at a time, with the verdicts that earlier runs reached
 //! already: one question to the registry for many keys, while calls are under way.
 
-use super::super::keys::{VerdictKey, cache_key};
 use super::super::plan::own_of;
 use super::super::render::render_with;
+use super::super::verdict_key::{VerdictKey, cache_key};
 use crate::core::digest::Digest;
 use crate::core::item::{Case, Subject};
 use crate::core::prompt::{Selector, Settings, Template};

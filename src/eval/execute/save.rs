@@ -2,7 +2,7 @@
 
 use super::super::control::Progress;
 use super::super::estimate::PriceRates;
-use super::super::keys::VerdictKey;
+use super::super::verdict_key::VerdictKey;
 use super::load::{CriterionQuestion, Ready};
 use crate::core::digest::Digest;
 use crate::core::evidence::is_suspicious;

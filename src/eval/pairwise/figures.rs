@@ -12,7 +12,7 @@ use super::PairwiseRun;
 use crate::core::pairwise::{PairCounts, PairVerdict};
 use crate::core::stats::bounded::{Ends, bounded_ci};
 use crate::core::stats::decision::{Decision, level_of_each};
-use crate::core::stats::multiple::holm;
+use crate::core::stats::multiple_testing::holm;
 use crate::core::stats::paired::{sign_flip_clustered, sign_test};
 use std::collections::HashMap;
 

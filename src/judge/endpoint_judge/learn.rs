@@ -13,7 +13,7 @@ use super::{
     one_line, said,
 };
 use crate::core::item::Subject;
-use crate::core::near::nearest;
+use crate::core::near_names::nearest;
 use crate::core::rubric::Criterion;
 use crate::core::verdict::VerdictState;
 use crate::judge::capabilities::{RequestShape, Rung};

@@ -9,7 +9,7 @@ use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
 use crate::core::stats::compare::Comparison;
 use crate::core::stats::gate::{self, GateInput, GateReport, GateRule};
-use crate::core::stats::repeat::Repeatability;
+use crate::core::stats::reliability::Repeatability;
 use crate::eval::compare::{Matched, Score, matched};
 use crate::eval::{Numbers, People, Spread, coverage};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};

@@ -10,7 +10,7 @@
 use super::Secret;
 use crate::core::digest::Digest;
 use crate::store::Result;
-use crate::store::covered::{Covered, Of, ROWS, RUN, names, plan_digest_of, values, with_numbers};
+use crate::store::digest_fields::{Covered, Of, ROWS, RUN, names, plan_digest_of, values, with_numbers};
 use crate::store::verdicts::{COVERED as VERDICT, digest_of as verdict_digest};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};

@@ -7,7 +7,7 @@
 //! verdicts  scored or failed, and the chain that they are links of
 //! near      names that may have been meant
 //! ```
-//! What events come to, taken together, is in `told.rs`.
+//! What events come to, taken together, is in `replay.rs`.
 
 pub(super) mod cases;
 pub(super) mod labels;

@@ -1,6 +1,6 @@
 //! Names that may have been meant by one that is not there.
 
-use crate::core::near::letters_apart;
+use crate::core::near_names::letters_apart;
 
 /// Up to three names that are nearest: few letters apart, or holding the text whole.
 pub(in crate::store) fn nearest(name: &str, all: impl IntoIterator<Item = String>) -> Vec<String> {

@@ -7,11 +7,11 @@
 //! ```
 
 use super::super::body::text_at;
-use super::super::covered::{with_ids, with_numbers};
+use super::super::digest_fields::{with_ids, with_numbers};
 use super::super::projections::{names_in_force, told};
+use super::super::replay::Projections;
 use super::super::rows::RunUsage;
 use super::super::search;
-use super::super::told::Projections;
 use super::super::verdicts::count_states;
 use super::super::{Result, Store};
 use super::merge::{Touched, UNNUMBERED, free_arm_name, numbered_name};

@@ -2,7 +2,7 @@
 //! afterwards, in derive.rs.
 
 use super::super::body::{put_body, put_tombstone};
-use super::super::covered::{Covered, Of, unnumbered};
+use super::super::digest_fields::{Covered, Of, unnumbered};
 use super::super::{Result, StoreError};
 use super::record::{RecordKind, SyncRecord, account, account_id, is_known, plan, verdict};
 use crate::core::digest::Digest;

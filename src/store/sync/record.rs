@@ -1,12 +1,12 @@
 //! Records: a fact as it travels, with no number of any registry in it, and how it is written as bytes.
 //!
 //! ```text
-//! row -> values that its digest covers (store/covered.rs), content ids for what it refers to -> record -> bytes of a pack
+//! row -> values that its digest covers (store/digest_fields.rs), content ids for what it refers to -> record -> bytes of a pack
 //! bytes -> record -> digest anew: a record that does not fit its id is refused
 //! ```
 
 use super::super::body::text_of;
-use super::super::covered::{Covered, ROWS, RUN, RUN_CRITERION, RUN_ITEM, RUN_TAG, fed, names, values};
+use super::super::digest_fields::{Covered, ROWS, RUN, RUN_CRITERION, RUN_ITEM, RUN_TAG, fed, names, values};
 use super::super::verdicts::{COVERED as VERDICT, digest_of as verdict_digest};
 use super::super::{Result, StoreError};
 use crate::core::digest::{Digest, RowDigest};
@@ -172,7 +172,7 @@ pub(super) fn plan(values: &[Value]) -> Option<PlanParts<'_>> {
 }
 
 impl PlanParts<'_> {
-    /// As `store/covered.rs` makes it of a stored plan.
+    /// As `store/digest_fields.rs` makes it of a stored plan.
     pub(super) fn digest(&self) -> Digest {
         let own = fed(RowDigest::new(RUN_TAG), RUN, self.own);
         let criteria = self.criteria.iter().fold(own, |digest, row| fed(digest, RUN_CRITERION, row));

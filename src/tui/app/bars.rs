@@ -1,8 +1,8 @@
 //! The bar with the tabs, and the bottom line: what was said, or the keys that matter.
 
 use super::{App, StatusMessage, TABS};
+use crate::tui::draw_text::{put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope, TABLE};
-use crate::tui::paint::{put, put_cut, put_right, seg};
 use crate::tui::route::Tab;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::shed;

@@ -4,8 +4,8 @@
 use super::App;
 use crate::tui::context::Context;
 use crate::tui::keys::Action;
-use crate::tui::layer::Layer;
 use crate::tui::msg::Effect;
+use crate::tui::overlay::Layer;
 use crate::tui::route::Nav;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;

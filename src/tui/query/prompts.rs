@@ -1,8 +1,8 @@
 //! Questions about prompts: lists, histories, texts, searches.
 
 use crate::core::digest::Digest;
-use crate::core::find::Find;
 use crate::core::prompt::{Label, PromptName, Selector, Template, TemplateKind};
+use crate::core::search_query::Find;
 use crate::core::template::Variable;
 use crate::core::tokens::is_awake;
 use crate::eval::history;

@@ -6,18 +6,18 @@
 //! Enter on a cell -> its items, one after the other
 //! ```
 
-use crate::core::stats::agree::{Agreement as Figures, Figure};
-use crate::core::stats::repeat::Repeatability;
+use crate::core::stats::agreement::{Agreement as Figures, Figure};
+use crate::core::stats::reliability::Repeatability;
 use crate::core::text;
 use crate::questions::agreement::{Agreed, AgreementData, AgreementFilter, Answer, PeopleAgreement};
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
+use crate::tui::draw_text::{Seg, put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, Ticket};
-use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
 use crate::tui::query;
 use crate::tui::route::{ItemContext, Route, Tab};
 use crate::tui::screen::Screen;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use ratatui::buffer::Buffer;
@@ -410,7 +410,7 @@ fn draw_grid(found: &Figures, at: (u8, u8), area: Rect, buf: &mut Buffer, env: &
             let style = if n == 0 { dim } else { env.style(meaning) };
             put(buf, x, y, 6, &[seg(text::pad(&shown, 5, text::Align::Right), style)]);
             if (human, judge) == at {
-                crate::tui::paint::tint(
+                crate::tui::draw_text::tint(
                     buf,
                     Rect { x, y, width: 6, height: 1 },
                     env.style(Meaning::Selected),

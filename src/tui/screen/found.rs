@@ -1,15 +1,15 @@
 //! What a search found, while its words are typed: lines and messages of prompts, explanations, comments.
 
-use crate::core::find::{Find, SearchField, matches};
+use crate::core::search_query::{Find, SearchField, matches};
 use crate::core::text;
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
+use crate::tui::draw_text::{Seg, put, put_cut, row, seg, select};
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, RevisionRef, Ticket};
-use crate::tui::paint::{Seg, put, put_cut, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Route, Tab};
 use crate::tui::screen::Screen;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::cursor::Cursor;

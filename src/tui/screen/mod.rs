@@ -2,10 +2,10 @@
 //! where to go (`route.rs`): no screen knows another one.
 
 use super::context::Context;
-use super::env::Env;
 use super::keys::{Action, KeyScope};
 use super::model::{RevisionRef, Ticket};
 use super::route::{Purpose, Tab};
+use super::session::Env;
 use super::widget::cursor::{Cursor, Dividers};
 use crate::eval::Progress;
 use ratatui::buffer::Buffer;

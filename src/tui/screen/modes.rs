@@ -8,14 +8,14 @@
 use crate::core::text;
 use crate::eval::modes::FailureMode;
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
+use crate::tui::draw_text::{gauge, put_cut, row, seg, select};
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, Ticket};
 use crate::tui::msg::Effect;
-use crate::tui::paint::{gauge, put_cut, row, seg, select};
 use crate::tui::query;
 use crate::tui::route::{ItemContext, Route, Tab};
 use crate::tui::screen::Screen;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::cursor::Cursor;

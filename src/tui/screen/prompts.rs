@@ -10,12 +10,12 @@ use crate::core::prompt::PromptName;
 use crate::core::text::plural;
 use crate::store::RevisionInfo;
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, RevisionRef, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Nav, Purpose, Route, Tab};
 use crate::tui::screen::Screen;
+use crate::tui::session::Env;
 use crate::tui::widget::cursor::{Cursor, Dividers};
 use list::ListPane;
 use past::Past;
@@ -25,12 +25,12 @@ use ratatui::layout::{Position, Rect};
 use std::collections::VecDeque;
 
 mod edit;
+mod inspector;
 mod labels;
 mod list;
 mod manage;
 mod past;
 mod preview;
-mod side;
 mod tree;
 mod view;
 

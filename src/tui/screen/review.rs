@@ -7,12 +7,12 @@
 //! ```
 
 use crate::tui::context::Context;
-use crate::tui::env::Env;
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, Ticket};
 use crate::tui::query;
 use crate::tui::route::{Purpose, Route, Tab};
 use crate::tui::screen::Screen;
+use crate::tui::session::Env;
 use answer::ReviewAnswer;
 use queue::Queue;
 use ratatui::buffer::Buffer;

@@ -1,7 +1,7 @@
 //! The bars above and below a screen: their rules, and words cut to their room.
 
-use crate::tui::env::Env;
-use crate::tui::paint::rule;
+use crate::tui::draw_text::rule;
+use crate::tui::session::Env;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -1,7 +1,7 @@
 //! A cell of a grid: its colour.
 
 use crate::questions::grid::board::Face;
-use crate::tui::env::Env;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 

@@ -1,8 +1,8 @@
 //! A framed window in the middle, and a field to type in.
 
 use crate::core::text;
-use crate::tui::env::Env;
-use crate::tui::paint::{centred, put, put_cut, seg};
+use crate::tui::draw_text::{centred, put, put_cut, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

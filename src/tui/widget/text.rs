@@ -1,9 +1,9 @@
 //! Texts on a screen: wrapped, and how much of one is out of sight.
 
 use crate::core::text;
-use crate::tui::env::Env;
+use crate::tui::draw_text::{put, put_right, seg};
 use crate::tui::links;
-use crate::tui::paint::{put, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

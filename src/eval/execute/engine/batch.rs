@@ -7,7 +7,7 @@
 //! Stopping in the middle loses nothing: the batch goes on at the endpoint, and the next invocation finds it by its id. A
 //! line counts as one call; uploads and looks cost nothing and are not counted.
 
-use super::super::super::keys::VerdictKey;
+use super::super::super::verdict_key::VerdictKey;
 use super::super::load::{Ready, Step};
 use super::super::save;
 use super::{MODEL_CHANGED, RunEngine};

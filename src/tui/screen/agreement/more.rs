@@ -7,12 +7,12 @@
 //! Each table has a line that says what it is, as `agreement` on the command line has it.
 
 use super::interval;
-use crate::core::stats::agree::Figure;
+use crate::core::stats::agreement::Figure;
 use crate::core::stats::confusion::Counted;
 use crate::core::text;
 use crate::questions::agreement::{StandardFigures, TwoJudges};
-use crate::tui::env::Env;
-use crate::tui::paint::{put, put_cut, seg};
+use crate::tui::draw_text::{put, put_cut, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -5,8 +5,8 @@ use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::eval::compare::is_noise;
 use crate::questions::comparison::Versus;
-use crate::tui::env::Env;
-use crate::tui::paint::{Seg, seg};
+use crate::tui::draw_text::{Seg, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::means;
 

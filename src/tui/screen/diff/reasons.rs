@@ -5,9 +5,9 @@
 //! ```
 
 use crate::core::text;
-use crate::tui::env::Env;
+use crate::tui::draw_text::{put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
-use crate::tui::paint::{put_cut, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::head_rule;
 use crate::tui::widget::cursor::Cursor;

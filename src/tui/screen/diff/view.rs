@@ -7,8 +7,8 @@ use crate::core::stats::decision::Decision;
 use crate::core::text;
 use crate::eval::history::MeanChange;
 use crate::store::RevisionInfo;
-use crate::tui::env::Env;
-use crate::tui::paint::{Seg, put, put_cut, put_right, row, seg, tint, upright};
+use crate::tui::draw_text::{Seg, put, put_cut, put_right, row, seg, tint, upright};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::decided::look;
@@ -63,7 +63,8 @@ impl DiffScreen {
 
 fn draw_head(s: &DiffScreen, doc: &DiffDoc, area: Rect, buf: &mut Buffer, env: &Env) {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let price = crate::tui::reader::TargetModel::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
+    let price =
+        crate::tui::target_model::TargetModel::of(env, doc.right.info.as_ref(), 0).and_then(|r| r.price_in);
     let size = size_words(doc, s.tokens(), price);
     let end = put_right(buf, area.right().saturating_sub(1), area.y, area.width / 2, &seg(size, dim));
     let same = doc.left.info.as_ref().zip(doc.right.info.as_ref()).is_some_and(|(l, r)| l.name == r.name);

@@ -290,7 +290,7 @@ async fn keys_that_cannot_act_say_why() {
 fn fastest_frame(
     grid: &mut super::GridScreen,
     cell: Cell,
-    env: &crate::tui::env::Env,
+    env: &crate::tui::session::Env,
 ) -> std::time::Duration {
     use super::super::Screen;
     let mut buf = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));

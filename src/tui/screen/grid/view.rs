@@ -6,9 +6,9 @@ use crate::eval::CriterionSummary;
 use crate::questions::grid::board;
 use crate::questions::grid::board::Row;
 use crate::store::{RunInfo, RunState};
-use crate::tui::env::Env;
-use crate::tui::paint;
-use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::draw_text;
+use crate::tui::draw_text::{put, put_cut, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::face::face_style;
 use crate::tui::widget::means;
@@ -31,11 +31,11 @@ pub(super) fn draw(grid: &mut GridScreen, area: Rect, buf: &mut Buffer, env: &En
         put(buf, area.x, area.y, area.width, &[seg(words, env.style(Meaning::Dim))]);
         return;
     }
-    header(grid, paint::row(area, area.y), buf, env);
-    gauge(grid, paint::row(area, area.y + 1), buf, env);
-    paint::rule(buf, area, area.y + 2, &[], '─', env.theme);
+    header(grid, draw_text::row(area, area.y), buf, env);
+    gauge(grid, draw_text::row(area, area.y + 1), buf, env);
+    draw_text::rule(buf, area, area.y + 2, &[], '─', env.theme);
     let foot = area.bottom() - 1;
-    paint::rule(buf, area, foot, &[], '─', env.theme);
+    draw_text::rule(buf, area, foot, &[], '─', env.theme);
     let body = Rect { y: area.y + 3, height: foot.saturating_sub(area.y + 3), ..area };
     table(grid, body, buf, env);
 }
@@ -49,7 +49,8 @@ fn header(grid: &GridScreen, row: Rect, buf: &mut Buffer, env: &Env) {
         count(data.board.done()),
         count(data.board.planned())
     );
-    let x = paint::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
+    let x =
+        draw_text::put_right(buf, row.right(), row.y, row.width / 2, &seg(right, env.style(Meaning::Dim)));
     let passes = data.board.repeats();
     let arms = run::arms_words(run);
     let repeats = if passes > 1 { format!(" × {passes} passes") } else { String::new() };
@@ -83,7 +84,7 @@ fn gauge(grid: &GridScreen, row: Rect, buf: &mut Buffer, env: &Env) {
     let share =
         if data.board.planned() == 0 { 1.0 } else { data.board.done() as f64 / data.board.planned() as f64 };
     let width = usize::from(row.width / 3).clamp(8, 48);
-    let bar = paint::gauge(share, width);
+    let bar = draw_text::gauge(share, width);
     // Rounded down: 100 % is said only when nothing is missing.
     let percent = format!("  {:>3.0} %   ", (share * 100.0).floor());
     let style = if data.board.done() == data.board.planned() { Meaning::Good } else { Meaning::Accent };
@@ -260,9 +261,9 @@ fn table(grid: &mut GridScreen, area: Rect, buf: &mut Buffer, env: &Env) {
         let Some(row) = grid.order.get(place).and_then(|r| data.sheet.rows.get(*r as usize)) else {
             continue;
         };
-        let line = paint::row(body, body.y + i as u16);
+        let line = draw_text::row(body, body.y + i as u16);
         if place == at {
-            paint::select(buf, line, true, env.theme);
+            draw_text::select(buf, line, true, env.theme);
         }
         draw_row(data, row, &columns, line, buf, env);
     }

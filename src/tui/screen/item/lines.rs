@@ -1,8 +1,8 @@
 //! Wrapped lines of pieces, for panes of text that scroll.
 
 use crate::core::text;
+use crate::tui::draw_text::{Seg, put, seg};
 use crate::tui::links;
-use crate::tui::paint::{Seg, put, seg};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;

@@ -3,9 +3,9 @@
 use super::ItemScreen;
 use super::lines::{self, ItemLine};
 use crate::core::{evidence, text};
-use crate::tui::env::Env;
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::query::AskLoadedItem;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use ratatui::style::Style;
 use std::ops::Range;
@@ -58,7 +58,7 @@ fn head(out: &mut Vec<ItemLine>, name: &str, note: &str, env: &Env) {
         out.push(ItemLine::blank());
     }
     let mut line = ItemLine::of(format!(" {name}"), env.style(Meaning::Strong));
-    line.segs.push(crate::tui::paint::seg(format!("  {note}"), env.style(Meaning::Dim)));
+    line.segs.push(crate::tui::draw_text::seg(format!("  {note}"), env.style(Meaning::Dim)));
     out.push(line);
 }
 

@@ -1,10 +1,10 @@
 //! Drawing an item: two panes from 100 columns on, one at a time below.
 
 use super::{ItemPane, ItemScreen, exchange, lines, scores, texts};
-use crate::tui::env::Env;
+use crate::tui::draw_text;
+use crate::tui::draw_text::{put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
-use crate::tui::paint;
-use crate::tui::paint::{put, put_cut, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::run;
 use ratatui::buffer::Buffer;
@@ -18,7 +18,7 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     if area.height < 4 || area.width < 10 {
         return;
     }
-    header(screen, paint::row(area, area.y), buf, env);
+    header(screen, draw_text::row(area, area.y), buf, env);
     let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
     let wide = area.width >= WIDE;
     let mut widths = [area.width * 56 / 100, area.width - area.width * 56 / 100 - 1];
@@ -28,8 +28,8 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     let middle = area.x + if wide { widths[0] } else { area.width };
     screen.places = Default::default();
     let joints: &[u16] = if wide { &[middle] } else { &[] };
-    paint::rule(buf, area, area.y + 1, joints, '┬', env.theme);
-    paint::rule(buf, area, area.bottom() - 1, joints, '┴', env.theme);
+    draw_text::rule(buf, area, area.y + 1, joints, '┬', env.theme);
+    draw_text::rule(buf, area, area.bottom() - 1, joints, '┴', env.theme);
     let left = Rect { width: middle - area.x, ..body };
     if !wide {
         match screen.pane {
@@ -41,7 +41,7 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
         put_right(buf, area.right().saturating_sub(2), area.y + 1, 14, &seg(words, env.style(Meaning::Dim)));
         return;
     }
-    paint::upright(buf, middle, body.top(), body.bottom(), env.theme);
+    draw_text::upright(buf, middle, body.top(), body.bottom(), env.theme);
     text_pane(screen, left, buf, env);
     let right = Rect { x: middle + 1, width: area.right().saturating_sub(middle + 1), ..body };
     screen.places = (left, right);
@@ -49,7 +49,7 @@ pub(super) fn draw(screen: &mut ItemScreen, area: Rect, buf: &mut Buffer, env: &
     // The focused pane's rule carries the accent: that is where j and k scroll.
     let (from, to) =
         if screen.pane == ItemPane::Text { (area.x, middle) } else { (middle + 1, area.right()) };
-    paint::tint(
+    draw_text::tint(
         buf,
         Rect { x: from, y: area.y + 1, width: to - from, height: 1 },
         env.style(Meaning::Accent),

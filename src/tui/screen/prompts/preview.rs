@@ -1,6 +1,6 @@
 //! The right pane: the text of the selected revision, and what stands in its place when asked for.
 
-use super::side::{SidePane, SideView};
+use super::inspector::{SidePane, SideView};
 use crate::core::digest::Digest;
 use crate::tui::context::{Context, Pending};
 use crate::tui::keys::Action;

@@ -1,14 +1,14 @@
 //! Drawing the Prompts screen: three panes above 100 columns, two above 80, one below.
 
-use super::side::{self, SideView};
+use super::inspector::{self, SideView};
 use super::tree::TreeRow;
 use super::{Prompts, PromptsPane};
 use crate::core::text;
 use crate::eval::history::{self, HistoryPoint};
 use crate::store::{PromptInfo, RevisionInfo};
-use crate::tui::env::Env;
+use crate::tui::draw_text::{put, put_cut, put_right, row, seg, select, upright};
 use crate::tui::keys::KeyScope;
-use crate::tui::paint::{put, put_cut, put_right, row, seg, select, upright};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::cursor::Cursor;
@@ -272,7 +272,7 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
     let Some(info) = s.revision() else { return };
     let inside = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     if s.preview.side.shown == SideView::Timeline {
-        return side::draw_timeline(s, inside, buf, env);
+        return inspector::draw_timeline(s, inside, buf, env);
     }
     let dim = env.style(Meaning::Dim);
     put(
@@ -305,7 +305,7 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         about.push(seg(format!(" · {}", config.join(" ")), dim));
     }
     put_cut(buf, area.x + 1, area.y + 1, area.width.saturating_sub(2), &about);
-    side::draw_meter(s, row(inside, area.y + 2), buf, env);
+    inspector::draw_meter(s, row(inside, area.y + 2), buf, env);
     let place = Rect {
         x: area.x + 1,
         y: area.y + 3,
@@ -313,14 +313,15 @@ fn draw_preview(s: &mut Prompts, area: Rect, buf: &mut Buffer, env: &Env) {
         height: area.height.saturating_sub(3),
     };
     // The meter's line stays apart from the text.
-    let metered = crate::tui::reader::TargetModel::of(env, s.revision(), s.preview.side.model).is_some();
+    let metered =
+        crate::tui::target_model::TargetModel::of(env, s.revision(), s.preview.side.model).is_some();
     let place = Rect {
         y: place.y + u16::from(metered),
         height: place.height.saturating_sub(u16::from(metered)),
         ..place
     };
     if s.preview.side.shown == SideView::Rendered {
-        return side::draw_rendered(s, place, buf, env);
+        return inspector::draw_rendered(s, place, buf, env);
     }
     // While the list is run through, the beginning is enough to know a prompt by, and half as long to send.
     let glanced = s.pane == PromptsPane::List && s.preview.side.rest.is_waiting();

@@ -5,10 +5,10 @@ use super::reveal::GivenScore;
 use crate::config::Reveal as When;
 use crate::store::{NewReview, Sampling};
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
 use crate::tui::model::Priority;
 use crate::tui::query;
 use crate::tui::route::Purpose;
+use crate::tui::session::Env;
 
 /// An answer that waits for its reviewer's name.
 pub(in super::super) struct HeldAnswer {

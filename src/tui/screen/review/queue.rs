@@ -8,10 +8,10 @@ use crate::eval::{QueueSpec, RunQueue};
 use crate::questions::grid::Gridded;
 use crate::store::RunInfo;
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
 use crate::tui::keys::Action;
 use crate::tui::model::Priority;
 use crate::tui::query;
+use crate::tui::session::Env;
 
 /// Scores between two reveals.
 const BATCH: usize = 10;

@@ -4,9 +4,9 @@ use super::{AnchorRoom, Review, reveal, text as lines};
 use crate::core::queue::{Pass, ReviewOrder};
 use crate::core::rubric::Criterion;
 use crate::core::text;
-use crate::tui::env::Env;
+use crate::tui::draw_text::{Seg, put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
-use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::text::more;
@@ -81,7 +81,7 @@ pub(super) fn order_words(order: ReviewOrder) -> &'static str {
 }
 
 fn head_line(buf: &mut Buffer, area: Rect, y: u16, env: &Env) {
-    crate::tui::paint::rule(buf, area, y, &[], '─', env.theme);
+    crate::tui::draw_text::rule(buf, area, y, &[], '─', env.theme);
 }
 
 fn draw_nothing(s: &Review, area: Rect, buf: &mut Buffer, env: &Env) {

@@ -4,10 +4,10 @@ use super::RunsScreen;
 use crate::core::text;
 use crate::eval::CriterionSummary;
 use crate::store::{RunInfo, RunState};
-use crate::tui::env::Env;
+use crate::tui::draw_text;
+use crate::tui::draw_text::{Seg, put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
-use crate::tui::paint;
-use crate::tui::paint::{Seg, put, put_cut, put_right, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::means;
 use crate::tui::widget::pace::{money, span_words};
@@ -19,9 +19,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 pub(super) fn draw(runs: &mut RunsScreen, area: Rect, buf: &mut Buffer, env: &Env) {
-    paint::rule(buf, area, area.y, &[], '─', env.theme);
+    draw_text::rule(buf, area, area.y, &[], '─', env.theme);
     let foot = area.bottom().saturating_sub(1);
-    paint::rule(buf, area, foot, &[], '─', env.theme);
+    draw_text::rule(buf, area, foot, &[], '─', env.theme);
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
     let len = runs.rows.get().map_or(0, Vec::len);
     if len == 0 {
@@ -51,7 +51,7 @@ pub(super) fn draw(runs: &mut RunsScreen, area: Rect, buf: &mut Buffer, env: &En
     let list = Rect { height: body.height - detail, ..body };
     draw_list(runs, list, buf, env);
     if detail > 0 {
-        paint::rule(buf, area, list.bottom(), &[], '─', env.theme);
+        draw_text::rule(buf, area, list.bottom(), &[], '─', env.theme);
         let below = Rect { y: list.bottom() + 1, height: detail - 1, ..body };
         if let Some(run) = runs.selected() {
             draw_detail(runs, run, below, buf, env);
@@ -75,9 +75,9 @@ fn draw_list(runs: &mut RunsScreen, area: Rect, buf: &mut Buffer, env: &Env) {
     let range = runs.cursor.rows(len, body);
     for (i, at) in range.enumerate() {
         let Some(run) = runs.rows.get().and_then(|r| r.get(at)) else { continue };
-        let line = paint::row(body, body.y + i as u16);
+        let line = draw_text::row(body, body.y + i as u16);
         if at == runs.cursor.at {
-            paint::select(buf, line, true, env.theme);
+            draw_text::select(buf, line, true, env.theme);
         }
         draw_line(runs, run, &places, line, buf, env);
     }

@@ -140,8 +140,8 @@ fn differ(right: &mut Rows, there: &mut Rows, bad: &mut BTreeSet<i64>) -> rusqli
 
 #[cfg(test)]
 mod tests {
-    use crate::core::find::Find;
     use crate::core::prompt::Template;
+    use crate::core::search_query::Find;
     use crate::store::{Handle, NewRevision, Store, StoreError};
 
     #[test]

@@ -1,6 +1,6 @@
 //! Doing what a job of `core::aside` asks for, in the process that can be ended.
 
-use super::aside::{BoundedJob, JobResult};
+use super::bounded_work::{BoundedJob, JobResult};
 use super::template::{Part, Parts};
 use std::sync::Arc;
 

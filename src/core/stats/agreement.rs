@@ -515,7 +515,7 @@ mod tests {
         ) {
             let first = agreement(&pairs, None);
             let mut mixed = pairs.clone();
-            super::super::rng::Rng::seeded(seed).shuffle(&mut mixed);
+            crate::core::stats::rng::Rng::seeded(seed).shuffle(&mut mixed);
             let again = agreement(&mixed, None);
             prop_assert_eq!(first.kappa_quadratic, again.kappa_quadratic);
             prop_assert_eq!(first.alpha_ordinal, again.alpha_ordinal);

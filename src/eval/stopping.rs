@@ -7,7 +7,7 @@
 //! Cases are looked at in the order in which they were drawn, not in that in which answers come: a quick answer may be
 //! a short one, and a short one may score otherwise. Cases of one source are one unit, whose score is their mean.
 
-use super::keys::VerdictKey;
+use super::verdict_key::VerdictKey;
 use crate::core::digest::Digest;
 use crate::core::stats::mean::mean;
 use crate::core::stats::rng::Rng;

@@ -158,7 +158,7 @@ mod tests {
         let handle = crate::store::Handle::open(&path).unwrap();
         assert_eq!(locks(&path), Some(1));
         handle.close();
-        crate::store::inspect::fsck_file(&path).unwrap();
+        crate::store::offline_check::fsck_file(&path).unwrap();
         assert_eq!(locks(&path), Some(1));
         // What the look takes care of: with a plain one the lock is gone.
         drop(File::open(&path).unwrap());

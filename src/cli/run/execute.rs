@@ -1,9 +1,9 @@
 //! Carrying a run out: one line of progress on stderr, a clean stop on Ctrl-C, the summary on stdout.
 
 use super::super::context::Ctx;
-use super::super::fail::{CliError, Result, TERMINATED};
+use super::super::error::{CliError, Result, TERMINATED};
+use super::super::json;
 use super::super::output::{clean, overwrite, table, talk};
-use super::super::shape;
 use super::{OK, fail};
 use crate::config::Config;
 use crate::eval::{self, Control, Progress, RunPlan, RunScope};
@@ -57,7 +57,7 @@ pub(super) fn cancel(ctx: &Ctx, id: &str) -> Result<u8> {
         done.map_err(fail)
     })?;
     if ctx.json {
-        ctx.out.json(&json!({"schema": 1, "run": run.id, "batches": batches.iter().map(shape::batch).collect::<Vec<_>>()}))?;
+        ctx.out.json(&json!({"schema": 1, "run": run.id, "batches": batches.iter().map(json::batch).collect::<Vec<_>>()}))?;
         return Ok(OK);
     }
     for batch in &batches {
@@ -286,12 +286,12 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
         "run": run.id,
         "state": run.state,
         "items": run.items,
-        "verdicts": shape::verdicts(&run.verdicts),
+        "verdicts": json::verdicts(&run.verdicts),
         "flagged": found.flagged,
-        "criteria": found.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
-        "arms": found.arms.iter().map(shape::arm).collect::<Vec<_>>(),
+        "criteria": found.criteria.iter().map(json::criterion).collect::<Vec<_>>(),
+        "arms": found.arms.iter().map(json::arm).collect::<Vec<_>>(),
         "groups": found.groups.iter().map(|g| json!({
-            "model": g.model, "verdicts": g.verdicts, "criteria": g.criteria.iter().map(shape::criterion).collect::<Vec<_>>(),
+            "model": g.model, "verdicts": g.verdicts, "criteria": g.criteria.iter().map(json::criterion).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "stale": eval::stale(store, run)?,
         "judge": {
@@ -300,9 +300,9 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
             "model_returned": returned,
             "retired": run.retired,
         },
-        "batches": store.batches(&run.id)?.iter().map(shape::batch).collect::<Vec<_>>(),
+        "batches": store.batches(&run.id)?.iter().map(json::batch).collect::<Vec<_>>(),
         "checks": eval::summarize_checks(run, &eval::check_run(store, run)?),
-        "usage": shape::usage(&run.usage),
+        "usage": json::usage(&run.usage),
         "wall_s": run.usage.wall_s,
         "reason": run.reason,
         "until": run.spec.until.map(|u| u.to_string()),

@@ -4,7 +4,7 @@
 //! registry open. Asking the system for the holder by way of the file would be no help: closing the file again gives
 //! away every lock this process has on it. Linux lists all locks in `/proc/locks`.
 
-use super::inspect::companions;
+use super::offline_check::companions;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 

@@ -14,7 +14,7 @@ use super::migrate::{self, beside};
 use super::open::{check_sqlite, is_denied, reader, tune};
 use super::report::RESTORE;
 use super::rows::FsckReport;
-use super::{Remedy, Result, Store, StoreError, peek};
+use super::{Remedy, Result, Store, StoreError, shared_file};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -54,7 +54,7 @@ pub(super) fn reader_of(path: &Path) -> Result<Connection> {
         let remedy = Remedy::OpenOnce;
         return Err(StoreError::Open { path: path.to_owned(), why: why.to_owned(), remedy });
     }
-    peek::can_read(path).map_err(|e| cannot(&e.to_string()))?;
+    shared_file::can_read(path).map_err(|e| cannot(&e.to_string()))?;
     if !migrate::has_header(path) {
         return Err(StoreError::Damaged("it does not begin as an SQLite file does".to_owned()));
     }
@@ -82,7 +82,7 @@ fn checkable(conn: Connection, path: &Path) -> Result<Store> {
     tune(&conn)?;
     let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
     // One made by somebody else is not brought up to date: that would run what it brings along.
-    let known = schema == migrate::KNOWN || !super::strangers::differences(&conn)?.foreign.is_empty();
+    let known = schema == migrate::KNOWN || !super::foreign_schema::differences(&conn)?.foreign.is_empty();
     let conn = if known { conn } else { in_memory(&conn)? };
     tune(&conn)?;
     Ok(Store::around(conn, path, Some("it is only looked at".to_owned())))

@@ -12,12 +12,12 @@ use crate::eval::{
 };
 use crate::store::CaseSetInfo;
 use crate::tui::context::{Context, Pending};
-use crate::tui::env::Env;
 use crate::tui::model::RevisionRef;
 use crate::tui::model::{Priority, Ticket};
 use crate::tui::msg::Effect;
 use crate::tui::query;
 use crate::tui::route::{Begin, Nav, Route, Tab};
+use crate::tui::session::Env;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -4,11 +4,11 @@
 
 use crate::core::text;
 use crate::tui::context::Context;
-use crate::tui::env::Env;
+use crate::tui::draw_text::{put, put_cut, put_right, seg, select};
 use crate::tui::keys::{Action, KeyScope, Keymap, TABLE, by_place};
 use crate::tui::model::Ticket;
-use crate::tui::paint::{put, put_cut, put_right, seg, select};
 use crate::tui::route::Purpose;
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::cursor::Cursor;
 use crate::tui::widget::frame::{blank, content, draw_field, field, window};

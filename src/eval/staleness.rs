@@ -1,6 +1,6 @@
 //! Verdicts of one run that do not belong together: another model answered, or the question has been edited since.
 
-use super::people::People;
+use super::human_scores::People;
 use super::summary::{CriterionSummary, RunSummary, summarize};
 use crate::core::rubric;
 use crate::judge::prompt::JUDGE_TEMPLATE_VERSION;

@@ -3,10 +3,10 @@
 use super::{ArmChoices, CAPS, Cap, EndpointChoices, PlanDialog, PlanField, RubricChoices};
 use crate::core::text;
 use crate::eval::{RunPlan, is_recorded};
-use crate::tui::env::Env;
+use crate::tui::draw_text;
+use crate::tui::draw_text::{put, put_cut, seg};
 use crate::tui::keys::KeyScope;
-use crate::tui::paint;
-use crate::tui::paint::{put, put_cut, seg};
+use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::frame::window;
 use crate::tui::widget::pace::money;
@@ -30,7 +30,7 @@ pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env)
         if y >= inside.bottom() {
             return;
         }
-        line(dialog, field, paint::row(inside, y), buf, env);
+        line(dialog, field, draw_text::row(inside, y), buf, env);
         y += 1;
     }
     y += 1;
@@ -59,7 +59,7 @@ pub(super) fn draw(dialog: &PlanDialog, area: Rect, buf: &mut Buffer, env: &Env)
             left -= 1;
         }
     }
-    keys(paint::row(inside, bottom), buf, env);
+    keys(draw_text::row(inside, bottom), buf, env);
 }
 
 fn keys(row: Rect, buf: &mut Buffer, env: &Env) {
@@ -81,7 +81,7 @@ fn keys(row: Rect, buf: &mut Buffer, env: &Env) {
 fn line(dialog: &PlanDialog, field: PlanField, row: Rect, buf: &mut Buffer, env: &Env) {
     let selected = dialog.field == field;
     if selected {
-        paint::select(buf, row, true, env.theme);
+        draw_text::select(buf, row, true, env.theme);
     }
     let (name, value, of) = words(dialog, field, env);
     put(buf, row.x + 1, row.y, LABEL, &[seg(name, env.style(Meaning::Dim))]);
@@ -94,7 +94,7 @@ fn line(dialog: &PlanDialog, field: PlanField, row: Rect, buf: &mut Buffer, env:
     }
     if selected && !typed {
         let shown = if of.is_empty() { "← →".to_owned() } else { format!("← {of} →") };
-        paint::put_right(buf, row.right(), row.y, 11, &seg(shown, env.style(Meaning::Dim)));
+        draw_text::put_right(buf, row.right(), row.y, 11, &seg(shown, env.style(Meaning::Dim)));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which model a prompt is for: its window, the room for an answer, its price.
 
-use super::env::Env;
+use super::session::Env;
 use crate::core::context::Window;
 use crate::store::RevisionInfo;
 

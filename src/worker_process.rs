@@ -4,13 +4,13 @@
 //! ```text
 //! here                                      there (`assize __aside`)
 //! Job --a length, JSON--> stdin             limits on memory, stack, dumps; a watch that ends it when it is left alone
-//!     <--a length, JSON-- stdout            core::aside::Job::run
+//!     <--a length, JSON-- stdout            core::bounded_work::Job::run
 //! no answer within the time, or none at all -> it is ended, and the job was too costly; the next job starts another
 //! ```
 //! Starting one takes some milliseconds, asking it some ten microseconds; one or two are kept. A template that was too
 //! costly three times is not tried again: the next thousand cases need not wait for it.
 
-use crate::core::aside::{self, BoundedJob, JobResult, Lost};
+use crate::core::bounded_work::{self, BoundedJob, JobResult, Lost};
 use crate::core::digest::Digest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -53,7 +53,7 @@ pub fn is_asked() -> bool {
 
 /// From now on costly templates and checks are carried out in such a process.
 pub fn install() {
-    aside::install(carry_out);
+    bounded_work::install(carry_out);
 }
 
 /// As [`install`], from a program that is not this one.
