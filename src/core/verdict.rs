@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// How a verdict (or the response it needed) ended. Only [`State::Scored`] carries a number.
+/// How a verdict (or the response it needed) ended. Only [`VerdictState::Scored`] carries a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Evaluation {
     /// The criterion's name.
     pub criterion: String,
-    /// [`State::Scored`], or the one reason why there is no score.
+    /// [`VerdictState::Scored`], or the one reason why there is no score.
     pub state: VerdictState,
     /// 1 to 5; present exactly when scored.
     pub score: Option<u8>,
@@ -77,7 +77,7 @@ impl Evaluator {
     }
 
     /// Judges one response on each criterion, all at once; one evaluation for each, in their order. An empty response
-    /// is never sent: its state is [`State::NotGenerated`].
+    /// is never sent: its state is [`VerdictState::NotGenerated`].
     pub async fn evaluate_response(
         &self,
         prompt: &str,

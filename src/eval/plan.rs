@@ -140,7 +140,7 @@ pub(super) struct PlanNotes {
 ///
 /// # Errors
 /// When a name in the request does not exist or is ambiguous. What could be meant but must not be started comes back as
-/// [`Plan::refused`].
+/// [`RunPlan::refused`].
 pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<RunPlan, EvalError> {
     if request.repeats == 0 || request.generations == 0 {
         return Err(EvalError::Input("--repeats is at least 1, and so is --generations".into()));

@@ -127,7 +127,7 @@ impl ItemCells {
     }
 }
 
-/// Criteria of a run that say nothing, and why: (column, reason). See [`crate::core::stats::useful`].
+/// Criteria of a run that say nothing, and why: (column, reason). See [`crate::core::stats::item_discrimination`].
 pub fn doubts(
     run: &RunInfo,
     cells: &[Cell],

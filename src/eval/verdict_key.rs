@@ -34,8 +34,8 @@ pub fn planned(items: u32, criteria: u32, repeats: u32) -> impl Iterator<Item = 
 
 /// The planned keys that are still to be asked, in their order, given the newest verdict of each key.
 ///
-/// [`Scope::Missing`]: no verdict, or one that never got an answer of its own (see [`State::is_open_on_resume`]).
-/// [`Scope::Failed`]: these, and all failures.
+/// [`RunScope::Missing`]: no verdict, or one that never got an answer of its own (see [`VerdictState::is_open_on_resume`]).
+/// [`RunScope::Failed`]: these, and all failures.
 pub fn missing(
     planned: impl IntoIterator<Item = VerdictKey>,
     cells: &[Cell],

@@ -1,6 +1,6 @@
 //! How a judge or a model is configured, and where its key comes from.
 //!
-//! A key exists as text only between [`Key::resolve`] and the header of the client: the configuration holds the name of
+//! A key exists as text only between [`KeySource::resolve`] and the header of the client: the configuration holds the name of
 //! a variable or a command, never a key.
 
 use super::extras::Extras;

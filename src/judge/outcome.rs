@@ -175,7 +175,7 @@ pub enum CallEvent {
 
 /// Asked before every HTTP request of a judge or model: the place for hard caps on calls and money.
 pub trait Gate: Send + Sync {
-    /// Whether one more request may be sent. `false` ends the verdict as [`State::OverBudget`].
+    /// Whether one more request may be sent. `false` ends the verdict as [`VerdictState::OverBudget`].
     fn admit(&self) -> bool;
 }
 
@@ -250,7 +250,7 @@ pub struct Learnt {
     pub base_url: String,
     /// The model asked for.
     pub model: String,
-    /// JSON of [`super::capabilities::Known`].
+    /// JSON of [`super::capabilities::RememberedEndpoint`].
     pub known: String,
 }
 
@@ -268,7 +268,7 @@ pub struct ChatMessage {
 pub struct Generated {
     /// The response; empty unless `state` is `Scored`.
     pub text: String,
-    /// [`State::Scored`] stands for "generated"; otherwise why there is no response.
+    /// [`VerdictState::Scored`] stands for "generated"; otherwise why there is no response.
     pub state: VerdictState,
     /// For failures: one line saying why.
     pub reason: String,

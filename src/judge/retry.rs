@@ -35,7 +35,7 @@ pub struct Policy {
 /// Where a request stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// How many failures of this kind this request makes; see [`Kind`]. 1 for the first.
+    /// How many failures of this kind this request makes; see [`FailureKind`]. 1 for the first.
     pub number: u32,
     /// Time since the first request was sent.
     pub elapsed: Duration,
@@ -131,11 +131,11 @@ pub enum RetryDecision {
     Fail(VerdictState, String),
 }
 
-/// The failure of [`Kind::Faulty`] that is the last.
+/// The failure of [`FailureKind::Faulty`] that is the last.
 const REQUESTS: u32 = 4;
-/// The same for [`Kind::TooMuch`].
+/// The same for [`FailureKind::TooMuch`].
 const REQUESTS_LIMITED: u32 = 8;
-/// The same for [`Kind::Late`]: each costs the whole time allowed.
+/// The same for [`FailureKind::Late`]: each costs the whole time allowed.
 const REQUESTS_TIMEOUT: u32 = 2;
 /// The same where other calls were in flight: the time may have been spent in a queue.
 const REQUESTS_CROWDED: u32 = 6;

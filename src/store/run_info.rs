@@ -28,7 +28,7 @@ pub struct Arm {
 pub enum ResponseText {
     /// The text, stored under this digest.
     Text(Digest),
-    /// No text: [`State::Overflow`] or [`State::NotGenerated`], and why.
+    /// No text: [`VerdictState::Overflow`] or [`VerdictState::NotGenerated`], and why.
     Failed(VerdictState, String),
 }
 

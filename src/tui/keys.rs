@@ -7,7 +7,7 @@ use super::layouts::latin;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::HashMap;
 
-/// Where a key counts. A screen's own scope goes before [`Scope::Move`], and that before [`Scope::Everywhere`].
+/// Where a key counts. A screen's own scope goes before [`KeyScope::Move`], and that before [`KeyScope::Everywhere`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are those of the screens")]
 pub enum KeyScope {

@@ -1,6 +1,6 @@
 //! Named categories (pass and fail; safe, mild, severe): agreement of two, and of any number of raters.
 //!
-//! Scores from 1 to 5 have [`super::agree`]; here a label is a place in a list of names, and what is not in it says nothing.
+//! Scores from 1 to 5 have [`super::agreement`]; here a label is a place in a list of names, and what is not in it says nothing.
 
 use super::alpha::{Metric, krippendorff_alpha};
 use super::dist::{finite, z_star};

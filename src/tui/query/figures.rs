@@ -47,7 +47,7 @@ impl Question for AskAgreement {
 /// The standard figures of one criterion.
 #[derive(Debug)]
 pub struct AskStandard {
-    /// From an answer to [`Agreement`].
+    /// From an answer to [`AskAgreement`].
     pub ground: Arc<AgreementData>,
     /// Criterion and slice.
     pub wanted: AgreementFilter,
@@ -123,7 +123,7 @@ impl Question for AskArms {
 /// Every pair of a run's arms.
 #[derive(Debug)]
 pub struct AskPairs {
-    /// From an answer to [`Arms`].
+    /// From an answer to [`AskArms`].
     pub field: Arc<Field>,
     /// The earlier arm against the later one.
     pub turned: bool,
