@@ -10,14 +10,18 @@
 use super::capabilities::Capabilities;
 use super::links::{self, ScreenLink};
 use super::pen::{Pen, changes, is_disputed};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use std::io::Write;
 
 /// Draws on a terminal.
 pub(super) struct Canvas<W: Write> {
     out: W,
+    /// The terminal's cells.
+    area: Rect,
+    /// Of no cells before there is a first frame: to touch a quarter of a megabyte takes as long as to draw on it.
     shown: Buffer,
+    /// Of no cells before the first frame is drawn on it.
     next: Buffer,
     /// Which of the shown rows hold something that terminals give different room.
     disputed: Vec<bool>,
@@ -34,6 +38,7 @@ impl<W: Write> Canvas<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
+            area: Rect::ZERO,
             shown: Buffer::empty(Rect::ZERO),
             next: Buffer::empty(Rect::ZERO),
             disputed: Vec::new(),
@@ -56,8 +61,8 @@ impl<W: Write> Canvas<W> {
     /// Takes a size, in columns and rows.
     pub fn fit_to(&mut self, width: u16, height: u16) {
         let area = Rect::new(0, 0, width, height);
-        if area != self.shown.area {
-            (self.shown, self.next) = (Buffer::empty(area), Buffer::empty(area));
+        if area != self.area {
+            self.area = area;
             self.unknown = true;
         }
     }
@@ -83,7 +88,11 @@ impl<W: Write> Canvas<W> {
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> std::io::Result<()> {
-        self.next.reset();
+        if self.next.area == self.area {
+            self.next.reset();
+        } else {
+            self.next = Buffer::empty(self.area);
+        }
         paint(&mut self.next);
         let frame = self.frame();
         std::mem::swap(&mut self.shown, &mut self.next);
@@ -98,8 +107,10 @@ impl<W: Write> Canvas<W> {
     fn frame(&mut self) -> Vec<u8> {
         let mut frame = Vec::new();
         let width = usize::from(self.next.area.width);
+        // What an erased terminal shows, in each of its rows.
+        let mut erased = Vec::new();
         if std::mem::take(&mut self.unknown) {
-            self.shown.reset();
+            erased.resize(width, Cell::default());
             self.disputed = vec![false; usize::from(self.next.area.height)];
             self.links.clear();
             Pen::new(&mut frame).erase_all();
@@ -108,8 +119,17 @@ impl<W: Write> Canvas<W> {
             let mut pieces = Vec::new();
             let mut pen = Pen::new(&mut frame);
             let links = if self.known.hyperlinks { links::of(&self.next) } else { Vec::new() };
-            let rows = self.shown.content.chunks(width).zip(self.next.content.chunks(width));
-            for (y, ((old, new), disputed)) in rows.zip(&mut self.disputed).enumerate() {
+            let shown = &self.shown.content;
+            let former = |y: usize| {
+                if erased.is_empty() {
+                    shown.get(y * width..(y + 1) * width).unwrap_or_default()
+                } else {
+                    &erased
+                }
+            };
+            let rows = self.next.content.chunks(width).zip(&mut self.disputed);
+            for (y, (new, disputed)) in rows.enumerate() {
+                let old: &[Cell] = former(y);
                 let [had, has] =
                     [&self.links, &links].map(|all| all.get(y).map_or(&[] as &[ScreenLink], Vec::as_slice));
                 if old == new && had == has {
