@@ -96,11 +96,25 @@ fn repository(bench: &Bench) -> PathBuf {
     folder
 }
 
+/// A copy of a program: how its file was written decides how many pages the kernel maps at once (a linker's output took 988 page
+/// faults, `cp`'s of the same bytes 867), so that both builds are copied alike.
+fn copied(bench: &Bench, program: &Path, name: &str) -> String {
+    let copy = bench.dir.join(name);
+    std::fs::copy(program, &copy).unwrap();
+    copy.to_str().unwrap().to_owned()
+}
+
 fn first_frames(bench: &Bench, repo: &Path, peers: &[Peer], out: &mut String) {
     let registry = bench.large().to_str().unwrap();
-    let ours = [bench.program.to_str().unwrap(), "--registry", registry];
+    let mut earlier = bench.earlier();
+    let ours = if let Some(words) = earlier.as_mut() {
+        words[0] = copied(bench, Path::new(&words[0]), "earlier");
+        copied(bench, &bench.program, "ours")
+    } else {
+        bench.program.to_str().unwrap().to_owned()
+    };
+    let ours = [ours.as_str(), "--registry", registry];
     let (mut first, mut cpu, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    let earlier = bench.earlier();
     let mut before = Vec::new();
     let mut theirs = vec![Vec::new(); peers.len()];
     let starts = if earlier.is_some() { STARTS_OF_TWO } else { STARTS };

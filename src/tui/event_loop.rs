@@ -23,6 +23,7 @@ use crossterm::event::Event;
 use std::fs::File;
 use std::io::{Write, stdout};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -415,24 +416,11 @@ fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
         let (Ok(mut stop), Ok(mut size)) = (signal(stop), signal(SignalKind::window_change())) else {
             return;
         };
-        let (ends, mut ended) = unbounded_channel();
-        let typed = [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT];
-        for number in crate::signals::ending() {
-            let (Ok(mut signal), ends) = (signal(SignalKind::from_raw(number)), ends.clone()) else {
-                continue;
-            };
-            tokio::spawn(async move {
-                // While an editor has the terminal, a Ctrl-C typed there reaches us too, and is meant for it.
-                while signal.recv().await.is_some() {
-                    if (!typed.contains(&number) || is_ours()) && ends.send(()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
+        let listen = |number| Some((number, signal(SignalKind::from_raw(number)).ok()?));
+        let mut ending: Vec<_> = crate::signals::ending().into_iter().filter_map(listen).collect();
         loop {
             let msg = tokio::select! {
-                Some(()) = ended.recv() => Msg::Terminate,
+                () = ended(&mut ending) => Msg::Terminate,
                 _ = stop.recv() => if is_ours() { Msg::Suspend } else { halt(); continue },
                 _ = size.recv() => match crossterm::terminal::size() {
                     Ok((width, height)) => Msg::Input(Event::Resize(width, height)),
@@ -445,6 +433,24 @@ fn signals(send: UnboundedSender<Msg>) -> tokio::task::JoinHandle<()> {
             }
         }
     })
+}
+
+/// Waits for one of the signals that end the program. One task hears all of them: each that is started wakes a thread, at
+/// which the first frame would wait.
+async fn ended(signals: &mut [(i32, tokio::signal::unix::Signal)]) {
+    let typed = [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT];
+    std::future::poll_fn(|cx| {
+        for (number, signal) in signals.iter_mut() {
+            while let Poll::Ready(Some(())) = signal.poll_recv(cx) {
+                // While an editor has the terminal, a Ctrl-C typed there reaches us too, and is meant for it.
+                if !typed.contains(number) || is_ours() {
+                    return Poll::Ready(());
+                }
+            }
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Whether a shell can bring the screens back after a stop: it has put this job into a process group of its own, and
