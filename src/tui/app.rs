@@ -126,7 +126,7 @@ impl App {
 
     /// Whether answers are awaited that come soon and change what is seen: a frame waits a moment for them.
     pub fn awaits_its_picture(&self) -> bool {
-        self.awaited.values().any(|purpose| *purpose == Priority::Picture)
+        self.awaited.values().any(|purpose| *purpose == Priority::Visible)
     }
 
     /// The screen whose keys count; none while something on top takes all of them.
@@ -249,7 +249,7 @@ impl App {
                     self.awaited.insert(*ticket, *purpose);
                 }
                 Effect::Edit { ticket, .. } => {
-                    self.awaited.insert(*ticket, Priority::Rest);
+                    self.awaited.insert(*ticket, Priority::Background);
                 }
                 Effect::Execute { run, control, .. } => {
                     self.running.push((run.clone(), control.clone()));

@@ -10,9 +10,9 @@ pub type Ticket = u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// What is looked at: a frame waits for it a moment.
-    Picture,
+    Visible,
     /// Anything else.
-    Rest,
+    Background,
 }
 
 /// Which revision: a prompt and a number in its sequence.

@@ -1,9 +1,9 @@
 //! A question to the registry's threads, with the type of its own answer.
 //!
 //! ```text
-//! Slot::ask(question) -> Request (in an effect) -> reading thread | writing thread | a thread that computes
+//! Pending::ask(question) -> Request (in an effect) -> reading thread | writing thread | a thread that computes
 //!        ^                                                             |
-//!        +--- Slot::answer(ticket) <--- Msg::Reply { ticket } <--------+  the answer waits in a channel of its own type
+//!        +--- Pending::answer(ticket) <--- Msg::Reply { ticket } <--------+  the answer waits in a channel of its own type
 //! ```
 //! A type that is asked and has no [`Question::work`] does not compile, and no answer can reach another question's place.
 

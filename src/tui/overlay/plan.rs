@@ -152,7 +152,7 @@ impl PlanDialog {
             address: "http://127.0.0.1:8080/v1#model".to_owned(),
             dirty: false,
         };
-        dialog.choices.ask(cx, Priority::Rest, query::AskChoices);
+        dialog.choices.ask(cx, Priority::Background, query::AskChoices);
         dialog
     }
 
@@ -272,7 +272,7 @@ impl PlanDialog {
         }
         if let Some(request) = self.request() {
             self.dirty = false;
-            self.plan.ask(cx, Priority::Rest, query::PlanOf(request));
+            self.plan.ask(cx, Priority::Background, query::PlanOf(request));
         }
     }
 
@@ -288,7 +288,7 @@ impl PlanDialog {
             KeyCode::Esc => return PlanOutcome::Close,
             KeyCode::Char('c') if control => return PlanOutcome::Close,
             KeyCode::Char('e') if control => {
-                self.endpoints.ask(cx, Priority::Rest, query::Endpoints);
+                self.endpoints.ask(cx, Priority::Background, query::Endpoints);
                 cx.say("looking for model servers on this machine");
             }
             KeyCode::Up | KeyCode::BackTab => self.move_field(false),
@@ -409,7 +409,7 @@ impl PlanDialog {
             Some(Ok(plan)) => match &plan.refused {
                 Some(why) => cx.fail(why.clone()),
                 None => {
-                    self.created.ask(cx, Priority::Rest, query::CreateRun(Box::new(plan.clone())));
+                    self.created.ask(cx, Priority::Background, query::CreateRun(Box::new(plan.clone())));
                 }
             },
         }

@@ -90,7 +90,7 @@ impl AgreementScreen {
             wanted: self.wanted.clone(),
             ground: self.ground.clone(),
         };
-        self.said.ask(cx, Priority::Rest, question);
+        self.said.ask(cx, Priority::Background, question);
         self.standard.clear();
         self.judges.clear();
     }
@@ -103,12 +103,12 @@ impl AgreementScreen {
         }
         if self.standard.get().is_none() && !self.standard.is_waiting() {
             let question = query::AskStandard { ground: Arc::clone(ground), wanted: self.wanted.clone() };
-            self.standard.ask(cx, Priority::Picture, question);
+            self.standard.ask(cx, Priority::Visible, question);
         }
         let lacks = self.judges.get().is_none() && !self.judges.is_waiting();
         if self.pane == AgreementPane::SideBySide && lacks {
             let question = query::Judges { run: self.run.clone(), wanted: self.wanted.clone() };
-            self.judges.ask(cx, Priority::Picture, question);
+            self.judges.ask(cx, Priority::Visible, question);
         }
     }
 

@@ -72,7 +72,7 @@ impl Screen for BlameScreen {
 
     fn open(&mut self, cx: &mut Context) {
         if self.lines.get().is_none() {
-            self.lines.ask(cx, Priority::Picture, query::AskBlame(self.spot.clone()));
+            self.lines.ask(cx, Priority::Visible, query::AskBlame(self.spot.clone()));
         }
     }
 

@@ -93,7 +93,7 @@ impl Compare {
     fn ask_pairs(&mut self, cx: &mut Context) {
         if let Some(field) = self.field.as_ref().filter(|_| self.show_pairs) {
             let question = query::AskPairs { field: Arc::clone(field), turned: self.turned };
-            self.pairs.ask(cx, Priority::Picture, question);
+            self.pairs.ask(cx, Priority::Visible, question);
         }
     }
 
@@ -104,7 +104,7 @@ impl Compare {
             slice: self.slice.clone(),
             field: self.field.clone(),
         };
-        self.said.ask(cx, Priority::Rest, question);
+        self.said.ask(cx, Priority::Background, question);
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
     }
 
@@ -178,7 +178,7 @@ impl Compare {
         };
         for (slot, item) in self.sides.iter_mut().zip([a, b]) {
             slot.clear();
-            slot.ask(cx, Priority::Picture, query::AskItem { run: self.run.clone(), item });
+            slot.ask(cx, Priority::Visible, query::AskItem { run: self.run.clone(), item });
         }
     }
 

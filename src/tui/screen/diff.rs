@@ -87,7 +87,7 @@ impl DiffScreen {
 
     fn load(&mut self, cx: &mut Context) {
         let question = query::AskDifference { left: self.left.clone(), right: self.right.clone() };
-        self.doc.ask(cx, Priority::Picture, question);
+        self.doc.ask(cx, Priority::Visible, question);
     }
 
     fn take(&mut self, doc: DiffDoc, cx: &mut Context) {
@@ -97,8 +97,8 @@ impl DiffScreen {
                 self.tokens_right.set(right);
             }
             None => {
-                self.tokens_left.ask(cx, Priority::Rest, query::Count(doc.left.side.template.clone()));
-                self.tokens_right.ask(cx, Priority::Rest, query::Count(doc.right.side.template.clone()));
+                self.tokens_left.ask(cx, Priority::Background, query::Count(doc.left.side.template.clone()));
+                self.tokens_right.ask(cx, Priority::Background, query::Count(doc.right.side.template.clone()));
             }
         }
         self.left = doc.left.source.clone();

@@ -37,7 +37,7 @@ impl SearchScreen {
         if self.words.is_empty() {
             self.hits.clear();
         } else {
-            self.hits.ask(cx, Priority::Picture, query::Search(self.words.clone()));
+            self.hits.ask(cx, Priority::Visible, query::Search(self.words.clone()));
         }
     }
 

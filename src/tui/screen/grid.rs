@@ -123,7 +123,7 @@ impl GridScreen {
 
     fn load(&mut self, cx: &mut Context) {
         self.since.clear();
-        self.data.ask(cx, Priority::Rest, query::AskGrid(self.id.clone()));
+        self.data.ask(cx, Priority::Background, query::AskGrid(self.id.clone()));
     }
 
     fn take(&mut self, found: Gridded) {

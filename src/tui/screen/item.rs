@@ -106,9 +106,9 @@ impl ItemScreen {
 
     fn load(&mut self, cx: &mut Context) {
         if self.context.get().is_none() && !self.context.is_waiting() {
-            self.context.ask(cx, Priority::Rest, query::AskGrid(self.run.clone()));
+            self.context.ask(cx, Priority::Background, query::AskGrid(self.run.clone()));
         }
-        self.loaded.ask(cx, Priority::Picture, query::AskItem { run: self.run.clone(), item: self.at });
+        self.loaded.ask(cx, Priority::Visible, query::AskItem { run: self.run.clone(), item: self.at });
     }
 
     /// What the cache of wrapped lines depends on, besides the width.
@@ -187,7 +187,7 @@ impl ItemScreen {
     /// Asks for the other arm's response, to compare the two.
     fn diff_arms(&mut self, cx: &mut Context) {
         match self.next_arm() {
-            Some(item) => self.other.ask(cx, Priority::Rest, query::AskItem { run: self.run.clone(), item }),
+            Some(item) => self.other.ask(cx, Priority::Background, query::AskItem { run: self.run.clone(), item }),
             None => cx.say("no other arm of this run answered this case"),
         }
     }
@@ -265,7 +265,7 @@ impl ItemScreen {
             seconds: None,
             undo,
         };
-        self.saved.ask(cx, Priority::Rest, query::AddReview(review));
+        self.saved.ask(cx, Priority::Background, query::AddReview(review));
         self.saved.set(words);
     }
 
@@ -455,7 +455,7 @@ impl Screen for ItemScreen {
             }
             (Purpose::CaseSet, Some(set)) if !set.trim().is_empty() => {
                 let (run, set) = (self.run.clone(), set.trim().to_owned());
-                self.to_set.ask(cx, Priority::Rest, query::ToCase { run, item: self.at, set });
+                self.to_set.ask(cx, Priority::Background, query::ToCase { run, item: self.at, set });
             }
             (Purpose::ReviewerName, Some(name)) if !name.trim().is_empty() => {
                 name.trim().clone_into(&mut self.reviewer);

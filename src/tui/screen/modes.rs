@@ -85,7 +85,7 @@ impl ModesScreen {
             ),
             (with, mode) => {
                 let question = query::DraftRubric { run: self.run.clone(), mode: mode.filter(|_| with) };
-                self.drafted.ask(cx, Priority::Rest, question);
+                self.drafted.ask(cx, Priority::Background, question);
             }
         }
     }
@@ -119,7 +119,7 @@ impl Screen for ModesScreen {
     }
 
     fn open(&mut self, cx: &mut Context) {
-        self.data.ask(cx, Priority::Rest, query::AskModes(self.run.clone()));
+        self.data.ask(cx, Priority::Background, query::AskModes(self.run.clone()));
     }
 
     fn changed(&mut self, cx: &mut Context) {
@@ -180,7 +180,7 @@ impl Screen for ModesScreen {
             Ok(text) => {
                 // Kept until it is stored: a fault in it must not cost the work.
                 self.refused = Some(text.clone());
-                self.saved.ask(cx, Priority::Rest, query::SaveRubric(text.clone()));
+                self.saved.ask(cx, Priority::Background, query::SaveRubric(text.clone()));
             }
             Err(why) => cx.fail(why.clone()),
         }

@@ -91,7 +91,7 @@ impl Prompts {
             self.past.go_on(name, cx);
         } else {
             if self.past.of.is_some() {
-                self.preview.side.rest.ask(cx, Priority::Rest, query::Pause(cx.env.rest));
+                self.preview.side.rest.ask(cx, Priority::Background, query::Pause(cx.env.rest));
             }
             self.preview.side.events.clear();
             self.past.begin(name, cx);

@@ -79,8 +79,8 @@ impl Screen for Review {
             return;
         }
         match self.wanted.clone() {
-            Some(run) => self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run)),
-            None => self.queue.runs.ask(cx, Priority::Rest, query::AskRuns),
+            Some(run) => self.queue.grid.ask(cx, Priority::Background, query::AskGrid(run)),
+            None => self.queue.runs.ask(cx, Priority::Background, query::AskRuns),
         }
     }
 

@@ -116,7 +116,7 @@ impl Screen for Revisions {
     }
 
     fn open(&mut self, cx: &mut Context) {
-        self.data.ask(cx, Priority::Rest, query::Charts(self.name.clone()));
+        self.data.ask(cx, Priority::Background, query::Charts(self.name.clone()));
     }
 
     fn changed(&mut self, cx: &mut Context) {

@@ -50,7 +50,7 @@ impl RunsScreen {
     }
 
     fn load(&mut self, cx: &mut Context) {
-        self.rows.ask(cx, Priority::Rest, query::AskRuns);
+        self.rows.ask(cx, Priority::Background, query::AskRuns);
     }
 
     /// Asks for the figures of one more row in sight, the selected one first.
@@ -66,7 +66,7 @@ impl RunsScreen {
         let in_sight = rows.iter().skip(self.cursor.top).take(height);
         let next = self.selected().into_iter().chain(in_sight).find(lacks).map(|r| r.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Priority::Rest, query::Means(id.clone()));
+            self.reading.ask(cx, Priority::Background, query::Means(id.clone()));
             self.reading.set(id);
         }
     }

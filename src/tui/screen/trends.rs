@@ -65,8 +65,8 @@ impl Trends {
     }
 
     fn ask(&mut self, cx: &mut Context) {
-        self.runs.ask(cx, Priority::Rest, query::AskRuns);
-        self.efforts.ask(cx, Priority::Picture, query::Efforts);
+        self.runs.ask(cx, Priority::Background, query::AskRuns);
+        self.efforts.ask(cx, Priority::Visible, query::Efforts);
     }
 
     /// Takes the runs; what has been judged since loses its figures, which are then asked for again.
@@ -110,7 +110,7 @@ impl Trends {
             .find(|run| !self.figures.contains_key(&run.id))
             .map(|run| run.id.clone());
         if let Some(id) = next {
-            self.reading.ask(cx, Priority::Rest, query::Means(id.clone()));
+            self.reading.ask(cx, Priority::Background, query::Means(id.clone()));
             self.reading.set(id);
         }
     }

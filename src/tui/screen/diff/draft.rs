@@ -68,13 +68,13 @@ impl DiffScreen {
             Err(why) => {
                 cx.fail(why.clone());
                 if let Some(question) = query::rescue(&draft.base, why) {
-                    draft.kept.ask(cx, Priority::Rest, question);
+                    draft.kept.ask(cx, Priority::Background, question);
                 }
             }
             Ok(text) if **text == *draft.text => cx.say("nothing was changed"),
             Ok(text) => {
                 draft.text = text.as_str().into();
-                draft.kept.ask(cx, Priority::Rest, query::kept(&draft.base, text));
+                draft.kept.ask(cx, Priority::Background, query::kept(&draft.base, text));
                 let base = RevisionRef { name: draft.base.name.clone(), seq: draft.base.seq };
                 self.right = DiffSource::Draft { base, text: Arc::clone(&draft.text) };
                 self.load(cx);
@@ -103,7 +103,7 @@ impl DiffScreen {
         let mut revision = following(&draft.base, template);
         revision.message = (!message.trim().is_empty()).then(|| message.trim().to_owned());
         revision.author = (!cx.env.reviewer.is_empty()).then(|| cx.env.reviewer.clone());
-        draft.registered.ask(cx, Priority::Rest, query::Register(revision));
+        draft.registered.ask(cx, Priority::Background, query::Register(revision));
     }
 
     /// True when the answer belonged to the draft.

@@ -33,7 +33,7 @@ impl Prompts {
         }
         let Some(base) = self.revision().cloned() else { return cx.fail("no revision is selected") };
         let spot = RevisionRef { name: base.name.clone(), seq: base.seq };
-        self.editing.draft.ask(cx, Priority::Rest, query::EditText(spot));
+        self.editing.draft.ask(cx, Priority::Background, query::EditText(spot));
         self.editing.base = Some(base);
     }
 
@@ -66,7 +66,7 @@ impl Prompts {
             (Err(why), base) => {
                 cx.fail(why.clone());
                 if let Some(question) = base.as_ref().and_then(|b| query::rescue(b, why)) {
-                    self.editing.kept.ask(cx, Priority::Rest, question);
+                    self.editing.kept.ask(cx, Priority::Background, question);
                     self.editing.kept.set("what the editor left is kept as a draft: {Edit} opens it again");
                 }
             }
@@ -74,7 +74,7 @@ impl Prompts {
                 cx.say("nothing was changed: no new revision");
             }
             (Ok(text), Some(base)) => {
-                self.editing.kept.ask(cx, Priority::Rest, query::kept(base, text));
+                self.editing.kept.ask(cx, Priority::Background, query::kept(base, text));
                 cx.go(Route::Draft { base: Box::new(base.clone()), text: text.clone() });
             }
             (Ok(_), None) => {}

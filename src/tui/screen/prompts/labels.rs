@@ -20,13 +20,13 @@ impl Prompts {
     /// Asks what an undo would take back.
     pub(super) fn undo_label(&mut self, cx: &mut Context) {
         match self.past.of.clone() {
-            Some(name) => self.labels.last.ask(cx, Priority::Rest, query::LastMove(name)),
+            Some(name) => self.labels.last.ask(cx, Priority::Background, query::LastMove(name)),
             None => cx.fail("no prompt is selected"),
         }
     }
 
     pub(super) fn take_label_back(&mut self, name: PromptName, label: Label, cx: &mut Context) {
-        self.labels.moved.ask(cx, Priority::Rest, query::MoveLabel::Back { name, label });
+        self.labels.moved.ask(cx, Priority::Background, query::MoveLabel::Back { name, label });
     }
 
     pub(super) fn ask_label(&mut self, cx: &mut Context) {
@@ -40,7 +40,7 @@ impl Prompts {
     pub(super) fn set_label(&mut self, text: &str, seq: u32, cx: &mut Context) {
         let Some(name) = self.past.of.clone() else { return };
         match text.trim().parse() {
-            Ok(label) => self.labels.moved.ask(cx, Priority::Rest, query::MoveLabel::To { name, label, seq }),
+            Ok(label) => self.labels.moved.ask(cx, Priority::Background, query::MoveLabel::To { name, label, seq }),
             Err(e) => cx.fail(format!("{e}")),
         }
     }

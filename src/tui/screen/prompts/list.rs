@@ -96,7 +96,7 @@ impl ListPane {
     /// Asks for the beginning of the list.
     pub fn ask_first(&mut self, cx: &mut Context) {
         let question = query::AskList { offset: 0, limit: PAGE, archived: self.archived, around: None };
-        self.first.ask(cx, Priority::Picture, question);
+        self.first.ask(cx, Priority::Visible, question);
     }
 
     /// Asks for the rows around the cursor that are not there yet.
@@ -115,7 +115,7 @@ impl ListPane {
                     let offset = gap / PAGE * PAGE;
                     self.page.ask(
                         cx,
-                        Priority::Picture,
+                        Priority::Visible,
                         query::AskList { offset, limit: PAGE, archived: self.archived, around: None },
                     );
                 }
@@ -127,7 +127,7 @@ impl ListPane {
                     .cloned()
                     .collect();
                 if !lacking.is_empty() {
-                    self.named.ask(cx, Priority::Picture, query::AskRows(lacking));
+                    self.named.ask(cx, Priority::Visible, query::AskRows(lacking));
                 }
             }
         }
@@ -235,7 +235,7 @@ impl ListPane {
             self.index = ShownPrompts::UNKNOWN;
             self.ask_first(cx);
         } else {
-            self.names.ask(cx, Priority::Picture, query::Filter(text.to_owned()));
+            self.names.ask(cx, Priority::Visible, query::Filter(text.to_owned()));
         }
     }
 
@@ -245,14 +245,14 @@ impl ListPane {
             return self.rows.clear();
         }
         if self.tree.is_folded() {
-            self.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
+            self.names_of_all.ask(cx, Priority::Visible, query::Filter(String::new()));
         }
         let offset = self.cursor.at / PAGE * PAGE;
         let around = self.selected().cloned();
         self.around = around.clone();
         let question = query::AskList { offset, limit: PAGE, archived: self.archived, around };
         self.named.forget();
-        self.page.ask(cx, Priority::Picture, question);
+        self.page.ask(cx, Priority::Visible, question);
     }
 
     /// All names are there: fold as was asked.

@@ -26,7 +26,7 @@ impl Prompts {
             Action::Archive => match self.selected() {
                 Some(name) if self.list.archived => {
                     let question = query::Manage::Unarchive(name.clone());
-                    self.managed.ask(cx, Priority::Rest, question);
+                    self.managed.ask(cx, Priority::Background, question);
                 }
                 Some(name) => {
                     let [show, back] =
@@ -42,7 +42,7 @@ impl Prompts {
             Action::FoldAll => {
                 if self.can_fold(cx) {
                     self.list.fold_all = true;
-                    self.list.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
+                    self.list.names_of_all.ask(cx, Priority::Visible, query::Filter(String::new()));
                 }
             }
             _ => return false,
@@ -61,7 +61,7 @@ impl Prompts {
     pub(super) fn answer_manage(&mut self, what: &Purpose, text: &str, cx: &mut Context) {
         let Some(name) = self.selected().cloned() else { return };
         if *what == Purpose::Archive {
-            return self.managed.ask(cx, Priority::Rest, query::Manage::Archive(name));
+            return self.managed.ask(cx, Priority::Background, query::Manage::Archive(name));
         }
         let to: PromptName = match text.trim().parse() {
             Ok(to) => to,
@@ -72,7 +72,7 @@ impl Prompts {
             (_, Some(from)) => query::Manage::Copy { from, to },
             (_, None) => return cx.fail("no revision is selected"),
         };
-        self.managed.ask(cx, Priority::Rest, question);
+        self.managed.ask(cx, Priority::Background, question);
     }
 
     /// An answer to one of the changes above. False when it is none.
@@ -142,7 +142,7 @@ impl Prompts {
             return cx.say(format!("{name} is in no folder"));
         };
         self.list.wanted_folder = Some(folder);
-        self.list.names_of_all.ask(cx, Priority::Picture, query::Filter(String::new()));
+        self.list.names_of_all.ask(cx, Priority::Visible, query::Filter(String::new()));
     }
 
     /// Opens the folder that is selected; false when none is.

@@ -52,15 +52,15 @@ impl Past {
         self.cursor = Cursor { height: self.cursor.height, ..Cursor::default() };
         self.scores.clear();
         let question = query::Log { name: name.clone(), before: None, limit: LOG_PAGE };
-        self.slot.ask(cx, Priority::Picture, question);
-        self.scores.ask(cx, Priority::Picture, query::AskScores(name));
+        self.slot.ask(cx, Priority::Visible, question);
+        self.scores.ask(cx, Priority::Visible, query::AskScores(name));
     }
 
     /// Asks for more of it where its end is near.
     pub fn go_on(&mut self, name: PromptName, cx: &mut Context) {
         if !self.whole && self.cursor.at + NEAR > self.log.len() && !self.slot.is_waiting() {
             let before = self.log.last().map(|r| r.seq);
-            self.slot.ask(cx, Priority::Picture, query::Log { name, before, limit: LOG_PAGE });
+            self.slot.ask(cx, Priority::Visible, query::Log { name, before, limit: LOG_PAGE });
         }
     }
 
@@ -68,8 +68,8 @@ impl Past {
     pub fn again(&mut self, name: PromptName, cx: &mut Context) {
         self.replace = true;
         let limit = self.log.len().max(LOG_PAGE);
-        self.slot.ask(cx, Priority::Picture, query::Log { name: name.clone(), before: None, limit });
-        self.scores.ask(cx, Priority::Picture, query::AskScores(name));
+        self.slot.ask(cx, Priority::Visible, query::Log { name: name.clone(), before: None, limit });
+        self.scores.ask(cx, Priority::Visible, query::AskScores(name));
     }
 
     /// Renamed, put away or forgotten meanwhile: the list, asked too, moves the selection on.

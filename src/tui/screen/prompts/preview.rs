@@ -36,7 +36,7 @@ impl PreviewPane {
         if self.of.as_ref() == Some(&spot) {
             return;
         }
-        self.text.ask(cx, Priority::Picture, query::AskPreview(spot.clone()));
+        self.text.ask(cx, Priority::Visible, query::AskPreview(spot.clone()));
         self.tokens.clear();
         self.top = 0;
         self.of = Some(spot.clone());
@@ -48,10 +48,10 @@ impl PreviewPane {
         match (self.side.shown, spot) {
             (SideView::Rendered, Some(spot)) => {
                 let from = self.side.pick.clone();
-                self.side.rendered.ask(cx, Priority::Picture, query::Render { spot, from, step });
+                self.side.rendered.ask(cx, Priority::Visible, query::Render { spot, from, step });
             }
             (SideView::Timeline, Some(spot)) => {
-                self.side.events.ask(cx, Priority::Picture, query::AskEvents(spot.name));
+                self.side.events.ask(cx, Priority::Visible, query::AskEvents(spot.name));
             }
             _ => {}
         }
@@ -79,7 +79,7 @@ impl PreviewPane {
                     match (text.tokens, digest) {
                         (Some(n), _) => self.tokens.set(n),
                         (None, Some(digest)) => {
-                            self.tokens.ask(cx, Priority::Rest, query::AskTokens(digest, text.kind))
+                            self.tokens.ask(cx, Priority::Background, query::AskTokens(digest, text.kind))
                         }
                         (None, None) => {}
                     }

@@ -84,7 +84,7 @@ impl Review {
             seconds: Some((cx.env.now - self.answer.asked_at).max(0) as f64),
             undo: None,
         };
-        self.answer.saving.ask(cx, Priority::Rest, query::AddReview(review.clone()));
+        self.answer.saving.ask(cx, Priority::Background, query::AddReview(review.clone()));
         self.answer.saving.set(review);
     }
 
@@ -140,7 +140,7 @@ impl Review {
             seconds: None,
             undo: Some(last.id),
         };
-        self.answer.undoing.ask(cx, Priority::Rest, query::AddReview(review));
+        self.answer.undoing.ask(cx, Priority::Background, query::AddReview(review));
     }
 
     pub(super) fn undone(&mut self, cx: &mut Context) {

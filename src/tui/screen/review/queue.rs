@@ -62,7 +62,7 @@ impl Review {
     pub(super) fn choose(&mut self, runs: &[RunInfo], cx: &mut Context) {
         let scored = |r: &&RunInfo| r.verdicts.contains_key(&crate::core::verdict::VerdictState::Scored);
         match runs.iter().find(scored) {
-            Some(run) => self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run.id.clone())),
+            Some(run) => self.queue.grid.ask(cx, Priority::Background, query::AskGrid(run.id.clone())),
             None => self.queue.nothing = true,
         }
     }
@@ -80,7 +80,7 @@ impl Review {
     pub(super) fn rearrange(&mut self, cx: &mut Context) {
         if let Some(run) = &self.queue.run {
             self.queue.ahead.clear();
-            self.queue.grid.ask(cx, Priority::Rest, query::AskGrid(run.id.clone()));
+            self.queue.grid.ask(cx, Priority::Background, query::AskGrid(run.id.clone()));
         }
     }
 
@@ -122,7 +122,7 @@ impl Review {
             }
             _ => self.queue.shown.ask(
                 cx,
-                Priority::Picture,
+                Priority::Visible,
                 query::AskItem { run: run.id.clone(), item: *item },
             ),
         }
@@ -135,7 +135,7 @@ impl Review {
         let (places, done) = (&self.queue.turns.places, &self.queue.turns.done);
         let mut open = places.iter().zip(done).filter(|(_, done)| !**done).map(|(place, _)| place.0);
         if let Some(item) = open.find(|item| Some(*item) != here) {
-            self.queue.ahead.ask(cx, Priority::Rest, query::AskItem { run: run.id.clone(), item });
+            self.queue.ahead.ask(cx, Priority::Background, query::AskItem { run: run.id.clone(), item });
         }
     }
 

@@ -150,7 +150,7 @@ impl Review {
             seconds: None,
             undo: None,
         };
-        self.reveal.ruling.ask(cx, Priority::Rest, query::AddReview(review.clone()));
+        self.reveal.ruling.ask(cx, Priority::Background, query::AddReview(review.clone()));
         self.reveal.ruling.set(review);
     }
 
