@@ -7,6 +7,7 @@
 
 mod advice;
 mod agreement;
+mod attempt;
 mod bench_data;
 mod blame;
 mod cases;
@@ -122,6 +123,9 @@ enum Verb {
     Search(search::Args),
     /// One revision with all that is known about it
     Show(show::Args),
+    /// See models' answers to a prompt, without storing anything
+    #[command(name = "try")]
+    Try(attempt::Args),
     /// How long a prompt is, part by part, and whether it fits a model's window
     Tokens(tokens::Args),
     /// Compare two revisions, files or stdin
@@ -336,6 +340,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Log(args) => log::run(ctx, &args),
         Verb::Search(args) => search::run(ctx, &args),
         Verb::Show(args) => show::run(ctx, &args),
+        Verb::Try(args) => attempt::run(ctx, &args),
         Verb::Tokens(args) => tokens::run(ctx, &args),
         Verb::Diff(args) => diff::run(ctx, &args),
         Verb::Blame(args) => blame::run(ctx, &args),

@@ -124,7 +124,7 @@ pub fn syntax(text: &str) -> Result<Syntax> {
 }
 
 /// The template, and the settings that a request's body holds beside its messages.
-fn read_template(file: &Path, chat: bool) -> Result<(Template, Map<String, Value>)> {
+pub(super) fn read_template(file: &Path, chat: bool) -> Result<(Template, Map<String, Value>)> {
     let text = read_text(file)?;
     if !chat {
         return Ok((Template::text(text), Map::new()));

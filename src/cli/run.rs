@@ -13,7 +13,7 @@ use crate::eval::{ArmChoice, RunRequest};
 use std::path::PathBuf;
 
 mod compare;
-mod execute;
+pub(super) mod execute;
 mod export;
 mod inputs;
 mod pairwise;

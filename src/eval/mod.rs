@@ -10,6 +10,7 @@
 //! planned verdicts they rest on.
 
 pub mod agreement;
+mod attempt;
 mod batch;
 mod budget;
 mod check_results;
@@ -38,6 +39,7 @@ mod verdict_key;
 #[cfg(test)]
 pub(crate) mod worlds;
 
+pub use attempt::{Asked, Attempt, attempts};
 pub use batch::{as_batch, cancel_batches};
 pub use check_results::{CheckSummary, CheckedItem, check_item, check_run, summarize_checks};
 pub use control::{Control, Progress, RunScope};

@@ -35,6 +35,7 @@ mod cli_runs;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod cli_sync;
+mod cli_try;
 mod compose;
 mod context;
 mod coverage;

@@ -258,7 +258,7 @@ pub(super) fn carry_out(
     Ok(eval::exit_code(&run, min_coverage))
 }
 
-pub(super) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
+pub(in crate::cli) async fn stop_on_signals(control: Control, by: Arc<AtomicU8>) {
     use tokio::signal::unix::{SignalKind, signal};
     let mut heard: FuturesUnordered<_> = crate::signals::ending()
         .into_iter()

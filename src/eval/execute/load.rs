@@ -1,6 +1,7 @@
 //! Brings the texts of the next items into memory, a chunk at a time, with the verdicts that earlier runs reached
 //! already: one question to the registry for many keys, while calls are under way.
 
+use super::super::attempt::seeded;
 use super::super::plan::own_of;
 use super::super::render::render_with;
 use super::super::verdict_key::{VerdictKey, cache_key};
@@ -247,12 +248,7 @@ impl Loader {
 
     /// The prompt's own parameters; with a seed, each further response to a case has another one.
     fn params(&self, writer: &ArmRenderer, generation: u32) -> Map<String, Value> {
-        let mut params = writer.settings.config.clone();
-        let seed = params.get("seed").and_then(Value::as_i64).or(self.seed);
-        if let Some(seed) = seed.filter(|_| generation > 0) {
-            params.insert("seed".to_owned(), Value::from(seed.wrapping_add(i64::from(generation))));
-        }
-        params
+        seeded(&writer.settings.config, self.seed, generation)
     }
 
     fn write_step(

@@ -98,7 +98,11 @@ impl DiffScreen {
             }
             None => {
                 self.tokens_left.ask(cx, Priority::Background, query::Count(doc.left.side.template.clone()));
-                self.tokens_right.ask(cx, Priority::Background, query::Count(doc.right.side.template.clone()));
+                self.tokens_right.ask(
+                    cx,
+                    Priority::Background,
+                    query::Count(doc.right.side.template.clone()),
+                );
             }
         }
         self.left = doc.left.source.clone();

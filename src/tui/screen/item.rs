@@ -187,7 +187,9 @@ impl ItemScreen {
     /// Asks for the other arm's response, to compare the two.
     fn diff_arms(&mut self, cx: &mut Context) {
         match self.next_arm() {
-            Some(item) => self.other.ask(cx, Priority::Background, query::AskItem { run: self.run.clone(), item }),
+            Some(item) => {
+                self.other.ask(cx, Priority::Background, query::AskItem { run: self.run.clone(), item })
+            }
             None => cx.say("no other arm of this run answered this case"),
         }
     }

@@ -40,7 +40,9 @@ impl Prompts {
     pub(super) fn set_label(&mut self, text: &str, seq: u32, cx: &mut Context) {
         let Some(name) = self.past.of.clone() else { return };
         match text.trim().parse() {
-            Ok(label) => self.labels.moved.ask(cx, Priority::Background, query::MoveLabel::To { name, label, seq }),
+            Ok(label) => {
+                self.labels.moved.ask(cx, Priority::Background, query::MoveLabel::To { name, label, seq })
+            }
             Err(e) => cx.fail(format!("{e}")),
         }
     }
