@@ -3,7 +3,8 @@
 use super::context::Ctx;
 use super::error::{CliError, DONE, Result};
 use super::output::{Tint, clean, talk};
-use crate::core::search_query::{Find, matches};
+use crate::core::search_query::{Find, from_match, matches};
+use crate::core::text::truncate;
 use serde_json::json;
 
 // Arguments of `search`.
@@ -67,9 +68,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     Ok(DONE)
 }
 
+/// Columns of a longer line that are printed, from where the words stand in it.
+const COLUMNS: usize = 2_000;
+
 /// A text, cleaned, with the words that were searched for made bold.
 fn lit(ctx: &Ctx, text: &str, words: &[String]) -> String {
-    let shown = clean(text).into_owned();
+    let shown = clean(&truncate(&from_match(text, words, COLUMNS), COLUMNS)).into_owned();
     matches(&shown, words)
         .into_iter()
         .map(|(part, hit)| if hit { ctx.out.tint(Tint::Bold, part) } else { part.to_owned() })

@@ -99,12 +99,122 @@ fn sign(part: &Value) -> Option<String> {
 }
 
 fn call_sign(call: &Value) -> String {
-    let function = call.get("function").unwrap_or(call);
-    let name = function.get("name").and_then(Value::as_str).unwrap_or("?");
-    let arguments = match function.get("arguments") {
+    let (name, arguments) = call_parts(call);
+    let arguments = match arguments {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => String::new(),
     };
     format!("[call {name}({arguments})]")
+}
+
+/// A call's tool and its arguments, which most APIs write as JSON inside of a text.
+fn call_parts(call: &Value) -> (&str, Option<&Value>) {
+    let function = call.get("function").unwrap_or(call);
+    let name = function.get("name").and_then(Value::as_str).unwrap_or("?");
+    (name, function.get("arguments").or_else(|| function.get("input")))
+}
+
+/// Keys under which stands what programs tell each other, and no text.
+const NO_TEXT: [&str; 12] = [
+    "role",
+    "type",
+    "id",
+    "call_id",
+    "tool_call_id",
+    "tool_use_id",
+    "cache_control",
+    "media_type",
+    "mime_type",
+    "mimeType",
+    "detail",
+    "signature",
+];
+
+/// All text of chat messages, line by line as people read it: contents, parts, calls with their arguments, what tools gave
+/// back. Line breaks are those of the texts, also inside of a call's arguments; roles, other keys and images are left out.
+pub(super) fn all_text(messages: &[Value]) -> String {
+    let mut out = String::new();
+    for message in messages {
+        add_text(message, "", &mut out);
+    }
+    out
+}
+
+fn add_text(value: &Value, key: &str, out: &mut String) {
+    match value {
+        _ if NO_TEXT.contains(&key) => {}
+        Value::String(text) if !is_data(text) => {
+            out.push_str(text);
+            out.push('\n');
+        }
+        Value::Array(list) => list.iter().for_each(|value| add_text(value, key, out)),
+        Value::Object(map) => {
+            let is_call = matches!(key, "tool_calls" | "function_call")
+                || map
+                    .get("type")
+                    .and_then(Value::as_str)
+                    .is_some_and(|t| t == "tool_use" || t == "function_call");
+            if is_call {
+                add_call(value, out);
+            } else {
+                map.iter().for_each(|(key, value)| add_text(value, key, out));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A call as [`call_sign`] shows it, but for the escapes in its arguments.
+fn add_call(call: &Value, out: &mut String) {
+    let (name, arguments) = call_parts(call);
+    out.push_str("[call ");
+    out.push_str(name);
+    out.push('(');
+    match arguments {
+        Some(Value::String(text)) => match serde_json::from_str(text) {
+            Ok(Value::String(_)) | Err(_) => out.push_str(text),
+            Ok(value) => add_plain(&value, out),
+        },
+        Some(other) => add_plain(other, out),
+        None => {}
+    }
+    out.push_str(")]\n");
+}
+
+/// JSON without escapes: for reading only.
+fn add_plain(value: &Value, out: &mut String) {
+    match value {
+        Value::String(text) if is_data(text) => out.push_str("\"...\""),
+        Value::String(text) => {
+            out.push('"');
+            out.push_str(text);
+            out.push('"');
+        }
+        Value::Array(list) => {
+            out.push('[');
+            for (at, value) in list.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                add_plain(value, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (at, (key, value)) in map.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                out.push_str(&format!("\"{key}\":"));
+                add_plain(value, out);
+            }
+            out.push('}');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+/// Whether a text is the bytes of an image or a sound, in which nobody looks for a word.
+fn is_data(text: &str) -> bool {
+    const LONG: usize = 256;
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_');
+    text.starts_with("data:") && text.contains(";base64,") || text.len() > LONG && text.bytes().all(base64)
 }

@@ -6,12 +6,14 @@
 
 use super::canonical::{self, Numbers};
 use super::digest::{Digest, canonical_digest};
+use super::message;
 pub use super::message::Message;
 pub use super::name::{Base, Label, NameError, PromptName, Reference, Selector};
 pub use super::template::Syntax;
 use super::template::{self, TemplateError, Variable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Whether a template is one text or a list of chat messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -96,6 +98,18 @@ impl Template {
             TemplateKind::Chat => {
                 self.messages().iter().map(|m| format!("── {} ──\n{}\n", m.role, m.shown())).collect()
             }
+        }
+    }
+
+    /// What a search looks through: the text, or all text of the messages, each on lines of its own. Of a chat neither roles,
+    /// keys nor escapes are among it.
+    pub fn searchable(&self) -> Cow<'_, str> {
+        match self.kind {
+            TemplateKind::Text => Cow::Borrowed(&self.body),
+            TemplateKind::Chat => match serde_json::from_str::<Vec<Value>>(&self.body) {
+                Ok(messages) => Cow::Owned(message::all_text(&messages)),
+                Err(_) => Cow::Borrowed(&self.body),
+            },
         }
     }
 

@@ -7,7 +7,10 @@
 //!
 //! `author:"Ana Maria"` holds a blank in quotes. A word with another key (`http://x`) is a word.
 
+use super::text::width;
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// Which side of a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +193,47 @@ pub fn matches<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
     out
 }
 
+/// A text from where the first of the words can be seen in so many columns: the whole, or what begins a little before it,
+/// behind an ellipsis. What comes after is left to who cuts it.
+pub fn from_match<'a>(text: &'a str, words: &[String], columns: usize) -> Cow<'a, str> {
+    let Some(found) = first_match(text, words) else { return Cow::Borrowed(text) };
+    // A character takes four bytes at most: what is further away need not be measured.
+    let is_near =
+        found.end <= columns.saturating_mul(4) && text.get(..found.end).is_some_and(|to| width(to) < columns);
+    let Some(before) = text.get(..found.start).filter(|_| !is_near) else { return Cow::Borrowed(text) };
+    let mut room = columns / 4;
+    let start = before.char_indices().rev().take_while(|(_, c)| {
+        let taken = width(c.encode_utf8(&mut [0; 4]));
+        let fits = taken <= room;
+        room = room.saturating_sub(taken);
+        fits
+    });
+    let start = start.last().map_or(found.start, |(at, _)| at);
+    match text.get(start..) {
+        Some(rest) if start > 0 => Cow::Owned(format!("…{}", rest.trim_start())),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Where the first of the words stands, in bytes.
+fn first_match(text: &str, words: &[String]) -> Option<Range<usize>> {
+    let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+    let wanted: Vec<Vec<char>> = words
+        .iter()
+        .map(|w| w.chars().flat_map(char::to_lowercase).collect::<Vec<char>>())
+        .filter(|w| !w.is_empty())
+        .collect();
+    text.char_indices().find_map(|(at, c)| {
+        wanted.iter().filter(|w| w.first() == Some(&lower(c))).find_map(|word| {
+            let rest = text.get(at..)?;
+            let mut here = rest.char_indices();
+            word.iter()
+                .all(|w| here.next().is_some_and(|(_, c)| lower(c) == *w))
+                .then(|| at..at + here.offset())
+        })
+    })
+}
+
 /// Words at blanks; quotes hold a word together and are left out.
 fn split(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
@@ -285,6 +329,28 @@ mod tests {
         );
         assert_eq!(matches("", &words(&["x"])), []);
         assert_eq!(matches("abc", &words(&["", "abcd"])), [("abc", false)]);
+    }
+
+    #[test]
+    fn a_long_text_is_seen_from_where_the_words_stand() {
+        let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let far = format!("{}NEEDLE here{}", "word ".repeat(40), " tail".repeat(40));
+        let seen = from_match(&far, &words(&["needle"]), 40);
+        assert!(seen.starts_with("…word word NEEDLE here tail"), "{seen}");
+        let wide = format!("{}要約して", "編集者".repeat(30));
+        let seen = from_match(&wide, &words(&["要約"]), 40);
+        assert_eq!(seen, "…集者編集者要約して");
+        for (text, word, columns) in [
+            ("say needle", "needle", 40),
+            (&far, "absent", 40),
+            (&far, "tail", 4_000),
+            ("", "x", 9),
+            (&far, "word", 1),
+            (&far, "", 9),
+        ] {
+            assert_eq!(from_match(text, &words(&[word]), columns), text, "{word}");
+        }
+        assert!(from_match(&far, &words(&["needle"]), 0).starts_with("…NEEDLE"));
     }
 
     #[test]

@@ -214,8 +214,10 @@ impl Store {
         for hit in &lines {
             let Some(revisions) = by_name.get(&hit.name) else { continue };
             let holds = revisions.iter().find(|one| {
-                let body = bodies.entry((one.prompt, one.seq)).or_insert_with(|| self.body_of(one));
-                one.seq >= hit.seq && body.as_ref().is_some_and(|b| b.contains(hit.line.as_str()))
+                let text =
+                    || Some(Template { kind: one.kind, body: self.body_of(one)? }.searchable().into_owned());
+                let text = bodies.entry((one.prompt, one.seq)).or_insert_with(text);
+                one.seq >= hit.seq && text.as_ref().is_some_and(|b| b.contains(hit.line.as_str()))
             });
             out.extend(holds.map(|one| Hit { seq: one.seq, ..hit.clone() }));
             if out.len() >= limit {

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! header -> another program's file, or a newer schema? refused without a byte written
-//!        -> BEGIN IMMEDIATE -> older? copy to FILE.bak-vN -> each missing step -> user_version -> COMMIT
+//!        -> BEGIN IMMEDIATE -> older? copy to FILE.bak-vN -> each missing step -> a search index of another kind? made anew
+//!        -> user_version -> COMMIT
 //! ```
 
 use super::file::IN_MEMORY;
 pub(super) use super::file::beside;
 use super::file::{patiently, sync_folder};
-use super::{Remedy, Result, StoreError, shared_file};
+use super::{Remedy, Result, StoreError, search, shared_file};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -26,6 +27,9 @@ const STEPS: &[&str] = &[
 
 /// The schema since which rows are counted as they are written; those of older ones are counted once, as they are found.
 const TALLIED: u32 = 6;
+
+/// The schema since which bodies are packed: what reads them can be used.
+const PACKED: u32 = 5;
 
 /// The schema since which rows have content ids.
 const NAMED: u32 = 7;
@@ -143,10 +147,12 @@ fn has_foreign_tables(path: &Path) -> bool {
     Connection::open_with_flags(path, flags).and_then(|c| c.query_row(sql, [], |r| r.get(0))).unwrap_or(false)
 }
 
-/// Whether a connection reads a registry of this schema.
+/// Whether a connection reads a registry of this schema, with a search index as it is made now.
 pub(super) fn is_current(conn: &Connection) -> bool {
     let number = |pragma: &str| conn.pragma_query_value(None, pragma, |r| r.get::<_, u32>(0)).ok();
-    number("application_id") == Some(APPLICATION) && number("user_version") == Some(KNOWN)
+    number("application_id") == Some(APPLICATION)
+        && number("user_version") == Some(KNOWN)
+        && !search::is_old(conn)
 }
 
 /// Refuses what only a connection that may write could bring up to date.
@@ -184,7 +190,7 @@ pub(super) fn empty(schema: u32) -> Result<Connection> {
 fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
     let known = steps.len() as u32;
     let version = |conn: &Connection| conn.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0));
-    if patiently(|| version(conn))? == known {
+    if patiently(|| version(conn))? == known && (known < PACKED || !search::is_old(conn)) {
         return Ok(());
     }
     patiently(|| conn.execute_batch("BEGIN IMMEDIATE"))?;
@@ -205,6 +211,12 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
             let done = super::identify::give_ids(conn, present >= TALLIED);
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true)?;
             done?;
+        }
+        if present == 0 {
+            search::mark_current(conn)?;
+        } else if known >= PACKED && search::is_old(conn) {
+            tracing::info!(path = %path.display(), "the search index is made anew");
+            search::renew(conn)?;
         }
         conn.pragma_update(None, "application_id", APPLICATION)?;
         Ok(conn.pragma_update(None, "user_version", known)?)

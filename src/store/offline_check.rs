@@ -1,8 +1,8 @@
 //! Looking at a file without changing a byte of it: for `fsck`, and for a copy that is to be restored.
 //!
 //! ```text
-//! file -> a write cut short beside it? -> its beginning readable? -> a connection that cannot write -> older schema? the
-//!         same in memory, brought up to date -> Store -> fsck
+//! file -> a write cut short beside it? -> its beginning readable? -> a connection that cannot write -> older schema, or a search
+//!         index of another kind? the same in memory, brought up to date -> Store -> fsck
 //! ```
 //! The ordinary way in takes back a write that was cut short and brings an older schema up to date: right for work, wrong
 //! for a file of which nobody knows yet whether it is sound.
@@ -14,7 +14,7 @@ use super::migrate::{self, beside};
 use super::open::{check_sqlite, is_denied, reader, tune};
 use super::report::RESTORE;
 use super::rows::FsckReport;
-use super::{Remedy, Result, Store, StoreError, shared_file};
+use super::{Remedy, Result, Store, StoreError, search, shared_file};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -82,7 +82,8 @@ fn checkable(conn: Connection, path: &Path) -> Result<Store> {
     tune(&conn)?;
     let schema: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
     // One made by somebody else is not brought up to date: that would run what it brings along.
-    let known = schema == migrate::KNOWN || !super::foreign_schema::differences(&conn)?.foreign.is_empty();
+    let known = schema == migrate::KNOWN && !search::is_old(&conn)
+        || !super::foreign_schema::differences(&conn)?.foreign.is_empty();
     let conn = if known { conn } else { in_memory(&conn)? };
     tune(&conn)?;
     Ok(Store::around(conn, path, Some("it is only looked at".to_owned())))

@@ -156,7 +156,7 @@ pub(super) fn add_revision(
     insert_revision(conn, &before, settings, &created_at, new)?;
     let seq = before.latest + 1;
     conn.prepare_cached("UPDATE prompt SET latest = ?2 WHERE id = ?1")?.execute(params![prompt, seq])?;
-    search::index(conn, prompt, seq, &new.template.body, seen)?;
+    search::index(conn, prompt, seq, &new.template, seen)?;
     Ok((prompt, seq, true))
 }
 

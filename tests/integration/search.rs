@@ -63,6 +63,32 @@ fn each_filter_chooses_revisions_alone_and_with_words() {
     home.refuses(&["search", "\"\""], 2, &["nothing to search for"]);
 }
 
+/// What is printed of a long line begins near the word, and holds no more than can be read; JSON has all of it.
+#[test]
+fn chats_and_long_lines_are_found_where_people_read_them() {
+    let home = Home::new();
+    let chat = json!([{"role": "system", "content": "Be kind.\nAlways answer briefly.\tNever shout."}, {"role": "user", "content": "{{ q }}"}]);
+    let long = format!("{}needlehere {}", "word ".repeat(10_000), "tail ".repeat(2_000));
+    assert!(home.feed(&["register", "sc", "-", "--chat"], &chat.to_string()).status.success());
+    assert!(home.feed(&["register", "long", "-"], &long).status.success());
+    for (word, found) in [
+        ("kind", 1),
+        ("Always", 1),
+        ("Never", 1),
+        ("nAlways", 0),
+        ("tNever", 0),
+        ("role", 0),
+        ("needlehere", 1),
+    ] {
+        assert_eq!(hits(&home, &[word]).len(), found, "{word}");
+    }
+    assert_eq!(home.text(&["search", "Always"]).trim_end(), "sc r1: Always answer briefly.\tNever shout.");
+    let shown = home.text(&["search", "needlehere"]);
+    assert!(shown.starts_with("long r1: …word word ") && shown.trim_end().ends_with('…'), "{shown}");
+    assert!(shown.contains("word needlehere tail") && shown.chars().count() < 2_100, "{shown}");
+    assert_eq!(home.json(&["search", "needlehere"])["hits"][0]["line"], long.trim());
+}
+
 #[test]
 fn explanations_are_found_and_scores_narrow_them() {
     let home = home();

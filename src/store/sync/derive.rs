@@ -6,7 +6,6 @@
 //! -> numbers for ids -> projections -> search index
 //! ```
 
-use super::super::body::text_at;
 use super::super::digest_fields::{with_ids, with_numbers};
 use super::super::projections::{names_in_force, told};
 use super::super::replay::Projections;
@@ -128,21 +127,9 @@ fn number_revisions(conn: &Connection, prompt: i64, conflicts: &mut Vec<Conflict
     if moved {
         search::drop_lines(conn, prompt)?;
     }
-    let mut seen = search::IndexedLines::default();
-    let mut texts = conn.prepare_cached(
-        "SELECT r.id, r.seq, b.bytes, b.unpacked FROM revision r JOIN body b ON b.digest = r.digest \
-         WHERE r.prompt_id = ?1 AND b.forgotten = 0 ORDER BY r.seq",
-    )?;
     let fresh: BTreeSet<i64> =
         rows.iter().filter(|(_, old, _)| moved || *old >= UNNUMBERED).map(|(id, ..)| *id).collect();
-    let mut found = texts.query([prompt])?;
-    while let Some(r) = found.next()? {
-        if fresh.contains(&r.get::<_, i64>(0)?) {
-            let text = text_at(r, 2)?;
-            search::index(conn, prompt, r.get(1)?, &String::from_utf8_lossy(&text), &mut seen)?;
-        }
-    }
-    Ok(())
+    search::index_stored(conn, prompt, |row| fresh.contains(&row))
 }
 
 /// Arms keep pointing at the same text: their numbers and the numbers in their names follow.

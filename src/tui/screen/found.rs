@@ -1,6 +1,6 @@
 //! What a search found, while its words are typed: lines and messages of prompts, explanations, comments.
 
-use crate::core::search_query::{Find, SearchField, matches};
+use crate::core::search_query::{Find, SearchField, from_match, matches};
 use crate::core::text;
 use crate::tui::context::{Context, Pending};
 use crate::tui::draw_text::{Seg, put, put_cut, row, seg, select};
@@ -139,6 +139,9 @@ impl Screen for SearchScreen {
             if at == self.cursor.at {
                 select(buf, here, true, env.theme);
             }
+            let room = (here.width / 3).min(36);
+            let place = here.width.saturating_sub(room + 2);
+            let shown = |line: &str, field| shown(line, field, &words, place);
             let (name, mark, line) =
                 match (hits.lines.get(at), hits.items.get(at.wrapping_sub(hits.lines.len()))) {
                     (Some(hit), _) => {
@@ -150,11 +153,9 @@ impl Screen for SearchScreen {
                     }
                     _ => continue,
                 };
-            let room = (here.width / 3).min(36);
             put_cut(buf, here.x + 1, here.y, room.saturating_sub(8), &[seg(name, env.style(Meaning::Text))]);
             let x = here.x + room.saturating_sub(6);
             put(buf, x, here.y, 6, &[seg(mark, env.style(Meaning::Dim))]);
-            let place = here.width.saturating_sub(room + 2);
             put_cut(buf, here.x + room + 1, here.y, place, &marked(&line, &words, env));
         }
     }
@@ -168,10 +169,14 @@ impl Screen for SearchScreen {
     }
 }
 
-/// A hit's first line, after the word that says where it stands, if that is no template. No longer than can be seen.
-fn shown(line: &str, place: SearchField) -> String {
-    let line: String = line.chars().take(2_000).map(|c| if c == '\n' { ' ' } else { c }).collect();
-    if place == SearchField::Template { line } else { format!("{}: {line}", place.name()) }
+/// A hit's line, after the word that says where it stands, if that is no template; from where its words can be seen in so
+/// many columns, and no longer than can be seen.
+fn shown(line: &str, field: SearchField, words: &[String], columns: u16) -> String {
+    let named = if field == SearchField::Template { String::new() } else { format!("{}: ", field.name()) };
+    let columns = usize::from(columns).saturating_sub(named.len());
+    let line = from_match(line, words, columns);
+    let line = line.chars().take(2_000).map(|c| if c == '\n' { ' ' } else { c });
+    named.chars().chain(line).collect()
 }
 
 /// A line with the words that were searched for made visible.
