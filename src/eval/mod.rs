@@ -35,6 +35,7 @@ mod render;
 mod staleness;
 mod stopping;
 mod summary;
+mod unproven;
 mod verdict_key;
 #[cfg(test)]
 pub(crate) mod worlds;

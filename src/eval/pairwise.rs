@@ -20,6 +20,7 @@ use super::error::EvalError;
 use super::estimate::PriceRates;
 use super::execute::{HEARTBEAT, aside, refuse_retired, tell_lock};
 use super::recorded::is_recorded;
+use super::unproven::UnprovenJudge;
 use crate::config::{Config, Role};
 use crate::core::digest::Digest;
 use crate::core::pairwise::{Choice, PairCounts, PairVerdict, outcome};
@@ -230,7 +231,7 @@ impl Asking {
 
 /// What one question came to for the invocation.
 enum Put {
-    Saved(crate::store::Spend),
+    Saved(crate::store::Spend, VerdictState, String),
     Stopped(Stop),
     /// Cancelled, or refused by a cap: nothing is stored, it stays open.
     Left(VerdictState),
@@ -276,7 +277,8 @@ pub async fn compare_pairs(
     if !open.is_empty() {
         match done.judge.discover(&token).await {
             Ok(found) => {
-                run.notes = found.notes;
+                let mut unproven = UnprovenJudge::new(found.no_verdict);
+                run.notes = found.notes.into_iter().chain(unproven.note()).collect();
                 refuse_retired(&handle, &done.name, done.judge.fingerprint()).await?;
                 if let Some(learnt) = done.judge.learnt() {
                     let keep =
@@ -287,7 +289,15 @@ pub async fn compare_pairs(
                 asking = done;
                 (done, open) = look(&handle, asking, retry).await?;
                 let asker = Asker { handle: handle.clone(), holder: holder() };
-                let puts = put_in_turn(&asker, done, open, (request, config), control, &mut run, &told);
+                let puts = put_in_turn(
+                    &asker,
+                    done,
+                    open,
+                    (request, config, &mut unproven),
+                    control,
+                    &mut run,
+                    &told,
+                );
                 done = tokio::select! {
                     put = puts => put?,
                     failed = asker.beat() => return Err(failed.into()),
@@ -401,7 +411,7 @@ async fn put_in_turn(
     asker: &Asker,
     mut asking: Asking,
     mut open: Vec<PairQuestion>,
-    (request, config): (&PairwiseRequest, &Config),
+    (request, config, unproven): (&PairwiseRequest, &Config, &mut UnprovenJudge),
     control: &Control,
     run: &mut PairwiseRun,
     told: &impl Fn(PairProgress),
@@ -409,7 +419,7 @@ async fn put_in_turn(
     let token = control.token();
     loop {
         let (mine, others) = asker.claim(open, request.retry, &token).await?;
-        put_all(asker, &asking, mine, (request, config), control, run, told).await?;
+        put_all(asker, &asking, mine, (request, config, unproven), control, run, told).await?;
         if others.is_empty() || token.is_cancelled() || run.stopped.is_some() || run.capped.is_some() {
             return Ok(asking);
         }
@@ -429,8 +439,8 @@ async fn put_in_turn(
 async fn put_all(
     asker: &Asker,
     asking: &Asking,
-    open: Vec<PairQuestion>,
-    (request, config): (&PairwiseRequest, &Config),
+    mut open: Vec<PairQuestion>,
+    (request, config, unproven): (&PairwiseRequest, &Config, &mut UnprovenJudge),
     control: &Control,
     run: &mut PairwiseRun,
     told: &impl Fn(PairProgress),
@@ -439,26 +449,36 @@ async fn put_all(
     let concurrency = request.concurrency.unwrap_or(configured).max(1);
     let (all, mut answered) = (open.len(), 0);
     let token = control.token();
-    let mut puts = futures_util::stream::iter(open)
-        .map(|question| {
-            let token = token.clone();
-            async move { put(asker, asking, &question, &token).await }
-        })
-        .buffer_unordered(concurrency);
-    while let Some(done) = puts.next().await {
-        match done? {
-            Put::Saved(spend) => {
-                run.spent = run.spent.plus(&spend);
-                answered += 1;
-                told(PairProgress::Answered(answered, all));
-            }
-            Put::Stopped(stop) => {
-                run.stopped = Some(stop.message);
-                break;
-            }
-            Put::Left(VerdictState::OverBudget) => run.capped = Some(String::new()),
-            Put::Left(_) => break,
+    while !open.is_empty() {
+        let later = open.split_off(unproven.allowed(open.len()));
+        if open.is_empty() {
+            run.stopped = unproven.stop().map(|stop| stop.message);
+            break;
         }
+        open.iter().for_each(|_| unproven.begin());
+        let mut puts = futures_util::stream::iter(open)
+            .map(|question| {
+                let token = token.clone();
+                async move { put(asker, asking, &question, &token).await }
+            })
+            .buffer_unordered(concurrency);
+        while let Some(done) = puts.next().await {
+            match done? {
+                Put::Saved(spend, state, reason) => {
+                    run.spent = run.spent.plus(&spend);
+                    unproven.take(state, &reason);
+                    answered += 1;
+                    told(PairProgress::Answered(answered, all));
+                }
+                Put::Stopped(stop) => {
+                    run.stopped = Some(stop.message);
+                    return Ok(());
+                }
+                Put::Left(VerdictState::OverBudget) => run.capped = Some(String::new()),
+                Put::Left(_) => return Ok(()),
+            }
+        }
+        open = if run.capped.is_some() { Vec::new() } else { later };
     }
     Ok(())
 }
@@ -493,6 +513,7 @@ async fn put(
         completion_tokens: answer.completion_tokens,
         cost_usd: answer.cost_usd,
     };
+    let (state, reason) = (answer.state, answer.reason.clone());
     let (holder, asked) = (asker.holder.clone(), Asked::Pair(question.key, false));
     let save = move |s: &mut Store| {
         s.save_pair_answer(&answer)?;
@@ -500,7 +521,7 @@ async fn put(
     };
     let saved = asker.handle.write_paid(token.clone(), save).await;
     saved.map_err(|source| EvalError::Write { run: "pairwise".to_owned(), source })?;
-    Ok(Put::Saved(spend))
+    Ok(Put::Saved(spend, state, reason))
 }
 
 /// How many of a plan's questions are stored already under the judge as it was last known, and what asking the others may

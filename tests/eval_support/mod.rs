@@ -42,6 +42,8 @@ pub struct Scripted {
     pub keys: Mutex<Vec<String>>,
     pub fingerprint: Digest,
     pub refuses_discovery: bool,
+    /// Why the trial gave no verdict.
+    pub no_verdict: Option<String>,
     pub uses_gate: bool,
     pub in_flight: AtomicU64,
     pub most_in_flight: AtomicU64,
@@ -56,6 +58,7 @@ impl Scripted {
             keys: Mutex::default(),
             fingerprint: Digest::of("scripted"),
             refuses_discovery: false,
+            no_verdict: None,
             uses_gate: true,
             in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU64::new(0),
@@ -127,7 +130,8 @@ impl Judge for Scripted {
         Box::pin(std::future::ready(if refused {
             Err(Stop::new(StopKind::Key, "the key was refused"))
         } else {
-            Ok(Discovery { calls: 1, model_returned: None, notes: vec!["a note".into()], no_verdict: None })
+            let (notes, no_verdict) = (vec!["a note".into()], self.no_verdict.clone());
+            Ok(Discovery { calls: 1, model_returned: None, notes, no_verdict })
         }))
     }
     fn fingerprint(&self) -> Digest {

@@ -35,6 +35,8 @@ struct Api {
     end: End,
     /// What single lines come to, by case.
     spoilt: bool,
+    /// The trial question is answered in prose.
+    prosy: bool,
     /// Batches are made, and the answer that says so is lost.
     deaf: bool,
     /// Batches are neither made nor answered.
@@ -68,7 +70,8 @@ impl Api {
         match (request.method.as_str(), parts.as_slice()) {
             ("POST", ["chat", "completions"]) => {
                 self.chats += 1;
-                ok(completion(number(&request.body_json().unwrap())))
+                let prose = json!({"model": "m-1", "choices": [{"message": {"content": "It is {right}."}, "finish_reason": "stop"}]});
+                ok(if self.prosy { prose } else { completion(number(&request.body_json().unwrap())) })
             }
             ("POST", ["files"]) => {
                 let text = String::from_utf8(request.body.clone()).unwrap();
@@ -213,6 +216,7 @@ impl Stage {
             chats: 0,
             end,
             spoilt: false,
+            prosy: false,
             deaf: false,
             dead: false,
             told,
@@ -466,4 +470,23 @@ async fn what_no_batch_can_keep_is_refused_before_anything_is_sent() {
     ];
     stage.home.refuses(&generating, 2, &["write them first"]);
     assert_eq!(stage.sent(), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_whose_trial_gave_no_verdict_is_sent_no_batch_of_more_than_eight_lines() {
+    let stage = Stage::new(End::Completed).await;
+    stage.set(|api| api.prosy = true);
+    let twice: Vec<&str> = START.iter().copied().chain(["--repeats", "2"]).collect();
+    let done = stage.run(&twice, 5);
+    assert_eq!(
+        (&done["state"], &done["verdicts"], stage.sent().1),
+        (&json!("stopped"), &json!({"scored": 0}), 0)
+    );
+    let reason = done["reason"].as_str().unwrap();
+    assert!(reason.contains("12 questions") && reason.contains("trial question"), "{reason}");
+    // The twins: few lines go, and so does the rest once the trial is answered.
+    assert_eq!(stage.run(&START, 0)["verdicts"], json!({"scored": 6}));
+    stage.set(|api| api.prosy = false);
+    let rest = stage.run(&["run", "resume", done["run"].as_str().unwrap()], 0);
+    assert_eq!(rest["verdicts"], json!({"scored": 12}));
 }

@@ -231,3 +231,31 @@ async fn what_cannot_be_compared_is_refused_in_words() {
     home.refuses(&args(["a", "b"], "http://127.0.0.1:9/v1#m", &["--max-calls", "0"]), 2, &["at least 1"]);
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_whose_trial_gave_no_verdict_compares_eight_times_unless_one_is_an_answer() {
+    let server = MockServer::start().await;
+    let shut = Arc::new(AtomicBool::new(true));
+    let is_shut = Arc::clone(&shut);
+    Mock::given(method("POST"))
+        .respond_with(move |request: &Request| match shown(request) {
+            Some((first, second)) if !is_shut.load(Ordering::SeqCst) => fair_but_placed(&first, &second),
+            _ => completion("I like {both}."),
+        })
+        .mount(&server)
+        .await;
+    let (home, url) = (home(), format!("{}/v1#m", server.uri()));
+    let out = home.run(&[&["--json"], &args(["a", "b"], &url, &[])[..]].concat());
+    let done: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(
+        (out.status.code(), &done["answers"]),
+        (Some(5), &json!({"scored": 0, "unparseable": 8})),
+        "{done}"
+    );
+    assert!(err(&out).contains("gives no verdicts"), "{}", err(&out));
+    // The trial and each question are asked once more with the reason.
+    assert_eq!(server.received_requests().await.unwrap().len(), 2 + 2 * 8);
+    shut.store(false, Ordering::SeqCst);
+    let rest = home.json(&args(["a", "b"], &url, &["--retry"]));
+    assert_eq!((&rest["answers"], &rest["state"]), (&json!({"scored": 18}), &json!("complete")));
+}

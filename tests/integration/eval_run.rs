@@ -7,7 +7,7 @@ use assize::core::verdict::VerdictState;
 use assize::eval::{ArmChoice, Control, EvalError, Progress, RunScope, exit_code};
 use assize::store::{NewRevision, RunState, Store, StoreError};
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -547,4 +547,58 @@ async fn a_thousand_items_go_through_in_chunks() {
     );
     let report = registry.handle.read(Store::fsck).await.unwrap();
     assert_eq!(report.faults, []);
+}
+
+/// A judge whose trial gave no verdict, and that scores the question number `scored`, counted from 0.
+fn doubted(scored: u64) -> Arc<Scripted> {
+    let script = move |_: &assize::judge::JudgeRequest, n| {
+        if n == scored { Act::Score(4) } else { Act::Fail(VerdictState::Unparseable) }
+    };
+    Arc::new(Scripted { no_verdict: Some("no object in it".into()), ..Scripted::new(script) })
+}
+
+#[tokio::test]
+async fn a_trial_without_a_verdict_lets_a_run_ask_eight_questions_and_all_once_one_is_scored() {
+    let new = |n| async move {
+        let registry = Registry::with_items(items(n)).await;
+        let id = registry.create(request(&["accuracy", "clarity"])).await;
+        (registry, id)
+    };
+    let (registry, id) = new(12).await;
+    let go = |judge: Arc<Scripted>| {
+        let (registry, id) = (&registry, &id);
+        async move { registry.go(id, &judge, RunScope::Missing, &Control::new()).await.unwrap() }
+    };
+    let never = doubted(u64::MAX);
+    let done = go(Arc::clone(&never)).await;
+    assert_eq!((never.asked(), done.state, exit_code(&done, 0.0)), (8, RunState::Stopped, 5));
+    assert_eq!(done.verdicts, BTreeMap::from([(VerdictState::Unparseable, 8)]), "what was asked is kept");
+    assert!(
+        done.reason.contains("no object in it") && done.reason.contains("judge check"),
+        "{}",
+        done.reason
+    );
+    // Whoever goes on pays for as many again.
+    let again = doubted(u64::MAX);
+    assert_eq!((go(Arc::clone(&again)).await.state, again.asked()), (RunState::Stopped, 8));
+    // The eighth of them is scored: nothing is held back, and nothing is when the run goes on later.
+    let eighth = doubted(7);
+    let done = go(Arc::clone(&eighth)).await;
+    assert_eq!((eighth.asked(), done.state), (8, RunState::Complete));
+    let (registry, id) = new(12).await;
+    let seventh = doubted(6);
+    let all = registry.go(&id, &seventh, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((seventh.asked(), all.state), (24, RunState::Complete));
+    let never = doubted(u64::MAX);
+    let again = registry.go(&id, &never, RunScope::Failed, &Control::new()).await.unwrap();
+    assert_eq!((never.asked(), again.state), (23, RunState::Complete), "it gave a score before");
+    // Few questions are all asked, and so are those of a judge whose trial was read.
+    let (registry, id) = new(4).await;
+    let few = doubted(u64::MAX);
+    let done = registry.go(&id, &few, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((few.asked(), done.state, exit_code(&done, 0.0)), (8, RunState::Complete, 5));
+    let (registry, id) = new(12).await;
+    let trusted = Arc::new(Scripted::new(|_, _| Act::Fail(VerdictState::Unparseable)));
+    let done = registry.go(&id, &trusted, RunScope::Missing, &Control::new()).await.unwrap();
+    assert_eq!((trusted.asked(), done.state), (24, RunState::Complete));
 }

@@ -13,6 +13,7 @@ use super::super::control::{Progress, RunScope};
 use super::super::error::EvalError;
 use super::super::estimate::PriceRates;
 use super::super::stopping::StopWatch;
+use super::super::unproven::UnprovenJudge;
 use super::super::verdict_key::{VerdictKey, missing, planned};
 use super::Invocation;
 use super::load::{Loader, Ready, Step, Unwritten};
@@ -106,6 +107,9 @@ pub(super) struct RunEngine {
     dropped: bool,
     /// Whether enough is known, where the plan says when that is.
     watch: Option<StopWatch>,
+    /// Whether scores came of this judge in this run before.
+    scored_before: bool,
+    unproven: UnprovenJudge,
 }
 
 impl RunEngine {
@@ -164,6 +168,8 @@ impl RunEngine {
             ending: None,
             dropped: false,
             watch,
+            scored_before: cells.iter().any(|cell| cell.state == VerdictState::Scored),
+            unproven: UnprovenJudge::default(),
             work,
         })
     }
@@ -247,7 +253,9 @@ impl RunEngine {
         {
             loader.fingerprint = Some(fingerprint);
         }
-        (self.work.tell)(Progress::Discovered { fingerprint, notes: found.notes });
+        self.unproven = UnprovenJudge::new(found.no_verdict.filter(|_| !self.scored_before));
+        let notes = found.notes.into_iter().chain(self.unproven.note()).collect();
+        (self.work.tell)(Progress::Discovered { fingerprint, notes });
         Ok(())
     }
 
@@ -329,6 +337,16 @@ impl RunEngine {
                             self.ending = Some(Ending::Capped(self.budget.words()));
                             break;
                         }
+                    }
+                }
+            }
+            if matches!(self.ready.front(), Some(Step::Ask(..))) {
+                match self.unproven.may_ask() {
+                    MayBegin::Now => self.unproven.begin(),
+                    MayBegin::Later => break,
+                    MayBegin::Never => {
+                        self.ending = self.unproven.stop().map(Ending::Stopped);
+                        break;
                     }
                 }
             }
@@ -537,6 +555,7 @@ impl RunEngine {
             }
             _ => {}
         }
+        self.unproven.take(outcome.state, &outcome.reason);
         if let Some(model) = &outcome.model_returned {
             let first = self.first_model.get_or_insert_with(|| model.clone());
             if first != model {

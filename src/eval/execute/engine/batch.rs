@@ -183,6 +183,9 @@ impl RunEngine {
             }
             self.save_all(known, 0).await?;
         }
+        if let Some(stop) = self.unproven.refuse_batch(lines.len()) {
+            return Err(Halt::Stopped(stop));
+        }
         let mut sent = Vec::new();
         for file in batch::split(lines, MOST_LINES, MOST_BYTES) {
             sent.push(self.send_file(judge.rung(), client, file).await?);
