@@ -7,6 +7,7 @@ use crate::core::secrets::shown_name;
 use crate::eval;
 use crate::judge::capabilities::RememberedEndpoint;
 use crate::judge::endpoint::Address;
+use crate::judge::retirement::{Retirement, listed_retirement, retirement_warning};
 use crate::judge::{JudgeConfig, KeySource, standard};
 use crate::store::{LabelUse, Store};
 use serde_json::{Value, json};
@@ -68,6 +69,9 @@ struct ListedJudge {
     known: Option<RememberedEndpoint>,
     /// Fingerprint, runs, since when it is retired.
     fingerprints: Vec<(String, usize, Option<String>)>,
+    retirement: Option<Retirement>,
+    /// What is to be said of it today.
+    warning: Option<String>,
 }
 
 impl ListedJudge {
@@ -93,6 +97,8 @@ impl ListedJudge {
             key: config.key.clone(),
             known,
             fingerprints,
+            retirement: listed_retirement(config),
+            warning: retirement_warning(config),
         })
     }
 
@@ -112,6 +118,8 @@ impl ListedJudge {
             "fingerprints": self.fingerprints.iter().map(|(f, runs, retired)| json!({
                 "fingerprint": f, "runs": runs, "retired": retired,
             })).collect::<Vec<_>>(),
+            "retirement": self.retirement,
+            "warning": self.warning,
         })
     }
 
@@ -177,6 +185,11 @@ fn list(ctx: &Ctx) -> Result<u8> {
     rows.extend(judges.iter().map(|j| j.row(now)));
     for line in table(&rows, &[]) {
         ctx.out.line(line)?;
+    }
+    for judge in &judges {
+        if let Some(warning) = &judge.warning {
+            ctx.out.line(format!("warning  {}: {}", clean(&judge.name), clean(warning)))?;
+        }
     }
     tell_environment(ctx)?;
     Ok(DONE)

@@ -25,6 +25,7 @@ use crate::core::rubric::{self, Criterion, Rubric};
 use crate::core::stats::sequential::Until;
 use crate::core::template::Included;
 use crate::judge::JudgeConfig;
+use crate::judge::retirement::retirement_warning;
 use crate::store::{CaseSetInfo, NewRun, RunItem, RunSpec, Store};
 use arms::{PlanItem, Response};
 use serde_json::{Value, json};
@@ -178,6 +179,7 @@ pub fn plan(store: &Store, config: &Config, request: &RunRequest) -> Result<RunP
     check_caps(request, &judge_rates, model.as_ref().map(|_| &model_rates), &rows, &mut notes);
     let overflows = context_fit::overflows(&rows, &spec.criteria, judge.as_ref(), model.as_ref());
     notes.warnings.extend(context_fit::warnings(&overflows));
+    notes.warnings.extend(judge.iter().chain(&model).filter_map(retirement_warning));
     let sums = count(store, &spec, &rows, &judge_rates, &model_rates)?;
     if let Some(of) = replays
         && let Some(name) = recordings::choose(store, of, &spec, &rows, &mut notes)?

@@ -6,6 +6,7 @@ use super::dialect::{Dialect, OpenAiChat};
 use super::endpoint::{Endpoint, HttpAnswer};
 use super::models::listed;
 use super::open;
+use super::retirement::{Retirement, listed_retirement};
 use super::wire::ApiError;
 use super::{Judge, Learnt, StopKind};
 use crate::core::digest::Digest;
@@ -45,6 +46,8 @@ pub struct CheckReport {
     pub latency_ms: Option<u64>,
     /// When the endpoint says the model will be shut down.
     pub shutdown_date: Option<String>,
+    /// When its maker said that it is retired, as the list that comes with the program has it.
+    pub retirement: Option<Retirement>,
     /// What requests to it look like; `None` when discovery did not end.
     pub capabilities: Option<RequestShape>,
     /// The same as the registry keeps it.
@@ -78,6 +81,7 @@ impl CheckReport {
             logprobs: None,
             latency_ms: None,
             shutdown_date: None,
+            retirement: listed_retirement(config),
             capabilities: None,
             learnt: None,
             key_present: config.key.is_present(),

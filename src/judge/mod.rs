@@ -31,6 +31,7 @@ pub mod prices;
 pub mod prompt;
 pub mod recorded;
 mod reset;
+pub mod retirement;
 pub mod retry;
 pub mod standard;
 pub mod stress;

@@ -184,3 +184,29 @@ async fn a_name_that_stood_for_two_judges_is_not_guessed_at() {
     assert_eq!(home.json(&["judge", "retire", "a", "--all"])["changed"], 2);
     assert_eq!(home.json(&["judge", "retire", "b", "--dry-run"])["runs"][0]["judge_retired"], Value::Null);
 }
+
+#[test]
+fn a_model_that_its_maker_retired_is_told_by_list_and_plan_and_by_no_other_host() {
+    let home = Home::new();
+    home.file(
+        ".config/assize/config.toml",
+        "[judge.old]\nbase_url = \"https://api.openai.com/v1\"\nmodel = \"gpt-4\"\napi_key_env = \"CANARY\"\n\
+         [judge.own]\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"gpt-4\"\n",
+    );
+    home.register("p", "x");
+    home.file("items.jsonl", "{\"id\":\"i\",\"prompt\":\"p\",\"response\":\"r\"}\n");
+    let retired = "gpt-4 is retired since 2026-10-23, as its maker announced (list of 2026-11-30)";
+    let text = home.text(&["judge", "list"]);
+    assert!(text.contains(&format!("warning  old: {retired}")) && !text.contains("own: gpt-4"), "{text}");
+    let list = home.json(&["judge", "list"]);
+    let of =
+        |name: &str| list["judges"].as_array().unwrap().iter().find(|j| j["name"] == name).unwrap().clone();
+    assert_eq!(of("old")["retirement"]["date"], "2026-10-23");
+    assert!(of("old")["retirement"]["source"].as_str().unwrap().contains("developers.openai.com"));
+    assert_eq!((&of("own")["retirement"], &of("own")["warning"]), (&Value::Null, &Value::Null));
+    let plan = |judge: &str| {
+        home.json(&["run", "--items", "items.jsonl", "--criteria", "accuracy", "--judge", judge, "--dry-run"])
+    };
+    assert_eq!(plan("old")["warnings"], json!([retired]));
+    assert_eq!(plan("own")["warnings"], json!([]));
+}

@@ -6,6 +6,7 @@ use super::super::json;
 use super::super::output::{clean, talk};
 use super::{endpoint, labels_json, stress, tell_reliance};
 use crate::eval::{self, Reliance};
+use crate::judge::retirement::retirement_warning;
 use crate::judge::stress::Stress;
 use crate::judge::{CheckReport, check};
 use serde_json::json;
@@ -21,14 +22,15 @@ pub(super) fn run(ctx: &Ctx, name: &str, canaries: Option<&[String]>) -> Result<
         .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
     let report = runtime.block_on(check(&judge, &CancellationToken::new()));
     remember(ctx, &report);
-    let hit = match report.shutdown_date {
+    let listed = retirement_warning(&judge).filter(|_| report.shutdown_date.is_none());
+    let hit = match report.shutdown_date.as_ref().or(listed.as_ref()) {
         Some(_) => eval::rests_on_model(&ctx.read()?, &judge)?,
         None => Reliance::default(),
     };
     let stressed = criteria
         .filter(|_| report.is_usable())
         .map(|criteria| runtime.block_on(stress::run(&judge, &criteria)));
-    tell(ctx, &report, &hit, stressed.as_ref().and_then(|s| s.as_ref().ok()))?;
+    tell(ctx, &report, listed, &hit, stressed.as_ref().and_then(|s| s.as_ref().ok()))?;
     if let Some(done) = stressed {
         let code = stress::code(&done);
         return done.map(|_| code).map_err(|stop| CliError { code, message: stop.message });
@@ -55,7 +57,13 @@ fn remember(ctx: &Ctx, report: &CheckReport) {
     }
 }
 
-fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stress>) -> Result<()> {
+fn tell(
+    ctx: &Ctx,
+    report: &CheckReport,
+    listed: Option<String>,
+    hit: &Reliance,
+    stressed: Option<&Stress>,
+) -> Result<()> {
     if ctx.json {
         let mut value = serde_json::to_value(report).map_err(|e| CliError::registry(e.to_string()))?;
         if let Some(map) = value.as_object_mut() {
@@ -102,11 +110,13 @@ fn tell(ctx: &Ctx, report: &CheckReport, hit: &Reliance, stressed: Option<&Stres
     for note in &report.notes {
         ctx.out.line(format!("{:<15} {}", "note", clean(note)))?;
     }
-    if let Some(date) = &report.shutdown_date {
+    let told = report.shutdown_date.as_ref();
+    let told = told.map(|date| format!("the endpoint says this model will be shut down: {date}"));
+    if let Some(ending) = told.or(listed) {
         ctx.out.line(format!(
-            "{:<15} the endpoint says this model will be shut down: {}; {} runs and {} labels rest on it",
+            "{:<15} {}; {} runs and {} labels rest on it",
             "warning",
-            clean(date),
+            clean(&ending),
             hit.runs.len(),
             hit.labels.len()
         ))?;

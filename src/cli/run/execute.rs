@@ -5,8 +5,9 @@ use super::super::error::{CliError, Result, TERMINATED};
 use super::super::json;
 use super::super::output::{clean, overwrite, table, talk};
 use super::{OK, fail};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::eval::{self, Control, Progress, RunPlan, RunScope};
+use crate::judge::retirement::retirement_warning;
 use crate::questions::coverage::Coverage;
 use crate::questions::grid::Gridded;
 use crate::store::{Handle, RunInfo, RunState, Store};
@@ -38,7 +39,17 @@ pub struct RunAgain {
 pub(super) fn resume(ctx: &Ctx, again: &RunAgain, scope: RunScope) -> Result<u8> {
     let config = ctx.config()?;
     let run = ctx.write()?.run(&again.id)?;
+    tell_retirement(&config, &run.spec.judge);
     carry_out(ctx, &config, &run.id, scope, again.concurrency.map(|n| n as usize), again.min_coverage)
+}
+
+/// Says that the model of a judge is retired, or soon will be.
+pub(super) fn tell_retirement(config: &Config, judge: &str) {
+    let warning =
+        config.resolve_endpoint(Role::Judge, judge).ok().and_then(|judge| retirement_warning(&judge));
+    if let Some(warning) = warning {
+        talk(format!("note: {}", clean(&warning)));
+    }
 }
 
 /// Calls a run's batch off.

@@ -76,6 +76,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     for warning in &plan.warnings {
         talk(format!("note: {}", clean(warning)));
     }
+    super::execute::tell_retirement(&config, &args.judge);
     // Also refuses a judge that cannot be asked, before anything is sent.
     let (known, guess) = eval::rehearse(&store, &config, &request, &plan).map_err(fail)?;
     if args.dry_run {
