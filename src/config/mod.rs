@@ -242,6 +242,7 @@ fn shown(endpoint: &JudgeConfig) -> Vec<(&'static str, String)> {
         ("price_in", or(endpoint.price_in.map(|p| p.to_string()), "(unknown)")),
         ("price_out", or(endpoint.price_out.map(|p| p.to_string()), "(unknown)")),
         ("price_cached", or(endpoint.price_cached.map(|p| p.to_string()), "(as price_in)")),
+        ("price_cache_write", or(endpoint.price_cache_write.map(|p| p.to_string()), "(unknown)")),
         ("requests_per_minute", or(endpoint.requests_per_minute.map(|n| n.to_string()), "(no limit)")),
         ("tokens_per_minute", or(endpoint.tokens_per_minute.map(|n| n.to_string()), "(no limit)")),
         ("logprobs", endpoint.logprobs.to_string()),

@@ -13,9 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 mod extras;
 
-const ENDPOINT_KEYS: [&str; 26] = [
+const ENDPOINT_KEYS: [&str; 27] = [
     "extra_body",
     "price_cached",
+    "price_cache_write",
     "reply",
     "api",
     "headers",
@@ -206,6 +207,7 @@ fn endpoint<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>, name: &str) ->
         price_in: doc.number(section, "price_in", 0.0..1e6),
         price_out: doc.number(section, "price_out", 0.0..1e6),
         price_cached: doc.number(section, "price_cached", 0.0..1e6),
+        price_cache_write: doc.number(section, "price_cache_write", 0.0..1e6),
         requests_per_minute: doc.whole(section, "requests_per_minute", 1..10_000_001),
         tokens_per_minute: doc.whole(section, "tokens_per_minute", 1..10_000_000_001),
         context_window: doc.whole(section, "context_window", 256..100_000_001),

@@ -24,6 +24,7 @@ pub(super) struct PriceRates {
     pub price_in: Option<f64>,
     pub price_out: Option<f64>,
     pub price_cached: Option<f64>,
+    pub price_cache_write: Option<f64>,
     pub room: u64,
     /// Nothing is sent at all (recorded verdicts).
     pub free: bool,
@@ -35,6 +36,7 @@ impl PriceRates {
             price_in: config.price_in,
             price_out: config.price_out,
             price_cached: config.price_cached,
+            price_cache_write: config.price_cache_write,
             room: config.max_tokens.into(),
             free: false,
         }
@@ -56,6 +58,7 @@ impl PriceRates {
             price_in: number("price_in"),
             price_out: number("price_out"),
             price_cached: number("price_cached"),
+            price_cache_write: number("price_cache_write"),
             room: config.get("max_tokens").and_then(Value::as_u64).unwrap_or_default(),
             free: config.get("recorded").and_then(Value::as_bool).unwrap_or_default(),
         }
@@ -63,7 +66,7 @@ impl PriceRates {
 
     /// What an exchange cost: as the endpoint says, else by its tokens; `None` when a price is not known.
     pub fn of_usage(&self, usage: &Usage) -> Option<f64> {
-        usage.cost_with_cache(self.price_in, self.price_out, self.price_cached)
+        usage.cost_with_cache(self.price_in, self.price_out, self.price_cached, self.price_cache_write)
     }
 
     /// Of these tokens; `None` when a price is not known.

@@ -189,6 +189,9 @@ pub struct JudgeConfig {
     /// USD per million tokens read from the endpoint's cache; as for others when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_cached: Option<f64>,
+    /// USD per million tokens read and written into the endpoint's cache; unknown when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_cache_write: Option<f64>,
     /// Where the prices come from: `config.toml`, or the list with its date. Empty when they are not known.
     pub price_source: String,
     /// Requests a minute that the account allows; `None` for no such limit.
@@ -235,6 +238,7 @@ impl Default for JudgeConfig {
             price_in: None,
             price_out: None,
             price_cached: None,
+            price_cache_write: None,
             price_source: String::new(),
             requests_per_minute: None,
             tokens_per_minute: None,

@@ -337,6 +337,10 @@ fn both(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     a.zip(b).map(|(a, b)| a + b)
 }
 
+fn either(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.zip(b).map_or(a.or(b), |(a, b)| Some(a + b))
+}
+
 /// Sums tokens over the exchanges of a verdict: unknown as soon as one is.
 #[derive(Default)]
 struct TokenSum {
@@ -357,7 +361,8 @@ impl TokenSum {
                 completion_tokens: sum.completion_tokens + more.completion_tokens,
                 reasoning_tokens: both(sum.reasoning_tokens, more.reasoning_tokens),
                 cached_tokens: both(sum.cached_tokens, more.cached_tokens),
-                cache_write_tokens: both(sum.cache_write_tokens, more.cache_write_tokens),
+                // Not told is none written: what one exchange wrote is paid whatever the next one tells.
+                cache_write_tokens: either(sum.cache_write_tokens, more.cache_write_tokens),
                 cost_nano_usd: both(sum.cost_nano_usd, more.cost_nano_usd),
             },
         });

@@ -97,24 +97,28 @@ impl Usage {
     /// What the endpoint says that the call cost in USD; else the price at `price_in` and `price_out` USD per million tokens.
     /// `None` when neither is known.
     pub fn cost(&self, price_in: Option<f64>, price_out: Option<f64>) -> Option<f64> {
-        self.cost_with_cache(price_in, price_out, None)
+        self.cost_with_cache(price_in, price_out, None, None)
     }
 
-    /// The same where what is read from the endpoint's cache has a price of its own.
+    /// The same where what is read from the endpoint's cache has a price of its own (as for others when absent), and what is
+    /// written into it: of that the price is unknown when absent, and then so is the cost of an exchange that wrote any.
     pub fn cost_with_cache(
         &self,
         price_in: Option<f64>,
         price_out: Option<f64>,
         price_cached: Option<f64>,
+        price_cache_write: Option<f64>,
     ) -> Option<f64> {
         if let Some(told) = self.cost_nano_usd {
             return Some(told as f64 / 1e9);
         }
         let cached = self.cached_tokens.unwrap_or(0).min(self.prompt_tokens);
-        let (read, written) = ((self.prompt_tokens - cached) as f64, self.completion_tokens as f64);
+        let kept = self.cache_write_tokens.unwrap_or(0).min(self.prompt_tokens - cached);
+        let (read, written) = ((self.prompt_tokens - cached - kept) as f64, self.completion_tokens as f64);
         let price_in = price_in?;
         let of_cache = cached as f64 * price_cached.unwrap_or(price_in);
-        Some((read * price_in + of_cache + written * price_out?) / 1e6)
+        let into_cache = if kept == 0 { 0.0 } else { kept as f64 * price_cache_write? };
+        Some((read * price_in + of_cache + into_cache + written * price_out?) / 1e6)
     }
 }
 
@@ -286,4 +290,37 @@ pub struct Generated {
     pub model_returned: Option<String>,
     /// Set when the whole run must stop.
     pub stop: Option<Stop>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_from_the_cache_and_written_into_it_have_prices_of_their_own_and_an_unknown_one_is_no_zero()
+     {
+        let used = |cached: Option<u64>, kept: Option<u64>| Usage {
+            prompt_tokens: 10_000,
+            completion_tokens: 1_000,
+            cached_tokens: cached,
+            cache_write_tokens: kept,
+            ..Usage::default()
+        };
+        let cost = |usage: Usage, write: Option<f64>| {
+            usage.cost_with_cache(Some(4.0), Some(20.0), Some(0.4), write).map(|usd| (usd * 1e6).round())
+        };
+        // 10,000 at 4 and 1,000 at 20 USD a million are 40,000 and 20,000 millionths.
+        assert_eq!(cost(used(None, None), Some(5.0)), Some(60_000.0));
+        assert_eq!(cost(used(Some(3_000), None), Some(5.0)), Some(49_200.0));
+        assert_eq!(cost(used(Some(3_000), Some(5_000)), Some(5.0)), Some(54_200.0));
+        assert_eq!(cost(used(Some(3_000), Some(5_000)), None), None, "the price of writing is unknown");
+        assert_eq!(cost(used(Some(3_000), Some(0)), None), Some(49_200.0), "nothing was written");
+        assert_eq!(
+            cost(used(Some(9_000), Some(5_000)), Some(5.0)),
+            Some(28_600.0),
+            "never more than was read"
+        );
+        let told = Usage { cost_nano_usd: Some(7_000), ..used(None, Some(5_000)) };
+        assert_eq!(cost(told, None), Some(7.0), "what the endpoint says goes first");
+    }
 }

@@ -19,6 +19,9 @@ pub struct Price {
     /// For what is read from the endpoint's cache; as for what is read when absent.
     #[serde(default)]
     pub cached: Option<f64>,
+    /// For what is read and written into the endpoint's cache; unknown when absent.
+    #[serde(default)]
+    pub write: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +73,7 @@ pub fn priced(config: JudgeConfig) -> JudgeConfig {
             price_in: Some(price.input),
             price_out: Some(price.output),
             price_cached: config.price_cached.or(price.cached),
+            price_cache_write: config.price_cache_write.or(price.write),
             price_source: format!("list of {}", as_of()),
             ..config
         },
@@ -89,6 +93,8 @@ mod tests {
         assert!(prices.len() > 1000, "{}", prices.len());
         assert!(prices.iter().all(|p| p.input > 0.0 && p.output >= p.input && p.output < 1000.0));
         assert!(prices.iter().all(|p| p.cached.is_none_or(|c| c > 0.0 && c < p.input)));
+        assert!(prices.iter().filter(|p| p.write.is_some()).count() > 200);
+        assert!(prices.iter().all(|p| p.write.is_none_or(|w| w > 0.0 && w < 2.5 * p.input)));
     }
 
     #[test]
@@ -120,7 +126,16 @@ mod tests {
         let own = JudgeConfig { price_in: Some(1.0), price_out: Some(2.0), ..listed.clone() };
         let found = priced(listed);
         assert_eq!((found.price_in, found.price_out), (Some(0.15), Some(0.6)));
+        assert_eq!((found.price_cached, found.price_cache_write), (Some(0.075), None));
         assert_eq!(found.price_source, format!("list of {}", as_of()));
+        let claude = JudgeConfig {
+            base_url: "https://api.anthropic.com".into(),
+            model: "claude-opus-4-7".into(),
+            ..JudgeConfig::default()
+        };
+        assert_eq!(priced(claude.clone()).price_cache_write, Some(6.25));
+        let set = priced(JudgeConfig { price_cache_write: Some(7.0), ..claude });
+        assert_eq!((set.price_in, set.price_cache_write), (Some(5.0), Some(7.0)));
         let found = priced(own);
         assert_eq!((found.price_in, found.price_source.as_str()), (Some(1.0), "config.toml"));
         let unknown = priced(JudgeConfig { model: "x".into(), ..JudgeConfig::default() });
