@@ -9,9 +9,9 @@
 //! text, so what is read can be held against it whatever lies in between; the block's own digest is for `fsck`, since
 //! one block in a damaged state may still unpack to the same text.
 
-use super::{Result, Store, StoreError};
+use super::Result;
 use crate::core::digest::Digest;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 /// A shorter text stays as it is: it gains little, and can be found in the file with other tools.
 const SHORT: usize = 512;
@@ -22,7 +22,7 @@ const LONG: usize = 512 << 20;
 const PROOF: usize = 8;
 
 /// A body as it lies in the file.
-struct StoredBody {
+pub(super) struct StoredBody {
     bytes: Vec<u8>,
     /// Length of the text, when `bytes` are packed.
     unpacked: Option<i64>,
@@ -40,13 +40,13 @@ fn packed(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Reads the columns `bytes` and `unpacked`, the second right after the first.
-fn stored_at(row: &Row, at: usize) -> rusqlite::Result<StoredBody> {
+pub(super) fn stored_at(row: &Row, at: usize) -> rusqlite::Result<StoredBody> {
     Ok(StoredBody { bytes: row.get(at)?, unpacked: row.get(at + 1)? })
 }
 
 impl StoredBody {
     /// The text; what is wrong with it where it cannot be read.
-    fn text(self) -> std::result::Result<Vec<u8>, &'static str> {
+    pub(super) fn text(self) -> std::result::Result<Vec<u8>, &'static str> {
         const WRONG: &str = "it cannot be unpacked";
         let Some(length) = self.unpacked else { return Ok(self.bytes) };
         let block = self.bytes.len().checked_sub(PROOF).and_then(|end| self.bytes.get(..end)).ok_or(WRONG)?;
@@ -119,35 +119,6 @@ pub(super) fn text_of(row: &Row, at: usize) -> rusqlite::Result<std::result::Res
 pub(super) fn fault_of(row: &Row) -> rusqlite::Result<Option<&'static str>> {
     let named: Vec<u8> = row.get(0)?;
     Ok(stored_at(row, 1)?.fault(&named))
-}
-
-impl Store {
-    /// A body's exact bytes.
-    ///
-    /// # Errors
-    /// When it is not there, or was forgotten.
-    pub fn body(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let row: Option<(StoredBody, bool)> = self
-            .conn
-            .prepare_cached("SELECT bytes, unpacked, forgotten FROM body WHERE digest = ?1")?
-            .query_row([digest.as_bytes()], |r| Ok((stored_at(r, 0)?, r.get(2)?)))
-            .optional()?;
-        let damaged = |what: &str| StoreError::Damaged(format!("the body {}: {what}", digest.short()));
-        match row {
-            Some((_, true)) => Err(StoreError::Forgotten(digest.short())),
-            Some((stored, false)) => stored.text().map_err(damaged),
-            None => Err(damaged("it is missing")),
-        }
-    }
-
-    /// A body that is text.
-    ///
-    /// # Errors
-    /// As [`Store::body`], or when it is not UTF-8.
-    pub fn text(&self, digest: &Digest) -> Result<String> {
-        String::from_utf8(self.body(digest)?)
-            .map_err(|_| StoreError::Damaged(format!("the body {} is not UTF-8", digest.short())))
-    }
 }
 
 #[cfg(test)]

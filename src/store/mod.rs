@@ -8,6 +8,7 @@
 mod atomic_writes;
 mod backup;
 pub mod batches;
+mod bodies;
 mod body;
 mod bulk;
 mod case_rows;
@@ -26,6 +27,7 @@ pub mod find;
 mod foreign_schema;
 mod forget;
 pub mod fsck;
+mod hits;
 mod identify;
 mod import_history;
 mod imported_verdicts;

@@ -36,7 +36,14 @@ fn stage() -> (tokio::runtime::Runtime, MockServer, Home) {
     };
     home.file(".config/assize/config.toml", model("one"));
     home.file("two.toml", model("one") + &model("two"));
+    home.file("none.toml", "");
     (runtime, server, home)
+}
+
+/// Makes this file of the home its configuration.
+fn configure(home: &Home, name: &str) {
+    let text = std::fs::read(home.path().join(name)).unwrap();
+    home.file(".config/assize/config.toml", text);
 }
 
 #[test]
@@ -55,15 +62,18 @@ fn an_answer_stands_alone_on_stdout_and_nothing_is_stored() {
     // A text that is not registered: no registry is made for it either.
     let other = Home::new();
     other.file("draft.txt", "Whisper {{ what }}");
-    other.file("c.toml", std::fs::read(home.path().join(".config/assize/config.toml")).unwrap());
-    let args = ["--config", "c.toml", "try", "./draft.txt", "--var", "what=hello", "--json"];
+    other.file(
+        ".config/assize/config.toml",
+        std::fs::read(home.path().join(".config/assize/config.toml")).unwrap(),
+    );
+    let args = ["try", "./draft.txt", "--var", "what=hello", "--json"];
     let found = other.json(&args);
     assert_eq!(
         (&found["tries"][0]["text"], &found["tries"][0]["revision"]),
         (&json!("one|7|Whisper hello"), &json!(null))
     );
     assert!(!other.path().join(".local/share/assize/registry.db").exists());
-    let found = other.json_of(&["--config", "c.toml", "try", "-"], "Hum");
+    let found = other.json_of(&["try", "-"], "Hum");
     assert_eq!(found["tries"][0]["text"], "one|7|Hum");
     let found = home.json(&["try", "p", "--var", "what=hello"]);
     let tried = &found["tries"][0];
@@ -90,12 +100,16 @@ fn cases_models_and_samples_multiply_and_each_sample_has_its_seed() {
         "{\"id\":\"a\",\"vars\":{\"what\":\"this\"}}\n{\"id\":\"b\",\"vars\":{\"what\":\"that\"}}\n",
     );
     home.json(&["import", "cases", "c.jsonl", "--set", "s"]);
-    let args =
-        ["--config", "two.toml", "try", "p", "--case", "b", "--model", "two", "--model", "one", "-n", "2"];
+    configure(&home, "two.toml");
+    let args = ["try", "p", "--case", "b", "--model", "two", "--model", "one", "-n", "2"];
     let found = home.json(&args);
     let texts: Vec<&str> =
         found["tries"].as_array().unwrap().iter().map(|t| t["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["two|7|Say that", "two|8|Say that", "one|7|Say that", "one|8|Say that"]);
+    home.file(
+        ".config/assize/config.toml",
+        std::fs::read_to_string(home.path().join("two.toml")).unwrap().split("[model.two]").next().unwrap(),
+    );
     // What is typed wins over the case; without an id the set's first case is taken.
     let found = home.json(&["try", "p", "--cases", "s", "--var", "what=more"]);
     assert_eq!(found["tries"][0]["text"], "one|7|Say more");
@@ -131,13 +145,10 @@ fn what_cannot_be_tried_is_refused_before_anything_is_sent() {
     home.refuses(&["try", "p", "--var", "what=x", "--var", "waht=y"], 2, &["no variable 'waht'"]);
     home.refuses(&["try", "q"], 2, &["no prompt is named 'q'"]);
     home.refuses(&["try", "p", "--var", "what=x", "-n", "0"], 2, &["1..=100"]);
-    home.refuses(&["--config", "two.toml", "try", "p", "--var", "what=x"], 2, &["which model?", "one, two"]);
+    configure(&home, "two.toml");
+    home.refuses(&["try", "p", "--var", "what=x"], 2, &["which model?", "one, two"]);
     home.refuses(&["try", "p", "--var", "what=x", "--model", "three"], 2, &["three"]);
-    home.file("none.toml", "");
-    home.refuses(
-        &["--config", "none.toml", "try", "p", "--var", "what=x"],
-        2,
-        &["[model.writer]", "--model URL#MODEL"],
-    );
+    configure(&home, "none.toml");
+    home.refuses(&["try", "p", "--var", "what=x"], 2, &["[model.writer]", "--model URL#MODEL"]);
     assert_eq!(runtime.block_on(server.received_requests()).unwrap().len(), 0);
 }
