@@ -66,7 +66,7 @@ fn an_answer_stands_alone_on_stdout_and_nothing_is_stored() {
         ".config/assize/config.toml",
         std::fs::read(home.path().join(".config/assize/config.toml")).unwrap(),
     );
-    let args = ["try", "./draft.txt", "--var", "what=hello", "--json"];
+    let args = ["try", "./draft.txt", "--var", "what=hello"];
     let found = other.json(&args);
     assert_eq!(
         (&found["tries"][0]["text"], &found["tries"][0]["revision"]),
