@@ -171,7 +171,7 @@ fn record_what_asks(home: &Home, record: &mut dyn FnMut(&str, Value)) {
     record("run pairwise --dry-run", home.json(&with(&["--dry-run"]), b""));
     record("run pairwise", home.json(&pairs, b""));
     record("run pairwise --items", home.json(&with(&["--items"]), b""));
-    record("try", home.json(&["try", "p@r1", "--var", "x=1", "--model", &url], b""));
+    record("try", home.json(&["try", "-", "--model", &url], b"hello"));
     record("judge check", home.json(&["judge", "check", &url], b""));
     // The label on `passes` answered the bare name: under a wording of one's own it is stale.
     let anchors: String = (1..=5).map(|n| format!("{n} = \"level {n}\"\n")).collect();
