@@ -69,7 +69,7 @@ fn chats_and_long_lines_are_found_where_people_read_them() {
     let home = Home::new();
     let chat = json!([{"role": "system", "content": "Be kind.\nAlways answer briefly.\tNever shout."}, {"role": "user", "content": "{{ q }}"}]);
     let long = format!("{}needlehere {}", "word ".repeat(10_000), "tail ".repeat(2_000));
-    assert!(home.feed(&["register", "sc", "-", "--chat"], &chat.to_string()).status.success());
+    assert!(home.feed(&["register", "sc", "-", "--chat"], chat.to_string()).status.success());
     assert!(home.feed(&["register", "long", "-"], &long).status.success());
     for (word, found) in [
         ("kind", 1),
