@@ -4,7 +4,7 @@
 //! NAME[@SEL], a file or - -> template + values (a case's, --var) -> messages -> models -> answers on stdout, the rest on stderr
 //! ```
 
-use super::context::{Ctx, has_prompt, reference};
+use super::context::{Ctx, LazyRegistry, calling_runtime, prompt_argument};
 use super::error::{CliError, DONE, ENDPOINT, INCONCLUSIVE, Result};
 use super::get;
 use super::output::{clean, talk};
@@ -70,11 +70,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     let messages = messages(&tried, &case(ctx, args)?, args)?;
     let config = ctx.config()?;
     let models = models(&config, &args.model)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
+    let runtime = calling_runtime()?;
     let stopped_by = Arc::new(AtomicU8::new(0));
     let at_once = models.iter().map(|(_, at_once)| *at_once).min().unwrap_or(1);
     let asked: Vec<Asked> = models.into_iter().map(|(asked, _)| asked).collect();
@@ -104,17 +100,12 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 
 fn read(ctx: &Ctx, args: &Args) -> Result<Tried> {
     let argument = &args.prompt;
-    let is_path = argument == "-" || argument.starts_with('/') || argument.starts_with("./");
-    let wanted = if is_path { None } else { reference(argument).ok() };
-    if let Some(wanted) = wanted {
-        let store = ctx.read()?;
-        // Neither a prompt nor a file: the registry says so, it knows near names.
-        if has_prompt(&store, &wanted.name)? || !Path::new(argument).exists() {
-            let prompt = Prompt::read(&store, &wanted.name, &wanted.selector)?;
-            let settings = prompt.info.settings();
-            let parts = prompt.parts.map_err(|why| CliError::input(clean(&why).into_owned()))?;
-            return Ok(Tried { revision: Some(prompt.info.seq), template: prompt.template, settings, parts });
-        }
+    let registry = LazyRegistry::new(ctx);
+    if let Some(wanted) = prompt_argument(argument, &registry)? {
+        let prompt = Prompt::read(registry.get()?, &wanted.name, &wanted.selector)?;
+        let settings = prompt.info.settings();
+        let parts = prompt.parts.map_err(|why| CliError::input(clean(&why).into_owned()))?;
+        return Ok(Tried { revision: Some(prompt.info.seq), template: prompt.template, settings, parts });
     }
     let (template, config) = read_template(Path::new(argument), args.chat)?;
     let settings = Settings { config, ..Settings::default() };

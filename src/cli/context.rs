@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::core::prompt::{PromptName, Reference, Selector};
 use crate::store::{RevisionInfo, Store, StoreError};
 use etcetera::BaseStrategy;
+use std::cell::OnceCell;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
@@ -158,6 +159,59 @@ pub fn versions(history: &[RevisionInfo]) -> Vec<String> {
 /// When the registry cannot be read.
 pub fn has_prompt(store: &Store, name: &PromptName) -> Result<bool> {
     Ok(store.has_prompt(name)?)
+}
+
+/// The registry, opened when it is first asked for.
+pub struct LazyRegistry<'a> {
+    ctx: &'a Ctx,
+    store: OnceCell<Store>,
+}
+
+impl<'a> LazyRegistry<'a> {
+    /// Opens nothing yet.
+    pub fn new(ctx: &'a Ctx) -> Self {
+        Self { ctx, store: OnceCell::new() }
+    }
+
+    /// It.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn get(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = self.ctx.read()?;
+        Ok(self.store.get_or_init(|| store))
+    }
+}
+
+/// The prompt that an argument names; `None` where it means a file: `-`, what starts with / or ./, or a file's path where no
+/// prompt has that name. What is neither is a prompt's name, too: the registry says so, it knows near names.
+///
+/// # Errors
+/// When it is neither a file nor could be a name, or the registry cannot be read.
+pub fn prompt_argument(argument: &str, registry: &LazyRegistry) -> Result<Option<Reference>> {
+    if argument == "-" || argument.starts_with('/') || argument.starts_with("./") {
+        return Ok(None);
+    }
+    let is_file = Path::new(argument).exists();
+    match reference(argument) {
+        Ok(wanted) if has_prompt(registry.get()?, &wanted.name)? || !is_file => Ok(Some(wanted)),
+        Err(error) if !is_file => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// What calls are made on.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn calling_runtime() -> Result<tokio::runtime::Runtime> {
+    // Two: answers come in bursts, and while one is read the next is sent.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(2).enable_all().build();
+    built.map_err(|e| CliError::registry(format!("cannot start: {e}")))
 }
 
 /// A path as shown in messages.

@@ -5,7 +5,7 @@
 //! two sides -> core::diff -> side by side (a wide terminal) | unified (pipes; exact bytes) | stat | json
 //! ```
 
-use super::context::{Ctx, has_prompt, read_text, reference};
+use super::context::{Ctx, LazyRegistry, prompt_argument, read_text, reference};
 use super::error::{CliError, DONE, FAILED, Result};
 use super::output::{Tint, clean, columns, talk};
 use crate::core::diff::plain::Plain;
@@ -16,7 +16,6 @@ use crate::questions::difference::{self, Difference, Side};
 use crate::questions::tokens;
 use crate::store::Store;
 use serde_json::{Value, json};
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -73,7 +72,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     if args.a == "-" && args.b.as_deref() == Some("-") {
         return Err(CliError::input("only one side can be stdin"));
     }
-    let registry = Lazy { ctx, store: OnceCell::new() };
+    let registry = LazyRegistry::new(ctx);
     let mut left = side(&registry, &args.a)?;
     let mut right = match &args.b {
         Some(b) => side(&registry, b)?,
@@ -127,29 +126,9 @@ struct SideTokens {
     right: usize,
 }
 
-/// The registry, opened when the first argument needs it: two files need none.
-struct Lazy<'a> {
-    ctx: &'a Ctx,
-    store: OnceCell<Store>,
-}
-
-impl Lazy<'_> {
-    fn get(&self) -> Result<&Store> {
-        if let Some(store) = self.store.get() {
-            return Ok(store);
-        }
-        let store = self.ctx.read()?;
-        Ok(self.store.get_or_init(|| store))
-    }
-}
-
 /// Reads one argument.
-fn side(registry: &Lazy, argument: &str) -> Result<End> {
-    let is_path = argument == "-" || argument.starts_with('/') || argument.starts_with("./");
-    let wanted = if is_path { None } else { reference(argument).ok() };
-    if let Some(wanted) = wanted
-        && has_prompt(registry.get()?, &wanted.name)?
-    {
+fn side(registry: &LazyRegistry, argument: &str) -> Result<End> {
+    if let Some(wanted) = prompt_argument(argument, registry)? {
         let store = registry.get()?;
         let info = store.resolve(&wanted.name, &wanted.selector)?;
         let body = store.text(&info.digest)?;
@@ -157,11 +136,6 @@ fn side(registry: &Lazy, argument: &str) -> Result<End> {
         return Ok(End { name: format!("{}@r{}", info.name, info.seq), side, bare: false });
     }
     let path = Path::new(argument);
-    if !is_path && !path.exists() {
-        // Neither a prompt nor a file: say what the registry says, it knows near names.
-        let wanted = reference(argument)?;
-        registry.get()?.resolve(&wanted.name, &wanted.selector)?;
-    }
     let name = if argument == "-" { "stdin".to_owned() } else { argument.to_owned() };
     let side = Side::prompt(Template::text(read_text(path)?), Settings::default());
     Ok(End { name, side, bare: true })

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 /// Which side of a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Relation {
     /// `<`
     Less,
     /// `<=`
@@ -25,7 +25,7 @@ pub enum Comparison {
     AtLeast,
 }
 
-impl Comparison {
+impl Relation {
     /// As SQL and people write it.
     pub fn sign(self) -> &'static str {
         match self {
@@ -75,9 +75,9 @@ pub struct Find {
     /// Part of an author's name.
     pub author: Option<String>,
     /// Age of the revision in days.
-    pub changed: Option<(Comparison, f64)>,
+    pub changed: Option<(Relation, f64)>,
     /// Mean score.
-    pub score: Option<(Comparison, f64)>,
+    pub score: Option<(Relation, f64)>,
     /// Of this criterion; alone: judged by it.
     pub criterion: Option<String>,
     /// Asks for this variable.
@@ -164,14 +164,9 @@ impl fmt::Display for Find {
 
 /// A text in stretches, each with whether it is one of the words (any case); together they are the text.
 pub fn matches<'a>(text: &'a str, words: &[String]) -> Vec<(&'a str, bool)> {
-    let wanted: Vec<Vec<char>> = words
-        .iter()
-        .filter(|w| !w.is_empty())
-        .map(|w| w.chars().flat_map(char::to_lowercase).collect())
-        .collect();
+    let wanted = folded(words);
     // Where each character starts, with its lower-case form.
-    let chars: Vec<(usize, char)> =
-        text.char_indices().map(|(at, c)| (at, c.to_lowercase().next().unwrap_or(c))).collect();
+    let chars: Vec<(usize, char)> = text.char_indices().map(|(at, c)| (at, lower(c))).collect();
     let mut lit = vec![false; chars.len()];
     for word in &wanted {
         for start in 0..(chars.len() + 1).saturating_sub(word.len()) {
@@ -215,14 +210,19 @@ pub fn from_match<'a>(text: &'a str, words: &[String], columns: usize) -> Cow<'a
     }
 }
 
+/// A letter as it is compared: one for one, so that places in the text stay.
+fn lower(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// Words as they are looked for, without the empty ones.
+fn folded(words: &[String]) -> Vec<Vec<char>> {
+    words.iter().filter(|w| !w.is_empty()).map(|w| w.chars().flat_map(char::to_lowercase).collect()).collect()
+}
+
 /// Where the first of the words stands, in bytes.
 fn first_match(text: &str, words: &[String]) -> Option<Range<usize>> {
-    let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
-    let wanted: Vec<Vec<char>> = words
-        .iter()
-        .map(|w| w.chars().flat_map(char::to_lowercase).collect::<Vec<char>>())
-        .filter(|w| !w.is_empty())
-        .collect();
+    let wanted = folded(words);
     text.char_indices().find_map(|(at, c)| {
         wanted.iter().filter(|w| w.first() == Some(&lower(c))).find_map(|word| {
             let rest = text.get(at..)?;
@@ -259,8 +259,8 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
-fn than(value: &str, bare: Comparison) -> (Comparison, &str) {
-    for than in [Comparison::AtMost, Comparison::AtLeast, Comparison::Less, Comparison::More] {
+fn than(value: &str, bare: Relation) -> (Relation, &str) {
+    for than in [Relation::AtMost, Relation::AtLeast, Relation::Less, Relation::More] {
         if let Some(rest) = value.strip_prefix(than.sign()) {
             return (than, rest);
         }
@@ -269,8 +269,8 @@ fn than(value: &str, bare: Comparison) -> (Comparison, &str) {
 }
 
 /// `<7d`, `>3mo`; a bare age is `<`. In days: a month is 365/12 of them.
-fn age(value: &str) -> Option<(Comparison, f64)> {
-    let (than, rest) = than(value, Comparison::Less);
+fn age(value: &str) -> Option<(Relation, f64)> {
+    let (than, rest) = than(value, Relation::Less);
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = rest.split_at_checked(end)?;
     let days = match unit {
@@ -285,8 +285,8 @@ fn age(value: &str) -> Option<(Comparison, f64)> {
     Some((than, number.parse::<f64>().ok()? * days))
 }
 
-fn score(value: &str) -> Option<(Comparison, f64)> {
-    let (than, rest) = than(value, Comparison::AtLeast);
+fn score(value: &str) -> Option<(Relation, f64)> {
+    let (than, rest) = than(value, Relation::AtLeast);
     rest.parse().ok().filter(|n: &f64| n.is_finite()).map(|n| (than, n))
 }
 
@@ -302,10 +302,7 @@ mod tests {
         .unwrap();
         assert_eq!(find.words, ["step", "by", "http://x"]);
         assert_eq!((find.label.as_deref(), find.author.as_deref()), (Some("production"), Some("Ana Maria")));
-        assert_eq!(
-            (find.changed, find.score),
-            (Some((Comparison::Less, 7.0)), Some((Comparison::Less, 3.0)))
-        );
+        assert_eq!((find.changed, find.score), (Some((Relation::Less, 7.0)), Some((Relation::Less, 3.0))));
         assert_eq!((find.criterion.as_deref(), find.var.as_deref()), (Some("clarity"), Some("name")));
         assert!(
             find.looks_at(SearchField::Comment)
@@ -356,13 +353,13 @@ mod tests {
     #[test]
     fn ages_and_scores_have_their_units() {
         for (text, want) in [
-            ("changed:2w", Some((Comparison::Less, 14.0))),
-            ("changed:>12h", Some((Comparison::More, 0.5))),
-            ("changed:<=1y", Some((Comparison::AtMost, 365.0))),
+            ("changed:2w", Some((Relation::Less, 14.0))),
+            ("changed:>12h", Some((Relation::More, 0.5))),
+            ("changed:<=1y", Some((Relation::AtMost, 365.0))),
         ] {
             assert_eq!(Find::parse(text).unwrap().changed, want, "{text}");
         }
-        assert_eq!(Find::parse("score:4.5").unwrap().score, Some((Comparison::AtLeast, 4.5)));
+        assert_eq!(Find::parse("score:4.5").unwrap().score, Some((Relation::AtLeast, 4.5)));
         for bad in ["changed:7", "changed:soon", "score:high", "label:", "in:nowhere", "score:nan"] {
             let error = Find::parse(bad).unwrap_err().to_string();
             assert!(error.starts_with(bad.split(':').next().unwrap()), "{error}");

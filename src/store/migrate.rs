@@ -9,7 +9,7 @@
 use super::file::IN_MEMORY;
 pub(super) use super::file::beside;
 use super::file::{patiently, sync_folder};
-use super::{Remedy, Result, StoreError, shared_file};
+use super::{Remedy, Result, StoreError, search, shared_file};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -147,20 +147,12 @@ fn has_foreign_tables(path: &Path) -> bool {
     Connection::open_with_flags(path, flags).and_then(|c| c.query_row(sql, [], |r| r.get(0))).unwrap_or(false)
 }
 
-/// What is done for the search index while the schema is brought up to date; `search` has it.
-pub(super) struct IndexSteps {
-    /// Whether lines are not indexed as they are now.
-    pub is_old: fn(&Connection) -> bool,
-    /// Notes in a new index how its lines are taken.
-    pub mark_current: fn(&Connection) -> rusqlite::Result<()>,
-    /// Makes an old index anew.
-    pub renew: fn(&Connection) -> Result<()>,
-}
-
-/// Whether a connection reads a registry of this schema.
+/// Whether a connection reads a registry of this schema, with a search index as it is made now.
 pub(super) fn is_current(conn: &Connection) -> bool {
     let number = |pragma: &str| conn.pragma_query_value(None, pragma, |r| r.get::<_, u32>(0)).ok();
-    number("application_id") == Some(APPLICATION) && number("user_version") == Some(KNOWN)
+    number("application_id") == Some(APPLICATION)
+        && number("user_version") == Some(KNOWN)
+        && !search::is_old(conn)
 }
 
 /// Refuses what only a connection that may write could bring up to date.
@@ -182,25 +174,23 @@ pub(super) fn refuse_older(conn: &Connection, path: &Path) -> Result<()> {
 
 /// Brings the schema up to date. The version is read inside the write transaction, so that several processes
 /// may open a new file at once.
-pub(super) fn migrate(conn: &mut Connection, path: &Path, index: &IndexSteps) -> Result<()> {
-    climb(conn, path, STEPS, Some(index))
+pub fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
+    climb(conn, path, STEPS)
 }
 
 /// A new registry in memory with one of the schemas, for comparison; of schema 0 nothing.
 pub(super) fn empty(schema: u32) -> Result<Connection> {
     let conn = Connection::open_in_memory()?;
     if schema > 0 {
-        climb(&conn, Path::new(IN_MEMORY), STEPS.get(..schema as usize).unwrap_or(STEPS), None)?;
+        climb(&conn, Path::new(IN_MEMORY), STEPS.get(..schema as usize).unwrap_or(STEPS))?;
     }
     Ok(conn)
 }
 
-fn climb(conn: &Connection, path: &Path, steps: &[&str], index: Option<&IndexSteps>) -> Result<()> {
+fn climb(conn: &Connection, path: &Path, steps: &[&str]) -> Result<()> {
     let known = steps.len() as u32;
     let version = |conn: &Connection| conn.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0));
-    let index = index.filter(|_| known >= PACKED);
-    let is_old = || index.is_some_and(|index| (index.is_old)(conn));
-    if patiently(|| version(conn))? == known && !is_old() {
+    if patiently(|| version(conn))? == known && (known < PACKED || !search::is_old(conn)) {
         return Ok(());
     }
     patiently(|| conn.execute_batch("BEGIN IMMEDIATE"))?;
@@ -222,13 +212,11 @@ fn climb(conn: &Connection, path: &Path, steps: &[&str], index: Option<&IndexSte
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true)?;
             done?;
         }
-        match index {
-            Some(index) if present == 0 => (index.mark_current)(conn)?,
-            Some(index) if (index.is_old)(conn) => {
-                tracing::info!(path = %path.display(), "the search index is made anew");
-                (index.renew)(conn)?;
-            }
-            _ => {}
+        if present == 0 {
+            search::mark_current(conn)?;
+        } else if known >= PACKED && search::is_old(conn) {
+            tracing::info!(path = %path.display(), "the search index is made anew");
+            search::renew(conn)?;
         }
         conn.pragma_update(None, "application_id", APPLICATION)?;
         Ok(conn.pragma_update(None, "user_version", known)?)
@@ -287,7 +275,7 @@ mod tests {
         // What a migration that was killed while it copied has left behind.
         std::fs::write(beside(&path, ".bak-unfinished"), "half").unwrap();
         let next = [STEPS, &["CREATE TABLE later (x INTEGER) STRICT;"]].concat();
-        climb(&Connection::open(&path).unwrap(), &path, &next, None).unwrap();
+        climb(&Connection::open(&path).unwrap(), &path, &next).unwrap();
         let (now, kept) = (Connection::open(&path).unwrap(), beside(&path, &format!(".bak-v{KNOWN}")));
         assert_eq!(now.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0)).unwrap(), KNOWN + 1);
         assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
@@ -304,7 +292,7 @@ mod tests {
         for first in 1..STEPS.len() {
             let path = dir.path().join(format!("v{first}.db"));
             let conn = Connection::open(&path).unwrap();
-            climb(&conn, &path, &STEPS[..first], None).unwrap();
+            climb(&conn, &path, &STEPS[..first]).unwrap();
             drop(conn);
             // A check looks at it as it would be, and leaves it as it is.
             let before = std::fs::read(&path).unwrap();
@@ -323,7 +311,7 @@ mod tests {
         let path = made(dir.path());
         let later = "CREATE TABLE later (x INTEGER) STRICT; CREATE TABLE later (x INTEGER);";
         let broken = [STEPS, &[later]].concat();
-        assert!(climb(&Connection::open(&path).unwrap(), &path, &broken, None).is_err());
+        assert!(climb(&Connection::open(&path).unwrap(), &path, &broken).is_err());
         let store = Store::open(&path).unwrap();
         assert_eq!((store.schema().unwrap(), store.fsck().unwrap().faults), (KNOWN, vec![]));
     }

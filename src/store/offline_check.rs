@@ -94,7 +94,7 @@ fn in_memory(from: &Connection) -> Result<Connection> {
     let size: i64 = from.pragma_query_value(None, "page_size", |r| r.get(0))?;
     conn.pragma_update(None, "page_size", size)?;
     copy_pages(from, &mut conn).map_err(StoreError::Damaged)?;
-    migrate::migrate(&mut conn, Path::new(super::file::IN_MEMORY), &search::INDEX)?;
+    migrate::migrate(&mut conn, Path::new(super::file::IN_MEMORY))?;
     Ok(conn)
 }
 

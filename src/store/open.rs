@@ -12,7 +12,7 @@ use super::file::{
 };
 pub use super::file::{file_system, on_network};
 use super::shared_file::{self, SharedFile};
-use super::{Remedy, Result, StoreError, foreign_schema, lease, migrate, search, tally, text_index};
+use super::{Remedy, Result, StoreError, foreign_schema, lease, migrate, tally, text_index};
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ impl Store {
         tune(&conn)?;
         foreign_schema::refuse(&conn, path)?;
         configure(&conn, network)?;
-        migrate::migrate(&mut conn, path, &search::INDEX)?;
+        migrate::migrate(&mut conn, path)?;
         Ok(Self::around(conn, path, None))
     }
 
@@ -192,7 +192,7 @@ impl Store {
         }
         let conn = plain_reader(path).ok()?;
         // The header may be older than the log beside it.
-        if !migrate::is_current(&conn) || search::is_old(&conn) {
+        if !migrate::is_current(&conn) {
             return None;
         }
         tune(&conn).ok()?;
@@ -207,7 +207,7 @@ impl Store {
     pub fn in_memory() -> Result<Self> {
         let mut conn = Connection::open_in_memory()?;
         tune(&conn)?;
-        migrate::migrate(&mut conn, Path::new(IN_MEMORY), &search::INDEX)?;
+        migrate::migrate(&mut conn, Path::new(IN_MEMORY))?;
         Ok(Self::around(conn, Path::new(IN_MEMORY), None))
     }
 

@@ -1,7 +1,6 @@
 //! Full-text search over the distinct lines of prompts: each line once, with the revision that first held it.
 
 use super::body::text_at;
-use super::migrate::IndexSteps;
 use super::{Result, StoreError};
 use crate::core::digest::Digest;
 use crate::core::prompt::{Template, TemplateKind};
@@ -21,18 +20,15 @@ pub(super) fn is_old(conn: &Connection) -> bool {
     kind.is_ok_and(|kind| kind.unwrap_or_default() < LINES)
 }
 
-/// What a migration does for the index.
-pub(super) const INDEX: IndexSteps = IndexSteps { is_old, mark_current, renew };
-
 /// Notes in a new index how its lines are taken.
-fn mark_current(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn mark_current(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute("INSERT OR REPLACE INTO line_fts_config (k, v) VALUES (?1, ?2)", params![KIND, LINES])?;
     Ok(())
 }
 
 /// Brings an index up to date in which a chat's lines are those of its JSON, and a line ends after 2,000 characters. Other
 /// prompts' lines stay as they are; and so does an index of texts that cannot be read, which is for `fsck` to tell.
-fn renew(conn: &Connection) -> Result<()> {
+pub(super) fn renew(conn: &Connection) -> Result<()> {
     conn.execute_batch("SAVEPOINT renewal")?;
     match index_anew(conn) {
         // Of a transaction that found no room nothing is left to go on with.

@@ -1,6 +1,6 @@
 //! Carrying a run out: one line of progress on stderr, a clean stop on Ctrl-C, the summary on stdout.
 
-use super::super::context::Ctx;
+use super::super::context::{Ctx, calling_runtime};
 use super::super::error::{CliError, Result, TERMINATED};
 use super::super::json;
 use super::super::output::{clean, overwrite, table, talk};
@@ -206,12 +206,7 @@ pub(super) fn carry_out(
     let path = ctx.registry_path()?;
     let before = ctx.read()?.run(id)?;
     talk(format!("run {id}: {} verdicts by {}", before.planned, clean(&before.spec.judge)));
-    // Two: answers come in bursts, and while one is read the next is sent.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
+    let runtime = calling_runtime()?;
     let terminal = std::io::stderr().is_terminal();
     let tally = Arc::new(Mutex::new(ProgressLine {
         begun: Instant::now(),

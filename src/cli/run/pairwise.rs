@@ -1,6 +1,6 @@
 //! `run pairwise`: two arms' responses side by side, each pair in both orders; a winner only where both agree.
 
-use super::super::context::Ctx;
+use super::super::context::{Ctx, calling_runtime};
 use super::super::error::{CliError, ENDPOINT, INCONCLUSIVE, Result};
 use super::super::json;
 use super::super::output::{brief, clean, overwrite, table, talk};
@@ -114,11 +114,7 @@ fn ask(
     stopped_by: &Arc<AtomicU8>,
 ) -> Result<PairwiseRun> {
     let path = ctx.registry_path()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::registry(format!("cannot start: {e}")))?;
+    let runtime = calling_runtime()?;
     let terminal = std::io::stderr().is_terminal();
     let done = runtime.block_on(async {
         // Open for writing before anything is paid for: nothing else may be written before the first answer is.
