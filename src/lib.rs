@@ -4,7 +4,7 @@
 //! responses before a judge, and [`paired_compare`] with its [`verdict_sentence`] for what the scores say.
 //!
 //! ```
-//! use assize::{Diff, Evaluator, Pair, PairedInput, RecordedJudge, Registry, State, criterion};
+//! use assize::{Diff, Evaluator, Pair, PairedInput, RecordedJudge, Registry, VerdictState, criterion};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@
 //! let judge = RecordedJudge::new("scripted").with_score("On 4 July 1776.", &accuracy, 4, "One date is off.");
 //! let verdicts =
 //!     Evaluator::replaying(judge).evaluate_response("When was it signed?", "On 4 July 1776.", &[accuracy]).await;
-//! assert_eq!((verdicts[0].state, verdicts[0].score), (State::Scored, Some(4)));
+//! assert_eq!((verdicts[0].state, verdicts[0].score), (VerdictState::Scored, Some(4)));
 //!
 //! // Scores of two variants on the same cases. What could not be judged is no number.
 //! let pair = |a, b| Pair { a, b, cluster: None };

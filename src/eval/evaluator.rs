@@ -28,7 +28,7 @@ pub struct Evaluation {
 /// Puts responses before a judge.
 ///
 /// ```
-/// use assize::{Evaluator, RecordedJudge, State, criterion};
+/// use assize::{Evaluator, RecordedJudge, VerdictState, criterion};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -43,7 +43,7 @@ pub struct Evaluation {
 /// assert_eq!(verdicts[0].score, Some(4));
 /// assert_eq!(verdicts[0].explanation, "One date is off by a day.");
 /// // No score is ever invented: what could not be judged is a state with its reason.
-/// assert_eq!((verdicts[1].state, verdicts[1].score), (State::HttpError, None));
+/// assert_eq!((verdicts[1].state, verdicts[1].score), (VerdictState::HttpError, None));
 /// # }
 /// ```
 #[derive(Clone)]
