@@ -61,21 +61,31 @@ pub use screens::{Next, Screens, need_terminal};
     after_help = "Without a verb the screens open: ? shows their keys. They take the mouse (Shift selects text; ASSIZE_MOUSE=off\nleaves it to the terminal) and use no colours with NO_COLOR or --color never.\n\nExamples:\n  assize demo\n  assize register summarize prompt.txt -m \"first try\"\n  assize diff summarize@~1 summarize\n\nExit codes: 0 done, 1 a gate failed or a difference found, 2 usage or input, 3 inconclusive,\n4 registry, 5 judge endpoint, 130 interrupted, 143 terminated."
 )]
 struct Cli {
+    #[command(flatten)]
+    options: Options,
+    /// What to do
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// What is said before a verb, or without one.
+#[derive(Debug, clap::Args)]
+struct Options {
     /// Print one JSON document on stdout
     #[arg(long, global = true)]
-    pub json: bool,
+    json: bool,
     /// The registry's file
     #[arg(long, global = true, value_name = "PATH", env = "ASSIZE_REGISTRY", hide_env_values = true, value_parser = path())]
-    pub registry: Option<PathBuf>,
+    registry: Option<PathBuf>,
     /// When to colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
+    color: ColorChoice,
     /// Who reviews on the screens [default: the config's name, else the user's]
     #[arg(long = "as", value_name = "NAME")]
-    pub reviewer: Option<String>,
+    reviewer: Option<String>,
     /// Append what is done and when to a file: no texts, no keys; put aside as FILE.1 at 8 MiB; --log-level error, warn, info or debug
     #[arg(long, global = true, value_name = "FILE", env = "ASSIZE_LOG", hide_env_values = true, value_parser = path())]
-    pub log: Option<PathBuf>,
+    log: Option<PathBuf>,
     /// What the log holds
     #[arg(
         long,
@@ -86,10 +96,29 @@ struct Cli {
         default_value = "info",
         hide = true
     )]
-    pub log_level: LogLevel,
-    /// What to do
-    #[command(subcommand)]
-    pub verb: Option<Verb>,
+    log_level: LogLevel,
+}
+
+/// [`Options`] where no verb stands: a start of the screens does not wait for the grammar of all verbs.
+#[derive(Debug, Parser)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+struct WithoutVerb {
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    fn read() -> std::result::Result<Self, clap::Error> {
+        let is_option = |argument: std::ffi::OsString| argument.as_encoded_bytes().starts_with(b"-");
+        if std::env::args_os().nth(1).is_none_or(is_option) {
+            // What is wrong, and help, is told with the whole grammar.
+            if let Ok(WithoutVerb { options }) = WithoutVerb::try_parse() {
+                return Ok(Self { options, verb: None });
+            }
+        }
+        Self::try_parse()
+    }
 }
 
 /// Which events a log holds.
@@ -213,7 +242,7 @@ pub fn main() -> Next {
         return Next::Exit(error::DONE);
     }
     crate::worker_process::install();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             tell_usage(&error);
@@ -225,10 +254,10 @@ pub fn main() -> Next {
         return Next::Exit(failure.code);
     }
     let began = std::time::Instant::now();
-    let color = cli.color;
-    let ctx = Ctx::new(cli.json, cli.registry, color);
+    let Options { json, registry, color, reviewer, .. } = cli.options;
+    let ctx = Ctx::new(json, registry, color);
     let result = match cli.verb {
-        None => screens(&ctx, color, cli.reviewer),
+        None => screens(&ctx, color, reviewer),
         Some(Verb::Demo(args)) => demo::run(&ctx, &args, color),
         Some(verb) => dispatch(&ctx, verb).map(Next::Exit),
     };
@@ -259,8 +288,10 @@ pub fn main() -> Next {
 /// Opens the log where one is asked for, and puts down what runs. Of the arguments the names of options alone: their values may
 /// be texts.
 fn start_log(cli: &Cli) -> Result<()> {
-    let Some(path) = cli.log.as_deref().filter(|path| !path.as_os_str().is_empty()) else { return Ok(()) };
-    let level = match cli.log_level {
+    let Some(path) = cli.options.log.as_deref().filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let level = match cli.options.log_level {
         LogLevel::Error => tracing::level_filters::LevelFilter::ERROR,
         LogLevel::Warn => tracing::level_filters::LevelFilter::WARN,
         LogLevel::Info => tracing::level_filters::LevelFilter::INFO,
