@@ -256,7 +256,7 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Res
     let anchors = criterion
         .as_ref()
         .map(|c| c.anchors.clone())
-        .or_else(|| subject.as_ref().and_then(|s| s.anchors.clone()));
+        .or_else(|| subject.as_ref().and_then(|s| s.anchors.clone().map(Vec::from)));
     if ctx.json {
         ctx.out.json(&json!({
             "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),

@@ -9,6 +9,7 @@
 //! [`Unread`], whose line is quoted to the judge when it is asked again.
 
 mod json;
+mod label;
 mod mend;
 mod pair;
 pub mod prose;
@@ -20,6 +21,7 @@ mod thinking;
 mod walker;
 mod wrapped;
 
+pub use label::{contradicts_label, quoted_labels, read_label_about};
 pub use pair::{read_choice, read_choice_about};
 pub use prose::{read_plain, read_prose};
 pub use recorded::read_recorded;
@@ -261,6 +263,11 @@ fn verdict(
     if let Some(why) = wrapped::other_scale(parsed, score) {
         return Err(Unread::new(why));
     }
+    explained(parsed, score)
+}
+
+/// What an object says beside its score or its label's level: why, with quotations.
+fn explained(parsed: &Parsed<'_>, score: u8) -> Result<Reading, Unread> {
     let explanation = EXPLANATIONS
         .into_iter()
         .filter_map(|key| parsed.get(key).and_then(Value::as_str))

@@ -7,6 +7,7 @@
 //! ```
 
 use super::numbers::Numbers;
+use crate::core::rubric::Scale;
 use crate::core::stats::compare::{Comparison, Pair, PairedInput};
 use crate::core::stats::decision::Decision;
 use crate::core::stats::mean::mean;
@@ -19,11 +20,13 @@ use std::collections::BTreeMap;
 pub struct Score<'a> {
     /// Name of the row it belongs to: a criterion.
     pub criterion: &'a str,
+    /// On which it is answered.
+    pub scale: &'a Scale,
     /// The case.
     pub case: &'a str,
     /// 0 for A, 1 for B.
     pub side: usize,
-    /// 1..5 when scored.
+    /// The level when scored.
     pub score: Option<u8>,
     /// Which of several responses of the arm to the case.
     pub generation: u32,
@@ -72,16 +75,20 @@ pub struct Matched {
     pub name: String,
     /// Every case that either arm was asked about.
     pub cases: Vec<ComparedCase>,
+    /// On which the criterion is answered.
+    pub scale: Scale,
 }
 
-/// A case whose score changed.
+/// A case whose score or label changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flip {
+    /// On which the criterion is answered.
+    pub scale: Scale,
     /// The case.
     pub case: String,
     /// The criterion.
     pub criterion: String,
-    /// A's score, mean of its passes.
+    /// A's level, mean of its passes.
     pub a: f64,
     /// B's.
     pub b: f64,
@@ -99,7 +106,11 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
     for s in scores {
         let (row, id) = (criteria.of(s.criterion) as usize, ids.of(s.case) as usize);
         if row == rows.len() {
-            rows.push(Matched { name: s.criterion.to_owned(), cases: Vec::new() });
+            rows.push(Matched {
+                name: s.criterion.to_owned(),
+                cases: Vec::new(),
+                scale: s.scale.clone(),
+            });
             places.push(Vec::new());
         }
         let (Some(row), Some(places)) = (rows.get_mut(row), places.get_mut(row)) else { continue };
@@ -159,7 +170,7 @@ impl Matched {
     /// Only the cases with this tag.
     pub fn only(&self, tag: &str) -> Self {
         let cases = self.cases.iter().filter(|c| c.tags.iter().any(|t| t == tag)).cloned().collect();
-        Self { name: self.name.clone(), cases }
+        Self { name: self.name.clone(), cases, scale: self.scale.clone() }
     }
 }
 
@@ -182,6 +193,7 @@ pub fn flips(rows: &[Matched]) -> Vec<Flip> {
         .filter_map(|(row, case)| {
             let [Some(a), Some(b)] = case.means() else { return None };
             ((a - b).abs() > 1e-9).then(|| Flip {
+                scale: row.scale.clone(),
                 case: case.id.clone(),
                 criterion: row.name.clone(),
                 a,
@@ -245,6 +257,7 @@ mod tests {
     fn score<'a>(case: &'a str, side: usize, score: Option<u8>, tags: &'a [String]) -> Score<'a> {
         Score {
             criterion: "tone",
+            scale: &Scale::OneToFive,
             case,
             side,
             score,

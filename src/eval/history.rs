@@ -12,6 +12,7 @@
 use super::human_scores::People;
 use crate::core::digest::Digest;
 use crate::core::prompt::PromptName;
+use crate::core::rubric::Scale;
 use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::stats::compare::{Basis, Comparison, Pair, PairedInput, decide_one};
 use crate::core::stats::decision::Decision;
@@ -97,6 +98,12 @@ impl MeanChange {
 /// When there is no such prompt, or the registry cannot be read.
 pub fn scores(store: &Store, name: &PromptName) -> Result<Vec<RevisionScore>> {
     let mut scores = store.revision_scores(name)?;
+    let scales = store.scales()?;
+    for row in &mut scores {
+        row.scale = scales.get(&row.criterion_version).cloned().unwrap_or_default();
+    }
+    // A category has no mean, and no place in a history of means.
+    scores.retain(|row| row.scale.has_mean());
     if scores.is_empty() || !store.has_reviews()? {
         return Ok(scores);
     }
@@ -151,7 +158,9 @@ pub struct HistoryPoint {
     pub seq: u32,
     /// The criterion; `None` for all together.
     pub criterion: Option<String>,
-    /// Mean over cases; a case's score is the mean of its passes (and criteria).
+    /// On which it is answered: what the figures are in.
+    pub scale: Scale,
+    /// Mean over cases, or the share that passes; a case's score is the mean of its passes (and criteria).
     pub mean: f64,
     /// Its 95 % interval; `None` below two cases.
     pub ci95: Option<(f64, f64)>,
@@ -189,8 +198,25 @@ type CriterionCells<'a> = (Vec<(CasePlace, ScoredCase<'a>)>, u32);
 /// The scores of a revision under one judge: by criterion.
 type JudgeScores<'a> = BTreeMap<&'a str, CriterionCells<'a>>;
 
-fn revisions(scores: &[RevisionScore], judge: Digest) -> BTreeMap<u32, JudgeScores<'_>> {
-    let mine = || scores.iter().filter(|s| s.fingerprint == judge);
+/// The rows that figures on one criterion, or on all together, are made of, and the scale of these figures: of a name that was
+/// answered on several scales the newest; of all criteria those answered by scores, else those of pass or fail.
+fn on_one_scale<'a>(
+    scores: &'a [RevisionScore],
+    criterion: Option<&str>,
+) -> (Scale, Vec<&'a RevisionScore>) {
+    let named = || scores.iter().filter(|s| criterion.is_none_or(|c| c == s.criterion));
+    let newest = named().max_by_key(|s| s.seq).map(|s| &s.scale);
+    let any_scores = named().any(|s| s.scale.is_scores());
+    let scale = match (criterion, newest) {
+        (None, Some(_)) if any_scores => Scale::OneToFive,
+        (_, newest) => newest.cloned().unwrap_or_default(),
+    };
+    let rows = scores.iter().filter(|s| s.scale == scale).collect();
+    (scale, rows)
+}
+
+fn revisions<'a>(scores: &[&'a RevisionScore], judge: Digest) -> BTreeMap<u32, JudgeScores<'a>> {
+    let mine = || scores.iter().copied().filter(|s| s.fingerprint == judge);
     let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut last: &[(Arc<str>, f64)] = &[];
     for cases in mine().map(|s| &s.cases) {
@@ -318,13 +344,14 @@ fn change(
     before: &JudgeScores<'_>,
     after: &JudgeScores<'_>,
     criterion: Option<&str>,
+    scale: &Scale,
 ) -> Option<MeanChange> {
     let input = common(before, after, criterion);
     if input.pairs.is_empty() {
         return None;
     }
     let together = if criterion.is_some() { together(before, after) } else { 1 };
-    MeanChange::of(since, &decide_one(&input, together))
+    MeanChange::of(since, &decide_one(&input, together).on(scale))
 }
 
 /// A prompt's revisions under its main judge, oldest first: on one criterion, or all together.
@@ -335,15 +362,23 @@ pub fn points(scores: &[RevisionScore], criterion: Option<&str>) -> Vec<HistoryP
 /// [`points`] for each of these, on as many threads as the machine has.
 pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<Vec<HistoryPoint>> {
     let Some(judge) = main_judge(scores) else { return vec![Vec::new(); wanted.len()] };
-    let revisions = revisions(scores, judge);
+    if scores.iter().any(|s| !s.scale.is_scores()) {
+        let of = |criterion: &Option<&str>| {
+            let (scale, rows) = on_one_scale(scores, *criterion);
+            points_on(&revisions(&rows, judge), *criterion, &scale)
+        };
+        return wanted.iter().map(of).collect();
+    }
+    let scale = Scale::OneToFive;
+    let revisions = revisions(&scores.iter().collect::<Vec<_>>(), judge);
     let few = revisions.values().flat_map(BTreeMap::values).map(|(cells, _)| cells.len()).sum::<usize>()
         < FEW_CELLS;
     if few || wanted.len() < 2 {
-        return wanted.iter().map(|criterion| points_on(&revisions, *criterion)).collect();
+        return wanted.iter().map(|criterion| points_on(&revisions, *criterion, &scale)).collect();
     }
     std::thread::scope(|scope| {
         let each: Vec<_> =
-            wanted.iter().map(|criterion| scope.spawn(|| points_on(&revisions, *criterion))).collect();
+            wanted.iter().map(|criterion| scope.spawn(|| points_on(&revisions, *criterion, &scale))).collect();
         each.into_iter().map(|one| one.join().unwrap_or_default()).collect()
     })
 }
@@ -351,23 +386,28 @@ pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<
 /// Below so many cells threads take longer to start than to work.
 const FEW_CELLS: usize = 20_000;
 
-fn points_on(revisions: &BTreeMap<u32, JudgeScores<'_>>, criterion: Option<&str>) -> Vec<HistoryPoint> {
+fn points_on(
+    revisions: &BTreeMap<u32, JudgeScores<'_>>,
+    criterion: Option<&str>,
+    scale: &Scale,
+) -> Vec<HistoryPoint> {
     let mut out = Vec::new();
     for (seq, columns) in revisions {
         let mine = || columns.iter().filter(|(name, _)| criterion.is_none_or(|c| c == **name));
         let cells =
             mine().flat_map(|(_, (cells, _))| cells.iter().map(|(place, said)| (place.1, said.judge)));
         let ci = bounded_ci(&by_case(cells.collect()), None, SCORES, 0.95);
-        let Some(mean) = ci.mean else { continue };
+        let Some(mean) = ci.mean.and_then(|mean| scale.figure(mean)) else { continue };
         let change = revisions
             .range(..*seq)
             .rev()
-            .find_map(|(since, before)| change(*since, before, columns, criterion));
+            .find_map(|(since, before)| change(*since, before, columns, criterion, scale));
         out.push(HistoryPoint {
             seq: *seq,
             criterion: criterion.map(ToOwned::to_owned),
+            scale: scale.clone(),
             mean,
-            ci95: ci.ci,
+            ci95: ci.ci.and_then(|(lo, hi)| Some((scale.figure(lo)?, scale.figure(hi)?))),
             n: ci.n,
             failed: mine().map(|(_, (_, failed))| failed).sum(),
             change,
@@ -384,10 +424,10 @@ pub fn criteria(scores: &[RevisionScore]) -> Vec<String> {
 /// The change of each criterion from one revision to another, where both were judged alike on common cases.
 pub fn changes(scores: &[RevisionScore], left: u32, right: u32) -> Vec<(String, MeanChange)> {
     let Some(judge) = main_judge(scores) else { return Vec::new() };
-    let found = revisions(scores, judge);
-    let (Some(before), Some(after)) = (found.get(&left), found.get(&right)) else { return Vec::new() };
     let of = |name: String| {
-        let change = change(left, before, after, Some(&name))?;
+        let (scale, rows) = on_one_scale(scores, Some(&name));
+        let found = revisions(&rows, judge);
+        let change = change(left, found.get(&left)?, found.get(&right)?, Some(&name), &scale)?;
         Some((name, change))
     };
     criteria(scores).into_iter().filter_map(of).collect()
@@ -399,6 +439,7 @@ mod tests {
 
     fn score(seq: u32, criterion: &str, version: &str, values: &[f64]) -> RevisionScore {
         RevisionScore {
+            scale: Scale::OneToFive,
             seq,
             criterion: criterion.into(),
             criterion_version: Digest::of(version),

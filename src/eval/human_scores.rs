@@ -9,6 +9,7 @@
 //! somebody picked count as checked and correct nothing.
 
 use crate::core::queue::{order, seed};
+use crate::core::rubric::Scale;
 use crate::core::stats::by_people::{LEAST, LabelledItem, SCORE, corrected_mean};
 use crate::core::stats::corrected::Corrected;
 use crate::core::stats::mean::mean;
@@ -79,6 +80,16 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// The figures in the units of a scale, from those in levels.
+    pub fn on(mut self, scale: &Scale) -> Self {
+        self.people = self.people.and_then(|mean| scale.figure(mean));
+        self.corrected = self.corrected.and_then(|c| {
+            let (estimate, lo, hi) = (scale.figure(c.estimate)?, scale.figure(c.lo)?, scale.figure(c.hi)?);
+            Some(Corrected { estimate, lo, hi, ..c })
+        });
+        self
+    }
+
     /// For people: `not yet checked by a human`, or how many items were, and the corrected mean.
     pub fn words(&self) -> String {
         let skipped = match self.skipped {

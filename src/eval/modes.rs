@@ -7,7 +7,7 @@
 //! ```
 
 use crate::core::item::Case;
-use crate::core::rubric::{self, Criterion, Rubric};
+use crate::core::rubric::{self, Criterion, Rubric, Scale};
 use crate::core::text;
 use crate::store::{Result, ReviewInfo, RunInfo, Store, StoreError};
 use serde_json::Map;
@@ -88,7 +88,7 @@ pub fn criterion_of(mode: &str) -> Criterion {
     Criterion {
         name: criterion_name(mode),
         question: format!("How free is the response of this failure: {said}?"),
-        anchors: [
+        anchors: vec![
             format!("Spoilt by it ({said}): of no use."),
             "It shows throughout.".to_owned(),
             "It shows in places, and a careful reader would object.".to_owned(),
@@ -97,6 +97,7 @@ pub fn criterion_of(mode: &str) -> Criterion {
         ],
         steps: vec!["Quote each passage that shows the failure; if there is none, say so.".to_owned()],
         generic: false,
+        scale: Scale::OneToFive,
     }
 }
 

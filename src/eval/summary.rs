@@ -13,6 +13,7 @@
 
 use super::human_scores::{Checked, People};
 use super::numbers::Numbers;
+use crate::core::rubric::Scale;
 use crate::core::stats::bounded::{SCORES, bounded_ci};
 use crate::core::stats::item_discrimination;
 use crate::core::text;
@@ -31,7 +32,11 @@ const FEW_SOURCES: usize = 4;
 pub struct CriterionSummary {
     /// Its name.
     pub name: String,
-    /// Mean of the items' scores; `None` when none is scored.
+    /// On which it is answered: the figures are in its units.
+    pub scale: Scale,
+    /// Items by label, in the scale's order; empty where answers are scores.
+    pub labels: Vec<(String, usize)>,
+    /// Mean of the items' scores, or the share that passes; `None` when none is scored, and of categories.
     pub mean: Option<f64>,
     /// 95 % interval of the mean; `None` where there can be none (one item, one cluster).
     pub ci95: Option<(f64, f64)>,
@@ -180,7 +185,7 @@ pub struct Expected {
 /// The mean of a criterion over any items: a run's, an arm's, those on a screen. Items of one cluster are one source, and so
 /// are the responses of several arms to one case.
 pub fn mean_over(
-    name: &str,
+    (name, scale): (&str, &Scale),
     criterion: u32,
     rows: &[ScoredItem<'_>],
     asked: Expected,
@@ -202,8 +207,10 @@ pub fn mean_over(
     let judged: Vec<(u32, Option<f64>)> = rows.iter().map(|r| (r.item.ord, r.score)).collect();
     CriterionSummary {
         name: name.to_owned(),
-        mean: found.mean,
-        ci95: found.ci,
+        labels: labels(scale, &values),
+        scale: scale.clone(),
+        mean: found.mean.and_then(|mean| scale.figure(mean)),
+        ci95: found.ci.and_then(|(lo, hi)| Some((scale.figure(lo)?, scale.figure(hi)?))),
         n: values.len(),
         planned: asked.items,
         scored,
@@ -211,8 +218,15 @@ pub fn mean_over(
         failed,
         coverage: coverage(scored, asked.verdicts),
         sources: of,
-        checked: people.check(criterion, &judged),
+        checked: people.check(criterion, &judged).on(scale),
     }
+}
+
+/// How many items have each label: an item whose passes differ has none.
+fn labels(scale: &Scale, levels: &[f64]) -> Vec<(String, usize)> {
+    let of = |level: u8| levels.iter().filter(|v| (**v - f64::from(level)).abs() < 1e-9).count();
+    let label = |level: u8| Some((scale.label(level)?.to_owned(), of(level)));
+    scale.levels().into_iter().filter_map(label).collect()
 }
 
 /// Verdicts with a score as a share of those that were to be reached; 0 where none was.
@@ -333,7 +347,7 @@ impl<'a> MeanParts<'a> {
                     items: asked.iter().map(|a| a.items).sum(),
                     verdicts: asked.iter().map(|a| a.verdicts).sum(),
                 };
-                mean_over(name, column, &rows, asked, self.people)
+                mean_over((name, &self.run.scale(column)), column, &rows, asked, self.people)
             })
             .collect()
     }

@@ -217,21 +217,23 @@ pub trait Stream: Send {
 
 /// What is asked for: the system message, and the schema of the answer with and without bounds on its texts.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
+pub struct Form<'a> {
     /// Role and rules.
-    pub system: &'static str,
+    pub system: &'a str,
     /// The answer's schema, as JSON.
-    pub schema: &'static str,
+    pub schema: &'a str,
     /// The same with bounds.
-    pub bounded: &'static str,
+    pub bounded: &'a str,
 }
 
-impl Form {
+impl Form<'static> {
     /// A score with its reasons.
     pub const SCORE: Self = Self { system: SYSTEM, schema: SCHEMA, bounded: SCHEMA_BOUNDED };
+}
 
+impl<'a> Form<'a> {
     /// The schema that requests of this shape carry.
-    pub fn schema_of(&self, shape: &RequestShape) -> &'static str {
+    pub fn schema_of(&self, shape: &RequestShape) -> &'a str {
         if shape.bounded { self.bounded } else { self.schema }
     }
 }
@@ -253,7 +255,7 @@ pub struct Ask<'a> {
     /// What the endpoint accepts.
     pub shape: &'a RequestShape,
     /// What is asked for.
-    pub form: Form,
+    pub form: Form<'a>,
     /// The user message.
     pub user: &'a str,
     /// The reply that could not be read, and what is asked now.

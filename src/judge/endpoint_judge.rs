@@ -11,6 +11,7 @@ use super::call::{AskResult, CallEvents, Caller};
 use super::capabilities::{RememberedEndpoint, RequestShape, Rung};
 use super::config::{JudgeConfig, ReplyAs};
 use super::dialect::{Ask, Correction, Dialect, Form, OpenAiChat};
+use super::labels::{self, LabelSchemas};
 use super::prompt::{self, JUDGE_TEMPLATE_VERSION, PROSE_TEMPLATE_VERSION, SYSTEM_PROSE};
 use super::wire::{JudgeReply, one_line, settle, settle_verdict};
 use super::{
@@ -21,7 +22,7 @@ use crate::core::digest::{Digest, canonical_digest};
 use crate::core::evidence;
 use crate::core::item::Subject;
 use crate::core::parse::{self, JudgedMaterial, PARSER_VERSION, Unread};
-use crate::core::rubric::Criterion;
+use crate::core::rubric::{Criterion, Scale};
 use crate::core::verdict::{Reading, VerdictState};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
@@ -82,12 +83,23 @@ impl EndpointJudge {
         self.config.reply == ReplyAs::Prose
     }
 
-    fn form(&self) -> Form {
+    fn form(&self) -> Form<'static> {
         if self.in_prose() { Form { system: SYSTEM_PROSE, ..Form::SCORE } } else { Form::SCORE }
     }
 
+    /// What is asked for, for this criterion. A label is asked for as an object also from a judge that answers in prose.
+    fn form_for<'s>(&self, schemas: Option<&'s LabelSchemas>) -> Form<'s> {
+        schemas.map_or_else(|| self.form(), LabelSchemas::form)
+    }
+
     fn user_message(&self, request: &JudgeRequest) -> String {
-        if self.in_prose() { prompt::user_message_for_prose(request) } else { prompt::user_message(request) }
+        if request.criterion.scale.has_labels() {
+            labels::user_message(request)
+        } else if self.in_prose() { prompt::user_message_for_prose(request) } else { prompt::user_message(request) }
+    }
+
+    fn ask_again_for(&self, criterion: &Criterion) -> fn(&str) -> String {
+        if criterion.scale.has_labels() { labels::ask_again } else { self.ask_again() }
     }
 
     fn ask_again(&self) -> fn(&str) -> String {
@@ -95,8 +107,16 @@ impl EndpointJudge {
     }
 
     /// Reads a reply in the form that was asked for.
-    fn read_text(&self, text: &str, beside: &str, shown: &JudgedMaterial) -> Result<Reading, Unread> {
-        if self.in_prose() {
+    fn read_text(
+        &self,
+        text: &str,
+        beside: &str,
+        shown: &JudgedMaterial,
+        scale: &Scale,
+    ) -> Result<Reading, Unread> {
+        if scale.has_labels() {
+            parse::read_label_about(text, beside, shown, scale)
+        } else if self.in_prose() {
             parse::read_recorded(text, shown)
         } else {
             parse::read_about(text, beside, shown)
@@ -195,15 +215,17 @@ impl EndpointJudge {
         if !had {
             outcome.attempts += learned.discovery.calls;
         }
+        let schemas = label_schemas(&request.criterion);
         let talk = Conversation {
             user: &self.user_message(request),
-            form: self.form(),
+            form: self.form_for(schemas.as_ref()),
             shape: learned.shape,
             repeat: request.repeat,
-            again: self.ask_again(),
+            again: self.ask_again_for(&request.criterion),
         };
         let shown = shown(request);
-        let read = |text: &str, beside: &str| self.read_text(text, beside, &shown);
+        let scale = &request.criterion.scale;
+        let read = |text: &str, beside: &str| self.read_text(text, beside, &shown, scale);
         outcome.reading = self.converse(&talk, &read, events, cancel, &mut outcome).await;
         mark(request, &mut outcome);
         outcome
@@ -288,7 +310,7 @@ impl EndpointJudge {
 /// One question and how it is put.
 struct Conversation<'a> {
     user: &'a str,
-    form: Form,
+    form: Form<'a>,
     shape: RequestShape,
     repeat: u32,
     /// What is said when a reply could not be read, from why.
@@ -297,6 +319,10 @@ struct Conversation<'a> {
 
 /// Reads the text of a reply, and what the reply says beside it.
 type ReadText<'a, R> = &'a (dyn Fn(&str, &str) -> Result<R, Unread> + Sync);
+
+fn label_schemas(criterion: &Criterion) -> Option<LabelSchemas> {
+    criterion.scale.has_labels().then(|| LabelSchemas::of(&criterion.scale))
+}
 
 /// What this request shows the judge.
 fn shown(request: &JudgeRequest) -> JudgedMaterial {
@@ -405,7 +431,13 @@ fn mark(request: &JudgeRequest, outcome: &mut Outcome) {
         if reading.evidence.iter().any(|quote| evidence::find_quote(&request.response, quote).is_none()) {
             flag(evidence::QUOTE_NOT_FOUND);
         }
-        if parse::contradicts(reading, &request.criterion.name) {
+        let scale = &request.criterion.scale;
+        let differs = if scale.has_labels() {
+            parse::contradicts_label(reading, scale)
+        } else {
+            parse::contradicts(reading, &request.criterion.name)
+        };
+        if differs {
             flag(evidence::EXPLANATION_DIFFERS);
         }
     }
@@ -547,7 +579,9 @@ impl Judge for EndpointJudge {
     fn body(&self, request: &JudgeRequest) -> Option<String> {
         let user = self.user_message(request);
         let (shape, repeat) = (self.shape(), request.repeat);
-        let talk = Conversation { user: &user, form: self.form(), shape, repeat, again: self.ask_again() };
+        let schemas = label_schemas(&request.criterion);
+        let (form, again) = (self.form_for(schemas.as_ref()), self.ask_again_for(&request.criterion));
+        let talk = Conversation { user: &user, form, shape, repeat, again };
         Some(self.question(&talk, None, shape.room_of(&self.config)))
     }
 }

@@ -22,6 +22,7 @@ pub mod endpoint;
 pub mod endpoint_judge;
 pub mod extras;
 pub mod judging;
+mod labels;
 pub mod limit;
 mod models;
 pub mod open;

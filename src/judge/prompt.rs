@@ -74,8 +74,9 @@ pub static PROSE_TEMPLATE_VERSION: LazyLock<Digest> = LazyLock::new(|| {
     RowDigest::new("assize.prose_template.1").text(SYSTEM_PROSE).text(OPENING).text(CLOSING_PROSE).finish()
 });
 
+/// What is judged, and the question, as the judge is shown them.
 #[derive(Serialize)]
-struct Material<'a> {
+pub(super) struct Material<'a> {
     task: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     variables: &'a Map<String, Value>,
@@ -83,9 +84,29 @@ struct Material<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
     criterion: &'a str,
-    anchors: AnchorTexts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchors: Option<AnchorTexts<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Value>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     steps: &'a [String],
+}
+
+impl<'a> Material<'a> {
+    pub(super) fn of(request: &'a JudgeRequest) -> Self {
+        let criterion = &request.criterion;
+        let has_labels = criterion.scale.has_labels();
+        Self {
+            task: &request.subject.prompt,
+            variables: &request.subject.vars,
+            response: &request.response,
+            reference: request.subject.reference.as_deref(),
+            criterion: &criterion.question,
+            anchors: (!has_labels).then(|| AnchorTexts::of(criterion)),
+            labels: has_labels.then(|| super::labels::shown(criterion)),
+            steps: &criterion.steps,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -104,15 +125,14 @@ struct AnchorTexts<'a> {
 
 impl<'a> AnchorTexts<'a> {
     fn of(criterion: &'a Criterion) -> Self {
-        let [one, two, three, four, five] = &criterion.anchors;
+        let [one, two, three, four, five] = [1, 2, 3, 4, 5].map(|score| criterion.anchor(score));
         Self { one, two, three, four, five }
     }
 }
 
 /// The fields of the material that put the question.
 pub(super) fn quoted_criterion(criterion: &Criterion) -> Map<String, Value> {
-    let anchors =
-        criterion.anchors.iter().zip(1..).map(|(text, n)| (n.to_string(), Value::from(text.as_str())));
+    let anchors = criterion.levels().map(|(level, text)| (level, Value::from(text)));
     let mut fields = Map::new();
     fields.insert("criterion".into(), Value::from(criterion.question.as_str()));
     fields.insert("anchors".into(), Value::Object(anchors.collect()));
@@ -140,15 +160,7 @@ pub fn user_message_for_prose(request: &JudgeRequest) -> String {
 }
 
 fn message(request: &JudgeRequest, closing: &str) -> String {
-    let material = Material {
-        task: &request.subject.prompt,
-        variables: &request.subject.vars,
-        response: &request.response,
-        reference: request.subject.reference.as_deref(),
-        criterion: &request.criterion.question,
-        anchors: AnchorTexts::of(&request.criterion),
-        steps: &request.criterion.steps,
-    };
+    let material = Material::of(request);
     // Strings and a JSON map: serialising cannot fail; should it ever, the judge is given nothing rather than a part.
     let material = serde_json::to_string(&material).unwrap_or_default();
     framed(&material, &request.nonce, closing)
@@ -192,9 +204,10 @@ pub(crate) mod tests {
         let criterion = Criterion {
             name: "accuracy".into(),
             question: "Is it right?".into(),
-            anchors: ["wrong", "mostly wrong", "half", "mostly right", "right"].map(String::from),
+            anchors: ["wrong", "mostly wrong", "half", "mostly right", "right"].map(String::from).to_vec(),
             steps: vec!["Compare with the reference.".into()],
             generic: false,
+            scale: crate::core::rubric::Scale::OneToFive,
         };
         let lookup = Lookup::default();
         JudgeRequest::new(Arc::new(subject), response.into(), Arc::new(criterion), 0, lookup)

@@ -7,7 +7,7 @@
 //! ```
 //! Every difference is B - A. The figures are made by `core::stats` and `eval`.
 
-use crate::core::stats::compare::{Comparison, adjust, paired_compare, verdict_sentence};
+use crate::core::stats::compare::{Comparison, PairedInput, adjust, paired_compare, verdict_sentence};
 use crate::eval::CriterionSummary;
 use crate::eval::compare::{Flip, Matched, flips, power_words, tags};
 
@@ -65,7 +65,7 @@ impl Versus {
         };
         let found = compared(rows);
         Self {
-            floors: rows.iter().map(floor).collect(),
+            floors: rows.iter().map(|row| row.scale.difference(floor(row)?)).collect(),
             flips: flips(rows),
             sentence: verdict_sentence(&found, &names.0, &names.1),
             power: power_words(&found, delta),
@@ -78,7 +78,13 @@ impl Versus {
 }
 
 fn compared(rows: &[Matched]) -> Vec<Comparison> {
-    paired_compare(&rows.iter().map(Matched::input).collect::<Vec<_>>(), SEED)
+    let inputs: Vec<PairedInput> = rows.iter().map(Matched::input).collect();
+    let found = paired_compare(&inputs, SEED);
+    let mut found: Vec<Comparison> =
+        found.into_iter().zip(rows).map(|(comparison, row)| comparison.on(&row.scale)).collect();
+    // What has no mean is compared with nothing, and makes the others no stricter.
+    adjust(found.iter_mut());
+    found
 }
 
 /// Corrects every p of several comparisons for all of them together.

@@ -5,7 +5,7 @@ use crate::core::checks::Check;
 use crate::core::digest::Digest;
 use crate::core::item::Subject;
 use crate::core::prompt::PromptName;
-use crate::core::rubric::{Criterion, Rubric};
+use crate::core::rubric::{Criterion, Rubric, Scale};
 use crate::core::verdict::{Reading, VerdictState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -430,6 +430,8 @@ pub struct PoolQuery {
 /// Mean score of one revision under one judge and criterion, for lists and histories.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RevisionScore {
+    /// On which the criterion is answered.
+    pub scale: Scale,
     /// Sequence number of the revision.
     pub seq: u32,
     /// Criterion's name.

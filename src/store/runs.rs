@@ -19,19 +19,46 @@ use super::run_rows::{
 use super::time::now;
 use super::{Result, Store, StoreError, claims};
 use crate::core::digest::Digest;
-use crate::core::rubric::Criterion;
+use crate::core::rubric::{Criterion, Scale};
 use crate::core::verdict::VerdictState;
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::lookup::digest_at;
 
 impl RunInfo {
     /// Whether its verdicts were reached elsewhere: imported with items, or replayed from such ones.
     pub fn is_recorded(&self) -> bool {
         self.imported || self.spec.judge_config.get("recorded").is_some_and(|r| r == true)
     }
+
+    /// The scale on which a column is answered; questions that items bring are answered by scores.
+    pub fn scale(&self, column: u32) -> Scale {
+        let asked = self.spec.criteria.get(column as usize).filter(|_| !self.spec.own_criterion);
+        asked.map(|criterion| criterion.scale.clone()).unwrap_or_default()
+    }
 }
 
 impl Store {
+    /// Versions of criteria that some run asked and that are answered by labels, with their scales.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn scales(&self) -> Result<HashMap<Digest, Scale>> {
+        let sql = "SELECT DISTINCT version, json FROM run_criterion WHERE json LIKE '%\"scale\"%'";
+        let mut stmt = self.conn.prepare_cached(sql)?;
+        let mut rows = stmt.query([])?;
+        let mut found = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let criterion = serde_json::from_str::<Criterion>(row.get_ref(1)?.as_str().unwrap_or_default());
+            // A question may hold the word; a row that cannot be read is for `fsck` to tell.
+            if let Some(criterion) = criterion.ok().filter(|c| c.scale.has_labels()) {
+                found.insert(digest_at(row, 0)?, criterion.scale);
+            }
+        }
+        Ok(found)
+    }
+
     /// Stores a plan; the run starts as `partial`, without a writer. Its id is random (12 hex digits).
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use super::lookup::{digest_at, prompt_id};
 use super::rows::{PoolQuery, PooledVerdict, RevisionScore, RunUsage};
 use super::{Result, Store};
 use crate::core::digest::Digest;
+use crate::core::rubric::Scale;
 use crate::core::evidence;
 use crate::core::prompt::PromptName;
 use crate::core::verdict::VerdictState;
@@ -490,6 +491,7 @@ impl Group {
         };
         let (seq, criterion, criterion_version, fingerprint, recorded) = key;
         RevisionScore {
+            scale: Scale::OneToFive,
             seq,
             criterion,
             criterion_version,

@@ -80,16 +80,18 @@ fn row_of(run: &RunInfo, full: &FullItem, criterion: u32, who: &str) -> SheetRow
     let subject = full.subject.as_ref();
     let asked = if run.spec.own_criterion { None } else { run.spec.criteria.get(criterion as usize) };
     let own = subject.and_then(|s| s.criterion.clone()).unwrap_or_default();
-    let anchors = asked.map(|c| &c.anchors).or_else(|| subject.and_then(|s| s.anchors.as_ref()));
-    let numbered = |a: &[String; 5]| {
-        (1..).zip(a).map(|(n, text): (u8, &String)| format!("{n} {text}")).collect::<Vec<_>>().join("\n")
+    let own_anchors = || subject.and_then(|s| s.anchors.as_ref());
+    let anchors = match (asked, own_anchors()) {
+        (Some(criterion), _) => criterion.levels().map(|(level, text)| format!("{level} {text}")).collect(),
+        (None, Some(own)) => (1..).zip(own).map(|(n, text): (u8, &String)| format!("{n} {text}")).collect(),
+        (None, None) => Vec::new(),
     };
     SheetRow {
         run: run.id.clone(),
         item: full.item.ord,
         criterion: run.criteria.get(criterion as usize).cloned().unwrap_or_default(),
         question: asked.map_or(own, |c| c.question.clone()),
-        anchors: anchors.map(numbered).unwrap_or_default(),
+        anchors: anchors.join("\n"),
         prompt: subject.map(|s| s.prompt.clone()).unwrap_or_default(),
         response: full.response.clone().and_then(std::result::Result::ok).unwrap_or_default(),
         reference: subject.and_then(|s| s.reference.clone()).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use super::criterion::{Criterion, Rubric, is_name};
 use super::read::read;
+use super::scale::Scale;
 use std::sync::OnceLock;
 
 const FILES: [(&str, &str); 5] = [
@@ -34,7 +35,7 @@ pub fn builtin_criterion(name: &str) -> Option<&'static Criterion> {
     builtin_criteria().find(|c| c.name == name)
 }
 
-fn generic_anchors() -> [String; 5] {
+fn generic_anchors() -> Vec<String> {
     [
         "Not met: what the question asks for is absent, or the opposite is the case.",
         "Met in small part: more speaks against than for, and what is missing matters.",
@@ -43,6 +44,7 @@ fn generic_anchors() -> [String; 5] {
         "Fully met: a careful reader finds nothing to object to in this respect.",
     ]
     .map(String::from)
+    .to_vec()
 }
 
 /// A criterion made of a name alone: a general question and general anchors, marked as such.
@@ -58,6 +60,7 @@ pub fn ad_hoc(name: &str) -> Criterion {
             "Judge this respect only, and leave all others out.".into(),
         ],
         generic: true,
+        scale: Scale::OneToFive,
     }
 }
 
@@ -78,11 +81,14 @@ pub fn own(criterion: &str, anchors: Option<&[String; 5]>) -> Criterion {
             anchors: generic_anchors(),
             steps: Vec::new(),
             generic: true,
+            scale: Scale::OneToFive,
         }
     };
     match anchors {
-        Some(anchors) => Criterion { anchors: anchors.clone(), generic: false, ..criterion },
-        None => criterion,
+        Some(anchors) if criterion.scale.is_scores() => {
+            Criterion { anchors: anchors.to_vec(), generic: false, ..criterion }
+        },
+        _ => criterion,
     }
 }
 

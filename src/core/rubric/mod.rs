@@ -1,4 +1,4 @@
-//! Rubrics: criteria scored 1 to 5, each score with its anchor, read from TOML and versioned by digest.
+//! Rubrics: criteria on their scales, each score or label with its anchor, read from TOML and versioned by digest.
 //!
 //! ```text
 //! FILE.toml --read--> Rubric --version--> digest: editing any word makes another version
@@ -9,9 +9,11 @@ mod builtin;
 mod checks;
 mod criterion;
 mod read;
+mod scale;
 
 pub use builtin::{
     ad_hoc, builtin_criteria, builtin_criterion, builtin_rubric, builtin_rubrics, by_name, own,
 };
 pub use criterion::{Criterion, Rubric, is_name};
 pub use read::{RubricError, read, to_toml};
+pub use scale::Scale;

@@ -2,6 +2,7 @@
 
 use super::checks;
 use super::criterion::{Criterion, Rubric, is_name};
+use super::scale::Scale;
 use crate::core::toml_doc::{Doc, Problem, TomlSection};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -89,12 +90,101 @@ fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: TomlSection<'_, 'i>) -> Op
     if let Some(name) = &name {
         section.name = format!("criterion '{name}'");
     }
-    doc.only(&section, &["name", "question", "steps", "anchors", "generic"]);
+    doc.only(
+        &section,
+        &["name", "question", "steps", "anchors", "generic", "scale", "pass", "fail", "categories", "ordered"],
+    );
     let question = doc.needed(&section, "question", "say what is asked about the response");
     let steps = doc.texts(&section, "steps");
     let generic = doc.boolean(&section, "generic").unwrap_or(false);
-    let anchors = read_anchors(doc, &section);
-    Some(Criterion { name: name?, question: question?, anchors: anchors?, steps, generic })
+    let answered = read_scale(doc, &section);
+    let (scale, anchors) = answered?;
+    Some(Criterion { name: name?, question: question?, anchors, steps, generic, scale })
+}
+
+/// The scale of a criterion, and what each of its levels looks like.
+fn read_scale<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<(Scale, Vec<String>)> {
+    let of = |key: &str| Doc::value(section, key).map_or(section.at, |v| v.span().start);
+    let given = doc.text(section, "scale");
+    let mut misplaced = |scale: &str, keys: &[&str]| {
+        for key in keys.iter().filter(|key| Doc::value(section, key).is_some()) {
+            let text = format!("{} has the scale {scale}, which has no '{key}': leave it out", section.name);
+            doc.problem(of(key), text);
+        }
+    };
+    match given.as_deref().unwrap_or("1-5") {
+        "1-5" => {
+            misplaced("1-5", &["pass", "fail", "categories", "ordered"]);
+            Some((Scale::OneToFive, read_anchors(doc, section)?.to_vec()))
+        }
+        "pass-fail" => {
+            misplaced("pass-fail", &["anchors", "categories", "ordered"]);
+            let pass = doc.needed(section, "pass", "say what passes, in words one can check");
+            let fail = doc.needed(section, "fail", "say what fails, in words one can check");
+            Some((Scale::PassFail, vec![fail?, pass?]))
+        }
+        "categories" => {
+            misplaced("categories", &["anchors", "pass", "fail"]);
+            let ordered = doc.boolean(section, "ordered").unwrap_or(false);
+            let (names, anchors) = read_categories(doc, section)?;
+            Some((Scale::Categories { names, ordered }, anchors))
+        }
+        "numeric" => {
+            let text = format!("{} scale: 'numeric' is for scores that are imported; choose '1-5', 'pass-fail' or 'categories'", section.name);
+            doc.problem(of("scale"), text);
+            None
+        }
+        other => {
+            let text = format!("{} scale: '{other}' is none; choose '1-5', 'pass-fail' or 'categories'", section.name);
+            doc.problem(of("scale"), text);
+            None
+        }
+    }
+}
+
+/// Names and anchors of `[[criteria.categories]]`.
+fn read_categories<'i>(
+    doc: &mut Doc<'i>,
+    section: &TomlSection<'_, 'i>,
+) -> Option<(Vec<String>, Vec<String>)> {
+    const ADD: &str = "add a [[criteria.categories]] table with a name and an anchor for each";
+    let Some(value) = Doc::value(section, "categories") else {
+        doc.problem(section.at, format!("{} has no categories: {ADD}", section.name));
+        return None;
+    };
+    let at = value.span().start;
+    let DeValue::Array(list) = value.get_ref() else {
+        doc.problem(at, format!("{} categories: {ADD}", section.name));
+        return None;
+    };
+    if !(2..=Scale::MOST).contains(&list.len()) {
+        let text = format!("{} has {} categories: it needs 2 to {}", section.name, list.len(), Scale::MOST);
+        doc.problem(at, text);
+        return None;
+    }
+    let (mut names, mut anchors) = (Vec::new(), Vec::new());
+    let mut folded = HashSet::new();
+    for entry in list.iter() {
+        let at = entry.span().start;
+        let DeValue::Table(table) = entry.get_ref() else {
+            doc.problem(at, format!("{} categories: {ADD}", section.name));
+            continue;
+        };
+        let category = TomlSection { name: format!("a category of {}", section.name), at, table };
+        doc.only(&category, &["name", "anchor"]);
+        let name = doc.needed(&category, "name", "say what it is called");
+        let anchor = doc.needed(&category, "anchor", "say what such a response looks like");
+        if let Some(name) = &name {
+            if name.trim() != name || name.chars().any(char::is_control) || name.chars().count() > 40 {
+                doc.problem(at, format!("{} name: one line of up to 40 characters", category.name));
+            } else if !folded.insert(name.to_lowercase()) {
+                doc.problem(at, format!("{} has the category '{name}' twice", section.name));
+            }
+        }
+        names.extend(name);
+        anchors.extend(anchor);
+    }
+    (names.len() == list.len() && anchors.len() == list.len()).then_some((names, anchors))
 }
 
 fn read_anchors<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<[String; 5]> {
@@ -182,13 +272,39 @@ pub fn to_toml(rubric: &Rubric) -> String {
             }
             out.push_str("]\n");
         }
-        out.push_str("[criteria.anchors]\n");
-        for (score, anchor) in (1..).zip(&criterion.anchors) {
-            let _ = writeln!(out, "{score} = {}", quoted(anchor));
-        }
+        write_scale(&mut out, criterion);
     }
     checks::write(&mut out, &rubric.checks);
     out
+}
+
+/// The keys that [`read_scale`] reads.
+fn write_scale(out: &mut String, criterion: &Criterion) {
+    match &criterion.scale {
+        Scale::OneToFive => {
+            out.push_str("[criteria.anchors]\n");
+            for (score, anchor) in criterion.levels() {
+                let _ = writeln!(out, "{score} = {}", quoted(anchor));
+            }
+        }
+        Scale::PassFail => {
+            out.push_str("scale = \"pass-fail\"\n");
+            for (label, anchor) in criterion.levels() {
+                let _ = writeln!(out, "{label} = {}", quoted(anchor));
+            }
+        }
+        Scale::Categories { ordered, .. } => {
+            let _ = writeln!(out, "scale = \"categories\"\nordered = {ordered}");
+            for (name, anchor) in criterion.levels() {
+                let _ = writeln!(
+                    out,
+                    "[[criteria.categories]]\nname = {}\nanchor = {}",
+                    quoted(&name),
+                    quoted(anchor)
+                );
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -268,13 +384,39 @@ mod tests {
         assert!(problems("name = \"r\"\n[[criteria\n")[0].starts_with("line 2"));
     }
 
+    #[test]
+    fn a_scale_says_what_its_answers_look_like() {
+        let with = |rest: &str| format!("name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"?\"\n{rest}");
+        let grounded = read(&with("scale = \"pass-fail\"\npass = \"p\"\nfail = \"f\"\n"), "r").unwrap();
+        assert_eq!((&grounded.criteria[0].scale, &grounded.criteria[0].anchors[..]), (&Scale::PassFail, &["f".to_owned(), "p".into()][..]));
+        let kinds = "scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n[[criteria.categories]]\nname = \"yes\"\nanchor = \"y\"\n";
+        let kinds = read(&with(kinds), "r").unwrap();
+        assert_eq!(kinds.criteria[0].scale, Scale::Categories { names: vec!["no".into(), "yes".into()], ordered: false });
+        for (text, why) in [
+            ("scale = \"pass-fail\"\npass = \"p\"\n", "has no fail"),
+            ("scale = \"pass-fail\"\npass = \"p\"\nfail = \"f\"\n[criteria.anchors]\n1 = \"a\"\n", "has no 'anchors'"),
+            ("scale = \"1-10\"\n", "'1-10' is none"),
+            ("scale = \"categories\"\n", "has no categories"),
+            ("scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n", "needs 2 to"),
+            ("scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n[[criteria.categories]]\nname = \"No\"\nanchor = \"y\"\n", "twice"),
+        ] {
+            let found = problems(&with(text));
+            assert!(found.iter().any(|f| f.contains(why)), "{text}: {found:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(texts in proptest::collection::vec("[^\\s].{0,40}", 9), generic: bool) {
             let [q, a, b, c, d, e, s, t, about] = <[String; 9]>::try_from(texts).unwrap();
-            let criterion = Criterion { name: "x".into(), question: q, anchors: [a, b, c, d, e], steps: vec![s, t], generic };
+            let criterion = Criterion { name: "x".into(), question: q, anchors: vec![a, b, c, d, e], steps: vec![s, t], generic, scale: Scale::OneToFive };
             let other = Criterion { name: "y".into(), steps: vec![], ..criterion.clone() };
-            let rubric = Rubric { name: "r".into(), description: about, criteria: vec![criterion, other], checks: vec![] };
+            let two = criterion.anchors[..2].to_vec();
+            let passes = Criterion { name: "z".into(), anchors: two.clone(), scale: Scale::PassFail, ..criterion.clone() };
+            let scale = Scale::Categories { names: vec!["A b".into(), "c".into()], ordered: generic };
+            let named = Criterion { name: "w".into(), anchors: two, scale, ..criterion.clone() };
+            let rubric =
+                Rubric { name: "r".into(), description: about, criteria: vec![criterion, other, passes, named], checks: vec![] };
             let text = to_toml(&rubric);
             prop_assert_eq!(read(&text, "r").map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?, rubric);
         }

@@ -5,6 +5,7 @@
 //!                     -> Holm's p, and the interval at 1 - 0.05/m of m criteria -> Decision -> one sentence
 //! ```
 
+use crate::core::rubric::Scale;
 use super::bounded::{DIFFERENCES, Ends, bounded_ci, gaffke_ci};
 use super::by_people::{ByPeople, by_people};
 use super::decision::{Decision, level_of_each};
@@ -71,7 +72,9 @@ pub struct Comparison {
     pub people: Option<ByPeople>,
     /// The scores behind that, to make its interval at another level.
     labels: LabelledCases,
-    /// The differences behind the figures.
+    /// On which the criterion is answered: the figures are in its units, points or shares.
+    pub scale: Scale,
+    /// The differences behind the figures, in levels.
     pub values: Differences,
 }
 
@@ -149,11 +152,51 @@ impl Comparison {
     fn at_level(&self, together: usize) -> Option<Ends> {
         match (self.people, together) {
             (_, 0 | 1) => self.decisive().1,
-            (None, m) => self.values.interval(level_of_each(m)),
+            (None, m) => self.in_units(self.values.interval(level_of_each(m))),
             (Some(_), m) => {
-                by_people(&self.labels.0, &self.labels.1, level_of_each(m)).map(|found| found.ci95)
+                let found = by_people(&self.labels.0, &self.labels.1, level_of_each(m));
+                self.in_units(found.map(|found| found.ci95))
             }
         }
+    }
+
+    fn in_units(&self, of_levels: Option<Ends>) -> Option<Ends> {
+        let (lo, hi) = of_levels?;
+        Some((self.scale.difference(lo)?, self.scale.difference(hi)?))
+    }
+
+    /// The figures in the units of a scale, from those in levels: shares where answers are pass or fail, and no mean, difference
+    /// or interval where they are categories.
+    pub fn on(mut self, scale: &Scale) -> Self {
+        if scale.is_scores() {
+            return self;
+        }
+        self.scale = scale.clone();
+        let difference = |of_levels: Option<f64>| of_levels.and_then(|d| scale.difference(d));
+        let mean = |of_levels: Option<f64>| of_levels.and_then(|m| scale.figure(m));
+        (self.mean_a, self.mean_b) = (mean(self.mean_a), mean(self.mean_b));
+        self.difference = difference(self.difference);
+        self.se = difference(self.se);
+        self.ci95 = self.in_units(self.ci95);
+        self.safe_lo = difference(self.safe_lo);
+        self.decision_ci = self.in_units(self.decision_ci);
+        self.people = self.people.filter(|_| scale.has_mean()).map(|p| ByPeople {
+            difference: p.difference / scale.width(),
+            ci95: (p.ci95.0 / scale.width(), p.ci95.1 / scale.width()),
+            bias_a: difference(p.bias_a),
+            bias_b: difference(p.bias_b),
+            ..p
+        });
+        if !scale.has_mean() {
+            // Of two categories neither is more.
+            (self.wins, self.losses, self.p, self.df) = (0, 0, None, None);
+        }
+        self
+    }
+
+    /// The largest difference there can be, in the figures' units: 4 points, or a share of 1.
+    pub fn reach(&self) -> f64 {
+        DIFFERENCES.1 / self.scale.width()
     }
 
     /// Independent cases that the decision rests on: of a source that several share only one.
@@ -279,6 +322,7 @@ fn compare_one(input: &PairedInput, seed: Option<u64>) -> Comparison {
             (input.pairs.clone(), input.people.clone())
         },
         values: Differences { each: d, clusters },
+        scale: Scale::OneToFive,
     }
 }
 

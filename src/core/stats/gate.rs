@@ -132,7 +132,11 @@ pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
 /// The fewest cases (clusters, where cases share a source) that can show a drop of `margin` to be absent when none of
 /// them changed: the smallest n with (1 - margin/4)^n <= 0.025. `None` for a margin of 0, which no number can show.
 pub fn cases_needed(margin: f64) -> Option<usize> {
-    let share = margin / DIFFERENCES.1;
+    cases_for(margin / DIFFERENCES.1)
+}
+
+/// [`cases_needed`] for a margin as a share of the largest drop there can be.
+fn cases_for(share: f64) -> Option<usize> {
     if share >= 1.0 {
         return Some(1);
     }
@@ -210,7 +214,7 @@ fn few_humans(input: &GateInput, rule: &GateRule) -> Option<String> {
 pub fn safe_lo(row: &Comparison) -> Option<f64> {
     match row.people {
         None => row.safe_lo,
-        Some(p) => Some(p.ci95.0 - DIFFERENCES.1 * unseen_share(p.units, 0.025)),
+        Some(p) => Some(p.ci95.0 - row.reach() * unseen_share(p.units, 0.025)),
     }
 }
 
@@ -225,7 +229,7 @@ fn against_margin(row: &Comparison, (lo, hi): (f64, f64), margin: f64) -> (GateV
     if hi + ROUNDING < limit && enough(units) {
         return (GateVerdict::Fail, format!("{interval} lies below {limit:+.2}"), false);
     }
-    let need = cases_needed(margin);
+    let need = cases_for(margin / row.reach());
     let few = need.is_none_or(|need| units < need);
     // So many labels would have shown a break that costs more than the margin.
     let safe = if row.people.is_some() && !few { Some(lo) } else { safe_lo(row) };
@@ -250,7 +254,7 @@ fn against_margin(row: &Comparison, (lo, hi): (f64, f64), margin: f64) -> (GateV
         format!(
             "a margin of {margin} needs at least {need} {what}: with fewer, a break in {:.0} % of the cases can be \
              unseen (there are {})",
-            100.0 * (margin / DIFFERENCES.1).min(1.0),
+            100.0 * (margin / row.reach()).min(1.0),
             units
         )
     });

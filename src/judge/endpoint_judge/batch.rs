@@ -61,7 +61,8 @@ impl EndpointJudge {
         outcome.finish_reason.clone_from(&reply.finish_reason);
         outcome.model_returned.clone_from(&reply.model);
         let shown = shown(request);
-        match said(&reply, rung, &|text, beside| self.read_text(text, beside, &shown)) {
+        let scale = &request.criterion.scale;
+        match said(&reply, rung, &|text, beside| self.read_text(text, beside, &shown, scale)) {
             Ok(reading) => {
                 (outcome.state, outcome.reason) = (VerdictState::Scored, String::new());
                 outcome.reading = Some(reading);

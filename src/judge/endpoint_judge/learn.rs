@@ -14,7 +14,7 @@ use super::{
 };
 use crate::core::item::Subject;
 use crate::core::near_names::nearest;
-use crate::core::rubric::Criterion;
+use crate::core::rubric::{Criterion, Scale};
 use crate::core::verdict::VerdictState;
 use crate::judge::capabilities::{RequestShape, Rung};
 use crate::judge::dialect::Dialect;
@@ -107,7 +107,8 @@ impl EndpointJudge {
                         continue;
                     }
                     let shown = JudgedMaterial::default();
-                    let read = |text: &str, beside: &str| self.read_text(text, beside, &shown);
+                    let scale = Scale::OneToFive;
+                    let read = |text: &str, beside: &str| self.read_text(text, beside, &shown, &scale);
                     match said(&reply, shape.rung, &read) {
                         Err((VerdictState::Unparseable, why, said))
                             if again.is_none() && discovery.calls < MOST_REQUESTS =>
@@ -204,9 +205,10 @@ pub(super) fn trial() -> JudgeRequest {
     let criterion = Criterion {
         name: "correctness".to_owned(),
         question: "Is the response correct?".to_owned(),
-        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."].map(str::to_owned),
+        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."].map(str::to_owned).to_vec(),
         steps: Vec::new(),
         generic: false,
+        scale: Scale::OneToFive,
     };
     let lookup = Lookup::default();
     JudgeRequest::new(

@@ -6,6 +6,7 @@
 //! ```
 
 use super::{DELTA, Versus, compared, together};
+use crate::core::rubric::Scale;
 use crate::core::stats::compare::Comparison;
 use crate::eval::compare::{Score, matched};
 use crate::eval::{CriterionSummary, People, RunNotes, summarize};
@@ -23,6 +24,8 @@ pub struct Field {
     items: Vec<RunItem>,
     cells: Vec<Cell>,
     people: People,
+    /// By column.
+    scales: Vec<Scale>,
 }
 
 /// One pair of several arms.
@@ -43,7 +46,8 @@ impl Field {
         let grid = Gridded::read(store, run)?;
         let people = grid.people();
         let Gridded { run, items, cells, notes, .. } = grid;
-        Ok(Self { people, items, cells, notes, run })
+        let scales = (0..).zip(&run.criteria).map(|(column, _)| run.scale(column)).collect();
+        Ok(Self { people, items, cells, notes, run, scales })
     }
 
     fn arm(&self, at: usize) -> &str {
@@ -67,6 +71,7 @@ impl Field {
                 let side = [a, b].iter().position(|arm| *arm == item.arm)?;
                 Some(Score {
                     criterion: self.run.criteria.get(cell.criterion as usize)?,
+                    scale: self.scales.get(cell.criterion as usize)?,
                     case: &item.case_id,
                     side,
                     score: cell.score,

@@ -7,6 +7,7 @@
 use super::{Versus, compared};
 use crate::core::digest::Digest;
 use crate::core::prompt::Reference;
+use crate::core::rubric::Scale;
 use crate::core::stats::compare::Comparison;
 use crate::core::stats::gate::{self, GateInput, GateReport, GateRule};
 use crate::core::stats::reliability::Repeatability;
@@ -232,7 +233,7 @@ pub fn pairs(store: &Store, a: &str, b: &str, narrow: &Narrow) -> Result<Pairs> 
         n + 1
     });
     let labels = Labels::of(store, &ours)?;
-    Ok(Pairs { flagged, ..pair_up(&ours, &labels, &spread, a, b) })
+    Ok(Pairs { flagged, ..pair_up(&ours, &labels, &spread, &store.scales()?, (a, b)) })
 }
 
 /// One verdict for each key: runs may have asked the same thing again. A scored one counts before a failed one,
@@ -459,11 +460,18 @@ struct RowOf<'v> {
     checked: Vec<u32>,
 }
 
-fn pair_up(ours: &[PooledVerdict], labels: &Labels, spread: &Spread, a: String, b: String) -> Pairs {
+fn pair_up(
+    ours: &[PooledVerdict],
+    labels: &Labels,
+    spread: &Spread,
+    scales: &HashMap<Digest, Scale>,
+    (a, b): (String, String),
+) -> Pairs {
     let names = RowNames::of(ours);
     let side = |v: &PooledVerdict| usize::from(*v.arm == *b);
     let rows = matched(names.with(ours).zip(labels.each()).map(|((v, _, name), said)| Score {
         criterion: name,
+        scale: scales.get(&v.criterion_version).unwrap_or(&Scale::OneToFive),
         case: &v.case_id,
         side: side(v),
         score: v.score,
@@ -518,7 +526,7 @@ mod tests {
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
         let spread = Spread::of(&rows);
-        pair_up(&one_for_each_key(rows), &Labels::default(), &spread, "a".into(), "b".into())
+        pair_up(&one_for_each_key(rows), &Labels::default(), &spread, &HashMap::new(), ("a".into(), "b".into()))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{AnchorRoom, Review, view};
 use crate::config::Reveal as When;
 use crate::core::queue::{Pass, ReviewOrder};
-use crate::core::rubric::Criterion;
+use crate::core::rubric::{Criterion, Scale};
 use crate::eval::{QueueSpec, RunQueue};
 use crate::questions::grid::Gridded;
 use crate::store::RunInfo;
@@ -52,9 +52,10 @@ impl Review {
         Some(Criterion {
             name,
             question,
-            anchors: subject.anchors.clone().unwrap_or_default(),
+            anchors: subject.anchors.clone().unwrap_or_default().to_vec(),
             steps: Vec::new(),
             generic: false,
+            scale: Scale::OneToFive,
         })
     }
 
