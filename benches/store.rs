@@ -81,6 +81,7 @@ fn item(i: usize) -> Item {
     let verdict = |n: usize| {
         let refused = (i + n).is_multiple_of(50);
         ImportedVerdict {
+            label: None,
             criterion: ["accuracy", "clarity"][n % 2].into(),
             judge: "j".into(),
             repeat: (n / 2) as u32,

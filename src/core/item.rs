@@ -83,8 +83,11 @@ pub struct ImportedVerdict {
     /// Which of several passes.
     #[serde(default)]
     pub repeat: u32,
-    /// 1..5, or null together with a `state`.
+    /// 1..5, or null together with a `label` or a `state`.
     pub score: Option<u8>,
+    /// `pass`, `fail` or a category, where the criterion is answered by labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// May be empty for imported verdicts.
     #[serde(default)]
     pub explanation: String,

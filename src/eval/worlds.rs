@@ -94,7 +94,7 @@ mod tests {
             let score = |p: &Pair| if side == 0 { p.a } else { p.b };
             let cases = input.pairs.iter().enumerate();
             RevisionScore {
-                scale: Scale::OneToFive,
+                scale: crate::core::rubric::Scale::OneToFive,
                 seq,
                 criterion: input.name.clone(),
                 criterion_version: Digest::of(&input.name),

@@ -195,6 +195,7 @@ impl RegistrySize {
                 let refused = dice.below(50) == 0;
                 let score = 1 + u8::try_from((dice.below(5) + dice.below(5)).div_ceil(2)).unwrap_or(0);
                 ImportedVerdict {
+                    label: None,
                     criterion: CRITERIA[n / PASSES].into(),
                     judge: "made-up".into(),
                     repeat: (n % PASSES) as u32,

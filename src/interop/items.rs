@@ -155,9 +155,25 @@ fn read_verdict(value: Value, subject: &Subject, response: &str) -> Result<Impor
         Some(name) => Some(name.parse::<VerdictState>().map_err(|e| e.to_string())?),
         None => None,
     };
+    let label = text("label")?.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+    if let Some(label) = &label {
+        if label.chars().count() > 40 || label.chars().any(char::is_control) {
+            return Err("'label' is one line of up to 40 characters".into());
+        }
+        if score.is_some() {
+            return Err("has a 'score' and a 'label': give one of them".into());
+        }
+    }
     let reply = read_reply(&map)?;
+    if label.is_some() && reply.as_ref().is_some_and(|r| r.raw.is_some()) {
+        return Err("has a 'label' and a 'raw' reply: give one of them".into());
+    }
     let raw = reply.as_ref().and_then(|r| r.raw.as_deref());
     match (score, state, raw) {
+        (None, None | Some(VerdictState::Scored), _) if label.is_some() => {}
+        (None, Some(state), _) if label.is_some() => {
+            return Err(format!("has a label and the state '{}'", state.name()));
+        }
         (Some(_), None | Some(VerdictState::Scored), _) | (None, None, Some(_)) => {}
         (None, Some(state), _) if state != VerdictState::Scored => {}
         (None, _, _) => return Err("has no 'score', and no 'state' that says why".into()),
@@ -166,6 +182,7 @@ fn read_verdict(value: Value, subject: &Subject, response: &str) -> Result<Impor
         }
     }
     let verdict = ImportedVerdict {
+        label: label.clone(),
         criterion: need("criterion")?,
         judge: need("judge")?,
         repeat,

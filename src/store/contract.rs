@@ -176,7 +176,8 @@ fn planned(tx: &mut impl WriteTx) -> String {
     let criterion = |name: &str| Criterion {
         name: name.into(),
         question: format!("{name}?"),
-        anchors: std::array::from_fn(|i| i.to_string()),
+        anchors: (0..5).map(|i| i.to_string()).collect(),
+        scale: crate::core::rubric::Scale::OneToFive,
         steps: Vec::new(),
         generic: false,
     };

@@ -1,6 +1,7 @@
 //! Verdicts that came with items: one finished run for each judge's name, chained like any other.
 
-use super::columns::{OWN, column_of};
+use super::columns::{OWN, column_of, to_json};
+use super::imported_labels;
 use super::lookup::digest_at;
 use super::rows::*;
 use super::run_rows::{RunRow, insert_run};
@@ -188,7 +189,14 @@ fn import_run(
 ) -> Result<(String, String, usize)> {
     let fingerprint = Digest::of(format!("imported:{judge}"));
     let RecordedSpan { columns, chosen, repeats } = RecordedSpan::of(items, judge)?;
-    let criteria: Vec<_> = columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect();
+    let labelled = imported_labels::criteria(conn, &columns, &chosen, judge)?;
+    let criteria: Vec<_> = match &labelled {
+        None => columns.iter().map(|c| ((*c).to_owned(), true, None, "{}".to_owned())).collect(),
+        Some(asked) => asked
+            .iter()
+            .map(|c| Ok((c.name.clone(), false, Some(c.version()), to_json(c)?)))
+            .collect::<Result<_>>()?,
+    };
     let run_items: Vec<(RunItem, Arm)> = chosen
         .iter()
         .enumerate()
@@ -201,8 +209,8 @@ fn import_run(
         set: set.name.clone(),
         set_digest: set.digest,
         rubric: OWN.into(),
-        criteria: Vec::new(),
-        own_criterion: true,
+        criteria: labelled.clone().unwrap_or_default(),
+        own_criterion: labelled.is_none(),
         judge: judge.to_owned(),
         judge_config: json!({"imported": true}),
         model: None,
@@ -230,7 +238,8 @@ fn import_run(
     for (ord, item) in chosen.iter().enumerate() {
         for verdict in item.verdicts.iter().filter(|v| v.judge == judge) {
             let column = columns.iter().position(|c| *c == column_of(&verdict.criterion)).unwrap_or(0);
-            let verdict = imported_verdict(item, verdict, ord, column, fingerprint)?;
+            let asked = labelled.as_ref().and_then(|asked| asked.get(column));
+            let verdict = imported_verdict(item, verdict, (ord, column), asked, fingerprint)?;
             insert_verdict(conn, &id, &verdict, &RunUsage::default())?;
             count += 1;
         }
@@ -254,13 +263,14 @@ fn run_item(ord: usize, item: &Item, set_id: i64) -> RunItem {
 fn imported_verdict(
     item: &Item,
     verdict: &crate::core::item::ImportedVerdict,
-    ord: usize,
-    column: usize,
+    (ord, column): (usize, usize),
+    asked: Option<&Criterion>,
     fingerprint: Digest,
 ) -> Result<NewVerdict> {
     let reply = verdict.reply.clone().unwrap_or_default();
     let bad = |what: String| StoreError::Invalid(format!("item '{}' of arm '{}': {what}", item.id, item.arm));
-    let (state, reading) = match (verdict.score, &verdict.state) {
+    let level = verdict.label.as_deref().and_then(|label| asked?.scale.level(label));
+    let (state, reading) = match (level.or(verdict.score), &verdict.state) {
         (Some(score @ 1..=5), None) => (
             VerdictState::Scored,
             Some(Reading {
@@ -278,7 +288,7 @@ fn imported_verdict(
         },
         (Some(1..=5), Some(name)) if name == "scored" => {
             let plain = crate::core::item::ImportedVerdict { state: None, ..verdict.clone() };
-            return imported_verdict(item, &plain, ord, column, fingerprint);
+            return imported_verdict(item, &plain, (ord, column), asked, fingerprint);
         }
         _ => {
             return Err(bad(
@@ -293,7 +303,7 @@ fn imported_verdict(
         state,
         reading,
         reason: verdict.explanation.clone(),
-        criterion_version: Digest::of(&verdict.criterion),
+        criterion_version: asked.map_or_else(|| Digest::of(&verdict.criterion), Criterion::version),
         fingerprint,
         response: Some(Digest::of(&item.response)),
         cache_key: None,

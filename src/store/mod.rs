@@ -30,6 +30,7 @@ pub mod fsck;
 mod hits;
 mod identify;
 mod import_history;
+mod imported_labels;
 mod imported_verdicts;
 pub mod includes;
 mod judged;

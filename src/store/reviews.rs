@@ -254,6 +254,7 @@ mod tests {
                 anchors: None,
             },
             verdicts: vec![ImportedVerdict {
+                label: None,
                 criterion: "accuracy".into(),
                 judge: "j".into(),
                 repeat: 0,

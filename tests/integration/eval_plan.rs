@@ -222,6 +222,7 @@ fn own(id: &str, question: Option<&str>, verdict: Option<u8>) -> assize::core::i
     item.subject.anchors = Some(["1", "2", "3", "4", "5"].map(|a| format!("{id} {a}")));
     item.verdicts = verdict
         .map(|score| ImportedVerdict {
+            label: None,
             criterion: question.unwrap_or("accuracy").into(),
             judge: "gpt".into(),
             repeat: 0,

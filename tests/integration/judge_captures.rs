@@ -83,7 +83,8 @@ fn request() -> JudgeRequest {
     let criterion = Criterion {
         name: "accuracy".into(),
         question: "Is it a greeting?".into(),
-        anchors: ["no", "hardly", "half", "mostly", "yes"].map(String::from),
+        anchors: ["no", "hardly", "half", "mostly", "yes"].map(String::from).to_vec(),
+        scale: assize::core::rubric::Scale::OneToFive,
         steps: Vec::new(),
         generic: false,
     };

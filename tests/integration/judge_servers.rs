@@ -148,7 +148,8 @@ fn request(n: usize, response: &str) -> JudgeRequest {
     let criterion = Criterion {
         name: "accuracy".into(),
         question: "Is it right?".into(),
-        anchors: ["wrong", "mostly wrong", "half", "mostly right", "right"].map(String::from),
+        anchors: ["wrong", "mostly wrong", "half", "mostly right", "right"].map(String::from).to_vec(),
+        scale: assize::core::rubric::Scale::OneToFive,
         steps: Vec::new(),
         generic: false,
     };

@@ -26,6 +26,7 @@ fn registry(dir: &Path) -> PathBuf {
             (0, _) => one.verdicts.retain(|v| v.repeat == 0),
             // A third pass on the first criterion, which differs.
             (1, "new") => one.verdicts.push(assize::core::item::ImportedVerdict {
+                label: None,
                 repeat: 2,
                 score: third.score.map(|s| s - 1),
                 ..third
@@ -57,7 +58,8 @@ fn registry(dir: &Path) -> PathBuf {
     let criterion = |name: &str| Criterion {
         name: name.into(),
         question: format!("Is the {name} right?"),
-        anchors: std::array::from_fn(|i| format!("{name} {i}")),
+        anchors: (0..5).map(|i| format!("{name} {i}")).collect(),
+        scale: assize::core::rubric::Scale::OneToFive,
         steps: Vec::new(),
         generic: false,
     };

@@ -126,6 +126,7 @@ fn alike(i: usize) -> Item {
             anchors: Some(["no", "hardly", "partly", "mostly", "fully"].map(String::from)),
         },
         verdicts: vec![ImportedVerdict {
+            label: None,
             criterion: "Does it answer?".into(),
             judge: "hidden-judge".into(),
             repeat: 0,

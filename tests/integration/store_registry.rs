@@ -177,6 +177,7 @@ fn items() -> Vec<Item> {
         anchors: None,
     };
     let verdict = |judge: &str, repeat, score| ImportedVerdict {
+        label: None,
         criterion: "accuracy".into(),
         judge: judge.into(),
         repeat,

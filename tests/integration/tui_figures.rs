@@ -20,6 +20,7 @@ pub(crate) async fn open(path: &Path, size: (u16, u16)) -> Harness {
 /// One item of an arm, judged twice on each of two criteria.
 pub(crate) fn item(i: usize, arm: &str, scores: [u8; 2]) -> Item {
     let verdict = |criterion: &str, repeat: u32, score: u8| ImportedVerdict {
+        label: None,
         criterion: criterion.into(),
         judge: "gpt".into(),
         repeat,
@@ -340,6 +341,7 @@ pub(crate) fn plain(case: usize, arm: &str, scores: &[(&str, u8)]) -> Item {
     made.verdicts = scores
         .iter()
         .map(|(name, score)| ImportedVerdict {
+            label: None,
             criterion: (*name).into(),
             score: Some(*score),
             ..one.clone()

@@ -21,6 +21,7 @@ fn item(i: usize) -> Item {
             anchors: Some(["no", "hardly", "partly", "mostly", "fully"].map(String::from)),
         },
         verdicts: vec![ImportedVerdict {
+            label: None,
             criterion: "Does it answer?".into(),
             judge: "hidden-judge".into(),
             repeat: 0,
@@ -162,6 +163,7 @@ fn long_registry(dir: &Path) -> (PathBuf, String) {
                 .into_iter()
                 .flat_map(|criterion| (0..2).map(move |repeat| (criterion, repeat)))
                 .map(|(criterion, repeat)| ImportedVerdict {
+                    label: None,
                     criterion: criterion.into(),
                     judge: "hidden-judge".into(),
                     repeat,

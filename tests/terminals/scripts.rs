@@ -95,6 +95,7 @@ pub fn registry(dir: &Path) -> PathBuf {
             anchors: None,
         },
         verdicts: vec![ImportedVerdict {
+            label: None,
             criterion: format!("Is it short? {}", last[0]),
             judge: "gpt".into(),
             repeat: 0,

@@ -11,7 +11,8 @@ pub fn criterion(question: &str) -> Criterion {
     Criterion {
         name: "accuracy".into(),
         question: question.into(),
-        anchors: ["1", "2", "3", "4", "5"].map(String::from),
+        anchors: ["1", "2", "3", "4", "5"].map(String::from).to_vec(),
+        scale: assize::core::rubric::Scale::OneToFive,
         steps: vec![],
         generic: false,
     }

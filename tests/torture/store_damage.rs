@@ -99,7 +99,8 @@ fn whole(dir: &Path) -> PathBuf {
     let criterion = Criterion {
         name: "accuracy".into(),
         question: "Is it right?".into(),
-        anchors: ["1", "2", "3", "4", "5"].map(String::from),
+        anchors: ["1", "2", "3", "4", "5"].map(String::from).to_vec(),
+        scale: assize::core::rubric::Scale::OneToFive,
         steps: vec![],
         generic: false,
     };
@@ -112,6 +113,7 @@ fn whole(dir: &Path) -> PathBuf {
         })
         .unwrap();
     let verdict = |repeat, score: Option<u8>| ImportedVerdict {
+        label: None,
         criterion: "accuracy".into(),
         judge: "j".into(),
         repeat,

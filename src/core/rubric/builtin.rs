@@ -64,6 +64,22 @@ pub fn ad_hoc(name: &str) -> Criterion {
     }
 }
 
+/// [`ad_hoc`] on a scale of labels.
+pub fn ad_hoc_on(name: &str, scale: Scale) -> Criterion {
+    let base = ad_hoc(name);
+    let anchors = match &scale {
+        Scale::OneToFive => return base,
+        Scale::PassFail => vec![
+            "A careful reader would object to it in this respect.".to_owned(),
+            "A careful reader finds nothing to object to in this respect.".to_owned(),
+        ],
+        Scale::Categories { names, .. } => {
+            names.iter().map(|label| format!("The response is of the kind '{label}'.")).collect()
+        }
+    };
+    Criterion { anchors, scale, ..base }
+}
+
 /// The criterion a bare name stands for: the built-in one, else an [`ad_hoc`] one.
 pub fn by_name(name: &str) -> Criterion {
     builtin_criterion(name).cloned().unwrap_or_else(|| ad_hoc(name))

@@ -12,7 +12,7 @@ mod read;
 mod scale;
 
 pub use builtin::{
-    ad_hoc, builtin_criteria, builtin_criterion, builtin_rubric, builtin_rubrics, by_name, own,
+    ad_hoc, ad_hoc_on, builtin_criteria, builtin_criterion, builtin_rubric, builtin_rubrics, by_name, own,
 };
 pub use criterion::{Criterion, Rubric, is_name};
 pub use read::{RubricError, read, to_toml};

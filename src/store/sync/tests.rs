@@ -99,6 +99,7 @@ fn items(n: usize) -> Vec<Item> {
                 anchors: None,
             },
             verdicts: vec![ImportedVerdict {
+                label: None,
                 criterion: "accuracy".into(),
                 judge: "k".into(),
                 repeat: 0,

@@ -23,6 +23,7 @@ fn item(id: usize, arm: &str, scores: &[Option<u8>]) -> Item {
         anchors: Some(["wrong", "poor", "half", "mostly", "right"].map(String::from)),
     };
     let verdict = |(repeat, score): (usize, &Option<u8>)| ImportedVerdict {
+        label: None,
         criterion: "Is the answer right?".into(),
         judge: "gpt-4".into(),
         repeat: repeat as u32,
@@ -67,7 +68,8 @@ fn planned_over(dir: &std::path::Path, n: usize, generation: u32) -> (std::path:
     let criterion = |name: &str| Criterion {
         name: name.into(),
         question: format!("Is it a case of {name}?"),
-        anchors: ["a1", "a2", "a3", "a4", "a5"].map(String::from),
+        anchors: ["a1", "a2", "a3", "a4", "a5"].map(String::from).to_vec(),
+        scale: crate::core::rubric::Scale::OneToFive,
         steps: Vec::new(),
         generic: false,
     };
