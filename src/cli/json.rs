@@ -1,6 +1,7 @@
 //! The JSON shapes that several verbs share, so that a revision or a run looks the same everywhere.
 
 use crate::core::prompt::TemplateKind;
+use crate::core::rubric::Scale;
 use crate::core::stats::compare::Comparison;
 use crate::core::verdict::VerdictState;
 use crate::eval::{ArmSummary, CriterionSummary};
@@ -53,8 +54,53 @@ pub fn verdicts(counts: &BTreeMap<VerdictState, u32>) -> Value {
     Value::Object(map)
 }
 
-/// A criterion's mean with its coverage.
+/// A level as JSON has it: `score` where answers are scores, else `label`, and `pass` where that is asked.
+pub fn answer(scale: &Scale, level: Option<u8>) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("score".into(), json!(level.filter(|_| scale.is_scores())));
+    if scale.has_labels() {
+        map.insert("label".into(), json!(level.and_then(|level| scale.label(level))));
+    }
+    if let Some(passes) = level.and_then(|level| scale.passes(level)) {
+        map.insert("pass".into(), json!(passes));
+    }
+    map
+}
+
+/// What a scale is, beside what is answered on it.
+pub fn scale(scale: &Scale) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("scale".into(), json!(scale.name()));
+    if let Scale::Categories { names, ordered } = scale {
+        map.insert("categories".into(), json!(names));
+        map.insert("ordered".into(), json!(ordered));
+    }
+    map
+}
+
+/// A criterion's mean, or the share that passes, with its coverage.
 pub fn criterion(summary: &CriterionSummary) -> Value {
+    let mut value = criterion_of_scores(summary);
+    let Some(map) = value.as_object_mut() else { return value };
+    map.extend(scale(&summary.scale));
+    if summary.scale.has_labels() {
+        let counts = summary.labels.iter().map(|(label, n)| (label.clone(), json!(n)));
+        map.insert("labels".into(), Value::Object(counts.collect()));
+    }
+    if summary.scale == Scale::PassFail {
+        let share = map.remove("mean");
+        map.insert("share".into(), share.unwrap_or_default());
+        let people = map.remove("people_mean");
+        map.insert("people_share".into(), people.unwrap_or_default());
+        if let Some(corrected) = map.get_mut("corrected").and_then(Value::as_object_mut) {
+            let share = corrected.get("mean").cloned();
+            corrected.insert("share".into(), share.unwrap_or_default());
+        }
+    }
+    value
+}
+
+fn criterion_of_scores(summary: &CriterionSummary) -> Value {
     json!({
         "name": summary.name,
         "mean": summary.mean,

@@ -47,10 +47,13 @@ pub enum Args {
         #[arg(long)]
         criterion: Option<String>,
         /// 1 to 5
-        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5), required_unless_present = "skip")]
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5), required_unless_present_any = ["skip", "label"])]
         score: Option<u8>,
-        /// No score: it was looked at, and comes back last
+        /// pass or fail, or a category, where the criterion is answered by labels
         #[arg(long, conflicts_with = "score")]
+        label: Option<String>,
+        /// No score: it was looked at, and comes back last
+        #[arg(long, conflicts_with_all = ["score", "label"])]
         skip: bool,
         /// Free words
         #[arg(long, default_value = "")]
@@ -125,17 +128,18 @@ pub enum Args {
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
         Args::Next { run, reviewer, order } => next(ctx, run, reviewer.as_deref(), *order),
-        Args::Add { run, item, criterion, score, skip: _, comment, modes, reviewer } => {
+        Args::Add { run, item, criterion, score, label, skip: _, comment, modes, reviewer } => {
             let mut store = ctx.write()?;
             let run = store.run(run)?;
             let (criterion, reviewer) = (column(&run, criterion.as_deref())?, who(ctx, reviewer.as_deref())?);
+            let score = level(&run, criterion, *score, label.as_deref()).map_err(CliError::input)?;
             let sampling = drawn(ctx, &store, &run, (*item, criterion), &reviewer)?;
             let review = NewReview {
                 criterion,
                 run: run.id.clone(),
                 item: *item,
                 reviewer,
-                score: *score,
+                score,
                 comment: comment.clone(),
                 modes: modes.clone(),
                 saw_judge: false,
@@ -170,6 +174,29 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             sheet::export(ctx, run, file, reviewer.as_deref(), *with_judge)
         }
         Args::Export { run, .. } => log::export(ctx, run),
+    }
+}
+
+/// The level that a score or a label means on a column of a run.
+///
+/// # Errors
+/// When the column is answered otherwise, with what it takes.
+fn level(
+    run: &RunInfo,
+    column: u32,
+    score: Option<u8>,
+    label: Option<&str>,
+) -> std::result::Result<Option<u8>, String> {
+    let scale = run.scale(column);
+    let name = run.criteria.get(column as usize).map_or("", String::as_str);
+    match (score, label) {
+        (Some(score), None) if scale.is_scores() && scale.holds(score) => Ok(Some(score)),
+        (None, Some(label)) if scale.has_labels() => match scale.read(label) {
+            Some(level) => Ok(Some(level)),
+            None => Err(format!("'{label}' is no label of '{name}': give {}", scale.words())),
+        },
+        (None, None) => Ok(None),
+        _ => Err(format!("'{name}' is answered by {}", scale.words())),
     }
 }
 
@@ -258,8 +285,9 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Res
         .map(|c| c.anchors.clone())
         .or_else(|| subject.as_ref().and_then(|s| s.anchors.clone().map(Vec::from)));
     if ctx.json {
+        let scale = run.scale(column);
         ctx.out.json(&json!({
-            "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
+            "scale": scale.name(), "labels": scale.labels(), "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
             "question": question, "anchors": anchors, "prompt": subject.as_ref().map(|s| s.prompt.clone()), "skipped": queue.left_out(),
             "reference": subject.as_ref().and_then(|s| s.reference.clone()), "response": response,
         }))?;
@@ -274,16 +302,18 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Res
     }
     part("RESPONSE", &response)?;
     part("QUESTION", &question)?;
-    for (i, anchor) in anchors.iter().flatten().enumerate() {
-        ctx.out.line(format!("{} {}", i + 1, clean(anchor)))?;
+    let scale = run.scale(column);
+    for (level, anchor) in scale.levels().into_iter().zip(anchors.iter().flatten()) {
+        ctx.out.line(format!("{} {}", clean(&scale.shown(level)), clean(anchor)))?;
     }
     if queue.left_out() > 0 {
         ctx.out.line(format!("== {} skipped; they come back last", queue.left_out()))?;
     }
     ctx.out.line(format!(
-        "== assize review add {} --item {item} --criterion {} --score N",
+        "== assize review add {} --item {item} --criterion {} {}",
         run.id,
-        run.criteria.get(column as usize).map_or("", String::as_str)
+        run.criteria.get(column as usize).map_or("", String::as_str),
+        if scale.has_labels() { "--label LABEL" } else { "--score N" }
     ))?;
     Ok(DONE)
 }

@@ -119,7 +119,14 @@ fn show(ctx: &Ctx, name: &str) -> Result<u8> {
             .criteria
             .iter()
             .map(|c| {
-                json!({ "name": c.name, "version": c.version().short(), "question": c.question, "anchors": c.anchors, "steps": c.steps, "generic": c.generic })
+                let mut value = json!({ "name": c.name, "version": c.version().short(), "question": c.question, "anchors": c.anchors, "steps": c.steps, "generic": c.generic });
+                if let Some(map) = value.as_object_mut() {
+                    map.extend(super::json::scale(&c.scale));
+                    if c.scale.has_labels() {
+                        map.insert("labels".into(), json!(c.scale.labels()));
+                    }
+                }
+                value
             })
             .collect();
         let mut whole = json!({ "schema": 1 });
@@ -138,8 +145,8 @@ fn show(ctx: &Ctx, name: &str) -> Result<u8> {
             ctx.out.tint(Tint::Accent, &criterion.name),
             clean(&criterion.question)
         ))?;
-        for (score, anchor) in (1..).zip(&criterion.anchors) {
-            ctx.out.line(format!("  {score}  {}", clean(anchor)))?;
+        for (level, anchor) in criterion.levels() {
+            ctx.out.line(format!("  {}  {}", clean(&level), clean(anchor)))?;
         }
         for step in &criterion.steps {
             ctx.out.line(format!("  -  {}", clean(step)))?;

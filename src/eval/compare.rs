@@ -96,6 +96,20 @@ pub struct Flip {
     pub items: [Option<u32>; 2],
 }
 
+impl Flip {
+    /// The label of one of its sides; `None` where answers are scores, or the passes of the side differ.
+    pub fn label(&self, level: f64) -> Option<&str> {
+        let at = self.scale.levels().into_iter().find(|known| (f64::from(*known) - level).abs() < 1e-9)?;
+        self.scale.label(at)
+    }
+
+    /// One of its sides as people read it.
+    pub fn shown(&self, level: f64) -> String {
+        let figure = || self.scale.figure(level).map_or_else(|| "mixed".to_owned(), |v| format!("{v:.2}"));
+        self.label(level).map_or_else(figure, str::to_owned)
+    }
+}
+
 /// Puts the scores side by side, criteria in the order of their first score.
 pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> {
     let (mut criteria, mut ids, mut clusters) =
@@ -106,11 +120,7 @@ pub fn matched<'a>(scores: impl IntoIterator<Item = Score<'a>>) -> Vec<Matched> 
     for s in scores {
         let (row, id) = (criteria.of(s.criterion) as usize, ids.of(s.case) as usize);
         if row == rows.len() {
-            rows.push(Matched {
-                name: s.criterion.to_owned(),
-                cases: Vec::new(),
-                scale: s.scale.clone(),
-            });
+            rows.push(Matched { name: s.criterion.to_owned(), cases: Vec::new(), scale: s.scale.clone() });
             places.push(Vec::new());
         }
         let (Some(row), Some(places)) = (rows.get_mut(row), places.get_mut(row)) else { continue };

@@ -200,10 +200,7 @@ type JudgeScores<'a> = BTreeMap<&'a str, CriterionCells<'a>>;
 
 /// The rows that figures on one criterion, or on all together, are made of, and the scale of these figures: of a name that was
 /// answered on several scales the newest; of all criteria those answered by scores, else those of pass or fail.
-fn on_one_scale<'a>(
-    scores: &'a [RevisionScore],
-    criterion: Option<&str>,
-) -> (Scale, Vec<&'a RevisionScore>) {
+fn on_one_scale<'a>(scores: &'a [RevisionScore], criterion: Option<&str>) -> (Scale, Vec<&'a RevisionScore>) {
     let named = || scores.iter().filter(|s| criterion.is_none_or(|c| c == s.criterion));
     let newest = named().max_by_key(|s| s.seq).map(|s| &s.scale);
     let any_scores = named().any(|s| s.scale.is_scores());
@@ -377,8 +374,10 @@ pub fn points_of_each(scores: &[RevisionScore], wanted: &[Option<&str>]) -> Vec<
         return wanted.iter().map(|criterion| points_on(&revisions, *criterion, &scale)).collect();
     }
     std::thread::scope(|scope| {
-        let each: Vec<_> =
-            wanted.iter().map(|criterion| scope.spawn(|| points_on(&revisions, *criterion, &scale))).collect();
+        let each: Vec<_> = wanted
+            .iter()
+            .map(|criterion| scope.spawn(|| points_on(&revisions, *criterion, &scale)))
+            .collect();
         each.into_iter().map(|one| one.join().unwrap_or_default()).collect()
     })
 }

@@ -39,8 +39,8 @@ pub struct SheetRow {
     pub reference: String,
     /// Who scores.
     pub reviewer: String,
-    /// The score so far, 1 to 5.
-    pub score: Option<u8>,
+    /// The score or label so far, as it is written.
+    pub score: String,
     /// Free words.
     pub comment: String,
     /// Failure modes.
@@ -58,8 +58,8 @@ pub struct OpenView {
     pub case: String,
     /// What produced the response.
     pub arm: String,
-    /// The judge's score, first pass.
-    pub judge_score: Option<u8>,
+    /// The judge's score or label, first pass.
+    pub judge_score: String,
     /// Its reasons.
     pub judge_explanation: String,
 }
@@ -78,7 +78,7 @@ pub struct Scored {
     /// Who scored; empty where the sheet does not say.
     pub reviewer: String,
     /// 1 to 5.
-    pub score: Option<u8>,
+    pub score: Option<String>,
     /// Skipped, in so many words.
     pub skipped: bool,
     /// Its place in the drawn queue, from 1, and its seal.
@@ -145,7 +145,6 @@ pub fn write(rows: &[SheetRow]) -> Result<Vec<u8>, csv::Error> {
     head.extend(["reviewer", SCORE, "comment", "modes"]);
     head.extend((!open).then_some(QUEUE));
     out.write_record(&head)?;
-    let number = |score: Option<u8>| score.map(|s| s.to_string()).unwrap_or_default();
     for (place, r) in (1..).zip(rows) {
         let place: u32 = place;
         let mut cells = vec![
@@ -160,12 +159,12 @@ pub fn write(rows: &[SheetRow]) -> Result<Vec<u8>, csv::Error> {
         ];
         if open {
             let shown = r.shown.clone().unwrap_or_default();
-            cells.extend([defused(&shown.case), defused(&shown.arm), number(shown.judge_score)]);
+            cells.extend([defused(&shown.case), defused(&shown.arm), defused(&shown.judge_score)]);
             cells.push(defused(&shown.judge_explanation));
         }
         cells.extend([
             defused(&r.reviewer),
-            number(r.score),
+            defused(&r.score),
             defused(&r.comment),
             defused(&joined(&r.modes)),
         ]);
@@ -267,7 +266,10 @@ pub fn read(text: &str) -> Result<Vec<Scored>, String> {
                 continue;
             }
         }
-        let number = whole(given).filter(|s| (1..=5).contains(s)).map(Some);
+        // Labels are known where the run is.
+        let is_label = given.starts_with(char::is_alphabetic) && !given.chars().any(char::is_control);
+        let number = whole(given).filter(|s| (1..=5).contains(s)).map(|score| Some(score.to_string()));
+        let number = number.or_else(|| is_label.then(|| Some(given.to_owned())));
         let number = if given.is_empty() || skipped { Some(None) } else { number };
         match (number, cell(item).trim().parse::<u32>()) {
             (Some(score), Ok(item)) => rows.push(Scored {
@@ -315,7 +317,7 @@ mod tests {
             reviewer: "ana".into(),
             response: "=HYPERLINK(\"http://evil\")".into(),
             comment: comment.into(),
-            score,
+            score: score.map(|s: u8| s.to_string()).unwrap_or_default(),
             ..SheetRow::default()
         }
     }
@@ -343,11 +345,14 @@ mod tests {
         all[1].seal = "ab".into();
         let sheet = String::from_utf8(write(&all).unwrap()).unwrap();
         let back = read(&sheet).unwrap();
-        assert_eq!((back[0].score, back[1].score, back[1].skipped), (Some(4), None, false));
+        assert_eq!(
+            (back[0].score.as_deref(), back[1].score.as_deref(), back[1].skipped),
+            (Some("4"), None, false)
+        );
         assert_eq!(back[1].seal, Some((2, "ab".into())));
         let text = "run,item,criterion,score,comment\nr,1,a,Skip,cannot say\nr,2,a,4.0,\nr,3,a,,\n";
         let back = read(text).unwrap();
-        assert_eq!((back.len(), back[0].skipped, back[1].score), (2, true, Some(4)));
+        assert_eq!((back.len(), back[0].skipped, back[1].score.as_deref()), (2, true, Some("4")));
         for bad in ["4.5", "4.x", "40", "0.0", "4.0.0"] {
             assert!(read(&format!("run,item,criterion,score\nr,1,a,{bad}\n")).is_err(), "{bad}");
         }

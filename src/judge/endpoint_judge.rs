@@ -95,7 +95,11 @@ impl EndpointJudge {
     fn user_message(&self, request: &JudgeRequest) -> String {
         if request.criterion.scale.has_labels() {
             labels::user_message(request)
-        } else if self.in_prose() { prompt::user_message_for_prose(request) } else { prompt::user_message(request) }
+        } else if self.in_prose() {
+            prompt::user_message_for_prose(request)
+        } else {
+            prompt::user_message(request)
+        }
     }
 
     fn ask_again_for(&self, criterion: &Criterion) -> fn(&str) -> String {

@@ -110,7 +110,11 @@ mod tests {
     /// Fingerprints do not name it, so that a judge of scores is the same judge: when a word is edited, they have to.
     #[test]
     fn what_a_judge_of_labels_is_told_is_word_for_word_the_first_version() {
-        let told = RowDigest::new("labels").text(SYSTEM).text(CLOSING).text(&LabelSchemas::of(&Scale::PassFail).plain).finish();
+        let told = RowDigest::new("labels")
+            .text(SYSTEM)
+            .text(CLOSING)
+            .text(&LabelSchemas::of(&Scale::PassFail).plain)
+            .finish();
         assert_eq!(told.hex(), Digest::of("").hex());
     }
 }

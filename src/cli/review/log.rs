@@ -3,6 +3,7 @@
 use super::super::context::{Ctx, place};
 use super::super::error::{DONE, Result};
 use super::super::import::open;
+use super::super::json as shapes;
 use super::column;
 use super::sampling::{ImportedReviews, KnownReviews, SamplingClaim, settle};
 use crate::core::digest::Digest;
@@ -235,11 +236,17 @@ fn read(
     };
     let (undo, score, renews) = (integer("undo")?, integer("score")?, integer("renews")?);
     let id = row.take("id").and_then(|id| id.as_i64());
-    let score = score.map(|s| u8::try_from(s).ok().filter(|s| (1..=5).contains(s)).ok_or(()));
     let may_lack = undo.is_some() || id.is_some() || sampling == Sampling::WrongReasons;
-    let score = match score {
-        Some(Ok(score)) => Some(score),
-        None if may_lack => None,
+    let label = row.text("label")?;
+    let score = match (score.map(u8::try_from), label) {
+        (None, None) if may_lack => None,
+        (Some(Ok(score)), None) => {
+            answered(store, &run, criterion, (Some(score), None)).map_err(|why| row.fault(why))?
+        }
+        (None, Some(label)) => {
+            answered(store, &run, criterion, (None, Some(&label))).map_err(|why| row.fault(why))?
+        }
+        (Some(_), Some(_)) => return Err(row.fault("has a 'score' and a 'label': give one of them")),
         _ => return Err(row.fault("'score' must be a whole number from 1 to 5")),
     };
     let saw_judge = match row.take("saw_judge") {
@@ -263,6 +270,20 @@ fn read(
     Ok(LogLine { number, review, claim, id, undo, renews })
 }
 
+/// The level that a score or a label means on a column of a run.
+fn answered(
+    store: &Store,
+    run: &str,
+    column: u32,
+    (score, label): (Option<u8>, Option<&str>),
+) -> std::result::Result<Option<u8>, String> {
+    if let Some(score) = score.filter(|score| !(1..=5).contains(score)) {
+        return Err(format!("'score' is {score}, and must be a whole number from 1 to 5"));
+    }
+    let run = store.run(run).map_err(|e| e.to_string())?;
+    super::level(&run, column, score, label)
+}
+
 /// Every review of a run, those taken back included.
 pub(super) fn export(ctx: &Ctx, run: &str) -> Result<u8> {
     let store = ctx.read()?;
@@ -270,14 +291,15 @@ pub(super) fn export(ctx: &Ctx, run: &str) -> Result<u8> {
     let mut out = String::new();
     for review in store.review_log(&run.id)? {
         let r = &review.review;
-        out += &format!(
-            "{}\n",
-            json!({
+        let mut line = json!({
                 "id": review.id, "run": r.run, "item": r.item, "set": run.spec.set, "case": review.case_id, "arm": review.arm,
                 "criterion": run.criteria.get(r.criterion as usize), "question": review.question, "reviewer": r.reviewer, "score": r.score, "comment": r.comment, "renews": review.renews,
                 "modes": r.modes, "saw_judge": r.saw_judge, "sampling": r.sampling, "seconds": r.seconds, "undo": r.undo, "at": review.at,
-            })
-        );
+        });
+        if let Some(map) = line.as_object_mut() {
+            map.extend(shapes::answer(&run.scale(r.criterion), r.score));
+        }
+        out += &format!("{line}\n");
     }
     ctx.out.bytes(out.as_bytes())?;
     Ok(DONE)

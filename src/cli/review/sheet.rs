@@ -40,7 +40,8 @@ pub(super) fn export(
         });
         let mut row = SheetRow { seal, ..row_of(&run, full, criterion, &who) };
         if let Some(mine) = mine {
-            (row.score, row.comment, row.modes) = (mine.score, mine.comment.clone(), mine.modes.clone());
+            row.score = mine.score.map(|level| run.scale(criterion).shown(level)).unwrap_or_default();
+            (row.comment, row.modes) = (mine.comment.clone(), mine.modes.clone());
         }
         if with_judge {
             row.shown = Some(shown(&store, &run, full, criterion)?);
@@ -111,7 +112,7 @@ fn shown(store: &Store, run: &RunInfo, full: &FullItem, criterion: u32) -> Resul
     Ok(OpenView {
         case: full.item.case_id.clone(),
         arm: full.item.arm.clone(),
-        judge_score: reading.map(|r| r.score),
+        judge_score: reading.map(|r| run.scale(criterion).shown(r.score)).unwrap_or_default(),
         judge_explanation: reading.map(|r| r.explanation.clone()).unwrap_or_default(),
     })
 }
@@ -178,12 +179,20 @@ fn read(run: &RunInfo, row: Scored, reviewer: Option<&str>) -> std::result::Resu
     if name.trim().is_empty() && (row.score.is_some() || row.skipped) {
         return Err(format!("line {line}: who scored? fill the column 'reviewer', or give --as NAME"));
     }
+    let criterion = column(run, Some(&row.criterion)).map_err(|e| format!("line {line}: {}", e.message))?;
+    let scale = run.scale(criterion);
+    let score = match row.score.as_deref() {
+        None => None,
+        Some(given) => Some(scale.read(given).ok_or_else(|| {
+            format!("line {line}: the score '{given}' is not {}, and not 'skip'", scale.words())
+        })?),
+    };
     let review = NewReview {
-        criterion: column(run, Some(&row.criterion)).map_err(|e| format!("line {line}: {}", e.message))?,
+        criterion,
         run: run.id.clone(),
         item: row.item,
         reviewer: name,
-        score: row.score,
+        score,
         comment: row.comment,
         modes: row.modes,
         saw_judge: row.saw_judge,

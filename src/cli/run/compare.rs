@@ -10,6 +10,7 @@ use super::super::error::{CliError, Result};
 use super::super::output::{clean, table};
 use super::super::{agreement, json};
 use super::OK;
+use crate::core::rubric::Scale;
 use crate::core::stats::compare::{Comparison, ComparisonOutcome};
 use crate::core::text;
 use crate::eval::compare::{Flip, is_noise, more, smallest};
@@ -126,13 +127,21 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
 
 /// One criterion's comparison as the contract has it.
 fn criterion_json(c: &Comparison) -> Value {
-    json!({
+    let mut value = json!({
         "name": c.name, "n": c.n, "mean_a": c.mean_a, "mean_b": c.mean_b, "difference": c.difference,
         "ci95": c.ci95.map(|(lo, hi)| [lo, hi]), "p": c.p, "p_holm": c.p_holm,
         "wins": c.wins, "ties": c.ties, "losses": c.losses, "missing": c.missing,
         "decision_ci": c.decision_ci.map(|(lo, hi)| [lo, hi]), "together": c.together,
         "decision": c.decision(None).word(), "basis": c.basis().name(), "corrected": json::corrected_difference(c), "bias": json::bias(c),
-    })
+    });
+    if let Some(map) = value.as_object_mut() {
+        map.extend(json::scale(&c.scale));
+        if c.scale == Scale::PassFail {
+            map.insert("share_a".into(), json!(c.mean_a));
+            map.insert("share_b".into(), json!(c.mean_b));
+        }
+    }
+    value
 }
 
 fn two_json(
@@ -158,7 +167,7 @@ fn two_json(
             value
         })
         .collect();
-    let flip = |f: &Flip| json!({"case": f.case, "criterion": f.criterion, "a": f.a, "b": f.b});
+    let flip = |f: &Flip| json!({"case": f.case, "criterion": f.criterion, "a": changed(f, f.a), "b": changed(f, f.b)});
     let mut value = json!({
         "schema": 1, "a": pairs.names.0, "b": pairs.names.1, "delta": args.delta, "flagged": pairs.flagged, "criteria": criteria,
         "sentence": versus.sentence,
@@ -169,6 +178,14 @@ fn two_json(
         map.insert("slices".into(), slices.iter().map(slice).collect());
     }
     value
+}
+
+/// One side of a change: the score, or the label; the mean of passes that differ has none.
+fn changed(flip: &Flip, level: f64) -> Value {
+    match flip.label(level) {
+        Some(label) => Value::from(label),
+        None => json!(flip.scale.figure(level)),
+    }
 }
 
 fn number(v: Option<f64>, digits: usize) -> String {

@@ -2,6 +2,7 @@
 
 use super::super::context::Ctx;
 use super::super::error::{CliError, Result};
+use super::super::json as shapes;
 use super::super::output::{clean, table};
 use super::{OK, execute};
 use crate::eval::{self, Noise};
@@ -40,10 +41,10 @@ pub(super) fn run(ctx: &Ctx, id: &str, items: bool) -> Result<u8> {
             clean(item.map_or("?", |i| i.arm.as_str())).into_owned(),
             clean(column).into_owned(),
             (v.verdict.repeat + 1).to_string(),
-            v.verdict
-                .reading
-                .as_ref()
-                .map_or_else(|| v.verdict.state.name().to_owned(), |r| r.score.to_string()),
+            v.verdict.reading.as_ref().map_or_else(
+                || v.verdict.state.name().to_owned(),
+                |r| run.scale(v.verdict.criterion).shown(r.score),
+            ),
             super::super::output::brief(why, 60),
         ]);
     }
@@ -78,7 +79,7 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
         "generation": item.map(|i| i.repeat),
         "repeat": v.repeat,
         "state": v.state.name(),
-        "score": v.reading.as_ref().map(|r| r.score),
+        "score": Value::Null,
         "evidence": v.reading.as_ref().map(|r| r.evidence.clone()).unwrap_or_default(),
         "explanation": v.reading.as_ref().map_or(v.reason.as_str(), |r| r.explanation.as_str()),
         "raw": String::from_utf8_lossy(&v.raw),
@@ -86,6 +87,9 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
         "repairs": v.reading.as_ref().map(|r| r.repairs.clone()).unwrap_or_default(),
         "flags": v.flags,
     });
+    if let Some(map) = value.as_object_mut() {
+        map.extend(shapes::answer(&run.scale(v.criterion), v.reading.as_ref().map(|r| r.score)));
+    }
     if let Some(map) = value.as_object_mut().filter(|_| full) {
         map.insert("usage".into(), json!({"prompt_tokens": v.prompt_tokens, "completion_tokens": v.completion_tokens, "cost_usd": v.cost_usd}));
         map.insert("latency_ms".into(), json!(v.latency_ms));
@@ -93,7 +97,8 @@ pub(super) fn verdict_json(run: &RunInfo, items: &[RunItem], info: &VerdictInfo,
         map.insert("cached".into(), json!(v.cached));
         map.insert("model_returned".into(), json!(v.model_returned));
         map.insert("finish_reason".into(), json!(v.finish_reason));
-        let weighted = v.reading.as_ref().and_then(|r| weighted_score(&v.raw, r.score));
+        let scores = run.scale(v.criterion).is_scores();
+        let weighted = v.reading.as_ref().filter(|_| scores).and_then(|r| weighted_score(&v.raw, r.score));
         map.insert("weighted".into(), json!(weighted.map(|w| json!({"score": w.usable(), "mass": w.mass}))));
         map.insert("at".into(), json!(info.at));
     }

@@ -7,21 +7,55 @@ use super::json::{self, Parsed};
 use super::{BareReply, JudgedMaterial, Unread, explained, note, objects_of, quoted, shown, stated};
 
 /// Keys under which judges give a label, the one that is asked for first.
-const KEYS: [&str; 9] =
-    ["label", "verdict", "category", "result", "outcome", "judgement", "judgment", "classification", "answer"];
+const KEYS: [&str; 9] = [
+    "label",
+    "verdict",
+    "category",
+    "result",
+    "outcome",
+    "judgement",
+    "judgment",
+    "classification",
+    "answer",
+];
 
 /// Keys under which judges say whether a response passes, as true or false.
 const PASSES: [&str; 4] = ["pass", "passed", "passes", "is_pass"];
 
 /// Words of a sentence that gives a label.
 const LEADS: [&str; 16] = [
-    "label", "labels", "labelled", "verdict", "category", "result", "outcome", "judgement", "judgment",
-    "classification", "classify", "final", "answer", "actually", "instead", "grade",
+    "label",
+    "labels",
+    "labelled",
+    "verdict",
+    "category",
+    "result",
+    "outcome",
+    "judgement",
+    "judgment",
+    "classification",
+    "classify",
+    "final",
+    "answer",
+    "actually",
+    "instead",
+    "grade",
 ];
 
 /// Words of a sentence that speaks of a label which is not given.
 const OF_OTHERS: [&str; 12] = [
-    "not", "n't", "than", "claim", "asks", "demand", "would", "dictat", "would be", "cannot", "neither", "no longer",
+    "not",
+    "n't",
+    "than",
+    "claim",
+    "asks",
+    "demand",
+    "would",
+    "dictat",
+    "would be",
+    "cannot",
+    "neither",
+    "no longer",
 ];
 
 /// Reads a judge's reply on a scale of labels about what it was shown; [`Reading::score`] is the label's level. `beside` is what
@@ -179,7 +213,12 @@ fn names_other(prose: &str, scale: &Scale, level: u8) -> bool {
 
 fn words(text: &str) -> Vec<String> {
     let plain: String = text.chars().map(shown::plain).filter(|c| !shown::is_unseen(*c)).collect();
-    plain.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    plain
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -198,14 +237,26 @@ mod tests {
     #[test]
     fn a_label_of_the_scale_is_read_with_its_reason() {
         for (reply, scale, level) in [
-            (r#"{"evidence":["a"],"explanation":"x","injection_suspected":false,"label":"pass"}"#, &Scale::PassFail, 5),
+            (
+                r#"{"evidence":["a"],"explanation":"x","injection_suspected":false,"label":"pass"}"#,
+                &Scale::PassFail,
+                5,
+            ),
             ("Here:\n```json\n{\"explanation\":\"x\",\"label\":\"FAIL\",}\n```", &Scale::PassFail, 1),
             (r#"{"reason":"it holds","pass":true,"score":1}"#, &Scale::PassFail, 5),
             (r#"{"reason":"it breaks","pass":false}"#, &Scale::PassFail, 1),
             (r#"<think>{"label":"fail"}</think>{"explanation":"x","verdict":"pass"}"#, &Scale::PassFail, 5),
-            (r#"{"explanation":"no harm at all: the label mild would be too much","label":"none"}"#, &severity(), 1),
+            (
+                r#"{"explanation":"no harm at all: the label mild would be too much","label":"none"}"#,
+                &severity(),
+                1,
+            ),
             (r#"{"explanation":"x","category":"Very Severe"}"#, &severity(), 3),
-            ("The verdict is pass, not fail. {\"explanation\":\"x\",\"label\":\"pass\"}", &Scale::PassFail, 5),
+            (
+                "The verdict is pass, not fail. {\"explanation\":\"x\",\"label\":\"pass\"}",
+                &Scale::PassFail,
+                5,
+            ),
         ] {
             assert_eq!(read(reply, scale), Ok(level), "{reply}");
         }
@@ -221,7 +272,11 @@ mod tests {
             (r#"{"explanation":" ","label":"pass"}"#, &Scale::PassFail, "explanation"),
             (r#"{"explanation":"x","label":"pass","pass":false}"#, &Scale::PassFail, "differ"),
             (r#"{"explanation":"x","label":"pass","label":"fail"}"#, &Scale::PassFail, "differ"),
-            (r#"{"explanation":"x","label":"pass"} {"explanation":"y","label":"fail"}"#, &Scale::PassFail, "differ"),
+            (
+                r#"{"explanation":"x","label":"pass"} {"explanation":"y","label":"fail"}"#,
+                &Scale::PassFail,
+                "differ",
+            ),
             ("{\"explanation\":\"x\",\"label\":\"pass\"}\nFinal verdict: FAIL", &Scale::PassFail, "differ"),
             ("{\"explanation\":\"x\",\"label\":\"pass\"}\nFAIL", &Scale::PassFail, "differ"),
             ("{\"explanation\":\"x\",\"label\":\"none\"}\nCategory: very severe", &severity(), "differ"),
@@ -253,6 +308,9 @@ mod tests {
             repairs: vec![],
         };
         assert!(contradicts_label(&reading("Too short: the verdict is fail"), &Scale::PassFail));
-        assert!(!contradicts_label(&reading("It does not fail on any point, so the label is pass"), &Scale::PassFail));
+        assert!(!contradicts_label(
+            &reading("It does not fail on any point, so the label is pass"),
+            &Scale::PassFail
+        ));
     }
 }

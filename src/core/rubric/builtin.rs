@@ -103,7 +103,7 @@ pub fn own(criterion: &str, anchors: Option<&[String; 5]>) -> Criterion {
     match anchors {
         Some(anchors) if criterion.scale.is_scores() => {
             Criterion { anchors: anchors.to_vec(), generic: false, ..criterion }
-        },
+        }
         _ => criterion,
     }
 }

@@ -33,7 +33,11 @@ impl Criterion {
 
     /// Each level as people read it (`3`, `pass`, a category), with its anchor, in the scale's order.
     pub fn levels(&self) -> impl Iterator<Item = (String, &str)> {
-        self.scale.levels().into_iter().zip(&self.anchors).map(|(level, anchor)| (self.scale.shown(level), anchor.as_str()))
+        self.scale
+            .levels()
+            .into_iter()
+            .zip(&self.anchors)
+            .map(|(level, anchor)| (self.scale.shown(level), anchor.as_str()))
     }
 
     /// The version of this criterion: a digest over all of it. Editing any word makes a new one.

@@ -92,7 +92,18 @@ fn read_criterion<'i>(doc: &mut Doc<'i>, mut section: TomlSection<'_, 'i>) -> Op
     }
     doc.only(
         &section,
-        &["name", "question", "steps", "anchors", "generic", "scale", "pass", "fail", "categories", "ordered"],
+        &[
+            "name",
+            "question",
+            "steps",
+            "anchors",
+            "generic",
+            "scale",
+            "pass",
+            "fail",
+            "categories",
+            "ordered",
+        ],
     );
     let question = doc.needed(&section, "question", "say what is asked about the response");
     let steps = doc.texts(&section, "steps");
@@ -130,12 +141,18 @@ fn read_scale<'i>(doc: &mut Doc<'i>, section: &TomlSection<'_, 'i>) -> Option<(S
             Some((Scale::Categories { names, ordered }, anchors))
         }
         "numeric" => {
-            let text = format!("{} scale: 'numeric' is for scores that are imported; choose '1-5', 'pass-fail' or 'categories'", section.name);
+            let text = format!(
+                "{} scale: 'numeric' is for scores that are imported; choose '1-5', 'pass-fail' or 'categories'",
+                section.name
+            );
             doc.problem(of("scale"), text);
             None
         }
         other => {
-            let text = format!("{} scale: '{other}' is none; choose '1-5', 'pass-fail' or 'categories'", section.name);
+            let text = format!(
+                "{} scale: '{other}' is none; choose '1-5', 'pass-fail' or 'categories'",
+                section.name
+            );
             doc.problem(of("scale"), text);
             None
         }
@@ -388,17 +405,32 @@ mod tests {
     fn a_scale_says_what_its_answers_look_like() {
         let with = |rest: &str| format!("name = \"r\"\n[[criteria]]\nname = \"a\"\nquestion = \"?\"\n{rest}");
         let grounded = read(&with("scale = \"pass-fail\"\npass = \"p\"\nfail = \"f\"\n"), "r").unwrap();
-        assert_eq!((&grounded.criteria[0].scale, &grounded.criteria[0].anchors[..]), (&Scale::PassFail, &["f".to_owned(), "p".into()][..]));
+        assert_eq!(
+            (&grounded.criteria[0].scale, &grounded.criteria[0].anchors[..]),
+            (&Scale::PassFail, &["f".to_owned(), "p".into()][..])
+        );
         let kinds = "scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n[[criteria.categories]]\nname = \"yes\"\nanchor = \"y\"\n";
         let kinds = read(&with(kinds), "r").unwrap();
-        assert_eq!(kinds.criteria[0].scale, Scale::Categories { names: vec!["no".into(), "yes".into()], ordered: false });
+        assert_eq!(
+            kinds.criteria[0].scale,
+            Scale::Categories { names: vec!["no".into(), "yes".into()], ordered: false }
+        );
         for (text, why) in [
             ("scale = \"pass-fail\"\npass = \"p\"\n", "has no fail"),
-            ("scale = \"pass-fail\"\npass = \"p\"\nfail = \"f\"\n[criteria.anchors]\n1 = \"a\"\n", "has no 'anchors'"),
+            (
+                "scale = \"pass-fail\"\npass = \"p\"\nfail = \"f\"\n[criteria.anchors]\n1 = \"a\"\n",
+                "has no 'anchors'",
+            ),
             ("scale = \"1-10\"\n", "'1-10' is none"),
             ("scale = \"categories\"\n", "has no categories"),
-            ("scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n", "needs 2 to"),
-            ("scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n[[criteria.categories]]\nname = \"No\"\nanchor = \"y\"\n", "twice"),
+            (
+                "scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n",
+                "needs 2 to",
+            ),
+            (
+                "scale = \"categories\"\n[[criteria.categories]]\nname = \"no\"\nanchor = \"x\"\n[[criteria.categories]]\nname = \"No\"\nanchor = \"y\"\n",
+                "twice",
+            ),
         ] {
             let found = problems(&with(text));
             assert!(found.iter().any(|f| f.contains(why)), "{text}: {found:?}");

@@ -92,6 +92,25 @@ impl Scale {
         self.levels().get(at).copied()
     }
 
+    /// The level that a person means by a text: a score's digit, a label, `p` or `f`.
+    pub fn read(&self, text: &str) -> Option<u8> {
+        let text = text.trim();
+        match self {
+            Self::OneToFive => text.parse().ok().filter(|level| self.holds(*level)),
+            Self::PassFail if text.eq_ignore_ascii_case("p") => Some(PASS),
+            Self::PassFail if text.eq_ignore_ascii_case("f") => Some(FAIL),
+            _ => self.level(text),
+        }
+    }
+
+    /// What an answer may be, in words: `a whole number from 1 to 5`, `one of pass, fail`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::OneToFive => "a whole number from 1 to 5".to_owned(),
+            _ => format!("one of {}", self.labels().join(", ")),
+        }
+    }
+
     /// The place of a level among [`Scale::levels`], from 0.
     pub fn place(&self, level: u8) -> Option<usize> {
         self.levels().iter().position(|known| *known == level)
@@ -159,11 +178,24 @@ mod tests {
             assert!(scale.holds(level) && !scale.holds(0) && !scale.holds(3));
         }
         assert_eq!((Scale::PassFail.level("maybe"), Scale::OneToFive.level("3")), (None, None));
-        assert_eq!((Scale::PassFail.passes(5), Scale::PassFail.passes(1), categories.passes(1)), (Some(true), Some(false), None));
+        assert_eq!(
+            (Scale::PassFail.passes(5), Scale::PassFail.passes(1), categories.passes(1)),
+            (Some(true), Some(false), None)
+        );
         // Three of four pass.
-        assert_eq!((Scale::PassFail.figure(4.0), Scale::PassFail.difference(-1.0)), (Some(0.75), Some(-0.25)));
-        assert_eq!((Scale::OneToFive.figure(4.0), categories.figure(1.5), categories.difference(1.0)), (Some(4.0), None, None));
-        let signs = |scale: &Scale| scale.levels().into_iter().map(|level| scale.sign(level)).collect::<String>();
-        assert_eq!((signs(&Scale::PassFail), signs(&categories), signs(&Scale::OneToFive)), ("fp".into(), "12".into(), "12345".into()));
+        assert_eq!(
+            (Scale::PassFail.figure(4.0), Scale::PassFail.difference(-1.0)),
+            (Some(0.75), Some(-0.25))
+        );
+        assert_eq!(
+            (Scale::OneToFive.figure(4.0), categories.figure(1.5), categories.difference(1.0)),
+            (Some(4.0), None, None)
+        );
+        let signs =
+            |scale: &Scale| scale.levels().into_iter().map(|level| scale.sign(level)).collect::<String>();
+        assert_eq!(
+            (signs(&Scale::PassFail), signs(&categories), signs(&Scale::OneToFive)),
+            ("fp".into(), "12".into(), "12345".into())
+        );
     }
 }

@@ -5,7 +5,6 @@
 //!                     -> Holm's p, and the interval at 1 - 0.05/m of m criteria -> Decision -> one sentence
 //! ```
 
-use crate::core::rubric::Scale;
 use super::bounded::{DIFFERENCES, Ends, bounded_ci, gaffke_ci};
 use super::by_people::{ByPeople, by_people};
 use super::decision::{Decision, level_of_each};
@@ -13,6 +12,7 @@ use super::mean::mean;
 use super::multiple_testing::holm;
 pub use super::pair::Pair;
 use super::paired::{difference, sign_flip, sign_flip_clustered, tally};
+use crate::core::rubric::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

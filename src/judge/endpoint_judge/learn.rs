@@ -205,7 +205,9 @@ pub(super) fn trial() -> JudgeRequest {
     let criterion = Criterion {
         name: "correctness".to_owned(),
         question: "Is the response correct?".to_owned(),
-        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."].map(str::to_owned).to_vec(),
+        anchors: ["Wrong.", "Mostly wrong.", "Half right.", "Mostly right.", "Right."]
+            .map(str::to_owned)
+            .to_vec(),
         steps: Vec::new(),
         generic: false,
         scale: Scale::OneToFive,

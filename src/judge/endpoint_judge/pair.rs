@@ -13,7 +13,8 @@ use crate::judge::call::CallEvents;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-const FORM: Form<'static> = Form { system: pair::SYSTEM, schema: pair::SCHEMA, bounded: pair::SCHEMA_BOUNDED };
+const FORM: Form<'static> =
+    Form { system: pair::SYSTEM, schema: pair::SCHEMA, bounded: pair::SCHEMA_BOUNDED };
 
 impl EndpointJudge {
     pub(super) fn describe_pairs(&self, shape: RequestShape) -> Value {

@@ -526,7 +526,13 @@ mod tests {
 
     fn pairs(rows: Vec<PooledVerdict>) -> Pairs {
         let spread = Spread::of(&rows);
-        pair_up(&one_for_each_key(rows), &Labels::default(), &spread, &HashMap::new(), ("a".into(), "b".into()))
+        pair_up(
+            &one_for_each_key(rows),
+            &Labels::default(),
+            &spread,
+            &HashMap::new(),
+            ("a".into(), "b".into()),
+        )
     }
 
     #[test]
