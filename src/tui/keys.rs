@@ -21,6 +21,7 @@ pub enum KeyScope {
     Grid,
     Item,
     Review,
+    ReviewPassFail,
     Reveal,
     Agreement,
     Compare,
@@ -43,6 +44,7 @@ impl KeyScope {
             Self::Grid => "run",
             Self::Item => "item",
             Self::Review => "review",
+            Self::ReviewPassFail => "review of pass or fail",
             Self::Reveal => "reveal",
             Self::Agreement => "agreement",
             Self::Compare => "compare",
@@ -54,6 +56,11 @@ impl KeyScope {
 }
 
 impl KeyScope {
+    /// The scope whose keys count in this one too, where it has none of its own for them.
+    fn around(self) -> Self {
+        if self == Self::ReviewPassFail { Self::Review } else { self }
+    }
+
     /// Whether an action only moves about on a screen.
     pub fn moves(action: Action) -> bool {
         TABLE.iter().any(|b| b.scope == Self::Move && b.action == action && action != Action::Enter)
@@ -86,7 +93,7 @@ actions! {
     Save, NextHunk, PreviousHunk, Whitespace, Fold, Unified, Wrap, Older, Newer, Search,
     Pause, Cancel, Resume, RetryFailures, Compare, Sort, FailuresOnly,
     Anchors, Exchange, OtherArm, NextItem, PreviousItem, NextCriterion,
-    Score1, Score2, Score3, Score4, Score5, Comment, Tag, Skip, Undo, Go, Agreement,
+    Score1, Score2, Score3, Score4, Score5, Passes, Fails, Comment, Tag, Skip, Undo, Go, Agreement,
     OnePass, Who, Agree, Override, WrongReasons, Slice, Pairs, Swap,
     Metric, Revisions, Modes, ToCriterion, ToCase,
 }
@@ -238,6 +245,8 @@ pub const TABLE: &[Binding] = &{
         key(S::Item, "s", A::NextCriterion, "", "select the next criterion"),
         key(S::Item, "n", A::NextItem, "next", "next item"),
         key(S::Item, "N", A::PreviousItem, "", "previous item"),
+        key(S::Item, "p", A::Passes, "pass", "your label for the selected criterion: it passes"),
+        key(S::Item, "f", A::Fails, "fail", "your label for the selected criterion: it fails"),
         key(S::Item, "o", A::OtherArm, "other arm", "the same case in the other arm"),
         key(S::Item, "d", A::Diff, "", "diff: this response and the other arm's, word by word"),
         key(S::Item, "C", A::ToCase, "", "add this item's case to a case set"),
@@ -247,6 +256,16 @@ pub const TABLE: &[Binding] = &{
         key(S::Review, "3", A::Score3, "", "score 3 and go on"),
         key(S::Review, "4", A::Score4, "", "score 4 and go on"),
         key(S::Review, "5", A::Score5, "", "score 5 and go on"),
+        key(S::ReviewPassFail, "p", A::Passes, "pass", "it passes: go on"),
+        key(S::ReviewPassFail, "f", A::Fails, "fail", "it fails: go on"),
+        key(S::ReviewPassFail, "F", A::Fold, "fold", "fold a long prompt, or show all of it"),
+        key(
+            S::ReviewPassFail,
+            "P",
+            A::OnePass,
+            "",
+            "all criteria of an item together, or one criterion at a time",
+        ),
         key(S::Review, "c", A::Comment, "comment", "comment, saved with the next score"),
         key(S::Review, "t", A::Tag, "tag", "tag a failure mode, saved with the next score"),
         key(S::Review, "s", A::Skip, "skip", "skip this item"),
@@ -435,7 +454,7 @@ impl Keymap {
     pub fn action(&self, scope: KeyScope, event: &KeyEvent) -> Option<Action> {
         let found = |event: &KeyEvent| {
             let chord = Chord::of(event);
-            [scope, KeyScope::Move, KeyScope::Everywhere]
+            [scope, scope.around(), KeyScope::Move, KeyScope::Everywhere]
                 .into_iter()
                 .find_map(|s| self.by_key.get(&(s, chord)).copied())
         };
@@ -452,7 +471,7 @@ impl Keymap {
     pub fn hint(&self, scope: KeyScope, action: Action) -> &str {
         // The reveal explains the figures of the review around it, and a message may be of a screen elsewhere.
         let other = match scope {
-            KeyScope::Reveal => KeyScope::Review,
+            KeyScope::Reveal | KeyScope::ReviewPassFail => KeyScope::Review,
             _ => TABLE.iter().find(|b| b.action == action).map_or(scope, |b| b.scope),
         };
         let keys = [scope, KeyScope::Move, KeyScope::Everywhere, other].map(|s| self.shown(s, action));

@@ -5,6 +5,7 @@
 //! items + arms  -> Sheet (rows, one item per arm) --order(sort, filter)--> the rows on the screen
 //! ```
 
+use crate::core::rubric::Scale;
 use crate::core::text;
 use crate::core::verdict::VerdictState;
 use crate::store::{Cell, ReviewInfo, RunInfo, RunItem};
@@ -30,6 +31,14 @@ impl Face {
             (VerdictState::Scored, Some(score)) => Self::Scored(score),
             (VerdictState::Scored, None) => Self::Failed(VerdictState::Unparseable),
             (state, _) => Self::Failed(state),
+        }
+    }
+
+    /// The one character of the cell where the criterion is answered on this scale.
+    pub fn sign_on(self, scale: &Scale) -> char {
+        match self {
+            Self::Scored(level) => scale.sign(level),
+            other => other.sign(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! ```
 //! A review given here has seen the judge's scores, and is stored so: it never counts as blind.
 
+use crate::core::rubric::Scale;
 use crate::eval::Progress;
 use crate::store::{FullItem, NewReview, ReviewInfo, Sampling};
 use crate::tui::context::{Context, Pending};
@@ -225,6 +226,38 @@ impl ItemScreen {
         reviews.iter().rfind(|r| r.review.reviewer == who && r.review.criterion == self.criterion)
     }
 
+    /// The scale of the selected criterion.
+    fn scale(&self) -> Scale {
+        self.context.get().map(|c| c.run.scale(self.criterion)).unwrap_or_default()
+    }
+
+    fn how_to_answer(&self, cx: &Context) -> String {
+        let words = match self.scale() {
+            Scale::PassFail => "{Passes} passes, {Fails} fails",
+            Scale::Categories { .. } => {
+                "this criterion has fewer categories: {Anchors} shows them with their digits"
+            }
+            Scale::OneToFive => "{Score1} to {Score5} score",
+        };
+        cx.env.filled(KeyScope::Item, words)
+    }
+
+    /// A pressed digit: of a score, or of a category.
+    fn digit(&mut self, digit: u8, cx: &mut Context) {
+        if self.scale() == Scale::PassFail {
+            return cx.say(self.how_to_answer(cx));
+        }
+        self.score(digit, cx);
+    }
+
+    /// Passes or fails, where that is asked.
+    fn label(&mut self, label: &str, cx: &mut Context) {
+        match self.scale() {
+            scale @ Scale::PassFail => self.score(scale.level(label).unwrap_or_default(), cx),
+            _ => cx.say(self.how_to_answer(cx)),
+        }
+    }
+
     fn score(&mut self, score: u8, cx: &mut Context) {
         if let Some(why) = &cx.env.read_only {
             return cx.fail(format!("not saved: the registry is open for reading only ({why})"));
@@ -237,8 +270,12 @@ impl ItemScreen {
         }
         let comment = self.mine(cx.env).map(|r| r.review.comment.clone()).unwrap_or_default();
         let [tell, undo] = [Action::Comment, Action::Undo].map(|a| cx.env.hint(KeyScope::Item, a));
-        let (name, who) = (self.column_name(), self.who(cx.env));
-        let words = format!("{name} {score} by {who}; {tell} comments, {undo} takes it back");
+        let scale = self.scale();
+        if !scale.holds(score) {
+            return cx.say(self.how_to_answer(cx));
+        }
+        let (name, who, score_shown) = (self.column_name(), self.who(cx.env), scale.shown(score));
+        let words = format!("{name} {score_shown} by {who}; {tell} comments, {undo} takes it back");
         self.store(Some(score), comment, None, words, cx);
     }
 
@@ -290,7 +327,7 @@ impl ItemScreen {
     fn undo(&mut self, cx: &mut Context) {
         match self.mine(cx.env).map(|r| (r.id, r.review.score)) {
             Some((id, score)) => {
-                let was = score.map_or_else(|| "skip".to_owned(), |s| s.to_string());
+                let was = score.map_or_else(|| "skip".to_owned(), |s| self.scale().shown(s));
                 let words = format!("your {} {was} was taken back", self.column_name());
                 self.store(None, String::new(), Some(id), words, cx);
             }
@@ -358,11 +395,13 @@ impl Screen for ItemScreen {
             Action::NextPane | Action::PreviousPane | Action::Left | Action::Right => {
                 self.pane = if self.pane == ItemPane::Text { ItemPane::Scores } else { ItemPane::Text };
             }
-            Action::Score1 => self.score(1, cx),
-            Action::Score2 => self.score(2, cx),
-            Action::Score3 => self.score(3, cx),
-            Action::Score4 => self.score(4, cx),
-            Action::Score5 => self.score(5, cx),
+            Action::Passes => self.label("pass", cx),
+            Action::Fails => self.label("fail", cx),
+            Action::Score1 => self.digit(1, cx),
+            Action::Score2 => self.digit(2, cx),
+            Action::Score3 => self.digit(3, cx),
+            Action::Score4 => self.digit(4, cx),
+            Action::Score5 => self.digit(5, cx),
             Action::Comment => self.ask_comment(cx),
             Action::Undo => self.undo(cx),
             Action::Anchors => {
@@ -515,6 +554,9 @@ impl Screen for ItemScreen {
     fn hints(&self) -> Vec<Action> {
         let mut hints =
             vec![Action::Score1, Action::Comment, Action::NextItem, Action::Anchors, Action::Exchange];
+        if self.scale() == Scale::PassFail {
+            hints.splice(..1, [Action::Passes, Action::Fails]);
+        }
         if self.context.get().is_some_and(|c| c.run.arms.len() > 1) {
             hints.insert(3, Action::OtherArm);
         }

@@ -6,6 +6,7 @@
 //!                                              +--------------- Enter --------- the judge's scores beside one's own
 //! ```
 
+use crate::core::rubric::Scale;
 use crate::tui::context::Context;
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::model::{Priority, Ticket};
@@ -54,6 +55,19 @@ pub struct Review {
 }
 
 impl Review {
+    /// The scale of the criterion that is asked now.
+    pub(super) fn scale(&self) -> Scale {
+        self.criterion().map(|c| c.scale).unwrap_or_default()
+    }
+
+    fn how_to_answer(&self, cx: &Context) -> String {
+        let words = match self.scale() {
+            Scale::PassFail => "{Passes} passes, {Fails} fails".to_owned(),
+            scale => format!("answer with the digit of {}", scale.words()),
+        };
+        cx.env.filled(KeyScope::ReviewPassFail, &words)
+    }
+
     /// The queue of one run.
     pub fn new(run: impl Into<String>) -> Self {
         Self { wanted: Some(run.into()), ..Self::default() }
@@ -62,7 +76,11 @@ impl Review {
 
 impl Screen for Review {
     fn scope(&self) -> KeyScope {
-        if self.reveal.on { KeyScope::Reveal } else { KeyScope::Review }
+        match self.scale() {
+            _ if self.reveal.on => KeyScope::Reveal,
+            Scale::PassFail => KeyScope::ReviewPassFail,
+            _ => KeyScope::Review,
+        }
     }
 
     fn tab(&self) -> Tab {
@@ -94,6 +112,21 @@ impl Screen for Review {
             Action::Score3 => Some(3),
             Action::Score4 => Some(4),
             Action::Score5 => Some(5),
+            _ => None,
+        };
+        let scale = self.scale();
+        let score = match action {
+            Action::Passes | Action::Fails if scale != Scale::PassFail => return false,
+            Action::Passes => scale.level("pass"),
+            Action::Fails => scale.level("fail"),
+            _ if score.is_some() && self.queue.run.is_some() => {
+                let Some(level) = score.filter(|level| scale.holds(*level) && scale != Scale::PassFail)
+                else {
+                    cx.say(self.how_to_answer(cx));
+                    return true;
+                };
+                Some(level)
+            }
             _ => None,
         };
         if score.is_some() && self.queue.run.is_some() {
@@ -214,8 +247,11 @@ impl Screen for Review {
         if self.queue.shown.get().is_none() {
             return Vec::new();
         }
-        vec![
-            Action::Score1,
+        let answers = match self.scale() {
+            Scale::PassFail => vec![Action::Passes, Action::Fails],
+            _ => vec![Action::Score1],
+        };
+        let others = [
             Action::Comment,
             Action::Tag,
             Action::Skip,
@@ -223,7 +259,8 @@ impl Screen for Review {
             Action::Anchors,
             Action::Fold,
             Action::Sort,
-        ]
+        ];
+        answers.into_iter().chain(others).collect()
     }
 
     fn status(&self, _env: &Env) -> String {

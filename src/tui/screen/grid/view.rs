@@ -10,7 +10,7 @@ use crate::tui::draw_text;
 use crate::tui::draw_text::{put, put_cut, put_right, seg};
 use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
-use crate::tui::widget::face::face_style;
+use crate::tui::widget::face::face_style_on;
 use crate::tui::widget::means;
 use crate::tui::widget::pace::{left_words, money, rate_words, span_words};
 use crate::tui::widget::run;
@@ -382,17 +382,18 @@ fn draw_cell(
     buf: &mut Buffer,
     env: &Env,
 ) {
+    let scale = u32::try_from(criterion).map(|column| data.run.scale(column)).unwrap_or_default();
     let seen_by_people = u32::try_from(criterion).is_ok_and(|c| data.human.contains_key(&(item, c)));
     let mut at = x;
     for face in data.board.passes(item, criterion) {
         if at >= x + width {
             break;
         }
-        let mut style = face_style(*face, env);
+        let mut style = face_style_on(*face, &scale, env);
         if seen_by_people {
             style = style.add_modifier(Modifier::UNDERLINED);
         }
-        put(buf, at, y, 1, &[seg(String::from(face.sign()), style)]);
+        put(buf, at, y, 1, &[seg(String::from(face.sign_on(&scale)), style)]);
         at += 2;
     }
     if board::gap(&data.board, &data.human, item, criterion).is_some_and(|gap| gap >= 2.0) {

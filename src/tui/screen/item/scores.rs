@@ -2,6 +2,7 @@
 
 use super::lines::{self, ItemLine};
 use super::{ItemScreen, exchange};
+use crate::core::rubric::Scale;
 use crate::core::{evidence, text};
 use crate::questions::grid::board::Face;
 use crate::store::{NewVerdict, ReviewInfo, VerdictInfo};
@@ -10,7 +11,7 @@ use crate::tui::query::AskLoadedItem;
 use crate::tui::route::ItemContext;
 use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
-use crate::tui::widget::face::face_style;
+use crate::tui::widget::face::{face_style, face_style_on, level_meaning};
 use ratatui::style::{Modifier, Style};
 
 /// All lines, and where each block starts.
@@ -27,8 +28,9 @@ pub(super) fn build(
         starts.push(out.len());
         let mine: Vec<&VerdictInfo> =
             loaded.verdicts.iter().filter(|v| v.verdict.criterion == column).collect();
-        title(&mut out, name, column == screen.criterion, &mine, env);
-        large(&mut out, &faces(context, &mine), env);
+        let scale = context.run.scale(column);
+        title(&mut out, (name, &scale), column == screen.criterion, &mine, env);
+        large(&mut out, &faces(context, &mine), &scale, env);
         question(&mut out, screen, context, loaded, column, width, env);
         for info in &mine {
             reasons(&mut out, context, loaded, &info.verdict, width, env);
@@ -36,7 +38,7 @@ pub(super) fn build(
         if mine.is_empty() {
             out.push(ItemLine::of("  not asked yet", env.style(Meaning::Dim)));
         }
-        people(&mut out, loaded, column, width, env);
+        people(&mut out, loaded, (column, &scale), width, env);
         out.push(ItemLine::blank());
     }
     checks(&mut out, context, loaded, width, env);
@@ -66,7 +68,13 @@ fn checks(out: &mut Vec<ItemLine>, context: &ItemContext, loaded: &AskLoadedItem
     out.push(ItemLine::blank());
 }
 
-fn title(out: &mut Vec<ItemLine>, name: &str, selected: bool, verdicts: &[&VerdictInfo], env: &Env) {
+fn title(
+    out: &mut Vec<ItemLine>,
+    (name, scale): (&str, &Scale),
+    selected: bool,
+    verdicts: &[&VerdictInfo],
+    env: &Env,
+) {
     let (bar, style) = if selected {
         ("▌ ", env.style(Meaning::Accent).add_modifier(Modifier::BOLD))
     } else {
@@ -76,9 +84,14 @@ fn title(out: &mut Vec<ItemLine>, name: &str, selected: bool, verdicts: &[&Verdi
         verdicts.iter().filter_map(|v| v.verdict.reading.as_ref()).map(|r| f64::from(r.score)).collect();
     let mut line = ItemLine { segs: vec![seg(bar, style), seg(name.to_owned(), style)] };
     if verdicts.len() > 1
-        && let Some(mean) = crate::core::stats::mean::mean(&scores)
+        && let Some(figure) = crate::core::stats::mean::mean(&scores).and_then(|mean| scale.figure(mean))
     {
-        let words = format!("   mean {mean:.2} of {}", text::plural(scores.len(), "pass", "passes"));
+        let passes = text::plural(scores.len(), "pass", "passes");
+        let words = if scale.is_scores() {
+            format!("   mean {figure:.2} of {passes}")
+        } else {
+            format!("   passes in {:.0} % of {passes}", 100.0 * figure)
+        };
         line.segs.push(seg(words, env.style(Meaning::Dim)));
     }
     out.push(line);
@@ -108,7 +121,10 @@ fn pixels(face: Face) -> [u8; 5] {
 }
 
 /// Scores in three lines of half blocks, and beside them in plain digits; states by their sign.
-fn large(out: &mut Vec<ItemLine>, faces: &[Face], env: &Env) {
+fn large(out: &mut Vec<ItemLine>, faces: &[Face], scale: &Scale, env: &Env) {
+    if scale.has_labels() {
+        return in_words(out, faces, scale, env);
+    }
     // Many passes would not fit: their digits alone say it.
     let shown = if faces.len() <= 7 { faces } else { &[] };
     let plain: Vec<String> = faces.iter().map(|f| f.sign().to_string()).collect();
@@ -142,6 +158,20 @@ fn large(out: &mut Vec<ItemLine>, faces: &[Face], env: &Env) {
     }
 }
 
+/// The label of each pass, in words; states by their sign.
+fn in_words(out: &mut Vec<ItemLine>, faces: &[Face], scale: &Scale, env: &Env) {
+    let mut line = ItemLine::of("  ", Style::default());
+    for face in faces {
+        let style = face_style_on(*face, scale, env).add_modifier(Modifier::BOLD);
+        let word = match face {
+            Face::Scored(level) => lines::shown(&scale.shown(*level)),
+            other => other.sign().to_string(),
+        };
+        line.segs.push(seg(format!("{word}  "), style));
+    }
+    out.push(line);
+}
+
 fn question(
     out: &mut Vec<ItemLine>,
     screen: &ItemScreen,
@@ -158,10 +188,11 @@ fn question(
         out.push(ItemLine::of("  generic anchors", dim));
     }
     if screen.anchors {
-        for (score, anchor) in (1u8..).zip(&criterion.anchors) {
+        for (level, anchor) in criterion.scale.levels().into_iter().zip(&criterion.anchors) {
             let mut wrapped = lines::wrap(&lines::shown(anchor), width, Style::default(), &[], dim, 4);
             if let Some(first) = wrapped.first_mut().and_then(|l| l.segs.first_mut()) {
-                *first = seg(format!("  {score} "), env.style(Meaning::Score(score)));
+                let label = lines::shown(&criterion.scale.shown(level));
+                *first = seg(format!("  {label} "), env.style(level_meaning(&criterion.scale, level)));
             }
             out.extend(wrapped);
         }
@@ -190,7 +221,8 @@ fn reasons(
             } else {
                 &reading.explanation
             };
-            let words = format!("{pass}{} {explanation}", reading.score);
+            let scale = context.run.scale(v.criterion);
+            let words = format!("{pass}{} {explanation}", scale.shown(reading.score));
             out.extend(lines::wrap(&lines::shown(&words), width, Style::default(), &[], dim, 2));
             for quote in &reading.evidence {
                 let response = loaded.item.response.as_ref().and_then(|r| r.as_ref().ok());
@@ -221,9 +253,15 @@ fn reasons(
     }
 }
 
-fn people(out: &mut Vec<ItemLine>, loaded: &AskLoadedItem, column: u32, width: usize, env: &Env) {
+fn people(
+    out: &mut Vec<ItemLine>,
+    loaded: &AskLoadedItem,
+    (column, scale): (u32, &Scale),
+    width: usize,
+    env: &Env,
+) {
     for info in loaded.reviews.iter().filter(|r| r.review.criterion == column) {
-        out.push(person(info, env));
+        out.push(person(info, scale, env));
         if !info.review.comment.is_empty() {
             let words = lines::shown(&info.review.comment);
             out.extend(lines::wrap(&words, width, Style::default(), &[], Style::default(), 4));
@@ -231,7 +269,7 @@ fn people(out: &mut Vec<ItemLine>, loaded: &AskLoadedItem, column: u32, width: u
     }
 }
 
-fn person(info: &ReviewInfo, env: &Env) -> ItemLine {
+fn person(info: &ReviewInfo, scale: &Scale, env: &Env) -> ItemLine {
     let review = &info.review;
     let dim = env.style(Meaning::Dim);
     let age = info
@@ -242,8 +280,9 @@ fn person(info: &ReviewInfo, env: &Env) -> ItemLine {
     let modes =
         if review.modes.is_empty() { String::new() } else { format!(" · {}", review.modes.join(", ")) };
     let (score, style) = match review.score {
-        Some(score) => {
-            (score.to_string(), env.style(Meaning::Score(score)).add_modifier(Modifier::UNDERLINED))
+        Some(level) => {
+            let style = env.style(level_meaning(scale, level)).add_modifier(Modifier::UNDERLINED);
+            (lines::shown(&scale.shown(level)), style)
         }
         None => ("skipped".to_owned(), dim),
     };

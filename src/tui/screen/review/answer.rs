@@ -105,6 +105,7 @@ impl Review {
             *done = true;
         }
         let criterion = self.criterion().map(|c| c.name).unwrap_or_default();
+        let run_scale = self.scale();
         if let Some(shown) = self.queue.shown.get() {
             let mine = shown.verdicts.iter().filter(|v| v.verdict.criterion == review.criterion);
             self.reveal.batch.push(GivenScore {
@@ -114,6 +115,7 @@ impl Review {
                 arm: shown.item.item.arm.clone(),
                 arm_shown: false,
                 criterion,
+                scale: run_scale,
                 score: review.score,
                 verdicts: mine.cloned().collect(),
                 rulings: Vec::new(),
@@ -152,7 +154,7 @@ impl Review {
         self.queue.at = at;
         self.show(cx);
         match last.score {
-            Some(score) => cx.say(format!("your {score} was taken back")),
+            Some(score) => cx.say(format!("your {} was taken back", last.scale.shown(score))),
             None => cx.say("no longer skipped"),
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing is erased: the verdict, the blind review, and the word after the reveal are three rows.
 
 use super::Review;
+use crate::core::rubric::Scale;
 use crate::core::text;
 use crate::store::{NewReview, Sampling, VerdictInfo};
 use crate::tui::context::Context;
@@ -14,6 +15,7 @@ use crate::tui::query;
 use crate::tui::route::Purpose;
 use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
+use crate::tui::widget::face::level_meaning;
 use crate::tui::widget::text::more;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,6 +38,8 @@ pub struct GivenScore {
     pub arm_shown: bool,
     /// The criterion's name.
     pub criterion: String,
+    /// On which the criterion is answered.
+    pub scale: Scale,
     /// One's own score; absent when skipped.
     pub score: Option<u8>,
     /// The judge's passes.
@@ -120,13 +124,18 @@ impl Review {
     /// A final score and its reason, as typed.
     pub(super) fn overrule(&mut self, text: &str, cx: &mut Context) {
         let (score, why) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        match score.parse::<u8>().ok().filter(|s| (1..=5).contains(s)) {
+        let scale = self.reveal.batch.get(self.reveal.chosen).map(|g| g.scale.clone()).unwrap_or_default();
+        // A category's name may have blanks in it; its digit has none.
+        let digit =
+            || score.parse::<u8>().ok().filter(|level| scale.holds(*level) && scale != Scale::PassFail);
+        match scale.read(score).or_else(digit) {
             Some(score) if !why.trim().is_empty() => {
                 self.keep(Sampling::Override, Some(score), why.trim().to_owned(), cx);
             }
             Some(_) => cx
                 .fail("not kept: an override needs its reason after the score, such as: 4 the date is right"),
-            None => cx.fail("not kept: begin with the score, 1 to 5, then the reason"),
+            None if scale.is_scores() => cx.fail("not kept: begin with the score, 1 to 5, then the reason"),
+            None => cx.fail(format!("not kept: begin with {}, then the reason", scale.words())),
         }
     }
 
@@ -182,7 +191,7 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
         let start = lines.len();
         lines.push(header(given, env));
         lines.extend(reasons(given, i == s.reveal.chosen, width, env));
-        lines.extend(given.rulings.iter().map(|r| ruling(r, env)));
+        lines.extend(given.rulings.iter().map(|r| ruling(r, &given.scale, env)));
         blocks.push(start..lines.len());
         lines.push(Vec::new());
     }
@@ -208,7 +217,10 @@ pub(super) fn draw(s: &mut Review, area: Rect, buf: &mut Buffer, env: &Env) {
 
 fn header<'a>(given: &GivenScore, env: &Env) -> Vec<Seg<'a>> {
     let (dim, strong) = (env.style(Meaning::Dim), env.style(Meaning::Strong));
-    let score = |score: u8| seg(score.to_string(), env.style(Meaning::Score(score)).patch(strong));
+    let score = |level: u8| {
+        let style = env.style(level_meaning(&given.scale, level)).patch(strong);
+        seg(text::escape_line(&given.scale.shown(level)).into_owned(), style)
+    };
     let mut head = vec![seg("you ", dim)];
     head.extend(given.score.map(score));
     head.push(seg("   judge", dim));
@@ -218,8 +230,14 @@ fn header<'a>(given: &GivenScore, env: &Env) -> Vec<Seg<'a>> {
     if given.judged().is_empty() {
         head.push(seg(" no score", env.style(Meaning::Warning)));
     }
-    let far = given.score.is_some_and(|own| given.judged().iter().any(|j| j.abs_diff(own) >= 2));
-    head.push(seg(if far { "  ! two or more apart" } else { "" }, env.style(Meaning::Warning)));
+    let apart = if given.scale.is_scores() { 2 } else { 1 };
+    let far = given.score.is_some_and(|own| given.judged().iter().any(|j| j.abs_diff(own) >= apart));
+    let words = match (far, given.scale.is_scores()) {
+        (true, true) => "  ! two or more apart",
+        (true, false) => "  ! another label",
+        (false, _) => "",
+    };
+    head.push(seg(words, env.style(Meaning::Warning)));
     let arm = if given.arm_shown { given.arm.as_str() } else { "arm hidden" };
     head.push(seg(format!("   {} · {arm} · {}", given.case_id, given.criterion), dim));
     head
@@ -250,10 +268,11 @@ fn reasons<'a>(given: &GivenScore, whole: bool, width: usize, env: &Env) -> Vec<
     lines
 }
 
-fn ruling<'a>(review: &NewReview, env: &Env) -> Vec<Seg<'a>> {
+fn ruling<'a>(review: &NewReview, scale: &Scale, env: &Env) -> Vec<Seg<'a>> {
+    let shown = |level: u8| text::escape_line(&scale.shown(level)).into_owned();
     let words = match (review.sampling, review.score) {
-        (Sampling::Agree, Some(score)) => format!("✓ agreed · final {score}"),
-        (_, Some(score)) => format!("→ overridden · final {score}: {}", review.comment),
+        (Sampling::Agree, Some(score)) => format!("✓ agreed · final {}", shown(score)),
+        (_, Some(score)) => format!("→ overridden · final {}: {}", shown(score), review.comment),
         _ => format!("✗ reasons marked wrong: {}", review.comment),
     };
     vec![seg(words, env.style(Meaning::Label))]

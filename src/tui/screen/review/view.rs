@@ -3,12 +3,14 @@
 use super::{AnchorRoom, Review, reveal, text as lines};
 use crate::core::queue::{Pass, ReviewOrder};
 use crate::core::rubric::Criterion;
+use crate::core::rubric::Scale;
 use crate::core::text;
 use crate::tui::draw_text::{Seg, put, put_cut, put_right, seg};
 use crate::tui::keys::{Action, KeyScope};
 use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
+use crate::tui::widget::face::level_meaning;
 use crate::tui::widget::text::more;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -166,7 +168,16 @@ fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) 
         .take(if full { usize::MAX } else { 2 })
         .map(|l| vec![seg(l.to_owned(), strong)])
         .collect();
-    let score = |n: usize| seg(format!("{n} "), env.style(Meaning::Score(n as u8)));
+    let levels = criterion.scale.levels();
+    let score = |n: usize| {
+        let level = n.checked_sub(1).and_then(|at| levels.get(at)).copied().unwrap_or_default();
+        let label = match &criterion.scale {
+            // The digit is the key.
+            Scale::Categories { .. } => format!("{level} {} ", criterion.scale.shown(level)),
+            scale => format!("{} ", scale.shown(level)),
+        };
+        seg(text::escape_line(&label).into_owned(), env.style(level_meaning(&criterion.scale, level)))
+    };
     if full {
         for (i, anchor) in criterion.anchors.iter().enumerate() {
             for (j, piece) in text::wrapped(&text::escape_line(anchor), width.saturating_sub(2).max(1))
