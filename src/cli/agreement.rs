@@ -3,9 +3,12 @@
 use super::context::Ctx;
 use super::error::{CliError, DONE, Result};
 use super::output::{clean, table};
+use crate::core::rubric::Scale;
 use crate::core::stats::agreement::Figure;
+use crate::core::stats::confusion::Counted;
 use crate::core::stats::reliability::Repeatability;
 use crate::core::text::{self, plural};
+use crate::eval::agreement::PassAgreement;
 use crate::questions::agreement::{
     self, Agreed, AgreementData, AgreementFilter, Among, Answer, PeopleAgreement, StandardFigures,
 };
@@ -57,6 +60,7 @@ struct CriterionFigures {
     judge: String,
     name: String,
     agreed: Agreed,
+    scale: Scale,
     standard: StandardFigures,
     itself: Option<Repeatability>,
     slices: Vec<(String, Agreed)>,
@@ -120,6 +124,7 @@ fn of_criterion(args: &Args, ground: &AgreementData, criterion: u32, name: &str)
         run: ground.run.id.clone(),
         judge: ground.run.spec.judge.clone(),
         name: name.to_owned(),
+        scale: ground.run.scale(criterion),
         standard,
         slices: if args.by_slice { answer.by_slice(ground, &wanted) } else { Vec::new() },
         agreed: answer.agreed,
@@ -192,6 +197,14 @@ fn criterion_json(args: &Args, f: &CriterionFigures) -> Value {
     });
     if let Some(map) = out.as_object_mut() {
         map.extend(figures_json(&f.agreed));
+        map.extend(super::json::scale(&f.scale));
+        if f.scale.has_labels() {
+            map.insert("labels".into(), json!(f.scale.labels()));
+            map.insert("kappa".into(), json!(f.agreed.figures.kappa_unweighted));
+        }
+        if let Some(pass) = &f.agreed.pass {
+            map.insert("rates".into(), pass_json(pass));
+        }
         map.extend(standard::standard_json(&f.standard));
         map.insert("itself".into(), json!(f.itself.as_ref().map(itself_json)));
         if args.by_slice {
@@ -206,6 +219,41 @@ fn criterion_json(args: &Args, f: &CriterionFigures) -> Value {
         }
     }
     out
+}
+
+/// Rates of pass and fail against people's, each with its interval, and the share that passes in truth.
+pub(super) fn pass_json(p: &PassAgreement) -> Value {
+    let (c, r) = (&p.counts, &p.rates);
+    let share =
+        |of: &Counted| json!({"value": of.value, "ci95": of.held.map(|(lo, hi)| [lo, hi]), "n": of.n});
+    json!({
+        "tp": c.tp, "fn": c.fn_, "fp": c.fp, "tn": c.tn, "tpr": share(&r.tpr), "tnr": share(&r.tnr),
+        "precision": share(&r.precision), "npv": share(&r.npv), "accuracy": share(&r.accuracy), "f1": r.f1,
+        "balanced_accuracy": r.balanced_accuracy,
+        "judge_share": (p.judge.1 > 0).then(|| p.judge.0 as f64 / p.judge.1 as f64),
+        "corrected": p.corrected.map(|c| json!({"share": c.point, "ci95": c.fits.then_some([c.ci.0, c.ci.1]), "fits": c.fits})),
+    })
+}
+
+/// The same in lines.
+fn pass_lines(p: &PassAgreement) -> Vec<String> {
+    let share = |of: &Counted| {
+        format!("{} {} (n {})", number(of.value), interval(&Figure { value: of.value, ci95: of.held }), of.n)
+    };
+    let mut lines = vec![
+        format!("  of what people pass, the judge passes (TPR)   {}", share(&p.rates.tpr)),
+        format!("  of what people fail, the judge fails (TNR)    {}", share(&p.rates.tnr)),
+        format!("  of what the judge passes, people pass         {}", share(&p.rates.precision)),
+    ];
+    lines.extend(p.corrected.map(|c| {
+        let ends = c.fits.then_some((c.ci.0, c.ci.1));
+        format!(
+            "  passes in truth, as the judge's errors have it  {} {}",
+            number(Some(c.point)),
+            interval(&Figure { value: Some(c.point), ci95: ends })
+        )
+    }));
+    lines
 }
 
 fn number(v: Option<f64>) -> String {
@@ -246,7 +294,12 @@ fn tell(ctx: &Ctx, args: &Args, f: &CriterionFigures) -> Result<()> {
     ))?;
     if !f.agreed.pairs.is_empty() {
         tell_figures(ctx, &f.agreed)?;
-        standard::tell(ctx, &f.standard)?;
+        if let Some(pass) = &f.agreed.pass {
+            pass_lines(pass).into_iter().try_for_each(|line| ctx.out.line(line))?;
+        }
+        if f.scale.is_scores() {
+            standard::tell(ctx, &f.standard)?;
+        }
     }
     if let Some(itself) = &f.itself {
         ctx.out.line(format!("  {}", itself_words(itself)))?;

@@ -15,6 +15,7 @@
 //! of. Where a score must be one of 1 to 5 (the grid, same score, kappa, alpha), means are rounded, halves up.
 
 use super::summary::sources;
+use crate::core::rubric::Scale;
 use crate::core::stats::agreement::{
     Agreement, Figure, agreement, agreement_by_score, all_pairs, as_score, raters_alpha,
 };
@@ -27,9 +28,11 @@ use crate::store::{Cell, Result, ReviewInfo, RunInfo, RunItem, Store};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod judges;
+mod labels;
 mod standard;
 
 pub use judges::{JudgeOf, TwoJudges, judges};
+pub use labels::PassAgreement;
 pub use standard::{ByLevel, Correlations, StandardFigures, TwoPeople};
 
 /// All that agreement is worked out from.
@@ -122,6 +125,8 @@ pub struct Agreed {
     pub ceiling: Option<PeopleAgreement>,
     /// Favour for long responses.
     pub length: Length,
+    /// Rates of pass and fail, where that is asked.
+    pub pass: Option<PassAgreement>,
 }
 
 impl AgreementData {
@@ -225,7 +230,8 @@ impl AgreementData {
 
     /// Works the figures out.
     pub fn agree(&self, wanted: &AgreementFilter) -> Agreed {
-        self.agree_on(self.counted(wanted), None)
+        let scale = self.run.scale(wanted.criterion);
+        self.agree_on(self.counted(wanted), None, &scale)
     }
 
     /// [`Ground::agree`] and [`Ground::standard`] of the same scores.
@@ -235,10 +241,10 @@ impl AgreementData {
         // Of two people in all the ceiling is what the two come to.
         let people: BTreeSet<&str> = counted.people.values().flat_map(|said| said.keys().copied()).collect();
         let two = standard.reviewers.first().filter(|_| people.len() == 2).map(|two| two.figures);
-        (self.agree_on(counted, two), standard)
+        (self.agree_on(counted, two, &self.run.scale(wanted.criterion)), standard)
     }
 
-    fn agree_on(&self, counted: Counted<'_>, two: Option<Agreement>) -> Agreed {
+    fn agree_on(&self, counted: Counted<'_>, two: Option<Agreement>, scale: &Scale) -> Agreed {
         let Counted { people: by_item, judged, pairs } = counted;
         let both: BTreeSet<u32> = pairs.iter().map(|p| p.item).collect();
         let scored = || by_item.iter().filter(|(item, _)| both.contains(item));
@@ -254,15 +260,18 @@ impl AgreementData {
                 })
             })
             .collect();
-        Agreed {
+        let pass = (*scale == Scale::PassFail).then(|| PassAgreement::of(&pairs, judged.values()));
+        let agreed = Agreed {
             items: pairs.len(),
+            pass,
             people: people.into_iter().map(ToOwned::to_owned).collect(),
             figures: figures_of(&pairs, &self.sources),
             single: figures_of(&single, &self.sources),
             ceiling: ceiling(&by_item, &self.sources, two),
             length: self.length(&by_item, &judged),
             pairs,
-        }
+        };
+        agreed.on(scale)
     }
 
     fn length(&self, by_item: &BTreeMap<u32, BTreeMap<&str, u8>>, judged: &HashMap<u32, f64>) -> Length {

@@ -77,7 +77,7 @@ pub(super) fn ask_again(why: &str) -> String {
 mod tests {
     use super::super::prompt::tests::request;
     use super::*;
-    use crate::core::digest::{Digest, RowDigest};
+    use crate::core::digest::RowDigest;
     use std::sync::Arc;
 
     fn on(scale: Scale) -> JudgeRequest {
@@ -115,6 +115,10 @@ mod tests {
             .text(CLOSING)
             .text(&LabelSchemas::of(&Scale::PassFail).plain)
             .finish();
-        assert_eq!(told.hex(), Digest::of("").hex());
+        assert_eq!(
+            told.hex(),
+            "6940efb6d91bcfcb4c84a936be4def9e1708e012a2193d14d597999ae48a71f9",
+            "name another version in the fingerprint of a judge of labels"
+        );
     }
 }

@@ -32,6 +32,7 @@ mod cli_restore;
 mod cli_review_sampling;
 mod cli_reviews;
 mod cli_runs;
+mod cli_scales;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod cli_sync;

@@ -6,7 +6,8 @@ use super::super::json;
 use super::super::output::{clean, overwrite, table, talk};
 use super::{OK, fail};
 use crate::config::{Config, Role};
-use crate::eval::{self, Control, Progress, RunPlan, RunScope};
+use crate::core::rubric::Scale;
+use crate::eval::{self, Control, CriterionSummary, Progress, RunPlan, RunScope};
 use crate::judge::retirement::retirement_warning;
 use crate::questions::coverage::Coverage;
 use crate::questions::grid::Gridded;
@@ -316,6 +317,29 @@ pub(super) fn run_json(store: &Store, run: &RunInfo) -> Result<Value> {
     }))
 }
 
+/// A criterion's mean; the share that passes; or how many items have each label.
+fn figure_words(c: &CriterionSummary) -> String {
+    match (&c.scale, c.mean) {
+        (Scale::Categories { .. }, _) => {
+            let counts: Vec<String> =
+                c.labels.iter().map(|(label, n)| format!("{n} {}", clean(label))).collect();
+            counts.join(", ")
+        }
+        (_, None) => "n/a".to_owned(),
+        (Scale::PassFail, Some(share)) => format!("{:.0} % pass", 100.0 * share),
+        (Scale::OneToFive, Some(mean)) => format!("{mean:.2}"),
+    }
+}
+
+fn interval_words(c: &CriterionSummary) -> String {
+    match (&c.scale, c.ci95) {
+        (Scale::Categories { .. }, _) => "no mean".to_owned(),
+        (_, None) => "n/a".to_owned(),
+        (Scale::PassFail, Some((lo, hi))) => format!("{:.0} to {:.0} %", 100.0 * lo, 100.0 * hi),
+        (Scale::OneToFive, Some((lo, hi))) => format!("{lo:.2} to {hi:.2}"),
+    }
+}
+
 /// The summary of a run on stdout.
 pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
     let store = ctx.read()?;
@@ -338,8 +362,8 @@ pub(super) fn tell_run(ctx: &Ctx, run: &RunInfo) -> Result<()> {
             rows.push(vec![
                 clean(&arm.arm).into_owned(),
                 clean(&c.name).into_owned(),
-                c.mean.map_or_else(|| "n/a".into(), |m| format!("{m:.2}")),
-                c.ci95.map_or_else(|| "n/a".into(), |(lo, hi)| format!("{lo:.2} to {hi:.2}")),
+                figure_words(c),
+                interval_words(c),
                 format!("{}/{}", c.n, c.planned),
                 format!("{:.1} %", 100.0 * c.coverage),
                 c.checked.words(),

@@ -125,6 +125,11 @@ impl Scale {
         }
     }
 
+    /// A figure of this scale as a mean of levels, to be drawn on the scale of scores.
+    pub fn on_levels(&self, figure: f64) -> f64 {
+        if *self == Self::PassFail { f64::from(FAIL) + PASS_WIDTH * figure } else { figure }
+    }
+
     /// A difference of two means of levels as one of [`Scale::figure`].
     pub fn difference(&self, of_levels: f64) -> Option<f64> {
         self.has_mean().then(|| of_levels / self.width())

@@ -273,8 +273,10 @@ impl Revisions {
             seg(format!("{}  ", text::pad(&age, 5, text::Align::Right)), dim),
         ];
         if self.metric == ForestMetric::Score {
-            let colour = env.style(Meaning::Score(p.mean.round().clamp(1.0, 5.0) as u8));
-            parts.push(seg(forest(Some(p.mean), p.ci95, bar), colour));
+            let drawn = |figure: f64| p.scale.on_levels(figure);
+            let ends = p.ci95.map(|(lo, hi)| (drawn(lo), drawn(hi)));
+            let colour = env.style(Meaning::Score(drawn(p.mean).round().clamp(1.0, 5.0) as u8));
+            parts.push(seg(forest(Some(drawn(p.mean)), ends, bar), colour));
             parts.push(seg(
                 format!(
                     "  {}",

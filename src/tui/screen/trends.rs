@@ -316,8 +316,11 @@ fn draw_point(
     let mean = p.mean.and_then(|c| c.mean);
     let (chart, meaning) = match (metric, p.effort.and_then(|e| metric.of(e))) {
         (ForestMetric::Score, _) => {
-            let meaning = mean.map_or(Meaning::Dim, |m| Meaning::Score(m.round().clamp(1.0, 5.0) as u8));
-            (forest(mean, p.mean.and_then(|c| c.ci95), bar), meaning)
+            let drawn = |figure: f64| p.mean.map_or(figure, |c| c.scale.on_levels(figure));
+            let meaning =
+                mean.map_or(Meaning::Dim, |m| Meaning::Score(drawn(m).round().clamp(1.0, 5.0) as u8));
+            let ends = p.mean.and_then(|c| c.ci95).map(|(lo, hi)| (drawn(lo), drawn(hi)));
+            (forest(mean.map(drawn), ends, bar), meaning)
         }
         (ForestMetric::Failures, Some(v)) if v > 0.0 => (gauge(v / top, bar), Meaning::Warning),
         (_, Some(v)) if top > 0.0 => (gauge(v / top, bar), Meaning::Text),

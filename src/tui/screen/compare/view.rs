@@ -11,6 +11,7 @@ use crate::tui::session::Env;
 use crate::tui::theme::Meaning;
 use crate::tui::widget::bars::{foot_rule, head_rule};
 use crate::tui::widget::decided::look;
+use crate::tui::widget::face::level_meaning;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -239,10 +240,19 @@ fn draw_flip(flip: &Flip, selected: bool, here: Rect, buf: &mut Buffer, env: &En
     if selected {
         select(buf, here, true, env.theme);
     }
-    let score = |v: f64| seg(format!("{v:.1}"), env.style(Meaning::Score(v.round() as u8)));
+    let score = |v: f64| {
+        let shown = if flip.scale.is_scores() { format!("{v:.1}") } else { flip.shown(v) };
+        seg(text::escape_line(&shown).into_owned(), env.style(level_meaning(&flip.scale, v.round() as u8)))
+    };
+    // Of two categories neither is more.
+    let change = if flip.scale.has_mean() {
+        text::signed(flip.scale.difference(flip.b - flip.a), 1)
+    } else {
+        String::new()
+    };
     let parts = [
         // One case decides nothing: its change has a number, and no colour.
-        seg(format!("{:>4}  ", text::signed(Some(flip.b - flip.a), 1)), env.style(Meaning::Text)),
+        seg(format!("{change:>4}  "), env.style(Meaning::Text)),
         score(flip.a),
         seg(" → ", env.style(Meaning::Dim)),
         score(flip.b),
