@@ -13,6 +13,7 @@ use crate::store::{LabelUse, Store};
 use serde_json::{Value, json};
 
 mod check;
+mod licence;
 mod retire;
 mod stress;
 
@@ -43,6 +44,11 @@ pub enum Args {
         after_help = "Examples:\n  assize judge retire main --dry-run\n  assize judge retire 1f3a9c02 -m \"the model is shut down in March\""
     )]
     Retire(retire::Args),
+    /// Whether it holds against people's labels that its rubric's author has not seen
+    #[command(
+        after_help = "Examples:\n  assize judge licence main --criterion grounded\n  assize judge licence main --criterion grounded --json\n\nLabelled responses are parted once, by a hash of their source: train 40 %, dev 30 %, test 30 %. Granted where the lower ends of TPR\nand TNR on the test part reach 0.8, or that of kappa people's own less 0.1. Each look is kept; the n-th reads intervals at 1 - 0.05/n.\nIt lapses when the criterion's wording, the judge's parameters or the answering model change.\n\nExit codes: 0 held, 1 refused or lapsed, 3 too few labels."
+    )]
+    Licence(licence::Args),
 }
 
 /// Lists, checks, or retires.
@@ -53,6 +59,7 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
             check::run(ctx, name, stress.then_some(criteria.as_slice()))
         }
         Args::Retire(args) => retire::run(ctx, args),
+        Args::Licence(args) => licence::run(ctx, args),
     }
 }
 

@@ -287,9 +287,10 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Res
     if ctx.json {
         let scale = run.scale(column);
         ctx.out.json(&json!({
-            "scale": scale.name(), "labels": scale.labels(), "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
+            "schema": 1, "done": false, "run": run.id, "item": item, "criterion": run.criteria.get(column as usize),
             "question": question, "anchors": anchors, "prompt": subject.as_ref().map(|s| s.prompt.clone()), "skipped": queue.left_out(),
             "reference": subject.as_ref().and_then(|s| s.reference.clone()), "response": response,
+            "scale": scale.name(), "labels": scale.labels(),
         }))?;
         return Ok(DONE);
     }

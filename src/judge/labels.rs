@@ -6,8 +6,8 @@
 use super::JudgeRequest;
 use super::dialect::Form;
 use super::prompt::{Material, framed};
-use crate::core::rubric::{Criterion, Scale};
-use serde_json::{Value, json};
+use crate::core::rubric::Scale;
+use serde_json::Value;
 
 /// Role, rules and the form of the answer.
 pub const SYSTEM: &str = include_str!("../../assets/judge/labels.txt");
@@ -55,12 +55,6 @@ impl LabelSchemas {
     }
 }
 
-/// The labels with what earns each, as the material shows them.
-pub(super) fn shown(criterion: &Criterion) -> Value {
-    let label = |(name, anchor): (String, &str)| json!({"label": name, "when": anchor});
-    Value::Array(criterion.levels().map(label).collect())
-}
-
 /// The user message for a request.
 pub(super) fn user_message(request: &JudgeRequest) -> String {
     let material = Material::of(request);
@@ -78,6 +72,8 @@ mod tests {
     use super::super::prompt::tests::request;
     use super::*;
     use crate::core::digest::RowDigest;
+    use crate::core::rubric::Criterion;
+    use serde_json::json;
     use std::sync::Arc;
 
     fn on(scale: Scale) -> JudgeRequest {

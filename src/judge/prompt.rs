@@ -103,7 +103,7 @@ impl<'a> Material<'a> {
             reference: request.subject.reference.as_deref(),
             criterion: &criterion.question,
             anchors: (!has_labels).then(|| AnchorTexts::of(criterion)),
-            labels: has_labels.then(|| super::labels::shown(criterion)),
+            labels: has_labels.then(|| labels_shown(criterion)),
             steps: &criterion.steps,
         }
     }
@@ -128,6 +128,12 @@ impl<'a> AnchorTexts<'a> {
         let [one, two, three, four, five] = [1, 2, 3, 4, 5].map(|score| criterion.anchor(score));
         Self { one, two, three, four, five }
     }
+}
+
+/// The labels with what earns each, as the material shows them.
+fn labels_shown(criterion: &Criterion) -> Value {
+    let label = |(name, anchor): (String, &str)| serde_json::json!({"label": name, "when": anchor});
+    Value::Array(criterion.levels().map(label).collect())
 }
 
 /// The fields of the material that put the question.

@@ -15,6 +15,7 @@ pub mod comparison;
 pub mod coverage;
 pub mod difference;
 pub mod grid;
+pub mod licence;
 pub mod noise;
 pub mod plan;
 pub mod rendered;

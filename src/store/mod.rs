@@ -38,6 +38,7 @@ pub mod judges;
 pub mod labels;
 pub mod lease;
 pub mod leftovers;
+mod licences;
 mod list;
 mod lock_holder;
 mod lookup;

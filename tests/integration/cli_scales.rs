@@ -319,3 +319,92 @@ fn labels_come_in_with_items_and_are_replayed_as_the_registered_question() {
         &["judge 'j' on 'c' are labels and scores"],
     );
 }
+
+/// A registry with `n` labelled responses that judge `old` judged, wrong where `wrong` says so; people pass every second one.
+fn licensed(n: usize, wrong: impl Fn(usize) -> bool) -> Home {
+    let home = Home::new();
+    let rubric = home.file("support.toml", RUBRIC);
+    home.text(&["rubric", "add", rubric.to_str().unwrap()]);
+    let (mut items, mut labels) = (String::new(), String::new());
+    for at in 0..n {
+        let said = |passes: bool| if passes { "pass" } else { "fail" };
+        let verdict =
+            json!({"criterion": "grounded", "judge": "old", "label": said((at % 2 == 0) != wrong(at))});
+        items += &format!(
+            "{}\n",
+            json!({"id": format!("c{at}"), "prompt": "p", "response": format!("r{at}"), "verdicts": [verdict]})
+        );
+        labels += &format!(
+            "{}\n",
+            json!({"set": "items", "case": format!("c{at}"), "criterion": "grounded", "reviewer": "bea", "label": said(at % 2 == 0)})
+        );
+    }
+    let items = home.file("items.jsonl", items);
+    home.text(&["import", "items", items.to_str().unwrap()]);
+    let labels = home.file("labels.jsonl", labels);
+    home.text(&["review", "import", labels.to_str().unwrap()]);
+    home
+}
+
+fn licence(home: &Home, judge: &str) -> (Option<i32>, Value) {
+    let out = home.run(&["judge", "licence", judge, "--criterion", "grounded", "--json"]);
+    (out.status.code(), serde_json::from_slice(&out.stdout).unwrap())
+}
+
+#[test]
+fn a_judge_that_holds_on_the_sealed_labels_has_its_licence_and_one_that_does_not_is_refused() {
+    let home = licensed(200, |_| false);
+    let (code, first) = licence(&home, "old");
+    assert_eq!((code, &first["state"], &first["openings"]), (Some(0), &json!("held"), &json!(1)), "{first}");
+    let of = |part: &str| first["labels"][part].as_u64().unwrap();
+    assert_eq!(of("train") + of("dev") + of("test"), 200);
+    assert_eq!(first["shown"]["tpr"]["value"], 1.0);
+    // What is held is told again without another look.
+    let (code, again) = licence(&home, "old");
+    assert_eq!((code, &again["openings"], &again["since"]), (Some(0), &json!(1), &first["since"]), "{again}");
+
+    let home = licensed(200, |at| at % 4 == 0);
+    let (code, found) = licence(&home, "old");
+    assert_eq!((code, &found["state"]), (Some(1), &json!("refused")), "{found}");
+    assert!(found["shown"]["tpr"]["value"].as_f64().unwrap() < 0.7, "{found}");
+    // Each look wears the test part: the next is read at a stricter level.
+    let (code, second) = licence(&home, "old");
+    assert_eq!((code, &second["openings"]), (Some(1), &json!(2)));
+    near(&second["shown"]["level"], 0.975);
+    let width = |v: &Value| {
+        v["shown"]["tnr"]["ci"][1].as_f64().unwrap() - v["shown"]["tnr"]["ci"][0].as_f64().unwrap()
+    };
+    assert!(width(&second) > width(&found));
+    assert_eq!(home.run(&["fsck"]).status.code(), Some(0));
+}
+
+#[test]
+fn too_few_labels_decide_nothing_and_wear_nothing_and_another_wording_ends_a_licence() {
+    let home = licensed(40, |_| false);
+    let (code, found) = licence(&home, "old");
+    assert_eq!(
+        (code, &found["state"], &found["openings"]),
+        (Some(3), &json!("too_few"), &json!(0)),
+        "{found}"
+    );
+    assert!(found["why"].as_str().unwrap().contains("needs"), "{found}");
+    home.refuses(
+        &["judge", "licence", "nobody", "--criterion", "grounded"],
+        2,
+        &["no run of judge 'nobody'"],
+    );
+
+    let home = licensed(200, |_| false);
+    assert_eq!(licence(&home, "old").0, Some(0));
+    let edited = home.file("edited.toml", RUBRIC.replace("in none of them", "in none of the sources"));
+    home.text(&["rubric", "add", edited.to_str().unwrap()]);
+    let verdict = json!({"criterion": "grounded", "judge": "old", "label": "pass"});
+    let one = home.file(
+        "more.jsonl",
+        format!("{}\n", json!({"id": "x", "prompt": "p", "response": "x", "verdicts": [verdict]})),
+    );
+    home.text(&["import", "items", one.to_str().unwrap()]);
+    let (code, found) = licence(&home, "old");
+    assert_eq!((code, &found["state"]), (Some(1), &json!("lapsed")), "{found}");
+    assert!(found["why"].as_str().unwrap().contains("the wording of the criterion"), "{found}");
+}

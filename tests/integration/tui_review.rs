@@ -422,3 +422,66 @@ fn esc_leaves_the_queue_where_digits_are_scores_and_help_is_always_offered() {
         assert!(screen.text().contains("▸2 Runs"), "{}", screen.text());
     });
 }
+
+#[test]
+fn pass_or_fail_is_answered_by_its_own_keys_and_a_category_by_its_digit() {
+    use assize::core::rubric::{Criterion, Scale};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry.db");
+    let mut store = Store::open(&path).unwrap();
+    let labelled = |i: usize| {
+        let verdict = |criterion: &str, label: &str| ImportedVerdict {
+            label: Some(label.into()),
+            criterion: criterion.into(),
+            score: None,
+            ..item(i).verdicts[0].clone()
+        };
+        let subject = Subject { criterion: None, anchors: None, ..item(i).subject };
+        Item { subject, verdicts: vec![verdict("grounded", "pass"), verdict("harm", "mild")], ..item(i) }
+    };
+    let names = ["none", "mild"].map(String::from).to_vec();
+    let harm = Criterion {
+        scale: Scale::Categories { names, ordered: true },
+        anchors: vec!["nobody minds".into(), "somebody minds".into()],
+        name: "harm".into(),
+        question: "Is harm done?".into(),
+        steps: vec![],
+        generic: false,
+    };
+    let rubric = assize::core::rubric::Rubric {
+        name: "r".into(),
+        description: String::new(),
+        criteria: vec![harm],
+        checks: vec![],
+    };
+    store.add_rubric(&rubric).unwrap();
+    let run = store.import_items("set", (0..3).map(labelled).collect()).unwrap().runs[0].0.clone();
+    drop(store);
+    block(async {
+        let mut screen = open(&path).await;
+        screen.keys("3").await;
+        let text = screen.text();
+        assert!(text.contains("pass") && text.contains("fail") && !text.contains("secret-arm"), "{text}");
+        // A digit is no answer here, and says which keys are.
+        screen.keys("4").await;
+        assert!(screen.text().contains("p passes, f fails"), "{}", screen.text());
+        screen.keys("f").await;
+        let text = screen.text();
+        assert!(
+            text.contains("Is harm done?") && text.contains("1 none") && text.contains("2 mild"),
+            "{text}"
+        );
+        // There is no third category; and p is what it is elsewhere.
+        screen.keys("3").await;
+        assert!(screen.text().contains("one of none, mild"), "{}", screen.text());
+        screen.keys("2 p p").await;
+        screen.keys("p 1 p 1").await;
+        let text = screen.text();
+        assert!(text.contains("judge") && text.contains("mild") && text.contains("another label"), "{text}");
+        screen.keys("o type:maybe_so Enter").await;
+        assert!(screen.text().contains("not kept: begin with one of"), "{}", screen.text());
+    });
+    let scores: Vec<_> =
+        Store::open(&path).unwrap().reviews(Some(&run)).unwrap().iter().map(|r| r.review.score).collect();
+    assert_eq!(scores[..2], [Some(1), Some(2)], "{scores:?}");
+}

@@ -236,7 +236,7 @@ pub(super) fn t_star(level: f64, df: f64) -> Option<f64> {
 }
 
 /// The factor z* of a two-sided normal interval of `level`.
-pub(super) fn z_star(level: f64) -> Option<f64> {
+pub(crate) fn z_star(level: f64) -> Option<f64> {
     (level > 0.0 && level < 1.0).then(|| normal_quantile(0.5 + 0.5 * level)).flatten()
 }
 
