@@ -183,7 +183,7 @@ enum Verb {
     /// Case sets and their cases
     #[command(subcommand)]
     Cases(cases::Args),
-    /// Rubrics: criteria with anchors for 1 to 5
+    /// Rubrics: criteria with anchors for 1 to 5, pass and fail, or categories
     #[command(subcommand)]
     Rubric(rubric::Args),
     /// Judges: what is configured, and whether it answers
