@@ -11,6 +11,7 @@ use super::output::{clean, talk};
 use super::run::Narrow;
 use crate::core::stats::gate::{GateInput, GateReport, GateRule, safe_lo};
 use crate::questions::comparison::{Decided, gate};
+use crate::questions::licence;
 use report::{ArmNames, Flagged, annotations, each_alone, junit, markdown};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub struct Args {
     /// Fewer cases of a criterion checked by a human than this decide nothing
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub require_human: usize,
+    /// A criterion passes only if its judge holds a licence on it (see `judge licence`)
+    #[arg(long)]
+    pub require_licence: bool,
     /// Count verdicts that a response tried to dictate: without this they are missing
     #[arg(long)]
     pub accept_flagged: bool,
@@ -70,8 +74,23 @@ pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
         require_human: args.require_human,
     };
     let narrow = args.narrow.asked(!args.accept_flagged);
-    let Decided { report, inputs, names, flagged } =
-        gate(&ctx.read()?, &args.baseline, &args.candidate, &rule, &narrow)?;
+    let store = ctx.read()?;
+    let Decided { mut report, inputs, names, flagged, asked, left_out } =
+        gate(&store, &args.baseline, &args.candidate, &rule, &narrow)?;
+    if args.require_licence {
+        let missing = inputs
+            .iter()
+            .zip(&asked)
+            .map(|(input, by)| licence::missing(&store, &input.comparison.name, by))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        report.hold_back(|at| missing.get(at).cloned().flatten());
+    }
+    for name in &left_out {
+        talk(format!(
+            "note: '{}' is answered by categories, which have no mean: nothing is decided on it",
+            clean(name)
+        ));
+    }
     let flagged = Flagged { count: flagged, counted: args.accept_flagged };
     if let Some(words) = flagged.words() {
         talk(format!("note: {words}"));

@@ -15,7 +15,7 @@ mod of_run;
 mod pooled;
 
 pub use of_run::{Field, PairOf};
-pub use pooled::{CannotCompare, Decided, Narrow, OnGround, Pairs, gate, pairs};
+pub use pooled::{AskedOf, CannotCompare, Decided, Narrow, OnGround, Pairs, gate, pairs};
 
 /// The seed of the sign flips: the same answer today and tomorrow, and wherever it is asked.
 const SEED: u64 = 20_261_123;

@@ -16,7 +16,8 @@ use crate::core::stats::confusion::{Binary, ConfusionRates, Counted};
 use crate::core::stats::dist::z_star;
 use crate::core::stats::labels::nominal_kappa;
 use crate::eval::agreement::{AgreementData, AgreementFilter};
-use crate::store::{Cause, Result, RunInfo, Store};
+use crate::questions::comparison::AskedOf;
+use crate::store::{Cause, EventInfo, Result, RunInfo, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -263,6 +264,22 @@ pub fn licence(store: &mut Store, judge: &str, criterion: &str, cause: &Cause) -
             Ok(Some(known(state, why, since, shown, before + 1)))
         }
     }
+}
+
+/// Whether what judged a criterion holds a licence on it; else what is missing, in a sentence.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn missing(store: &Store, criterion: &str, by: &AskedOf) -> Result<Option<String>> {
+    let of =
+        LicensedPair { fingerprint: Some(by.fingerprint), version: by.version, models: by.models.clone() };
+    let openings = store.licence_openings()?;
+    let on = |e: &&EventInfo| e.payload["criterion"] == criterion && of.is_of(&e.payload);
+    Ok(match openings.iter().rev().find(on) {
+        Some(found) if found.payload["state"] == "held" => None,
+        Some(_) => Some(format!("judge '{}' was refused a licence on it", by.judge)),
+        None => Some(format!("judge '{}' has no licence on it, as it asks and answers now", by.judge)),
+    })
 }
 
 /// What is missing for the test part to show anything, whatever the judge said of it.

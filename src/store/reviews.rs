@@ -9,6 +9,7 @@ use super::rules::reviews::{check, in_force, no_undo};
 use super::time::now;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
+use crate::core::rubric::Criterion;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a review refers to, by content id.
@@ -119,6 +120,25 @@ fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<Rev
     Ok(ReviewSubject { case_id, arm, version, response })
 }
 
+/// Refuses an answer that the scale of its question does not have: a 4 where pass or fail is asked.
+fn check_level(conn: &Connection, review: &NewReview) -> Result<()> {
+    let Some(level) = review.score else { return Ok(()) };
+    let sql = "SELECT json FROM run_criterion WHERE run_id = ?1 AND ord = ?2 AND json LIKE '%\"scale\"%'";
+    let text: Option<String> = conn
+        .prepare_cached(sql)?
+        .query_row(params![review.run, review.criterion], |r| r.get(0))
+        .optional()?;
+    let asked = text.and_then(|text| serde_json::from_str::<Criterion>(&text).ok());
+    match asked {
+        Some(asked) if !asked.scale.holds(level) => Err(StoreError::Invalid(format!(
+            "'{}' is answered by {}, and this is {level}",
+            asked.name,
+            asked.scale.words()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Adds one within a transaction.
 pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     check(review)?;
@@ -126,6 +146,7 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
     let review = &NewReview { seconds, ..review.clone() };
     let modes = serde_json::to_string(&review.modes).unwrap_or_default();
+    check_level(conn, review)?;
     let about = judged(conn, &review.run, review.item, review.criterion)?;
     check_undo(conn, review, &about)?;
     let (at, stamp) = (now(), next_stamp(conn, "review")?);

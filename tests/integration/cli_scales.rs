@@ -359,6 +359,28 @@ fn a_judge_that_holds_on_the_sealed_labels_has_its_licence_and_one_that_does_not
     let of = |part: &str| first["labels"][part].as_u64().unwrap();
     assert_eq!(of("train") + of("dev") + of("test"), 200);
     assert_eq!(first["shown"]["tpr"]["value"], 1.0);
+    // A gate that asks for a licence passes with it alone.
+    let gate = |home: &Home, more: &[&str]| {
+        let arms = ["gate", "--baseline", "default", "--candidate", "twin", "--min-coverage", "0.5"];
+        home.run(&[&arms[..], more].concat())
+    };
+    let twin: String = (0..200)
+        .map(|at| {
+            let verdict = json!({"criterion": "grounded", "judge": "old", "label": if at % 2 == 0 { "pass" } else { "fail" }});
+            let row = |arm: &str| format!("{}\n", json!({"id": format!("c{at}"), "arm": arm, "prompt": "p", "response": format!("r{at}"), "verdicts": [verdict]}));
+            row("default") + &row("twin")
+        })
+        .collect();
+    let twin = home.file("twin.jsonl", twin);
+    home.text(&["import", "items", twin.to_str().unwrap(), "--set", "twins"]);
+    let held = gate(&home, &["--cases", "twins", "--require-licence"]);
+    assert_eq!(
+        held.status.code(),
+        Some(0),
+        "{}{}",
+        String::from_utf8_lossy(&held.stdout),
+        String::from_utf8_lossy(&held.stderr)
+    );
     // What is held is told again without another look.
     let (code, again) = licence(&home, "old");
     assert_eq!((code, &again["openings"], &again["since"]), (Some(0), &json!(1), &first["since"]), "{again}");
@@ -367,6 +389,17 @@ fn a_judge_that_holds_on_the_sealed_labels_has_its_licence_and_one_that_does_not
     let (code, found) = licence(&home, "old");
     assert_eq!((code, &found["state"]), (Some(1), &json!("refused")), "{found}");
     assert!(found["shown"]["tpr"]["value"].as_f64().unwrap() < 0.7, "{found}");
+    let twin = home.file("twin.jsonl", (0..100).map(|at| {
+        let verdict = json!({"criterion": "grounded", "judge": "old", "label": "pass"});
+        let row = |arm: &str| format!("{}\n", json!({"id": format!("t{at}"), "arm": arm, "prompt": "p", "response": format!("t{at}"), "verdicts": [verdict]}));
+        row("a") + &row("b")
+    }).collect::<String>());
+    home.text(&["import", "items", twin.to_str().unwrap(), "--set", "twins"]);
+    let gate = ["gate", "--baseline", "a", "--candidate", "b"];
+    assert_eq!(home.run(&gate).status.code(), Some(0));
+    let held_back = home.run(&[&gate[..], &["--require-licence"]].concat());
+    assert_eq!(held_back.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&held_back.stdout).contains("was refused a licence"));
     // Each look wears the test part: the next is read at a stricter level.
     let (code, second) = licence(&home, "old");
     assert_eq!((code, &second["openings"]), (Some(1), &json!(2)));

@@ -129,6 +129,23 @@ pub fn gate(criteria: &[GateInput], rule: &GateRule) -> GateReport {
     GateReport { verdict, criteria }
 }
 
+impl GateReport {
+    /// Lets no criterion pass for which something else is missing: `missing` says what, by the criterion's place. What fails for
+    /// certain still fails.
+    pub fn hold_back(&mut self, missing: impl Fn(usize) -> Option<String>) {
+        for (at, found) in self.criteria.iter_mut().enumerate() {
+            if let Some(reason) = missing(at).filter(|_| found.verdict == GateVerdict::Pass) {
+                (found.verdict, found.unmet, found.decision) =
+                    (GateVerdict::Inconclusive, true, Decision::TooFew);
+                found.reason = reason;
+                if self.verdict == GateVerdict::Pass {
+                    self.verdict = GateVerdict::Inconclusive;
+                }
+            }
+        }
+    }
+}
+
 /// The fewest cases (clusters, where cases share a source) that can show a drop of `margin` to be absent when none of
 /// them changed: the smallest n with (1 - margin/4)^n <= 0.025. `None` for a margin of 0, which no number can show.
 pub fn cases_needed(margin: f64) -> Option<usize> {

@@ -113,6 +113,8 @@ pub struct Pairs {
     pub humans: Vec<usize>,
     /// Scored verdicts whose response, or judge, speaks of an attempt to dictate them.
     pub flagged: usize,
+    /// Per criterion: by whom and under which wording it was judged.
+    pub asked: Vec<AskedOf>,
 }
 
 impl Pairs {
@@ -143,6 +145,23 @@ pub struct Decided {
     pub names: (String, String),
     /// Scored verdicts that a response may have dictated.
     pub flagged: usize,
+    /// What each criterion was judged by, in the same order.
+    pub asked: Vec<AskedOf>,
+    /// Criteria of categories, which no margin can be held against: nothing is decided on them.
+    pub left_out: Vec<String>,
+}
+
+/// By whom, and under which wording, a criterion was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedOf {
+    /// The judge's name.
+    pub judge: String,
+    /// Its fingerprint.
+    pub fingerprint: Digest,
+    /// The version of the question.
+    pub version: Digest,
+    /// The models that answered, as far as that was told.
+    pub models: BTreeSet<String>,
 }
 
 /// Holds the candidate against the baseline, by the verdicts that are stored.
@@ -157,18 +176,18 @@ pub fn gate(
     narrow: &Narrow,
 ) -> Result<Decided> {
     let pairs = pairs(store, baseline, candidate, narrow)?;
-    let inputs: Vec<GateInput> = pairs
-        .compared()
-        .into_iter()
-        .zip(pairs.coverage.iter().zip(&pairs.humans))
-        .map(|(comparison, ((a, b), humans))| GateInput {
-            comparison,
-            coverage_a: Some(*a),
-            coverage_b: Some(*b),
-            humans: *humans,
-        })
-        .collect();
-    Ok(Decided { report: gate::gate(&inputs, rule), inputs, names: pairs.names, flagged: pairs.flagged })
+    let (mut inputs, mut asked, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let of_each = pairs.coverage.iter().zip(&pairs.humans).zip(&pairs.asked);
+    for (comparison, (((a, b), humans), by)) in pairs.compared().into_iter().zip(of_each) {
+        if !comparison.scale.has_mean() {
+            left_out.push(comparison.name);
+            continue;
+        }
+        inputs.push(GateInput { comparison, coverage_a: Some(*a), coverage_b: Some(*b), humans: *humans });
+        asked.push(by.clone());
+    }
+    let report = gate::gate(&inputs, rule);
+    Ok(Decided { report, inputs, names: pairs.names, flagged: pairs.flagged, asked, left_out })
 }
 
 /// The one arm that a name means; several are listed as they must be typed.
@@ -515,7 +534,20 @@ fn pair_up(
     };
     let both = || rows.iter().zip(&each);
     let (floors, itself) = (both().map(floor).collect(), both().filter_map(itself).collect());
-    Pairs { coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
+    // Of one ground all verdicts are of one judge; several models are refused before.
+    let models: BTreeSet<String> =
+        ours.iter().filter_map(|v| v.model_returned.as_deref()).map(str::to_owned).collect();
+    let by = |of: &RowOf<'_>| {
+        let v = of.first;
+        AskedOf {
+            judge: v.map_or_else(String::new, |v| v.judge.to_string()),
+            fingerprint: v.map_or_else(|| Digest::of(""), |v| v.fingerprint),
+            version: v.map_or_else(|| Digest::of(""), |v| v.criterion_version),
+            models: models.clone(),
+        }
+    };
+    let asked = each.iter().map(by).collect();
+    Pairs { asked, coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
 }
 
 #[cfg(test)]
