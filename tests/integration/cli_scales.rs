@@ -192,6 +192,10 @@ async fn shares_are_compared_as_shares_and_categories_have_no_difference() {
         (&json!(18), &Value::Null, &Value::Null, &Value::Null)
     );
     assert_eq!((&harm["ties"], &harm["wins"], &harm["scale"]), (&json!(8), &json!(0), &json!("categories")));
+    assert_eq!(harm["decision"], "no_evidence");
+    let sentence = found["sentence"].as_str().unwrap();
+    assert!(sentence.contains("10 of 18 cases have another category on harm"), "{sentence}");
+    assert!(home.text(&["run", "compare", "new", "base"]).contains("grounded pass -> fail"));
     let flips = found["flips"].as_array().unwrap();
     assert!(flips.iter().all(|f| f["criterion"] == "tone" || f["a"].is_string()), "{flips:?}");
 

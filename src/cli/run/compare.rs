@@ -275,7 +275,15 @@ fn tell_two(ctx: &Ctx, args: &Args, pairs: &Pairs, versus: &Versus) -> Result<()
         ctx.out.line(format!("{}: {}", clean(name), agreement::itself_words(itself)))?;
     }
     for f in versus.flips.iter().take(args.flips).filter(|f| f.b < f.a) {
-        ctx.out.line(format!("  {} {} {:.1} -> {:.1}", clean(&f.case), clean(&f.criterion), f.a, f.b))?;
+        let shown = |level: f64| if f.scale.is_scores() { format!("{level:.1}") } else { f.shown(level) };
+        let (a, b) = (shown(f.a), shown(f.b));
+        ctx.out.line(format!(
+            "  {} {} {} -> {}",
+            clean(&f.case),
+            clean(&f.criterion),
+            clean(&a),
+            clean(&b)
+        ))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use super::bounded::{DIFFERENCES, Ends, bounded_ci, gaffke_ci};
 use super::by_people::{ByPeople, by_people};
-use super::decision::{Decision, level_of_each};
+use super::decision::{Decision, enough, level_of_each};
 use super::mean::mean;
 use super::multiple_testing::holm;
 pub use super::pair::Pair;
@@ -207,7 +207,9 @@ impl Comparison {
     /// What the row is taken to mean, read from `decision_ci` alone. `margin` is the drop that is acceptable, if one is
     /// given; with it "not worse" is possible, from an interval that only shows that no case broke as well.
     pub fn decision(&self, margin: Option<f64>) -> Decision {
-        Decision::of(self.decision_ci, self.deciding_units(), margin)
+        let found = Decision::of(self.decision_ci, self.deciding_units(), margin);
+        // Of two categories neither is more, however many cases there are.
+        if !self.scale.has_mean() && enough(self.units) { Decision::NoEvidence } else { found }
     }
 
     /// [`Comparison::decision`] without a margin.
@@ -346,7 +348,9 @@ pub fn verdict_sentence(table: &[Comparison], name_a: &str, name_b: &str) -> Str
             "{name_b} and {name_a} share no case that is scored on both sides, so they cannot be compared."
         );
     }
-    let of = |outcome: ComparisonOutcome| table.iter().filter(move |row| row.outcome() == outcome);
+    let of = |outcome: ComparisonOutcome| {
+        table.iter().filter(move |row| row.scale.has_mean() && row.outcome() == outcome)
+    };
     let changed = |outcome| {
         listed(of(outcome).map(|row| format!("{} ({:+.2})", row.name, row.decisive().0.unwrap_or_default())))
     };
@@ -373,6 +377,13 @@ pub fn verdict_sentence(table: &[Comparison], name_a: &str, name_b: &str) -> Str
     {
         also(format!("too few cases to tell on {names}"));
     }
+    // Of two categories neither is more: how many cases moved is all that can be said.
+    let moved = |row: &Comparison| {
+        format!("{} of {} cases have another category on {}", row.n - row.ties, row.n, row.name)
+    };
+    let categories: Vec<String> =
+        table.iter().filter(|row| !row.scale.has_mean() && row.n > 0).map(moved).collect();
+    categories.into_iter().for_each(also);
     let mut letters = sentence.chars();
     match letters.next() {
         // A name keeps its own first letter; our own words start the sentence.

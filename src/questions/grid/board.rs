@@ -64,13 +64,24 @@ pub struct Board {
     failed: BTreeMap<VerdictState, usize>,
     /// Imported verdicts plan what they hold.
     imported: bool,
+    /// The columns that figures over several criteria are made of, and the scale that these have in common.
+    together: Option<(Vec<usize>, Scale)>,
 }
 
 impl Board {
     /// A board on which everything is planned.
     pub fn new(items: usize, columns: usize, repeats: usize) -> Self {
         let faces = vec![Face::Planned; items * columns * repeats];
-        Self { columns, repeats, faces, done: 0, in_flight: 0, failed: BTreeMap::new(), imported: false }
+        Self {
+            columns,
+            repeats,
+            faces,
+            done: 0,
+            in_flight: 0,
+            failed: BTreeMap::new(),
+            imported: false,
+            together: None,
+        }
     }
 
     /// Where a key lies; `None` outside the plan.
@@ -135,6 +146,13 @@ impl Board {
             })
         };
         self.faces.iter().enumerate().filter_map(at).collect()
+    }
+
+    /// The columns that may be averaged together: nothing is averaged across scales.
+    fn together(&self) -> impl Iterator<Item = usize> {
+        let all = self.together.is_none().then_some(0..self.columns);
+        let some = self.together.iter().flat_map(|(columns, _)| columns.iter().copied());
+        all.into_iter().flatten().chain(some)
     }
 
     /// The passes of one item on one criterion.
@@ -256,8 +274,9 @@ impl Sheet {
     pub fn change(&self, row: &Row, board: &Board) -> Option<f64> {
         let [Some(a), Some(b)] = row.items[..] else { return None };
         let both: Vec<f64> =
-            (0..board.columns()).filter_map(|c| Some(board.score(b, c)? - board.score(a, c)?)).collect();
-        crate::core::stats::mean::mean(&both)
+            board.together().filter_map(|c| Some(board.score(b, c)? - board.score(a, c)?)).collect();
+        let scale = board.together.as_ref().map_or(&Scale::OneToFive, |(_, scale)| scale);
+        scale.difference(crate::core::stats::mean::mean(&both)?)
     }
 }
 
@@ -352,7 +371,9 @@ fn weight(sheet: &Sheet, row: &Row, board: &Board, human: &Human, sort: Sort) ->
     match sort {
         Sort::Planned => 0.0,
         Sort::Lowest => {
-            let scores: Vec<f64> = cells().filter_map(|(item, c)| board.score(item, c)).collect();
+            let of_one_scale =
+                |item: &u32| board.together().filter_map(|c| board.score(*item, c)).collect::<Vec<_>>();
+            let scores: Vec<f64> = row.items.iter().flatten().flat_map(of_one_scale).collect();
             crate::core::stats::mean::mean(&scores).unwrap_or(f64::INFINITY)
         }
         Sort::Drop => sheet.change(row, board).unwrap_or(f64::INFINITY),
@@ -363,10 +384,21 @@ fn weight(sheet: &Sheet, row: &Row, board: &Board, human: &Human, sort: Sort) ->
     }
 }
 
+/// The columns answered by scores; where there are none, those of pass or fail. `None` where all are answered by scores.
+fn together(run: &RunInfo) -> Option<(Vec<usize>, Scale)> {
+    let scales: Vec<Scale> = (0..).zip(&run.criteria).map(|(column, _)| run.scale(column)).collect();
+    if scales.iter().all(Scale::is_scores) {
+        return None;
+    }
+    let scale = if scales.iter().any(Scale::is_scores) { Scale::OneToFive } else { Scale::PassFail };
+    Some((scales.iter().enumerate().filter(|(_, s)| **s == scale).map(|(at, _)| at).collect(), scale))
+}
+
 /// Board and rows of a run as stored.
 pub fn assemble(run: &RunInfo, items: &[RunItem], cells: &[Cell]) -> (Board, Sheet) {
     let mut board = Board::new(items.len(), run.criteria.len(), run.spec.repeats.max(1) as usize);
     board.imported = run.imported;
+    board.together = together(run);
     for cell in cells {
         board.put(cell);
     }
@@ -482,5 +514,13 @@ pub(crate) mod tests {
         }
         assert_eq!(order(&sheet, &board, &Human::new(), Sort::Drop, false), [1, 0]);
         assert_eq!(sheet.change(&sheet.rows[1], &board), Some(-3.0));
+        // Nothing is averaged across scales; a change of passes is a share.
+        board.together = Some((vec![0], Scale::PassFail));
+        let first = board
+            .score(sheet.rows[1].items[1].unwrap(), 0)
+            .zip(board.score(sheet.rows[1].items[0].unwrap(), 0));
+        assert_eq!(sheet.change(&sheet.rows[1], &board), first.map(|(b, a)| (b - a) / 4.0));
+        board.together = Some((vec![], Scale::PassFail));
+        assert_eq!(sheet.change(&sheet.rows[1], &board), None);
     }
 }

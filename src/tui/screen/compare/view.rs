@@ -174,9 +174,11 @@ fn draw_flips(s: &mut Compare, y: u16, body: Rect, buf: &mut Buffer, env: &Env) 
     put_cut(buf, body.x + 2, y, body.width, &[seg(words, env.style(Meaning::Dim))]);
     let rows = Rect { y: y + 1, height: body.bottom() - y - 1, ..body };
     let len = s.flips();
+    let of_labels = |flip: &Flip| flip.scale.labels().iter().map(|l| text::width(l)).max().unwrap_or(3);
+    let widest = (0..len).filter_map(|at| s.flip(at)).map(of_labels).max().unwrap_or(3);
     for (i, at) in s.cursor.rows(len, rows).enumerate() {
         if let Some(flip) = s.flip(at) {
-            draw_flip(flip, at == s.cursor.at, row(rows, rows.y + i as u16), buf, env);
+            draw_flip(flip, widest, at == s.cursor.at, row(rows, rows.y + i as u16), buf, env);
         }
     }
 }
@@ -236,13 +238,14 @@ fn draw_pairs(s: &mut Compare, body: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, body.x + 1, body.bottom() - 1, body.width, &[seg(all, dim)]);
 }
 
-fn draw_flip(flip: &Flip, selected: bool, here: Rect, buf: &mut Buffer, env: &Env) {
+fn draw_flip(flip: &Flip, widest: usize, selected: bool, here: Rect, buf: &mut Buffer, env: &Env) {
     if selected {
         select(buf, here, true, env.theme);
     }
     let score = |v: f64| {
         let shown = if flip.scale.is_scores() { format!("{v:.1}") } else { flip.shown(v) };
-        seg(text::escape_line(&shown).into_owned(), env.style(level_meaning(&flip.scale, v.round() as u8)))
+        let shown = text::pad(&text::escape_line(&shown), widest, text::Align::Left);
+        seg(shown, env.style(level_meaning(&flip.scale, v.round() as u8)))
     };
     // Of two categories neither is more.
     let change = if flip.scale.has_mean() {

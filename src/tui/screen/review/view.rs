@@ -136,14 +136,17 @@ fn draw_head(s: &Review, row: Rect, buf: &mut Buffer, env: &Env) {
     put_cut(buf, row.x, row.y, end.saturating_sub(row.x + 1), &parts);
 }
 
-/// Columns of one anchor in the line of all five.
-fn each_anchor(width: usize) -> usize {
-    (width / 5).saturating_sub(3)
+/// Columns of one anchor in the line of all of them, beside its digit or label.
+fn each_anchor(criterion: &Criterion, width: usize) -> usize {
+    let label = |level: &u8| text::width(&criterion.scale.shown(*level));
+    let widest = criterion.scale.levels().iter().map(label).max().unwrap_or(1);
+    let digit = if matches!(criterion.scale, Scale::Categories { .. }) { 2 } else { 0 };
+    (width / criterion.anchors.len().max(1)).saturating_sub(2 + widest + digit)
 }
 
 /// Whether the line of all five cuts none of them.
 fn fit_in_line(criterion: &Criterion, width: usize) -> bool {
-    criterion.anchors.iter().all(|a| text::width(&text::escape_line(a)) <= each_anchor(width))
+    criterion.anchors.iter().all(|a| text::width(&text::escape_line(a)) <= each_anchor(criterion, width))
 }
 
 /// Texts without the words that all of them begin with: cut short, five times "The response" would say nothing.
@@ -190,7 +193,7 @@ fn anchor_lines<'a>(criterion: &Criterion, full: bool, width: usize, env: &Env) 
         }
         return lines;
     }
-    let each = each_anchor(width);
+    let each = each_anchor(criterion, width);
     let mut anchors: Vec<_> = criterion.anchors.iter().map(|a| text::escape_line(a).into_owned()).collect();
     if !fit_in_line(criterion, width) {
         anchors = what_differs(&anchors);
