@@ -30,9 +30,11 @@ mod label;
 mod list;
 mod log;
 mod manage;
+mod markdown;
 mod mode;
 pub mod output;
 mod register;
+mod report;
 mod review;
 mod rubric;
 mod run;
@@ -202,6 +204,8 @@ enum Verb {
     /// Human scores
     #[command(subcommand)]
     Review(review::Args),
+    /// A run, or two arms compared, as one HTML or Markdown file for people without a terminal
+    Report(report::Args),
     /// Failure modes: what reviewers tagged
     #[command(subcommand)]
     Mode(mode::Args),
@@ -393,6 +397,7 @@ fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {
         Verb::Agreement(args) => agreement::run(ctx, &args),
         Verb::Trends(args) => trends::run(ctx, &args),
         Verb::Review(args) => review::run(ctx, &args),
+        Verb::Report(args) => report::run(ctx, &args),
         Verb::Mode(args) => mode::run(ctx, &args),
         Verb::Forget(args) => forget::run(ctx, &args),
         Verb::Sync(args) => sync::run(ctx, &args),

@@ -19,4 +19,5 @@ pub mod licence;
 pub mod noise;
 pub mod plan;
 pub mod rendered;
+pub mod report;
 pub mod tokens;

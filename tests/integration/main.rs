@@ -28,6 +28,7 @@ mod cli_names;
 mod cli_pairwise;
 mod cli_recorded;
 mod cli_registry;
+mod cli_report;
 mod cli_restore;
 mod cli_review_sampling;
 mod cli_reviews;

@@ -40,6 +40,12 @@ impl Narrow {
         let Self { run, cases, rubric, judge } = self.clone();
         comparison::Narrow { run, cases, rubric, judge, without_dictated }
     }
+
+    /// Whether any of them is given.
+    pub fn is_given(&self) -> bool {
+        let Self { run, cases, rubric, judge } = self;
+        [run, cases, rubric, judge].into_iter().any(Option::is_some)
+    }
 }
 
 impl From<CannotCompare> for CliError {

@@ -11,6 +11,7 @@ use crate::core::rubric::Scale;
 use crate::core::stats::compare::Comparison;
 use crate::core::stats::gate::{self, GateInput, GateReport, GateRule};
 use crate::core::stats::reliability::Repeatability;
+use crate::core::verdict::VerdictState;
 use crate::eval::compare::{Matched, Score, matched};
 use crate::eval::{Numbers, People, Spread, coverage};
 use crate::store::{PoolQuery, PooledVerdict, Store, StoreError};
@@ -115,6 +116,10 @@ pub struct Pairs {
     pub flagged: usize,
     /// Per criterion: by whom and under which wording it was judged.
     pub asked: Vec<AskedOf>,
+    /// The runs whose verdicts count, in the order of their first.
+    pub runs: Vec<String>,
+    /// Verdicts of A and of B that ended without a score, by state.
+    pub failed: BTreeMap<VerdictState, [usize; 2]>,
 }
 
 impl Pairs {
@@ -547,7 +552,19 @@ fn pair_up(
         }
     };
     let asked = each.iter().map(by).collect();
-    Pairs { asked, coverage: shares, floors, humans, flagged: 0, rows, itself, names: (a, b) }
+    let mut failed: BTreeMap<VerdictState, [usize; 2]> = BTreeMap::new();
+    let mut runs: Vec<String> = Vec::new();
+    for v in ours {
+        if v.state != VerdictState::Scored
+            && let Some(n) = failed.entry(v.state).or_default().get_mut(side(v))
+        {
+            *n += 1;
+        }
+        if runs.last().is_none_or(|run| **run != *v.run) && !runs.iter().any(|run| **run == *v.run) {
+            runs.push(v.run.to_string());
+        }
+    }
+    Pairs { asked, coverage: shares, floors, humans, flagged: 0, rows, itself, runs, failed, names: (a, b) }
 }
 
 #[cfg(test)]
