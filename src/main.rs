@@ -15,10 +15,14 @@ fn run() -> ExitCode {
         Next::Exit(code) => ExitCode::from(code),
         Next::Screens(screens) => {
             let plain = screens.color == cli::output::ColorChoice::Never;
-            let options =
-                assize::tui::ScreenOptions { registry: screens.registry, demo: screens.demo, plain };
+            let (registry, demo) = (screens.registry, screens.demo);
+            let pack = screens.pack.map(|pack| pack.run);
+            let options = assize::tui::ScreenOptions { registry, demo, plain, pack };
             let ran = assize::config::Config::load(None).map_err(anyhow::Error::from).and_then(|mut c| {
-                c.review.name = screens.reviewer.or(c.review.name.take());
+                match screens.reviewer {
+                    Some(reviewer) if options.pack.is_some() => c.for_pack(reviewer),
+                    given => c.review.name = given.or(c.review.name.take()),
+                }
                 assize::tui::run(options, c)
             });
             match ran {

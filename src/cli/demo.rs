@@ -77,7 +77,7 @@ pub(super) fn run(ctx: &Ctx, args: &Args, color: ColorChoice) -> Result<Next> {
             "recorded data: {}",
             SOURCES.map(|(_, from, licence)| format!("{from} ({licence})")).join(", ")
         ));
-        return Ok(Next::Screens(Screens { registry, demo: true, color, reviewer: None }));
+        return Ok(Next::Screens(Screens { registry, demo: true, color, reviewer: None, pack: None }));
     }
     report(ctx, &registry, built)?;
     Ok(Next::Exit(DONE))

@@ -263,6 +263,9 @@ pub fn main() -> Next {
     let result = match cli.verb {
         None => screens(&ctx, color, reviewer),
         Some(Verb::Demo(args)) => demo::run(&ctx, &args, color),
+        Some(Verb::Review(review::Args::Open { file })) => {
+            review::screens(&ctx, &file, color).map(Next::Screens)
+        }
         Some(verb) => dispatch(&ctx, verb).map(Next::Exit),
     };
     let result = result.and_then(|next| ctx.out.flush().map(|()| next));
@@ -363,7 +366,7 @@ fn screens(ctx: &Ctx, color: ColorChoice, reviewer: Option<String>) -> Result<Ne
         return Err(CliError::input("--json needs a verb; see `assize --help`"));
     }
     need_terminal()?;
-    Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color, reviewer }))
+    Ok(Next::Screens(Screens { registry: ctx.registry_path()?, demo: false, color, reviewer, pack: None }))
 }
 
 fn dispatch(ctx: &Ctx, verb: Verb) -> Result<u8> {

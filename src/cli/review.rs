@@ -7,12 +7,15 @@ use crate::core::queue::{Pass, ReviewOrder};
 use crate::eval::{PASS_MARK, QueueSpec, RunQueue};
 use crate::store::{NewReview, ReviewInfo, RunInfo, Sampling, Store};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 mod log;
+mod pack;
 mod renew;
 mod sampling;
 mod sheet;
+
+pub use pack::screens;
 
 // Words after `review`.
 #[derive(Debug, clap::Subcommand)]
@@ -25,7 +28,11 @@ pub enum Args {
     )]
     Next {
         /// The run's id, or its first digits
-        run: String,
+        #[arg(required_unless_present = "pack")]
+        run: Option<String>,
+        /// The queue of a pack, whose reviewer is named in it
+        #[arg(long, value_name = "FILE", conflicts_with = "run")]
+        pack: Option<PathBuf>,
         /// Who reviews
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
@@ -39,7 +46,11 @@ pub enum Args {
     )]
     Add {
         /// The run's id, or its first digits
-        run: String,
+        #[arg(required_unless_present = "pack")]
+        run: Option<String>,
+        /// Keep it in a pack, whose reviewer is named in it
+        #[arg(long, value_name = "FILE", conflicts_with = "run")]
+        pack: Option<PathBuf>,
         /// The item's number, as `review next` gives it
         #[arg(long)]
         item: u32,
@@ -64,6 +75,22 @@ pub enum Args {
         /// Who reviews
         #[arg(long = "as", value_name = "NAME")]
         reviewer: Option<String>,
+    },
+    /// Make a file for reviewing on another machine: items, questions and a queue, no verdict and no review
+    Pack(pack::PackArgs),
+    /// Open a pack's queue on the screens; what is scored stays in the file
+    #[command(after_help = "Example:\n  assize review open bea.assize")]
+    Open {
+        /// The pack
+        file: PathBuf,
+    },
+    /// Take a pack's reviews in, as often as you like: what is here is known, what belongs nowhere is told
+    #[command(
+        after_help = "Example:\n  assize review take bea.assize\n\nEach review is found its place by content: the case, the response and the wording of the question. What was drawn at random in\nthe pack is part of the run's random sample. The pack is not changed; more can be scored in it, and it can be taken again."
+    )]
+    Take {
+        /// The pack
+        file: PathBuf,
     },
     /// Take in scores: a sheet (FILE.csv), or JSONL with set, case, arm (or run, item), criterion, reviewer, score
     #[command(
@@ -127,11 +154,23 @@ pub enum Args {
 /// Does what the word says.
 pub fn run(ctx: &Ctx, args: &Args) -> Result<u8> {
     match args {
-        Args::Next { run, reviewer, order } => next(ctx, run, reviewer.as_deref(), *order),
-        Args::Add { run, item, criterion, score, label, skip: _, comment, modes, reviewer } => {
-            let mut store = ctx.write()?;
-            let run = store.run(run)?;
-            let (criterion, reviewer) = (column(&run, criterion.as_deref())?, who(ctx, reviewer.as_deref())?);
+        Args::Next { run, pack, reviewer, order } => {
+            next(ctx, (run.as_deref(), pack.as_deref()), reviewer.as_deref(), *order)
+        }
+        Args::Pack(args) => pack::pack(ctx, args),
+        Args::Take { file } => pack::take(ctx, file),
+        // main() has taken it
+        Args::Open { .. } => Ok(DONE),
+        Args::Add { run, pack, item, criterion, score, label, skip: _, comment, modes, reviewer } => {
+            let (mut store, run, reviewer) = match pack {
+                Some(file) => of_pack(file, reviewer.as_deref())?,
+                None => {
+                    let store = ctx.write()?;
+                    let run = store.run(run.as_deref().unwrap_or_default())?;
+                    (store, run, who(ctx, reviewer.as_deref())?)
+                }
+            };
+            let criterion = column(&run, criterion.as_deref())?;
             let score = level(&run, criterion, *score, label.as_deref()).map_err(CliError::input)?;
             let sampling = drawn(ctx, &store, &run, (*item, criterion), &reviewer)?;
             let review = NewReview {
@@ -256,10 +295,35 @@ fn drawn(ctx: &Ctx, store: &Store, run: &RunInfo, place: (u32, u32), who: &str) 
     Ok(if asked || corrected { Sampling::Random } else { Sampling::Picked })
 }
 
-fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Result<u8> {
-    let store: Store = ctx.read()?;
-    let run = store.run(run)?;
-    let who = who(ctx, reviewer)?;
+/// A pack's registry, its run and its reviewer, who is the only one.
+fn of_pack(file: &Path, given: Option<&str>) -> Result<(Store, RunInfo, String)> {
+    let (store, info) = pack::opened(file)?;
+    if let Some(other) = given.filter(|given| *given != info.reviewer) {
+        return Err(CliError::input(format!(
+            "{} is for {}, not for {}: `assize review pack --for` makes one for each",
+            super::context::place(file),
+            clean(&info.reviewer),
+            clean(other)
+        )));
+    }
+    let run = store.run(&info.packed_run)?;
+    Ok((store, run, info.reviewer))
+}
+
+fn next(
+    ctx: &Ctx,
+    (run, pack): (Option<&str>, Option<&Path>),
+    reviewer: Option<&str>,
+    order: ReviewOrder,
+) -> Result<u8> {
+    let (store, run, who) = match pack {
+        Some(file) => of_pack(file, reviewer)?,
+        None => {
+            let store = ctx.read()?;
+            let run = store.run(run.unwrap_or_default())?;
+            (store, run, who(ctx, reviewer)?)
+        }
+    };
     let reviews = store.reviews(Some(&run.id))?;
     let queue = queue(ctx, &store, &run, &reviews, (&who, order))?;
     let place = queue.places.get(queue.next()).copied();
@@ -310,9 +374,9 @@ fn next(ctx: &Ctx, run: &str, reviewer: Option<&str>, order: ReviewOrder) -> Res
     if queue.left_out() > 0 {
         ctx.out.line(format!("== {} skipped; they come back last", queue.left_out()))?;
     }
+    let place = pack.map_or_else(|| run.id.clone(), |file| format!("--pack {}", super::context::place(file)));
     ctx.out.line(format!(
-        "== assize review add {} --item {item} --criterion {} {}",
-        run.id,
+        "== assize review add {place} --item {item} --criterion {} {}",
         run.criteria.get(column as usize).map_or("", String::as_str),
         if scale.has_labels() { "--label LABEL" } else { "--score N" }
     ))?;

@@ -23,6 +23,14 @@ pub struct Screens {
     pub color: ColorChoice,
     /// Who reviews, if said.
     pub reviewer: Option<String>,
+    /// Where the registry is a pack for one reviewer.
+    pub pack: Option<PackScreens>,
+}
+
+/// A pack: its queue is what opens, and its reviewer is the only one.
+pub struct PackScreens {
+    /// The run in it.
+    pub run: String,
 }
 
 /// The screens are refused where nobody could see or steer them.

@@ -78,6 +78,12 @@ impl Config {
         Some(base.config_dir().join("assize").join("config.toml"))
     }
 
+    /// Settings for a pack: who reviews stands in it, and it has no judge to be seen after each item.
+    pub fn for_pack(&mut self, reviewer: String) {
+        self.review.name = Some(reviewer);
+        self.ui.reveal = Reveal::Batch;
+    }
+
     /// Reads the file at `path`, or the default one. A default file that is not there is no error: all defaults.
     ///
     /// # Errors

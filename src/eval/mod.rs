@@ -27,6 +27,7 @@ mod judges;
 pub mod modes;
 mod noise;
 mod numbers;
+mod packs;
 mod pairwise;
 mod plan;
 mod queue;
@@ -55,6 +56,7 @@ pub use judges::{Reliance, fingerprints, rests_on_judge, rests_on_model};
 pub(crate) use noise::made_up;
 pub use noise::{Noise, PASS_MARK, Spread, noise, noise_floor};
 pub use numbers::Numbers;
+pub use packs::{PackChoice, choose_items};
 pub use pairwise::{
     PairFigures, PairPlan, PairProgress, PairResult, PairwiseRequest, PairwiseRun, compare_pairs,
     pair_sentence, plan_pairs, rehearse,

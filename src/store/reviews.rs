@@ -6,7 +6,7 @@ use super::lookup::digest_at;
 use super::review_rows::all_reviews;
 use super::rows::{NewReview, ReviewInfo, RunInfo};
 use super::rules::reviews::{check, in_force, no_undo};
-use super::time::now;
+use super::time::check_time;
 use super::{Result, Store, StoreError};
 use crate::core::digest::{Digest, RowDigest};
 use crate::core::rubric::Criterion;
@@ -24,8 +24,7 @@ fn review_digest(
     modes: &str,
     about: &ReviewSubject,
     ids: &Ids,
-    at: &str,
-    stamp: i64,
+    (at, stamp, named): (&str, i64, Option<&[u8]>),
 ) -> Digest {
     RowDigest::new("assize.review.2")
         .text(&r.run)
@@ -45,7 +44,7 @@ fn review_digest(
         .maybe(r.seconds, RowDigest::real)
         .text(at)
         .int(stamp)
-        .maybe(None::<&[u8]>, RowDigest::bytes)
+        .maybe(named, RowDigest::bytes)
         .finish()
 }
 
@@ -74,14 +73,23 @@ fn check_undo(conn: &Connection, review: &NewReview, about: &ReviewSubject) -> R
 }
 
 /// What a review is about.
-struct ReviewSubject {
-    case_id: String,
+pub(super) struct ReviewSubject {
+    pub case_id: String,
     arm: i64,
-    version: Vec<u8>,
-    response: Option<Vec<u8>>,
+    pub version: Vec<u8>,
+    pub response: Option<Vec<u8>>,
 }
 
-fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<ReviewSubject> {
+/// Where a review was given before it came here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GivenElsewhere<'a> {
+    /// When; now where it is not known.
+    pub at: Option<&'a str>,
+    /// The content id that it has there, and keeps.
+    pub id: Option<&'a [u8]>,
+}
+
+pub(super) fn judged(conn: &Connection, run: &str, item: u32, criterion: u32) -> Result<ReviewSubject> {
     let (case_id, arm): (String, i64) = conn
         .prepare_cached("SELECT case_id, arm_id FROM run_item WHERE run_id = ?1 AND ord = ?2")?
         .query_row(params![run, item], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -141,6 +149,15 @@ fn check_level(conn: &Connection, review: &NewReview) -> Result<()> {
 
 /// Adds one within a transaction.
 pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
+    insert_given(conn, review, GivenElsewhere::default())
+}
+
+/// Adds one that was given elsewhere.
+pub(super) fn insert_given(
+    conn: &Connection,
+    review: &NewReview,
+    elsewhere: GivenElsewhere<'_>,
+) -> Result<i64> {
     check(review)?;
     // SQLite keeps neither NaN nor the sign of zero: the row would not fit its digest when read back.
     let seconds = review.seconds.filter(|s| s.is_finite()).map(|s| s + 0.0);
@@ -149,7 +166,7 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
     check_level(conn, review)?;
     let about = judged(conn, &review.run, review.item, review.criterion)?;
     check_undo(conn, review, &about)?;
-    let (at, stamp) = (now(), next_stamp(conn, "review")?);
+    let (at, stamp) = (check_time(elsewhere.at)?, next_stamp(conn, "review")?);
     let id = |sql: &str, row: i64| conn.prepare_cached(sql)?.query_row([row], |r| r.get::<_, Vec<u8>>(0));
     let ids = Ids {
         arm: id("SELECT coalesce(named, row_digest) FROM arm WHERE id = ?1", about.arm)?,
@@ -158,12 +175,12 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
             .map(|row| id("SELECT coalesce(named, row_digest) FROM review WHERE id = ?1", row))
             .transpose()?,
     };
-    let digest = review_digest(review, &modes, &about, &ids, &at, stamp);
+    let digest = review_digest(review, &modes, &about, &ids, (&at, stamp, elsewhere.id));
     let ReviewSubject { case_id, arm, version, response } = about;
     conn.prepare_cached(
                 "INSERT INTO review (run_id, item, criterion, case_id, arm_id, criterion_version, response, reviewer, score, comment, \
-                 modes, saw_judge, sampling, undone, seconds, at, row_digest, stamp) \
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+                 modes, saw_judge, sampling, undone, seconds, at, row_digest, stamp, named) \
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
             )?
             .execute(params![
                     review.run,
@@ -183,7 +200,8 @@ pub(super) fn insert(conn: &Connection, review: &NewReview) -> Result<i64> {
                     review.seconds,
                     at,
                     digest.as_bytes(),
-                    stamp
+                    stamp,
+                    elsewhere.id
                 ],
             )?;
     Ok(conn.last_insert_rowid())

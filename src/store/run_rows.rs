@@ -71,7 +71,12 @@ fn with_item(plan: RowDigest, item: &RunItem, arm: &Digest, set: &Digest, tags: 
 }
 
 pub(super) fn insert_run(conn: &Connection, run: &RunRow) -> Result<String> {
-    let (id, created_at, spec) = (new_id(), now(), to_json(run.spec)?);
+    insert_run_as(conn, new_id(), run)
+}
+
+/// The same under an id that follows from what the run is made of.
+pub(super) fn insert_run_as(conn: &Connection, id: String, run: &RunRow) -> Result<String> {
+    let (created_at, spec) = (now(), to_json(run.spec)?);
     let planned = run.items.len() * run.criteria.len() * run.spec.repeats as usize;
     if u32::try_from(planned).is_err() {
         return Err(StoreError::Invalid(format!("{planned} verdicts are more than one run can hold")));

@@ -23,17 +23,17 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a run shows at one place.
-struct ShownResponse {
-    item: u32,
+pub(super) struct ShownResponse {
+    pub item: u32,
     case_id: String,
     arm: String,
-    response: Digest,
+    pub response: Digest,
     subject: Digest,
     /// The case as it was imported; `None` where its set is not there.
     payload: Option<Digest>,
 }
 
-fn shown(conn: &Connection, run: &str) -> Result<Vec<ShownResponse>> {
+pub(super) fn shown(conn: &Connection, run: &str) -> Result<Vec<ShownResponse>> {
     let mut stmt = conn.prepare_cached(
         "SELECT i.ord, i.case_id, a.name, r.text, r.subject, c.payload FROM run_item i JOIN arm a ON a.id = i.arm_id \
          JOIN response r ON r.id = (SELECT max(n.id) FROM response n WHERE n.set_id = i.set_id AND n.arm_id = i.arm_id \

@@ -85,10 +85,16 @@ fn index(tab: Tab) -> usize {
 impl App {
     /// The program before its first frame.
     pub fn new(env: Env) -> Self {
+        let mut stacks = TABS.map(|(tab, ..)| vec![routes::screen(Route::Tab(tab))]);
+        let mut tab = Tab::Prompts;
+        if let Some(run) = &env.pack {
+            tab = Tab::Review;
+            stacks[index(tab)] = vec![routes::screen(Route::Review(run.clone()))];
+        }
         Self {
             env,
-            tab: Tab::Prompts,
-            stacks: TABS.map(|(tab, ..)| vec![routes::screen(Route::Tab(tab))]),
+            tab,
+            stacks,
             layer: None,
             said: None,
             next_ticket: 0,

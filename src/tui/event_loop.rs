@@ -45,6 +45,7 @@ pub(super) fn environment(
     let env = Env {
         registry: options.registry.clone(),
         demo: options.demo,
+        pack: options.pack.clone(),
         read_only,
         reviewer: config.review.name.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_default(),
         config,

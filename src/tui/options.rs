@@ -11,4 +11,6 @@ pub struct ScreenOptions {
     pub demo: bool,
     /// Leave colours out, whatever the terminal can do.
     pub plain: bool,
+    /// Where the registry is a pack for one reviewer: the run whose queue opens. Whose it is the config says.
+    pub pack: Option<String>,
 }

@@ -16,6 +16,8 @@ pub struct Env {
     pub registry: PathBuf,
     /// Whether it is the demo's.
     pub demo: bool,
+    /// Where it is a pack for one reviewer: the run whose queue is all there is.
+    pub pack: Option<String>,
     /// Why it cannot be written, when it cannot.
     pub read_only: Option<String>,
     /// Judges, models, looks.

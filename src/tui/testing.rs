@@ -47,12 +47,31 @@ impl Harness {
         (width, height): (u16, u16),
         theme: Theme,
     ) -> Self {
+        let options = ScreenOptions { registry: path.to_owned(), demo, plain: false, pack: None };
+        Self::start(options, config, (width, height), theme).await
+    }
+
+    /// Opens a pack's queue, as `review open` does.
+    ///
+    /// # Panics
+    /// When it is no pack: it is for tests.
+    pub async fn open_pack(path: &Path, mut config: Config, size: (u16, u16), theme: Theme) -> Self {
+        let info = match crate::store::Store::open(path).and_then(|pack| pack.pack_info()) {
+            Ok(Some(info)) => info,
+            other => panic!("no pack: {:?}", other.map(|_| ()).err()),
+        };
+        config.for_pack(info.reviewer);
+        let pack = Some(info.packed_run);
+        let options = ScreenOptions { registry: path.to_owned(), demo: false, plain: false, pack };
+        Self::start(options, config, size, theme).await
+    }
+
+    async fn start(options: ScreenOptions, config: Config, size: (u16, u16), theme: Theme) -> Self {
         let config = Arc::new(config);
-        let handle = match Handle::open(path) {
+        let handle = match Handle::open(&options.registry) {
             Ok(handle) => handle,
             Err(e) => panic!("{e}"),
         };
-        let options = ScreenOptions { registry: path.to_owned(), demo, plain: false };
         let (mut env, _) =
             environment(&options, Arc::clone(&config), handle.read_only().map(ToOwned::to_owned));
         env.theme = theme;
@@ -64,7 +83,7 @@ impl Harness {
             app,
             effects,
             receive,
-            size: (width, height),
+            size,
             canvas: Canvas::new(Vec::new()),
             copied: Vec::new(),
             editor: None,

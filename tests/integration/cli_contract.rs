@@ -87,7 +87,7 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
     let digest = home.json(&["show", "p@r1"], b"")["digest"].as_str().unwrap().to_owned();
     let short: String = digest.chars().take(8).collect();
     let forget: [&str; 4] = ["forget", &digest, "--confirm", &short];
-    let more: [(&str, &[&str]); 30] = [
+    let more: [(&str, &[&str]); 32] = [
         ("tokens", &["tokens", "p", "--var", "x=1", "--var", "y=2"]),
         ("get, with variables", &["get", "p", "--var", "x=1", "--var", "y=2"]),
         ("log --events", &["log", "p", "--events"]),
@@ -119,6 +119,8 @@ fn record_the_rest(home: &Home, run: &str, record: &mut dyn FnMut(&str, Value)) 
         ("demo", &["demo"]),
         ("doctor", &["doctor"]),
         ("review import", &["review", "import", "reviews.jsonl"]),
+        ("review pack", &["review", "pack", run, "--for", "bea", "--out", "bea.assize"]),
+        ("review take", &["review", "take", "bea.assize"]),
         ("restore", &["restore", "copy.db", "--registry", "other.db"]),
         ("sync", &["sync", "place"]),
     ];

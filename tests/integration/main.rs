@@ -25,6 +25,7 @@ mod cli_imports;
 mod cli_judge;
 mod cli_labels;
 mod cli_names;
+mod cli_pack;
 mod cli_pairwise;
 mod cli_recorded;
 mod cli_registry;

@@ -26,6 +26,8 @@ struct LogLine {
     undo: Option<i64>,
     /// The number of the line, under another wording of the question, that it takes over.
     renews: Option<i64>,
+    /// When it was given, if it says so.
+    at: Option<String>,
 }
 
 /// Takes the lines in, all or none.
@@ -38,7 +40,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
     for (number, map) in rows {
         let line = read(&store, &mut places, number, JsonRow::new(&name, number, map))?;
         given.push((line.review, line.claim));
-        rest.push((line.number, line.id, line.undo, line.renews));
+        rest.push((line.number, line.id, line.undo, line.renews, line.at));
     }
     if let Err(incomplete) = settle(&store, &mut given)? {
         let line = rest.get(incomplete.index).map(|r| r.0);
@@ -46,10 +48,11 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
     }
     let mut known = KnownReviews::of(&store, given.iter().map(|(review, _)| review.run.as_str()))?;
     let (mut new, mut takes_back, mut taken_over) = (Vec::new(), HashMap::new(), HashMap::new());
+    let mut times = HashMap::new();
     let mut known_count = 0;
     // Where the lines of the file are: in the registry under another number, or among those to be added.
     let (mut there, mut added) = (HashMap::new(), HashMap::new());
-    for ((mut review, _), (_, id, undo, renews)) in given.into_iter().zip(rest) {
+    for ((mut review, _), (_, id, undo, renews, at)) in given.into_iter().zip(rest) {
         review.undo = undo.and_then(|earlier| there.get(&earlier).copied());
         let target = undo.and_then(|earlier| added.get(&earlier).copied());
         // What takes back a line that is new is new as well.
@@ -66,6 +69,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
             }
             (None, id) => {
                 added.extend(id.map(|id| (id, new.len())));
+                times.extend(at.map(|at| (new.len(), at)));
                 takes_back.extend(target.map(|target: usize| (new.len(), target)));
                 taken_over.extend(renews.map(|number| {
                     let (known, added) = (there.get(&number).copied(), added.get(&number).copied());
@@ -75,7 +79,7 @@ pub(super) fn import(ctx: &Ctx, file: &Path) -> Result<u8> {
             }
         }
     }
-    store.import_reviews(&new, &takes_back, &taken_over)?;
+    store.import_reviews(&new, &takes_back, &taken_over, &times)?;
     let taken = ImportedReviews::of(&new, known_count);
     if ctx.json {
         ctx.out.json(&taken.json())?;
@@ -267,7 +271,9 @@ fn read(
         seconds: row.take("seconds").and_then(|v| v.as_f64()),
         undo: None,
     };
-    Ok(LogLine { number, review, claim, id, undo, renews })
+    // A time is that of a row of a log; a sheet of one's own says it in whatever way.
+    let at = row.text("at")?.filter(|at| id.is_some() && at.parse::<jiff::Timestamp>().is_ok());
+    Ok(LogLine { number, review, claim, id, undo, renews, at })
 }
 
 /// The level that a score or a label means on a column of a run.

@@ -149,6 +149,12 @@ impl Screen for Review {
                 self.scroll = 0;
             }
             Action::Sort | Action::OnePass if self.queue.run.is_some() => return self.arrange(action, cx),
+            Action::Who if cx.env.pack.is_some() => {
+                cx.say(format!(
+                    "this pack is for {}: each reviewer has a file of their own",
+                    self.who(cx.env)
+                ));
+            }
             Action::Who => {
                 let who = self.who(cx.env);
                 cx.input("reviewer", "whose scores these are", &who, Purpose::ReviewerName);

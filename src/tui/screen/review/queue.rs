@@ -148,7 +148,9 @@ impl Review {
         let boundary = finished || before != self.queue.turns.places.get(self.queue.at).map(|p| p.0);
         let scored = self.reveal.batch.iter().filter(|g| g.score.is_some()).count();
         let each = cx.env.config.ui.reveal == When::Item && scored > 0;
-        if boundary && (each || scored >= BATCH || finished && scored > 0) {
+        // A pack holds no verdict: there is nothing to reveal, and all of it can be taken back.
+        let hidden = cx.env.pack.is_some();
+        if !hidden && boundary && (each || scored >= BATCH || finished && scored > 0) {
             let done: Vec<bool> = self.reveal.batch.iter().map(|g| self.item_is_done(g.place.0)).collect();
             for (given, done) in self.reveal.batch.iter_mut().zip(done) {
                 given.arm_shown = done;

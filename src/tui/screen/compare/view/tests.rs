@@ -15,6 +15,7 @@ use std::sync::Arc;
 fn env(theme: Theme) -> Env {
     Env {
         registry: std::path::PathBuf::new(),
+        pack: None,
         demo: false,
         read_only: None,
         config: Arc::new(Config::default()),
