@@ -76,6 +76,7 @@ mod tty_support;
 mod tui_figures;
 mod tui_history;
 mod tui_means;
+mod tui_pack;
 mod tui_registry;
 mod tui_review;
 mod tui_screens;
