@@ -1,8 +1,9 @@
 //! The report of two arms in words.
 
 use super::document::{Bar, Block, Document, Picture, Section, Table, Tone, name, sentence};
-use super::of_run::{basis, noise_words};
-use super::words::{self, NONE, SENTENCE, agreement, change, cut, ends, example, figure, level, percent};
+use super::words::{
+    self, NONE, SENTENCE, agreement, basis, change, cut, ends, example, figure, level, noise_words, percent,
+};
 use crate::core::rubric::Scale;
 use crate::core::stats::compare::Comparison;
 use crate::core::stats::decision::Decision;

@@ -2,12 +2,11 @@
 
 use super::document::{Bar, Block, Document, Picture, Section, Table, Tone, name, sentence};
 use super::words::{
-    self, NONE, SENTENCE, agreement, change, cut, ends, example, figure, level, percent, scale_words,
+    self, SENTENCE, agreement, basis, change, cut, ends, example, figure, level, percent, scale_words,
 };
 use crate::core::rubric::Scale;
 use crate::core::text::{self, plural};
 use crate::eval::CriterionSummary;
-use crate::eval::compare::is_noise;
 use crate::questions::report::RunReport;
 
 /// Criteria told in the answer.
@@ -66,15 +65,6 @@ fn answer(report: &RunReport) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// Whose word a decision is.
-pub fn basis(people: bool) -> String {
-    if people {
-        "Where people scored a random sample of both, their scores put the judge's right.".to_owned()
-    } else {
-        "This is by the judge alone: no random sample of both is scored by people.".to_owned()
-    }
 }
 
 fn decided(c: &crate::core::stats::compare::Comparison) -> bool {
@@ -473,13 +463,4 @@ fn method(report: &RunReport) -> Section {
     blocks.push(Block::List(words::limits()));
     blocks.push(Block::Para(words::written_by()));
     Section { title: "Method and limits", blocks }
-}
-
-/// Whether a change is no more than the judge's own noise, in words.
-pub fn noise_words(c: &crate::core::stats::compare::Comparison, floor: Option<f64>) -> String {
-    match floor {
-        None => NONE.to_owned(),
-        Some(f) if is_noise(c, floor) => format!("{} (the change is below it)", figure(&c.scale, Some(f))),
-        Some(f) => figure(&c.scale, Some(f)),
-    }
 }

@@ -5,6 +5,7 @@ use super::document::{Block, Example, Section, Table, name, passage, sentence};
 use crate::core::rubric::Scale;
 use crate::core::stats::agreement::Figure;
 use crate::core::text::{self, plural};
+use crate::eval::compare::is_noise;
 use crate::eval::modes::FailureMode;
 use crate::questions::report::{AgreedOn, Failure, PeopleReport, Reason, ShownItem};
 use crate::store::RunInfo;
@@ -32,6 +33,24 @@ pub const SENTENCE: usize = 1200;
 
 /// Where there is no figure.
 pub const NONE: &str = "n/a";
+
+/// Whose word a decision is.
+pub fn basis(people: bool) -> String {
+    if people {
+        "Where people scored a random sample of both, their scores put the judge's right.".to_owned()
+    } else {
+        "This is by the judge alone: no random sample of both is scored by people.".to_owned()
+    }
+}
+
+/// Whether a change is no more than the judge's own noise, in words.
+pub fn noise_words(c: &crate::core::stats::compare::Comparison, floor: Option<f64>) -> String {
+    match floor {
+        None => NONE.to_owned(),
+        Some(f) if is_noise(c, floor) => format!("{} (the change is below it)", figure(&c.scale, Some(f))),
+        Some(f) => figure(&c.scale, Some(f)),
+    }
+}
 
 /// A share in per cent.
 pub fn percent(share: f64) -> String {
