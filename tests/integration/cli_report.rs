@@ -17,8 +17,8 @@ fn hostile(n: usize) -> (Home, String) {
         };
         let verdicts = json!([
             verdict("tone", json!({"score": 1 + at % 5})),
-            verdict("grounded", json!({"label": if at % 3 == 0 { "fail" } else { "pass" }})),
-            verdict("kind", json!({"label": if at % 2 == 0 { "a<b>" } else { "c" }})),
+            verdict("grounded", json!({"label": if at.is_multiple_of(3) { "fail" } else { "pass" }})),
+            verdict("kind", json!({"label": if at.is_multiple_of(2) { "a<b>" } else { "c" }})),
         ]);
         let item = json!({"id": format!("c{at} {HOSTILE}"), "arm": arm, "prompt": HOSTILE, "response": HOSTILE, "verdicts": verdicts});
         format!("{item}\n")

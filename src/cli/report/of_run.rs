@@ -57,7 +57,7 @@ fn answer(report: &RunReport) -> Vec<String> {
         lines.push(format!("{} below.", plural(left_out, "more criterion stands", "more criteria stand")));
     }
     if !report.pairs.is_empty() {
-        let decided = report.pairs.iter().filter(|p| p.found.iter().any(|c| decided(c))).count();
+        let decided = report.pairs.iter().filter(|p| p.found.iter().any(decided)).count();
         lines.push(format!(
             "Of {} of arms, {} beyond chance on some criterion.",
             plural(report.pairs.len(), "pair", "pairs"),
