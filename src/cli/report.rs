@@ -139,6 +139,13 @@ fn cannot_write(path: &Path, e: &std::io::Error) -> CliError {
     CliError::input(format!("cannot write {}: {e}", shown(path)))
 }
 
+/// Whether a file begins as either form does. Words about a report do not make one of a file.
+fn is_report(head: &str) -> bool {
+    head.starts_with(&format!("<!-- {MARK} -->\n"))
+        || (head.starts_with("<!DOCTYPE html>")
+            && head.contains(&format!("<meta name=\"generator\" content=\"{MARK}\">")))
+}
+
 /// A file that is there is replaced where it is a report, or empty, or no file at all (a pipe); else only when asked.
 fn may_be_written(path: &Path, force: bool) -> Result<()> {
     let is_file = path.metadata().is_ok_and(|m| m.is_file());
@@ -148,7 +155,7 @@ fn may_be_written(path: &Path, force: bool) -> Result<()> {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.map_err(|e| cannot_write(path, &e))?;
-    if head.is_empty() || String::from_utf8_lossy(&head).contains(MARK) {
+    if head.is_empty() || is_report(&String::from_utf8_lossy(&head)) {
         return Ok(());
     }
     Err(CliError::input(format!(

@@ -113,8 +113,19 @@ fn many_items_stay_within_a_small_file_and_another_file_is_not_replaced() {
     sound(&text);
     // An earlier report may be replaced, anything else not.
     written(&home, &[&run], "r.html");
-    let notes = home.file("notes.md", "my own words");
-    home.refuses(&["report", &run, "--out", notes.to_str().unwrap()], 2, &["it is no report", "--force"]);
+    written(&home, &[&run], "r.md");
+    written(&home, &[&run], "r.md");
+    let html = "<!DOCTYPE html><title>how to</title><p>assize report 7f3c --out r.html";
+    for (name, own) in [
+        ("notes.md", "my own words"),
+        ("how.md", "Run `assize report 7f3c --out r.md`.\n"),
+        ("quoted.md", "It begins with\n<!-- assize report -->\n"),
+        ("how.html", html),
+    ] {
+        let file = home.file(name, own);
+        home.refuses(&["report", &run, "--out", file.to_str().unwrap()], 2, &["it is no report", "--force"]);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), own, "{name}");
+    }
     home.refuses(&["report", &run, "--out", "r.pdf"], 2, &["FILE.html or FILE.md"]);
     home.refuses(&["report", "none", "--out", "x.html"], 2, &["none"]);
 }
